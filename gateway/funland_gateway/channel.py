@@ -1,0 +1,75 @@
+"""How the gateway reaches the server: over gRPC, or inside one process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Protocol
+
+import grpc.aio
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+Metadata = Sequence[tuple[str, str]]
+
+
+class Channel(Protocol):
+    """Calls RPCs by their descriptors.
+
+    A call that fails raises `grpc.aio.AioRpcError`, whichever way it went, with a
+    `google.rpc.Status` in its trailing metadata. `timeout` is in seconds; None means no deadline.
+    """
+
+    async def unary(
+        self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
+    ) -> Message:
+        """Calls a method that answers once. Cancelling the task cancels the call."""
+        ...
+
+    def stream(
+        self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
+    ) -> AsyncGenerator[Message]:
+        """Calls a method that answers with a stream. Closing the generator cancels the call."""
+        ...
+
+
+class GrpcChannel:
+    """A `Channel` to a server elsewhere."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+
+    async def unary(
+        self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
+    ) -> Message:
+        """See `Channel`."""
+        call: Any = self._channel.unary_unary(
+            _path(method),
+            request_serializer=_serialize,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )
+        return await call(request, metadata=tuple(metadata), timeout=timeout)
+
+    async def stream(
+        self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
+    ) -> AsyncGenerator[Message]:
+        """See `Channel`."""
+        start: Any = self._channel.unary_stream(
+            _path(method),
+            request_serializer=_serialize,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )
+        call = start(request, metadata=tuple(metadata), timeout=timeout)
+        try:
+            async for message in call:
+                yield message
+        finally:
+            call.cancel()
+
+
+def _path(method: MethodDescriptor) -> str:
+    return f"/{method.containing_service.full_name}/{method.name}"
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
