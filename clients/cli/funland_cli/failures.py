@@ -1,0 +1,105 @@
+"""What a failed command says and the exit code it ends with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import typer
+
+from funland_client import FunlandError
+from funland_client.errors import (
+    ModelBuiltInError,
+    NotFoundError,
+    ServerUnreachableError,
+    TemplateError,
+)
+
+
+class ExitCode(IntEnum):
+    """How a command ended; `funland --help` lists them."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOT_FOUND = 4
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command can't do what it was asked; `hint` says what to do instead, or is empty."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", exit_code: ExitCode = ExitCode.FAILED
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure as the command line tells it; `details` is what JSON has beside the message."""
+
+    message: str
+    hint: str = ""
+    exit_code: int = ExitCode.FAILED
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `--json` prints to standard error."""
+        error = {"message": self.message, **self.details}
+        return {"error": error | ({"hint": self.hint} if self.hint else {})}
+
+
+def failure_of(error: Exception) -> Failure:
+    """Tells what `error` means to someone at a terminal."""
+    match error:
+        case FunlandError():
+            return _failure_of_call(error)
+        case CommandError():
+            return Failure(error.message, error.hint, error.exit_code)
+        case typer.TyperException():
+            return Failure(error.format_message(), _usage_hint(error), error.exit_code)
+        case UnicodeError():
+            return Failure("The text is not UTF-8.", exit_code=ExitCode.USAGE)
+        case _:
+            return Failure(str(error))
+
+
+def _failure_of_call(error: FunlandError) -> Failure:
+    message, hint, exit_code = error.message, "", ExitCode.FAILED
+    match error:
+        case ServerUnreachableError():
+            exit_code = ExitCode.UNREACHABLE
+            message = f"No Funland server at {error.metadata['address']}."
+            hint = "Start one with: funland serve"
+        case NotFoundError():
+            exit_code = ExitCode.NOT_FOUND
+        case ModelBuiltInError():
+            hint = "To free its memory: funland models unload"
+        case TemplateError():
+            hint = "To go round the template: funland generate"
+        case _:
+            pass
+    details: dict[str, Any] = {
+        "code": error.code.name,
+        "reason": error.reason,
+        "metadata": error.metadata,
+        "field_violations": [
+            {"field": violation.field, "description": violation.description}
+            for violation in error.field_violations
+        ],
+        "request_id": error.request_id,
+    }
+    if error.retry_delay is not None:
+        details["retry_delay"] = f"{error.retry_delay.total_seconds():g}s"
+    return Failure(message, hint, exit_code, details)
+
+
+def _usage_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)  # Only errors of usage know their command.
+    return f"See: {context.command_path} --help" if context else ""

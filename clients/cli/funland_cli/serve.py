@@ -1,0 +1,143 @@
+"""`funland serve`: the server and the gateway in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from funland_cli import options
+from funland_cli.failures import CommandError, ExitCode
+from funland_cli.output import Output
+
+if TYPE_CHECKING:
+    from funland_cli.running import Service
+    from funland_cli.settings import Setting, Settings
+
+EPILOG = """\b
+Examples:
+  funland serve
+  funland serve --grpc-port 0 --http-port 0 --json
+  FUNLAND_SERVER__SLOTS=64 funland serve
+
+\b
+Settings are read from funland.toml (here, else in the home), then from FUNLAND_<SECTION>__<SETTING>
+variables, then from flags:
+  [server]
+  threads = 4
+  [gateway]
+  allowed_hosts = ["funland.internal"]
+
+\b
+Ctrl-C or SIGTERM lets running calls end; a second one stops at once.
+"""
+
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The settings.  [default: ./funland.toml, else the home's]"),
+]
+Host = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="The loopback address.  [default: 127.0.0.1]")
+]
+HttpPort = Annotated[
+    int | None,
+    typer.Option(metavar="PORT", help="The port of REST and web; 0: any.  [default: 8000]"),
+]
+LogFormat = Annotated[
+    Literal["text", "json"] | None, typer.Option(help="How log lines look.  [default: text]")
+]
+
+
+def serve(
+    context: typer.Context,
+    *,
+    host: Host = None,
+    grpc_port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="The port of gRPC; 0: any.  [default: 50051]")
+    ] = None,
+    http_port: HttpPort = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="The folder of models and state.  [default: $FUNLAND_HOME]"
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help="The default model.  [default: funland-tiny]"
+        ),
+    ] = None,
+    config: Config = None,
+    log_format: LogFormat = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write one line of JSON when it is ready.")
+    ] = False,
+) -> None:
+    """Start the service: gRPC, REST and OpenAI's API."""
+    # The service is a second of imports that no other command needs.
+    from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
+
+    flags = given_flags(
+        {
+            "server.host": (host, "--host"),
+            "server.port": (grpc_port, "--grpc-port"),
+            "server.home": (home, "--home"),
+            "server.default_model": (model, "--model"),
+            "server.log_format": (log_format, "--log-format"),
+            "gateway.host": (host, "--host"),
+            "gateway.port": (http_port, "--http-port"),
+        }
+    )
+    settings = load_settings(flags, config, os.environ)
+    output = options.session(context, None, as_json).output
+    raise typer.Exit(asyncio.run(_serve(settings, output)))
+
+
+def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Setting]:
+    """Makes a layer of the flags that were given."""
+    from funland_cli.settings import Setting  # noqa: PLC0415 - as in serve
+
+    return {
+        name: Setting(value, flag) for name, (value, flag) in flags.items() if value is not None
+    }
+
+
+async def _serve(settings: Settings, output: Output) -> ExitCode:
+    from funland_cli.running import listen, run  # noqa: PLC0415 - as in serve
+    from funland_gateway.app import Gateway  # noqa: PLC0415 - as in serve
+    from funland_server import errors, logs  # noqa: PLC0415 - as in serve
+    from funland_server.app import Server  # noqa: PLC0415 - as in serve
+
+    logs.configure(settings.server)
+
+    async def start(services: list[Service]) -> None:
+        server = Server(settings.server)
+        services.append(server)
+        try:
+            await listen(server, "gRPC", settings.server.host, settings.server.port, "--grpc-port")
+        except errors.FunlandError as error:
+            raise CommandError(error.message) from error
+        gateway = Gateway(server.channel, settings.gateway)
+        services.append(gateway)
+        await listen(gateway, "HTTP", settings.gateway.host, settings.gateway.port, "--http-port")
+        _announce(server.address, gateway.url, settings.server.home, output)
+
+    return await run(start, settings.server.drain_seconds)
+
+
+def _announce(grpc: str, http: str, home: Path, output: Output) -> None:
+    if output.as_json:
+        output.event({"grpc": grpc, "http": http, "home": str(home)})
+        return
+    output.line("Funland is ready.", "bold")
+    output.pairs([("gRPC", grpc), ("HTTP", http), ("home", str(home))])
+    output.line()
+    output.line("Try it:")
+    output.line(f"  curl {http}/v1/chat/completions -H 'content-type: application/json' \\")
+    output.line("""    -d '{"messages": [{"role": "user", "content": "Tell me a story."}]}'""")
+    output.line()
+    output.line("Ctrl-C stops it.", "dim")

@@ -1,0 +1,70 @@
+"""`funland status` and `funland ps`: what the server does now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import typer
+
+from funland.v1.models_pb2 import Model
+from funland.v1.system_pb2 import Health, SystemStatus
+from funland_cli import options
+from funland_cli.documents import document
+from funland_cli.output import size, span
+
+
+def status(
+    context: typer.Context, *, server: options.Server = None, as_json: options.Json = False
+) -> None:
+    """Show what the server is and what it does now."""
+    session = options.session(context, server, as_json)
+    with session.client() as client:
+        now = client.system.status()
+    if session.output.as_json:
+        session.output.document(document(now))
+    else:
+        session.output.pairs(_pairs(session.address, now))
+
+
+def ps(
+    context: typer.Context, *, server: options.Server = None, as_json: options.Json = False
+) -> None:
+    """List the models that are in memory."""
+    session = options.session(context, server, as_json)
+    with session.client() as client:
+        models = client.system.status().loaded_models
+    if session.output.as_json:
+        session.output.document({"models": [document(model) for model in models]})
+        return
+    session.output.table(
+        ("MODEL", ">MEMORY", ">CONTEXT", ">SLOTS", ">ACTIVE", ">WAITING", ">RESTARTS", "UP"),
+        (_row(model, datetime.now(UTC)) for model in models),
+    )
+
+
+def _pairs(address: str, now: SystemStatus) -> Iterator[tuple[str, str]]:
+    memory = now.memory
+    yield "server", address
+    yield "state", Health.State.Name(now.state).lower()
+    yield "version", now.version
+    yield "up", span(now.uptime.ToTimedelta().total_seconds())
+    yield "calls", f"{now.active_calls} active"
+    yield "models", f"{now.installed_models} installed, {len(now.loaded_models)} in memory"
+    yield "memory", f"{size(memory.available_bytes)} of {size(memory.total_bytes)} free"
+    yield "server's own", size(now.server_memory_bytes)
+
+
+def _row(model: Model, now: datetime) -> tuple[str, ...]:
+    loaded = model.loaded
+    since = loaded.load_time.ToDatetime(tzinfo=UTC)
+    return (
+        model.model_id,
+        size(loaded.memory_bytes),
+        str(loaded.context_length),
+        str(loaded.slots),
+        str(loaded.active_sequences),
+        str(loaded.waiting_sequences),
+        str(loaded.restarts),
+        span((now - since).total_seconds()),
+    )

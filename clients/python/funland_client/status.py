@@ -1,0 +1,118 @@
+"""Turns what the wire says of a failure into the exceptions of `errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from funland.v1.errors_pb2 import Error, ErrorReason, FieldViolation
+from funland_client import errors
+
+_DOMAIN = "funland"
+_DETAILS_KEY = "grpc-status-details-bin"
+
+BY_REASON: Final[Mapping[str, type[errors.FunlandError]]] = {
+    "PROMPT_TOO_LONG": errors.PromptTooLongError,
+    "TEMPLATE_FAILED": errors.TemplateError,
+    "MODEL_NOT_FOUND": errors.ModelNotFoundError,
+    "MODEL_EXISTS": errors.ModelExistsError,
+    "MODEL_CANNOT_CHAT": errors.ModelCannotChatError,
+    "MODEL_FILE_INVALID": errors.ModelFileError,
+    "MODEL_FILE_MISSING": errors.ModelFileError,
+    "MODEL_FILE_CHANGED": errors.ModelFileError,
+    "MODEL_LOAD_FAILED": errors.ModelLoadError,
+    "MODEL_BUILT_IN": errors.ModelBuiltInError,
+    "WORKER_LOST": errors.WorkerLostError,
+    "MODEL_UNLOADED": errors.ModelUnloadedError,
+    "SERVER_STOPPING": errors.ServerStoppingError,
+    "SERVER_UNREACHABLE": errors.ServerUnreachableError,
+}
+BY_CODE: Final[Mapping[grpc.StatusCode, type[errors.FunlandError]]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequestError,
+    grpc.StatusCode.OUT_OF_RANGE: errors.InvalidRequestError,
+    grpc.StatusCode.NOT_FOUND: errors.NotFoundError,
+    grpc.StatusCode.ALREADY_EXISTS: errors.AlreadyExistsError,
+    grpc.StatusCode.FAILED_PRECONDITION: errors.PreconditionError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.LimitError,
+    grpc.StatusCode.UNAVAILABLE: errors.UnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.DeadlineExceededError,
+    grpc.StatusCode.CANCELLED: errors.CallCancelledError,
+    grpc.StatusCode.INTERNAL: errors.InternalError,
+    grpc.StatusCode.DATA_LOSS: errors.InternalError,
+}
+
+
+def error_from_call(call: grpc.RpcError, address: str) -> errors.FunlandError:
+    """Makes the exception for a failed call to the server at `address`."""
+    status = _status(call)
+    if status is None:
+        return _error_of_transport(call, address)
+    info, bad_request, retry, request = ErrorInfo(), BadRequest(), RetryInfo(), RequestInfo()
+    for detail in status.details:
+        for target in (info, bad_request, retry, request):
+            detail.Unpack(target)  # Does nothing when the types differ.
+    reason = info.reason if info.domain == _DOMAIN else ""
+    return _kind(reason, call.code())(
+        status.message,
+        reason=reason,
+        code=call.code(),
+        metadata=info.metadata,
+        field_violations=[
+            FieldViolation(field=violation.field, description=violation.description)
+            for violation in bad_request.field_violations
+        ],
+        retry_delay=retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None,
+        request_id=request.request_id,
+    )
+
+
+def error_from_wire(error: Error) -> errors.FunlandError:
+    """Makes the exception for an error that is part of an answer."""
+    code = getattr(grpc.StatusCode, error.code, grpc.StatusCode.UNKNOWN)
+    reason = ErrorReason.Name(error.reason) if error.reason in ErrorReason.values() else ""
+    return _kind(reason, code)(
+        error.message,
+        reason=reason,
+        code=code,
+        metadata=error.metadata,
+        field_violations=error.field_violations,
+        retry_delay=error.retry_delay.ToTimedelta() if error.HasField("retry_delay") else None,
+        request_id=error.request_id,
+    )
+
+
+def _kind(reason: str, code: grpc.StatusCode) -> type[errors.FunlandError]:
+    return BY_REASON.get(reason) or BY_CODE.get(code, errors.FunlandError)
+
+
+def _status(call: grpc.RpcError) -> Status | None:
+    trailers = cast("Iterable[tuple[str, str | bytes]]", call.trailing_metadata() or ())
+    details = dict(trailers).get(_DETAILS_KEY)
+    try:
+        return Status.FromString(details) if isinstance(details, bytes) else None
+    except DecodeError:  # A proxy's trailer, not Funland's.
+        return None
+
+
+def _error_of_transport(call: grpc.RpcError, address: str) -> errors.FunlandError:
+    """An error that gRPC itself made: no server of Funland had a word in it."""
+    code, details = call.code(), call.details() or ""
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return errors.ServerUnreachableError(
+            f"The server at {address} can't be reached: {details}",
+            reason="SERVER_UNREACHABLE",
+            code=code,
+            metadata={"address": address},
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return errors.DeadlineExceededError(
+            "The timeout passed before the answer was complete.",
+            reason="DEADLINE_PASSED",
+            code=code,
+        )
+    return _kind("", code)(details or code.name, code=code)

@@ -1,0 +1,107 @@
+"""`funland serve` and `funland gateway` start, say where they are and stop when they are asked."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import openai
+import pytest
+
+from funland_client import Funland
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack
+
+    from tests.cli.conftest import Command
+
+SECONDS = 60
+
+
+@contextmanager
+def started(
+    funland: Command, *arguments: str, cwd: Path
+) -> Generator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Starts a service; gives its process and what it says when it is ready."""
+    process = subprocess.Popen(
+        [funland.path, *arguments, "--http-port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=cwd,
+        env=funland.environment(FUNLAND_HOME=str(cwd / "home")),
+    )
+    with process:
+        assert process.stdout is not None
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("ask", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_asked_to_stop(
+    funland: Command, tmp_path: Path, ask: signal.Signals
+) -> None:
+    with started(funland, "serve", "--grpc-port", "0", cwd=tmp_path) as (process, ready):
+        with Funland(ready["grpc"]) as client:
+            client.system.health()
+        with openai.OpenAI(base_url=f"{ready['http']}/v1", api_key="any") as web:
+            assert web.models.list().data
+        assert ready["home"] == str(tmp_path / "home")
+
+        process.send_signal(ask)
+
+        assert process.wait(SECONDS) == 0
+
+
+def test_the_second_signal_does_not_wait_for_the_calls(funland: Command, tmp_path: Path) -> None:
+    (tmp_path / "funland.toml").write_text("[server]\ndrain_seconds = 600\n")
+    with (
+        started(funland, "serve", "--grpc-port", "0", cwd=tmp_path) as (process, ready),
+        Funland(ready["grpc"]) as client,
+    ):
+        stream = client.stream_generate("Once", ignore_end=True, max_tokens=10_000)
+        next(stream)
+
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(SECONDS) == 130
+
+
+def test_a_busy_port_is_said_to_be_busy(funland: Command, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        serve = funland(
+            "serve", "--grpc-port", port, "--http-port", "0", FUNLAND_HOME=str(tmp_path)
+        )
+        gateway = funland("gateway", "--http-port", port, FUNLAND_HOME=str(tmp_path))
+
+    for result, flag in ((serve, "--grpc-port"), (gateway, "--http-port")):
+        assert result.returncode == 1
+        assert f"127.0.0.1:{port}" in result.stderr
+        assert "is in use" in result.stderr
+        assert flag in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_a_gateway_alone_reaches_a_server_elsewhere(
+    funland: Command, stack: Stack, tmp_path: Path
+) -> None:
+    arguments = ("gateway", "--server", stack.grpc_address)
+    with started(funland, *arguments, cwd=tmp_path) as (process, ready):
+        with openai.OpenAI(base_url=f"{ready['http']}/v1", api_key="any") as client:
+            assert "funland-tiny" in [model.id for model in client.models.list()]
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(SECONDS) == 0

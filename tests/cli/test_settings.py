@@ -1,0 +1,135 @@
+"""Settings come from defaults, a file, the environment and flags; wrong ones name themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from funland_cli.settings import Setting, Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Command
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def load(*, config: Path | None = None, port: int | None = None, **variables: str) -> Settings:
+    """Loads settings with a home of the test's own, so that nobody's file is read."""
+    flags = {} if port is None else {"server.port": Setting(port, "--grpc-port")}
+    return load_settings(flags, config, {"FUNLAND_HOME": "home", **variables})
+
+
+def test_without_any_source_the_defaults_hold() -> None:
+    settings = load()
+
+    assert settings.server.port == 50051
+    assert settings.gateway.port == 8000
+    assert settings.server.home == Path("home")
+
+
+def test_a_later_source_wins(folder: Path) -> None:
+    (folder / "funland.toml").write_text("[server]\nport = 1\n[gateway]\nport = 4\n")
+
+    assert load().server.port == 1
+    assert load(FUNLAND_SERVER__PORT="2").server.port == 2
+    assert load(FUNLAND_SERVER__PORT="2", port=3).server.port == 3
+    assert load(FUNLAND_SERVER__PORT="2", port=3).gateway.port == 4
+
+
+def test_the_file_here_goes_before_the_homes(folder: Path) -> None:
+    (folder / "home").mkdir()
+    (folder / "home" / "funland.toml").write_text("[server]\nport = 1\n")
+    assert load().server.port == 1
+
+    (folder / "funland.toml").write_text("[server]\nport = 2\n")
+    assert load().server.port == 2
+
+    (folder / "mine.toml").write_text("[server]\nport = 3\n")
+    assert load(config=Path("mine.toml")).server.port == 3
+
+
+def test_the_clients_address_is_no_setting() -> None:
+    assert load(FUNLAND_SERVER="127.0.0.1:7").server.port == 50051
+
+
+def test_lists_are_parted_by_commas_in_the_environment() -> None:
+    settings = load(FUNLAND_GATEWAY__ALLOWED_HOSTS="a.lan, b.lan")
+
+    assert settings.gateway.allowed_hosts == ("a.lan", "b.lan")
+
+
+def test_the_home_may_be_the_users(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+
+    assert load(FUNLAND_HOME="~/models").server.home == folder / "models"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("FUNLAND_SERVER__PORT", "high", "server.port (from FUNLAND_SERVER__PORT) is wrong"),
+        ("FUNLAND_SERVER__SLOTS", "0", "server.slots (from FUNLAND_SERVER__SLOTS) is wrong"),
+        ("FUNLAND_SERVER__PROT", "1", "server.prot (from FUNLAND_SERVER__PROT) is no setting."),
+        ("FUNLAND_SREVER__PORT", "1", "srever (from FUNLAND_SREVER__PORT) is no setting."),
+        ("FUNLAND_PORT", "1", "port (from FUNLAND_PORT) is no setting."),
+    ],
+)
+def test_a_wrong_variable_is_named(variable: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load_settings({}, None, {"FUNLAND_HOME": "home", variable: value})
+
+    assert raised.value.message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[server]\nport = 'high'", "server.port (from funland.toml) is wrong"),
+        ("[server]\nthread = 4", "server.thread (from funland.toml) is no setting."),
+        ("port = 1", "port (from funland.toml) stands in no table."),
+        ("[server", "funland.toml is not TOML"),
+    ],
+)
+def test_a_wrong_file_is_named(folder: Path, text: str, said: str) -> None:
+    (folder / "funland.toml").write_text(text)
+
+    with pytest.raises(SettingsError) as raised:
+        load()
+
+    assert raised.value.message.startswith(said)
+
+
+def test_a_slip_of_the_pen_gets_the_name_that_was_meant() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(FUNLAND_SERVER__THREAD="4")
+
+    assert raised.value.hint == "Did you mean server.threads?"
+
+
+def test_every_wrong_setting_is_told_at_once() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(FUNLAND_SERVER__SLOTS="0", FUNLAND_GATEWAY__PORT="-1")
+
+    assert len(raised.value.message.splitlines()) == 2
+
+
+def test_a_file_that_is_asked_for_must_be_there() -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml can't be read"):
+        load(config=Path("none.toml"))
+
+
+@pytest.mark.parametrize("command", ["serve", "gateway"])
+def test_off_loopback_the_service_refuses_to_start_and_says_how(
+    funland: Command, command: str, folder: Path
+) -> None:
+    result = funland(command, "--host", "0.0.0.0", cwd=folder)  # noqa: S104 - is refused
+
+    assert result.returncode == 2
+    assert "gateway.host (from --host) is wrong" in result.stderr
+    assert "SSH tunnel" in result.stderr

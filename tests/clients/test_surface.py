@@ -1,0 +1,59 @@
+"""The two clients are one: what the blocking one can, the one for event loops can."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from funland_client import AsyncFunland, Funland, async_client, client
+from funland_client.connection import default_address
+
+PAIRS = [
+    (Funland, AsyncFunland),
+    (client.Models, async_client.AsyncModels),
+    (client.System, async_client.AsyncSystem),
+]
+
+
+def surface(owner: type[Any]) -> dict[str, list[inspect.Parameter]]:
+    """Gives each public method's parameters."""
+    return {
+        name: list(inspect.signature(member).parameters.values())
+        for name, member in inspect.getmembers(owner, inspect.isfunction)
+        if name == "__init__" or not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS[:1])
+def test_both_clients_have_the_same_methods(blocking: type[Any], asynchronous: type[Any]) -> None:
+    assert surface(blocking) == surface(asynchronous)
+
+
+@pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS[1:])
+def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: type[Any]) -> None:
+    ours, theirs = surface(blocking), surface(asynchronous)
+    for methods in (ours, theirs):
+        del methods["__init__"]  # Each takes a connection of its own kind.
+
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)
+def test_what_does_not_stream_is_awaited(blocking: type[Any], asynchronous: type[Any]) -> None:
+    for name, member in inspect.getmembers(asynchronous, inspect.isfunction):
+        if not name.startswith("_"):
+            streams = name.startswith("stream_") or name == "watch"
+            assert inspect.iscoroutinefunction(member) is not streams, name
+
+
+def test_the_environment_names_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUNLAND_SERVER", "10.0.0.7:1234")
+
+    with Funland() as named, Funland("127.0.0.1:1") as given:
+        assert named.address == "10.0.0.7:1234"
+        assert given.address == "127.0.0.1:1"
+
+    monkeypatch.delenv("FUNLAND_SERVER")
+    assert default_address() == "127.0.0.1:50051"

@@ -1,5 +1,0 @@
-# Read by CMake right after llama.cpp's own `project()` call (CMAKE_PROJECT_llama.cpp_INCLUDE).
-#
-# llama-cpp-python forces llama.cpp's `common` library on, which is half of its compile time and
-# serves only llama.cpp's own programs. Funland calls the `llama` library alone.
-set(LLAMA_BUILD_COMMON OFF CACHE BOOL "Not used by Funland" FORCE)
