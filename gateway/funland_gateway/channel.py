@@ -21,7 +21,11 @@ class Channel(Protocol):
     """
 
     async def unary(
-        self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
+        self,
+        method: MethodDescriptor,
+        request: Message,
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - it goes with the call, to the server
     ) -> Message:
         """Calls a method that answers once. Cancelling the task cancels the call."""
         ...
@@ -40,7 +44,11 @@ class GrpcChannel:
         self._channel = channel
 
     async def unary(
-        self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
+        self,
+        method: MethodDescriptor,
+        request: Message,
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - it goes with the call, to the server
     ) -> Message:
         """See `Channel`."""
         call: Any = self._channel.unary_unary(
@@ -51,7 +59,11 @@ class GrpcChannel:
         return await call(request, metadata=tuple(metadata), timeout=timeout)
 
     async def stream(
-        self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
+        self,
+        method: MethodDescriptor,
+        request: Message,
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - it goes with the call, to the server
     ) -> AsyncGenerator[Message]:
         """See `Channel`."""
         start: Any = self._channel.unary_stream(

@@ -1,0 +1,77 @@
+"""Calls the server on behalf of HTTP requests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import grpc.aio
+from aiohttp import web
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+
+from funland_gateway.channel import Channel, Metadata
+from funland_gateway.failures import CallFailed, from_rpc, invalid_field
+from funland_gateway.request_ids import HEADER, request_id
+
+TIMEOUT_HEADER = "x-request-timeout"
+_LONGEST_SECONDS = 365 * 24 * 3600
+
+
+class Calls:
+    """The server's RPCs, with an HTTP request's id and deadline.
+
+    The deadline is the header `x-request-timeout`, in seconds; without it there is none.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    async def unary(
+        self, request: web.Request, method: MethodDescriptor, message: Message
+    ) -> Message:
+        """Calls a method that answers once. Cancelling the task cancels the call.
+
+        Raises `CallFailed`.
+        """
+        timeout = _timeout(request)
+        try:
+            return await self._channel.unary(method, message, _metadata(request), timeout)
+        except grpc.aio.AioRpcError as error:
+            raise CallFailed(from_rpc(error)) from error
+
+    async def stream(
+        self, request: web.Request, method: MethodDescriptor, message: Message
+    ) -> AsyncGenerator[Message]:
+        """Calls a method that answers with a stream. Closing the generator cancels the call.
+
+        Raises `CallFailed`, before the first message or after some.
+        """
+        timeout = _timeout(request)
+        answers = self._channel.stream(method, message, _metadata(request), timeout)
+        try:
+            async with aclosing(answers):
+                async for answer in answers:
+                    yield answer
+        except grpc.aio.AioRpcError as error:
+            raise CallFailed(from_rpc(error)) from error
+
+
+def _metadata(request: web.Request) -> Metadata:
+    return ((HEADER, request_id(request)),)
+
+
+def _timeout(request: web.Request) -> float | None:
+    text = request.headers.get(TIMEOUT_HEADER)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise invalid_field(
+            TIMEOUT_HEADER, f"must be a number of seconds over 0, at most {_LONGEST_SECONDS}"
+        )
+    return seconds

@@ -1,0 +1,49 @@
+"""What can be set about the gateway."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class GatewaySettings(BaseModel):
+    """The gateway's settings. Sizes are in bytes, times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    """The loopback address to listen on."""
+    port: int = Field(default=8000, ge=0, le=65535)
+    """0 takes a free port."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names in the `Host` header to answer to, beside the loopback ones, at any port."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may call, such as `https://app.example`."""
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
+    """The largest request body, after decompression."""
+    max_connections: int = Field(default=1024, ge=1)
+    """How many sockets may be open at once; one more is answered 503 and closed."""
+    header_timeout_seconds: float = Field(default=10, gt=0)
+    """From a connection's start, or a request's first byte, until its head is complete."""
+    idle_timeout_seconds: float = Field(default=75, gt=0)
+    """How long a connection may rest between two requests."""
+    body_timeout_seconds: float = Field(default=30, gt=0)
+    """From a request's head until its body is complete."""
+    send_timeout_seconds: float = Field(default=30, gt=0)
+    """How long the reader of a stream may leave it unread."""
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        try:
+            local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            local = False
+        if not local:
+            raise ValueError(
+                f"{host!r} is not a loopback address. This version has no accounts, so it listens "
+                "on loopback only; to reach it from elsewhere, put a reverse proxy that asks for "
+                "credentials or an SSH tunnel (ssh -L 8000:127.0.0.1:8000 HOST) in front of it"
+            )
+        return host

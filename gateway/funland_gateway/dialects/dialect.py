@@ -1,0 +1,133 @@
+"""What a dialect is: a table of routes, and how its failures look."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+
+from funland.v1 import errors_pb2, inference_pb2
+from funland_gateway.dialects.reading import JsonObject
+from funland_gateway.failures import http_status
+
+JsonSchema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An HTTP request as a dialect sees it."""
+
+    body: JsonObject
+    """Empty when the route reads none."""
+    path: Mapping[str, str]
+    """The path's variables, decoded."""
+    time: int
+    """When it came, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP answer."""
+
+    content: bytes
+    content_type: str = "application/json"
+    status: int = 200
+
+
+def json_reply(value: object, status: int = 200) -> Reply:
+    """An answer in JSON."""
+    return Reply(orjson.dumps(value), status=status)
+
+
+def same_name(field: str) -> str:
+    """For requests whose fields are called as in the contract."""
+    return field
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """An RPC to call, and what to make of its response: the answer or the next RPC."""
+
+    rpc: MethodDescriptor
+    message: Message
+    answer: Callable[[Any], Reply | Unary]
+    field_name: Callable[[str], str] = same_name
+    """What the dialect calls a field of the contract, for violations that the server reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """An RPC to call whose events go out as SSE."""
+
+    rpc: MethodDescriptor
+    message: Message
+    events: Callable[[inference_pb2.GenerationEvent], Iterable[bytes]]
+    """The data of the SSE events for one event. It is one call's own, so it may remember."""
+    field_name: Callable[[str], str] = same_name
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of a dialect's table."""
+
+    method: str
+    path: str
+    """As documented, variables in braces; a variable may hold slashes."""
+    call: Callable[[Incoming], Unary | Streaming]
+    summary: str
+    tag: str
+    """The dialect's name."""
+    request_schema: JsonSchema | None = None
+    """None: no body is read."""
+    response_schema: JsonSchema | None = None
+    """None: the answer is not JSON."""
+    streams: bool = False
+    """Whether the answer can be a stream of SSE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """How failures look, as JSON values."""
+
+    failure: Callable[[errors_pb2.Error], object]
+    """The body of an HTTP error."""
+    stream_failure: Callable[[errors_pb2.Error], object]
+    """The data of the SSE event that ends a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A JSON shape that the gateway speaks beside its native one."""
+
+    name: str
+    prefixes: tuple[str, ...]
+    """Paths below these are the dialect's, known or not, so that their errors have its shape."""
+    routes: tuple[Route, ...]
+    envelope: Envelope
+
+    @property
+    def documented_routes(self) -> tuple[Route, ...]:
+        """The routes for /openapi.json."""
+        return self.routes
+
+    def owns(self, path: str) -> bool:
+        """Whether errors at this path are to have this dialect's shape."""
+        return path.startswith(self.prefixes) or any(path == route.path for route in self.routes)
+
+    def error_response(self, error: errors_pb2.Error, request: web.Request) -> web.Response:
+        """The HTTP error of a call that failed before its answer began."""
+        headers: dict[str, str] = {}
+        if error.HasField("retry_delay"):
+            headers["Retry-After"] = str(math.ceil(error.retry_delay.ToTimedelta().total_seconds()))
+        return web.Response(
+            body=orjson.dumps(self.envelope.failure(error)),
+            status=http_status(error),
+            content_type="application/json",
+            headers=headers,
+        )

@@ -1,0 +1,91 @@
+"""JSON Schemas of the `inference` dialect's bodies."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from funland_gateway.dialects.inference.generation import DEFAULT_MAX_TOKENS
+from funland_gateway.dialects.sampling import EVERY_PARAMETER, sampling_schemas
+from funland_gateway.dialects.schemas import (
+    BOOLEAN,
+    INTEGER,
+    NUMBER,
+    STRING,
+    any_of,
+    array_of,
+    described,
+    nullable,
+    object_with,
+    one_of_values,
+)
+
+_PROMPT = {
+    "prompt": described(STRING, "The text to continue, as it is: no chat template is applied."),
+    "model": described(STRING, "A model's id, alias or source, or `default`.", default="default"),
+    **sampling_schemas(EVERY_PARAMETER),
+    "max_tokens": described(INTEGER, "Make at most this many tokens.", default=DEFAULT_MAX_TOKENS),
+}
+
+_RESULT = object_with(
+    {
+        "text": STRING,
+        "usage": object_with(
+            {"prompt_tokens": INTEGER, "completion_tokens": INTEGER, "total_tokens": INTEGER}
+        ),
+        "latency": described(NUMBER, "Seconds from the call's arrival at the model to its end."),
+        "finish_reason": one_of_values("stop", "length"),
+    }
+)
+
+_ERROR = object_with(
+    {"error": object_with({"code": STRING, "message": STRING, "details": STRING})}, ("error",)
+)
+
+GENERATE_REQUEST: Final = object_with(
+    {
+        **_PROMPT,
+        "stream": described(BOOLEAN, "Answer as `generate/stream` does.", default=False),
+    },
+    ("prompt",),
+)
+
+GENERATE_RESPONSE: Final = _RESULT
+
+STREAM_REQUEST: Final = object_with(_PROMPT, ("prompt",))
+
+STREAM_EVENT: Final = object_with({"token": STRING, "finished": BOOLEAN}, ("finished",))
+
+BATCH_REQUEST: Final = object_with(
+    {"requests": array_of(object_with(_PROMPT, ("prompt",)))}, ("requests",)
+)
+
+BATCH_RESPONSE: Final = object_with({"results": array_of(any_of(_RESULT, _ERROR))})
+
+MODEL: Final = object_with(
+    {
+        "name": STRING,
+        "format": STRING,
+        "size": STRING,
+        "loaded": BOOLEAN,
+        "memory_usage": nullable(STRING),
+        "quantization": STRING,
+    }
+)
+
+MODEL_LIST: Final = object_with({"models": array_of(MODEL)})
+
+LOAD_REQUEST: Final = object_with(
+    {
+        "quantization": described(STRING, "The one that the model has; another fails."),
+        "prefer_gpu": described(BOOLEAN, "A preference; without a GPU it changes nothing."),
+    }
+)
+
+HEALTH: Final = object_with(
+    {
+        "status": one_of_values("healthy", "stopping"),
+        "model_loaded": BOOLEAN,
+        "memory_usage": described(STRING, "The machine's memory, used and in all: `2.1GB/8GB`."),
+        "active_connections": described(INTEGER, "The calls that are answered now."),
+    }
+)

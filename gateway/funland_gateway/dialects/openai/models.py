@@ -1,0 +1,41 @@
+"""`/v1/models`: the installed models as OpenAI lists its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funland.v1 import models_pb2
+from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
+from funland_gateway.dialects.models import every_model
+from funland_gateway.dialects.rpcs import GET_MODEL
+
+
+def list_models(_incoming: Incoming) -> Unary:
+    """Asks for all models."""
+    return every_model(
+        lambda models: json_reply({"object": "list", "data": [_model(model) for model in models]})
+    )
+
+
+def retrieve_model(incoming: Incoming) -> Unary:
+    """Asks for one model by id or alias."""
+    request = models_pb2.GetModelRequest(model_id=incoming.path["model"])
+    return Unary(GET_MODEL, request, _answer, _field_name)
+
+
+def _field_name(path: str) -> str:
+    return "model" if path == "model_id" else path
+
+
+def _answer(model: models_pb2.Model) -> Reply:
+    return json_reply(_model(model))
+
+
+def _model(model: models_pb2.Model) -> dict[str, Any]:
+    return {
+        "id": model.model_id,
+        "object": "model",
+        # OpenAI's shape has no null here. Unset, as for a built-in model, reads as 0.
+        "created": model.create_time.seconds,
+        "owned_by": "funland" if model.built_in else "local",
+    }

@@ -1,0 +1,11 @@
+"""All dialects that the gateway speaks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from funland_gateway.dialects.dialect import Dialect
+from funland_gateway.dialects.inference.routes import INFERENCE
+from funland_gateway.dialects.openai.routes import OPENAI
+
+DIALECTS: Final[tuple[Dialect, ...]] = (OPENAI, INFERENCE)

@@ -1,0 +1,46 @@
+"""JSON Schemas of the dialects' bodies, in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from funland_gateway.dialects.dialect import JsonSchema
+
+STRING: Final[JsonSchema] = {"type": "string"}
+INTEGER: Final[JsonSchema] = {"type": "integer"}
+NUMBER: Final[JsonSchema] = {"type": "number"}
+BOOLEAN: Final[JsonSchema] = {"type": "boolean"}
+
+
+def described(schema: JsonSchema, description: str, **rest: Any) -> JsonSchema:
+    """The schema with a description and further keywords, such as `default`."""
+    return {**schema, "description": description, **rest}
+
+
+def nullable(schema: JsonSchema) -> JsonSchema:
+    """The schema's values, or null."""
+    return any_of(schema, {"type": "null"})
+
+
+def any_of(*schemas: JsonSchema) -> JsonSchema:
+    """The values of any of the schemas."""
+    return {"anyOf": list(schemas)}
+
+
+def one_of_values(*values: str) -> JsonSchema:
+    """One of some strings."""
+    return {"type": "string", "enum": list(values)}
+
+
+def array_of(items: JsonSchema) -> JsonSchema:
+    """A list."""
+    return {"type": "array", "items": items}
+
+
+def object_with(properties: Mapping[str, JsonSchema], required: Sequence[str] = ()) -> JsonSchema:
+    """An object; its other fields are ignored."""
+    schema: dict[str, Any] = {"type": "object", "properties": dict(properties)}
+    if required:
+        schema["required"] = list(required)
+    return schema

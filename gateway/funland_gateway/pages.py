@@ -1,0 +1,49 @@
+"""Serves /openapi.json and the page that shows it, from files in the package."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+_FILES = {
+    "/docs": ("index.html", "text/html"),
+    "/docs/style.css": ("style.css", "text/css"),
+    "/docs/app.js": ("app.js", "text/javascript"),
+}
+_HEADERS = {
+    # The page is its own three files and the document; nothing from elsewhere runs in it.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+def add_pages(app: web.Application, document: dict[str, Any]) -> None:
+    """Adds /openapi.json, /docs and, at /, the way there."""
+    app.router.add_get("/openapi.json", _constant(orjson.dumps(document), "application/json"))
+    for path, (name, content_type) in _FILES.items():
+        content = resources.files("funland_gateway").joinpath("web", name).read_bytes()
+        app.router.add_get(path, _constant(content, content_type))
+    app.router.add_get("/", _to_docs)
+
+
+def _constant(
+    content: bytes, content_type: str
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(
+            body=content, content_type=content_type, charset="utf-8", headers=_HEADERS
+        )
+
+    return answer
+
+
+async def _to_docs(_: web.Request) -> web.Response:
+    return web.Response(status=302, headers={"Location": "/docs"})

@@ -1,0 +1,160 @@
+"""Compiles message types into encoders: a message in, JSON's values out.
+
+The JSON is what `json_format` writes with its fields' proto names and defaults shown, except that
+64-bit integers are numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import orjson
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
+from google.protobuf.message import Message
+
+Convert = Callable[[Any], Any]
+Write = Callable[[Any, dict[str, Any]], None]
+
+_encoders: dict[str, Convert] = {}
+
+
+def encode(message: Message) -> dict[str, Any]:
+    """Turns a message into a dict for `orjson.dumps`.
+
+    Names are in snake_case, enums are names, bytes base64, times and durations protobuf's strings.
+    Fields without presence are always there; those with presence when they are set.
+    """
+    return encoder(cast("Descriptor", message.DESCRIPTOR))(message)
+
+
+def encoder(descriptor: Descriptor) -> Convert:
+    """The compiled encoder of a message type, made at the first call for it.
+
+    Raises `TypeError` for a well-known type that has no encoder.
+    """
+    known = _encoders.get(descriptor.full_name)
+    if known is None:
+        if descriptor.full_name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
+            return lambda message: message.ToJsonString()
+        if descriptor.file.package == "google.protobuf" and descriptor.name != "Empty":
+            raise TypeError(f"{descriptor.full_name} has no encoder")
+        writes: list[Write] = []
+
+        def run(message: Any) -> dict[str, Any]:
+            out: dict[str, Any] = {}
+            for write in writes:
+                write(message, out)
+            return out
+
+        known = _encoders[descriptor.full_name] = run
+        writes.extend(_writes(descriptor))  # after it is known, so that a type may hold itself
+    return known
+
+
+def _writes(descriptor: Descriptor) -> list[Write]:
+    writes: list[Write] = []
+    oneofs: set[str] = set()
+    for field in descriptor.fields:
+        oneof = field.containing_oneof
+        if oneof is None:
+            writes.append(_write(field))
+        elif oneof.name not in oneofs:
+            oneofs.add(oneof.name)
+            writes.append(_write_oneof(oneof))
+    return writes
+
+
+def _write(field: FieldDescriptor) -> Write:
+    name = field.name
+    if field.has_presence:
+        convert = _value(field)
+
+        def write_if_set(message: Any, out: dict[str, Any]) -> None:
+            if message.HasField(name):
+                out[name] = convert(getattr(message, name))
+
+        return write_if_set
+
+    convert = _convert(field)
+
+    def write(message: Any, out: dict[str, Any]) -> None:
+        out[name] = convert(getattr(message, name))
+
+    return write
+
+
+def _write_oneof(oneof: OneofDescriptor) -> Write:
+    converts = {field.name: _value(field) for field in oneof.fields}
+    oneof_name = oneof.name
+
+    def write(message: Any, out: dict[str, Any]) -> None:
+        name = message.WhichOneof(oneof_name)
+        if name is not None:
+            out[name] = converts[name](getattr(message, name))
+
+    return write
+
+
+def _convert(field: FieldDescriptor) -> Convert:
+    if not field.is_repeated:
+        return _value(field)
+    entry = field.message_type
+    if entry is not None and entry.GetOptions().map_entry:
+        key = _key(entry.fields_by_name["key"])
+        value = _value(entry.fields_by_name["value"])
+        return lambda items: {key(k): value(items[k]) for k in items}
+    if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT:
+        return _shortest_floats
+    convert = _value(field)
+    return list if convert is _same else lambda items: [convert(item) for item in items]
+
+
+def _value(field: FieldDescriptor) -> Convert:
+    if field.message_type is not None:
+        return encoder(field.message_type)
+    if field.enum_type is not None:
+        return _enum(field.enum_type)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return lambda value: base64.b64encode(value).decode()
+    if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT:
+        return lambda value: _shortest_floats([value])[0]
+    if field.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE:
+        return _finite_or_named
+    return _same
+
+
+def _key(field: FieldDescriptor) -> Convert:
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return lambda key: "true" if key else "false"
+    return str
+
+
+def _enum(enum: EnumDescriptor) -> Convert:
+    names = {value.number: value.name for value in enum.values}
+    return lambda number: names.get(number, number)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _finite_or_named(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _shortest_floats(values: Any) -> list[Any]:
+    # orjson writes float32 with the fewest digits that read back the same, fast enough for vectors.
+    array = np.array(values, dtype=np.float32)
+    numbers = orjson.loads(orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY))
+    if np.isfinite(array).all():
+        return numbers
+    return [
+        _finite_or_named(float(value)) if number is None else number
+        for value, number in zip(array, numbers, strict=True)
+    ]

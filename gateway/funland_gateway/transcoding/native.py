@@ -1,0 +1,136 @@
+"""Serves the contract's own JSON: unary calls as JSON, streams as SSE or newline-delimited JSON.
+
+A stream of messages looks like this, and always has its last event; one without has failed:
+
+    SSE      data: {message}   ...   event: end     data: {}
+                               or    event: error   data: {"error": {Error}}
+    NDJSON   {message}         ...   {"end": {}}
+                               or    {"error": {Error}}
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from aiohttp import web
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.message import Message
+
+from funland.v1.errors_pb2 import Error
+from funland_gateway.bodies import read_json
+from funland_gateway.calls import Calls
+from funland_gateway.config import GatewaySettings
+from funland_gateway.failures import CallFailed, http_status, unforeseen
+from funland_gateway.request_ids import request_id
+from funland_gateway.streams import send_events, sse_event
+from funland_gateway.transcoding.decoder import filler
+from funland_gateway.transcoding.encoder import encode, encoder
+from funland_gateway.transcoding.routes import Route
+
+NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def add_native(
+    app: web.Application, routes: Iterable[Route], calls: Calls, settings: GatewaySettings
+) -> None:
+    """Adds the routes, with everything about their messages compiled."""
+    for route in routes:
+        filler(route.rpc.input_type)
+        if not _is_raw(route):
+            encoder(route.rpc.output_type)
+        if route.rpc.server_streaming:
+            # In NDJSON these names are the end's.
+            if {"end", "error"} & set(route.rpc.output_type.fields_by_name):
+                raise ValueError(f"{route.rpc.full_name}: a field is named like a stream's end")
+            handler = _streaming(route, calls, settings)
+        else:
+            handler = _unary(route, calls, settings)
+        app.router.add_route(route.http_method, route.pattern, handler)
+
+
+def error_response(error: Error) -> web.Response:
+    """A failure before its answer began: `{"error": {...}}` under its HTTP status."""
+    headers: dict[str, str] = {}
+    if error.HasField("retry_delay"):
+        delay = error.retry_delay.ToTimedelta().total_seconds()
+        headers["retry-after"] = str(math.ceil(delay))
+    return web.Response(
+        status=http_status(error),
+        body=_failure_json(error),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def _unary(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        answer: Any = await calls.unary(request, route.rpc, await _read(route, request, settings))
+        if _is_raw(route):
+            return web.Response(body=answer.data, headers={"content-type": answer.content_type})
+        return web.Response(body=orjson.dumps(encode(answer)), content_type="application/json")
+
+    return handle
+
+
+def _streaming(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        message = await _read(route, request, settings)
+        content_type = NDJSON if NDJSON in request.headers.get("accept", "") else SSE
+        events = _lines if content_type == NDJSON else _events
+        return await send_events(
+            request,
+            _framed(request, calls.stream(request, route.rpc, message), events),
+            content_type=content_type,
+            send_timeout=settings.send_timeout_seconds,
+        )
+
+    return handle
+
+
+async def _read(route: Route, request: web.Request, settings: GatewaySettings) -> Message:
+    body = await read_json(request, settings.max_body_bytes) if route.has_body else None
+    return route.request(body, request.match_info, request.query.items())
+
+
+async def _framed(
+    request: web.Request,
+    messages: AsyncGenerator[Message],
+    frame: Callable[[bytes, str | None], bytes],
+) -> AsyncGenerator[bytes]:
+    begun = False
+    try:
+        async with aclosing(messages):
+            async for message in messages:
+                yield frame(orjson.dumps(encode(message)), None)
+                begun = True
+    except Exception as problem:
+        if not begun:
+            raise  # an HTTP status can still say it
+        failed = problem if isinstance(problem, CallFailed) else unforeseen(problem)
+        failed.error.request_id = failed.error.request_id or request_id(request)
+        yield frame(_failure_json(failed.error), "error")
+    else:
+        yield frame(b"{}", "end")
+
+
+def _events(data: bytes, event: str | None) -> bytes:
+    return sse_event(data, event)
+
+
+def _lines(data: bytes, event: str | None) -> bytes:
+    return b'{"end":{}}\n' if event == "end" else data + b"\n"
+
+
+def _failure_json(error: Error) -> bytes:
+    return orjson.dumps({"error": encode(error)})
+
+
+def _is_raw(route: Route) -> bool:
+    return route.rpc.output_type.full_name == HttpBody.DESCRIPTOR.full_name

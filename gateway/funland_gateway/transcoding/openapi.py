@@ -1,0 +1,195 @@
+"""Writes the OpenAPI 3.1 document of all that the gateway serves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any, Protocol
+
+from google.api.httpbody_pb2 import HttpBody
+
+from funland.v1.errors_pb2 import Error
+from funland_gateway.transcoding.comments import contract_comments
+from funland_gateway.transcoding.native import NDJSON, SSE
+from funland_gateway.transcoding.routes import Route
+from funland_gateway.transcoding.schemas import Schema, Schemas, is_required
+
+_DESCRIPTION = """\
+A local AI service. The paths under `/funland/v1` are the JSON form of the gRPC contract; the others
+speak the shapes of other APIs.
+
+Any call may carry `x-request-id` (up to 64 letters, digits, `.`, `_` and `-`; sent back, and found
+in the logs) and `x-request-timeout` (seconds until the call fails with DEADLINE_EXCEEDED).
+"""
+_STREAM = (
+    "As they come: server-sent events, or a line of JSON each if `Accept` asks for it. The last "
+    "event is `end`, or `error` with an `Error`; a stream without it has failed."
+)
+
+
+class DocumentedRoute(Protocol):
+    """A route that is not the contract's."""
+
+    @property
+    def method(self) -> str:
+        """HTTP's, in capitals."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """With its variables in braces."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        ...
+
+    @property
+    def request_schema(self) -> Mapping[str, Any] | None:
+        """The JSON schema of the body. None: there is no body."""
+        ...
+
+    @property
+    def response_schema(self) -> Mapping[str, Any] | None:
+        """The JSON schema of the answer. None: the answer is not JSON."""
+        ...
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer can be a stream of server-sent events."""
+        ...
+
+    @property
+    def tag(self) -> str:
+        """The name of the API that the route belongs to."""
+        ...
+
+
+def openapi_document(routes: Iterable[Route], others: Iterable[DocumentedRoute]) -> dict[str, Any]:
+    """The document, ready for `orjson.dumps`. Raises `ValueError` if two routes are the same."""
+    comments = contract_comments()
+    schemas = Schemas(comments)
+    failure: Schema = {
+        "type": "object",
+        "properties": {"error": schemas.reference(Error.DESCRIPTOR)},
+        "required": ["error"],
+        "description": "The body of every answer that is not 2xx.",
+    }
+    paths: dict[str, dict[str, Any]] = {}
+    tags: dict[str, Schema] = {}
+    for route in routes:
+        service = route.rpc.containing_service
+        tags.setdefault(
+            service.name, {"name": service.name, "description": comments[service.full_name]}
+        )
+        operation = _native_operation(route, schemas, comments)
+        _add(paths, route.path, route.http_method, operation)
+    for other in others:
+        tags.setdefault(other.tag, {"name": other.tag})
+        _add(paths, other.path, other.method, _other_operation(other))
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Funland", "version": version("funland"), "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": list(tags.values()),
+        "paths": paths,
+        "components": {"schemas": {**schemas.components, "Failure": failure}},
+    }
+
+
+def _add(
+    paths: dict[str, dict[str, Any]], path: str, method: str, operation: dict[str, Any]
+) -> None:
+    operations = paths.setdefault(path, {})
+    if method.lower() in operations:
+        raise ValueError(f"{method} {path} is routed twice")
+    operations[method.lower()] = operation
+
+
+def _native_operation(
+    route: Route, schemas: Schemas, comments: Mapping[str, str]
+) -> dict[str, Any]:
+    rpc = route.rpc
+    comment = comments[rpc.full_name]
+    in_path = {field.name for field in route.variables}
+    operation: dict[str, Any] = {
+        "operationId": rpc.name,
+        "tags": [rpc.containing_service.name],
+        "summary": _first_sentence(comment),
+        "description": comment,
+        "responses": {
+            "200": _answer(route, schemas),
+            "default": {
+                "description": "It failed.",
+                "content": _json({"$ref": "#/components/schemas/Failure"}),
+            },
+        },
+    }
+    if route.has_body:
+        others = [field for field in rpc.input_type.fields if field.name not in in_path]
+        operation["requestBody"] = {
+            "required": any(is_required(field) for field in others),
+            "content": _json(
+                schemas.message(rpc.input_type, without=in_path)
+                if in_path
+                else schemas.reference(rpc.input_type)
+            ),
+        }
+    parameters = [
+        {
+            "name": field.name,
+            "in": "path" if field.name in in_path else "query",
+            "required": field.name in in_path or is_required(field),
+            "schema": schemas.field(field),
+        }
+        for field in rpc.input_type.fields
+        if field.name in in_path or not route.has_body
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    return operation
+
+
+def _answer(route: Route, schemas: Schemas) -> dict[str, Any]:
+    output = route.rpc.output_type
+    if output.full_name == HttpBody.DESCRIPTOR.full_name:
+        return {"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    schema = schemas.reference(output)
+    if route.rpc.server_streaming:
+        content = {SSE: {"schema": schema}, NDJSON: {"schema": schema}}
+        return {"description": _STREAM, "content": content}
+    return {"description": "It worked.", "content": _json(schema)}
+
+
+def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
+    slug = re.sub(r"[^A-Za-z0-9]+", "_", route.path).strip("_")
+    content = _json(dict(route.response_schema)) if route.response_schema is not None else {}
+    if route.streams:
+        content[SSE] = {"schema": {"type": "string"}}
+    operation: dict[str, Any] = {
+        "operationId": f"{route.tag}_{route.method.lower()}_{slug}",
+        "tags": [route.tag],
+        "summary": route.summary,
+        "responses": {
+            "200": {"description": "It worked.", **({"content": content} if content else {})},
+            "default": {"description": "It failed; the body is as this API has it."},
+        },
+    }
+    if route.request_schema is not None:
+        operation["requestBody"] = {"content": _json(dict(route.request_schema))}
+    if names := re.findall(r"\{(\w+)\}", route.path):
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ]
+    return operation
+
+
+def _json(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _first_sentence(comment: str) -> str:
+    return re.split(r"(?<=\.)\s", comment, maxsplit=1)[0].replace("\n", " ")

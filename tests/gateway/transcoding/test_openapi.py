@@ -1,0 +1,157 @@
+"""The OpenAPI document says what the routes and the rules of the contract say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any, cast
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+
+from funland.v1 import errors_pb2, inference_pb2, models_pb2, system_pb2
+from funland_gateway.dialects import DIALECTS
+from funland_gateway.transcoding.comments import contract_comments
+from funland_gateway.transcoding.openapi import openapi_document
+from funland_gateway.transcoding.routes import compile_routes
+
+MODULES = (errors_pb2, inference_pb2, models_pb2, system_pb2)
+ROUTES = compile_routes(module.DESCRIPTOR for module in MODULES)
+OTHERS = [route for dialect in DIALECTS for route in dialect.documented_routes]
+DOCUMENT = openapi_document(ROUTES, OTHERS)
+SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+
+
+def inside(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield cast("dict[str, Any]", value)
+        for each in cast("dict[str, Any]", value).values():
+            yield from inside(each)
+    elif isinstance(value, list):
+        for each in cast("list[Any]", value):
+            yield from inside(each)
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield path, method.upper(), operation
+
+
+def test_every_route_is_documented_once() -> None:
+    documented = [(method, path) for path, method, _ in operations()]
+    routed = [(r.http_method, r.path) for r in ROUTES] + [(r.method, r.path) for r in OTHERS]
+
+    assert sorted(documented) == sorted(routed)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = [each["$ref"] for each in inside(DOCUMENT) if "$ref" in each]
+
+    assert found
+    assert {ref.removeprefix("#/components/schemas/") for ref in found} <= set(SCHEMAS)
+
+
+def test_operation_ids_are_unique_and_every_tag_is_listed() -> None:
+    ids = [operation["operationId"] for _, _, operation in operations()]
+    tags = {tag for _, _, operation in operations() for tag in operation["tags"]}
+
+    assert len(ids) == len(set(ids))
+    assert tags == {tag["name"] for tag in DOCUMENT["tags"]}
+
+
+def test_the_variables_of_a_path_are_its_required_parameters() -> None:
+    for path, method, operation in operations():
+        parameters = operation.get("parameters", [])
+        in_path = [each for each in parameters if each["in"] == "path"]
+
+        assert {each["name"] for each in in_path} == set(re.findall(r"\{(\w+)\}", path)), path
+        assert all(each["required"] for each in in_path), (method, path)
+
+
+def test_every_operation_and_field_of_the_contract_is_described() -> None:
+    for path, _, operation in operations():
+        assert operation["summary"], path
+    for name, schema in SCHEMAS.items():
+        assert schema["description"], name
+        for field, inner in schema["properties"].items():
+            assert inner.get("description") or name == "Failure", (name, field)
+
+
+@pytest.mark.parametrize(
+    ("message", "field", "rules"),
+    [
+        ("SamplingParameters", "temperature", {"type": "number", "minimum": 0, "maximum": 2}),
+        ("SamplingParameters", "top_p", {"exclusiveMinimum": 0, "maximum": 1}),
+        ("SamplingParameters", "top_k", {"type": "integer", "format": "int32", "minimum": 0}),
+        ("SamplingParameters", "seed", {"format": "int64", "maximum": 4294967295}),
+        ("SamplingParameters", "stop", {"type": "array", "maxItems": 16}),
+        ("SamplingParameters", "logit_bias", {"type": "object", "maxProperties": 1024}),
+        ("GenerateRequest", "prompt", {"type": "string", "minLength": 1}),
+        ("GenerateRequest", "model", {"maxLength": 256}),
+        ("ChatRequest", "messages", {"type": "array", "minItems": 1, "maxItems": 4096}),
+        ("Message", "role", {"type": "string", "enum": ["SYSTEM", "USER", "ASSISTANT"]}),
+        ("ImportModelRequest", "sha256", {"pattern": "^([0-9a-f]{64})?$"}),
+        ("Model", "create_time", {"type": "string", "format": "date-time"}),
+    ],
+)
+def test_the_rules_of_a_field_are_in_its_schema(
+    message: str, field: str, rules: dict[str, Any]
+) -> None:
+    schema = SCHEMAS[message]["properties"][field]
+
+    assert {key: schema.get(key) for key in rules} == rules
+
+
+def test_the_rules_of_items_and_values_are_in_theirs() -> None:
+    sampling = SCHEMAS["SamplingParameters"]["properties"]
+
+    assert sampling["stop"]["items"] == {"type": "string", "minLength": 1, "maxLength": 256}
+    assert sampling["logit_bias"]["additionalProperties"] == {
+        "type": "number",
+        "minimum": -100.0,
+        "maximum": 100.0,
+    }
+
+
+def test_what_a_rule_asks_for_is_required() -> None:
+    assert SCHEMAS["GenerateRequest"]["required"] == ["prompt"]
+    assert SCHEMAS["Message"]["required"] == ["role"]
+    assert "required" not in SCHEMAS["SamplingParameters"]
+
+
+def test_a_field_in_the_path_is_not_in_the_body() -> None:
+    load = DOCUMENT["paths"]["/funland/v1/models/{model_id}:load"]["post"]
+
+    body = load["requestBody"]
+    assert set(body["content"]["application/json"]["schema"]["properties"]) == {"settings"}
+    assert body["required"] is False
+
+
+def test_a_route_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="is routed twice"):
+        openapi_document([*ROUTES, ROUTES[0]], [])
+
+
+def test_the_comments_are_those_of_the_contract_in_use() -> None:
+    data = resources.files("funland_gateway.transcoding").joinpath("contract.binpb").read_bytes()
+    shipped = {file.name: file for file in FileDescriptorSet.FromString(data).file}
+
+    for module in MODULES:
+        in_use = FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb)
+        file = shipped[in_use.name]
+        file.ClearField("source_code_info")
+        for message in inside_messages(file):
+            for field in message.field:
+                field.ClearField("json_name")  # protoc fills it in, generated Python leaves it out
+        assert file == in_use, f"{in_use.name}: run 'make proto'"
+    assert contract_comments()["funland.v1.Message.Role.USER"] == "The person or program that asks."
+
+
+def inside_messages(file: FileDescriptorProto) -> Iterator[Any]:
+    waiting: list[Any] = list(file.message_type)
+    while waiting:
+        message = waiting.pop()
+        yield message
+        waiting.extend(message.nested_type)
