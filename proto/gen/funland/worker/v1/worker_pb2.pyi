@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from funland.v1 import errors_pb2 as _errors_pb2
 from funland.v1 import inference_pb2 as _inference_pb2
+from funland.v1 import models_pb2 as _models_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -19,6 +20,48 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class Launch(_message.Message):
+    """What the server writes to a worker's standard input: one message, as a line of JSON. The worker ends
+    when its standard input does, so that none outlives its server.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_PATH_FIELD_NUMBER: _builtins.int
+    SOCKET_PATH_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    MAX_CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
+    model_path: _builtins.str
+    """The model's file."""
+    socket_path: _builtins.str
+    """Where to listen; in a folder that only this user can enter."""
+    token: _builtins.str
+    """What calls must bring as `authorization`."""
+    max_context_length: _builtins.int
+    """The longest context that the worker may choose itself."""
+    @_builtins.property
+    def settings(self) -> _models_pb2.LoadSettings:
+        """How to run the model; what is unset the worker chooses."""
+
+    def __init__(
+        self,
+        *,
+        model_path: _builtins.str = ...,
+        socket_path: _builtins.str = ...,
+        token: _builtins.str = ...,
+        settings: _models_pb2.LoadSettings | None = ...,
+        max_context_length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_context_length", b"max_context_length", "model_path", b"model_path", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Launch: _TypeAlias = Launch  # noqa: Y015
 
 @_typing.final
 class Handshake(_message.Message):

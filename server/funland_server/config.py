@@ -1,0 +1,68 @@
+"""The server's settings."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class ServerSettings(BaseModel):
+    """How the server runs. The command line reads them from flags, environment and `funland.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("funland", appauthor=False)),
+        description="Where models and the server's own files are kept.",
+    )
+    host: str = Field("127.0.0.1", description="The address that gRPC listens on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        50051, description="The port that gRPC listens on; 0 takes a free one."
+    )
+    default_model: str = Field(
+        "funland-tiny", description="The model of requests that name none: its id or alias."
+    )
+    slots: Annotated[int, Field(ge=1, le=256)] = Field(
+        32, description="How many calls a model answers at once."
+    )
+    max_context_length: Annotated[int, Field(ge=16)] = Field(
+        8192, description="The longest context, in tokens, that a model gets unasked."
+    )
+    threads: Annotated[int, Field(ge=1, le=512)] | None = Field(
+        None, description="How many threads a model computes with; unset: by its size."
+    )
+    load_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        300.0, description="How long a model may take to load."
+    )
+    send_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="How long a caller may not read before its call is ended."
+    )
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="How long running calls may go on when the server stops."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, host: str) -> str:
+        if host == "localhost" or _is_loopback(host):
+            return host
+        raise ValueError(
+            f"{host} is not a loopback address, and this version has no accounts: anyone who can"
+            " reach it could use it. Listen on 127.0.0.1 and put an SSH tunnel or a reverse proxy"
+            " that asks for credentials in front."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

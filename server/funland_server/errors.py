@@ -1,0 +1,283 @@
+"""What can go wrong, said in the words of the domain.
+
+    FunlandError
+    ├── InvalidArgumentError
+    │   ├── FieldInvalidError          FIELD_INVALID
+    │   ├── PromptTooLongError         PROMPT_TOO_LONG
+    │   ├── TokenUnknownError          TOKEN_UNKNOWN
+    │   └── TemplateFailedError        TEMPLATE_FAILED
+    ├── NotFoundError
+    │   └── ModelNotFoundError         MODEL_NOT_FOUND
+    ├── AlreadyExistsError
+    │   └── ModelExistsError           MODEL_EXISTS
+    ├── FailedPreconditionError
+    │   ├── ModelCannotChatError       MODEL_CANNOT_CHAT
+    │   ├── ModelFileInvalidError      MODEL_FILE_INVALID
+    │   ├── ModelFileMissingError      MODEL_FILE_MISSING
+    │   ├── ModelFileChangedError      MODEL_FILE_CHANGED
+    │   ├── ModelLoadFailedError       MODEL_LOAD_FAILED
+    │   └── ModelBuiltInError          MODEL_BUILT_IN
+    ├── ResourceExhaustedError
+    │   └── TemplateLimitError         TEMPLATE_LIMIT
+    ├── UnavailableError
+    │   ├── WorkerLostError            WORKER_LOST
+    │   ├── ModelUnloadedError         MODEL_UNLOADED
+    │   └── ServerStoppingError        SERVER_STOPPING
+    ├── DeadlinePassedError            DEADLINE_PASSED
+    ├── CallerGoneError                CALLER_GONE
+    └── InternalError                  INTERNAL_ERROR
+
+Each family has a canonical code (`google.rpc.Code`, by name). Nothing else here knows of transport:
+`rpc.status` turns these errors into `google.rpc.Status`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from funland.v1.errors_pb2 import Error, ErrorReason, FieldViolation
+
+
+class FunlandError(Exception):
+    """An error that a caller is meant to see. `metadata` is what `ErrorReason` documents."""
+
+    code: ClassVar[str]
+    reason: ClassVar[ErrorReason.ValueType]
+
+    def __init__(self, message: str, **metadata: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = metadata
+
+    def to_wire(self, request_id: str = "") -> Error:
+        """The error as a part of an answer."""
+        return Error(
+            code=self.code,
+            reason=self.reason,
+            message=self.message,
+            metadata=self.metadata,
+            request_id=request_id,
+        )
+
+
+class InvalidArgumentError(FunlandError):
+    """The request can't be met, whatever the server's state."""
+
+    code = "INVALID_ARGUMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field that breaks a rule."""
+
+    field: str
+    description: str
+
+
+class FieldInvalidError(InvalidArgumentError):
+    """One or more fields break a rule of the contract."""
+
+    reason = ErrorReason.FIELD_INVALID
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        named = "; ".join(f"{v.field}: {v.description}" for v in violations)
+        super().__init__(named)
+        self.violations = tuple(violations)
+
+    def to_wire(self, request_id: str = "") -> Error:
+        """See `FunlandError`."""
+        error = super().to_wire(request_id)
+        error.field_violations.extend(
+            FieldViolation(field=v.field, description=v.description) for v in self.violations
+        )
+        return error
+
+
+class PromptTooLongError(InvalidArgumentError):
+    """The prompt has more tokens than the model's context holds."""
+
+    reason = ErrorReason.PROMPT_TOO_LONG
+
+
+class TokenUnknownError(InvalidArgumentError):
+    """Some token of the request is not in the model's vocabulary."""
+
+    reason = ErrorReason.TOKEN_UNKNOWN
+
+
+class TemplateFailedError(InvalidArgumentError):
+    """The model's chat template refuses the messages, or failed on them."""
+
+    reason = ErrorReason.TEMPLATE_FAILED
+
+
+class NotFoundError(FunlandError):
+    """The named thing does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class ModelNotFoundError(NotFoundError):
+    """No installed model has that name."""
+
+    reason = ErrorReason.MODEL_NOT_FOUND
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"Model {model!r} is not installed. `funland models list` shows those that are.",
+            model=model,
+        )
+
+
+class AlreadyExistsError(FunlandError):
+    """The thing to make is there already."""
+
+    code = "ALREADY_EXISTS"
+
+
+class ModelExistsError(AlreadyExistsError):
+    """An installed model has that id or alias."""
+
+    reason = ErrorReason.MODEL_EXISTS
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"A model named {model!r} is installed already; give another model_id, or delete it.",
+            model=model,
+        )
+
+
+class FailedPreconditionError(FunlandError):
+    """The state of the server does not allow it."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class ModelCannotChatError(FailedPreconditionError):
+    """The model has no chat template."""
+
+    reason = ErrorReason.MODEL_CANNOT_CHAT
+
+
+class ModelFileInvalidError(FailedPreconditionError):
+    """The file is not a whole model of a format that Funland reads."""
+
+    reason = ErrorReason.MODEL_FILE_INVALID
+
+
+class ModelFileMissingError(FailedPreconditionError):
+    """The model's file is gone from the store."""
+
+    reason = ErrorReason.MODEL_FILE_MISSING
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The file of model {model!r} is gone from the store; delete the model and import it"
+            " again.",
+            model=model,
+        )
+
+
+class ModelFileChangedError(FailedPreconditionError):
+    """The file's SHA-256 is not the one expected."""
+
+    reason = ErrorReason.MODEL_FILE_CHANGED
+
+
+class ModelLoadFailedError(FailedPreconditionError):
+    """The engine could not load the model."""
+
+    reason = ErrorReason.MODEL_LOAD_FAILED
+
+
+class ModelBuiltInError(FailedPreconditionError):
+    """The model comes with Funland."""
+
+    reason = ErrorReason.MODEL_BUILT_IN
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"Model {model!r} comes with Funland and can't be deleted.", model=model)
+
+
+class ResourceExhaustedError(FunlandError):
+    """A limit was reached."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class TemplateLimitError(ResourceExhaustedError):
+    """The model's chat template ran too long or grew too large."""
+
+    reason = ErrorReason.TEMPLATE_LIMIT
+
+
+class UnavailableError(FunlandError):
+    """It may work on another try."""
+
+    code = "UNAVAILABLE"
+
+
+class WorkerLostError(UnavailableError):
+    """The process that held the model ended during the call."""
+
+    reason = ErrorReason.WORKER_LOST
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The process that held model {model!r} ended during the call. Call again: another is"
+            " started.",
+            model=model,
+        )
+
+
+class ModelUnloadedError(UnavailableError):
+    """The model was taken out of memory during the call."""
+
+    reason = ErrorReason.MODEL_UNLOADED
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"Model {model!r} was unloaded during the call.", model=model)
+
+
+class ServerStoppingError(UnavailableError):
+    """The server takes no new calls."""
+
+    reason = ErrorReason.SERVER_STOPPING
+
+    def __init__(self) -> None:
+        super().__init__("The server is stopping.")
+
+
+class DeadlinePassedError(FunlandError):
+    """The caller's deadline passed."""
+
+    code = "DEADLINE_EXCEEDED"
+    reason = ErrorReason.DEADLINE_PASSED
+
+    def __init__(self) -> None:
+        super().__init__("The call's deadline passed before it was done.")
+
+
+class CallerGoneError(FunlandError):
+    """The caller went away, or did not read for too long."""
+
+    code = "CANCELLED"
+    reason = ErrorReason.CALLER_GONE
+
+    def __init__(self) -> None:
+        super().__init__("The caller did not read for too long, so the call was ended.")
+
+
+class InternalError(FunlandError):
+    """A defect; the log has more under the id."""
+
+    code = "INTERNAL"
+    reason = ErrorReason.INTERNAL_ERROR
+
+    def __init__(self, error_id: str) -> None:
+        super().__init__(
+            f"Something went wrong inside Funland; its log has more under {error_id}.",
+            error_id=error_id,
+        )

@@ -1,0 +1,106 @@
+"""`funland.v1.InferenceService`: the wire on one side, generations and workers on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from funland.v1 import inference_pb2
+from funland.worker.v1 import worker_pb2
+from funland_server.errors import FunlandError
+from funland_server.inference.generation import Generations, from_conversation, from_prompt
+from funland_server.models.loading import ModelLoader
+
+
+class InferenceService:
+    """Answers the RPCs of `InferenceService`; see `inference.proto`."""
+
+    def __init__(self, generations: Generations, loader: ModelLoader) -> None:
+        self._generations = generations
+        self._loader = loader
+
+    async def Generate(
+        self, request: inference_pb2.GenerateRequest
+    ) -> inference_pb2.GenerateResponse:
+        """See `inference.proto`."""
+        done = await self._generations.complete(request.model, from_prompt(request))
+        return inference_pb2.GenerateResponse(
+            id=done.id,
+            model=done.model,
+            text=done.text,
+            finish_reason=done.finish.reason,
+            usage=done.finish.usage,
+            timings=done.finish.timings,
+        )
+
+    def StreamGenerate(
+        self, request: inference_pb2.GenerateRequest
+    ) -> AsyncGenerator[inference_pb2.GenerationEvent]:
+        """See `inference.proto`."""
+        return self._generations.stream(request.model, from_prompt(request))
+
+    async def BatchGenerate(
+        self, request: inference_pb2.BatchGenerateRequest
+    ) -> inference_pb2.BatchGenerateResponse:
+        """See `inference.proto`."""
+        results = await asyncio.gather(*map(self._result, request.requests))
+        return inference_pb2.BatchGenerateResponse(results=results)
+
+    async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
+        """See `inference.proto`."""
+        done = await self._generations.complete(request.model, from_conversation(request))
+        return inference_pb2.ChatResponse(
+            id=done.id,
+            model=done.model,
+            message=inference_pb2.Message(
+                role=inference_pb2.Message.ASSISTANT, content=done.text
+            ),
+            finish_reason=done.finish.reason,
+            usage=done.finish.usage,
+            timings=done.finish.timings,
+        )
+
+    def StreamChat(
+        self, request: inference_pb2.ChatRequest
+    ) -> AsyncGenerator[inference_pb2.GenerationEvent]:
+        """See `inference.proto`."""
+        return self._generations.stream(request.model, from_conversation(request))
+
+    async def Embed(self, request: inference_pb2.EmbedRequest) -> inference_pb2.EmbedResponse:
+        """See `inference.proto`."""
+        worker = await self._loader.worker(request.model)
+        embedded = await worker.embed(worker_pb2.EmbedTexts(inputs=request.inputs))
+        tokens = embedded.prompt_tokens
+        return inference_pb2.EmbedResponse(
+            model=worker.model_id,
+            embeddings=embedded.embeddings,
+            usage=inference_pb2.Usage(prompt_tokens=tokens, total_tokens=tokens),
+        )
+
+    async def Tokenize(
+        self, request: inference_pb2.TokenizeRequest
+    ) -> inference_pb2.TokenizeResponse:
+        """See `inference.proto`."""
+        worker = await self._loader.worker(request.model)
+        add_special = request.add_special if request.HasField("add_special") else True
+        tokens = await worker.tokenize(
+            worker_pb2.TokenizeText(
+                text=request.text, add_special=add_special, parse_special=request.parse_special
+            )
+        )
+        return inference_pb2.TokenizeResponse(model=worker.model_id, tokens=tokens.tokens)
+
+    async def Detokenize(
+        self, request: inference_pb2.DetokenizeRequest
+    ) -> inference_pb2.DetokenizeResponse:
+        """See `inference.proto`."""
+        worker = await self._loader.worker(request.model)
+        text = await worker.detokenize(worker_pb2.Tokens(tokens=request.tokens))
+        return inference_pb2.DetokenizeResponse(model=worker.model_id, text=text.text)
+
+    async def _result(self, request: inference_pb2.GenerateRequest) -> inference_pb2.BatchResult:
+        """One request's text, or why there is none: the others go on."""
+        try:
+            return inference_pb2.BatchResult(response=await self.Generate(request))
+        except FunlandError as error:
+            return inference_pb2.BatchResult(error=error.to_wire())

@@ -1,0 +1,101 @@
+"""What the server counts and measures, for Prometheus; docs/metrics.md explains each.
+
+The only labels are RPC names, status codes and ids of installed models, so there are never more
+series than those allow.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+from funland.worker.v1.worker_pb2 import Step
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 3, 5, 10, 30, 60, 120, 300)
+_BATCH = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 128, 256)
+
+
+class Metrics:
+    """One server's metrics."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.calls = Counter(
+            "funland_calls", "Calls that ended, by status code.", ["rpc", "code"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.active_connections = Gauge(
+            "active_connections", "Calls that are being answered.", registry=self.registry
+        )
+        self.inference_seconds = Histogram(
+            "model_inference_seconds", "From a generation's arrival to its end.", ["model"],
+            buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.time_to_first_token = Histogram(
+            "funland_time_to_first_token_seconds", "From a generation's arrival to its first token.",
+            ["model"], buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.prompt_tokens = Counter(
+            "funland_prompt_tokens", "Prompt tokens of generations that ended.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.cached_prompt_tokens = Counter(
+            "funland_cached_prompt_tokens", "Those of them that the cache had.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.completion_tokens = Counter(
+            "funland_completion_tokens", "Tokens that were made.", ["model"], registry=self.registry
+        )
+        self.batch_size = Histogram(
+            "funland_batch_size", "Sequences that a forward pass advanced by a token.", ["model"],
+            buckets=_BATCH, registry=self.registry,
+        )  # fmt: skip
+        self.queue_depth = Gauge(
+            "funland_queue_depth", "Generations that wait for a slot.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.active_sequences = Gauge(
+            "funland_active_sequences", "Generations that hold a slot.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.worker_restarts = Counter(
+            "funland_worker_restarts", "Workers that were lost and started again.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+
+    def text(self) -> bytes:
+        """All of them in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def step(self, model: str, step: Step) -> None:
+        """Counts one forward pass of a model."""
+        if step.decoded_sequences:
+            self.batch_size.labels(model).observe(step.decoded_sequences)
+        made = sum(event.tokens for event in step.events)
+        if made:
+            self.completion_tokens.labels(model).inc(made)
+        if step.decoded_sequences or step.prompt_tokens:
+            self.queue_depth.labels(model).set(step.waiting_sequences)
+            self.active_sequences.labels(model).set(step.active_sequences)
+
+    def worker_ended(self, model: str) -> None:
+        """Sets back what only a running worker has."""
+        self.queue_depth.labels(model).set(0)
+        self.active_sequences.labels(model).set(0)
+
+    def forget(self, model: str) -> None:
+        """Removes a deleted model's series."""
+        for metric in (
+            self.inference_seconds, self.time_to_first_token, self.prompt_tokens,
+            self.cached_prompt_tokens, self.completion_tokens, self.batch_size, self.queue_depth,
+            self.active_sequences, self.worker_restarts,
+        ):  # fmt: skip
+            try:
+                metric.remove(model)
+            except KeyError:
+                continue  # the model was never used

@@ -1,0 +1,142 @@
+"""The models on this machine: finds, adds, checks and removes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from funland_server.errors import (
+    FieldInvalidError,
+    ModelBuiltInError,
+    ModelExistsError,
+    ModelFileChangedError,
+    ModelFileInvalidError,
+    ModelFileMissingError,
+    ModelNotFoundError,
+    Violation,
+)
+from funland_server.models.embedded_model import EMBEDDED_ID, embedded_model
+from funland_server.models.gguf import read_header
+from funland_server.models.installed import Fingerprint, InstalledModel, sha256, slug
+from funland_server.models.store import ModelStore
+
+
+class ModelCatalog:
+    """All installed models, the embedded one included."""
+
+    def __init__(
+        self, store: ModelStore, default_model: str, changed: Callable[[str], None]
+    ) -> None:
+        """Reads the store. `changed` is called with the id of a model that came or went."""
+        self._store = store
+        self._default = default_model
+        self._changed = changed
+        self._models = {model.model_id: model for model in [*store.load(), embedded_model()]}
+        self._adding = asyncio.Lock()
+
+    def all(self) -> list[InstalledModel]:
+        """Every model, by id."""
+        return sorted(self._models.values(), key=lambda model: model.model_id)
+
+    @property
+    def default_id(self) -> str:
+        """The id of the model that requests get which name none."""
+        model = self._find(self._default)
+        return model.model_id if model else self._default
+
+    def get(self, name: str) -> InstalledModel:
+        """The model of that id, alias or source; the default one for an empty name.
+
+        Raises:
+            ModelNotFoundError: No installed model has that name.
+        """
+        model = self._find(name or self._default)
+        if model is None:
+            raise ModelNotFoundError(name or self._default)
+        return model
+
+    async def import_file(
+        self, path: str, model_id: str, aliases: tuple[str, ...], expected_sha256: str
+    ) -> InstalledModel:
+        """Installs a copy of a GGUF file, checked first.
+
+        Raises:
+            FieldInvalidError: The path is not absolute.
+            ModelFileInvalidError: There is no such file, or it is not a whole GGUF.
+            ModelFileChangedError: It does not have the expected SHA-256.
+            ModelExistsError: The id or an alias is taken.
+        """
+        source = Path(path)
+        if "\0" in path or not source.is_absolute():
+            raise FieldInvalidError([Violation("path", "must be an absolute path")])
+        header = await asyncio.to_thread(read_header, source)
+        async with self._adding:
+            model_id = model_id or slug(source.name)
+            for name in (model_id, *aliases):
+                if self._find(name) is not None:
+                    raise ModelExistsError(name)
+            try:
+                model = await asyncio.to_thread(
+                    self._store.add, source, model_id, aliases, header, expected_sha256 or None
+                )
+            except OSError as error:
+                raise ModelFileInvalidError(
+                    f"{source.name} can't be copied into the store: {error.strerror}.",
+                    file=source.name,
+                ) from error
+            if model is None:
+                raise ModelFileChangedError(
+                    f"{source.name} does not have the SHA-256 that was asked for: it is another"
+                    " file, or damaged.",
+                    model=model_id,
+                )
+            self._models[model_id] = model
+        self._changed(model_id)
+        return model
+
+    async def remove(self, model: InstalledModel) -> None:
+        """Deletes a model's files.
+
+        Raises:
+            ModelBuiltInError: The model comes with Funland.
+        """
+        if model.built_in:
+            raise ModelBuiltInError(model.model_id)
+        self._models.pop(model.model_id, None)
+        await asyncio.to_thread(self._store.remove, model)
+        self._changed(model.model_id)
+
+    def verify(self, model: InstalledModel) -> None:
+        """Checks that a model's file is there and is what was imported. Blocks.
+
+        The file is hashed again only if its size or its time of change are not as they were.
+
+        Raises:
+            ModelFileMissingError, ModelFileChangedError, ModelFileInvalidError
+        """
+        try:
+            fingerprint = Fingerprint.of(model.path)
+        except FileNotFoundError:
+            raise ModelFileMissingError(model.model_id) from None
+        if fingerprint != model.fingerprint:
+            read_header(model.path)
+            if sha256(model.path) != model.sha256:
+                raise ModelFileChangedError(
+                    f"The file of model {model.model_id!r} is not what was imported: its SHA-256"
+                    " differs. Delete the model and import it again.",
+                    model=model.model_id,
+                )
+            known = replace(model, fingerprint=fingerprint)
+            self._models[model.model_id] = known
+            if not model.built_in:
+                self._store.update(known)
+
+    def _find(self, name: str) -> InstalledModel | None:
+        if model := self._models.get(name):
+            return model
+        for model in self._models.values():
+            if name in model.aliases or (name == model.source and model.model_id != EMBEDDED_ID):
+                return model
+        return None

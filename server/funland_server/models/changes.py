@@ -1,0 +1,65 @@
+"""Tells who watches that models have changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from funland_server.errors import ServerStoppingError
+
+
+class Changes:
+    """Ids of models that changed, for any number of watchers.
+
+    A watcher that is slow finds each id once, however often it changed meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._pending: set[_Pending] = set()
+        self._closed = False
+
+    def publish(self, model_id: str) -> None:
+        """Tells all watchers."""
+        for pending in self._pending:
+            pending.add(model_id)
+
+    def close(self) -> None:
+        """Ends all watching with ServerStoppingError."""
+        self._closed = True
+        for pending in self._pending:
+            pending.wake.set()
+
+    async def watch(self) -> AsyncGenerator[str]:
+        """Ids as they change, from the first `anext` on, which gives an empty one at once.
+
+        Raises:
+            ServerStoppingError: The server stops.
+        """
+        pending = _Pending()
+        self._pending.add(pending)
+        try:
+            yield ""
+            while True:
+                await pending.wake.wait()
+                if self._closed:
+                    raise ServerStoppingError
+                for model_id in pending.take():
+                    yield model_id
+        finally:
+            self._pending.discard(pending)
+
+
+class _Pending:
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self._ids: dict[str, None] = {}
+
+    def add(self, model_id: str) -> None:
+        self._ids[model_id] = None
+        self.wake.set()
+
+    def take(self) -> list[str]:
+        ids = list(self._ids)
+        self._ids.clear()
+        self.wake.clear()
+        return ids

@@ -1,0 +1,25 @@
+"""The model that comes with Funland."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from funland_server.models.gguf import read_header
+from funland_server.models.installed import Fingerprint, InstalledModel, sha256
+
+EMBEDDED_ID = "funland-tiny"
+_PATH = Path(__file__).parent / "embedded" / "funland-tiny.gguf"
+
+
+def embedded_model() -> InstalledModel:
+    """The tiny chat model; `embedded/RECIPE.md` tells how it was made."""
+    return InstalledModel(
+        model_id=EMBEDDED_ID,
+        aliases=(),
+        source="built-in",
+        path=_PATH,
+        sha256=sha256(_PATH),
+        fingerprint=Fingerprint.of(_PATH),
+        header=read_header(_PATH),
+        create_time=None,
+    )

@@ -1,0 +1,248 @@
+"""Reads a GGUF file's header and checks that the file holds what the header promises.
+
+The header is hostile until proven otherwise: llama.cpp's own reader ends the process on some broken
+files, so nothing reaches it before every count, offset and size here fits the file. Format:
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+"""
+
+from __future__ import annotations
+
+import math
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from funland_server.errors import ModelFileInvalidError
+
+_MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
+_MAX_ENTRIES = 100_000
+_MAX_STRING = 64 * 1024**2
+_MAX_ARRAY = 16 * 1024**2
+_MAX_DIMENSIONS = 4
+_MAX_HEADER = 512 * 1024**2
+_STRING, _ARRAY, _BOOL = 8, 9, 7
+_KEPT_TEXT = 64 * 1024
+
+_SCALARS = {
+    0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f",
+    7: "<?", 10: "<Q", 11: "<q", 12: "<d",
+}  # fmt: skip
+
+# Values and bytes of a block, by ggml's type number.
+_BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
+    9: (32, 40), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),
+    15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
+    21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
+    28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+    40: (64, 36), 41: (128, 18),
+}  # fmt: skip
+
+_FILE_TYPES = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
+    11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S",
+    17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
+    23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M",
+    30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4",
+    40: "Q1_0",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """What a file says of itself."""
+
+    architecture: str
+    name: str
+    description: str
+    license: str
+    quantization: str
+    parameter_count: int
+    context_length: int
+    embedding_length: int
+    has_chat_template: bool
+
+
+class _BadFileError(Exception):
+    pass
+
+
+def read_header(path: Path) -> GgufHeader:
+    """Reads and checks a file.
+
+    Raises:
+        ModelFileInvalidError: It is not a GGUF, not whole, or breaks a rule of the format. The
+            message names the file but not its folder.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for ever
+            raise _invalid(path, "it is not a regular file")
+        with path.open("rb") as file:
+            return _Reader(file, status.st_size).read()
+    except FileNotFoundError:
+        raise _invalid(path, "there is no such file") from None
+    except OSError as error:
+        raise _invalid(path, f"it can't be read ({error.strerror})") from None
+    except (_BadFileError, struct.error) as error:
+        raise _invalid(path, str(error)) from None
+
+
+def _invalid(path: Path, why: str) -> ModelFileInvalidError:
+    return ModelFileInvalidError(f"{path.name} is not a whole GGUF file: {why}.", file=path.name)
+
+
+class _Reader:
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+
+    def read(self) -> GgufHeader:
+        if self._file.read(4) != _MAGIC:
+            raise _BadFileError("it does not begin with the letters GGUF, so it is something else")
+        version = self._scalar(4)
+        if version not in _VERSIONS:
+            raise _BadFileError(f"its version is {version}; Funland reads 2 and 3")
+        tensor_count = self._count(10, "tensors")
+        entry_count = self._count(10, "metadata entries")
+        metadata = self._metadata(entry_count)
+        parameters = self._tensors(tensor_count, metadata)
+        return _describe(metadata, parameters)
+
+    def _metadata(self, count: int) -> dict[str, object]:
+        metadata: dict[str, object] = {}
+        for _ in range(count):
+            key = self._string()
+            if key in metadata:
+                raise _BadFileError(f"metadata {key[:80]!r} comes twice")
+            metadata[key] = self._value(self._scalar(4))
+        return metadata
+
+    def _tensors(self, count: int, metadata: dict[str, object]) -> int:
+        """Checks where the tensors lie, and counts their weights."""
+        if count == 0:
+            raise _BadFileError("it has no tensors")
+        ends: list[tuple[str, int]] = []
+        names: set[str] = set()
+        parameters = 0
+        for _ in range(count):
+            name = self._string()
+            if name in names:
+                raise _BadFileError(f"tensor {name[:80]!r} comes twice")
+            names.add(name)
+            values, offset, length = self._tensor(name)
+            parameters += values
+            ends.append((name, offset + length))
+        alignment = metadata.get("general.alignment", 32)
+        if not isinstance(alignment, int) or alignment < 8 or alignment & (alignment - 1):
+            raise _BadFileError("its alignment is not a power of two")
+        start = -(-self._file.tell() // alignment) * alignment
+        for name, end in ends:
+            if start + end > self._size:
+                missing = start + end - self._size
+                raise _BadFileError(
+                    f"it is cut short: tensor {name[:80]!r} ends {missing} bytes after the file"
+                )
+        return parameters
+
+    def _tensor(self, name: str) -> tuple[int, int, int]:
+        dimensions = self._scalar(4)
+        if not 1 <= dimensions <= _MAX_DIMENSIONS:
+            raise _BadFileError(f"tensor {name[:80]!r} has {dimensions} dimensions")
+        shape = [self._scalar(10) for _ in range(dimensions)]
+        kind, offset = self._scalar(4), self._scalar(10)
+        if kind not in _BLOCKS:
+            raise _BadFileError(f"tensor {name[:80]!r} is of the unknown type {kind}")
+        values = math.prod(shape)
+        block_values, block_bytes = _BLOCKS[kind]
+        if values <= 0 or values >= 2**50 or shape[0] % block_values:
+            raise _BadFileError(f"tensor {name[:80]!r} has an impossible shape")
+        return values, offset, values // block_values * block_bytes
+
+    def _value(self, kind: int) -> object:
+        if kind == _STRING:
+            return self._string()
+        if kind == _ARRAY:
+            return self._array()
+        if kind not in _SCALARS:
+            raise _BadFileError(f"a metadata value is of the unknown type {kind}")
+        return self._scalar(kind)
+
+    def _array(self) -> object:
+        """Passes over an array: nothing that Funland asks a file for is one."""
+        kind = self._scalar(4)
+        count = self._scalar(10)
+        if count > _MAX_ARRAY:
+            raise _BadFileError(f"an array of metadata has {count} items")
+        if kind == _STRING:
+            for _ in range(count):
+                self._skip(self._length())
+        elif kind in _SCALARS:
+            self._skip(count * struct.calcsize(_SCALARS[kind]))
+        else:
+            raise _BadFileError(f"an array of metadata is of the unknown type {kind}")
+        return None
+
+    def _string(self) -> str:
+        return self._bytes(self._length()).decode(errors="replace")
+
+    def _length(self) -> int:
+        length = self._scalar(10)
+        if length > _MAX_STRING:
+            raise _BadFileError(f"a text of its header has {length} bytes")
+        return length
+
+    def _count(self, kind: int, what: str) -> int:
+        count = self._scalar(kind)
+        if count > _MAX_ENTRIES:
+            raise _BadFileError(f"it claims {count} {what}")
+        return count
+
+    def _scalar(self, kind: int) -> int:
+        form = _SCALARS[kind]
+        if kind == _BOOL:
+            return int(self._bytes(1) != b"\0")
+        return struct.unpack(form, self._bytes(struct.calcsize(form)))[0]
+
+    def _bytes(self, length: int) -> bytes:
+        data = self._file.read(length)
+        if len(data) < length:
+            raise _BadFileError("it is cut short: the file ends within its header")
+        return data
+
+    def _skip(self, length: int) -> None:
+        position = self._file.tell() + length
+        if position > min(self._size, _MAX_HEADER):
+            raise _BadFileError("it is cut short: the file ends within its header")
+        self._file.seek(position)
+
+
+def _describe(metadata: dict[str, object], parameters: int) -> GgufHeader:
+    architecture = metadata.get("general.architecture")
+    if not isinstance(architecture, str) or not architecture:
+        raise _BadFileError("it does not name its architecture")
+    file_type = metadata.get("general.file_type")
+    return GgufHeader(
+        architecture=architecture,
+        name=_text(metadata, "general.name"),
+        description=_text(metadata, "general.description"),
+        license=_text(metadata, "general.license"),
+        quantization=_FILE_TYPES.get(file_type, "") if isinstance(file_type, int) else "",
+        parameter_count=parameters,
+        context_length=_number(metadata, f"{architecture}.context_length"),
+        embedding_length=_number(metadata, f"{architecture}.embedding_length"),
+        has_chat_template=bool(_text(metadata, "tokenizer.chat_template")),
+    )
+
+
+def _text(metadata: dict[str, object], key: str) -> str:
+    value = metadata.get(key)
+    return value[:_KEPT_TEXT] if isinstance(value, str) else ""
+
+
+def _number(metadata: dict[str, object], key: str) -> int:
+    value = metadata.get(key)
+    return value if isinstance(value, int) and 0 < value < 2**31 else 0

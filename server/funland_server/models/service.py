@@ -1,0 +1,102 @@
+"""`funland.v1.ModelService`: the wire on one side, catalog and pool on the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from google.protobuf import empty_pb2
+
+from funland.v1 import models_pb2
+from funland_server.errors import ModelBuiltInError, ModelNotFoundError
+from funland_server.models.catalog import ModelCatalog
+from funland_server.models.changes import Changes
+from funland_server.models.installed import InstalledModel
+from funland_server.models.loading import ModelLoader
+from funland_server.models.wire import to_wire
+from funland_server.workers.pool import WorkerPool
+
+_PAGE_SIZE = 100
+
+
+class ModelService:
+    """Answers the RPCs of `ModelService`; see `models.proto`."""
+
+    def __init__(
+        self, catalog: ModelCatalog, pool: WorkerPool, loader: ModelLoader, changes: Changes
+    ) -> None:
+        self._catalog = catalog
+        self._pool = pool
+        self._loader = loader
+        self._changes = changes
+
+    async def ListModels(
+        self, request: models_pb2.ListModelsRequest
+    ) -> models_pb2.ListModelsResponse:
+        """See `models.proto`."""
+        models = self._catalog.all()
+        # A page's token is the id that it begins after, so models that come and go disturb nothing.
+        rest = [model for model in models if model.model_id > request.page_token]
+        size = request.page_size or _PAGE_SIZE
+        return models_pb2.ListModelsResponse(
+            models=[self._wire(model) for model in rest[:size]],
+            next_page_token=rest[size - 1].model_id if len(rest) > size else "",
+            total_size=len(models),
+        )
+
+    async def GetModel(self, request: models_pb2.GetModelRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        return self._wire(self._catalog.get(request.model_id))
+
+    async def ImportModel(self, request: models_pb2.ImportModelRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        model = await self._catalog.import_file(
+            request.path, request.model_id, tuple(request.aliases), request.sha256
+        )
+        return self._wire(model)
+
+    async def LoadModel(self, request: models_pb2.LoadModelRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        model = self._catalog.get(request.model_id)
+        await self._loader.load(model, request.settings)
+        return self._wire(model)
+
+    async def UnloadModel(self, request: models_pb2.UnloadModelRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        model = self._catalog.get(request.model_id)
+        await self._pool.unload(model.model_id, force=request.force)
+        return self._wire(model)
+
+    async def DeleteModel(self, request: models_pb2.DeleteModelRequest) -> empty_pb2.Empty:
+        """See `models.proto`."""
+        model = self._catalog.get(request.model_id)
+        if model.built_in:
+            raise ModelBuiltInError(model.model_id)
+        await self._pool.forget(model.model_id)
+        await self._catalog.remove(model)
+        return empty_pb2.Empty()
+
+    async def WatchModels(
+        self, request: models_pb2.WatchModelsRequest
+    ) -> AsyncGenerator[models_pb2.ModelEvent]:
+        """See `models.proto`."""
+        only = self._catalog.get(request.model_id).model_id if request.model_id else None
+        async with aclosing(self._changes.watch()) as changes:
+            await anext(changes)  # from here on, no change is missed
+            for model in self._catalog.all():
+                if only in (None, model.model_id):
+                    yield models_pb2.ModelEvent(model=self._wire(model))
+            yield models_pb2.ModelEvent(synced=empty_pb2.Empty())
+            async for model_id in changes:
+                if only in (None, model_id):
+                    yield self._event(model_id)
+
+    def _event(self, model_id: str) -> models_pb2.ModelEvent:
+        try:
+            return models_pb2.ModelEvent(model=self._wire(self._catalog.get(model_id)))
+        except ModelNotFoundError:
+            return models_pb2.ModelEvent(deleted_model_id=model_id)
+
+    def _wire(self, model: InstalledModel) -> models_pb2.Model:
+        default = model.model_id == self._catalog.default_id
+        return to_wire(model, self._pool, default=default)

@@ -1,0 +1,153 @@
+"""Models on the disk: a folder for each, with the weights and what is known of them.
+
+    models/
+      qwen2.5-0.5b-instruct-q8_0/
+        model.gguf
+        model.json
+
+A folder gets its final name only when both files are whole and on the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from funland_server.models.gguf import GgufHeader
+from funland_server.models.installed import Fingerprint, InstalledModel
+
+logger = structlog.get_logger(__name__)
+
+_WEIGHTS, _MANIFEST = "model.gguf", "model.json"
+_CHUNK = 4 * 1024**2
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    model_id: str
+    aliases: tuple[str, ...]
+    source: str
+    sha256: str
+    fingerprint: Fingerprint
+    header: GgufHeader
+    create_time: datetime
+
+
+_adapter = TypeAdapter(_Manifest)
+
+
+class ModelStore:
+    """The installed models' files. Its methods block: call them from a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self) -> list[InstalledModel]:
+        """All models that are whole; what is not is logged and passed over."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        models: list[InstalledModel] = []
+        for folder in sorted(self._folder.iterdir()):
+            if folder.name.startswith("."):  # an import that never ended
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            if folder.is_symlink() or not folder.is_dir():
+                continue
+            try:
+                models.append(self._read(folder))
+            except (OSError, ValidationError) as error:
+                logger.warning("model passed over", folder=folder.name, error=str(error))
+        return models
+
+    def add(self, source: Path, model_id: str, aliases: tuple[str, ...], header: GgufHeader,
+            expected_sha256: str | None) -> InstalledModel | None:  # fmt: skip
+        """Copies a file into the store; None if its SHA-256 is not the expected one.
+
+        Raises:
+            OSError: The disk is full, or the file can't be read.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".import-", dir=self._folder))
+        try:
+            weights = partial / _WEIGHTS
+            digest = _copy(source, weights)
+            if expected_sha256 and digest != expected_sha256:
+                return None
+            model = InstalledModel(
+                model_id=model_id,
+                aliases=aliases,
+                source=source.name,
+                path=weights,
+                sha256=digest,
+                fingerprint=Fingerprint.of(weights),
+                header=header,
+                create_time=datetime.now(UTC),
+            )
+            _write_manifest(partial, model)
+            final = self._folder / model_id
+            partial.rename(final)
+            _sync(self._folder)
+            return replace(model, path=final / _WEIGHTS)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def update(self, model: InstalledModel) -> None:
+        """Writes anew what is known of a model."""
+        _write_manifest(model.path.parent, model)
+
+    def remove(self, model: InstalledModel) -> None:
+        """Deletes a model's folder."""
+        shutil.rmtree(model.path.parent)
+
+    def _read(self, folder: Path) -> InstalledModel:
+        manifest = _adapter.validate_json((folder / _MANIFEST).read_bytes())
+        return InstalledModel(
+            model_id=folder.name,
+            aliases=manifest.aliases,
+            source=manifest.source,
+            path=folder / _WEIGHTS,
+            sha256=manifest.sha256,
+            fingerprint=manifest.fingerprint,
+            header=manifest.header,
+            create_time=manifest.create_time,
+        )
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copies a file and gives its SHA-256; on return it is on the disk."""
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while chunk := reader.read(_CHUNK):
+            digest.update(chunk)
+            writer.write(chunk)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return digest.hexdigest()
+
+
+def _write_manifest(folder: Path, model: InstalledModel) -> None:
+    values = asdict(model)
+    del values["path"]
+    partial = folder / (_MANIFEST + ".new")
+    with partial.open("wb") as file:
+        file.write(_adapter.dump_json(_adapter.validate_python(values), indent=2))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / _MANIFEST)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,36 @@
+"""Checks requests against the rules in the contract."""
+
+from __future__ import annotations
+
+import math
+
+import protovalidate
+from google.protobuf.message import Message
+
+from funland_server.errors import FieldInvalidError, Violation
+
+
+def validate(request: Message) -> None:
+    """Raises FieldInvalidError if the request breaks a rule, with every field that does."""
+    violations = [
+        Violation(_path(violation.proto.field), violation.proto.message)
+        for violation in protovalidate.collect_violations(request)
+    ]
+    if violations:
+        raise FieldInvalidError(violations)
+
+
+def _path(path: object) -> str:
+    """`messages[0].role`, `sampling.logit_bias[7]`: as the field is written in JSON."""
+    parts: list[str] = []
+    for element in getattr(path, "elements", ()):
+        name = element.field_name
+        subscript = element.subscript
+        if subscript is not None:
+            value = subscript.value
+            name += f"[{value!r}]" if isinstance(value, str) else f"[{value}]"
+        parts.append(name)
+    return ".".join(parts)
+
+
+__all__ = ["validate"]

@@ -1,0 +1,151 @@
+"""Starts the process of a worker and waits until its model is loaded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from google.protobuf import json_format
+
+from funland.v1.models_pb2 import LoadSettings
+from funland.worker.v1.worker_pb2 import Handshake, Launch, Ready
+from funland_server.errors import ModelLoadFailedError
+from funland_server.workers.failures import from_wire
+
+logger = structlog.get_logger(__name__)
+
+_ENDING_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker is to hold, and how."""
+
+    model_id: str
+    path: Path
+    settings: LoadSettings
+    max_context_length: int
+
+
+class WorkerProcess:
+    """A process that holds a loaded model."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, token: str) -> None:
+        self._process = process
+        self._folder = folder
+        self.address = f"unix:{folder / 'socket'}"
+        self.token = token
+        self.ready = Ready()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    async def ended(self) -> int:
+        """Waits for its end and gives its exit code, negative for a signal's number."""
+        return await self._process.wait()
+
+    async def kill(self) -> None:
+        """Ends it at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def end(self) -> None:
+        """Ends it: kindly, then at once."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_ENDING_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            await self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
+    """Starts a worker and gives it when its model is loaded.
+
+    Raises:
+        ModelLoadFailedError: It said why it can't, or ended, or took longer than the timeout.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="funland-"))  # mode 0700
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "funland_worker.main",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    worker = WorkerProcess(process, folder, secrets.token_urlsafe(32))
+    relay = asyncio.create_task(_relay_log(process, spec.model_id))
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            worker.ready = await _handshake(process, worker, spec)
+    except TimeoutError:
+        await worker.end()
+        raise ModelLoadFailedError(
+            f"Model {spec.model_id!r} was not loaded after {timeout_seconds:g} s"
+            " (`load_timeout_seconds`).",
+            model=spec.model_id,
+        ) from None
+    except BaseException:
+        await worker.end()
+        await relay
+        raise
+    return worker
+
+
+async def _handshake(
+    process: asyncio.subprocess.Process, worker: WorkerProcess, spec: WorkerSpec
+) -> Ready:
+    assert process.stdin is not None and process.stdout is not None  # noqa: S101 - PIPE, both
+    request = Launch(
+        model_path=str(spec.path),
+        socket_path=worker.address.removeprefix("unix:"),
+        token=worker.token,
+        settings=spec.settings,
+        max_context_length=spec.max_context_length,
+    )
+    line = json_format.MessageToJson(request, indent=None)
+    with contextlib.suppress(ConnectionError):  # it ended already; its output says so
+        process.stdin.write(line.encode() + b"\n")
+        await process.stdin.drain()
+    answer = await process.stdout.readline()
+    if not answer:
+        code = await process.wait()
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        raise ModelLoadFailedError(
+            f"The process that loaded model {spec.model_id!r} ended with {how}: the file may be"
+            " damaged, or the memory too small. The server's log has its last words.",
+            model=spec.model_id,
+        )
+    handshake = json_format.Parse(answer, Handshake())
+    if handshake.WhichOneof("outcome") == "failure":
+        raise from_wire(handshake.failure, spec.model_id)
+    return handshake.ready
+
+
+async def _relay_log(process: asyncio.subprocess.Process, model_id: str) -> None:
+    assert process.stderr is not None  # noqa: S101 - it is a PIPE
+    while True:
+        try:
+            line = await process.stderr.readline()
+        except ValueError:  # a line over the buffer's limit, which readline drops
+            continue
+        if not line:
+            return
+        text = line.decode(errors="replace").rstrip()
+        level, _, message = text.partition(" ")
+        log = logger.error if level in ("ERROR", "CRITICAL") else logger.info
+        log("worker", model=model_id, pid=process.pid, message=message or text)

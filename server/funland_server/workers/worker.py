@@ -1,0 +1,191 @@
+"""A loaded model, as the server calls it: all its sequences over one stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncGenerator, Callable
+from time import monotonic, time
+from typing import Any
+
+import grpc.aio
+import psutil
+
+from funland.worker.v1 import worker_pb2
+from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
+from funland_server.errors import FunlandError, ModelUnloadedError, WorkerLostError
+from funland_server.workers.failures import WorkerDefectError, from_wire
+from funland_server.workers.launch import WorkerProcess
+from funland_server.workers.mailbox import Mailbox
+
+_FAILURE_KEY = "funland-failure-bin"
+_LARGEST_MESSAGE = 128 * 1024**2
+
+
+class Worker:
+    """One worker process and what runs in it. `lost` is set when it ended unasked."""
+
+    def __init__(
+        self,
+        model_id: str,
+        process: WorkerProcess,
+        observe: Callable[[worker_pb2.Step], None],
+        load_ms: float,
+    ) -> None:
+        self.model_id = model_id
+        self.process = process
+        self.ready = process.ready
+        self.load_time = time()
+        self.load_monotonic = monotonic()
+        self.load_ms = load_ms
+        self.lost = asyncio.Event()
+        self.active_sequences = 0
+        self.waiting_sequences = 0
+        self.calls = 0
+        """Calls of any kind that are under way."""
+        self._observe = observe
+        self._ids = itertools.count(1)
+        self._mailboxes: dict[int, Mailbox] = {}
+        self._commands: asyncio.Queue[worker_pb2.Command] = asyncio.Queue()
+        self._end_reason: Callable[[str], FunlandError] | None = None
+        self._channel = grpc.aio.insecure_channel(
+            process.address,
+            options=[
+                ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+                ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+                # Every worker gets a connection of its own, however it is called.
+                ("grpc.use_local_subchannel_pool", 1),
+            ],
+        )
+        self._stub: Any = WorkerServiceStub(self._channel)
+        self._metadata = (("authorization", process.token),)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._running = asyncio.create_task(self._run())
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The resident memory of its process; None if it can't be read."""
+        try:
+            return psutil.Process(self.process.pid).memory_info().rss
+        except psutil.Error:
+            return None
+
+    async def generate(
+        self, submit: worker_pb2.Submit
+    ) -> AsyncGenerator[worker_pb2.SequenceEvent]:
+        """Runs a sequence and gives its events; closing the generator ends it.
+
+        Raises:
+            FunlandError: What the worker refused, WorkerLostError, or ModelUnloadedError.
+        """
+        sequence_id = next(self._ids)
+        submit.sequence_id = sequence_id
+        mailbox = self._mailboxes[sequence_id] = Mailbox()
+        over = False
+        try:
+            with self._call():
+                self._commands.put_nowait(worker_pb2.Command(submit=submit))
+                while not over:
+                    event = await mailbox.take()
+                    if event.HasField("failure"):
+                        over = True
+                        raise from_wire(event.failure, self.model_id)
+                    over = event.HasField("finish")
+                    yield event
+        except (WorkerLostError, ModelUnloadedError):
+            over = True
+            raise
+        finally:
+            del self._mailboxes[sequence_id]
+            if not over:
+                cancel = worker_pb2.Cancel(sequence_id=sequence_id)
+                self._commands.put_nowait(worker_pb2.Command(cancel=cancel))
+
+    async def embed(self, request: worker_pb2.EmbedTexts) -> worker_pb2.EmbeddedTexts:
+        """See `worker.proto`; raises as `generate`."""
+        return await self._unary(self._stub.Embed, request)
+
+    async def tokenize(self, request: worker_pb2.TokenizeText) -> worker_pb2.Tokens:
+        """See `worker.proto`; raises as `generate`."""
+        return await self._unary(self._stub.Tokenize, request)
+
+    async def detokenize(self, request: worker_pb2.Tokens) -> worker_pb2.Text:
+        """See `worker.proto`; raises as `generate`."""
+        return await self._unary(self._stub.Detokenize, request)
+
+    async def wait_idle(self) -> None:
+        """Waits until no call is under way."""
+        await self._idle.wait()
+
+    async def end(self, reason: Callable[[str], FunlandError] = ModelUnloadedError) -> None:
+        """Ends the process; calls under way fail with `reason`."""
+        self._end_reason = reason
+        await self.process.end()
+        await self._running
+
+    @contextlib.contextmanager
+    def _call(self) -> Any:
+        if self.lost.is_set() or self._end_reason is not None:
+            raise self._end_error()
+        self.calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self.calls -= 1
+            if self.calls == 0:
+                self._idle.set()
+
+    async def _unary(self, method: Any, request: Any) -> Any:
+        with self._call():
+            try:
+                return await method(request, metadata=self._metadata)
+            except grpc.aio.AioRpcError as error:
+                if error.code() == grpc.StatusCode.UNAVAILABLE:
+                    raise self._end_error() from None
+                for key, value in error.trailing_metadata() or ():
+                    if key == _FAILURE_KEY:
+                        failure = worker_pb2.Failure.FromString(bytes(value))  # type: ignore[arg-type]  # a -bin key's value is bytes
+                        raise from_wire(failure, self.model_id) from None
+                raise WorkerDefectError(error.details()) from error
+
+    async def _run(self) -> None:
+        """Carries the stream until the process ends, then fails what is under way."""
+        call = self._stub.Run(self._next_commands(), metadata=self._metadata)
+        reading = asyncio.create_task(self._read(call))
+        await self.process.ended()
+        call.cancel()
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await self._channel.close()
+        if self._end_reason is None:
+            self.lost.set()
+        for mailbox in self._mailboxes.values():
+            mailbox.fail(self._end_error())
+
+    async def _next_commands(self) -> AsyncGenerator[worker_pb2.Command]:
+        # One task writes: concurrent writes to a gRPC stream fail now and then.
+        while True:
+            yield await self._commands.get()
+
+    async def _read(self, call: Any) -> None:
+        try:
+            async for step in call:
+                self._take(step)
+        except grpc.aio.AioRpcError:
+            # The stream carries all there is to the process: without it, it is of no use.
+            await self.process.kill()
+
+    def _take(self, step: worker_pb2.Step) -> None:
+        if step.decoded_sequences or step.prompt_tokens:
+            self.active_sequences = step.active_sequences
+            self.waiting_sequences = step.waiting_sequences
+        self._observe(step)
+        for event in step.events:
+            if mailbox := self._mailboxes.get(event.sequence_id):
+                mailbox.put(event)
+
+    def _end_error(self) -> FunlandError:
+        return (self._end_reason or WorkerLostError)(self.model_id)

@@ -1,0 +1,63 @@
+"""The rows of one forward pass."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funland_worker.engines.llama_cpp.library import lib
+
+
+class Batch:
+    """A `llama_batch` of fixed capacity, filled through numpy views instead of a call a row. It lives
+    as long as its process.
+
+    Each row belongs to one sequence, so the rows' sequence ids lie in one array of ours, which
+    llama.cpp's pointers are aimed at once.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.rows = 0
+        self._batch: Any = lib.llama_batch_init(capacity, 0, 1)
+        self._token = _view(self._batch.token, capacity, ctypes.c_int32)
+        self._position = _view(self._batch.pos, capacity, ctypes.c_int32)
+        self._wants_output = _view(self._batch.logits, capacity, ctypes.c_int8)
+        _view(self._batch.n_seq_id, capacity, ctypes.c_int32)[:] = 1
+        self._sequence = np.zeros(capacity, np.int32)
+        pointer = ctypes.POINTER(ctypes.c_int32)
+        for row in range(capacity):
+            address = self._sequence.ctypes.data + row * self._sequence.itemsize
+            self._batch.seq_id[row] = ctypes.cast(address, pointer)
+
+    def clear(self) -> None:
+        """Removes all rows."""
+        self.rows = 0
+
+    def add(self, sequence: int, start: int, tokens: Sequence[int], *, output: bool) -> None:
+        """Adds a run of a sequence's tokens from position `start`; `output` asks for the last's logits."""
+        rows = slice(self.rows, self.rows + len(tokens))
+        self._token[rows] = tokens
+        self._position[rows] = np.arange(start, start + len(tokens))
+        self._sequence[rows] = sequence
+        self._wants_output[rows] = 0
+        self.rows = rows.stop
+        if output:
+            self._wants_output[self.rows - 1] = 1
+
+    def want_all_outputs(self) -> None:
+        """Asks for every row's output, as pooled embeddings need."""
+        self._wants_output[: self.rows] = 1
+
+    def decode(self, context: Any) -> int:
+        """Runs the pass and gives llama.cpp's answer: 0 done, 1 no free cells, negative failed."""
+        self._batch.n_tokens = self.rows
+        return int(lib.llama_decode(context, self._batch))
+
+
+def _view(pointer: Any, length: int, kind: Any) -> NDArray[Any]:
+    return np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(kind)), (length,))

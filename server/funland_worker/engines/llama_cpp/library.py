@@ -1,0 +1,32 @@
+"""llama.cpp's C functions, by way of llama-cpp-python's ctypes declarations."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from typing import Any
+
+from llama_cpp import llama_cpp as _declarations
+
+logger = logging.getLogger(__name__)
+
+# The declarations are ctypes values that no type checker can follow.
+lib: Any = _declarations
+
+# llama.cpp warns of what is as we want it, such as a cache of more cells than one sequence may use.
+_LEVELS = {2: logging.DEBUG, 3: logging.DEBUG, 4: logging.ERROR}
+
+
+def _log(level: int, text: bytes, _: ctypes.c_void_p) -> None:
+    if level in _LEVELS:
+        logger.log(_LEVELS[level], "%s", text.decode(errors="replace").rstrip())
+
+
+# Kept for the life of the process: C calls it.
+_log_callback = lib.llama_log_callback(_log)
+
+
+def start() -> None:
+    """Prepares llama.cpp and sends its log to ours. Once in a process."""
+    lib.llama_log_set(_log_callback, None)
+    lib.llama_backend_init()

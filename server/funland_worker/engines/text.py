@@ -1,0 +1,59 @@
+"""Turns the bytes of tokens into text that can be sent: whole characters, nothing of a stop string."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+
+
+class TextStream:
+    """The text of one sequence, as its tokens come.
+
+    Bytes that end within a character wait for the rest, and text that may be the beginning of a
+    stop string waits until it is clear. Bytes that can't be UTF-8 become U+FFFD.
+    """
+
+    def __init__(self, stop: Sequence[str] = ()) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = stop
+        self._held = ""
+        self.stopped = False
+        """Whether a stop string came; then there is no more text."""
+
+    def feed(self, piece: bytes) -> str:
+        """Takes a token's bytes and gives the text that is now certain."""
+        return self._release(self._decoder.decode(piece))
+
+    def finish(self) -> str:
+        """Gives what was held back, when no more tokens come."""
+        text = self._release(self._decoder.decode(b"", final=True))
+        held, self._held = self._held, ""
+        return text if self.stopped else text + held
+
+    def _release(self, text: str) -> str:
+        if self.stopped or not self._stop:
+            return "" if self.stopped else text
+        text = self._held + text
+        end = _first_match(text, self._stop)
+        if end is not None:
+            self.stopped = True
+            self._held = ""
+            return text[:end]
+        safe = len(text) - _longest_beginning(text, self._stop)
+        self._held = text[safe:]
+        return text[:safe]
+
+
+def _first_match(text: str, stop: Sequence[str]) -> int | None:
+    """Where the first stop string in `text` begins."""
+    found = [position for word in stop if (position := text.find(word)) >= 0]
+    return min(found, default=None)
+
+
+def _longest_beginning(text: str, stop: Sequence[str]) -> int:
+    """How many characters at the end of `text` may begin a stop string."""
+    longest = min(len(text), max(map(len, stop)) - 1)
+    for length in range(longest, 0, -1):
+        if any(word.startswith(text[-length:]) for word in stop):
+            return length
+    return 0

@@ -1,0 +1,141 @@
+"""The process that holds one model: `python -m funland_worker.main`, started by the server.
+
+It reads a `Launch` from its standard input, loads the model, listens, and writes a `Handshake` to
+its standard output. When its standard input ends, so does it: at once, whatever it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import grpc.aio
+import psutil
+from google.protobuf import json_format
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.worker.v1 import worker_pb2, worker_pb2_grpc
+from funland_worker.engines.llama_cpp import library
+from funland_worker.engines.llama_cpp.engine import LlamaEngine
+from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.protocol import EngineError
+from funland_worker.prompts import PromptReader
+from funland_worker.servicer import WorkerServicer
+from funland_worker.templates.renderer import TemplateRenderer
+from funland_worker.wire import failure_to_wire
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_SLOTS = 32
+_TINY_PARAMETERS = 100_000_000
+_LARGEST_MESSAGE = 128 * 1024**2
+
+
+def main() -> None:
+    """Serves one model until the server lets go of it."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    # Ctrl-C in the server's terminal reaches the whole group; the server says when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    launch = json_format.Parse(sys.stdin.readline(), worker_pb2.Launch())
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    asyncio.run(_serve(launch))
+
+
+async def _serve(launch: worker_pb2.Launch) -> None:
+    try:
+        model, engine = await asyncio.to_thread(_load, launch)
+    except EngineError as error:
+        _say(worker_pb2.Handshake(failure=failure_to_wire(error)))
+        return
+    renderer = await _renderer(model)
+    begin_mark = model.begin_mark if model.adds_begin_mark else ""
+    servicer = WorkerServicer(
+        engine, PromptReader(engine, renderer, begin_mark=begin_mark), launch.token
+    )
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+            ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+        ]
+    )
+    worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, server)
+    os.umask(0o177)  # the socket is for this user alone
+    server.add_insecure_port(f"unix:{launch.socket_path}")
+    await server.start()
+    ready = worker_pb2.Ready(
+        context_length=engine.context_length,
+        slots=engine.slots,
+        threads=engine.threads,
+        can_chat=renderer is not None,
+        vocabulary_size=engine.vocabulary_size,
+    )
+    _say(worker_pb2.Handshake(ready=ready))
+    error = await servicer.thread.failed
+    logger.error("the engine failed: %r", error)
+    os._exit(1)
+
+
+def _load(launch: worker_pb2.Launch) -> tuple[LlamaModel, LlamaEngine]:
+    library.start()
+    model = LlamaModel(Path(launch.model_path))
+    wanted = launch.settings
+    context_length = (
+        wanted.context_length
+        if wanted.HasField("context_length")
+        else min(model.trained_context or launch.max_context_length, launch.max_context_length)
+    )
+    slots = wanted.slots if wanted.HasField("slots") else _DEFAULT_SLOTS
+    threads = wanted.threads if wanted.HasField("threads") else _threads(model.parameter_count)
+    return model, LlamaEngine(model, context_length, slots, threads)
+
+
+def _threads(parameters: int) -> int:
+    """One for a tiny model, which more would only make wait for each other; else the cores, but one
+    for the service where there are enough."""
+    if parameters < _TINY_PARAMETERS:
+        return 1
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    usable = min(cores, available)
+    return usable - 1 if usable > 3 else usable
+
+
+async def _renderer(model: LlamaModel) -> TemplateRenderer | None:
+    """The renderer of the model's chat template, if it has one that compiles."""
+    if model.chat_template is None:
+        return None
+    renderer = TemplateRenderer(
+        model.chat_template, begin_mark=model.begin_mark, end_mark=model.end_mark
+    )
+    try:
+        await renderer.check()
+    except EngineError as error:
+        if error.reason == ErrorReason.TEMPLATE_LIMIT:
+            # It may fit another time, on a less busy machine: let the call say so.
+            return renderer
+        logger.warning("the chat template is of no use: %s", error.message)
+        return None
+    return renderer
+
+
+def _say(handshake: worker_pb2.Handshake) -> None:
+    line = json_format.MessageToJson(handshake, indent=None)
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_input() -> None:
+    while sys.stdin.buffer.read(65536):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

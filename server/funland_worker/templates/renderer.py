@@ -1,0 +1,116 @@
+"""Turns conversations into prompts with a model's chat template, in a process that may be lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import Message
+from funland_worker.engines.protocol import EngineError
+
+SECONDS = 2.0
+_GRACE = 1.0
+_LINE_BYTES = 256 * 1024**2
+
+
+class TemplateRenderer:
+    """Renders one template. The process starts with the first use and again after it was lost."""
+
+    def __init__(self, template: str, *, begin_mark: str, end_mark: str) -> None:
+        self._setup = {
+            "template": template,
+            "marks": {"bos_token": begin_mark, "eos_token": end_mark},
+            "seconds": SECONDS,
+        }
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def check(self) -> None:
+        """Compiles the template; raises as `render` does."""
+        async with self._turn:
+            await self._running()
+
+    async def render(self, messages: Sequence[Message]) -> str:
+        """The prompt for a conversation, with the mark that begins the model's answer.
+
+        Raises:
+            EngineError: TEMPLATE_FAILED with the template's own words, or TEMPLATE_LIMIT.
+        """
+        conversation = [
+            {"role": Message.Role.Name(message.role).lower(), "content": message.content}
+            for message in messages
+        ]
+        async with self._turn:
+            process = await self._running()
+            answer = await self._ask(process, {"messages": conversation})
+        return answer["prompt"]
+
+    async def close(self) -> None:
+        """Ends the process."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+            self._process = None
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "funland_worker.templates.process",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=_LINE_BYTES,
+            )
+            try:
+                await self._ask(self._process, self._setup, extra_seconds=10.0)
+            except EngineError:
+                await self.close()
+                raise
+        return self._process
+
+    async def _ask(
+        self, process: asyncio.subprocess.Process, request: Any, extra_seconds: float = 0.0
+    ) -> dict[str, Any]:
+        """One line there and one back. `extra_seconds` are for the start of the interpreter."""
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - PIPE, both
+        try:
+            async with asyncio.timeout(SECONDS + _GRACE + extra_seconds):
+                process.stdin.write(orjson.dumps(request) + b"\n")
+                await process.stdin.drain()
+                line = await process.stdout.readline()
+        except (TimeoutError, ConnectionError):
+            line = b""
+        except asyncio.CancelledError:
+            # The answer may still come, and would be taken for the next one's.
+            await self.close()
+            raise
+        if not line:
+            await self.close()
+            raise _over("time")
+        answer: dict[str, Any] = orjson.loads(line)
+        if limit := answer.get("limit"):
+            raise _over(limit)
+        if error := answer.get("error"):
+            raise EngineError(
+                ErrorReason.TEMPLATE_FAILED,
+                f"The model's chat template does not take these messages: {error}",
+            )
+        return answer
+
+
+def _over(limit: str) -> EngineError:
+    return EngineError(
+        ErrorReason.TEMPLATE_LIMIT,
+        f"The model's chat template went over its limit of {limit}; use `Generate` with a prompt of"
+        " your own, or another model.",
+        limit=limit,
+    )
