@@ -19,34 +19,36 @@ class ServerSettings(BaseModel):
         default_factory=lambda: Path(platformdirs.user_data_dir("funland", appauthor=False)),
         description="Where models and the server's own files are kept.",
     )
-    host: str = Field("127.0.0.1", description="The address that gRPC listens on.")
+    host: str = Field(
+        default="127.0.0.1", description="The address that gRPC listens on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        50051, description="The port that gRPC listens on; 0 takes a free one."
+        default=50051, description="The port that gRPC listens on; 0 takes a free one."
     )
     default_model: str = Field(
-        "funland-tiny", description="The model of requests that name none: its id or alias."
+        default="funland-tiny", description="The model of requests that name none: its id or alias."
     )
     slots: Annotated[int, Field(ge=1, le=256)] = Field(
-        32, description="How many calls a model answers at once."
+        default=32, description="How many calls a model answers at once."
     )
     max_context_length: Annotated[int, Field(ge=16)] = Field(
-        8192, description="The longest context, in tokens, that a model gets unasked."
+        default=8192, description="The longest context, in tokens, that a model gets unasked."
     )
     threads: Annotated[int, Field(ge=1, le=512)] | None = Field(
-        None, description="How many threads a model computes with; unset: by its size."
+        default=None, description="How many threads a model computes with; unset: by its size."
     )
     load_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
-        300.0, description="How long a model may take to load."
+        default=300.0, description="How long a model may take to load."
     )
     send_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
-        30.0, description="How long a caller may not read before its call is ended."
+        default=30.0, description="How long a caller may not read before its call is ended."
     )
     drain_seconds: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="How long running calls may go on when the server stops."
+        default=10.0, description="How long running calls may go on when the server stops."
     )
-    log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How log lines are written.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least level that is logged."
+        default="info", description="The least level that is logged."
     )
 
     @field_validator("host")

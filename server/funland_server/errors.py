@@ -25,7 +25,8 @@
     │   └── ServerStoppingError        SERVER_STOPPING
     ├── DeadlinePassedError            DEADLINE_PASSED
     ├── CallerGoneError                CALLER_GONE
-    └── InternalError                  INTERNAL_ERROR
+    ├── InternalError                  INTERNAL_ERROR
+    └── StartError                     never sent: for the person who starts the server
 
 Each family has a canonical code (`google.rpc.Code`, by name). Nothing else here knows of transport:
 `rpc.status` turns these errors into `google.rpc.Status`.
@@ -281,3 +282,10 @@ class InternalError(FunlandError):
             f"Something went wrong inside Funland; its log has more under {error_id}.",
             error_id=error_id,
         )
+
+
+class StartError(FunlandError):
+    """The server can't start."""
+
+    code = "FAILED_PRECONDITION"
+    reason = ErrorReason.ERROR_REASON_UNSPECIFIED

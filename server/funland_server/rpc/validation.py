@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import protovalidate
 from google.protobuf.message import Message
 
@@ -32,5 +30,3 @@ def _path(path: object) -> str:
         parts.append(name)
     return ".".join(parts)
 
-
-__all__ = ["validate"]

@@ -79,6 +79,7 @@ def _choice(sampling: Sampling) -> list[Any]:
     if sampling.temperature == 0:
         return [lib.llama_sampler_init_greedy()]
     seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
+    seed = min(seed, lib.LLAMA_DEFAULT_SEED - 1)  # that one means "a random seed" to llama.cpp
     choice: list[Any] = []
     if sampling.top_k > 0:
         choice.append(lib.llama_sampler_init_top_k(sampling.top_k))

@@ -1,0 +1,114 @@
+"""Builds the server out of its parts: the only module that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from funland.v1 import inference_pb2, models_pb2, system_pb2
+from funland_server.config import ServerSettings
+from funland_server.errors import StartError
+from funland_server.inference.generation import Generations
+from funland_server.inference.service import InferenceService
+from funland_server.metrics import Metrics
+from funland_server.models.catalog import ModelCatalog
+from funland_server.models.changes import Changes
+from funland_server.models.loading import ModelLoader
+from funland_server.models.service import ModelService
+from funland_server.models.store import ModelStore
+from funland_server.rpc.grpc_server import GrpcServer
+from funland_server.rpc.local_channel import LocalChannel
+from funland_server.rpc.pipeline import Pipeline
+from funland_server.system.service import SystemService
+from funland_server.workers.pool import WorkerPool
+
+logger = structlog.get_logger(__name__)
+
+
+class Server:
+    """The gRPC server and all behind it.
+
+    ```python
+    server = Server(ServerSettings(port=0))
+    await server.start()
+    print(server.address)
+    await server.stop(grace_seconds=10)
+    ```
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._metrics = Metrics()
+        self._pipeline = Pipeline(self._metrics)
+        self._changes = Changes()
+        self._pool = WorkerPool(settings, self._metrics, self._changes.publish)
+        self._grpc: GrpcServer | None = None
+        self._address = ""
+        self.channel = LocalChannel(self._pipeline)
+        """Calls into this server from inside its process; it answers after `start`."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, such as `127.0.0.1:50051`. Raises RuntimeError before `start`."""
+        if not self._address:
+            raise RuntimeError("The server is not started.")
+        return self._address
+
+    async def start(self) -> None:
+        """Reads the store and listens.
+
+        Raises:
+            StartError: The home can't be used, or the default model is not installed.
+            OSError: The port is taken.
+        """
+        catalog = await asyncio.to_thread(self._catalog)
+        loader = ModelLoader(catalog, self._pool, self._settings)
+        generations = Generations(loader, self._metrics)
+        for file, implementation in (
+            (inference_pb2, InferenceService(generations, loader)),
+            (models_pb2, ModelService(catalog, self._pool, loader, self._changes)),
+            (
+                system_pb2,
+                SystemService(
+                    catalog,
+                    self._pool,
+                    self._metrics,
+                    active_calls=lambda: self._pipeline.active,
+                    stopping=lambda: self._pipeline.stopping,
+                ),
+            ),
+        ):
+            for service in file.DESCRIPTOR.services_by_name.values():
+                self._pipeline.add(service, implementation)
+        self._grpc = GrpcServer(self._pipeline, self._settings.send_timeout_seconds)
+        self._address = await self._grpc.start(self._settings.host, self._settings.port)
+        logger.info("server listens", address=self._address, home=str(self._settings.home))
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Takes no new calls, lets those under way go on for so long, then ends them and the
+        workers. Stopping twice is no error."""
+        self._changes.close()
+        if self._grpc is not None:
+            await self._grpc.announce_stop()
+        await self._pipeline.drain(grace_seconds)
+        await self._pool.close()
+        if self._grpc is not None:
+            await self._grpc.stop()
+        logger.info("server stopped")
+
+    def _catalog(self) -> ModelCatalog:
+        store = ModelStore(self._settings.home / "models")
+        try:
+            catalog = ModelCatalog(store, self._settings.default_model, self._changes.publish)
+        except OSError as error:
+            raise StartError(
+                f"The home {self._settings.home} can't be used ({error.strerror}); name another"
+                " with --home or FUNLAND_HOME."
+            ) from error
+        if catalog.default_id not in {model.model_id for model in catalog.all()}:
+            raise StartError(
+                f"The default model {self._settings.default_model!r} is not installed; import it"
+                " first, or leave out the setting default_model."
+            )
+        return catalog

@@ -1,0 +1,127 @@
+"""The pipeline's methods as a gRPC server, with health and reflection."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+import structlog
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from funland_server.errors import CallerGoneError
+from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
+from funland_server.rpc.request_ids import HEADER, request_id
+from funland_server.rpc.status import to_status
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+_LARGEST_MESSAGE = 64 * 1024**2
+
+
+class GrpcServer:
+    """Listens for gRPC and hands each call to the pipeline."""
+
+    def __init__(self, pipeline: Pipeline, send_timeout_seconds: float) -> None:
+        """A reader that takes nothing for `send_timeout_seconds` loses its call."""
+        self._pipeline = pipeline
+        self._send_timeout = send_timeout_seconds
+        self._server: Any = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a partner
+                ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
+                ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+            ]
+        )
+        self._health = health.aio.HealthServicer()
+        self._services = sorted(
+            {method.descriptor.containing_service.full_name for method in pipeline.methods()}
+        )
+        self._add_services()
+
+    async def start(self, host: str, port: int) -> str:
+        """Listens, and says where; raises OSError if the port is taken."""
+        address = f"[{host}]" if ":" in host else host
+        try:
+            bound: int = self._server.add_insecure_port(f"{address}:{port}")
+        except RuntimeError as error:
+            raise OSError(errno.EADDRINUSE, f"{address}:{port} is in use") from error
+        for service in ("", *self._services):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+        return f"{address}:{bound}"
+
+    async def announce_stop(self) -> None:
+        """Tells who watches the health that the server will end."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self) -> None:
+        """Ends at once."""
+        await self._server.stop(None)
+
+    def _add_services(self) -> None:
+        for service in self._services:
+            handlers = {
+                method.descriptor.name: self._handler(method)
+                for method in self._pipeline.methods()
+                if method.descriptor.containing_service.full_name == service
+            }
+            generic = grpc.method_handlers_generic_handler(service, handlers)
+            self._server.add_generic_rpc_handlers((generic,))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    def _handler(self, method: Method) -> Any:
+        descriptor = method.descriptor
+        read = GetMessageClass(descriptor.input_type).FromString
+        if descriptor.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._streaming(method), read, _serialize)
+        return grpc.unary_unary_rpc_method_handler(self._unary(method), read, _serialize)
+
+    def _unary(self, method: Method) -> Callable[[Message, Context], Any]:
+        async def answer(request: Message, context: Context) -> Message:
+            call = _call(method, context)
+            try:
+                return await self._pipeline.unary(method, request, call)
+            except CallFailed as failed:
+                return await context.abort_with_status(rpc_status.to_status(failed.status))
+
+        return answer
+
+    def _streaming(self, method: Method) -> Callable[[Message, Context], Any]:
+        async def answer(request: Message, context: Context) -> None:
+            call = _call(method, context)
+            try:
+                async with aclosing(self._pipeline.stream(method, request, call)) as answers:
+                    async for message in answers:
+                        async with asyncio.timeout(self._send_timeout):
+                            await context.write(message)
+            except CallFailed as failed:
+                await context.abort_with_status(rpc_status.to_status(failed.status))
+            except TimeoutError:
+                gone = to_status(CallerGoneError(), call.request_id)
+                await context.abort_with_status(rpc_status.to_status(gone))
+
+        return answer
+
+
+def _call(method: Method, context: Context) -> Call:
+    identity = request_id(context.invocation_metadata() or ())
+    context.set_trailing_metadata(((HEADER, identity),))
+    # Each call has a task of its own, and with it this context.
+    structlog.contextvars.bind_contextvars(request_id=identity, rpc=method.descriptor.name)
+    return Call(identity, context.time_remaining())
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -1,0 +1,183 @@
+"""What every call passes, whichever way it came: limits, deadlines, metrics, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import structlog
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from google.rpc import status_pb2
+
+from funland_server.errors import (
+    DeadlinePassedError,
+    FunlandError,
+    InternalError,
+    ServerStoppingError,
+)
+from funland_server.metrics import Metrics
+from funland_server.rpc.status import to_status
+from funland_server.rpc.validation import validate
+
+logger = structlog.get_logger(__name__)
+
+# Answered while the server stops, so that probes can see that it does.
+_ALWAYS = "funland.v1.SystemService"
+
+
+class CallFailed(Exception):  # noqa: N818 - it is how a call ended, not an error of ours
+    """A call ended with a status other than OK."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is known of a call beside its request."""
+
+    request_id: str
+    seconds: float | None
+    """Until its deadline; None if it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An RPC and what answers it."""
+
+    descriptor: MethodDescriptor
+    handler: Callable[[Any], Any]
+
+
+class Pipeline:
+    """Answers the calls of all services."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._methods: dict[str, Method] = {}
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.stopping = False
+
+    @property
+    def active(self) -> int:
+        """How many calls are being answered."""
+        return self._active
+
+    def add(self, service: ServiceDescriptor, implementation: object) -> None:
+        """Lets an object answer a service: a method of it for each RPC, of the RPC's name."""
+        for descriptor in service.methods:
+            handler = getattr(implementation, descriptor.name)
+            self._methods[descriptor.full_name] = Method(descriptor, handler)
+
+    def methods(self) -> Iterator[Method]:
+        """All that can be called."""
+        yield from self._methods.values()
+
+    def method(self, full_name: str) -> Method:
+        """The method of that name; raises KeyError."""
+        return self._methods[full_name]
+
+    async def unary(self, method: Method, request: Message, call: Call) -> Message:
+        """Answers a call whose method answers once; raises CallFailed."""
+        handler: Callable[[Message], Awaitable[Message]] = method.handler
+        with self._answering(method, call):
+            validate(request)
+            async with _deadline(_when(call)):
+                return await handler(request)
+
+    async def stream(
+        self, method: Method, request: Message, call: Call
+    ) -> AsyncGenerator[Message]:
+        """Answers a call whose method answers with a stream; raises CallFailed."""
+        handler: Callable[[Message], AsyncGenerator[Message]] = method.handler
+        end = object()
+        with self._answering(method, call):
+            validate(request)
+            when = _when(call)
+            async with aclosing(handler(request)) as answers:
+                while True:
+                    # Around each step: a deadline around the loop would also run while the
+                    # reader has the turn, and cancel it.
+                    async with _deadline(when):
+                        answer = await anext(answers, end)
+                    if answer is end:
+                        return
+                    yield answer  # type: ignore[misc]  # not `end`, so a message
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no more calls and waits for those under way, at most so long."""
+        self.stopping = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.warning("calls cut off", calls=self._active)
+
+    @contextmanager
+    def _answering(self, method: Method, call: Call) -> Iterator[None]:
+        begin = monotonic()
+        self._enter()
+        code = "OK"
+        try:
+            if self.stopping and method.descriptor.containing_service.full_name != _ALWAYS:
+                raise ServerStoppingError
+            yield
+        except (asyncio.CancelledError, GeneratorExit):
+            code = "CANCELLED"
+            raise
+        except FunlandError as error:
+            code = error.code
+            raise CallFailed(to_status(error, call.request_id)) from error
+        except Exception as error:
+            error_id = uuid.uuid4().hex[:12]
+            logger.exception("unforeseen error", error_id=error_id, rpc=method.descriptor.full_name)
+            internal = InternalError(error_id)
+            code = internal.code
+            raise CallFailed(to_status(internal, call.request_id)) from error
+        finally:
+            self._leave()
+            name = method.descriptor.full_name.removeprefix("funland.v1.")
+            self._metrics.calls.labels(name, code).inc()
+            milliseconds = round(1e3 * (monotonic() - begin), 1)
+            logger.info("call", rpc=name, code=code, ms=milliseconds, request_id=call.request_id)
+
+    def _enter(self) -> None:
+        self._active += 1
+        self._idle.clear()
+        self._metrics.active_connections.inc()
+
+    def _leave(self) -> None:
+        self._active -= 1
+        if self._active == 0:
+            self._idle.set()
+        self._metrics.active_connections.dec()
+
+
+def _when(call: Call) -> float | None:
+    """The call's deadline by the event loop's clock."""
+    return None if call.seconds is None else asyncio.get_running_loop().time() + call.seconds
+
+
+class _deadline:  # noqa: N801 - used as a function
+    """`asyncio.timeout_at` that raises DeadlinePassedError, and only for this deadline."""
+
+    def __init__(self, when: float | None) -> None:
+        self._timeout = asyncio.timeout_at(when)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *error: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*error)
+        except TimeoutError:
+            raise DeadlinePassedError from None
