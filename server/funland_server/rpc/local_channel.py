@@ -32,7 +32,7 @@ class LocalChannel:
         timeout: float | None,  # noqa: ASYNC109 - a call's deadline, as gRPC has it
     ) -> Message:
         """Calls a method that answers once."""
-        call = Call(request_id(metadata), timeout)
+        call = Call(request_id(metadata), timeout, local=True)
         try:
             return await self._pipeline.unary(
                 self._pipeline.method(method.full_name), request, call
@@ -48,7 +48,7 @@ class LocalChannel:
         timeout: float | None,  # noqa: ASYNC109 - a call's deadline, as gRPC has it
     ) -> AsyncGenerator[Message]:
         """Calls a method that answers with a stream; closing the generator ends the call."""
-        call = Call(request_id(metadata), timeout)
+        call = Call(request_id(metadata), timeout, local=True)
         answers = self._pipeline.stream(self._pipeline.method(method.full_name), request, call)
         try:
             async with aclosing(answers):

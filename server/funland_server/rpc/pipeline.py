@@ -46,6 +46,8 @@ class Call:
     request_id: str
     seconds: float | None
     """Until its deadline; None if it has none."""
+    local: bool = False
+    """Whether it comes from inside this process, whose own log tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class Pipeline:
             name = method.descriptor.full_name.removeprefix("funland.v1.")
             self._metrics.calls.labels(name, code).inc()
             milliseconds = round(1e3 * (monotonic() - begin), 1)
-            logger.info("call", rpc=name, code=code, ms=milliseconds, request_id=call.request_id)
+            log = logger.debug if call.local else logger.info
+            log("call", rpc=name, code=code, ms=milliseconds, request_id=call.request_id)
 
     def _enter(self) -> None:
         self._active += 1

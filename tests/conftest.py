@@ -1,0 +1,111 @@
+"""The real service, as a user starts it, for all tests that need one."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A `funland serve` process that is ready."""
+
+    grpc_address: str
+    http_url: str
+    home: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self.process.pid
+
+    def workers(self) -> list[psutil.Process]:
+        """Its worker processes, one for each loaded model."""
+        return [
+            child
+            for child in psutil.Process(self.pid).children()
+            if "funland_worker.main" in child.cmdline()
+        ]
+
+    def stop(self) -> int:
+        """Stops it as Ctrl-C does, and gives its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(_STOP_SECONDS)
+
+
+StartStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One service for all tests; a test that ends its worker leaves one that comes back."""
+    with _running(tmp_path_factory.mktemp("funland")) as stack:
+        yield stack
+
+
+@pytest.fixture
+def start_stack(tmp_path: Path) -> Iterator[StartStack]:
+    """Starts services of a test's own: `start_stack(FUNLAND_SERVER__SLOTS="4")`."""
+    managers: list[Iterator[Stack]] = []
+
+    def start(home: Path | None = None, **environment: str) -> Stack:
+        manager = _running(home or tmp_path / f"home-{len(managers)}", **environment)
+        managers.append(manager)  # type: ignore[arg-type]  # only to be closed
+        return manager.__enter__()
+
+    yield start
+    for manager in managers:
+        manager.__exit__(None, None, None)  # type: ignore[attr-defined]  # it is a context manager
+
+
+@contextmanager
+def _running(home: Path, **environment: str) -> Iterator[Stack]:
+    command = [str(Path(sys.executable).parent / "funland"), "serve", "--json"]
+    command += ["--grpc-port", "0", "--http-port", "0", "--home", str(home)]
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+    try:
+        line = _first_line(process)
+        assert line, f"funland serve did not start:\n{(home / 'server.log').read_text()}"
+        ready = json.loads(line)
+        yield Stack(ready["grpc"], ready["http"], home, process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        return process.stdout.readline() if selector.select(_START_SECONDS) else ""
