@@ -79,7 +79,7 @@ class Metrics:
         made = sum(event.tokens for event in step.events)
         if made:
             self.completion_tokens.labels(model).inc(made)
-        if step.decoded_sequences or step.prompt_tokens:
+        if step.HasField("active_sequences"):
             self.queue_depth.labels(model).set(step.waiting_sequences)
             self.active_sequences.labels(model).set(step.active_sequences)
 

@@ -68,10 +68,15 @@ class EngineThread:
 
     def _run(self) -> None:
         try:
+            busy = False
             while self._take_jobs():
                 if not self._engine.idle:
+                    busy = True
                     report = self._engine.step()
                     self._loop.call_soon_threadsafe(self._deliver, report)
+                elif busy:  # the last sequence was cancelled: say that nothing runs any more
+                    busy = False
+                    self._loop.call_soon_threadsafe(self._deliver, StepReport([], 0, 0, 0, 0))
         except Exception as error:  # noqa: BLE001 - an engine that failed can't go on, whatever it was
             self._loop.call_soon_threadsafe(self.failed.set_result, error)
 

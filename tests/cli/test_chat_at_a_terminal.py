@@ -12,15 +12,13 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from funland_client import Funland
 
 if TYPE_CHECKING:
-    from tests.conftest import Stack
-
     from tests.cli.conftest import Command
+    from tests.conftest import Stack
 
 SECONDS = 30
 # Makes the terminal the process's own, so that Ctrl-C is a signal, then becomes the command.
@@ -117,7 +115,7 @@ def test_ctrl_c_at_the_prompt_does_not_leave(terminal: Terminal) -> None:
 def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Terminal, stack: Stack) -> None:
     with Funland(stack.grpc_address) as client:
         client.models.load("funland-tiny")
-        workers = psutil.Process(stack.pid).children(recursive=True)
+        workers = stack.workers()
         for worker in workers:
             worker.suspend()  # The answer never comes.
         try:

@@ -179,7 +179,7 @@ class Worker:
             await self.process.kill()
 
     def _take(self, step: worker_pb2.Step) -> None:
-        if step.decoded_sequences or step.prompt_tokens:
+        if step.HasField("active_sequences"):
             self.active_sequences = step.active_sequences
             self.waiting_sequences = step.waiting_sequences
         self._observe(step)

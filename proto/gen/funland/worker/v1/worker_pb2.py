@@ -27,7 +27,7 @@ from funland.v1 import inference_pb2 as funland_dot_v1_dot_inference__pb2
 from funland.v1 import models_pb2 as funland_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/worker.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x17\x66unland/v1/models.proto\"\x88\x01\n\x06Launch\x12\x12\n\nmodel_path\x18\x01 \x01(\t\x12\x13\n\x0bsocket_path\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12*\n\x08settings\x18\x04 \x01(\x0b\x32\x18.funland.v1.LoadSettings\x12\x1a\n\x12max_context_length\x18\x05 \x01(\x05\"p\n\tHandshake\x12)\n\x05ready\x18\x01 \x01(\x0b\x32\x18.funland.worker.v1.ReadyH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.funland.worker.v1.FailureH\x00\x42\t\n\x07outcome\"j\n\x05Ready\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61n_chat\x18\x04 \x01(\x08\x12\x17\n\x0fvocabulary_size\x18\x05 \x01(\x05\"n\n\x07\x43ommand\x12+\n\x06submit\x18\x01 \x01(\x0b\x32\x19.funland.worker.v1.SubmitH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.funland.worker.v1.CancelH\x00\x42\t\n\x07\x63ommand\"\xa3\x01\n\x06Submit\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x37\n\x0c\x63onversation\x18\x03 \x01(\x0b\x32\x1f.funland.worker.v1.ConversationH\x00\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.funland.v1.SamplingParametersB\x07\n\x05input\"5\n\x0c\x43onversation\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\"\x1d\n\x06\x43\x61ncel\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\"\x9f\x01\n\x04Step\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .funland.worker.v1.SequenceEvent\x12\x19\n\x11\x64\x65\x63oded_sequences\x18\x02 \x01(\x05\x12\x15\n\rprompt_tokens\x18\x03 \x01(\x05\x12\x18\n\x10\x61\x63tive_sequences\x18\x04 \x01(\x05\x12\x19\n\x11waiting_sequences\x18\x05 \x01(\x05\"\x93\x01\n\rSequenceEvent\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12\"\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x12.funland.v1.Finish\x12+\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1a.funland.worker.v1.Failure\"\xb0\x01\n\x07\x46\x61ilure\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.funland.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.funland.worker.v1.Failure.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1c\n\nEmbedTexts\x12\x0e\n\x06inputs\x18\x01 \x03(\t\"Q\n\rEmbeddedTexts\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.funland.v1.Embedding\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\"H\n\x0cTokenizeText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x64\x64_special\x18\x02 \x01(\x08\x12\x15\n\rparse_special\x18\x03 \x01(\x08\"\x18\n\x06Tokens\x12\x0e\n\x06tokens\x18\x01 \x03(\x05\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t2\xa3\x02\n\rWorkerService\x12>\n\x03Run\x12\x1a.funland.worker.v1.Command\x1a\x17.funland.worker.v1.Step(\x01\x30\x01\x12H\n\x05\x45mbed\x12\x1d.funland.worker.v1.EmbedTexts\x1a .funland.worker.v1.EmbeddedTexts\x12\x46\n\x08Tokenize\x12\x1f.funland.worker.v1.TokenizeText\x1a\x19.funland.worker.v1.Tokens\x12@\n\nDetokenize\x12\x19.funland.worker.v1.Tokens\x1a\x17.funland.worker.v1.Textb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/worker.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x17\x66unland/v1/models.proto\"\x88\x01\n\x06Launch\x12\x12\n\nmodel_path\x18\x01 \x01(\t\x12\x13\n\x0bsocket_path\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12*\n\x08settings\x18\x04 \x01(\x0b\x32\x18.funland.v1.LoadSettings\x12\x1a\n\x12max_context_length\x18\x05 \x01(\x05\"p\n\tHandshake\x12)\n\x05ready\x18\x01 \x01(\x0b\x32\x18.funland.worker.v1.ReadyH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.funland.worker.v1.FailureH\x00\x42\t\n\x07outcome\"j\n\x05Ready\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61n_chat\x18\x04 \x01(\x08\x12\x17\n\x0fvocabulary_size\x18\x05 \x01(\x05\"n\n\x07\x43ommand\x12+\n\x06submit\x18\x01 \x01(\x0b\x32\x19.funland.worker.v1.SubmitH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.funland.worker.v1.CancelH\x00\x42\t\n\x07\x63ommand\"\xa3\x01\n\x06Submit\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x37\n\x0c\x63onversation\x18\x03 \x01(\x0b\x32\x1f.funland.worker.v1.ConversationH\x00\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.funland.v1.SamplingParametersB\x07\n\x05input\"5\n\x0c\x43onversation\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\"\x1d\n\x06\x43\x61ncel\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\"\xd4\x01\n\x04Step\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .funland.worker.v1.SequenceEvent\x12\x19\n\x11\x64\x65\x63oded_sequences\x18\x02 \x01(\x05\x12\x15\n\rprompt_tokens\x18\x03 \x01(\x05\x12\x1d\n\x10\x61\x63tive_sequences\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11waiting_sequences\x18\x05 \x01(\x05H\x01\x88\x01\x01\x42\x13\n\x11_active_sequencesB\x14\n\x12_waiting_sequences\"\x93\x01\n\rSequenceEvent\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12\"\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x12.funland.v1.Finish\x12+\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1a.funland.worker.v1.Failure\"\xb0\x01\n\x07\x46\x61ilure\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.funland.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.funland.worker.v1.Failure.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1c\n\nEmbedTexts\x12\x0e\n\x06inputs\x18\x01 \x03(\t\"Q\n\rEmbeddedTexts\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.funland.v1.Embedding\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\"H\n\x0cTokenizeText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x64\x64_special\x18\x02 \x01(\x08\x12\x15\n\rparse_special\x18\x03 \x01(\x08\"\x18\n\x06Tokens\x12\x0e\n\x06tokens\x18\x01 \x03(\x05\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t2\xa3\x02\n\rWorkerService\x12>\n\x03Run\x12\x1a.funland.worker.v1.Command\x1a\x17.funland.worker.v1.Step(\x01\x30\x01\x12H\n\x05\x45mbed\x12\x1d.funland.worker.v1.EmbedTexts\x1a .funland.worker.v1.EmbeddedTexts\x12\x46\n\x08Tokenize\x12\x1f.funland.worker.v1.TokenizeText\x1a\x19.funland.worker.v1.Tokens\x12@\n\nDetokenize\x12\x19.funland.worker.v1.Tokens\x1a\x17.funland.worker.v1.Textb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,23 +51,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCEL']._serialized_start=825
   _globals['_CANCEL']._serialized_end=854
   _globals['_STEP']._serialized_start=857
-  _globals['_STEP']._serialized_end=1016
-  _globals['_SEQUENCEEVENT']._serialized_start=1019
-  _globals['_SEQUENCEEVENT']._serialized_end=1166
-  _globals['_FAILURE']._serialized_start=1169
-  _globals['_FAILURE']._serialized_end=1345
-  _globals['_FAILURE_METADATAENTRY']._serialized_start=1298
-  _globals['_FAILURE_METADATAENTRY']._serialized_end=1345
-  _globals['_EMBEDTEXTS']._serialized_start=1347
-  _globals['_EMBEDTEXTS']._serialized_end=1375
-  _globals['_EMBEDDEDTEXTS']._serialized_start=1377
-  _globals['_EMBEDDEDTEXTS']._serialized_end=1458
-  _globals['_TOKENIZETEXT']._serialized_start=1460
-  _globals['_TOKENIZETEXT']._serialized_end=1532
-  _globals['_TOKENS']._serialized_start=1534
-  _globals['_TOKENS']._serialized_end=1558
-  _globals['_TEXT']._serialized_start=1560
-  _globals['_TEXT']._serialized_end=1580
-  _globals['_WORKERSERVICE']._serialized_start=1583
-  _globals['_WORKERSERVICE']._serialized_end=1874
+  _globals['_STEP']._serialized_end=1069
+  _globals['_SEQUENCEEVENT']._serialized_start=1072
+  _globals['_SEQUENCEEVENT']._serialized_end=1219
+  _globals['_FAILURE']._serialized_start=1222
+  _globals['_FAILURE']._serialized_end=1398
+  _globals['_FAILURE_METADATAENTRY']._serialized_start=1351
+  _globals['_FAILURE_METADATAENTRY']._serialized_end=1398
+  _globals['_EMBEDTEXTS']._serialized_start=1400
+  _globals['_EMBEDTEXTS']._serialized_end=1428
+  _globals['_EMBEDDEDTEXTS']._serialized_start=1430
+  _globals['_EMBEDDEDTEXTS']._serialized_end=1511
+  _globals['_TOKENIZETEXT']._serialized_start=1513
+  _globals['_TOKENIZETEXT']._serialized_end=1585
+  _globals['_TOKENS']._serialized_start=1587
+  _globals['_TOKENS']._serialized_end=1611
+  _globals['_TEXT']._serialized_start=1613
+  _globals['_TEXT']._serialized_end=1633
+  _globals['_WORKERSERVICE']._serialized_start=1636
+  _globals['_WORKERSERVICE']._serialized_end=1927
 # @@protoc_insertion_point(module_scope)

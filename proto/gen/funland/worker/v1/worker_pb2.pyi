@@ -255,7 +255,7 @@ Global___Cancel: _TypeAlias = Cancel  # noqa: Y015
 
 @_typing.final
 class Step(_message.Message):
-    """What one forward pass brought."""
+    """What one forward pass brought; also sent, without events, when the last sequence was cancelled."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -269,9 +269,11 @@ class Step(_message.Message):
     prompt_tokens: _builtins.int
     """How many prompt tokens the pass computed."""
     active_sequences: _builtins.int
-    """How many sequences hold a slot after it."""
+    """How many sequences hold a slot after it. Unset in a message that only tells of a sequence that
+    never came to the engine.
+    """
     waiting_sequences: _builtins.int
-    """How many sequences wait for a slot after it."""
+    """How many sequences wait for a slot after it. Unset when `active_sequences` is."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___SequenceEvent]:
         """News of sequences, at most one event for each."""
@@ -282,14 +284,21 @@ class Step(_message.Message):
         events: _abc.Iterable[Global___SequenceEvent] | None = ...,
         decoded_sequences: _builtins.int = ...,
         prompt_tokens: _builtins.int = ...,
-        active_sequences: _builtins.int = ...,
-        waiting_sequences: _builtins.int = ...,
+        active_sequences: _builtins.int | None = ...,
+        waiting_sequences: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences", "_waiting_sequences", b"_waiting_sequences", "active_sequences", b"active_sequences", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_sequences", b"active_sequences", "decoded_sequences", b"decoded_sequences", "events", b"events", "prompt_tokens", b"prompt_tokens", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences", "_waiting_sequences", b"_waiting_sequences", "active_sequences", b"active_sequences", "decoded_sequences", b"decoded_sequences", "events", b"events", "prompt_tokens", b"prompt_tokens", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__active_sequences: _TypeAlias = _typing.Literal["active_sequences"]  # noqa: Y015
+    _WhichOneofArgType__active_sequences: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences"]  # noqa: Y015
+    _WhichOneofReturnType__waiting_sequences: _TypeAlias = _typing.Literal["waiting_sequences"]  # noqa: Y015
+    _WhichOneofArgType__waiting_sequences: _TypeAlias = _typing.Literal["_waiting_sequences", b"_waiting_sequences"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__active_sequences) -> _WhichOneofReturnType__active_sequences | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waiting_sequences) -> _WhichOneofReturnType__waiting_sequences | None: ...
 
 Global___Step: _TypeAlias = Step  # noqa: Y015
 
