@@ -1,0 +1,63 @@
+# `make serve` and `make test` work after a clone, given Python 3.11+ and a C++ compiler.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+# How llama.cpp is compiled: only what Funland calls. tools/llama_cpp/funland.cmake says more.
+LLAMA_CMAKE_ARGS := -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/tools/llama_cpp/funland.cmake
+SOURCES := server gateway clients tests tools
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show what can be made.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: serve
+serve: $(INSTALLED) ## Install what is missing and start the service; ARGS="--http-port 8080" are its flags.
+	@$(BIN)/funland serve $(ARGS)
+
+.PHONY: install
+install: $(INSTALLED) ## Install the service into .venv.
+
+.PHONY: test
+test: check unit ## Check and test everything.
+
+.PHONY: check
+check: $(INSTALLED_DEV) ## Check format, lint, types, layers and contract.
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code --path proto/funland
+	tools/proto/generate.sh --check
+
+.PHONY: unit
+unit: $(INSTALLED_DEV) ## Run the tests; ARGS="tests/gateway -x" picks some.
+	$(BIN)/pytest $(ARGS)
+
+.PHONY: format
+format: $(INSTALLED_DEV) ## Write all sources in the one format.
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/buf format -w --path proto/funland
+
+.PHONY: proto
+proto: $(INSTALLED_DEV) ## Generate code from proto/ anew.
+	tools/proto/generate.sh
+
+.PHONY: clean
+clean: ## Remove what was installed and built.
+	rm -rf $(VENV) build dist
+
+$(INSTALLED): pyproject.toml tools/install.sh tools/llama_cpp/funland.cmake
+	@LLAMA_CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" tools/install.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	@echo "Installing the tools of development ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs Funland and what it needs into a virtual environment, and tells what takes so long.
+#
+# PyPI has llama-cpp-python as source only. Its compilation is most of the time, so it starts first
+# and the other packages come in beside it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=$1
+venv=$2
+log=$venv/llama-cpp-build.log
+
+fail() {
+    printf '%s\n' "$@" >&2
+    exit 1
+}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "Funland needs Python 3.11 or newer; '$python' is not. Name another: make serve PYTHON=python3.12"
+command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null ||
+    fail "Funland compiles llama.cpp and finds no C++ compiler. Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install"
+
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+pip=("$venv/bin/python" -m pip --disable-pip-version-check)
+"${pip[@]}" install --quiet --upgrade 'pip>=25.1' # which knows dependency groups
+
+# The same release that pyproject.toml pins, once it is built, is left alone.
+requirement=$("$venv/bin/python" - <<'END'
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    dependencies = tomllib.load(file)["project"]["dependencies"]
+print(next(name for name in dependencies if name.startswith("llama-cpp-python")))
+END
+)
+building=
+if ! "${pip[@]}" show --quiet llama-cpp-python 2>/dev/null ||
+    [ "$(cat "$venv/.llama-cpp" 2>/dev/null)" != "$requirement $LLAMA_CMAKE_ARGS $(cksum <tools/llama_cpp/funland.cmake)" ]; then
+    echo "Compiling llama.cpp, about 3 CPU-minutes; $log has the compiler's words ..."
+    CMAKE_ARGS="$LLAMA_CMAKE_ARGS ${CMAKE_ARGS:-}" "${pip[@]}" install --verbose \
+        --force-reinstall --no-deps --no-binary llama-cpp-python "$requirement" >"$log" 2>&1 &
+    building=$!
+fi
+
+echo "Installing the other packages ..."
+"$venv/bin/python" - >"$venv/requirements.txt" <<'END'
+import tomllib
+with open("pyproject.toml", "rb") as file:
+    dependencies = tomllib.load(file)["project"]["dependencies"]
+print(*(name for name in dependencies if not name.startswith("llama-cpp-python")), sep="\n")
+# What llama-cpp-python needs of PyPI, as it is installed without.
+print("diskcache", "typing-extensions", sep="\n")
+END
+"${pip[@]}" install --quiet --requirement "$venv/requirements.txt" hatchling editables
+
+if [ -n "$building" ]; then
+    while kill -0 "$building" 2>/dev/null; do
+        if [ $((SECONDS - ${told:--15})) -ge 15 ]; then
+            told=$SECONDS
+            step=$(grep -oE '^ *\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 | tr -d ' ' || true)
+            echo "  llama.cpp ${step:-is being unpacked}"
+        fi
+        sleep 1
+    done
+    wait "$building" || fail "llama.cpp was not built. The last lines of $log:" "$(tail -n 30 "$log")"
+    echo "$requirement $LLAMA_CMAKE_ARGS $(cksum <tools/llama_cpp/funland.cmake)" >"$venv/.llama-cpp"
+fi
+"${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .
+"${pip[@]}" check >/dev/null || "${pip[@]}" check
