@@ -17,7 +17,7 @@ from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engine_thread import EngineThread
 from funland_worker.engines.protocol import Engine, EngineError, StepReport
 from funland_worker.prompts import PromptReader
-from funland_worker.wire import failed_sequence, failure_to_wire, step_to_wire
+from funland_worker.wire import accepted_sequence, failed_sequence, failure_to_wire, step_to_wire
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -114,9 +114,11 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         with suppress(asyncio.CancelledError):
             try:
                 self.thread.submit(await self._prompts.read(submit))
+                # Before any step of it: the engine's reports come through the loop, later.
+                self._steps.put_nowait(accepted_sequence(submit.sequence_id))
             except EngineError as error:
                 self._steps.put_nowait(failed_sequence(submit.sequence_id, error))
-            except Exception as error:  # noqa: BLE001 - one call's fault must not end the others'
+            except Exception as error:
                 unforeseen = EngineError(ErrorReason.INTERNAL_ERROR, repr(error))
                 self._steps.put_nowait(failed_sequence(submit.sequence_id, unforeseen))
 

@@ -51,6 +51,11 @@ def failure_to_wire(error: EngineError) -> worker_pb2.Failure:
     return worker_pb2.Failure(reason=error.reason, message=error.message, metadata=error.metadata)
 
 
+def accepted_sequence(sequence_id: int) -> worker_pb2.Step:
+    """A step that says only that one sequence is in the queue."""
+    return worker_pb2.Step(events=[worker_pb2.SequenceEvent(sequence_id=sequence_id)])
+
+
 def failed_sequence(sequence_id: int, error: EngineError) -> worker_pb2.Step:
     """A step that says only that one sequence failed."""
     event = worker_pb2.SequenceEvent(sequence_id=sequence_id, failure=failure_to_wire(error))

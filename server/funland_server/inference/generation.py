@@ -43,10 +43,13 @@ class Generations:
         worker = await self._loader.worker(model)
         model_id = worker.model_id
         start = inference_pb2.Start(id=f"gen-{uuid.uuid4().hex}", model=model_id)
-        yield inference_pb2.GenerationEvent(start=start)
+        started = False
         first = True
         async with aclosing(worker.generate(submit)) as events:
             async for event in events:
+                if not started:  # now it is in the queue; what was refused never started
+                    started = True
+                    yield inference_pb2.GenerationEvent(start=start)
                 if first and event.tokens:
                     first = False
                     seconds = monotonic() - arrival

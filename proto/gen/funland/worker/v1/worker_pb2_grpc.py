@@ -72,8 +72,9 @@ class WorkerServiceServicer:
         one `Step` for each forward pass with what became of them all. A message a step instead of a
         message a token costs a tenth (docs/adr).
 
-        Every sequence submitted gets exactly one event with `finish` or `failure`, its last, unless
-        it is cancelled: then it gets none or that one.
+        A sequence that is not refused gets an event without text or tokens when it is in the queue.
+        Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
+        cancelled: then it gets none or that one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,8 +42,9 @@ class WorkerServiceStub:
     one `Step` for each forward pass with what became of them all. A message a step instead of a
     message a token costs a tenth (docs/adr).
 
-    Every sequence submitted gets exactly one event with `finish` or `failure`, its last, unless
-    it is cancelled: then it gets none or that one.
+    A sequence that is not refused gets an event without text or tokens when it is in the queue.
+    Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
+    cancelled: then it gets none or that one.
     """
     Embed: _grpc.UnaryUnaryMultiCallable[_worker_pb2.EmbedTexts, _worker_pb2.EmbeddedTexts]
     """Turns texts into vectors."""
@@ -66,8 +67,9 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     one `Step` for each forward pass with what became of them all. A message a step instead of a
     message a token costs a tenth (docs/adr).
 
-    Every sequence submitted gets exactly one event with `finish` or `failure`, its last, unless
-    it is cancelled: then it gets none or that one.
+    A sequence that is not refused gets an event without text or tokens when it is in the queue.
+    Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
+    cancelled: then it gets none or that one.
     """
     Embed: _aio.UnaryUnaryMultiCallable[_worker_pb2.EmbedTexts, _worker_pb2.EmbeddedTexts]  # type: ignore[assignment]
     """Turns texts into vectors."""
@@ -93,8 +95,9 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         one `Step` for each forward pass with what became of them all. A message a step instead of a
         message a token costs a tenth (docs/adr).
 
-        Every sequence submitted gets exactly one event with `finish` or `failure`, its last, unless
-        it is cancelled: then it gets none or that one.
+        A sequence that is not refused gets an event without text or tokens when it is in the queue.
+        Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
+        cancelled: then it gets none or that one.
         """
 
     @_abc_1.abstractmethod
