@@ -8,8 +8,8 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,20 +61,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def start_stack(tmp_path: Path) -> Iterator[StartStack]:
     """Starts services of a test's own: `start_stack(FUNLAND_SERVER__SLOTS="4")`."""
-    managers: list[Iterator[Stack]] = []
+    with ExitStack() as started:
 
-    def start(home: Path | None = None, **environment: str) -> Stack:
-        manager = _running(home or tmp_path / f"home-{len(managers)}", **environment)
-        managers.append(manager)  # type: ignore[arg-type]  # only to be closed
-        return manager.__enter__()
+        def start(home: Path | None = None, **environment: str) -> Stack:
+            return started.enter_context(_running(home or tmp_path / "home", **environment))
 
-    yield start
-    for manager in managers:
-        manager.__exit__(None, None, None)  # type: ignore[attr-defined]  # it is a context manager
+        yield start
 
 
 @contextmanager
-def _running(home: Path, **environment: str) -> Iterator[Stack]:
+def _running(home: Path, **environment: str) -> Generator[Stack]:
     command = [str(Path(sys.executable).parent / "funland"), "serve", "--json"]
     command += ["--grpc-port", "0", "--http-port", "0", "--home", str(home)]
     home.mkdir(parents=True, exist_ok=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Stack
-
     from tests.cli.conftest import Command
+    from tests.conftest import Stack
 
 MODEL = "funland-tiny"
 GREEDY = ("--temperature", "0", "--max-tokens", "16")
@@ -76,16 +76,18 @@ def test_a_loaded_model_is_in_ps_until_it_is_unloaded(funland: Command, stack: S
 
 def test_a_model_is_imported_used_and_removed(funland: Command, stack: Stack) -> None:
     file = resources.files("funland_server.models") / "embedded" / f"{MODEL}.gguf"
-    server = {"FUNLAND_SERVER": stack.grpc_address}
 
-    imported = funland("models", "import", str(file), "--id", "copy", "--alias", "c2", **server)
-    answered = funland("chat", "Hello", "-m", "c2", *GREEDY, **server)
-    removed = funland("models", "rm", "copy", **server)
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return funland(*arguments, FUNLAND_SERVER=stack.grpc_address)
+
+    imported = run("models", "import", str(file), "--id", "copy", "--alias", "c2")
+    answered = run("chat", "Hello", "-m", "c2", *GREEDY)
+    removed = run("models", "rm", "copy")
 
     assert imported.stdout == "Imported copy. Try it: funland chat -m copy\n"
-    assert answered.stdout == funland("chat", "Hello", *GREEDY, **server).stdout
+    assert answered.stdout == run("chat", "Hello", *GREEDY).stdout
     assert removed.stdout == "Deleted copy.\n"
-    assert funland("models", "show", "copy", **server).returncode == 4
+    assert run("models", "show", "copy").returncode == 4
 
 
 def test_status(funland: Command, stack: Stack) -> None:

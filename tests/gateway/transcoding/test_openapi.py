@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from openapi_spec_validator import validate as validate_document
 
 from funland.v1 import errors_pb2, inference_pb2, models_pb2, system_pb2
 from funland_gateway.dialects import DIALECTS
@@ -31,6 +32,10 @@ def inside(value: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list):
         for each in cast("list[Any]", value):
             yield from inside(each)
+
+
+def test_the_document_is_openapi_3_1() -> None:
+    validate_document(DOCUMENT)  # raises if it is not
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
