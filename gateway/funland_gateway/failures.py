@@ -47,6 +47,7 @@ _HTTP_BY_CODE = {
 _HTTP_BY_REASON: dict[Reason, int] = {
     ErrorReason.METHOD_NOT_ALLOWED: 405,
     ErrorReason.BODY_TOO_LARGE: 413,
+    ErrorReason.TEMPLATE_LIMIT: 400,  # clients try a 429 again, here in vain
 }
 
 # For a status that says no reason: grpc itself made it, on the way or in the server.

@@ -117,7 +117,7 @@ def test_every_code_has_an_http_status(code: Code) -> None:
         ("INVALID_ARGUMENT", ErrorReason.BODY_TOO_LARGE, 413),
         ("UNIMPLEMENTED", ErrorReason.METHOD_NOT_ALLOWED, 405),
         ("PERMISSION_DENIED", ErrorReason.HOST_NOT_ALLOWED, 403),
-        ("RESOURCE_EXHAUSTED", ErrorReason.TEMPLATE_LIMIT, 429),
+        ("RESOURCE_EXHAUSTED", ErrorReason.TEMPLATE_LIMIT, 400),
         ("FAILED_PRECONDITION", ErrorReason.MODEL_CANNOT_CHAT, 400),
         ("CANCELLED", ErrorReason.CALLER_GONE, 499),
     ],

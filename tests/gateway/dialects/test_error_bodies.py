@@ -67,6 +67,12 @@ def wrong(field: str, reason: ErrorReason.ValueType = ErrorReason.FIELD_INVALID)
         ),
         (
             Error(code="RESOURCE_EXHAUSTED", reason=ErrorReason.TEMPLATE_LIMIT),
+            "invalid_request_error",
+            "template_limit",
+            None,
+        ),
+        (
+            Error(code="RESOURCE_EXHAUSTED"),
             "rate_limit_error",
             "rate_limit_exceeded",
             None,

@@ -27,7 +27,9 @@ class _ErrorReason:
 class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
-    """The default value. Never sent."""
+    """The default value. No failure of Funland's own has it; a gateway shows it for a status that came
+    without a reason, such as UNIMPLEMENTED from an older server.
+    """
     FIELD_INVALID: _ErrorReason.ValueType  # 1
     """INVALID_ARGUMENT. One or more fields break a rule of the contract; `field_violations` names them."""
     BODY_MALFORMED: _ErrorReason.ValueType  # 2
@@ -110,7 +112,9 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
-"""The default value. Never sent."""
+"""The default value. No failure of Funland's own has it; a gateway shows it for a status that came
+without a reason, such as UNIMPLEMENTED from an older server.
+"""
 FIELD_INVALID: ErrorReason.ValueType  # 1
 """INVALID_ARGUMENT. One or more fields break a rule of the contract; `field_violations` names them."""
 BODY_MALFORMED: ErrorReason.ValueType  # 2
