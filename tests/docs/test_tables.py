@@ -1,0 +1,142 @@
+"""The documents' tables list what there is: no more, no less, and with the right values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+from prometheus_client import Counter, Gauge, Histogram
+from pydantic.fields import FieldInfo
+
+from funland.v1 import inference_pb2, models_pb2, system_pb2
+from funland.v1.errors_pb2 import Error, ErrorReason
+from funland_cli.main import app
+from funland_gateway.config import GatewaySettings
+from funland_gateway.dialects import DIALECTS
+from funland_gateway.failures import http_status
+from funland_gateway.transcoding.comments import contract_comments
+from funland_gateway.transcoding.routes import compile_routes
+from funland_server.config import ServerSettings
+from funland_server.metrics import Metrics
+from tests.docs.markdown import code, codes, read, rows, section
+
+REASONS = [value for value in ErrorReason.DESCRIPTOR.values if value.number]
+SETTINGS: dict[str, FieldInfo] = {
+    f"{name}.{field}": info
+    for name, model in (("server", ServerSettings), ("gateway", GatewaySettings))
+    for field, info in model.model_fields.items()
+}
+
+
+def error_rows() -> dict[str, list[str]]:
+    return {code(row[0]): row for row in rows(section(read("docs/errors.md"), "## Reasons"))}
+
+
+def setting_rows() -> dict[str, list[str]]:
+    text = read("docs/settings.md")
+    tables = rows(section(text, "## `[server]`")) + rows(section(text, "## `[gateway]`"))
+    return {code(row[0]): row for row in tables}
+
+
+def test_every_error_reason_is_documented() -> None:
+    assert list(error_rows()) == [reason.name for reason in REASONS]
+
+
+@pytest.mark.parametrize("reason", REASONS, ids=lambda reason: reason.name)
+def test_an_error_reason_has_the_code_and_metadata_that_the_contract_says(reason: Any) -> None:
+    comment = " ".join(
+        contract_comments()[f"{ErrorReason.DESCRIPTOR.full_name}.{reason.name}"].split()
+    )
+    status, _, rest = comment.partition(". ")
+    metadata = rest.partition("Metadata: ")[2]
+
+    _, row_code, row_http, row_metadata, meaning = error_rows()[reason.name]
+
+    assert code(row_code) == status
+    assert row_http == str(http_status(Error(code=status, reason=reason.number)))
+    assert codes(row_metadata) == codes(metadata)
+    assert meaning
+
+
+def test_every_setting_is_documented() -> None:
+    assert sorted(setting_rows()) == sorted(SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_has_the_default_and_the_flag_that_are_documented(name: str) -> None:
+    _, default, flag, meaning = setting_rows()[name]
+    value = SETTINGS[name].default
+
+    if SETTINGS[name].default_factory is None:
+        assert default == ("unset" if value is None else f"`{json.dumps(value)}`")
+    assert set(codes(flag)) <= flags_of("serve")
+    assert meaning
+
+
+def test_every_metric_is_documented() -> None:
+    documented = {code(row[0]): row for row in rows(read("docs/metrics.md")) if len(row) == 4}
+    metrics = {
+        described.name: (metric, described.type)
+        for metric in vars(Metrics()).values()
+        if isinstance(metric, Counter | Gauge | Histogram)
+        for described in metric.describe()
+    }
+
+    assert sorted(documented) == sorted(metrics)
+    for name, (metric, kind) in metrics.items():
+        _, row_kind, labels, meaning = documented[name]
+        assert row_kind == kind
+        assert meaning
+        if labels:
+            # It raises ValueError for other labels than its own.
+            assert metric.labels(**dict.fromkeys(codes(labels), "x"))
+        else:
+            assert next(iter(metric.collect())).samples[0].labels == {}
+
+
+def test_every_command_is_documented() -> None:
+    table = rows(section(read("README.md"), "## The command line"))
+
+    assert sorted(code(row[0]) for row in table) == sorted(commands(root(), "funland"))
+
+
+def test_the_table_of_surfaces_names_every_rpc_and_every_route() -> None:
+    files = [module.DESCRIPTOR for module in (inference_pb2, models_pb2, system_pb2)]
+    native = {
+        f"{route.rpc.containing_service.name}.{route.rpc.name}": f"{route.http_method} {route.path}"
+        for route in compile_routes(files)
+    }
+    table = rows(section(read("README.md"), "## Surfaces"))
+
+    assert {code(row[0]): code(row[1]) for row in table} == native
+    for column, dialect in enumerate(DIALECTS, start=2):
+        named = [name for row in table for name in codes(row[column]) if " " in name]
+        routes = [f"{route.method} {route.path}" for route in dialect.routes]
+        assert sorted(named) == sorted(routes), dialect.name
+
+
+def test_the_table_of_surfaces_has_a_column_for_each_dialect() -> None:
+    head = re.search(r"^\| gRPC .*$", read("README.md"), re.MULTILINE)
+
+    assert head is not None
+    assert codes(head[0]) == [dialect.name for dialect in DIALECTS]
+
+
+def root() -> Any:
+    return typer.main.get_command(app)
+
+
+def commands(group: Any, name: str) -> Iterator[str]:
+    for part, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{name} {part}")
+        else:
+            yield f"{name} {part}"
+
+
+def flags_of(command: str) -> set[str]:
+    return {flag for option in root().commands[command].params for flag in option.opts}
