@@ -36,11 +36,7 @@ class Stack:
 
     def workers(self) -> list[psutil.Process]:
         """Its worker processes, one for each loaded model."""
-        return [
-            child
-            for child in psutil.Process(self.pid).children()
-            if "funland_worker.main" in child.cmdline()
-        ]
+        return [child for child in psutil.Process(self.pid).children() if _is_worker(child)]
 
     def stop(self) -> int:
         """Stops it as Ctrl-C does, and gives its exit code."""
@@ -98,6 +94,13 @@ def _running(home: Path, **environment: str) -> Generator[Stack]:
                 process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "funland_worker.main" in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended while it was looked at
+        return False
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:

@@ -1,0 +1,74 @@
+"""Calls that come together are computed together, and none notices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import pytest
+
+from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
+from funland.v1.inference_pb2_grpc import InferenceServiceStub
+from funland.v1.system_pb2 import GetMetricsRequest
+from funland.v1.system_pb2_grpc import SystemServiceStub
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack
+
+CALLS = 32
+HEROES = (
+    "fox", "cat", "dog", "bird", "fish", "bear", "cow", "hen", "owl", "mouse", "frog", "horse",
+    "robot", "girl", "boy", "king",
+)  # fmt: skip
+QUESTIONS = [
+    *(f"Tell me a story about a {hero}." for hero in HEROES),
+    *(f"Tell me a short story about a brave {hero}." for hero in HEROES),
+]
+
+
+@pytest.fixture
+async def channel(stack: Stack) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(stack.grpc_address) as opened:
+        yield opened
+
+
+async def test_32_chats_at_once_share_batches(channel: grpc.aio.Channel) -> None:
+    await answer(channel, "Hello!")  # the model is in memory
+    passes, sequences = await batches(channel)
+
+    await asyncio.gather(*(answer(channel, each, ignore_end=True) for each in QUESTIONS))
+
+    passes_after, sequences_after = await batches(channel)
+    assert len(QUESTIONS) == CALLS
+    assert (sequences_after - sequences) / (passes_after - passes) > CALLS / 2
+
+
+async def test_each_of_32_chats_at_once_says_what_it_says_alone(
+    channel: grpc.aio.Channel,
+) -> None:
+    alone = [await answer(channel, each) for each in QUESTIONS]
+
+    together = await asyncio.gather(*(answer(channel, each) for each in QUESTIONS))
+
+    assert together == alone
+    assert len(set(alone)) > CALLS / 4
+    assert min(map(len, alone)) > 100
+
+
+async def answer(channel: grpc.aio.Channel, question: str, *, ignore_end: bool = False) -> str:
+    request = ChatRequest(
+        messages=[Message(role=Message.USER, content=question)],
+        sampling=SamplingParameters(temperature=0, max_tokens=120, ignore_end=ignore_end),
+    )
+    response = await InferenceServiceStub(channel).Chat(request, timeout=120)
+    return response.message.content
+
+
+async def batches(channel: grpc.aio.Channel) -> tuple[float, float]:
+    """How many forward passes there were, and how many sequences they advanced."""
+    body = await SystemServiceStub(channel).GetMetrics(GetMetricsRequest(), timeout=30)
+    values = dict(line.rsplit(" ", 1) for line in body.data.decode().splitlines())
+    name, label = "funland_batch_size", '{model="funland-tiny"}'
+    return float(values[f"{name}_count{label}"]), float(values[f"{name}_sum{label}"])

@@ -1,0 +1,187 @@
+"""Breaks every rule that the contract sets for a message, one at a time.
+
+What is broken comes from the descriptors, so a new field is covered by being there, and a rule of a
+kind that is not known here fails the collection of the tests.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+_MAP_KEY = 7
+_STEP = 1e-3  # float32 tells it from every bound in the contract
+_NO_NUMBERS = (math.nan, math.inf, -math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One way to break one rule."""
+
+    path: str
+    """The field that a violation must name, such as `messages[0].role`."""
+    rule: str
+    apply: Callable[[Any], None]
+    """Does it to a valid message."""
+
+
+def valid(descriptor: Descriptor) -> Any:
+    """A message that keeps all rules and says nothing more."""
+    message: Any = GetMessageClass(descriptor)()
+    for field in descriptor.fields:
+        rules = _rules(field)
+        if field.is_repeated:
+            for _ in range(rules.repeated.min_items):
+                _append(message, field)
+        elif field.message_type is None and (value := _valid_value(field, rules)):
+            setattr(message, field.name, value)
+    return message
+
+
+def breaks(descriptor: Descriptor) -> Iterator[Break]:
+    """Every way to break a rule of a message, or of one inside of it."""
+    for field in descriptor.fields:
+        rules = _rules(field)
+        if _is_map(field):
+            yield from _of_map(field, rules.map)
+        elif field.is_repeated:
+            yield from _of_list(field, rules.repeated)
+        elif field.message_type is not None:
+            for inner in breaks(field.message_type):
+                yield _inside(field.name, inner, lambda m, name=field.name: getattr(m, name))
+        else:
+            for rule, value in _bad_values(rules):
+                yield Break(field.name, rule, _setter(field.name, value))
+
+
+def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Iterator[Break]:
+    name = field.name
+    known = {"min_items", "max_items", "items"}
+    _check_known(rules, known)
+    if rules.min_items:
+        yield Break(name, "min_items", lambda message: message.ClearField(name))
+    if rules.max_items:
+
+        def overfill(message: Any) -> None:
+            values = getattr(message, name)
+            if not values:
+                _append(message, field)
+            values.extend([values[0]] * (rules.max_items + 1 - len(values)))
+
+        yield Break(name, "max_items", overfill)
+    for rule, value in _bad_values(rules.items):
+
+        def put(message: Any, value: object = value) -> None:
+            getattr(message, name)[:] = [value]
+
+        yield Break(f"{name}[0]", rule, put)
+    if field.message_type is not None:
+        for inner in breaks(field.message_type):
+
+            def first(message: Any) -> Any:
+                if not getattr(message, name):
+                    _append(message, field)
+                return getattr(message, name)[0]
+
+            yield _inside(f"{name}[0]", inner, first)
+
+
+def _of_map(field: FieldDescriptor, rules: validate_pb2.MapRules) -> Iterator[Break]:
+    name = field.name
+    _check_known(rules, {"max_pairs", "keys", "values"})
+    if rules.max_pairs:
+
+        def overfill(message: Any) -> None:
+            for key in range(rules.max_pairs + 1):
+                getattr(message, name)[key] = 0
+
+        yield Break(name, "max_pairs", overfill)
+    for rule, key in _bad_values(rules.keys):
+        yield Break(f"{name}[{key}]", rule, lambda m, key=key: getattr(m, name).update({key: 0}))
+    for rule, value in _bad_values(rules.values):
+
+        def put(message: Any, value: object = value) -> None:
+            getattr(message, name)[_MAP_KEY] = value
+
+        yield Break(f"{name}[{_MAP_KEY}]", rule, put)
+
+
+def _bad_values(rules: validate_pb2.FieldRules) -> Iterator[tuple[str, Any]]:
+    """Values that break a scalar's rules, each just so, by the rule's name."""
+    kind = rules.WhichOneof("type")
+    if kind is None:
+        return
+    rule: Any = getattr(rules, kind)
+    if kind == "string":
+        yield from _bad_strings(rule)
+    elif kind == "enum":
+        _check_known(rule, {"defined_only", "not_in"})
+        yield from (("not_in", number) for number in rule.not_in)
+        if rule.defined_only:
+            yield "defined_only", 99
+    else:
+        step = _STEP if kind in ("float", "double") else 1
+        _check_known(rule, {"gt", "gte", "lt", "lte"})
+        for bound, value in rule.ListFields():
+            offset = {"gt": 0, "gte": -step, "lt": 0, "lte": step}[bound.name]
+            yield bound.name, value + offset
+        if kind in ("float", "double"):
+            yield from (("number", value) for value in _NO_NUMBERS)
+
+
+def _bad_strings(rule: validate_pb2.StringRules) -> Iterator[tuple[str, str]]:
+    _check_known(rule, {"min_len", "max_len", "max_bytes", "pattern"})
+    if rule.min_len:
+        yield "min_len", "x" * (rule.min_len - 1)
+    if rule.max_len:
+        yield "max_len", "x" * (rule.max_len + 1)
+    if rule.max_bytes:
+        # Two bytes each: as characters they would be few enough.
+        yield "max_bytes", "é" * (rule.max_bytes // 2 + 1)
+    if rule.pattern:
+        assert not re.search(rule.pattern, "!"), "another value must break this pattern"
+        yield "pattern", "!"
+
+
+def _check_known(rules: Any, known: set[str]) -> None:
+    names = {field.name for field, _ in rules.ListFields()}
+    assert names <= known, f"rules that no test breaks: {names - known}"
+
+
+def _valid_value(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> object:
+    if field.enum_type is not None:
+        allowed = (v.number for v in field.enum_type.values if v.number not in rules.enum.not_in)
+        return next(allowed)
+    return "x" * rules.string.min_len
+
+
+def _append(message: Any, field: FieldDescriptor) -> None:
+    values = getattr(message, field.name)
+    if field.message_type is not None:
+        values.append(valid(field.message_type))
+    else:
+        items = _rules(field).repeated.items
+        values.append(_valid_value(field, items) if items.WhichOneof("type") == "string" else 0)
+
+
+def _inside(prefix: str, inner: Break, part: Callable[[Any], Any]) -> Break:
+    return Break(f"{prefix}.{inner.path}", inner.rule, lambda message: inner.apply(part(message)))
+
+
+def _setter(name: str, value: object) -> Callable[[Any], None]:
+    return lambda message: setattr(message, name, value)
+
+
+def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
+    return field.GetOptions().Extensions[validate_pb2.field]
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.GetOptions().map_entry

@@ -1,0 +1,229 @@
+"""Every field that breaks its rule is refused by its name, whichever way it comes."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from google.api import annotations_pb2
+from google.api.http_pb2 import HttpRule
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
+from google.protobuf.message import Message
+
+from funland.v1 import inference_pb2, models_pb2, system_pb2
+from funland_gateway.dialects.openai.parameters import SAMPLING
+from funland_gateway.dialects.sampling import EVERY_PARAMETER
+from tests.faults.broken_rules import Break, breaks, valid
+from tests.faults.service import Service, failure
+
+RPCS = [
+    rpc
+    for file in (inference_pb2, models_pb2, system_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for rpc in service.methods
+]
+SAMPLING_FIELDS = inference_pb2.SamplingParameters.DESCRIPTOR
+
+OPENAI_BODIES: Mapping[str, Mapping[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "x"}]},
+    "/v1/completions": {"prompt": "x"},
+}
+
+WRONG_NUMBERS: list[Any] = ["many", True, [], {}, 2**70]
+WRONG_JSON: Mapping[int, list[Any]] = {
+    FieldDescriptor.CPPTYPE_INT32: [*WRONG_NUMBERS, 1.5, 2**31, -(2**31) - 1],
+    FieldDescriptor.CPPTYPE_INT64: [*WRONG_NUMBERS, 1.5, 2**63],
+    FieldDescriptor.CPPTYPE_FLOAT: [*WRONG_NUMBERS, 1e39, "NaN"],
+    FieldDescriptor.CPPTYPE_STRING: [7, True, [], {}],
+    FieldDescriptor.CPPTYPE_BOOL: ["yes", 1, [], {}],
+    FieldDescriptor.CPPTYPE_ENUM: ["WIZARD", 99, 1.5, [], {}],
+    FieldDescriptor.CPPTYPE_MESSAGE: [7, "x", []],
+}
+WRONG_LISTS: list[Any] = [7, True, "x", {}]
+WRONG_MAPS: list[Any] = [7, True, "x", [], {"one": 1}, {"1": "much"}]
+
+
+def http_rule(rpc: MethodDescriptor) -> HttpRule:
+    options: Any = rpc.GetOptions()  # the package of annotations_pb2 has no types
+    return options.Extensions[annotations_pb2.http]
+
+
+def path_template(rpc: MethodDescriptor) -> str:
+    rule = http_rule(rpc)
+    return getattr(rule, rule.WhichOneof("pattern") or "")
+
+
+def variables(rpc: MethodDescriptor) -> list[str]:
+    """The fields that the path holds."""
+    return re.findall(r"{(\w+)}", path_template(rpc))
+
+
+BROKEN = [(rpc, broken) for rpc in RPCS for broken in breaks(rpc.input_type)]
+BROKEN_OVER_REST = [
+    (rpc, broken)
+    for rpc, broken in BROKEN
+    # An empty name makes it another path.
+    if not (broken.path in variables(rpc) and broken.rule == "min_len")
+]
+
+
+def name_of(value: MethodDescriptor | Break) -> str:
+    return f"{value.path} {value.rule}" if isinstance(value, Break) else value.name
+
+
+@pytest.mark.parametrize(("rpc", "broken"), BROKEN, ids=name_of)
+async def test_a_broken_rule_is_named_over_grpc(
+    service: Service, rpc: MethodDescriptor, broken: Break
+) -> None:
+    request = valid(rpc.input_type)
+    broken.apply(request)
+
+    fault = await failure(send_grpc(service, rpc, request))
+
+    assert (fault.code, fault.reason) == ("INVALID_ARGUMENT", "FIELD_INVALID")
+    assert broken.path in fault.fields
+    assert broken.path in fault.message
+
+
+@pytest.mark.parametrize(("rpc", "broken"), BROKEN_OVER_REST, ids=name_of)
+async def test_a_broken_rule_is_named_over_rest(
+    service: Service, rpc: MethodDescriptor, broken: Break
+) -> None:
+    request = valid(rpc.input_type)
+    broken.apply(request)
+    verb, path, body = rest(
+        rpc, json_format.MessageToDict(request, preserving_proto_field_name=True)
+    )
+
+    status, error = await send_json(service, verb, path, body)
+
+    assert status == 400
+    assert error["reason"] in {"FIELD_INVALID", "BODY_MALFORMED"}
+    # The gateway writes the keys of maps as they stand in JSON, the server as they are.
+    named = [violation["field"].replace('"', "") for violation in error["field_violations"]]
+    assert broken.path in named
+
+
+def wrong_types() -> Iterator[Any]:
+    for rpc in RPCS:
+        if http_rule(rpc).body:
+            for field in rpc.input_type.fields:
+                if field.name in variables(rpc):
+                    continue  # what the path says wins
+                yield pytest.param(rpc, [field], id=f"{rpc.name} {field.name}")
+                if field.message_type is not None:
+                    for inner in field.message_type.fields:
+                        path = f"{rpc.name} {field.name}.{inner.name}"
+                        yield pytest.param(rpc, [field, inner], id=path)
+
+
+@pytest.mark.parametrize(("rpc", "fields"), [*wrong_types()])
+async def test_a_wrong_json_type_is_named_over_rest(
+    service: Service, rpc: MethodDescriptor, fields: list[FieldDescriptor]
+) -> None:
+    *outer, last = fields
+    for value in wrong_values(last):
+        body = json_format.MessageToDict(valid(rpc.input_type), preserving_proto_field_name=True)
+        verb, path, body = rest(rpc, body)
+        name, place = last.name, body
+        for field in outer:
+            if field.is_repeated:
+                name = f"{field.name}[0].{last.name}"
+                place = place[field.name][0]
+            else:
+                name = f"{field.name}.{last.name}"
+                place = place.setdefault(field.name, {})
+        place[last.name] = value
+
+        status, error = await send_json(service, verb, path, body)
+
+        assert (status, error["code"]) == (400, "INVALID_ARGUMENT"), value
+        named = [violation["field"] for violation in error["field_violations"]]
+        assert [each for each in named if each.startswith(name)], (value, error)
+
+
+def dialect_breaks(names: Mapping[str, str]) -> Iterator[Any]:
+    for name, field in names.items():
+        for index, broken in enumerate(breaks(SAMPLING_FIELDS)):
+            if re.split(r"\W", broken.path)[0] == field:
+                yield pytest.param(name, field, broken, id=f"{name} {broken.rule} {index}")
+
+
+# OpenAI's seed may be any 64-bit integer; the gateway folds it.
+@pytest.mark.parametrize(
+    ("name", "field", "broken"),
+    [*dialect_breaks({name: field for name, field in SAMPLING.items() if field != "seed"})],
+)
+@pytest.mark.parametrize("path", sorted(OPENAI_BODIES))
+async def test_a_broken_rule_is_named_over_openais_api(
+    service: Service, path: str, name: str, field: str, broken: Break
+) -> None:
+    status, error = await send_json(
+        service, "post", path, {**OPENAI_BODIES[path], name: in_json(broken)[field]}
+    )
+
+    assert status == 400
+    assert error["type"] == "invalid_request_error"
+    assert error["param"].partition("[")[0] == name
+
+
+@pytest.mark.parametrize(("name", "field", "broken"), [*dialect_breaks(EVERY_PARAMETER)])
+@pytest.mark.parametrize("path", ["/api/v1/generate", "/api/v1/generate/stream"])
+async def test_a_broken_rule_is_named_over_the_inference_api(
+    service: Service, path: str, name: str, field: str, broken: Break
+) -> None:
+    body = {"prompt": "x", name: in_json(broken)[field]}
+
+    status, error = await send_json(service, "post", path, body)
+
+    assert status == 400
+    assert error["code"] in {"FIELD_INVALID", "BODY_MALFORMED"}
+    assert re.split(r"[\[:]", error["details"])[0] == name
+
+
+async def send_grpc(service: Service, rpc: MethodDescriptor, request: Any) -> None:
+    """Calls any RPC: on the wire, one answer is a stream of one."""
+    method = f"/{rpc.containing_service.full_name}/{rpc.name}"
+    channel: Any = service.channel  # whose types ask for the answer's type too
+    stream = channel.unary_stream(method, serialize)(request, timeout=60)
+    _ = [answer async for answer in stream]
+
+
+async def send_json(service: Service, verb: str, path: str, body: Any) -> tuple[int, Any]:
+    query = body if verb == "get" else None
+    sent = None if verb == "get" else io.BytesIO(json.dumps(body, ensure_ascii=False).encode())
+    async with service.http.request(verb.upper(), path, params=query, data=sent) as response:
+        return response.status, json.loads(await response.read())["error"]
+
+
+def rest(rpc: MethodDescriptor, body: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    """The method, path and body, or query, of a request over native REST."""
+    verb = http_rule(rpc).WhichOneof("pattern")
+    assert verb is not None
+
+    def fill(match: re.Match[str]) -> str:
+        return quote(str(body.pop(match[1], "")), safe="")
+
+    return verb, re.sub(r"{(\w+)}", fill, path_template(rpc)), body
+
+
+def serialize(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+def wrong_values(field: FieldDescriptor) -> list[Any]:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return WRONG_MAPS
+    return WRONG_LISTS if field.is_repeated else WRONG_JSON[field.cpp_type]
+
+
+def in_json(broken: Break) -> dict[str, Any]:
+    message = inference_pb2.SamplingParameters()
+    broken.apply(message)
+    return json_format.MessageToDict(message, preserving_proto_field_name=True)

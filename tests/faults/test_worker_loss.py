@@ -1,0 +1,166 @@
+"""A worker that dies takes its calls with it at once, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import grpc.aio
+import pytest
+
+from funland.v1.inference_pb2 import GenerateRequest, GenerationEvent
+from funland.v1.system_pb2 import GetMetricsRequest
+from tests.faults.gguf_files import whole
+from tests.faults.service import MODEL, Service, as_fault, endless, eventually
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Install
+
+OF_EACH = 4
+
+
+async def test_a_killed_worker_fails_its_streams_within_a_second_and_comes_back(
+    service: Service,
+) -> None:
+    worker = await service.fresh_worker(MODEL)
+    restarts = await worker_restarts(service)
+    running = asyncio.Barrier(4 * OF_EACH + 1)
+    readers = [
+        asyncio.create_task(reader)
+        for _ in range(OF_EACH)
+        for reader in (
+            read_grpc(service.inference.StreamChat(endless()), running),
+            read_grpc(service.inference.StreamGenerate(endless_prompt()), running),
+            read_sse(service.http, "/funland/v1/chat:stream", native_body(), running),
+            read_sse(service.http, "/v1/chat/completions", openai_body(), running),
+        )
+    ]
+    await running.wait()
+
+    worker.kill()
+    killed = monotonic()
+    endings = await asyncio.gather(*readers)
+
+    assert monotonic() - killed < 1
+    assert endings == ["UNAVAILABLE WORKER_LOST"] * len(readers)
+    assert await service.say()
+    assert await worker_restarts(service) == restarts + 1
+
+
+async def test_the_streams_of_other_models_go_on(service: Service, install: Install) -> None:
+    await install("bystander", whole())
+    worker = await service.fresh_worker(MODEL)
+    bystander = service.inference.StreamChat(endless("bystander"))
+    victim = service.inference.StreamChat(endless())
+    await first_text(bystander)
+    await first_text(victim)
+
+    worker.kill()
+
+    with pytest.raises(grpc.aio.AioRpcError):
+        _ = [event async for event in victim]
+    events = [event async for event in bystander]
+    assert events[-1].WhichOneof("event") == "finish"
+    assert events[-1].finish.usage.completion_tokens > 500
+
+
+async def test_a_worker_that_had_run_for_a_while_comes_back_before_anybody_calls(
+    service: Service,
+) -> None:
+    worker = await service.fresh_worker(MODEL)
+
+    async def has_run_for_a_while() -> bool:
+        # The pool's own measure of a worker that is not in a crash loop is five seconds.
+        await service.say()
+        return monotonic() - begin > 5.5
+
+    begin = monotonic()
+    await eventually(has_run_for_a_while, seconds=10)
+
+    worker.kill()
+
+    async def another_runs() -> bool:
+        return any(each.pid != worker.pid for each in service.stack.workers())
+
+    await eventually(another_runs, seconds=15)
+
+
+async def read_grpc(
+    stream: grpc.aio.UnaryStreamCall[Any, GenerationEvent], running: asyncio.Barrier
+) -> str:
+    """Reads to the end; says how it ended."""
+    await first_text(stream)
+    await running.wait()
+    try:
+        async for _ in stream:
+            pass
+    except grpc.aio.AioRpcError as error:
+        fault = as_fault(error)
+        return f"{fault.code} {fault.reason}"
+    return "finished"
+
+
+async def first_text(stream: grpc.aio.UnaryStreamCall[Any, GenerationEvent]) -> None:
+    async for event in stream:
+        if event.HasField("delta"):
+            return
+    pytest.fail("The stream had no text.")
+
+
+async def read_sse(
+    http: aiohttp.ClientSession, path: str, body: Any, running: asyncio.Barrier
+) -> str:
+    async with http.post(path, json=body) as response:
+        events = sse(response)
+        async for event in events:
+            if "delta" in json.dumps(event):
+                break
+        await running.wait()
+        last: Any = None
+        async for event in events:
+            last = event
+    match last:
+        case {"error": {"code": str(code), "reason": str(reason)}}:
+            return f"{code} {reason}"
+        case {"error": {"type": "server_error", "code": "worker_lost"}}:
+            return "UNAVAILABLE WORKER_LOST"
+        case _:
+            return f"ended with {last}"
+
+
+async def sse(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
+    async for line in response.content:
+        if line.startswith(b"data: {"):
+            yield json.loads(line.removeprefix(b"data: "))
+
+
+async def worker_restarts(service: Service) -> int:
+    body = await service.system.GetMetrics(GetMetricsRequest())
+    name = f'funland_worker_restarts_total{{model="{MODEL}"}} '
+    values = [line for line in body.data.decode().splitlines() if line.startswith(name)]
+    return int(float(values[0].removeprefix(name))) if values else 0
+
+
+def endless_prompt() -> GenerateRequest:
+    request = endless()
+    return GenerateRequest(model=MODEL, prompt="Once upon a time", sampling=request.sampling)
+
+
+def native_body() -> dict[str, Any]:
+    return {
+        "messages": [{"role": "USER", "content": "Tell me a story."}],
+        "sampling": {"max_tokens": 100_000, "ignore_end": True},
+    }
+
+
+def openai_body() -> dict[str, Any]:
+    return {
+        "messages": [{"role": "user", "content": "Tell me a story."}],
+        "stream": True,
+        "max_tokens": 100_000,
+        "ignore_eos": True,
+    }
