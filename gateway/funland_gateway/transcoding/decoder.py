@@ -193,6 +193,8 @@ def _map(name: str, entry: Descriptor) -> Fill:
                 key = convert_key(from_text(key_field, text))
             except Misfit as misfit:
                 raise Misfit(f"has a key that {misfit.problem}").under(step) from None
+            if not isinstance(key, str):
+                step = f"[{json.dumps(key)}]"  # as the server writes it
             try:
                 put(items, key, item)
             except Misfit as misfit:

@@ -96,7 +96,7 @@ WRONG: list[tuple[object, str, str]] = [
     ({"sampling": {"stop": ["a", 1]}}, "sampling.stop[1]", "must be a string, not a number"),
     (
         {"sampling": {"logit_bias": {"7": "x"}}},
-        'sampling.logit_bias["7"]',
+        "sampling.logit_bias[7]",
         "must be a number, not a string",
     ),
     (
@@ -157,7 +157,7 @@ def test_a_wrong_field_is_named(value: object, field: str, problem: str) -> None
         ),
         (
             {"inner_by_natural": {"1": {"inners": [{"flag": 0}]}}},
-            'inner_by_natural["1"].inners[0].flag',
+            "inner_by_natural[1].inners[0].flag",
             "must be true or false, not a number",
         ),
         ({"nothing": {"x": 1}}, "nothing.x", "is not a field of Empty"),
