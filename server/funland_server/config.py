@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class ServerSettings(BaseModel):
-    """How the server runs. The command line reads them from flags, environment and `funland.toml`."""
+    """How the server runs; the command line reads it from flags, environment and `funland.toml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,8 +19,7 @@ class ServerSettings(BaseModel):
         default_factory=lambda: Path(platformdirs.user_data_dir("funland", appauthor=False)),
         description="Where models and the server's own files are kept.",
     )
-    host: str = Field(
-        default="127.0.0.1", description="The address that gRPC listens on.")
+    host: str = Field(default="127.0.0.1", description="The address that gRPC listens on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=50051, description="The port that gRPC listens on; 0 takes a free one."
     )
@@ -46,7 +45,8 @@ class ServerSettings(BaseModel):
         default=10.0, description="How long running calls may go on when the server stops."
     )
     log_format: Literal["text", "json"] = Field(
-        default="text", description="How log lines are written.")
+        default="text", description="How log lines are written."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )

@@ -37,8 +37,9 @@ class Metrics:
             buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self.time_to_first_token = Histogram(
-            "funland_time_to_first_token_seconds", "From a generation's arrival to its first token.",
-            ["model"], buckets=_SECONDS, registry=self.registry,
+            "funland_time_to_first_token_seconds",
+            "From a generation's arrival to its first token.", ["model"],
+            buckets=_SECONDS, registry=self.registry,
         )  # fmt: skip
         self.prompt_tokens = Counter(
             "funland_prompt_tokens", "Prompt tokens of generations that ended.", ["model"],

@@ -46,7 +46,7 @@ class EngineThread:
         def work() -> None:
             try:
                 result = job()
-            except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller
+            except Exception as error:  # whatever it is belongs to the caller
                 self._loop.call_soon_threadsafe(_settle, future, None, error)
             else:
                 self._loop.call_soon_threadsafe(_settle, future, result, None)
@@ -77,7 +77,7 @@ class EngineThread:
                 elif busy:  # the last sequence was cancelled: say that nothing runs any more
                     busy = False
                     self._loop.call_soon_threadsafe(self._deliver, StepReport([], 0, 0, 0, 0))
-        except Exception as error:  # noqa: BLE001 - an engine that failed can't go on, whatever it was
+        except Exception as error:  # an engine that failed can't go on, whatever it was
             self._loop.call_soon_threadsafe(self.failed.set_result, error)
 
     def _take_jobs(self) -> bool:
@@ -91,9 +91,7 @@ class EngineThread:
         return not self._stopping
 
 
-def _settle(
-    future: asyncio.Future[Result], result: Result | None, error: Exception | None
-) -> None:
+def _settle(future: asyncio.Future[Result], result: Result | None, error: Exception | None) -> None:
     if future.done():
         return
     if error is not None:

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _DEFAULT_SLOTS = 32
 _TINY_PARAMETERS = 100_000_000
+_FEW_CORES = 3
 _LARGEST_MESSAGE = 128 * 1024**2
 
 
@@ -41,6 +42,9 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
+    # Standard output is the handshake's: what native code prints there goes to the log instead.
+    sys.stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     # Ctrl-C in the server's terminal reaches the whole group; the server says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     launch = json_format.Parse(sys.stdin.readline(), worker_pb2.Launch())
@@ -104,7 +108,7 @@ def _threads(parameters: int) -> int:
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     usable = min(cores, available)
-    return usable - 1 if usable > 3 else usable
+    return usable - 1 if usable > _FEW_CORES else usable
 
 
 async def _renderer(model: LlamaModel) -> TemplateRenderer | None:
@@ -132,7 +136,8 @@ def _say(handshake: worker_pb2.Handshake) -> None:
 
 
 def _end_with_input() -> None:
-    while sys.stdin.buffer.read(65536):
+    # Past Python's buffer, whose lock a thread that waits here would hold for ever.
+    while os.read(sys.stdin.fileno(), 65536):
         pass
     os._exit(0)
 

@@ -18,7 +18,9 @@ _LONG = 20_000
 class PromptReader:
     """Renders, tokenizes and checks what is submitted."""
 
-    def __init__(self, engine: Engine, renderer: TemplateRenderer | None, *, begin_mark: str) -> None:
+    def __init__(
+        self, engine: Engine, renderer: TemplateRenderer | None, *, begin_mark: str
+    ) -> None:
         """`begin_mark` is what `add_special` would put in front, empty if nothing."""
         self._engine = engine
         self._renderer = renderer
@@ -51,9 +53,7 @@ class PromptReader:
     async def tokens(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of a text, made on another thread if it is long."""
         if len(text) < _LONG:
-            return self._engine.tokenize(
-                text, add_special=add_special, parse_special=parse_special
-            )
+            return self._engine.tokenize(text, add_special=add_special, parse_special=parse_special)
         return await asyncio.to_thread(
             self._engine.tokenize, text, add_special=add_special, parse_special=parse_special
         )

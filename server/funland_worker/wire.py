@@ -30,9 +30,7 @@ _OPTIONAL = (
 def sampling_from_wire(parameters: SamplingParameters) -> Sampling:
     """The parameters with defaults for what is unset."""
     given = {name: getattr(parameters, name) for name in _OPTIONAL if parameters.HasField(name)}
-    return Sampling(
-        **given, stop=tuple(parameters.stop), logit_bias=dict(parameters.logit_bias)
-    )
+    return Sampling(**given, stop=tuple(parameters.stop), logit_bias=dict(parameters.logit_bias))
 
 
 def step_to_wire(report: StepReport) -> worker_pb2.Step:

@@ -43,8 +43,9 @@ class InferenceService:
         self, request: inference_pb2.BatchGenerateRequest
     ) -> inference_pb2.BatchGenerateResponse:
         """See `inference.proto`."""
-        results = await asyncio.gather(*map(self._result, request.requests))
-        return inference_pb2.BatchGenerateResponse(results=results)
+        async with asyncio.TaskGroup() as group:  # if one meets a defect, the others end too
+            tasks = [group.create_task(self._result(one)) for one in request.requests]
+        return inference_pb2.BatchGenerateResponse(results=[task.result() for task in tasks])
 
     async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
         """See `inference.proto`."""
@@ -52,9 +53,7 @@ class InferenceService:
         return inference_pb2.ChatResponse(
             id=done.id,
             model=done.model,
-            message=inference_pb2.Message(
-                role=inference_pb2.Message.ASSISTANT, content=done.text
-            ),
+            message=inference_pb2.Message(role=inference_pb2.Message.ASSISTANT, content=done.text),
             finish_reason=done.finish.reason,
             usage=done.finish.usage,
             timings=done.finish.timings,

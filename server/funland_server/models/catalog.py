@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from funland_server.errors import (
     Violation,
 )
 from funland_server.models.embedded_model import EMBEDDED_ID, embedded_model
-from funland_server.models.gguf import read_header
+from funland_server.models.gguf import GgufHeader, read_header
 from funland_server.models.installed import Fingerprint, InstalledModel, sha256, slug
 from funland_server.models.store import ModelStore
 
@@ -35,6 +35,7 @@ class ModelCatalog:
         self._changed = changed
         self._models = {model.model_id: model for model in [*store.load(), embedded_model()]}
         self._adding = asyncio.Lock()
+        self._imports: set[asyncio.Task[InstalledModel]] = set()
 
     def all(self) -> list[InstalledModel]:
         """Every model, by id."""
@@ -60,7 +61,8 @@ class ModelCatalog:
     async def import_file(
         self, path: str, model_id: str, aliases: tuple[str, ...], expected_sha256: str
     ) -> InstalledModel:
-        """Installs a copy of a GGUF file, checked first.
+        """Installs a copy of a GGUF file, checked first. Goes on if the caller is cancelled: the
+        store and this catalog would else know different models.
 
         Raises:
             FieldInvalidError: The path is not absolute.
@@ -72,8 +74,71 @@ class ModelCatalog:
         if "\0" in path or not source.is_absolute():
             raise FieldInvalidError([Violation("path", "must be an absolute path")])
         header = await asyncio.to_thread(read_header, source)
+        task = asyncio.create_task(
+            self._add(source, model_id or slug(source.name), aliases, header, expected_sha256)
+        )
+        self._imports.add(task)
+        task.add_done_callback(self._imports.discard)
+        return await asyncio.shield(task)
+
+    async def remove(self, model: InstalledModel, let_go: Callable[[str], Awaitable[None]]) -> None:
+        """Deletes a model's files. No call finds the model from the start on; then `let_go` is
+        given its id, to end what uses the files.
+
+        Raises:
+            ModelBuiltInError: The model comes with Funland.
+        """
+        model_id = model.model_id
+        if model.built_in:
+            raise ModelBuiltInError(model_id)
+        del self._models[model_id]
+        try:
+            await let_go(model_id)
+        except BaseException:
+            self._models[model_id] = model
+            raise
+        try:
+            await asyncio.to_thread(self._store.remove, model)
+        finally:
+            self._changed(model_id)
+
+    def verify(self, model: InstalledModel) -> None:
+        """Checks that a model's file is there and is what was imported. Blocks.
+
+        The file is hashed again only if its size or its time of change are not as they were.
+
+        Raises:
+            ModelNotFoundError: It was deleted meanwhile.
+            ModelFileMissingError, ModelFileChangedError, ModelFileInvalidError
+        """
+        if model.model_id not in self._models:
+            raise ModelNotFoundError(model.model_id)
+        try:
+            fingerprint = Fingerprint.of(model.path)
+        except FileNotFoundError:
+            raise ModelFileMissingError(model.model_id) from None
+        if fingerprint != model.fingerprint:
+            read_header(model.path)
+            if sha256(model.path) != model.sha256:
+                raise ModelFileChangedError(
+                    f"The file of model {model.model_id!r} is not what was imported: its SHA-256"
+                    " differs. Delete the model and import it again.",
+                    model=model.model_id,
+                )
+            known = replace(model, fingerprint=fingerprint)
+            self._models[model.model_id] = known
+            if not model.built_in:
+                self._store.update(known)
+
+    async def _add(
+        self,
+        source: Path,
+        model_id: str,
+        aliases: tuple[str, ...],
+        header: GgufHeader,
+        expected_sha256: str,
+    ) -> InstalledModel:
         async with self._adding:
-            model_id = model_id or slug(source.name)
             for name in (model_id, *aliases):
                 if self._find(name) is not None:
                     raise ModelExistsError(name)
@@ -95,43 +160,6 @@ class ModelCatalog:
             self._models[model_id] = model
         self._changed(model_id)
         return model
-
-    async def remove(self, model: InstalledModel) -> None:
-        """Deletes a model's files.
-
-        Raises:
-            ModelBuiltInError: The model comes with Funland.
-        """
-        if model.built_in:
-            raise ModelBuiltInError(model.model_id)
-        self._models.pop(model.model_id, None)
-        await asyncio.to_thread(self._store.remove, model)
-        self._changed(model.model_id)
-
-    def verify(self, model: InstalledModel) -> None:
-        """Checks that a model's file is there and is what was imported. Blocks.
-
-        The file is hashed again only if its size or its time of change are not as they were.
-
-        Raises:
-            ModelFileMissingError, ModelFileChangedError, ModelFileInvalidError
-        """
-        try:
-            fingerprint = Fingerprint.of(model.path)
-        except FileNotFoundError:
-            raise ModelFileMissingError(model.model_id) from None
-        if fingerprint != model.fingerprint:
-            read_header(model.path)
-            if sha256(model.path) != model.sha256:
-                raise ModelFileChangedError(
-                    f"The file of model {model.model_id!r} is not what was imported: its SHA-256"
-                    " differs. Delete the model and import it again.",
-                    model=model.model_id,
-                )
-            known = replace(model, fingerprint=fingerprint)
-            self._models[model.model_id] = known
-            if not model.built_in:
-                self._store.update(known)
 
     def _find(self, name: str) -> InstalledModel | None:
         if model := self._models.get(name):

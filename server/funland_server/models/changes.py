@@ -40,7 +40,8 @@ class Changes:
         try:
             yield ""
             while True:
-                await pending.wake.wait()
+                if not self._closed:
+                    await pending.wake.wait()
                 if self._closed:
                     raise ServerStoppingError
                 for model_id in pending.take():

@@ -19,10 +19,10 @@ from funland_server.errors import ModelFileInvalidError
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _MAX_ENTRIES = 100_000
-_MAX_STRING = 64 * 1024**2
 _MAX_ARRAY = 16 * 1024**2
 _MAX_DIMENSIONS = 4
-_MAX_HEADER = 512 * 1024**2
+_MAX_HEADER = 128 * 1024**2
+_LEAST_ALIGNMENT = 8
 _STRING, _ARRAY, _BOOL = 8, 9, 7
 _KEPT_TEXT = 64 * 1024
 
@@ -137,7 +137,11 @@ class _Reader:
             parameters += values
             ends.append((name, offset + length))
         alignment = metadata.get("general.alignment", 32)
-        if not isinstance(alignment, int) or alignment < 8 or alignment & (alignment - 1):
+        if (
+            not isinstance(alignment, int)
+            or alignment < _LEAST_ALIGNMENT
+            or alignment & (alignment - 1)
+        ):
             raise _BadFileError("its alignment is not a power of two")
         start = -(-self._file.tell() // alignment) * alignment
         for name, end in ends:
@@ -179,7 +183,7 @@ class _Reader:
             raise _BadFileError(f"an array of metadata has {count} items")
         if kind == _STRING:
             for _ in range(count):
-                self._skip(self._length())
+                self._skip(self._scalar(10))
         elif kind in _SCALARS:
             self._skip(count * struct.calcsize(_SCALARS[kind]))
         else:
@@ -187,13 +191,7 @@ class _Reader:
         return None
 
     def _string(self) -> str:
-        return self._bytes(self._length()).decode(errors="replace")
-
-    def _length(self) -> int:
-        length = self._scalar(10)
-        if length > _MAX_STRING:
-            raise _BadFileError(f"a text of its header has {length} bytes")
-        return length
+        return self._bytes(self._scalar(10)).decode(errors="replace")
 
     def _count(self, kind: int, what: str) -> int:
         count = self._scalar(kind)
@@ -208,16 +206,23 @@ class _Reader:
         return struct.unpack(form, self._bytes(struct.calcsize(form)))[0]
 
     def _bytes(self, length: int) -> bytes:
+        self._check_end(self._file.tell() + length)
         data = self._file.read(length)
-        if len(data) < length:
+        if len(data) < length:  # it was cut since we asked for its size
             raise _BadFileError("it is cut short: the file ends within its header")
         return data
 
     def _skip(self, length: int) -> None:
         position = self._file.tell() + length
-        if position > min(self._size, _MAX_HEADER):
-            raise _BadFileError("it is cut short: the file ends within its header")
+        self._check_end(position)
         self._file.seek(position)
+
+    def _check_end(self, position: int) -> None:
+        """Before anything is read or passed over: lengths in the file may be lies."""
+        if position > self._size:
+            raise _BadFileError("it is cut short: the file ends within its header")
+        if position > _MAX_HEADER:
+            raise _BadFileError(f"its header is longer than {_MAX_HEADER} bytes")
 
 
 def _describe(metadata: dict[str, object], parameters: int) -> GgufHeader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +24,7 @@ class Fingerprint:
     @classmethod
     def of(cls, path: Path) -> Fingerprint:
         """The file's, as it is now; raises OSError."""
-        status = os.stat(path)
+        status = path.stat()
         return cls(status.st_size, status.st_mtime_ns)
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from google.protobuf import empty_pb2
 
 from funland.v1 import models_pb2
-from funland_server.errors import ModelBuiltInError, ModelNotFoundError
+from funland_server.errors import ModelNotFoundError
 from funland_server.models.catalog import ModelCatalog
 from funland_server.models.changes import Changes
 from funland_server.models.installed import InstalledModel
@@ -70,10 +70,7 @@ class ModelService:
     async def DeleteModel(self, request: models_pb2.DeleteModelRequest) -> empty_pb2.Empty:
         """See `models.proto`."""
         model = self._catalog.get(request.model_id)
-        if model.built_in:
-            raise ModelBuiltInError(model.model_id)
-        await self._pool.forget(model.model_id)
-        await self._catalog.remove(model)
+        await self._catalog.remove(model, self._pool.forget)
         return empty_pb2.Empty()
 
     async def WatchModels(

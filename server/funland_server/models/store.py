@@ -56,7 +56,7 @@ class ModelStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         models: list[InstalledModel] = []
         for folder in sorted(self._folder.iterdir()):
-            if folder.name.startswith("."):  # an import that never ended
+            if folder.name.startswith("."):  # an import or a delete that never ended
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
             if folder.is_symlink() or not folder.is_dir():
@@ -104,8 +104,10 @@ class ModelStore:
         _write_manifest(model.path.parent, model)
 
     def remove(self, model: InstalledModel) -> None:
-        """Deletes a model's folder."""
-        shutil.rmtree(model.path.parent)
+        """Deletes a model's folder: at once by name, so that no half of it is ever found."""
+        trash = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._folder))
+        model.path.parent.rename(trash / model.model_id)
+        shutil.rmtree(trash)
 
     def _read(self, folder: Path) -> InstalledModel:
         manifest = _adapter.validate_json((folder / _MANIFEST).read_bytes())

@@ -15,12 +15,11 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from grpc_status import rpc_status
 
 from funland_server.errors import CallerGoneError
 from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
 from funland_server.rpc.request_ids import HEADER, request_id
-from funland_server.rpc.status import to_status
+from funland_server.rpc.status import to_grpc, to_status
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -94,7 +93,7 @@ class GrpcServer:
             try:
                 return await self._pipeline.unary(method, request, call)
             except CallFailed as failed:
-                return await context.abort_with_status(rpc_status.to_status(failed.status))
+                return await context.abort_with_status(to_grpc(failed.status, call.request_id))
 
         return answer
 
@@ -107,10 +106,10 @@ class GrpcServer:
                         async with asyncio.timeout(self._send_timeout):
                             await context.write(message)
             except CallFailed as failed:
-                await context.abort_with_status(rpc_status.to_status(failed.status))
+                await context.abort_with_status(to_grpc(failed.status, call.request_id))
             except TimeoutError:
                 gone = to_status(CallerGoneError(), call.request_id)
-                await context.abort_with_status(rpc_status.to_status(gone))
+                await context.abort_with_status(to_grpc(gone, call.request_id))
 
         return answer
 

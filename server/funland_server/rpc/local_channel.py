@@ -8,11 +8,10 @@ from contextlib import aclosing
 import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
-from grpc_status import rpc_status
 
 from funland_server.rpc.pipeline import Call, CallFailed, Pipeline
-from funland_server.rpc.request_ids import HEADER, request_id
-from funland_server.rpc.status import grpc_code
+from funland_server.rpc.request_ids import request_id
+from funland_server.rpc.status import to_grpc
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -59,12 +58,10 @@ class LocalChannel:
 
 
 def _rpc_error(failed: CallFailed, call: Call) -> grpc.aio.AioRpcError:
-    status = rpc_status.to_status(failed.status)
+    status = to_grpc(failed.status, call.request_id)
     return grpc.aio.AioRpcError(
-        code=grpc_code(failed.status),
+        code=status.code,
         initial_metadata=grpc.aio.Metadata(),
-        trailing_metadata=grpc.aio.Metadata(
-            (HEADER, call.request_id), *(status.trailing_metadata or ())
-        ),
-        details=failed.status.message,
+        trailing_metadata=grpc.aio.Metadata(*status.trailing_metadata),
+        details=status.details,
     )

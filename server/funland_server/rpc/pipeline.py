@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -31,7 +31,7 @@ logger = structlog.get_logger(__name__)
 _ALWAYS = "funland.v1.SystemService"
 
 
-class CallFailed(Exception):  # noqa: N818 - it is how a call ended, not an error of ours
+class CallFailed(Exception):
     """A call ended with a status other than OK."""
 
     def __init__(self, status: status_pb2.Status) -> None:
@@ -93,12 +93,10 @@ class Pipeline:
         handler: Callable[[Message], Awaitable[Message]] = method.handler
         with self._answering(method, call):
             validate(request)
-            async with _deadline(_when(call)):
+            async with _Deadline(_when(call)):
                 return await handler(request)
 
-    async def stream(
-        self, method: Method, request: Message, call: Call
-    ) -> AsyncGenerator[Message]:
+    async def stream(self, method: Method, request: Message, call: Call) -> AsyncGenerator[Message]:
         """Answers a call whose method answers with a stream; raises CallFailed."""
         handler: Callable[[Message], AsyncGenerator[Message]] = method.handler
         end = object()
@@ -109,7 +107,7 @@ class Pipeline:
                 while True:
                     # Around each step: a deadline around the loop would also run while the
                     # reader has the turn, and cancel it.
-                    async with _deadline(when):
+                    async with _Deadline(when):
                         answer = await anext(answers, end)
                     if answer is end:
                         return
@@ -125,7 +123,7 @@ class Pipeline:
             logger.warning("calls cut off", calls=self._active)
 
     @contextmanager
-    def _answering(self, method: Method, call: Call) -> Iterator[None]:
+    def _answering(self, method: Method, call: Call) -> Generator[None]:
         begin = monotonic()
         self._enter()
         code = "OK"
@@ -141,7 +139,12 @@ class Pipeline:
             raise CallFailed(to_status(error, call.request_id)) from error
         except Exception as error:
             error_id = uuid.uuid4().hex[:12]
-            logger.exception("unforeseen error", error_id=error_id, rpc=method.descriptor.full_name)
+            logger.exception(
+                "unforeseen error",
+                error_id=error_id,
+                rpc=method.descriptor.full_name,
+                request_id=call.request_id,
+            )
             internal = InternalError(error_id)
             code = internal.code
             raise CallFailed(to_status(internal, call.request_id)) from error
@@ -170,8 +173,11 @@ def _when(call: Call) -> float | None:
     return None if call.seconds is None else asyncio.get_running_loop().time() + call.seconds
 
 
-class _deadline:  # noqa: N801 - used as a function
-    """`asyncio.timeout_at` that raises DeadlinePassedError, and only for this deadline."""
+class _Deadline:
+    """`asyncio.timeout_at` that raises DeadlinePassedError, and only for this deadline.
+
+    A class, because a generator-based context manager costs more, and streams enter one each step.
+    """
 
     def __init__(self, when: float | None) -> None:
         self._timeout = asyncio.timeout_at(when)

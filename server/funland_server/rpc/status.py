@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import grpc
+from typing import Any
+
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_server.errors import FieldInvalidError, FunlandError
+from funland_server.rpc.request_ids import HEADER
 
 DOMAIN = "funland"
-
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def to_status(error: FunlandError, request_id: str) -> status_pb2.Status:
@@ -32,6 +33,9 @@ def to_status(error: FunlandError, request_id: str) -> status_pb2.Status:
     return status
 
 
-def grpc_code(status: status_pb2.Status) -> grpc.StatusCode:
-    """The status's code as grpcio names it."""
-    return _CODES[status.code]
+def to_grpc(status: status_pb2.Status, request_id: str) -> Any:
+    """The status as grpcio takes it: code, details and trailing metadata, with the call's id."""
+    untyped: Any = rpc_status
+    converted = untyped.to_status(status)
+    metadata = (*converted.trailing_metadata, (HEADER, request_id))
+    return converted._replace(trailing_metadata=metadata)

@@ -7,12 +7,16 @@ from google.protobuf.message import Message
 
 from funland_server.errors import FieldInvalidError, Violation
 
+_LONGEST_PATH = 80
+_MOST = 10
+"""Violations that are told: a status is a gRPC trailer, which holds 8 KB, and clients drop more."""
+
 
 def validate(request: Message) -> None:
-    """Raises FieldInvalidError if the request breaks a rule, with every field that does."""
+    """Raises FieldInvalidError if the request breaks a rule, with the first fields that do."""
     violations = [
-        Violation(_path(violation.proto.field), violation.proto.message)
-        for violation in protovalidate.collect_violations(request)
+        Violation(_path(violation.proto.field)[:_LONGEST_PATH], violation.proto.message)
+        for violation in protovalidate.collect_violations(request)[:_MOST]
     ]
     if violations:
         raise FieldInvalidError(violations)
@@ -29,4 +33,3 @@ def _path(path: object) -> str:
             name += f"[{value!r}]" if isinstance(value, str) else f"[{value}]"
         parts.append(name)
     return ".".join(parts)
-

@@ -9,8 +9,10 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 from google.protobuf import json_format
@@ -38,9 +40,17 @@ class WorkerSpec:
 class WorkerProcess:
     """A process that holds a loaded model."""
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, token: str) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        folder: Path,
+        token: str,
+        log: Coroutine[Any, Any, None],
+    ) -> None:
+        """`log` reads what the process has to say until its end."""
         self._process = process
         self._folder = folder
+        self._log = asyncio.create_task(log)
         self.address = f"unix:{folder / 'socket'}"
         self.token = token
         self.ready = Ready()
@@ -54,22 +64,23 @@ class WorkerProcess:
         """Waits for its end and gives its exit code, negative for a signal's number."""
         return await self._process.wait()
 
-    async def kill(self) -> None:
-        """Ends it at once."""
+    def kill(self) -> None:
+        """Ends it at once; `ended` tells when it has."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        await self._process.wait()
 
     async def end(self) -> None:
-        """Ends it: kindly, then at once."""
+        """Ends it: kindly, then at once. Ending it twice is no error."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            async with asyncio.timeout(_ENDING_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
-            await self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING_SECONDS):
+                    await self._process.wait()
+        finally:  # also when we are cancelled
+            self.kill()
+            shutil.rmtree(self._folder, ignore_errors=True)
+        await self._process.wait()
 
 
 async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
@@ -79,16 +90,21 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
         ModelLoadFailedError: It said why it can't, or ended, or took longer than the timeout.
     """
     folder = Path(tempfile.mkdtemp(prefix="funland-"))  # mode 0700
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "funland_worker.main",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    worker = WorkerProcess(process, folder, secrets.token_urlsafe(32))
-    relay = asyncio.create_task(_relay_log(process, spec.model_id))
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # nothing is imported from the folder that the user happens to be in
+            "-m",
+            "funland_worker.main",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    log = _relay_log(process, spec.model_id)
+    worker = WorkerProcess(process, folder, secrets.token_urlsafe(32), log)
     try:
         async with asyncio.timeout(timeout_seconds):
             worker.ready = await _handshake(process, worker, spec)
@@ -101,7 +117,6 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
         ) from None
     except BaseException:
         await worker.end()
-        await relay
         raise
     return worker
 
@@ -109,7 +124,8 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
 async def _handshake(
     process: asyncio.subprocess.Process, worker: WorkerProcess, spec: WorkerSpec
 ) -> Ready:
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101 - PIPE, both
+    assert process.stdin is not None  # noqa: S101 - it is a PIPE
+    assert process.stdout is not None  # noqa: S101 - it is a PIPE
     request = Launch(
         model_path=str(spec.path),
         socket_path=worker.address.removeprefix("unix:"),

@@ -20,7 +20,7 @@ from funland_server.workers.worker import Worker
 logger = structlog.get_logger(__name__)
 
 _STEADY_SECONDS = 5.0
-"""A worker that was lost sooner than this after its load is not started again until it is called."""
+"""A worker that is lost sooner than this after its load comes back only when it is called."""
 
 
 @dataclass(slots=True)
@@ -28,6 +28,11 @@ class _Place:
     """What the pool knows of one model."""
 
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever loads or unloads."""
+    leaving: bool = False
+    """The worker takes no new calls: it ends when it is idle."""
+    acquiring: asyncio.Task[Worker] | None = None
+    """What all callers wait for that want the model and don't find it."""
     worker: Worker | None = None
     spec: WorkerSpec | None = None
     loading: bool = False
@@ -77,7 +82,9 @@ class WorkerPool:
         return place.restarts if place else 0
 
     async def acquire(self, spec: Callable[[], WorkerSpec], model_id: str) -> Worker:
-        """The worker of a model, loaded first if need be. However many ask, it is loaded once.
+        """The worker of a model, loaded first if need be. However many ask, it is loaded once, and
+        it goes on when a caller goes away: with a deadline shorter than the load, a model would
+        never be loaded.
 
         `spec` checks the model's file, so it is asked only for a load.
 
@@ -85,12 +92,17 @@ class WorkerPool:
             FunlandError: The load failed, or the server is stopping.
         """
         place = self._place(model_id)
-        if (worker := self.worker(model_id)) is not None:
+        if (worker := self.worker(model_id)) is not None and not place.leaving:
             return worker
-        async with place.turn:
-            if (worker := self.worker(model_id)) is not None:
-                return worker
-            return await self._load(place, model_id, spec)
+        if place.acquiring is None or place.acquiring.done():
+            place.acquiring = asyncio.create_task(self._acquire(place, model_id, spec))
+        acquiring = place.acquiring
+        try:
+            return await asyncio.shield(acquiring)
+        except asyncio.CancelledError:
+            if acquiring.cancelled():  # not the caller went away, the pool was closed
+                raise ServerStoppingError from None
+            raise
 
     async def load(self, spec: Callable[[], WorkerSpec], model_id: str) -> Worker:
         """Loads a model; one that is loaded with other settings is loaded anew when it is idle."""
@@ -101,21 +113,24 @@ class WorkerPool:
                 wanted = await asyncio.to_thread(spec)
                 if place.spec is not None and _same_run(worker, wanted.settings):
                     return worker
-                await worker.wait_idle()
-                await self._end(place, worker)
+                await self._end_when_idle(place, worker)
             return await self._load(place, model_id, spec)
 
     async def unload(self, model_id: str, *, force: bool) -> None:
         """Takes a model out of memory when its calls have ended, or at once if `force`."""
         place = self._place(model_id)
         if force and (worker := self.worker(model_id)) is not None:
-            await self._end(place, worker)
+            await self._end(place, worker)  # not waiting for the turn of one that waits politely
         async with place.turn:
             place.error = None
             worker = self.worker(model_id)
-            if worker is not None:
-                await worker.wait_idle()
+            if worker is None:
+                if place.watch is not None:  # a lost worker is not brought back
+                    place.watch.cancel()
+            elif force:
                 await self._end(place, worker)
+            else:
+                await self._end_when_idle(place, worker)
 
     async def forget(self, model_id: str) -> None:
         """Unloads a model that is deleted."""
@@ -127,15 +142,24 @@ class WorkerPool:
         """Ends all workers; calls that are still under way fail."""
         self._stopping = True
         places = list(self._places.values())
-        for place in places:
-            if place.watch is not None:
-                place.watch.cancel()
+        tasks = [task for place in places for task in (place.watch, place.acquiring) if task]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         await asyncio.gather(
             *(place.worker.end(lambda _: ServerStoppingError()) for place in places if place.worker)
         )
 
     def _place(self, model_id: str) -> _Place:
         return self._places.setdefault(model_id, _Place())
+
+    async def _acquire(
+        self, place: _Place, model_id: str, make_spec: Callable[[], WorkerSpec]
+    ) -> Worker:
+        async with place.turn:
+            worker = self.worker(model_id)
+            return worker or await self._load(place, model_id, make_spec)
 
     async def _load(
         self, place: _Place, model_id: str, make_spec: Callable[[], WorkerSpec]
@@ -155,17 +179,28 @@ class WorkerPool:
         finally:
             place.loading = False
             self._changed(model_id)
+        if self._stopping:  # meanwhile, and `close` did not see this one
+            await process.end()
+            raise ServerStoppingError
         load_ms = 1e3 * (monotonic() - begin)
-        worker = Worker(
-            model_id, process, lambda step: self._metrics.step(model_id, step), load_ms
-        )
+        worker = Worker(model_id, process, lambda step: self._metrics.step(model_id, step), load_ms)
         place.worker, place.spec = worker, spec
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
         logger.info("model loaded", model=model_id, pid=process.pid, ms=round(load_ms))
         self._changed(model_id)
         return worker
 
+    async def _end_when_idle(self, place: _Place, worker: Worker) -> None:
+        place.leaving = True
+        try:
+            await worker.wait_idle()
+            await self._end(place, worker)
+        finally:
+            place.leaving = False
+
     async def _end(self, place: _Place, worker: Worker) -> None:
+        if place.worker is not worker:  # another call ended it
+            return
         if place.watch is not None:
             place.watch.cancel()
         place.worker = None
@@ -191,7 +226,7 @@ class WorkerPool:
             return
         # What failed is kept as the model's state; the next call tries again.
         with suppress(FunlandError):
-            await self.acquire(make_spec, model_id)
+            await self._acquire(place, model_id, make_spec)
 
 
 def _same_run(worker: Worker, wanted: LoadSettings) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc.aio
 import psutil
+import structlog
 
 from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
@@ -18,6 +19,8 @@ from funland_server.errors import FunlandError, ModelUnloadedError, WorkerLostEr
 from funland_server.workers.failures import WorkerDefectError, from_wire
 from funland_server.workers.launch import WorkerProcess
 from funland_server.workers.mailbox import Mailbox
+
+logger = structlog.get_logger(__name__)
 
 _FAILURE_KEY = "funland-failure-bin"
 _LARGEST_MESSAGE = 128 * 1024**2
@@ -72,9 +75,7 @@ class Worker:
         except psutil.Error:
             return None
 
-    async def generate(
-        self, submit: worker_pb2.Submit
-    ) -> AsyncGenerator[worker_pb2.SequenceEvent]:
+    async def generate(self, submit: worker_pb2.Submit) -> AsyncGenerator[worker_pb2.SequenceEvent]:
         """Runs a sequence and gives its events; closing the generator ends it.
 
         Raises:
@@ -94,9 +95,6 @@ class Worker:
                         raise from_wire(event.failure, self.model_id)
                     over = event.HasField("finish")
                     yield event
-        except (WorkerLostError, ModelUnloadedError):
-            over = True
-            raise
         finally:
             del self._mailboxes[sequence_id]
             if not over:
@@ -117,7 +115,8 @@ class Worker:
 
     async def wait_idle(self) -> None:
         """Waits until no call is under way."""
-        await self._idle.wait()
+        while self.calls:  # one may begin between the event and our turn
+            await self._idle.wait()
 
     async def end(self, reason: Callable[[str], FunlandError] = ModelUnloadedError) -> None:
         """Ends the process; calls under way fail with `reason`."""
@@ -158,7 +157,7 @@ class Worker:
         await self.process.ended()
         call.cancel()
         reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        await asyncio.wait([reading])
         await self._channel.close()
         if self._end_reason is None:
             self.lost.set()
@@ -174,9 +173,13 @@ class Worker:
         try:
             async for step in call:
                 self._take(step)
-        except grpc.aio.AioRpcError:
+        except grpc.aio.AioRpcError as error:
+            logger.debug("worker's stream ended", model=self.model_id, details=error.details())
+        except Exception:
+            logger.exception("a worker's step can't be taken", model=self.model_id)
+        finally:
             # The stream carries all there is to the process: without it, it is of no use.
-            await self.process.kill()
+            self.process.kill()
 
     def _take(self, step: worker_pb2.Step) -> None:
         if step.HasField("active_sequences"):

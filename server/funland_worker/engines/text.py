@@ -1,4 +1,4 @@
-"""Turns the bytes of tokens into text that can be sent: whole characters, nothing of a stop string."""
+"""Turns the bytes of tokens into text to send: whole characters, nothing of a stop string."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ class TextStream:
     """The text of one sequence, as its tokens come.
 
     Bytes that end within a character wait for the rest, and text that may be the beginning of a
-    stop string waits until it is clear. Bytes that can't be UTF-8 become U+FFFD.
+    stop string waits until it is clear. Bytes that can't be UTF-8 become U+FFFD. How the bytes are
+    cut into pieces makes no difference: the stop string that is complete first counts.
     """
 
     def __init__(self, stop: Sequence[str] = ()) -> None:
@@ -45,9 +46,9 @@ class TextStream:
 
 
 def _first_match(text: str, stop: Sequence[str]) -> int | None:
-    """Where the first stop string in `text` begins."""
-    found = [position for word in stop if (position := text.find(word)) >= 0]
-    return min(found, default=None)
+    """Where the stop string begins that is complete first; of several, the longest."""
+    found = [(begin + len(word), begin) for word in stop if (begin := text.find(word)) >= 0]
+    return min(found)[1] if found else None
 
 
 def _longest_beginning(text: str, stop: Sequence[str]) -> int:

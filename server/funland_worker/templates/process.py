@@ -1,9 +1,10 @@
-"""A process that does nothing but render one chat template, so that a hostile one can only hurt itself.
+"""A process that does nothing but render one chat template: a hostile one can only hurt itself.
 
 It reads lines of JSON and answers each with one. The first line is the template and its marks, and
 is answered when the template compiles; each further line is a conversation. A template that runs
-too long is ended by the kernel's alarm, in whatever C function it is; one that takes too much memory
-gets MemoryError from `RLIMIT_AS`. Jinja folds constants when it compiles, so compiling is limited too.
+too long is ended by the kernel's alarm, in whatever C function it is; one that takes too much
+memory gets MemoryError from `RLIMIT_AS`. Jinja folds constants when it compiles, so compiling is
+limited too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ MEMORY_BYTES = 512 * 1024**2
 """Address space of this process; an ordinary template needs under 60 MB."""
 
 OUTPUT_CHARACTERS = 16 * 1024**2
+
+_MESSAGE_CHARACTERS = 300
+"""Of an error's own words, which go to the caller in a gRPC trailer of at most 8 KB."""
 
 
 class _OutputTooLargeError(Exception):
@@ -67,9 +71,9 @@ def _outcome(answer: Any, request: dict[str, Any]) -> dict[str, Any]:
     except RecursionError:
         return {"limit": "recursion"}
     except TemplateError as error:
-        return {"error": error.message or type(error).__name__}
-    except Exception as error:  # noqa: BLE001 - a template may raise anything that Python can
-        return {"error": f"{type(error).__name__}: {error}"[:500]}
+        return {"error": (error.message or type(error).__name__)[:_MESSAGE_CHARACTERS]}
+    except Exception as error:  # a template may raise anything that Python can
+        return {"error": f"{type(error).__name__}: {error}"[:_MESSAGE_CHARACTERS]}
 
 
 def _render(compiled: Any, messages: list[dict[str, str]]) -> str:
@@ -89,8 +93,10 @@ def _environment() -> ImmutableSandboxedEnvironment:
     )
     # What Hugging Face's renderer offers, for which these templates are written.
     environment.filters["tojson"] = _tojson
-    environment.globals["raise_exception"] = _raise
-    environment.globals["strftime_now"] = _now
+    # Jinja's own types take its built-in globals for all that there can be.
+    names: dict[str, Any] = environment.globals
+    names["raise_exception"] = _raise
+    names["strftime_now"] = _now
     return environment
 
 
@@ -99,7 +105,7 @@ def _tojson(value: Any, indent: int | None = None) -> str:
 
 
 def _raise(message: str) -> NoReturn:
-    raise TemplateError(str(message)[:500])
+    raise TemplateError(str(message))
 
 
 def _now(form: str) -> str:

@@ -63,6 +63,7 @@ class TemplateRenderer:
         if self._process is None:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-P",  # nothing is imported from the folder that the user happens to be in
                 "-m",
                 "funland_worker.templates.process",
                 stdin=asyncio.subprocess.PIPE,
@@ -81,7 +82,8 @@ class TemplateRenderer:
         self, process: asyncio.subprocess.Process, request: Any, extra_seconds: float = 0.0
     ) -> dict[str, Any]:
         """One line there and one back. `extra_seconds` are for the start of the interpreter."""
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101 - PIPE, both
+        assert process.stdin is not None  # noqa: S101 - it is a PIPE
+        assert process.stdout is not None  # noqa: S101 - it is a PIPE
         try:
             async with asyncio.timeout(SECONDS + _GRACE + extra_seconds):
                 process.stdin.write(orjson.dumps(request) + b"\n")

@@ -31,7 +31,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     without a reason, such as UNIMPLEMENTED from an older server.
     """
     FIELD_INVALID: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT. One or more fields break a rule of the contract; `field_violations` names them."""
+    """INVALID_ARGUMENT. One or more fields break a rule of the contract; `field_violations` names them,
+    the first ten if there are more.
+    """
     BODY_MALFORMED: _ErrorReason.ValueType  # 2
     """INVALID_ARGUMENT. The body is not JSON, or not the JSON that the request's message asks for."""
     PROMPT_TOO_LONG: _ErrorReason.ValueType  # 3
@@ -116,7 +118,9 @@ ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 without a reason, such as UNIMPLEMENTED from an older server.
 """
 FIELD_INVALID: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT. One or more fields break a rule of the contract; `field_violations` names them."""
+"""INVALID_ARGUMENT. One or more fields break a rule of the contract; `field_violations` names them,
+the first ten if there are more.
+"""
 BODY_MALFORMED: ErrorReason.ValueType  # 2
 """INVALID_ARGUMENT. The body is not JSON, or not the JSON that the request's message asks for."""
 PROMPT_TOO_LONG: ErrorReason.ValueType  # 3

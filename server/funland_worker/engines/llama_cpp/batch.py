@@ -13,8 +13,9 @@ from funland_worker.engines.llama_cpp.library import lib
 
 
 class Batch:
-    """A `llama_batch` of fixed capacity, filled through numpy views instead of a call a row. It lives
-    as long as its process.
+    """A `llama_batch` of fixed capacity, filled through numpy views instead of a call a row.
+
+    It lives as long as its process.
 
     Each row belongs to one sequence, so the rows' sequence ids lie in one array of ours, which
     llama.cpp's pointers are aimed at once.
@@ -24,10 +25,10 @@ class Batch:
         self.capacity = capacity
         self.rows = 0
         self._batch: Any = lib.llama_batch_init(capacity, 0, 1)
-        self._token = _view(self._batch.token, capacity, ctypes.c_int32)
-        self._position = _view(self._batch.pos, capacity, ctypes.c_int32)
-        self._wants_output = _view(self._batch.logits, capacity, ctypes.c_int8)
-        _view(self._batch.n_seq_id, capacity, ctypes.c_int32)[:] = 1
+        self._token = _view(self._batch.token, capacity)
+        self._position = _view(self._batch.pos, capacity)
+        self._wants_output = _view(self._batch.logits, capacity)
+        _view(self._batch.n_seq_id, capacity)[:] = 1
         self._sequence = np.zeros(capacity, np.int32)
         pointer = ctypes.POINTER(ctypes.c_int32)
         for row in range(capacity):
@@ -39,7 +40,10 @@ class Batch:
         self.rows = 0
 
     def add(self, sequence: int, start: int, tokens: Sequence[int], *, output: bool) -> None:
-        """Adds a run of a sequence's tokens from position `start`; `output` asks for the last's logits."""
+        """Adds a run of a sequence's tokens from position `start`.
+
+        `output` asks for the logits after the last of them.
+        """
         rows = slice(self.rows, self.rows + len(tokens))
         self._token[rows] = tokens
         self._position[rows] = np.arange(start, start + len(tokens))
@@ -59,5 +63,5 @@ class Batch:
         return int(lib.llama_decode(context, self._batch))
 
 
-def _view(pointer: Any, length: int, kind: Any) -> NDArray[Any]:
-    return np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(kind)), (length,))
+def _view(pointer: Any, length: int) -> NDArray[Any]:
+    return np.ctypeslib.as_array(pointer, (length,))

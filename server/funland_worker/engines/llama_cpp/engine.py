@@ -29,8 +29,16 @@ unified: any sequence takes any cells."""
 class LlamaEngine:
     """See `funland_worker.engines.protocol.Engine`."""
 
-    def __init__(self, model: LlamaModel, context_length: int, slots: int, threads: int) -> None:
-        """Makes the context.
+    def __init__(
+        self,
+        model: LlamaModel,
+        context_length: int,
+        slots: int,
+        threads: int,
+        *,
+        kv_cells: int = KV_CELLS,
+    ) -> None:
+        """Makes the context. `kv_cells` bounds its memory, but for one full sequence.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -40,7 +48,7 @@ class LlamaEngine:
         self.threads = threads
         self.vocabulary_size = model.vocabulary_size
         self._model = model
-        cells = min(slots * context_length, max(context_length, KV_CELLS))
+        cells = min(slots * context_length, max(context_length, kv_cells))
         self._context = _new_context(model, cells, slots, threads)
         self._slots = Slots(lib.llama_get_memory(self._context), slots, cells)
         self._batch = Batch(LARGEST + slots)
@@ -103,7 +111,9 @@ class LlamaEngine:
         """Gives slots to those who wait, in order, as far as slots and cells go."""
         while self._waiting and self._slots.available:
             generation = self._waiting[0]
-            if not self._slots.make_room(self._held_cells(), len(generation.tokens) + 1):
+            # Those admitted need cells for all their tokens, computed or not yet.
+            needed = sum(len(running.tokens) for running in self._running)
+            if not self._slots.make_room(needed, len(generation.tokens) + 1):
                 return
             self._waiting.popleft()
             slot, cached = self._slots.take(generation.tokens)
@@ -185,7 +195,7 @@ class LlamaEngine:
         generation.sampler.close()
 
     def _preempt(self) -> None:
-        """Takes the cells of the youngest, which will compute its tokens anew when there is room."""
+        """Takes the cells of the youngest, which computes its tokens anew when there is room."""
         if len(self._running) == 1:
             if self._slots.kept_cells == 0:
                 raise RuntimeError("the KV cache is too small for one sequence")

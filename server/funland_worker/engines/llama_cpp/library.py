@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 from typing import Any
 
 from llama_cpp import llama_cpp as _declarations
@@ -28,5 +29,7 @@ _log_callback = lib.llama_log_callback(_log)
 
 def start() -> None:
     """Prepares llama.cpp and sends its log to ours. Once in a process."""
+    # When it aborts, it would have a debugger print where, and its callers wait for that.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     lib.llama_log_set(_log_callback, None)
     lib.llama_backend_init()

@@ -32,7 +32,8 @@ class LlamaModel:
         self._vocabulary = lib.llama_model_get_vocab(self.handle)
         self.vocabulary_size: int = lib.llama_vocab_n_tokens(self._vocabulary)
         self.parameter_count: int = lib.llama_model_n_params(self.handle)
-        self.trained_context: int = lib.llama_model_n_ctx_train(self.handle)
+        # The file's number is unsigned, C's is not: one too large comes out negative.
+        self.trained_context: int = max(lib.llama_model_n_ctx_train(self.handle), 0)
         self.embedding_length: int = lib.llama_model_n_embd(self.handle)
         if self.vocabulary_size <= 0 or not lib.llama_model_has_decoder(self.handle):
             raise EngineError(

@@ -81,11 +81,14 @@ class Slots:
             self._kept[slot] = []
 
     def _cut(self, slot: int, length: int) -> bool:
-        """Keeps a slot's first `length` tokens, or none if the model's memory can't be cut there."""
-        if length > 0 and lib.llama_memory_seq_rm(self._memory, slot, length, -1):
+        """Keeps a slot's first `length` tokens, or none if the memory can't be cut there."""
+        if (
+            length > 0
+            and lib.llama_memory_seq_rm(self._memory, slot, length, -1)
             # Sliding windows forget the beginning: what is left of such a slot is of no use.
-            if lib.llama_memory_seq_pos_min(self._memory, slot) == 0:
-                return True
+            and lib.llama_memory_seq_pos_min(self._memory, slot) == 0
+        ):
+            return True
         lib.llama_memory_seq_rm(self._memory, slot, -1, -1)
         return False
 

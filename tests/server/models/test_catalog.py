@@ -1,0 +1,279 @@
+"""Models come into the store whole, are checked before use, and go without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from funland_server.errors import (
+    FieldInvalidError,
+    FunlandError,
+    ModelBuiltInError,
+    ModelExistsError,
+    ModelFileChangedError,
+    ModelFileInvalidError,
+    ModelFileMissingError,
+    ModelNotFoundError,
+)
+from funland_server.models.catalog import ModelCatalog
+from funland_server.models.installed import InstalledModel
+from funland_server.models.store import ModelStore
+from tests.server.conftest import until
+from tests.server.models.test_gguf import SMALL
+
+Open = Callable[[], ModelCatalog]
+
+
+class Store:
+    """A folder, and catalogs over it as a server opens them at its starts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.changed: list[str] = []
+
+    def open(self, default: str = "funland-tiny") -> ModelCatalog:
+        return ModelCatalog(ModelStore(self.folder), default, self.changed.append)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "models")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "Small Model.gguf"
+    path.write_bytes(SMALL)
+    return path
+
+
+async def add(
+    catalog: ModelCatalog, source: Path, model_id: str = "", *aliases: str, sha256: str = ""
+) -> InstalledModel:
+    return await catalog.import_file(str(source), model_id, aliases, sha256)
+
+
+async def let_go(model_id: str) -> None:
+    """For a model that nobody uses."""
+
+
+async def test_an_imported_model_is_found_by_its_names_and_after_a_restart(
+    store: Store, source: Path
+) -> None:
+    model = await add(store.open(), source, "", "small", "second name")
+
+    catalog = store.open()
+
+    for name in ("small-model", "small", "second name", "Small Model.gguf"):
+        assert catalog.get(name) == model
+    assert model.sha256 == hashlib.sha256(SMALL).hexdigest()
+    assert model.path.read_bytes() == SMALL
+    assert not model.built_in
+    assert store.changed == ["small-model"]
+
+
+async def test_an_empty_name_is_the_default(store: Store, source: Path) -> None:
+    await add(store.open(), source, "mine", "alias")
+
+    assert store.open().get("").model_id == "funland-tiny"
+    assert store.open("alias").get("").model_id == "mine"
+    assert store.open("alias").default_id == "mine"
+
+
+async def test_an_unknown_name_is_not_found(store: Store) -> None:
+    for name in ("nobody", "built-in", "../models"):
+        with pytest.raises(ModelNotFoundError):
+            store.open().get(name)
+
+
+@pytest.mark.parametrize("names", [("taken",), ("other", "taken"), ("other", "alias")])
+async def test_a_name_can_not_be_given_twice(
+    store: Store, source: Path, names: tuple[str, ...]
+) -> None:
+    catalog = store.open()
+    await add(catalog, source, "taken", "alias")
+
+    with pytest.raises(ModelExistsError):
+        await add(catalog, source, *names)
+
+    assert [path.name for path in store.folder.iterdir()] == ["taken"]
+
+
+async def test_of_two_imports_of_one_name_one_is_refused(store: Store, source: Path) -> None:
+    catalog = store.open()
+
+    results = await asyncio.gather(
+        add(catalog, source, "one"), add(catalog, source, "one"), return_exceptions=True
+    )
+
+    assert sorted(type(result).__name__ for result in results) == [
+        "InstalledModel",
+        "ModelExistsError",
+    ]
+
+
+async def test_a_file_with_another_sum_is_not_installed(store: Store, source: Path) -> None:
+    catalog = store.open()
+
+    with pytest.raises(ModelFileChangedError):
+        await add(catalog, source, "mine", sha256="0" * 64)
+
+    assert not list(store.folder.iterdir())
+    assert await add(catalog, source, "mine", sha256=hashlib.sha256(SMALL).hexdigest())
+
+
+async def test_a_broken_file_is_not_installed(store: Store, source: Path) -> None:
+    await asyncio.to_thread(source.write_bytes, SMALL[:-1])
+
+    with pytest.raises(ModelFileInvalidError):
+        await add(store.open(), source)
+
+    assert not list(store.folder.iterdir())
+
+
+@pytest.mark.parametrize("path", ["model.gguf", "../model.gguf", "/models/\0.gguf", ""])
+async def test_only_absolute_paths_are_read(store: Store, path: str) -> None:
+    with pytest.raises(FieldInvalidError) as raised:
+        await store.open().import_file(path, "", (), "")
+
+    assert [violation.field for violation in raised.value.violations] == ["path"]
+
+
+async def test_an_import_goes_on_when_its_caller_goes_away(store: Store, source: Path) -> None:
+    catalog = store.open()
+    task = asyncio.create_task(add(catalog, source, "mine"))
+    await until(lambda: bool(list(store.folder.iterdir())))
+
+    task.cancel()
+
+    await until(lambda: store.changed == ["mine"])
+    assert catalog.get("mine") == store.open().get("mine")
+
+
+async def test_what_a_crash_left_is_cleared_away(store: Store, source: Path) -> None:
+    await add(store.open(), source, "whole")
+    (store.folder / ".import-1").mkdir()
+    (store.folder / ".import-1" / "model.gguf").write_bytes(SMALL[:50])
+    (store.folder / ".deleted-1").mkdir()
+
+    catalog = store.open()
+
+    assert [path.name for path in store.folder.iterdir()] == ["whole"]
+    assert [model.model_id for model in catalog.all()] == ["funland-tiny", "whole"]
+
+
+@pytest.mark.parametrize("manifest", [None, b"", b"{}", b"\xff", b'{"model_id": 1}', b"[" * 10000])
+async def test_a_model_whose_manifest_is_broken_is_passed_over(
+    store: Store, source: Path, manifest: bytes | None
+) -> None:
+    await add(store.open(), source, "good")
+    broken = (await add(store.open(), source, "broken")).path.with_name("model.json")
+    if manifest is None:
+        broken.unlink()
+    else:
+        broken.write_bytes(manifest)
+
+    names = [model.model_id for model in store.open().all()]
+
+    assert names == ["funland-tiny", "good"]
+
+
+async def test_links_in_the_store_are_not_followed(
+    store: Store, source: Path, tmp_path: Path
+) -> None:
+    model = await add(store.open(), source, "real")
+    shutil.move(model.path.parent, tmp_path / "elsewhere")
+    (store.folder / "real").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ModelNotFoundError):
+        store.open().get("real")
+
+
+async def test_an_untouched_file_is_good(store: Store, source: Path) -> None:
+    catalog = store.open()
+
+    catalog.verify(await add(catalog, source, "mine"))
+
+
+async def test_a_touched_file_is_good_and_known_again_after_a_restart(
+    store: Store, source: Path
+) -> None:
+    catalog = store.open()
+    model = await add(catalog, source, "mine")
+    os.utime(model.path, ns=(1, 1))
+
+    catalog.verify(model)
+
+    assert catalog.get("mine").fingerprint.modified_ns == 1
+    assert store.open().get("mine").fingerprint.modified_ns == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (SMALL[:-1] + b"\1", ModelFileChangedError),
+        (SMALL[:-1], ModelFileInvalidError),
+        (None, ModelFileMissingError),
+    ],
+)
+async def test_a_changed_file_is_refused(
+    store: Store, source: Path, data: bytes | None, error: type[FunlandError]
+) -> None:
+    catalog = store.open()
+    model = await add(catalog, source, "mine")
+    model.path.unlink()
+    if data is not None:
+        model.path.write_bytes(data)
+
+    with pytest.raises(error):
+        catalog.verify(model)
+
+
+async def test_a_deleted_model_leaves_nothing(store: Store, source: Path) -> None:
+    catalog = store.open()
+    model = await add(catalog, source, "mine")
+    gone: list[str] = []
+
+    async def unload(model_id: str) -> None:
+        with pytest.raises(ModelNotFoundError):
+            catalog.get(model_id)
+        with pytest.raises(ModelNotFoundError):
+            catalog.verify(model)
+        assert model.path.exists()
+        gone.append(model_id)
+
+    await catalog.remove(model, unload)
+
+    assert gone == ["mine"]
+    assert not list(store.folder.iterdir())
+    assert store.changed == ["mine", "mine"]
+    assert await add(catalog, source, "mine"), "the name is free again"
+
+
+async def test_a_model_that_can_not_be_let_go_stays(store: Store, source: Path) -> None:
+    catalog = store.open()
+    model = await add(catalog, source, "mine")
+
+    async def refuse(model_id: str) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await catalog.remove(model, refuse)
+
+    assert catalog.get("mine") == model
+    assert model.path.exists()
+
+
+async def test_the_model_that_comes_with_funland_stays(store: Store) -> None:
+    catalog = store.open()
+
+    with pytest.raises(ModelBuiltInError):
+        await catalog.remove(catalog.get(""), let_go)
+
+    assert catalog.get("").path.exists()

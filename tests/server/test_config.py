@@ -1,0 +1,53 @@
+"""A wrong setting stops the start and names itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from funland_server.config import ServerSettings
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_addresses_are_taken(host: str) -> None:
+    assert ServerSettings(host=host).host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.com", ""])  # noqa: S104 - they are refused
+def test_other_addresses_are_refused_by_name(host: str) -> None:
+    with pytest.raises(ValidationError, match="not a loopback address") as raised:
+        ServerSettings(host=host)
+
+    assert raised.value.errors()[0]["loc"] == ("host",)
+    assert "reverse proxy" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", -1),
+        ("port", 65536),
+        ("slots", 0),
+        ("slots", 257),
+        ("max_context_length", 15),
+        ("threads", 0),
+        ("load_timeout_seconds", 0),
+        ("send_timeout_seconds", 0),
+        ("drain_seconds", -1),
+        ("log_format", "xml"),
+        ("log_level", "loud"),
+        ("hots", "127.0.0.1"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ServerSettings(**{name: value})
+
+    assert [error["loc"] for error in raised.value.errors()] == [(name,)]
+
+
+def test_every_setting_is_described() -> None:
+    for name, field in ServerSettings.model_fields.items():
+        assert field.description, name

@@ -1,0 +1,93 @@
+"""The embedded model in an engine of a test's own, without a process around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from funland_worker.engines.llama_cpp import library
+from funland_worker.engines.llama_cpp.engine import LlamaEngine
+from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.protocol import Outcome, Prompt, Sampling, StepReport
+
+STORY = "<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n"
+GREEDY = Sampling(temperature=0)
+
+
+class Driver:
+    """Steps an engine and collects what it says of each sequence."""
+
+    def __init__(self, engine: LlamaEngine) -> None:
+        self.engine = engine
+        self.texts: dict[int, str] = {}
+        self.outcomes: dict[int, Outcome] = {}
+
+    def submit(
+        self, sequence_id: int, prompt: str | Sequence[int] = STORY, sampling: Sampling = GREEDY
+    ) -> None:
+        tokens = self.tokens(prompt) if isinstance(prompt, str) else prompt
+        self.texts[sequence_id] = ""
+        self.engine.submit(Prompt(sequence_id, tokens, sampling, monotonic()))
+
+    def tokens(self, text: str) -> list[int]:
+        return self.engine.tokenize(text, add_special=True, parse_special=True)
+
+    def step(self) -> StepReport:
+        report = self.engine.step()
+        for advance in report.advances:
+            assert advance.sequence_id not in self.outcomes, "an event after the last"
+            self.texts[advance.sequence_id] += advance.text
+            if advance.outcome is not None:
+                self.outcomes[advance.sequence_id] = advance.outcome
+        return report
+
+    def run(self) -> list[StepReport]:
+        """Steps until nothing is left to do."""
+        reports: list[StepReport] = []
+        while not self.engine.idle:
+            reports.append(self.step())
+            assert len(reports) < 5000, "the engine does not come to an end"
+        return reports
+
+    def complete(
+        self, prompt: str | Sequence[int] = STORY, sampling: Sampling = GREEDY
+    ) -> tuple[str, Outcome]:
+        """The text and outcome of a sequence that runs alone."""
+        sequence_id = len(self.texts) + 1_000_000
+        self.submit(sequence_id, prompt, sampling)
+        self.run()
+        return self.texts[sequence_id], self.outcomes[sequence_id]
+
+
+StartEngine = Callable[..., Driver]
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    return Path(str(resources.files("funland_server.models") / "embedded" / "funland-tiny.gguf"))
+
+
+@pytest.fixture(scope="session")
+def model(model_path: Path) -> LlamaModel:
+    library.start()
+    return LlamaModel(model_path)
+
+
+@pytest.fixture(scope="session")
+def start_engine(model: LlamaModel) -> StartEngine:
+    """Makes an engine: `start_engine(slots=4, context_length=256, kv_cells=512)`."""
+
+    def start(slots: int = 4, context_length: int = 256, kv_cells: int = 4096) -> Driver:
+        return Driver(LlamaEngine(model, context_length, slots, 1, kv_cells=kv_cells))
+
+    return start
+
+
+@pytest.fixture
+def driver(start_engine: StartEngine) -> Driver:
+    """An engine whose cache is empty."""
+    return start_engine()

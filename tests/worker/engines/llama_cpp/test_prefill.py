@@ -1,0 +1,52 @@
+"""How many prompt tokens go into a step."""
+
+from __future__ import annotations
+
+from funland_worker.engines.llama_cpp.prefill import LARGEST, PrefillBudget
+
+
+def test_alone_a_prompt_gets_the_whole_step() -> None:
+    budget = PrefillBudget()
+    budget.measured(100, 10_000.0)
+
+    assert budget.tokens(others_decode=False) == LARGEST
+
+
+def test_beside_others_the_first_measure_is_a_careful_one() -> None:
+    assert PrefillBudget().tokens(others_decode=True) == 32
+
+
+def test_beside_others_a_step_takes_about_50_ms() -> None:
+    budget = PrefillBudget()
+
+    budget.measured(100, 50.0)
+
+    assert budget.tokens(others_decode=True) == 100
+
+
+def test_the_budget_has_a_least_and_a_most() -> None:
+    slow, fast = PrefillBudget(), PrefillBudget()
+
+    slow.measured(100, 1e6)
+    fast.measured(500, 0.5)
+
+    assert slow.tokens(others_decode=True) == 32
+    assert fast.tokens(others_decode=True) == LARGEST
+
+
+def test_steps_with_few_prompt_tokens_teach_nothing() -> None:
+    budget = PrefillBudget()
+
+    budget.measured(1, 1e6)
+    budget.measured(100, 50.0)
+
+    assert budget.tokens(others_decode=True) == 100
+
+
+def test_one_slow_step_changes_the_budget_by_a_part_only() -> None:
+    budget = PrefillBudget()
+    budget.measured(100, 50.0)
+
+    budget.measured(100, 100.0)
+
+    assert budget.tokens(others_decode=True) == int(50 / 0.6)

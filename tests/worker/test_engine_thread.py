@@ -1,0 +1,97 @@
+"""The engine's thread: steps while there is work, jobs between two steps, an end that is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from time import monotonic
+
+import pytest
+
+from funland_worker.engine_thread import EngineThread
+from funland_worker.engines.protocol import Prompt, StepReport
+from tests.worker.conftest import GREEDY, STORY, Driver
+
+SECONDS = 20
+
+
+class Running:
+    """A thread with a real engine, and its reports."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.reports: asyncio.Queue[StepReport] = asyncio.Queue()
+        self.thread = EngineThread(driver.engine, self.reports.put_nowait)
+
+    def submit(self, sequence_id: int) -> None:
+        tokens = self.driver.tokens(STORY)
+        self.thread.submit(Prompt(sequence_id, tokens, GREEDY, monotonic()))
+
+    async def next(self) -> StepReport:
+        async with asyncio.timeout(SECONDS):
+            return await self.reports.get()
+
+
+@pytest.fixture
+async def running(driver: Driver) -> AsyncIterator[Running]:
+    running = Running(driver)
+    yield running
+    running.thread.stop()
+
+
+async def test_a_sequence_runs_to_its_end(running: Running) -> None:
+    text = ""
+    running.submit(1)
+
+    while True:
+        (advance,) = (await running.next()).advances
+        text += advance.text
+        if advance.outcome is not None:
+            break
+
+    assert text == running.driver.complete(STORY)[0]
+
+
+async def test_a_cancelled_last_sequence_is_told_of(running: Running) -> None:
+    running.submit(1)
+    assert (await running.next()).active_sequences == 1
+
+    running.thread.cancel(1)
+
+    while (report := await running.next()).active_sequences:
+        assert report.advances
+    assert report == StepReport([], 0, 0, 0, 0)
+
+
+async def test_a_job_runs_on_the_engines_thread_between_steps(running: Running) -> None:
+    running.submit(1)
+    await running.next()
+
+    name = await running.thread.run(lambda: threading.current_thread().name)
+
+    assert name == "engine"
+    running.thread.cancel(1)
+
+
+async def test_a_job_that_fails_fails_its_caller_only(running: Running) -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await running.thread.run(fail)
+
+    assert await running.thread.run(lambda: 1) == 1
+    assert not running.thread.failed.done()
+
+
+async def test_a_step_that_fails_is_told(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> StepReport:
+        raise RuntimeError("llama_decode failed with -3")
+
+    monkeypatch.setattr(running.driver.engine, "step", fail)
+
+    running.submit(1)
+
+    async with asyncio.timeout(SECONDS):
+        assert "llama_decode" in str(await running.thread.failed)

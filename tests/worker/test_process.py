@@ -1,0 +1,145 @@
+"""The worker's process: who may call it, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from google.protobuf import json_format
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.models_pb2 import LoadSettings
+from funland.worker.v1 import worker_pb2
+from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
+
+SECONDS = 30
+AUTHORIZED = (("authorization", "secret"),)
+
+
+class Process:
+    """A worker as its server starts it, and what it said."""
+
+    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+        self.process = process
+        self.address = address
+        self.handshake = worker_pb2.Handshake()
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(SECONDS):
+            return await self.process.wait()
+
+
+async def start(folder: Path, model: Path) -> Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "funland_worker.main",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    worker = Process(process, f"unix:{folder / 's'}")
+    launch = worker_pb2.Launch(
+        model_path=str(model),
+        socket_path=str(folder / "s"),
+        token="secret",  # noqa: S106 - a test's own
+        settings=LoadSettings(slots=2),
+        max_context_length=128,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json_format.MessageToJson(launch, indent=None).encode() + b"\n")
+    async with asyncio.timeout(SECONDS):
+        json_format.Parse(await process.stdout.readline(), worker.handshake)
+    return worker
+
+
+@pytest.fixture
+async def worker(tmp_path: Path, model_path: Path) -> AsyncIterator[Process]:
+    worker = await start(tmp_path, model_path)
+    yield worker
+    if worker.process.returncode is None:
+        worker.process.kill()
+        await worker.process.wait()
+
+
+@pytest.fixture
+async def stub(worker: Process) -> AsyncIterator[Any]:
+    async with grpc.aio.insecure_channel(worker.address) as channel:
+        yield WorkerServiceStub(channel)
+
+
+async def test_it_tells_what_it_loaded(worker: Process) -> None:
+    ready = worker.handshake.ready
+
+    assert (ready.slots, ready.context_length, ready.threads) == (2, 128, 1)
+    assert ready.can_chat
+    assert ready.vocabulary_size > 0
+
+
+@pytest.mark.parametrize("metadata", [(), (("authorization", "guess"),), (("authorization", ""),)])
+async def test_without_the_token_it_answers_nothing(stub: Any, metadata: Any) -> None:
+    calls = (
+        stub.Tokenize(worker_pb2.TokenizeText(text="a"), metadata=metadata),
+        stub.Detokenize(worker_pb2.Tokens(tokens=[1]), metadata=metadata),
+        stub.Embed(worker_pb2.EmbedTexts(inputs=["a"]), metadata=metadata),
+        stub.Run(metadata=metadata).read(),
+    )
+
+    for call in calls:
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await call
+        assert raised.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_ctrl_c_in_the_servers_terminal_does_not_end_it(worker: Process, stub: Any) -> None:
+    worker.process.send_signal(signal.SIGINT)
+
+    answer = await stub.Tokenize(worker_pb2.TokenizeText(text="a"), metadata=AUTHORIZED)
+
+    assert answer.tokens
+
+
+async def test_it_ends_with_its_server(worker: Process) -> None:
+    assert worker.process.stdin is not None
+
+    worker.process.stdin.close()
+
+    assert await worker.ended() == 0
+
+
+async def test_a_sequence_is_accepted_or_refused_first_and_ends_once(stub: Any) -> None:
+    run = stub.Run(metadata=AUTHORIZED)
+    for sequence_id, prompt in ((1, "Once"), (2, "Once " * 1000)):
+        submit = worker_pb2.Submit(sequence_id=sequence_id, prompt=prompt)
+        submit.sampling.max_tokens = 3
+        await run.write(worker_pb2.Command(submit=submit))
+    events: dict[int, list[worker_pb2.SequenceEvent]] = {1: [], 2: []}
+
+    async with asyncio.timeout(SECONDS):
+        while not (events[2] and events[1] and events[1][-1].HasField("finish")):
+            for event in (await run.read()).events:
+                events[event.sequence_id].append(event)
+
+    assert (events[1][0].tokens, events[1][0].text) == (0, "")
+    assert sum(event.tokens for event in events[1]) == 3
+    (refused,) = events[2]
+    assert refused.failure.reason == ErrorReason.PROMPT_TOO_LONG
+    run.cancel()
+
+
+async def test_a_file_that_is_no_model_is_told_and_ends_it(tmp_path: Path) -> None:
+    file = tmp_path / "broken.gguf"
+    await asyncio.to_thread(file.write_bytes, b"GGUF\x03\0\0\0")
+
+    worker = await start(tmp_path, file)
+
+    assert worker.handshake.failure.reason == ErrorReason.MODEL_LOAD_FAILED
+    assert str(tmp_path) not in worker.handshake.failure.message
+    assert await worker.ended() == 0

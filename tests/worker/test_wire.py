@@ -1,0 +1,89 @@
+"""Nothing is lost between the worker protocol's messages and the engine's values."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import Finish, SamplingParameters
+from funland_worker.engines.protocol import Advance, EngineError, Outcome, Sampling, StepReport
+from funland_worker.wire import (
+    accepted_sequence,
+    failed_sequence,
+    sampling_from_wire,
+    step_to_wire,
+)
+
+
+def test_every_parameter_of_the_contract_reaches_the_engine() -> None:
+    names = {field.name for field in SamplingParameters.DESCRIPTOR.fields}
+
+    assert names == {field.name for field in dataclasses.fields(Sampling)}
+
+
+def test_what_is_unset_has_the_documented_defaults() -> None:
+    assert sampling_from_wire(SamplingParameters()) == Sampling(
+        temperature=0.8,
+        top_p=0.95,
+        top_k=40,
+        min_p=0.05,
+        frequency_penalty=0,
+        presence_penalty=0,
+        repetition_penalty=1,
+        penalty_window=64,
+        seed=None,
+        stop=(),
+        max_tokens=None,
+        logit_bias={},
+        ignore_end=False,
+    )
+
+
+def test_a_zero_that_is_set_is_not_a_default() -> None:
+    given = SamplingParameters(temperature=0, top_k=0, min_p=0, seed=0, penalty_window=0)
+
+    sampling = sampling_from_wire(given)
+
+    assert (sampling.temperature, sampling.top_k, sampling.min_p) == (0, 0, 0)
+    assert (sampling.seed, sampling.penalty_window) == (0, 0)
+
+
+def test_lists_and_maps_arrive() -> None:
+    given = SamplingParameters(stop=["a", "b"], logit_bias={3: -100, 4: 1.5}, max_tokens=9)
+
+    sampling = sampling_from_wire(given)
+
+    assert sampling.stop == ("a", "b")
+    assert sampling.logit_bias == {3: -100, 4: 1.5}
+    assert sampling.max_tokens == 9
+
+
+def test_a_step_tells_of_all_its_sequences() -> None:
+    outcome = Outcome(Finish.STOP, 5, 7, 4, queue_ms=1.0, prompt_ms=2.0, decode_ms=3.0)
+
+    step = step_to_wire(StepReport([Advance(1, "a", 1), Advance(2, "", 1, outcome)], 2, 3, 4, 5))
+
+    running, ended = step.events
+    assert (running.sequence_id, running.text, running.tokens) == (1, "a", 1)
+    assert not running.HasField("finish")
+    assert ended.finish.reason == Finish.STOP
+    assert ended.finish.usage.total_tokens == 12
+    assert ended.finish.usage.cached_prompt_tokens == 4
+    assert ended.finish.timings.prompt_ms == pytest.approx(2.0)
+    assert (step.decoded_sequences, step.prompt_tokens) == (2, 3)
+    assert (step.active_sequences, step.waiting_sequences) == (4, 5)
+
+
+def test_steps_about_one_sequence_say_nothing_of_how_many_there_are() -> None:
+    error = EngineError(ErrorReason.TOKEN_UNKNOWN, "No such token.", vocabulary_size="8")
+
+    failed, accepted = failed_sequence(3, error), accepted_sequence(4)
+
+    assert failed.events[0].failure.reason == ErrorReason.TOKEN_UNKNOWN
+    assert failed.events[0].failure.metadata == {"vocabulary_size": "8"}
+    assert accepted.events[0].sequence_id == 4
+    for step in (failed, accepted):
+        assert not step.HasField("active_sequences")
+        assert not step.HasField("waiting_sequences")
