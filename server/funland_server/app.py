@@ -83,7 +83,7 @@ class Server:
                 self._pipeline.add(service, implementation)
         self._grpc = GrpcServer(self._pipeline, self._settings.send_timeout_seconds)
         self._address = await self._grpc.start(self._settings.host, self._settings.port)
-        logger.info("server listens", address=self._address, home=str(self._settings.home))
+        logger.info("server_listens", address=self._address, home=str(self._settings.home))
 
     async def stop(self, grace_seconds: float) -> None:
         """Takes no new calls, lets those under way go on for so long, then ends them and the
@@ -95,7 +95,7 @@ class Server:
         await self._pool.close()
         if self._grpc is not None:
             await self._grpc.stop()
-        logger.info("server stopped")
+        logger.info("server_stopped")
 
     def _catalog(self) -> ModelCatalog:
         store = ModelStore(self._settings.home / "models")

@@ -65,7 +65,7 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.worker_restarts = Counter(
-            "funland_worker_restarts", "Workers that were lost and started again.", ["model"],
+            "funland_worker_restarts", "Workers that were lost; another took the place of each.", ["model"],
             registry=self.registry,
         )  # fmt: skip
 

@@ -64,7 +64,7 @@ class ModelStore:
             try:
                 models.append(self._read(folder))
             except (OSError, ValidationError) as error:
-                logger.warning("model passed over", folder=folder.name, error=str(error))
+                logger.warning("model_passed_over", folder=folder.name, error=str(error))
         return models
 
     def add(self, source: Path, model_id: str, aliases: tuple[str, ...], header: GgufHeader,

@@ -120,7 +120,7 @@ class Pipeline:
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
         except TimeoutError:
-            logger.warning("calls cut off", calls=self._active)
+            logger.warning("calls_cut_off", calls=self._active)
 
     @contextmanager
     def _answering(self, method: Method, call: Call) -> Generator[None]:
@@ -140,7 +140,7 @@ class Pipeline:
         except Exception as error:
             error_id = uuid.uuid4().hex[:12]
             logger.exception(
-                "unforeseen error",
+                "unforeseen_error",
                 error_id=error_id,
                 rpc=method.descriptor.full_name,
                 request_id=call.request_id,

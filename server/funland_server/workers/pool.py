@@ -174,7 +174,7 @@ class WorkerPool:
             process = await launch(spec, self._settings.load_timeout_seconds)
         except FunlandError as error:
             place.error = error
-            logger.warning("model not loaded", model=model_id, reason=error.message)
+            logger.warning("model_not_loaded", model=model_id, reason=error.message)
             raise
         finally:
             place.loading = False
@@ -186,7 +186,7 @@ class WorkerPool:
         worker = Worker(model_id, process, lambda step: self._metrics.step(model_id, step), load_ms)
         place.worker, place.spec = worker, spec
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
-        logger.info("model loaded", model=model_id, pid=process.pid, ms=round(load_ms))
+        logger.info("model_loaded", model=model_id, pid=process.pid, ms=round(load_ms))
         self._changed(model_id)
         return worker
 
@@ -206,7 +206,7 @@ class WorkerPool:
         place.worker = None
         await worker.end(ModelUnloadedError)
         self._metrics.worker_ended(worker.model_id)
-        logger.info("model unloaded", model=worker.model_id)
+        logger.info("model_unloaded", model=worker.model_id)
         self._changed(worker.model_id)
 
     async def _watch(
@@ -216,7 +216,7 @@ class WorkerPool:
         await worker.lost.wait()
         model_id = worker.model_id
         steady = monotonic() - worker.load_monotonic > _STEADY_SECONDS
-        logger.error("worker lost", model=model_id, pid=worker.process.pid, restart=steady)
+        logger.error("worker_lost", model=model_id, pid=worker.process.pid, restart=steady)
         self._metrics.worker_ended(model_id)
         place.restarts += 1
         self._metrics.worker_restarts.labels(model_id).inc()

@@ -174,9 +174,9 @@ class Worker:
             async for step in call:
                 self._take(step)
         except grpc.aio.AioRpcError as error:
-            logger.debug("worker's stream ended", model=self.model_id, details=error.details())
+            logger.debug("worker_stream_ended", model=self.model_id, details=error.details())
         except Exception:
-            logger.exception("a worker's step can't be taken", model=self.model_id)
+            logger.exception("worker_step_failed", model=self.model_id)
         finally:
             # The stream carries all there is to the process: without it, it is of no use.
             self.process.kill()

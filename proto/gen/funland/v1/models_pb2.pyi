@@ -212,7 +212,7 @@ class LoadedModel(_message.Message):
     load_ms: _builtins.float
     """How long the load took, in milliseconds."""
     restarts: _builtins.int
-    """How often its process was lost and started again since the server started."""
+    """How often its process was lost since the server started; each time another took its place."""
     @_builtins.property
     def load_time(self) -> _timestamp_pb2.Timestamp:
         """When it was ready."""
