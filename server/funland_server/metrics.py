@@ -65,8 +65,8 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.worker_restarts = Counter(
-            "funland_worker_restarts", "Workers that were lost; another took the place of each.", ["model"],
-            registry=self.registry,
+            "funland_worker_restarts", "Workers that were lost; another took the place of each.",
+            ["model"], registry=self.registry,
         )  # fmt: skip
 
     def text(self) -> bytes:

@@ -17,9 +17,8 @@ import pytest
 from funland_client import Funland
 
 if TYPE_CHECKING:
-    from tests.conftest import Stack
-
     from tests.cli.conftest import Command
+    from tests.conftest import Stack
 
 SECONDS = 60
 
