@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from funland_client import Funland
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 SECONDS = 30
-# Makes the terminal the process's own, so that Ctrl-C is a signal, then becomes the command.
+# Makes the terminal the process's own, so that Ctrl-C is a signal, then becomes the command. A test
+# run in the background may have inherited that the signal is ignored.
 TAKE_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
@@ -61,6 +64,15 @@ class Terminal:
             except OSError as error:  # The other side is closed.
                 raise AssertionError(f"{pattern!r} was not shown, but {self.shown!r}") from error
         return self.shown
+
+    def interrupt(self) -> None:
+        """Presses Ctrl-C when the program waits: Python's readline loses a signal that comes
+        between the prompt and its wait for a key."""
+        program = psutil.Process(self.process.pid)
+        end = time.monotonic() + SECONDS
+        while program.status() != psutil.STATUS_SLEEPING:
+            assert time.monotonic() < end, "the program never waits"
+        self.type("\x03")
 
     def close(self) -> None:
         self.process.kill()
@@ -105,7 +117,7 @@ def test_it_is_left(terminal: Terminal, farewell: str) -> None:
 
 
 def test_ctrl_c_at_the_prompt_does_not_leave(terminal: Terminal) -> None:
-    terminal.type("\x03")
+    terminal.interrupt()
 
     terminal.wait_for(r"Ctrl-D leaves\.[^>]*> ")
     terminal.type("\x04")
@@ -124,7 +136,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Terminal, stack: 
             while client.system.status().active_calls < 2:  # The story's, and this one.
                 assert time.monotonic() < end, "the question never came to the server"
 
-            terminal.type("\x03")
+            terminal.interrupt()
 
             terminal.wait_for(r"Stopped\.[^>]*> ")
         finally:

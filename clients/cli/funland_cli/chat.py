@@ -108,41 +108,48 @@ class Conversation:
         self._output.line(
             f"{self._name()} listens. /help lists the commands, Ctrl-D leaves.", "dim"
         )
-        while (line := self._read()) is not None:
-            match line.strip():
-                case "":
-                    continue
-                case "/exit":
-                    return
-                case "/help":
-                    self._output.line(_HELP, "dim")
-                case "/reset":
-                    self._turns = list(self._beginning)
-                    self._output.line("The conversation is forgotten.", "dim")
-                case command if command.startswith("/"):
-                    self._output.line(f"No command {command}; /help lists them.", "dim")
-                case message:
-                    self._answer(message)
+        on = True
+        while on:
+            # Around all of it: Ctrl-C may come between any two lines.
+            try:
+                on = self._take_turn()
+            except KeyboardInterrupt:
+                self._output.line()
+                self._output.line("Ctrl-D leaves.", "dim")
 
-    def _read(self) -> str | None:
-        """Reads a line; None at the end of input."""
+    def _take_turn(self) -> bool:
+        """Reads a line and does what it says; False if that is to leave."""
         try:
-            return input("> ")
+            line = input("> ")
         except EOFError:
             self._output.line()
-            return None
-        except KeyboardInterrupt:
-            self._output.line()
-            self._output.line("Ctrl-D leaves.", "dim")
-            return ""
+            return False
+        match line.strip():
+            case "":
+                pass
+            case "/exit":
+                return False
+            case "/help":
+                self._output.line(_HELP, "dim")
+            case "/reset":
+                self._turns = list(self._beginning)
+                self._output.line("The conversation is forgotten.", "dim")
+            case command if command.startswith("/"):
+                self._output.line(f"No command {command}; /help lists them.", "dim")
+            case message:
+                self._answer(message)
+        return True
 
     def _answer(self, message: str) -> None:
         """Answers a turn; one that failed is forgotten, one that was stopped is kept as it is."""
         self._turns.append(ChatMessage(role="user", content=message))
-        stream = self._stream()
+        text = ""
         try:
-            with stream:
-                write(stream, self._output)
+            with self._stream() as stream:
+                try:
+                    write(stream, self._output)
+                finally:
+                    text = stream.text
             self._output.line(_pace(stream), "dim")
         except KeyboardInterrupt:
             self._output.line()
@@ -152,7 +159,7 @@ class Conversation:
             self._output.failure(failure_of(error))
             self._turns.pop()
             return
-        self._turns.append(ChatMessage(role="assistant", content=stream.text))
+        self._turns.append(ChatMessage(role="assistant", content=text))
 
     def _stream(self) -> TextStream:
         return self._client.stream_chat(self._turns, self._model, **self._sampling)
