@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 MODEL = "funland-tiny"
 QUESTION = "Tell me a story about a cat."
-PROMPT = "Once upon a time"
+# As the chat template would write it, so that the model has much to say.
+PROMPT = "<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n"
 LIMITS = {"temperature": 0, "max_tokens": 48}
 NATIVE_CHAT = {"messages": [{"role": "USER", "content": QUESTION}], "sampling": LIMITS}
 OPENAI_CHAT = {"messages": [{"role": "user", "content": QUESTION}], **LIMITS}

@@ -119,6 +119,7 @@ async def test_a_sequence_is_accepted_or_refused_first_and_ends_once(stub: Any) 
     for sequence_id, prompt in ((1, "Once"), (2, "Once " * 1000)):
         submit = worker_pb2.Submit(sequence_id=sequence_id, prompt=prompt)
         submit.sampling.max_tokens = 3
+        submit.sampling.ignore_end = True
         await run.write(worker_pb2.Command(submit=submit))
     events: dict[int, list[worker_pb2.SequenceEvent]] = {1: [], 2: []}
 
