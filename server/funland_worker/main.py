@@ -7,6 +7,7 @@ its standard output. When its standard input ends, so does it: at once, whatever
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -48,7 +49,8 @@ def main() -> None:
     # Ctrl-C in the server's terminal reaches the whole group; the server says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     launch = json_format.Parse(sys.stdin.readline(), worker_pb2.Launch())
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    socket = Path(launch.socket_path)
+    threading.Thread(target=_end_with_input, args=[socket], daemon=True).start()
     asyncio.run(_serve(launch))
 
 
@@ -135,10 +137,15 @@ def _say(handshake: worker_pb2.Handshake) -> None:
     sys.stdout.flush()
 
 
-def _end_with_input() -> None:
+def _end_with_input(socket: Path) -> None:
+    """Waits for the end of standard input, then ends and removes the socket's folder: a server that
+    was killed can't."""
     # Past Python's buffer, whose lock a thread that waits here would hold for ever.
     while os.read(sys.stdin.fileno(), 65536):
         pass
+    with contextlib.suppress(OSError):
+        socket.unlink(missing_ok=True)
+        socket.parent.rmdir()
     os._exit(0)
 
 

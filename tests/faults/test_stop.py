@@ -94,8 +94,11 @@ async def test_calls_that_take_too_long_are_cut_off(start_stack: StartStack) -> 
     await eventually(all_ended(processes))
 
 
-async def test_workers_end_with_a_server_that_was_killed(start_stack: StartStack) -> None:
-    stack = start_stack()
+async def test_workers_end_with_a_server_that_was_killed_and_leave_no_folder(
+    start_stack: StartStack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    temporary = tmp_path_factory.mktemp("t")  # short, as the path of a socket must be
+    stack = start_stack(TMPDIR=str(temporary))
     async with connect(stack) as service:
         await service.say()
         processes = psutil.Process(stack.pid).children(recursive=True)
@@ -109,6 +112,7 @@ async def test_workers_end_with_a_server_that_was_killed(start_stack: StartStack
             _ = [event async for event in stream]
     assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
     await eventually(all_ended(processes))
+    assert not list(temporary.glob("funland-*"))
 
 
 async def is_stopping(service: Service) -> bool:
