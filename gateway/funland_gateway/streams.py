@@ -21,11 +21,6 @@ def sse_event(data: bytes, event: str | None = None) -> bytes:
     return head + b"data: " + data + b"\n\n"
 
 
-def sse_comment(text: str) -> bytes:
-    """A line that clients pass over; it shows that the connection lives."""
-    return b": " + text.encode() + b"\n\n"
-
-
 async def send_events(
     request: web.Request,
     chunks: AsyncIterator[bytes],

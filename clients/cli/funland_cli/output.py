@@ -67,10 +67,6 @@ class Output:
                 grid.add_row(Text(name, style="dim"), Text(printable(value), overflow="fold"))
         self._console.print(grid)
 
-    def note(self, text: str) -> None:
-        """Writes a line for people to standard error."""
-        self._errors.print(Text(printable(text), style="dim"), soft_wrap=True)
-
     def failure(self, failure: Failure) -> None:
         """Writes a failure to standard error."""
         if self.as_json:

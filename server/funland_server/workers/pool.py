@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -59,12 +59,6 @@ class WorkerPool:
         place = self._places.get(model_id)
         worker = place.worker if place else None
         return worker if worker is not None and not worker.lost.is_set() else None
-
-    def loaded(self) -> Iterator[Worker]:
-        """The workers of all models that are in memory."""
-        for model_id in self._places:
-            if (worker := self.worker(model_id)) is not None:
-                yield worker
 
     def is_loading(self, model_id: str) -> bool:
         """Whether the model is being read into memory."""
