@@ -5,23 +5,35 @@
     │   ├── FieldInvalidError          FIELD_INVALID
     │   ├── PromptTooLongError         PROMPT_TOO_LONG
     │   ├── TokenUnknownError          TOKEN_UNKNOWN
-    │   └── TemplateFailedError        TEMPLATE_FAILED
+    │   ├── TemplateFailedError        TEMPLATE_FAILED
+    │   ├── ConstraintInvalidError     CONSTRAINT_INVALID
+    │   └── ConstraintLimitError       CONSTRAINT_LIMIT
     ├── NotFoundError
-    │   └── ModelNotFoundError         MODEL_NOT_FOUND
+    │   ├── ModelNotFoundError         MODEL_NOT_FOUND
+    │   ├── AdapterNotFoundError       ADAPTER_NOT_FOUND
+    │   └── ResponseNotFoundError      RESPONSE_NOT_FOUND
     ├── AlreadyExistsError
-    │   └── ModelExistsError           MODEL_EXISTS
+    │   ├── ModelExistsError           MODEL_EXISTS
+    │   └── AdapterExistsError         ADAPTER_EXISTS
     ├── FailedPreconditionError
     │   ├── ModelCannotChatError       MODEL_CANNOT_CHAT
     │   ├── ModelFileInvalidError      MODEL_FILE_INVALID
     │   ├── ModelFileMissingError      MODEL_FILE_MISSING
     │   ├── ModelFileChangedError      MODEL_FILE_CHANGED
     │   ├── ModelLoadFailedError       MODEL_LOAD_FAILED
-    │   └── ModelBuiltInError          MODEL_BUILT_IN
+    │   ├── ModelBuiltInError          MODEL_BUILT_IN
+    │   ├── ModelCannotGenerateError   MODEL_CANNOT_GENERATE
+    │   ├── EngineUnavailableError     ENGINE_UNAVAILABLE
+    │   ├── EngineUnsupportedError     ENGINE_UNSUPPORTED
+    │   └── AdapterInvalidError        ADAPTER_INVALID
     ├── ResourceExhaustedError
-    │   └── TemplateLimitError         TEMPLATE_LIMIT
+    │   ├── TemplateLimitError         TEMPLATE_LIMIT
+    │   ├── QueueFullError             QUEUE_FULL
+    │   └── ModelTooLargeError         MODEL_TOO_LARGE
     ├── UnavailableError
     │   ├── WorkerLostError            WORKER_LOST
     │   ├── ModelUnloadedError         MODEL_UNLOADED
+    │   ├── ModelBackingOffError       MODEL_BACKING_OFF
     │   └── ServerStoppingError        SERVER_STOPPING
     ├── DeadlinePassedError            DEADLINE_PASSED
     ├── CallerGoneError                CALLER_GONE
@@ -36,6 +48,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 from funland.v1.errors_pb2 import Error, ErrorReason, FieldViolation
@@ -46,6 +59,8 @@ class FunlandError(Exception):
 
     code: ClassVar[str]
     reason: ClassVar[ErrorReason.ValueType]
+    retry_seconds: float | None = None
+    """How long to wait before another try; None when waiting does not help."""
 
     def __init__(self, message: str, **metadata: str) -> None:
         super().__init__(message)
@@ -54,13 +69,16 @@ class FunlandError(Exception):
 
     def to_wire(self, request_id: str = "") -> Error:
         """The error as a part of an answer."""
-        return Error(
+        error = Error(
             code=self.code,
             reason=self.reason,
             message=self.message,
             metadata=self.metadata,
             request_id=request_id,
         )
+        if self.retry_seconds is not None:
+            error.retry_delay.FromTimedelta(timedelta(seconds=self.retry_seconds))
+        return error
 
 
 class InvalidArgumentError(FunlandError):
@@ -114,6 +132,18 @@ class TemplateFailedError(InvalidArgumentError):
     reason = ErrorReason.TEMPLATE_FAILED
 
 
+class ConstraintInvalidError(InvalidArgumentError):
+    """The JSON Schema, grammar, regular expression or tool can't be compiled."""
+
+    reason = ErrorReason.CONSTRAINT_INVALID
+
+
+class ConstraintLimitError(InvalidArgumentError):
+    """The JSON Schema, grammar or regular expression is too complex."""
+
+    reason = ErrorReason.CONSTRAINT_LIMIT
+
+
 class NotFoundError(FunlandError):
     """The named thing does not exist."""
 
@@ -132,6 +162,21 @@ class ModelNotFoundError(NotFoundError):
         )
 
 
+class AdapterNotFoundError(NotFoundError):
+    """The model has no adapter of that id."""
+
+    reason = ErrorReason.ADAPTER_NOT_FOUND
+
+
+class ResponseNotFoundError(NotFoundError):
+    """No response of that id is kept."""
+
+    reason = ErrorReason.RESPONSE_NOT_FOUND
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(f"No response {response_id!r} is kept.", response_id=response_id)
+
+
 class AlreadyExistsError(FunlandError):
     """The thing to make is there already."""
 
@@ -147,6 +192,20 @@ class ModelExistsError(AlreadyExistsError):
         super().__init__(
             f"A model named {model!r} is installed already; give another model_id, or delete it.",
             model=model,
+        )
+
+
+class AdapterExistsError(AlreadyExistsError):
+    """The model has an adapter of that id."""
+
+    reason = ErrorReason.ADAPTER_EXISTS
+
+    def __init__(self, model: str, adapter: str) -> None:
+        super().__init__(
+            f"Model {model!r} has an adapter {adapter!r} already; give another adapter_id, or"
+            " detach it.",
+            model=model,
+            adapter=adapter,
         )
 
 
@@ -191,6 +250,8 @@ class ModelLoadFailedError(FailedPreconditionError):
     """The engine could not load the model."""
 
     reason = ErrorReason.MODEL_LOAD_FAILED
+    crashed = False
+    """Whether the process ended while it loaded, without a word."""
 
 
 class ModelBuiltInError(FailedPreconditionError):
@@ -200,6 +261,30 @@ class ModelBuiltInError(FailedPreconditionError):
 
     def __init__(self, model: str) -> None:
         super().__init__(f"Model {model!r} comes with Funland and can't be deleted.", model=model)
+
+
+class ModelCannotGenerateError(FailedPreconditionError):
+    """The model is one that writes no text."""
+
+    reason = ErrorReason.MODEL_CANNOT_GENERATE
+
+
+class EngineUnavailableError(FailedPreconditionError):
+    """The engine is not installed, or has no such device."""
+
+    reason = ErrorReason.ENGINE_UNAVAILABLE
+
+
+class EngineUnsupportedError(FailedPreconditionError):
+    """The engine that runs the model can't do what is asked for."""
+
+    reason = ErrorReason.ENGINE_UNSUPPORTED
+
+
+class AdapterInvalidError(FailedPreconditionError):
+    """The file is not an adapter for the model."""
+
+    reason = ErrorReason.ADAPTER_INVALID
 
 
 class ResourceExhaustedError(FunlandError):
@@ -212,6 +297,18 @@ class TemplateLimitError(ResourceExhaustedError):
     """The model's chat template ran too long or grew too large."""
 
     reason = ErrorReason.TEMPLATE_LIMIT
+
+
+class QueueFullError(ResourceExhaustedError):
+    """As many calls wait for the model as are allowed."""
+
+    reason = ErrorReason.QUEUE_FULL
+
+
+class ModelTooLargeError(ResourceExhaustedError):
+    """The memory has no room for the model."""
+
+    reason = ErrorReason.MODEL_TOO_LARGE
 
 
 class UnavailableError(FunlandError):
@@ -240,6 +337,12 @@ class ModelUnloadedError(UnavailableError):
 
     def __init__(self, model: str) -> None:
         super().__init__(f"Model {model!r} was unloaded during the call.", model=model)
+
+
+class ModelBackingOffError(UnavailableError):
+    """The model's process was lost again and again, and is not started for a while."""
+
+    reason = ErrorReason.MODEL_BACKING_OFF
 
 
 class ServerStoppingError(UnavailableError):

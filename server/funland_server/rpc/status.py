@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from google.protobuf.message import Message
@@ -28,6 +29,10 @@ def to_status(error: FunlandError, request_id: str) -> status_pb2.Status:
             for v in error.violations
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
+    if error.retry_seconds is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromTimedelta(timedelta(seconds=error.retry_seconds))
+        details.append(retry)
     for detail in details:
         status.details.add().Pack(detail)
     return status

@@ -52,6 +52,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. The model's chat template ran longer or grew larger than is allowed.
     Metadata: `model`, `limit`.
     """
+    CONSTRAINT_INVALID: _ErrorReason.ValueType  # 7
+    """INVALID_ARGUMENT. The JSON Schema, grammar, regular expression or tool of the request can't be
+    compiled. Metadata: `model`.
+    """
+    CONSTRAINT_LIMIT: _ErrorReason.ValueType  # 8
+    """INVALID_ARGUMENT. The JSON Schema, grammar or regular expression is too complex. Metadata: `model`."""
+    QUEUE_FULL: _ErrorReason.ValueType  # 9
+    """RESOURCE_EXHAUSTED. As many calls wait for the model as are allowed. With `RetryInfo`.
+    Metadata: `model`, `queue_limit`.
+    """
     MODEL_NOT_FOUND: _ErrorReason.ValueType  # 10
     """NOT_FOUND. No installed model has this name. Metadata: `model`."""
     MODEL_EXISTS: _ErrorReason.ValueType  # 11
@@ -74,6 +84,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The engine could not load the model. Metadata: `model`."""
     MODEL_BUILT_IN: _ErrorReason.ValueType  # 17
     """FAILED_PRECONDITION. The model comes with Funland and can't be deleted. Metadata: `model`."""
+    MODEL_CANNOT_GENERATE: _ErrorReason.ValueType  # 18
+    """FAILED_PRECONDITION. The model can't do this: one made for embeddings writes no text.
+    Metadata: `model`.
+    """
+    MODEL_TOO_LARGE: _ErrorReason.ValueType  # 19
+    """RESOURCE_EXHAUSTED. The machine's memory, or the limit for models, has no room for the model, even
+    when all that is idle is unloaded. Metadata: `model`, `needed_bytes`, `available_bytes`.
+    """
     WORKER_LOST: _ErrorReason.ValueType  # 20
     """UNAVAILABLE. The process that held the model ended during the call; call again.
     Metadata: `model`.
@@ -84,6 +102,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The server is stopping and takes no new calls."""
     SERVER_UNREACHABLE: _ErrorReason.ValueType  # 23
     """UNAVAILABLE. The gateway can't reach the server."""
+    MODEL_BACKING_OFF: _ErrorReason.ValueType  # 24
+    """UNAVAILABLE. The model's process was lost again and again, so it is not started before a while.
+    With `RetryInfo`. Metadata: `model`, `losses`.
+    """
     DEADLINE_PASSED: _ErrorReason.ValueType  # 30
     """DEADLINE_EXCEEDED. The caller's deadline passed."""
     CALLER_GONE: _ErrorReason.ValueType  # 31
@@ -102,6 +124,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT. The API knows this parameter, Funland does not do what it asks.
     Metadata: `parameter`.
     """
+    ENGINE_UNAVAILABLE: _ErrorReason.ValueType  # 46
+    """FAILED_PRECONDITION. The engine is not installed, or has no such device.
+    Metadata: `model`, `engine`, `device`.
+    """
+    ENGINE_UNSUPPORTED: _ErrorReason.ValueType  # 47
+    """FAILED_PRECONDITION. The engine that runs the model can't do what the call asks for.
+    Metadata: `model`, `engine`, `feature`.
+    """
+    ADAPTER_NOT_FOUND: _ErrorReason.ValueType  # 60
+    """NOT_FOUND. The model has no adapter of this id. Metadata: `model`, `adapter`."""
+    ADAPTER_EXISTS: _ErrorReason.ValueType  # 61
+    """ALREADY_EXISTS. The model has an adapter of this id. Metadata: `model`, `adapter`."""
+    ADAPTER_INVALID: _ErrorReason.ValueType  # 62
+    """FAILED_PRECONDITION. The file is not an adapter for this model. Metadata: `model`, `file`."""
+    RESPONSE_NOT_FOUND: _ErrorReason.ValueType  # 63
+    """NOT_FOUND. No stored response has this id. Metadata: `response_id`."""
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -139,6 +177,16 @@ TEMPLATE_LIMIT: ErrorReason.ValueType  # 6
 """RESOURCE_EXHAUSTED. The model's chat template ran longer or grew larger than is allowed.
 Metadata: `model`, `limit`.
 """
+CONSTRAINT_INVALID: ErrorReason.ValueType  # 7
+"""INVALID_ARGUMENT. The JSON Schema, grammar, regular expression or tool of the request can't be
+compiled. Metadata: `model`.
+"""
+CONSTRAINT_LIMIT: ErrorReason.ValueType  # 8
+"""INVALID_ARGUMENT. The JSON Schema, grammar or regular expression is too complex. Metadata: `model`."""
+QUEUE_FULL: ErrorReason.ValueType  # 9
+"""RESOURCE_EXHAUSTED. As many calls wait for the model as are allowed. With `RetryInfo`.
+Metadata: `model`, `queue_limit`.
+"""
 MODEL_NOT_FOUND: ErrorReason.ValueType  # 10
 """NOT_FOUND. No installed model has this name. Metadata: `model`."""
 MODEL_EXISTS: ErrorReason.ValueType  # 11
@@ -161,6 +209,14 @@ MODEL_LOAD_FAILED: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION. The engine could not load the model. Metadata: `model`."""
 MODEL_BUILT_IN: ErrorReason.ValueType  # 17
 """FAILED_PRECONDITION. The model comes with Funland and can't be deleted. Metadata: `model`."""
+MODEL_CANNOT_GENERATE: ErrorReason.ValueType  # 18
+"""FAILED_PRECONDITION. The model can't do this: one made for embeddings writes no text.
+Metadata: `model`.
+"""
+MODEL_TOO_LARGE: ErrorReason.ValueType  # 19
+"""RESOURCE_EXHAUSTED. The machine's memory, or the limit for models, has no room for the model, even
+when all that is idle is unloaded. Metadata: `model`, `needed_bytes`, `available_bytes`.
+"""
 WORKER_LOST: ErrorReason.ValueType  # 20
 """UNAVAILABLE. The process that held the model ended during the call; call again.
 Metadata: `model`.
@@ -171,6 +227,10 @@ SERVER_STOPPING: ErrorReason.ValueType  # 22
 """UNAVAILABLE. The server is stopping and takes no new calls."""
 SERVER_UNREACHABLE: ErrorReason.ValueType  # 23
 """UNAVAILABLE. The gateway can't reach the server."""
+MODEL_BACKING_OFF: ErrorReason.ValueType  # 24
+"""UNAVAILABLE. The model's process was lost again and again, so it is not started before a while.
+With `RetryInfo`. Metadata: `model`, `losses`.
+"""
 DEADLINE_PASSED: ErrorReason.ValueType  # 30
 """DEADLINE_EXCEEDED. The caller's deadline passed."""
 CALLER_GONE: ErrorReason.ValueType  # 31
@@ -189,6 +249,22 @@ PARAMETER_UNSUPPORTED: ErrorReason.ValueType  # 45
 """INVALID_ARGUMENT. The API knows this parameter, Funland does not do what it asks.
 Metadata: `parameter`.
 """
+ENGINE_UNAVAILABLE: ErrorReason.ValueType  # 46
+"""FAILED_PRECONDITION. The engine is not installed, or has no such device.
+Metadata: `model`, `engine`, `device`.
+"""
+ENGINE_UNSUPPORTED: ErrorReason.ValueType  # 47
+"""FAILED_PRECONDITION. The engine that runs the model can't do what the call asks for.
+Metadata: `model`, `engine`, `feature`.
+"""
+ADAPTER_NOT_FOUND: ErrorReason.ValueType  # 60
+"""NOT_FOUND. The model has no adapter of this id. Metadata: `model`, `adapter`."""
+ADAPTER_EXISTS: ErrorReason.ValueType  # 61
+"""ALREADY_EXISTS. The model has an adapter of this id. Metadata: `model`, `adapter`."""
+ADAPTER_INVALID: ErrorReason.ValueType  # 62
+"""FAILED_PRECONDITION. The file is not an adapter for this model. Metadata: `model`, `file`."""
+RESPONSE_NOT_FOUND: ErrorReason.ValueType  # 63
+"""NOT_FOUND. No stored response has this id. Metadata: `response_id`."""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from funland.v1 import errors_pb2 as _errors_pb2
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -161,6 +162,211 @@ class SamplingParameters(_message.Message):
 Global___SamplingParameters: _TypeAlias = SamplingParameters  # noqa: Y015
 
 @_typing.final
+class OutputFormat(_message.Message):
+    """What the text must be. Tokens that would break it are never chosen; a text that ends for another
+    reason, such as `max_tokens`, ends with LENGTH and may be unfinished.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JSON_OBJECT_FIELD_NUMBER: _builtins.int
+    JSON_SCHEMA_FIELD_NUMBER: _builtins.int
+    GRAMMAR_FIELD_NUMBER: _builtins.int
+    REGEX_FIELD_NUMBER: _builtins.int
+    json_schema: _builtins.str
+    """JSON that a JSON Schema describes; the schema as JSON text."""
+    grammar: _builtins.str
+    """Text that a grammar describes, in GBNF, llama.cpp's form of it; it begins at `root`."""
+    regex: _builtins.str
+    """Text that matches a regular expression, in the syntax of Rust's regex, from begin to end."""
+    @_builtins.property
+    def json_object(self) -> _empty_pb2.Empty:
+        """Any JSON object."""
+
+    def __init__(
+        self,
+        *,
+        json_object: _empty_pb2.Empty | None = ...,
+        json_schema: _builtins.str = ...,
+        grammar: _builtins.str = ...,
+        regex: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "grammar", b"grammar", "json_object", b"json_object", "json_schema", b"json_schema", "regex", b"regex"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "grammar", b"grammar", "json_object", b"json_object", "json_schema", b"json_schema", "regex", b"regex"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_format: _TypeAlias = _typing.Literal["json_object", "json_schema", "grammar", "regex"]  # noqa: Y015
+    _WhichOneofArgType_format: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_format) -> _WhichOneofReturnType_format | None: ...
+
+Global___OutputFormat: _TypeAlias = OutputFormat  # noqa: Y015
+
+@_typing.final
+class GenerationOptions(_message.Message):
+    """How a call is run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Priority:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[GenerationOptions._Priority.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PRIORITY_UNSPECIFIED: GenerationOptions._Priority.ValueType  # 0
+        """NORMAL."""
+        LOW: GenerationOptions._Priority.ValueType  # 1
+        """After all others: for work that nobody waits for."""
+        NORMAL: GenerationOptions._Priority.ValueType  # 2
+        """In between."""
+        HIGH: GenerationOptions._Priority.ValueType  # 3
+        """Before all others: for a person who waits."""
+
+    class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+        """Which calls go first when more wait than there are slots. Those of one priority go in the order
+        in which they came.
+        """
+
+    PRIORITY_UNSPECIFIED: GenerationOptions.Priority.ValueType  # 0
+    """NORMAL."""
+    LOW: GenerationOptions.Priority.ValueType  # 1
+    """After all others: for work that nobody waits for."""
+    NORMAL: GenerationOptions.Priority.ValueType  # 2
+    """In between."""
+    HIGH: GenerationOptions.Priority.ValueType  # 3
+    """Before all others: for a person who waits."""
+
+    N_FIELD_NUMBER: _builtins.int
+    TOP_LOGPROBS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ADAPTERS_FIELD_NUMBER: _builtins.int
+    SPECULATION_FIELD_NUMBER: _builtins.int
+    n: _builtins.int
+    """How many texts to make of the one prompt, which is computed once. With a `seed`, each text takes
+    the next higher one. Default 1.
+    """
+    top_logprobs: _builtins.int
+    """Tell the logarithm of the probability of each token, and of this many of the likeliest. 0: of
+    the chosen tokens alone. Unset: of none.
+    """
+    priority: Global___GenerationOptions.Priority.ValueType
+    """Which calls go first."""
+    @_builtins.property
+    def adapters(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterUse]:
+        """The adapters to answer with, of those that are attached to the model. None: the model as it is."""
+
+    @_builtins.property
+    def speculation(self) -> Global___Speculation:
+        """How to guess tokens ahead. Unset: as the model was loaded."""
+
+    def __init__(
+        self,
+        *,
+        n: _builtins.int | None = ...,
+        top_logprobs: _builtins.int | None = ...,
+        priority: Global___GenerationOptions.Priority.ValueType = ...,
+        adapters: _abc.Iterable[Global___AdapterUse] | None = ...,
+        speculation: Global___Speculation | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_n", b"_n", "_top_logprobs", b"_top_logprobs", "n", b"n", "speculation", b"speculation", "top_logprobs", b"top_logprobs"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_n", b"_n", "_top_logprobs", b"_top_logprobs", "adapters", b"adapters", "n", b"n", "priority", b"priority", "speculation", b"speculation", "top_logprobs", b"top_logprobs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__n: _TypeAlias = _typing.Literal["n"]  # noqa: Y015
+    _WhichOneofArgType__n: _TypeAlias = _typing.Literal["_n", b"_n"]  # noqa: Y015
+    _WhichOneofReturnType__top_logprobs: _TypeAlias = _typing.Literal["top_logprobs"]  # noqa: Y015
+    _WhichOneofArgType__top_logprobs: _TypeAlias = _typing.Literal["_top_logprobs", b"_top_logprobs"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__n) -> _WhichOneofReturnType__n | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_logprobs) -> _WhichOneofReturnType__top_logprobs | None: ...
+
+Global___GenerationOptions: _TypeAlias = GenerationOptions  # noqa: Y015
+
+@_typing.final
+class AdapterUse(_message.Message):
+    """An adapter of a model, and how strongly it acts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADAPTER_ID_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    adapter_id: _builtins.str
+    """The adapter's id."""
+    scale: _builtins.float
+    """What its weights are multiplied with. Default 1."""
+    def __init__(
+        self,
+        *,
+        adapter_id: _builtins.str = ...,
+        scale: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "scale", b"scale"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_scale", b"_scale", "adapter_id", b"adapter_id", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__scale: _TypeAlias = _typing.Literal["scale"]  # noqa: Y015
+    _WhichOneofArgType__scale: _TypeAlias = _typing.Literal["_scale", b"_scale"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scale) -> _WhichOneofReturnType__scale | None: ...
+
+Global___AdapterUse: _TypeAlias = AdapterUse  # noqa: Y015
+
+@_typing.final
+class Speculation(_message.Message):
+    """Guesses of the next tokens that the model checks in one pass. They change the speed, not the text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Method:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Speculation._Method.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        METHOD_UNSPECIFIED: Speculation._Method.ValueType  # 0
+        """DRAFT_MODEL if the model was loaded with one, else NONE."""
+        NONE: Speculation._Method.ValueType  # 1
+        """No guesses."""
+        PROMPT_LOOKUP: Speculation._Method.ValueType  # 2
+        """What followed the same tokens earlier in the prompt or the text."""
+        DRAFT_MODEL: Speculation._Method.ValueType  # 3
+        """A smaller model: the `draft_model` that the model was loaded with."""
+
+    class Method(_Method, metaclass=_MethodEnumTypeWrapper):
+        """Where guesses come from."""
+
+    METHOD_UNSPECIFIED: Speculation.Method.ValueType  # 0
+    """DRAFT_MODEL if the model was loaded with one, else NONE."""
+    NONE: Speculation.Method.ValueType  # 1
+    """No guesses."""
+    PROMPT_LOOKUP: Speculation.Method.ValueType  # 2
+    """What followed the same tokens earlier in the prompt or the text."""
+    DRAFT_MODEL: Speculation.Method.ValueType  # 3
+    """A smaller model: the `draft_model` that the model was loaded with."""
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    MAX_TOKENS_FIELD_NUMBER: _builtins.int
+    method: Global___Speculation.Method.ValueType
+    """Where guesses come from."""
+    max_tokens: _builtins.int
+    """Guess at most this many tokens ahead. Default 8."""
+    def __init__(
+        self,
+        *,
+        method: Global___Speculation.Method.ValueType = ...,
+        max_tokens: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "max_tokens", b"max_tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "max_tokens", b"max_tokens", "method", b"method"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
+
+Global___Speculation: _TypeAlias = Speculation  # noqa: Y015
+
+@_typing.final
 class GenerateRequest(_message.Message):
     """Request for `Generate` and `StreamGenerate`."""
 
@@ -169,6 +375,8 @@ class GenerateRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
     prompt: _builtins.str
@@ -177,16 +385,26 @@ class GenerateRequest(_message.Message):
     def sampling(self) -> Global___SamplingParameters:
         """How to choose tokens, and when to end."""
 
+    @_builtins.property
+    def format(self) -> Global___OutputFormat:
+        """What the text must be. Unset: any text."""
+
+    @_builtins.property
+    def options(self) -> Global___GenerationOptions:
+        """How to run the call."""
+
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         prompt: _builtins.str = ...,
         sampling: Global___SamplingParameters | None = ...,
+        format: Global___OutputFormat | None = ...,
+        options: Global___GenerationOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "options", b"options", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "model", b"model", "options", b"options", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -204,6 +422,8 @@ class GenerateResponse(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    LOGPROBS_FIELD_NUMBER: _builtins.int
+    ALTERNATIVES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The call's id, unique in this server's life."""
     model: _builtins.str
@@ -214,11 +434,19 @@ class GenerateResponse(_message.Message):
     """Why it ended."""
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """What it took, in tokens."""
+        """What it took, in tokens: the prompt's once, and those of all texts."""
 
     @_builtins.property
     def timings(self) -> Global___Timings:
-        """What it took, in time."""
+        """What it took, in time: the longest of each."""
+
+    @_builtins.property
+    def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The tokens of the text, if `top_logprobs` is set."""
+
+    @_builtins.property
+    def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlternativeText]:
+        """The second to the `n`-th text."""
 
     def __init__(
         self,
@@ -229,14 +457,84 @@ class GenerateResponse(_message.Message):
         finish_reason: Global___Finish.Reason.ValueType = ...,
         usage: Global___Usage | None = ...,
         timings: Global___Timings | None = ...,
+        logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
+        alternatives: _abc.Iterable[Global___AlternativeText] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "id", b"id", "model", b"model", "text", b"text", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "model", b"model", "text", b"text", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerateResponse: _TypeAlias = GenerateResponse  # noqa: Y015
+
+@_typing.final
+class AlternativeText(_message.Message):
+    """One more text for the same prompt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    FINISH_REASON_FIELD_NUMBER: _builtins.int
+    LOGPROBS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text after the prompt."""
+    finish_reason: Global___Finish.Reason.ValueType
+    """Why it ended."""
+    @_builtins.property
+    def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The tokens of the text, if `top_logprobs` is set."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        finish_reason: Global___Finish.Reason.ValueType = ...,
+        logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlternativeText: _TypeAlias = AlternativeText  # noqa: Y015
+
+@_typing.final
+class TokenLogprob(_message.Message):
+    """A token, and how likely it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    LOGPROB_FIELD_NUMBER: _builtins.int
+    TOP_FIELD_NUMBER: _builtins.int
+    token_id: _builtins.int
+    """The token's id."""
+    token: _builtins.bytes
+    """Its bytes: a character may be cut between two tokens."""
+    logprob: _builtins.float
+    """The natural logarithm of its probability, before temperature and filters."""
+    @_builtins.property
+    def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The likeliest tokens at its place, the likeliest first; they have no `top` of their own."""
+
+    def __init__(
+        self,
+        *,
+        token_id: _builtins.int = ...,
+        token: _builtins.bytes = ...,
+        logprob: _builtins.float = ...,
+        top: _abc.Iterable[Global___TokenLogprob] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["logprob", b"logprob", "token", b"token", "token_id", b"token_id", "top", b"top"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenLogprob: _TypeAlias = TokenLogprob  # noqa: Y015
 
 @_typing.final
 class BatchGenerateRequest(_message.Message):
@@ -338,6 +636,8 @@ class Message(_message.Message):
         """The person or program that asks."""
         ASSISTANT: Message._Role.ValueType  # 3
         """The model."""
+        TOOL: Message._Role.ValueType  # 4
+        """A function that the model called: its result."""
 
     class Role(_Role, metaclass=_RoleEnumTypeWrapper):
         """Who speaks."""
@@ -350,26 +650,159 @@ class Message(_message.Message):
     """The person or program that asks."""
     ASSISTANT: Message.Role.ValueType  # 3
     """The model."""
+    TOOL: Message.Role.ValueType  # 4
+    """A function that the model called: its result."""
 
     ROLE_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
     role: Global___Message.Role.ValueType
     """Who speaks."""
     content: _builtins.str
     """What is said."""
+    tool_call_id: _builtins.str
+    """The `id` of the call whose result this is. Role TOOL only."""
+    name: _builtins.str
+    """The name of the function that answers, or of who speaks. May be empty."""
+    reasoning: _builtins.str
+    """What the model thought before it answered, if it is one that tells. Role ASSISTANT only."""
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCall]:
+        """The calls that the model asks for. Role ASSISTANT only."""
+
     def __init__(
         self,
         *,
         role: Global___Message.Role.ValueType = ...,
         content: _builtins.str = ...,
+        tool_calls: _abc.Iterable[Global___ToolCall] | None = ...,
+        tool_call_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        reasoning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "name", b"name", "reasoning", b"reasoning", "role", b"role", "tool_call_id", b"tool_call_id", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
+
+@_typing.final
+class Tool(_message.Message):
+    """A function that the model may ask to be called."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The function's name."""
+    description: _builtins.str
+    """What it does, for the model to read."""
+    parameters: _builtins.str
+    """Its arguments: a JSON Schema of an object, as JSON text. Empty: it takes none."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        parameters: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "parameters", b"parameters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tool: _TypeAlias = Tool  # noqa: Y015
+
+@_typing.final
+class ToolChoice(_message.Message):
+    """Whether the model may, must or must not call functions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Mode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ToolChoice._Mode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MODE_UNSPECIFIED: ToolChoice._Mode.ValueType  # 0
+        """AUTO."""
+        AUTO: ToolChoice._Mode.ValueType  # 1
+        """The model decides."""
+        NONE: ToolChoice._Mode.ValueType  # 2
+        """No calls: the tools are not told to the model."""
+        REQUIRED: ToolChoice._Mode.ValueType  # 3
+        """At least one call."""
+
+    class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
+        """Whether calls are made."""
+
+    MODE_UNSPECIFIED: ToolChoice.Mode.ValueType  # 0
+    """AUTO."""
+    AUTO: ToolChoice.Mode.ValueType  # 1
+    """The model decides."""
+    NONE: ToolChoice.Mode.ValueType  # 2
+    """No calls: the tools are not told to the model."""
+    REQUIRED: ToolChoice.Mode.ValueType  # 3
+    """At least one call."""
+
+    MODE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    mode: Global___ToolChoice.Mode.ValueType
+    """Whether calls are made."""
+    name: _builtins.str
+    """The function that must be called. Empty: any."""
+    def __init__(
+        self,
+        *,
+        mode: Global___ToolChoice.Mode.ValueType = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolChoice: _TypeAlias = ToolChoice  # noqa: Y015
+
+@_typing.final
+class ToolCall(_message.Message):
+    """A call that the model asks for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The call's id, to tell its result by."""
+    name: _builtins.str
+    """The function's name."""
+    arguments: _builtins.str
+    """The arguments: a JSON object, as JSON text."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        arguments: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "id", b"id", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCall: _TypeAlias = ToolCall  # noqa: Y015
 
 @_typing.final
 class ChatRequest(_message.Message):
@@ -380,8 +813,21 @@ class ChatRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    TOOL_CHOICE_FIELD_NUMBER: _builtins.int
+    PARALLEL_TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ARGUMENTS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
+    parallel_tool_calls: _builtins.bool
+    """Whether it may ask for several at once. Default true."""
+    reasoning: _builtins.bool
+    """Whether a model that can think before it answers does. Unset: as its template has it."""
+    template_arguments: _builtins.str
+    """More variables for the chat template: a JSON object, as JSON text. Empty: none."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]:
         """The conversation so far, oldest first; the model answers the last message."""
@@ -390,18 +836,48 @@ class ChatRequest(_message.Message):
     def sampling(self) -> Global___SamplingParameters:
         """How to choose tokens, and when to end."""
 
+    @_builtins.property
+    def format(self) -> Global___OutputFormat:
+        """What the answer must be. Unset: any text. Reasoning, and calls of functions, are not bound by it."""
+
+    @_builtins.property
+    def options(self) -> Global___GenerationOptions:
+        """How to run the call."""
+
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tool]:
+        """The functions that the model may ask for."""
+
+    @_builtins.property
+    def tool_choice(self) -> Global___ToolChoice:
+        """Whether it may, must or must not ask for them. Unset: it may."""
+
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         messages: _abc.Iterable[Global___Message] | None = ...,
         sampling: Global___SamplingParameters | None = ...,
+        format: Global___OutputFormat | None = ...,
+        options: Global___GenerationOptions | None = ...,
+        tools: _abc.Iterable[Global___Tool] | None = ...,
+        tool_choice: Global___ToolChoice | None = ...,
+        parallel_tool_calls: _builtins.bool | None = ...,
+        reasoning: _builtins.bool | None = ...,
+        template_arguments: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "format", b"format", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "model", b"model", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "format", b"format", "messages", b"messages", "model", b"model", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
+    _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
+    _WhichOneofReturnType__reasoning: _TypeAlias = _typing.Literal["reasoning"]  # noqa: Y015
+    _WhichOneofArgType__reasoning: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parallel_tool_calls) -> _WhichOneofReturnType__parallel_tool_calls | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reasoning) -> _WhichOneofReturnType__reasoning | None: ...
 
 Global___ChatRequest: _TypeAlias = ChatRequest  # noqa: Y015
 
@@ -417,6 +893,8 @@ class ChatResponse(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    LOGPROBS_FIELD_NUMBER: _builtins.int
+    ALTERNATIVES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The call's id, unique in this server's life."""
     model: _builtins.str
@@ -429,11 +907,19 @@ class ChatResponse(_message.Message):
 
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """What it took, in tokens."""
+        """What it took, in tokens: the prompt's once, and those of all answers."""
 
     @_builtins.property
     def timings(self) -> Global___Timings:
-        """What it took, in time."""
+        """What it took, in time: the longest of each."""
+
+    @_builtins.property
+    def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The tokens of the answer, reasoning and calls included, if `top_logprobs` is set."""
+
+    @_builtins.property
+    def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlternativeMessage]:
+        """The second to the `n`-th answer."""
 
     def __init__(
         self,
@@ -444,29 +930,69 @@ class ChatResponse(_message.Message):
         finish_reason: Global___Finish.Reason.ValueType = ...,
         usage: Global___Usage | None = ...,
         timings: Global___Timings | None = ...,
+        logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
+        alternatives: _abc.Iterable[Global___AlternativeMessage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "id", b"id", "message", b"message", "model", b"model", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "message", b"message", "model", b"model", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChatResponse: _TypeAlias = ChatResponse  # noqa: Y015
 
 @_typing.final
+class AlternativeMessage(_message.Message):
+    """One more answer to the same conversation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FINISH_REASON_FIELD_NUMBER: _builtins.int
+    LOGPROBS_FIELD_NUMBER: _builtins.int
+    finish_reason: Global___Finish.Reason.ValueType
+    """Why it ended."""
+    @_builtins.property
+    def message(self) -> Global___Message:
+        """The answer; its role is ASSISTANT."""
+
+    @_builtins.property
+    def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The tokens of the answer, if `top_logprobs` is set."""
+
+    def __init__(
+        self,
+        *,
+        message: Global___Message | None = ...,
+        finish_reason: Global___Finish.Reason.ValueType = ...,
+        logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlternativeMessage: _TypeAlias = AlternativeMessage  # noqa: Y015
+
+@_typing.final
 class GenerationEvent(_message.Message):
-    """One event of a stream: `start`, then any number of `delta`, then `finish`. A stream that ends
-    without `finish` has failed.
+    """One event of a stream: `start`, perhaps `queued`, then any number of `delta`, then `finish`. A stream
+    that ends without a `finish` for each of its `n` texts has failed.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    CHOICE_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
     FINISH_FIELD_NUMBER: _builtins.int
+    QUEUED_FIELD_NUMBER: _builtins.int
+    choice: _builtins.int
+    """Which of the `n` texts it belongs to, from 0."""
     @_builtins.property
     def start(self) -> Global___Start:
-        """The model is in memory and the request is in its queue."""
+        """The model is in memory and the request is in its queue. Once, for all texts."""
 
     @_builtins.property
     def delta(self) -> Global___Delta:
@@ -476,18 +1002,24 @@ class GenerationEvent(_message.Message):
     def finish(self) -> Global___Finish:
         """The text is complete."""
 
+    @_builtins.property
+    def queued(self) -> Global___Queued:
+        """The request still waits, and its place in the queue changed."""
+
     def __init__(
         self,
         *,
+        choice: _builtins.int = ...,
         start: Global___Start | None = ...,
         delta: Global___Delta | None = ...,
         finish: Global___Finish | None = ...,
+        queued: Global___Queued | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "queued", b"queued", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "event", b"event", "finish", b"finish", "queued", b"queued", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish", "queued"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -520,26 +1052,98 @@ class Start(_message.Message):
 Global___Start: _TypeAlias = Start  # noqa: Y015
 
 @_typing.final
+class Queued(_message.Message):
+    """A request's place in the queue of its model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.int
+    """How many must begin before it can, itself included: 1 is the next."""
+    def __init__(
+        self,
+        *,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Queued: _TypeAlias = Queued  # noqa: Y015
+
+@_typing.final
 class Delta(_message.Message):
-    """A piece of the text."""
+    """More of a text. At least one of the fields is not empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    LOGPROBS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Whole characters, never empty: to be appended to the text so far."""
+    """Whole characters, to be appended to the text so far."""
+    reasoning: _builtins.str
+    """Whole characters, to be appended to the reasoning so far."""
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCallDelta]:
+        """More of the calls."""
+
+    @_builtins.property
+    def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The tokens that were chosen, if `top_logprobs` is set. Their text may come in a later delta."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
+        reasoning: _builtins.str = ...,
+        tool_calls: _abc.Iterable[Global___ToolCallDelta] | None = ...,
+        logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["logprobs", b"logprobs", "reasoning", b"reasoning", "text", b"text", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Delta: _TypeAlias = Delta  # noqa: Y015
+
+@_typing.final
+class ToolCallDelta(_message.Message):
+    """More of one call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Which of the message's calls it is, from 0."""
+    id: _builtins.str
+    """The call's id. Set in the first delta of a call, empty in the others."""
+    name: _builtins.str
+    """The function's name, whole. Set in the first delta of a call, empty in the others."""
+    arguments: _builtins.str
+    """To be appended to the arguments so far."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        arguments: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "id", b"id", "index", b"index", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCallDelta: _TypeAlias = ToolCallDelta  # noqa: Y015
 
 @_typing.final
 class Finish(_message.Message):
@@ -559,6 +1163,8 @@ class Finish(_message.Message):
         """The model ended it, or a stop string came."""
         LENGTH: Finish._Reason.ValueType  # 2
         """`max_tokens` were made, or the model's context is full."""
+        TOOL_CALLS: Finish._Reason.ValueType  # 3
+        """The model asks for calls of functions."""
 
     class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
         """Why a text ended."""
@@ -569,6 +1175,8 @@ class Finish(_message.Message):
     """The model ended it, or a stop string came."""
     LENGTH: Finish.Reason.ValueType  # 2
     """`max_tokens` were made, or the model's context is full."""
+    TOOL_CALLS: Finish.Reason.ValueType  # 3
+    """The model asks for calls of functions."""
 
     REASON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
@@ -608,6 +1216,9 @@ class Usage(_message.Message):
     COMPLETION_TOKENS_FIELD_NUMBER: _builtins.int
     TOTAL_TOKENS_FIELD_NUMBER: _builtins.int
     CACHED_PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    REASONING_TOKENS_FIELD_NUMBER: _builtins.int
+    DRAFTED_TOKENS_FIELD_NUMBER: _builtins.int
+    ACCEPTED_TOKENS_FIELD_NUMBER: _builtins.int
     prompt_tokens: _builtins.int
     """Tokens of the prompt, the chat template's included."""
     completion_tokens: _builtins.int
@@ -616,6 +1227,12 @@ class Usage(_message.Message):
     """The two together."""
     cached_prompt_tokens: _builtins.int
     """Those of the prompt that were not computed again, because the cache had them."""
+    reasoning_tokens: _builtins.int
+    """Those of the made tokens that are reasoning."""
+    drafted_tokens: _builtins.int
+    """Guesses that the model checked."""
+    accepted_tokens: _builtins.int
+    """Guesses that were right, and so part of the text."""
     def __init__(
         self,
         *,
@@ -623,10 +1240,13 @@ class Usage(_message.Message):
         completion_tokens: _builtins.int = ...,
         total_tokens: _builtins.int = ...,
         cached_prompt_tokens: _builtins.int = ...,
+        reasoning_tokens: _builtins.int = ...,
+        drafted_tokens: _builtins.int = ...,
+        accepted_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_prompt_tokens", b"cached_prompt_tokens", "completion_tokens", b"completion_tokens", "prompt_tokens", b"prompt_tokens", "total_tokens", b"total_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_tokens", b"accepted_tokens", "cached_prompt_tokens", b"cached_prompt_tokens", "completion_tokens", b"completion_tokens", "drafted_tokens", b"drafted_tokens", "prompt_tokens", b"prompt_tokens", "reasoning_tokens", b"reasoning_tokens", "total_tokens", b"total_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -663,15 +1283,109 @@ class Timings(_message.Message):
 Global___Timings: _TypeAlias = Timings  # noqa: Y015
 
 @_typing.final
+class ApplyTemplateRequest(_message.Message):
+    """Request for `ApplyTemplate`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def chat(self) -> Global___ChatRequest:
+        """The chat, as it would be sent to `Chat`."""
+
+    def __init__(
+        self,
+        *,
+        chat: Global___ChatRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplyTemplateRequest: _TypeAlias = ApplyTemplateRequest  # noqa: Y015
+
+@_typing.final
+class ApplyTemplateResponse(_message.Message):
+    """Response for `ApplyTemplate`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The id of the model whose template it is."""
+    prompt: _builtins.str
+    """The prompt, control marks included."""
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The prompt's tokens."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        prompt: _builtins.str = ...,
+        tokens: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "prompt", b"prompt", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApplyTemplateResponse: _TypeAlias = ApplyTemplateResponse  # noqa: Y015
+
+@_typing.final
 class EmbedRequest(_message.Message):
     """Request for `Embed`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Pooling:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PoolingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[EmbedRequest._Pooling.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        POOLING_UNSPECIFIED: EmbedRequest._Pooling.ValueType  # 0
+        """As the model's file says; MEAN if it says nothing."""
+        MEAN: EmbedRequest._Pooling.ValueType  # 1
+        """Their mean."""
+        CLS: EmbedRequest._Pooling.ValueType  # 2
+        """The first."""
+        LAST: EmbedRequest._Pooling.ValueType  # 3
+        """The last."""
+
+    class Pooling(_Pooling, metaclass=_PoolingEnumTypeWrapper):
+        """How the vectors of a text's tokens become one."""
+
+    POOLING_UNSPECIFIED: EmbedRequest.Pooling.ValueType  # 0
+    """As the model's file says; MEAN if it says nothing."""
+    MEAN: EmbedRequest.Pooling.ValueType  # 1
+    """Their mean."""
+    CLS: EmbedRequest.Pooling.ValueType  # 2
+    """The first."""
+    LAST: EmbedRequest.Pooling.ValueType  # 3
+    """The last."""
+
     MODEL_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    POOLING_FIELD_NUMBER: _builtins.int
+    NORMALIZE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
+    dimensions: _builtins.int
+    """Keep this many of the first values; a vector that is cut is made a unit vector again. At most the
+    model's embedding length. Unset: all.
+    """
+    pooling: Global___EmbedRequest.Pooling.ValueType
+    """How the vectors of a text's tokens become one."""
+    normalize: _builtins.bool
+    """Make each vector's Euclidean length 1. Default true."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts."""
@@ -681,12 +1395,22 @@ class EmbedRequest(_message.Message):
         *,
         model: _builtins.str = ...,
         inputs: _abc.Iterable[_builtins.str] | None = ...,
+        dimensions: _builtins.int | None = ...,
+        pooling: Global___EmbedRequest.Pooling.ValueType = ...,
+        normalize: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "_normalize", b"_normalize", "dimensions", b"dimensions", "normalize", b"normalize"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "model", b"model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "_normalize", b"_normalize", "dimensions", b"dimensions", "inputs", b"inputs", "model", b"model", "normalize", b"normalize", "pooling", b"pooling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
+    _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015
+    _WhichOneofReturnType__normalize: _TypeAlias = _typing.Literal["normalize"]  # noqa: Y015
+    _WhichOneofArgType__normalize: _TypeAlias = _typing.Literal["_normalize", b"_normalize"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dimensions) -> _WhichOneofReturnType__dimensions | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__normalize) -> _WhichOneofReturnType__normalize | None: ...
 
 Global___EmbedRequest: _TypeAlias = EmbedRequest  # noqa: Y015
 
@@ -733,7 +1457,9 @@ class Embedding(_message.Message):
     VALUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Of Euclidean length 1. Its size is the model's embedding length."""
+        """Of Euclidean length 1, unless `normalize` is false. As many as the model's embedding length, or
+        `dimensions`.
+        """
 
     def __init__(
         self,
@@ -747,6 +1473,104 @@ class Embedding(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
+
+@_typing.final
+class RerankRequest(_message.Message):
+    """Request for `Rerank`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    TOP_N_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model's id, alias or source. Empty: the default model."""
+    query: _builtins.str
+    """What is asked."""
+    top_n: _builtins.int
+    """Give at most this many. 0: all."""
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The texts to order."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        query: _builtins.str = ...,
+        documents: _abc.Iterable[_builtins.str] | None = ...,
+        top_n: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "model", b"model", "query", b"query", "top_n", b"top_n"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RerankRequest: _TypeAlias = RerankRequest  # noqa: Y015
+
+@_typing.final
+class RerankResponse(_message.Message):
+    """Response for `Rerank`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The id of the model that answered."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RankedDocument]:
+        """The best first."""
+
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """What it took, in tokens."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        results: _abc.Iterable[Global___RankedDocument] | None = ...,
+        usage: Global___Usage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "results", b"results", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RerankResponse: _TypeAlias = RerankResponse  # noqa: Y015
+
+@_typing.final
+class RankedDocument(_message.Message):
+    """A document's place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Where it stood in the request, from 0."""
+    score: _builtins.float
+    """The higher, the better it answers. A ranking head's scores are the model's own; a cosine is between
+    -1 and 1.
+    """
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankedDocument: _TypeAlias = RankedDocument  # noqa: Y015
 
 @_typing.final
 class TokenizeRequest(_message.Message):

@@ -34,7 +34,13 @@ class InferenceServiceStub:
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
     MODEL_LOAD_FAILED: the model can't be loaded.
+    - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
+    runs it, can't do what the call asks for.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
+    - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
+    it is started anew.
     """
 
     def __init__(self, channel):
@@ -68,10 +74,20 @@ class InferenceServiceStub:
                 request_serializer=funland_dot_v1_dot_inference__pb2.ChatRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_inference__pb2.GenerationEvent.FromString,
                 _registered_method=True)
+        self.ApplyTemplate = channel.unary_unary(
+                '/funland.v1.InferenceService/ApplyTemplate',
+                request_serializer=funland_dot_v1_dot_inference__pb2.ApplyTemplateRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_inference__pb2.ApplyTemplateResponse.FromString,
+                _registered_method=True)
         self.Embed = channel.unary_unary(
                 '/funland.v1.InferenceService/Embed',
                 request_serializer=funland_dot_v1_dot_inference__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_inference__pb2.EmbedResponse.FromString,
+                _registered_method=True)
+        self.Rerank = channel.unary_unary(
+                '/funland.v1.InferenceService/Rerank',
+                request_serializer=funland_dot_v1_dot_inference__pb2.RerankRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_inference__pb2.RerankResponse.FromString,
                 _registered_method=True)
         self.Tokenize = channel.unary_unary(
                 '/funland.v1.InferenceService/Tokenize',
@@ -94,13 +110,22 @@ class InferenceServiceServicer:
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
     MODEL_LOAD_FAILED: the model can't be loaded.
+    - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
+    runs it, can't do what the call asks for.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
+    - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
+    it is started anew.
     """
 
     def Generate(self, request, context):
         """Continues a prompt; answers when the text is complete.
 
-        Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+        Errors:
+        - INVALID_ARGUMENT, PROMPT_TOO_LONG.
+        - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
+        - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +156,9 @@ class InferenceServiceServicer:
         - INVALID_ARGUMENT, TEMPLATE_FAILED: the model's chat template refuses these messages.
         - RESOURCE_EXHAUSTED, TEMPLATE_LIMIT: the template ran too long or grew too large.
         - FAILED_PRECONDITION, MODEL_CANNOT_CHAT: the model has no chat template.
+        - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
+        can't be compiled.
+        - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,8 +173,27 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApplyTemplate(self, request, context):
+        """Gives the prompt that `Chat` would continue, and does not continue it.
+
+        Errors: as `Chat`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Embed(self, request, context):
         """Turns texts into vectors of the same length that are close where meanings are close.
+
+        Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rerank(self, request, context):
+        """Orders documents by how well they answer a query. A model with a ranking head reads query and
+        document together; any other gives the cosine of their embeddings.
 
         Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
         """
@@ -198,10 +245,20 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     request_deserializer=funland_dot_v1_dot_inference__pb2.ChatRequest.FromString,
                     response_serializer=funland_dot_v1_dot_inference__pb2.GenerationEvent.SerializeToString,
             ),
+            'ApplyTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyTemplate,
+                    request_deserializer=funland_dot_v1_dot_inference__pb2.ApplyTemplateRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_inference__pb2.ApplyTemplateResponse.SerializeToString,
+            ),
             'Embed': grpc.unary_unary_rpc_method_handler(
                     servicer.Embed,
                     request_deserializer=funland_dot_v1_dot_inference__pb2.EmbedRequest.FromString,
                     response_serializer=funland_dot_v1_dot_inference__pb2.EmbedResponse.SerializeToString,
+            ),
+            'Rerank': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rerank,
+                    request_deserializer=funland_dot_v1_dot_inference__pb2.RerankRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_inference__pb2.RerankResponse.SerializeToString,
             ),
             'Tokenize': grpc.unary_unary_rpc_method_handler(
                     servicer.Tokenize,
@@ -230,7 +287,13 @@ class InferenceService:
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
     MODEL_LOAD_FAILED: the model can't be loaded.
+    - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
+    runs it, can't do what the call asks for.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
+    - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
+    it is started anew.
     """
 
     @staticmethod
@@ -369,6 +432,33 @@ class InferenceService:
             _registered_method=True)
 
     @staticmethod
+    def ApplyTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.InferenceService/ApplyTemplate',
+            funland_dot_v1_dot_inference__pb2.ApplyTemplateRequest.SerializeToString,
+            funland_dot_v1_dot_inference__pb2.ApplyTemplateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Embed(request,
             target,
             options=(),
@@ -385,6 +475,33 @@ class InferenceService:
             '/funland.v1.InferenceService/Embed',
             funland_dot_v1_dot_inference__pb2.EmbedRequest.SerializeToString,
             funland_dot_v1_dot_inference__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rerank(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.InferenceService/Rerank',
+            funland_dot_v1_dot_inference__pb2.RerankRequest.SerializeToString,
+            funland_dot_v1_dot_inference__pb2.RerankResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,7 +35,13 @@ class InferenceServiceStub:
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
       MODEL_LOAD_FAILED: the model can't be loaded.
+    - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
+      runs it, can't do what the call asks for.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
+    - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
+      it is started anew.
     """
 
     @_typing.overload
@@ -45,7 +51,10 @@ class InferenceServiceStub:
     Generate: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]
     """Continues a prompt; answers when the text is complete.
 
-    Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+    Errors:
+    - INVALID_ARGUMENT, PROMPT_TOO_LONG.
+    - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
+    - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
     """
     StreamGenerate: _grpc.UnaryStreamMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerationEvent]
     """Continues a prompt; sends the text as it comes. The last event is `finish`.
@@ -64,14 +73,28 @@ class InferenceServiceStub:
     - INVALID_ARGUMENT, TEMPLATE_FAILED: the model's chat template refuses these messages.
     - RESOURCE_EXHAUSTED, TEMPLATE_LIMIT: the template ran too long or grew too large.
     - FAILED_PRECONDITION, MODEL_CANNOT_CHAT: the model has no chat template.
+    - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
+      can't be compiled.
+    - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
     """
     StreamChat: _grpc.UnaryStreamMultiCallable[_inference_pb2.ChatRequest, _inference_pb2.GenerationEvent]
     """Answers a conversation; sends the text as it comes. The last event is `finish`.
 
     Errors: as `Chat`; one that comes late ends the stream without a `finish`.
     """
+    ApplyTemplate: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ApplyTemplateRequest, _inference_pb2.ApplyTemplateResponse]
+    """Gives the prompt that `Chat` would continue, and does not continue it.
+
+    Errors: as `Chat`.
+    """
     Embed: _grpc.UnaryUnaryMultiCallable[_inference_pb2.EmbedRequest, _inference_pb2.EmbedResponse]
     """Turns texts into vectors of the same length that are close where meanings are close.
+
+    Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+    """
+    Rerank: _grpc.UnaryUnaryMultiCallable[_inference_pb2.RerankRequest, _inference_pb2.RerankResponse]
+    """Orders documents by how well they answer a query. A model with a ranking head reads query and
+    document together; any other gives the cosine of their embeddings.
 
     Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
     """
@@ -93,14 +116,23 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
       MODEL_LOAD_FAILED: the model can't be loaded.
+    - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
+      runs it, can't do what the call asks for.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
+    - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
+      it is started anew.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryUnaryMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]  # type: ignore[assignment]
     """Continues a prompt; answers when the text is complete.
 
-    Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+    Errors:
+    - INVALID_ARGUMENT, PROMPT_TOO_LONG.
+    - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
+    - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
     """
     StreamGenerate: _aio.UnaryStreamMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerationEvent]  # type: ignore[assignment]
     """Continues a prompt; sends the text as it comes. The last event is `finish`.
@@ -119,14 +151,28 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - INVALID_ARGUMENT, TEMPLATE_FAILED: the model's chat template refuses these messages.
     - RESOURCE_EXHAUSTED, TEMPLATE_LIMIT: the template ran too long or grew too large.
     - FAILED_PRECONDITION, MODEL_CANNOT_CHAT: the model has no chat template.
+    - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
+      can't be compiled.
+    - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
     """
     StreamChat: _aio.UnaryStreamMultiCallable[_inference_pb2.ChatRequest, _inference_pb2.GenerationEvent]  # type: ignore[assignment]
     """Answers a conversation; sends the text as it comes. The last event is `finish`.
 
     Errors: as `Chat`; one that comes late ends the stream without a `finish`.
     """
+    ApplyTemplate: _aio.UnaryUnaryMultiCallable[_inference_pb2.ApplyTemplateRequest, _inference_pb2.ApplyTemplateResponse]  # type: ignore[assignment]
+    """Gives the prompt that `Chat` would continue, and does not continue it.
+
+    Errors: as `Chat`.
+    """
     Embed: _aio.UnaryUnaryMultiCallable[_inference_pb2.EmbedRequest, _inference_pb2.EmbedResponse]  # type: ignore[assignment]
     """Turns texts into vectors of the same length that are close where meanings are close.
+
+    Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+    """
+    Rerank: _aio.UnaryUnaryMultiCallable[_inference_pb2.RerankRequest, _inference_pb2.RerankResponse]  # type: ignore[assignment]
+    """Orders documents by how well they answer a query. A model with a ranking head reads query and
+    document together; any other gives the cosine of their embeddings.
 
     Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
     """
@@ -147,7 +193,13 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
       MODEL_LOAD_FAILED: the model can't be loaded.
+    - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
+      runs it, can't do what the call asks for.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
+    - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
+      it is started anew.
     """
 
     @_abc_1.abstractmethod
@@ -158,7 +210,10 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inference_pb2.GenerateResponse, _abc.Awaitable[_inference_pb2.GenerateResponse]]:
         """Continues a prompt; answers when the text is complete.
 
-        Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+        Errors:
+        - INVALID_ARGUMENT, PROMPT_TOO_LONG.
+        - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
+        - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
         """
 
     @_abc_1.abstractmethod
@@ -195,6 +250,9 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT, TEMPLATE_FAILED: the model's chat template refuses these messages.
         - RESOURCE_EXHAUSTED, TEMPLATE_LIMIT: the template ran too long or grew too large.
         - FAILED_PRECONDITION, MODEL_CANNOT_CHAT: the model has no chat template.
+        - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
+          can't be compiled.
+        - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
         """
 
     @_abc_1.abstractmethod
@@ -209,12 +267,35 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def ApplyTemplate(
+        self,
+        request: _inference_pb2.ApplyTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_pb2.ApplyTemplateResponse, _abc.Awaitable[_inference_pb2.ApplyTemplateResponse]]:
+        """Gives the prompt that `Chat` would continue, and does not continue it.
+
+        Errors: as `Chat`.
+        """
+
+    @_abc_1.abstractmethod
     def Embed(
         self,
         request: _inference_pb2.EmbedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.EmbedResponse, _abc.Awaitable[_inference_pb2.EmbedResponse]]:
         """Turns texts into vectors of the same length that are close where meanings are close.
+
+        Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
+        """
+
+    @_abc_1.abstractmethod
+    def Rerank(
+        self,
+        request: _inference_pb2.RerankRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_pb2.RerankResponse, _abc.Awaitable[_inference_pb2.RerankResponse]]:
+        """Orders documents by how well they answer a query. A model with a ranking head reads query and
+        document together; any other gives the cosine of their embeddings.
 
         Errors: INVALID_ARGUMENT, PROMPT_TOO_LONG.
         """

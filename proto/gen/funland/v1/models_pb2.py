@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from funland.v1 import errors_pb2 as funland_dot_v1_dot_errors__pb2
+from funland.v1 import inference_pb2 as funland_dot_v1_dot_inference__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66unland/v1/models.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\x05\n\x05Model\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12(\n\x06\x66ormat\x18\x06 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x14\n\x0c\x61rchitecture\x18\x07 \x01(\t\x12\x14\n\x0cquantization\x18\x08 \x01(\t\x12\x17\n\x0fparameter_count\x18\t \x01(\x03\x12\x16\n\x0e\x63ontext_length\x18\n \x01(\x05\x12\x18\n\x10\x65mbedding_length\x18\x0b \x01(\x05\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12\x0e\n\x06sha256\x18\r \x01(\t\x12\x0f\n\x07license\x18\x0e \x01(\t\x12\x10\n\x08\x63\x61n_chat\x18\x0f \x01(\x08\x12\x10\n\x08\x62uilt_in\x18\x10 \x01(\x08\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x11 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05state\x18\x13 \x01(\x0e\x32\x17.funland.v1.Model.State\x12%\n\nload_error\x18\x14 \x01(\x0b\x32\x11.funland.v1.Error\x12\'\n\x06loaded\x18\x15 \x01(\x0b\x32\x17.funland.v1.LoadedModel\"R\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tINSTALLED\x10\x01\x12\x0b\n\x07LOADING\x10\x02\x12\n\n\x06LOADED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"*\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x08\n\x04GGUF\x10\x01\"\xf8\x01\n\x0bLoadedModel\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x19\n\x0cmemory_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10\x61\x63tive_sequences\x18\x05 \x01(\x05\x12\x19\n\x11waiting_sequences\x18\x06 \x01(\x05\x12-\n\tload_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07load_ms\x18\x08 \x01(\x01\x12\x10\n\x08restarts\x18\t \x01(\x05\x42\x0f\n\r_memory_bytes\"P\n\x11ListModelsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"d\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.funland.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"/\n\x0fGetModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"\xb2\x01\n\x12ImportModelRequest\x12\x18\n\x04path\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 \x12\x34\n\x08model_id\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x18`2\x19^([a-z0-9][a-z0-9._-]*)?$\x12\"\n\x07\x61liases\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12(\n\x06sha256\x18\x04 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\"\xa4\x01\n\x0cLoadSettings\x12)\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80\x08(\x10H\x00\x88\x01\x01\x12\x1e\n\x05slots\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x01H\x01\x88\x01\x01\x12 \n\x07threads\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x04(\x01H\x02\x88\x01\x01\x42\x11\n\x0f_context_lengthB\x08\n\x06_slotsB\n\n\x08_threads\"\\\n\x10LoadModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12*\n\x08settings\x18\x02 \x01(\x0b\x32\x18.funland.v1.LoadSettings\"A\n\x12UnloadModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"2\n\x12\x44\x65leteModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"0\n\x12WatchModelsRequest\x12\x1a\n\x08model_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\x7f\n\nModelEvent\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x11.funland.v1.ModelH\x00\x12\x1a\n\x10\x64\x65leted_model_id\x18\x02 \x01(\tH\x00\x12(\n\x06synced\x18\x03 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x42\x07\n\x05\x65vent2\xfb\x05\n\x0cModelService\x12g\n\nListModels\x12\x1d.funland.v1.ListModelsRequest\x1a\x1e.funland.v1.ListModelsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/models\x12\x61\n\x08GetModel\x12\x1b.funland.v1.GetModelRequest\x1a\x11.funland.v1.Model\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/funland/v1/models/{model_id}\x12\x66\n\x0bImportModel\x12\x1e.funland.v1.ImportModelRequest\x1a\x11.funland.v1.Model\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/funland/v1/models:import:\x01*\x12k\n\tLoadModel\x12\x1c.funland.v1.LoadModelRequest\x1a\x11.funland.v1.Model\"-\x82\xd3\xe4\x93\x02\'\"\"/funland/v1/models/{model_id}:load:\x01*\x12q\n\x0bUnloadModel\x12\x1e.funland.v1.UnloadModelRequest\x1a\x11.funland.v1.Model\"/\x82\xd3\xe4\x93\x02)\"$/funland/v1/models/{model_id}:unload:\x01*\x12l\n\x0b\x44\x65leteModel\x12\x1e.funland.v1.DeleteModelRequest\x1a\x16.google.protobuf.Empty\"%\x82\xd3\xe4\x93\x02\x1f*\x1d/funland/v1/models/{model_id}\x12i\n\x0bWatchModels\x12\x1e.funland.v1.WatchModelsRequest\x1a\x16.funland.v1.ModelEvent\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/funland/v1/models:watch0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66unland/v1/models.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x06\n\x05Model\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12(\n\x06\x66ormat\x18\x06 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x14\n\x0c\x61rchitecture\x18\x07 \x01(\t\x12\x14\n\x0cquantization\x18\x08 \x01(\t\x12\x17\n\x0fparameter_count\x18\t \x01(\x03\x12\x16\n\x0e\x63ontext_length\x18\n \x01(\x05\x12\x18\n\x10\x65mbedding_length\x18\x0b \x01(\x05\x12\x12\n\nsize_bytes\x18\x0c \x01(\x03\x12\x0e\n\x06sha256\x18\r \x01(\t\x12\x0f\n\x07license\x18\x0e \x01(\t\x12\x10\n\x08\x63\x61n_chat\x18\x0f \x01(\x08\x12\x10\n\x08\x62uilt_in\x18\x10 \x01(\x08\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x11 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05state\x18\x13 \x01(\x0e\x32\x17.funland.v1.Model.State\x12%\n\nload_error\x18\x14 \x01(\x0b\x32\x11.funland.v1.Error\x12\'\n\x06loaded\x18\x15 \x01(\x0b\x32\x17.funland.v1.LoadedModel\x12%\n\x08\x61\x64\x61pters\x18\x16 \x03(\x0b\x32\x13.funland.v1.Adapter\x12\x14\n\x0c\x63\x61n_generate\x18\x17 \x01(\x08\x12\x12\n\ncan_rerank\x18\x18 \x01(\x08\x12.\n\nretry_time\x18\x19 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tINSTALLED\x10\x01\x12\x0b\n\x07LOADING\x10\x02\x12\n\n\x06LOADED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\x0f\n\x0b\x42\x41\x43KING_OFF\x10\x05\"]\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x08\n\x04GGUF\x10\x01\x12\x0f\n\x0bOPENVINO_IR\x10\x02\x12\x0f\n\x0b\x43TRANSLATE2\x10\x03\x12\x0f\n\x0bSAFETENSORS\x10\x04\"Q\n\x07\x41\x64\x61pter\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"\xce\x03\n\x0bLoadedModel\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x19\n\x0cmemory_bytes\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10\x61\x63tive_sequences\x18\x05 \x01(\x05\x12\x19\n\x11waiting_sequences\x18\x06 \x01(\x05\x12-\n\tload_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07load_ms\x18\x08 \x01(\x01\x12\x10\n\x08restarts\x18\t \x01(\x05\x12/\n\x06\x65ngine\x18\n \x01(\x0e\x32\x1f.funland.v1.LoadSettings.Engine\x12\x0e\n\x06\x64\x65vice\x18\x0b \x01(\t\x12\x1f\n\x12memory_limit_bytes\x18\x0c \x01(\x03H\x01\x88\x01\x01\x12\x13\n\x0bqueue_limit\x18\r \x01(\x05\x12/\n\x0bunload_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rcached_tokens\x18\x0f \x01(\x05\x42\x0f\n\r_memory_bytesB\x15\n\x13_memory_limit_bytes\"P\n\x11ListModelsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"d\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.funland.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"/\n\x0fGetModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"\xb2\x01\n\x12ImportModelRequest\x12\x18\n\x04path\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 \x12\x34\n\x08model_id\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x18`2\x19^([a-z0-9][a-z0-9._-]*)?$\x12\"\n\x07\x61liases\x18\x03 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12(\n\x06sha256\x18\x04 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\"\xd6\x05\n\x0cLoadSettings\x12)\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80\x08(\x10H\x00\x88\x01\x01\x12\x1e\n\x05slots\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x02(\x01H\x01\x88\x01\x01\x12 \n\x07threads\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x80\x04(\x01H\x02\x88\x01\x01\x12\x39\n\x06\x65ngine\x18\x04 \x01(\x0e\x32\x1f.funland.v1.LoadSettings.EngineB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x36\n\x06\x64\x65vice\x18\x05 \x01(\tB&\xbaH#r!2\x1f^([A-Z0-9][A-Z0-9_.:,]{0,63})?$\x12\x38\n\x12keep_alive_seconds\x18\x06 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x38\x13~A)\x00\x00\x00\x00\x00\x00\xf0\xbfH\x03\x88\x01\x01\x12+\n\x12memory_limit_bytes\x18\x07 \x01(\x03\x42\n\xbaH\x07\"\x05(\x80\x80\x80 H\x04\x88\x01\x01\x12?\n\x05\x63\x61\x63he\x18\x08 \x01(\x0e\x32&.funland.v1.LoadSettings.KeyValueCacheB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0b\x64raft_model\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12,\n\x0bspeculation\x18\n \x01(\x0b\x32\x17.funland.v1.Speculation\"N\n\x06\x45ngine\x12\x16\n\x12\x45NGINE_UNSPECIFIED\x10\x00\x12\r\n\tLLAMA_CPP\x10\x01\x12\x0c\n\x08OPENVINO\x10\x02\x12\x0f\n\x0b\x43TRANSLATE2\x10\x03\"J\n\rKeyValueCache\x12\x1f\n\x1bKEY_VALUE_CACHE_UNSPECIFIED\x10\x00\x12\x0b\n\x07UNIFIED\x10\x01\x12\x0b\n\x07STREAMS\x10\x02\x42\x11\n\x0f_context_lengthB\x08\n\x06_slotsB\n\n\x08_threadsB\x15\n\x13_keep_alive_secondsB\x15\n\x13_memory_limit_bytes\"\\\n\x10LoadModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12*\n\x08settings\x18\x02 \x01(\x0b\x32\x18.funland.v1.LoadSettings\"A\n\x12UnloadModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"2\n\x12\x44\x65leteModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"\x86\x01\n\x14\x41ttachAdapterRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x18\n\x04path\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 \x12\x36\n\nadapter_id\x18\x03 \x01(\tB\"\xbaH\x1fr\x1d\x18`2\x19^([a-z0-9][a-z0-9._-]*)?$\"S\n\x14\x44\x65tachAdapterRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1d\n\nadapter_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\"0\n\x12WatchModelsRequest\x12\x1a\n\x08model_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\x7f\n\nModelEvent\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x11.funland.v1.ModelH\x00\x12\x1a\n\x10\x64\x65leted_model_id\x18\x02 \x01(\tH\x00\x12(\n\x06synced\x18\x03 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x42\x07\n\x05\x65vent2\xf8\x07\n\x0cModelService\x12g\n\nListModels\x12\x1d.funland.v1.ListModelsRequest\x1a\x1e.funland.v1.ListModelsResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/models\x12\x61\n\x08GetModel\x12\x1b.funland.v1.GetModelRequest\x1a\x11.funland.v1.Model\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/funland/v1/models/{model_id}\x12\x66\n\x0bImportModel\x12\x1e.funland.v1.ImportModelRequest\x1a\x11.funland.v1.Model\"$\x82\xd3\xe4\x93\x02\x1e\"\x19/funland/v1/models:import:\x01*\x12k\n\tLoadModel\x12\x1c.funland.v1.LoadModelRequest\x1a\x11.funland.v1.Model\"-\x82\xd3\xe4\x93\x02\'\"\"/funland/v1/models/{model_id}:load:\x01*\x12q\n\x0bUnloadModel\x12\x1e.funland.v1.UnloadModelRequest\x1a\x11.funland.v1.Model\"/\x82\xd3\xe4\x93\x02)\"$/funland/v1/models/{model_id}:unload:\x01*\x12l\n\x0b\x44\x65leteModel\x12\x1e.funland.v1.DeleteModelRequest\x1a\x16.google.protobuf.Empty\"%\x82\xd3\xe4\x93\x02\x1f*\x1d/funland/v1/models/{model_id}\x12w\n\rAttachAdapter\x12 .funland.v1.AttachAdapterRequest\x1a\x11.funland.v1.Model\"1\x82\xd3\xe4\x93\x02+\"&/funland/v1/models/{model_id}/adapters:\x01*\x12\x81\x01\n\rDetachAdapter\x12 .funland.v1.DetachAdapterRequest\x1a\x11.funland.v1.Model\";\x82\xd3\xe4\x93\x02\x35*3/funland/v1/models/{model_id}/adapters/{adapter_id}\x12i\n\x0bWatchModels\x12\x1e.funland.v1.WatchModelsRequest\x1a\x16.funland.v1.ModelEvent\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/funland/v1/models:watch0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,12 +57,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOADSETTINGS'].fields_by_name['slots']._serialized_options = b'\272H\007\032\005\030\200\002(\001'
   _globals['_LOADSETTINGS'].fields_by_name['threads']._loaded_options = None
   _globals['_LOADSETTINGS'].fields_by_name['threads']._serialized_options = b'\272H\007\032\005\030\200\004(\001'
+  _globals['_LOADSETTINGS'].fields_by_name['engine']._loaded_options = None
+  _globals['_LOADSETTINGS'].fields_by_name['engine']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LOADSETTINGS'].fields_by_name['device']._loaded_options = None
+  _globals['_LOADSETTINGS'].fields_by_name['device']._serialized_options = b'\272H#r!2\037^([A-Z0-9][A-Z0-9_.:,]{0,63})?$'
+  _globals['_LOADSETTINGS'].fields_by_name['keep_alive_seconds']._loaded_options = None
+  _globals['_LOADSETTINGS'].fields_by_name['keep_alive_seconds']._serialized_options = b'\272H\024\022\022\031\000\000\000\0008\023~A)\000\000\000\000\000\000\360\277'
+  _globals['_LOADSETTINGS'].fields_by_name['memory_limit_bytes']._loaded_options = None
+  _globals['_LOADSETTINGS'].fields_by_name['memory_limit_bytes']._serialized_options = b'\272H\007\"\005(\200\200\200 '
+  _globals['_LOADSETTINGS'].fields_by_name['cache']._loaded_options = None
+  _globals['_LOADSETTINGS'].fields_by_name['cache']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LOADSETTINGS'].fields_by_name['draft_model']._loaded_options = None
+  _globals['_LOADSETTINGS'].fields_by_name['draft_model']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_LOADMODELREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_LOADMODELREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
   _globals['_UNLOADMODELREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_UNLOADMODELREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
   _globals['_DELETEMODELREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_DELETEMODELREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
+  _globals['_ATTACHADAPTERREQUEST'].fields_by_name['model_id']._loaded_options = None
+  _globals['_ATTACHADAPTERREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
+  _globals['_ATTACHADAPTERREQUEST'].fields_by_name['path']._loaded_options = None
+  _globals['_ATTACHADAPTERREQUEST'].fields_by_name['path']._serialized_options = b'\272H\007r\005\020\001\030\200 '
+  _globals['_ATTACHADAPTERREQUEST'].fields_by_name['adapter_id']._loaded_options = None
+  _globals['_ATTACHADAPTERREQUEST'].fields_by_name['adapter_id']._serialized_options = b'\272H\037r\035\030`2\031^([a-z0-9][a-z0-9._-]*)?$'
+  _globals['_DETACHADAPTERREQUEST'].fields_by_name['model_id']._loaded_options = None
+  _globals['_DETACHADAPTERREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
+  _globals['_DETACHADAPTERREQUEST'].fields_by_name['adapter_id']._loaded_options = None
+  _globals['_DETACHADAPTERREQUEST'].fields_by_name['adapter_id']._serialized_options = b'\272H\006r\004\020\001\030`'
   _globals['_WATCHMODELSREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_WATCHMODELSREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_MODELSERVICE'].methods_by_name['ListModels']._loaded_options = None
@@ -76,36 +99,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\202\323\344\223\002)\"$/funland/v1/models/{model_id}:unload:\001*'
   _globals['_MODELSERVICE'].methods_by_name['DeleteModel']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['DeleteModel']._serialized_options = b'\202\323\344\223\002\037*\035/funland/v1/models/{model_id}'
+  _globals['_MODELSERVICE'].methods_by_name['AttachAdapter']._loaded_options = None
+  _globals['_MODELSERVICE'].methods_by_name['AttachAdapter']._serialized_options = b'\202\323\344\223\002+\"&/funland/v1/models/{model_id}/adapters:\001*'
+  _globals['_MODELSERVICE'].methods_by_name['DetachAdapter']._loaded_options = None
+  _globals['_MODELSERVICE'].methods_by_name['DetachAdapter']._serialized_options = b'\202\323\344\223\0025*3/funland/v1/models/{model_id}/adapters/{adapter_id}'
   _globals['_MODELSERVICE'].methods_by_name['WatchModels']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['WatchModels']._serialized_options = b'\202\323\344\223\002\032\022\030/funland/v1/models:watch'
-  _globals['_MODEL']._serialized_start=186
-  _globals['_MODEL']._serialized_end=851
-  _globals['_MODEL_STATE']._serialized_start=725
-  _globals['_MODEL_STATE']._serialized_end=807
-  _globals['_MODEL_FORMAT']._serialized_start=809
-  _globals['_MODEL_FORMAT']._serialized_end=851
-  _globals['_LOADEDMODEL']._serialized_start=854
-  _globals['_LOADEDMODEL']._serialized_end=1102
-  _globals['_LISTMODELSREQUEST']._serialized_start=1104
-  _globals['_LISTMODELSREQUEST']._serialized_end=1184
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1186
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1286
-  _globals['_GETMODELREQUEST']._serialized_start=1288
-  _globals['_GETMODELREQUEST']._serialized_end=1335
-  _globals['_IMPORTMODELREQUEST']._serialized_start=1338
-  _globals['_IMPORTMODELREQUEST']._serialized_end=1516
-  _globals['_LOADSETTINGS']._serialized_start=1519
-  _globals['_LOADSETTINGS']._serialized_end=1683
-  _globals['_LOADMODELREQUEST']._serialized_start=1685
-  _globals['_LOADMODELREQUEST']._serialized_end=1777
-  _globals['_UNLOADMODELREQUEST']._serialized_start=1779
-  _globals['_UNLOADMODELREQUEST']._serialized_end=1844
-  _globals['_DELETEMODELREQUEST']._serialized_start=1846
-  _globals['_DELETEMODELREQUEST']._serialized_end=1896
-  _globals['_WATCHMODELSREQUEST']._serialized_start=1898
-  _globals['_WATCHMODELSREQUEST']._serialized_end=1946
-  _globals['_MODELEVENT']._serialized_start=1948
-  _globals['_MODELEVENT']._serialized_end=2075
-  _globals['_MODELSERVICE']._serialized_start=2078
-  _globals['_MODELSERVICE']._serialized_end=2841
+  _globals['_MODEL']._serialized_start=214
+  _globals['_MODEL']._serialized_end=1076
+  _globals['_MODEL_STATE']._serialized_start=882
+  _globals['_MODEL_STATE']._serialized_end=981
+  _globals['_MODEL_FORMAT']._serialized_start=983
+  _globals['_MODEL_FORMAT']._serialized_end=1076
+  _globals['_ADAPTER']._serialized_start=1078
+  _globals['_ADAPTER']._serialized_end=1159
+  _globals['_LOADEDMODEL']._serialized_start=1162
+  _globals['_LOADEDMODEL']._serialized_end=1624
+  _globals['_LISTMODELSREQUEST']._serialized_start=1626
+  _globals['_LISTMODELSREQUEST']._serialized_end=1706
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1708
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1808
+  _globals['_GETMODELREQUEST']._serialized_start=1810
+  _globals['_GETMODELREQUEST']._serialized_end=1857
+  _globals['_IMPORTMODELREQUEST']._serialized_start=1860
+  _globals['_IMPORTMODELREQUEST']._serialized_end=2038
+  _globals['_LOADSETTINGS']._serialized_start=2041
+  _globals['_LOADSETTINGS']._serialized_end=2767
+  _globals['_LOADSETTINGS_ENGINE']._serialized_start=2526
+  _globals['_LOADSETTINGS_ENGINE']._serialized_end=2604
+  _globals['_LOADSETTINGS_KEYVALUECACHE']._serialized_start=2606
+  _globals['_LOADSETTINGS_KEYVALUECACHE']._serialized_end=2680
+  _globals['_LOADMODELREQUEST']._serialized_start=2769
+  _globals['_LOADMODELREQUEST']._serialized_end=2861
+  _globals['_UNLOADMODELREQUEST']._serialized_start=2863
+  _globals['_UNLOADMODELREQUEST']._serialized_end=2928
+  _globals['_DELETEMODELREQUEST']._serialized_start=2930
+  _globals['_DELETEMODELREQUEST']._serialized_end=2980
+  _globals['_ATTACHADAPTERREQUEST']._serialized_start=2983
+  _globals['_ATTACHADAPTERREQUEST']._serialized_end=3117
+  _globals['_DETACHADAPTERREQUEST']._serialized_start=3119
+  _globals['_DETACHADAPTERREQUEST']._serialized_end=3202
+  _globals['_WATCHMODELSREQUEST']._serialized_start=3204
+  _globals['_WATCHMODELSREQUEST']._serialized_end=3252
+  _globals['_MODELEVENT']._serialized_start=3254
+  _globals['_MODELEVENT']._serialized_end=3381
+  _globals['_MODELSERVICE']._serialized_start=3384
+  _globals['_MODELSERVICE']._serialized_end=4400
 # @@protoc_insertion_point(module_scope)

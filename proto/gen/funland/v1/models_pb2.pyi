@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from funland.v1 import errors_pb2 as _errors_pb2
+from funland.v1 import inference_pb2 as _inference_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import message as _message
@@ -44,6 +45,8 @@ class Model(_message.Message):
         """In memory, ready to answer."""
         FAILED: Model._State.ValueType  # 4
         """The last load failed; `load_error` says why. The next call tries again."""
+        BACKING_OFF: Model._State.ValueType  # 5
+        """Its process was lost again and again; it is not started before `retry_time`."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where a model stands. Values may be added."""
@@ -58,6 +61,8 @@ class Model(_message.Message):
     """In memory, ready to answer."""
     FAILED: Model.State.ValueType  # 4
     """The last load failed; `load_error` says why. The next call tries again."""
+    BACKING_OFF: Model.State.ValueType  # 5
+    """Its process was lost again and again; it is not started before `retry_time`."""
 
     class _Format:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -69,6 +74,12 @@ class Model(_message.Message):
         """The default value. Never sent."""
         GGUF: Model._Format.ValueType  # 1
         """One file of llama.cpp's format."""
+        OPENVINO_IR: Model._Format.ValueType  # 2
+        """A folder of OpenVINO's intermediate representation, tokenizer included."""
+        CTRANSLATE2: Model._Format.ValueType  # 3
+        """A folder of CTranslate2's format, tokenizer included."""
+        SAFETENSORS: Model._Format.ValueType  # 4
+        """A folder with `config.json`, `tokenizer.json` and safetensors files, as hubs have them."""
 
     class Format(_Format, metaclass=_FormatEnumTypeWrapper):
         """How the weights are stored."""
@@ -77,6 +88,12 @@ class Model(_message.Message):
     """The default value. Never sent."""
     GGUF: Model.Format.ValueType  # 1
     """One file of llama.cpp's format."""
+    OPENVINO_IR: Model.Format.ValueType  # 2
+    """A folder of OpenVINO's intermediate representation, tokenizer included."""
+    CTRANSLATE2: Model.Format.ValueType  # 3
+    """A folder of CTranslate2's format, tokenizer included."""
+    SAFETENSORS: Model.Format.ValueType  # 4
+    """A folder with `config.json`, `tokenizer.json` and safetensors files, as hubs have them."""
 
     MODEL_ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
@@ -99,6 +116,10 @@ class Model(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     LOAD_ERROR_FIELD_NUMBER: _builtins.int
     LOADED_FIELD_NUMBER: _builtins.int
+    ADAPTERS_FIELD_NUMBER: _builtins.int
+    CAN_GENERATE_FIELD_NUMBER: _builtins.int
+    CAN_RERANK_FIELD_NUMBER: _builtins.int
+    RETRY_TIME_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model's id: lower case letters, digits, `.`, `_` and `-`."""
     display_name: _builtins.str
@@ -133,6 +154,10 @@ class Model(_message.Message):
     """Whether requests that name no model get this one."""
     state: Global___Model.State.ValueType
     """Where it stands."""
+    can_generate: _builtins.bool
+    """Whether the model writes text; one that does not is for `Embed` or `Rerank`."""
+    can_rerank: _builtins.bool
+    """Whether the model has a ranking head, which `Rerank` then uses."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that requests may use."""
@@ -148,6 +173,14 @@ class Model(_message.Message):
     @_builtins.property
     def loaded(self) -> Global___LoadedModel:
         """How it runs. Set when `state` is LOADED."""
+
+    @_builtins.property
+    def adapters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Adapter]:
+        """The adapters that calls may name."""
+
+    @_builtins.property
+    def retry_time(self) -> _timestamp_pb2.Timestamp:
+        """When its process is started again at the earliest. Set when `state` is BACKING_OFF."""
 
     def __init__(
         self,
@@ -173,14 +206,52 @@ class Model(_message.Message):
         state: Global___Model.State.ValueType = ...,
         load_error: _errors_pb2.Error | None = ...,
         loaded: Global___LoadedModel | None = ...,
+        adapters: _abc.Iterable[Global___Adapter] | None = ...,
+        can_generate: _builtins.bool = ...,
+        can_rerank: _builtins.bool = ...,
+        retry_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "load_error", b"load_error", "loaded", b"loaded"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "load_error", b"load_error", "loaded", b"loaded", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "model_id", b"model_id", "parameter_count", b"parameter_count", "quantization", b"quantization", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapters", b"adapters", "aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rerank", b"can_rerank", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "model_id", b"model_id", "parameter_count", b"parameter_count", "quantization", b"quantization", "retry_time", b"retry_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class Adapter(_message.Message):
+    """A LoRA adapter of a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADAPTER_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    adapter_id: _builtins.str
+    """The adapter's id: lower case letters, digits, `.`, `_` and `-`."""
+    source: _builtins.str
+    """The name of the file that it came from."""
+    size_bytes: _builtins.int
+    """The file's size in bytes."""
+    sha256: _builtins.str
+    """The SHA-256 of the file as 64 hexadecimal digits."""
+    def __init__(
+        self,
+        *,
+        adapter_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Adapter: _TypeAlias = Adapter  # noqa: Y015
 
 @_typing.final
 class LoadedModel(_message.Message):
@@ -197,6 +268,12 @@ class LoadedModel(_message.Message):
     LOAD_TIME_FIELD_NUMBER: _builtins.int
     LOAD_MS_FIELD_NUMBER: _builtins.int
     RESTARTS_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    QUEUE_LIMIT_FIELD_NUMBER: _builtins.int
+    UNLOAD_TIME_FIELD_NUMBER: _builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together."""
     slots: _builtins.int
@@ -213,9 +290,23 @@ class LoadedModel(_message.Message):
     """How long the load took, in milliseconds."""
     restarts: _builtins.int
     """How often its process was lost since the server started; each time another took its place."""
+    engine: Global___LoadSettings.Engine.ValueType
+    """What computes it."""
+    device: _builtins.str
+    """Where it computes, by the engine's name for the device, such as `CPU`."""
+    memory_limit_bytes: _builtins.int
+    """The most memory that its process may take, in bytes. Unset: no limit of its own."""
+    queue_limit: _builtins.int
+    """How many calls may wait; more are refused."""
+    cached_tokens: _builtins.int
+    """The tokens whose keys and values its cache holds, those shared by several calls once."""
     @_builtins.property
     def load_time(self) -> _timestamp_pb2.Timestamp:
         """When it was ready."""
+
+    @_builtins.property
+    def unload_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is unloaded if no call comes. Unset: never, or calls are under way."""
 
     def __init__(
         self,
@@ -229,14 +320,25 @@ class LoadedModel(_message.Message):
         load_time: _timestamp_pb2.Timestamp | None = ...,
         load_ms: _builtins.float = ...,
         restarts: _builtins.int = ...,
+        engine: Global___LoadSettings.Engine.ValueType = ...,
+        device: _builtins.str = ...,
+        memory_limit_bytes: _builtins.int | None = ...,
+        queue_limit: _builtins.int = ...,
+        unload_time: _timestamp_pb2.Timestamp | None = ...,
+        cached_tokens: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "load_time", b"load_time", "memory_bytes", b"memory_bytes"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "unload_time", b"unload_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "active_sequences", b"active_sequences", "context_length", b"context_length", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "active_sequences", b"active_sequences", "cached_tokens", b"cached_tokens", "context_length", b"context_length", "device", b"device", "engine", b"engine", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "queue_limit", b"queue_limit", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "unload_time", b"unload_time", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__memory_bytes: _TypeAlias = _typing.Literal["memory_bytes"]  # noqa: Y015
     _WhichOneofArgType__memory_bytes: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__memory_limit_bytes: _TypeAlias = _typing.Literal["memory_limit_bytes"]  # noqa: Y015
+    _WhichOneofArgType__memory_limit_bytes: _TypeAlias = _typing.Literal["_memory_limit_bytes", b"_memory_limit_bytes"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_bytes) -> _WhichOneofReturnType__memory_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_limit_bytes) -> _WhichOneofReturnType__memory_limit_bytes | None: ...
 
 Global___LoadedModel: _TypeAlias = LoadedModel  # noqa: Y015
 
@@ -331,11 +433,11 @@ class ImportModelRequest(_message.Message):
     ALIASES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """The file's absolute path on the server's machine."""
+    """The absolute path of the file or folder on the server's machine."""
     model_id: _builtins.str
     """The id to give it. Empty: made from the file's name."""
     sha256: _builtins.str
-    """The SHA-256 that the file must have, as 64 hexadecimal digits. Empty: any."""
+    """The SHA-256 that the file must have, as 64 hexadecimal digits. Empty: any. Not for folders."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names for it."""
@@ -362,9 +464,66 @@ class LoadSettings(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Engine:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _EngineEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LoadSettings._Engine.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ENGINE_UNSPECIFIED: LoadSettings._Engine.ValueType  # 0
+        """Chosen by the model's format, the device and what is installed."""
+        LLAMA_CPP: LoadSettings._Engine.ValueType  # 1
+        """llama.cpp: GGUF files."""
+        OPENVINO: LoadSettings._Engine.ValueType  # 2
+        """OpenVINO: folders of its own, and GGUF files of some architectures."""
+        CTRANSLATE2: LoadSettings._Engine.ValueType  # 3
+        """CTranslate2: folders of its own, and GGUF files and safetensors folders, which it converts."""
+
+    class Engine(_Engine, metaclass=_EngineEnumTypeWrapper):
+        """What computes a model."""
+
+    ENGINE_UNSPECIFIED: LoadSettings.Engine.ValueType  # 0
+    """Chosen by the model's format, the device and what is installed."""
+    LLAMA_CPP: LoadSettings.Engine.ValueType  # 1
+    """llama.cpp: GGUF files."""
+    OPENVINO: LoadSettings.Engine.ValueType  # 2
+    """OpenVINO: folders of its own, and GGUF files of some architectures."""
+    CTRANSLATE2: LoadSettings.Engine.ValueType  # 3
+    """CTranslate2: folders of its own, and GGUF files and safetensors folders, which it converts."""
+
+    class _KeyValueCache:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KeyValueCacheEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LoadSettings._KeyValueCache.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KEY_VALUE_CACHE_UNSPECIFIED: LoadSettings._KeyValueCache.ValueType  # 0
+        """Chosen by the engine."""
+        UNIFIED: LoadSettings._KeyValueCache.ValueType  # 1
+        """One memory for all: what prompts have in common is kept once."""
+        STREAMS: LoadSettings._KeyValueCache.ValueType  # 2
+        """One part for each slot: long prompts without anything in common are computed faster."""
+
+    class KeyValueCache(_KeyValueCache, metaclass=_KeyValueCacheEnumTypeWrapper):
+        """How calls share the memory for keys and values."""
+
+    KEY_VALUE_CACHE_UNSPECIFIED: LoadSettings.KeyValueCache.ValueType  # 0
+    """Chosen by the engine."""
+    UNIFIED: LoadSettings.KeyValueCache.ValueType  # 1
+    """One memory for all: what prompts have in common is kept once."""
+    STREAMS: LoadSettings.KeyValueCache.ValueType  # 2
+    """One part for each slot: long prompts without anything in common are computed faster."""
+
     CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
     THREADS_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    KEEP_ALIVE_SECONDS_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    CACHE_FIELD_NUMBER: _builtins.int
+    DRAFT_MODEL_FIELD_NUMBER: _builtins.int
+    SPECULATION_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together. Unset: what the model was trained
     for, at most the server's `max_context_length`.
@@ -373,25 +532,62 @@ class LoadSettings(_message.Message):
     """How many calls to answer at once. Unset: the server's `slots`."""
     threads: _builtins.int
     """How many threads compute. Unset: chosen by the model's size and the machine's cores."""
+    engine: Global___LoadSettings.Engine.ValueType
+    """What computes the model. Unset: chosen by its format, the device and what is installed."""
+    device: _builtins.str
+    """Where it computes, by the engine's name, such as `CPU`, `GPU` or `NPU`. Empty: the CPU."""
+    keep_alive_seconds: _builtins.float
+    """How long it stays in memory after its last call, in seconds; -1 is for ever. Unset: the server's
+    `keep_alive_seconds`.
+    """
+    memory_limit_bytes: _builtins.int
+    """The most memory that its process may take, in bytes. Unset: what it is expected to need, and
+    half as much again.
+    """
+    cache: Global___LoadSettings.KeyValueCache.ValueType
+    """How calls share the memory for keys and values. Unset: the server's choice."""
+    draft_model: _builtins.str
+    """A smaller installed model of the same vocabulary, by id or alias, that guesses tokens ahead.
+    Empty: none.
+    """
+    @_builtins.property
+    def speculation(self) -> _inference_pb2.Speculation:
+        """How calls that say nothing of it guess tokens ahead."""
+
     def __init__(
         self,
         *,
         context_length: _builtins.int | None = ...,
         slots: _builtins.int | None = ...,
         threads: _builtins.int | None = ...,
+        engine: Global___LoadSettings.Engine.ValueType = ...,
+        device: _builtins.str = ...,
+        keep_alive_seconds: _builtins.float | None = ...,
+        memory_limit_bytes: _builtins.int | None = ...,
+        cache: Global___LoadSettings.KeyValueCache.ValueType = ...,
+        draft_model: _builtins.str = ...,
+        speculation: _inference_pb2.Speculation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_slots", b"_slots", "_threads", b"_threads", "context_length", b"context_length", "slots", b"slots", "threads", b"threads"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "context_length", b"context_length", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_slots", b"_slots", "_threads", b"_threads", "context_length", b"context_length", "slots", b"slots", "threads", b"threads"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache", b"cache", "context_length", b"context_length", "device", b"device", "draft_model", b"draft_model", "engine", b"engine", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__context_length: _TypeAlias = _typing.Literal["context_length"]  # noqa: Y015
     _WhichOneofArgType__context_length: _TypeAlias = _typing.Literal["_context_length", b"_context_length"]  # noqa: Y015
+    _WhichOneofReturnType__keep_alive_seconds: _TypeAlias = _typing.Literal["keep_alive_seconds"]  # noqa: Y015
+    _WhichOneofArgType__keep_alive_seconds: _TypeAlias = _typing.Literal["_keep_alive_seconds", b"_keep_alive_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__memory_limit_bytes: _TypeAlias = _typing.Literal["memory_limit_bytes"]  # noqa: Y015
+    _WhichOneofArgType__memory_limit_bytes: _TypeAlias = _typing.Literal["_memory_limit_bytes", b"_memory_limit_bytes"]  # noqa: Y015
     _WhichOneofReturnType__slots: _TypeAlias = _typing.Literal["slots"]  # noqa: Y015
     _WhichOneofArgType__slots: _TypeAlias = _typing.Literal["_slots", b"_slots"]  # noqa: Y015
     _WhichOneofReturnType__threads: _TypeAlias = _typing.Literal["threads"]  # noqa: Y015
     _WhichOneofArgType__threads: _TypeAlias = _typing.Literal["_threads", b"_threads"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__context_length) -> _WhichOneofReturnType__context_length | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_alive_seconds) -> _WhichOneofReturnType__keep_alive_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_limit_bytes) -> _WhichOneofReturnType__memory_limit_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__slots) -> _WhichOneofReturnType__slots | None: ...
     @_typing.overload
@@ -474,6 +670,62 @@ class DeleteModelRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteModelRequest: _TypeAlias = DeleteModelRequest  # noqa: Y015
+
+@_typing.final
+class AttachAdapterRequest(_message.Message):
+    """Request for `AttachAdapter`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    ADAPTER_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model's id or alias."""
+    path: _builtins.str
+    """The file's absolute path on the server's machine: a GGUF with a LoRA adapter."""
+    adapter_id: _builtins.str
+    """The id to give it. Empty: made from the file's name."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        path: _builtins.str = ...,
+        adapter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "model_id", b"model_id", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachAdapterRequest: _TypeAlias = AttachAdapterRequest  # noqa: Y015
+
+@_typing.final
+class DetachAdapterRequest(_message.Message):
+    """Request for `DetachAdapter`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    ADAPTER_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model's id or alias."""
+    adapter_id: _builtins.str
+    """The adapter's id."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        adapter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "model_id", b"model_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DetachAdapterRequest: _TypeAlias = DetachAdapterRequest  # noqa: Y015
 
 @_typing.final
 class WatchModelsRequest(_message.Message):

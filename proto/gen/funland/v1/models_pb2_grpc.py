@@ -66,6 +66,16 @@ class ModelServiceStub:
                 request_serializer=funland_dot_v1_dot_models__pb2.DeleteModelRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.AttachAdapter = channel.unary_unary(
+                '/funland.v1.ModelService/AttachAdapter',
+                request_serializer=funland_dot_v1_dot_models__pb2.AttachAdapterRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_models__pb2.Model.FromString,
+                _registered_method=True)
+        self.DetachAdapter = channel.unary_unary(
+                '/funland.v1.ModelService/DetachAdapter',
+                request_serializer=funland_dot_v1_dot_models__pb2.DetachAdapterRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_models__pb2.Model.FromString,
+                _registered_method=True)
         self.WatchModels = channel.unary_stream(
                 '/funland.v1.ModelService/WatchModels',
                 request_serializer=funland_dot_v1_dot_models__pb2.WatchModelsRequest.SerializeToString,
@@ -94,10 +104,11 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ImportModel(self, request, context):
-        """Installs a model from a file on the server's machine, after checking that the file is whole.
+        """Installs a model from a file or folder on the server's machine, after checking that it is whole.
 
         Errors:
-        - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file, or it is not a whole GGUF.
+        - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
+        model of a format that Funland reads.
         - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
         - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
         """
@@ -111,8 +122,10 @@ class ModelServiceServicer:
 
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
-        - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
-        MODEL_LOAD_FAILED.
+        - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
+        MODEL_LOAD_FAILED or ENGINE_UNAVAILABLE.
+        - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
+        - UNAVAILABLE, MODEL_BACKING_OFF.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,6 +146,28 @@ class ModelServiceServicer:
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
         - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AttachAdapter(self, request, context):
+        """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
+        loaded anew once its calls have ended.
+
+        Errors:
+        - NOT_FOUND, MODEL_NOT_FOUND.
+        - FAILED_PRECONDITION, ADAPTER_INVALID: there is no such file, or it is not an adapter for the model.
+        - ALREADY_EXISTS, ADAPTER_EXISTS: the model has one of that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DetachAdapter(self, request, context):
+        """Detaches an adapter from its model and removes its file from the store.
+
+        Errors: NOT_FOUND, MODEL_NOT_FOUND or ADAPTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,6 +212,16 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.DeleteModel,
                     request_deserializer=funland_dot_v1_dot_models__pb2.DeleteModelRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'AttachAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttachAdapter,
+                    request_deserializer=funland_dot_v1_dot_models__pb2.AttachAdapterRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_models__pb2.Model.SerializeToString,
+            ),
+            'DetachAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DetachAdapter,
+                    request_deserializer=funland_dot_v1_dot_models__pb2.DetachAdapterRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_models__pb2.Model.SerializeToString,
             ),
             'WatchModels': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchModels,
@@ -347,6 +392,60 @@ class ModelService:
             '/funland.v1.ModelService/DeleteModel',
             funland_dot_v1_dot_models__pb2.DeleteModelRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AttachAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ModelService/AttachAdapter',
+            funland_dot_v1_dot_models__pb2.AttachAdapterRequest.SerializeToString,
+            funland_dot_v1_dot_models__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DetachAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ModelService/DetachAdapter',
+            funland_dot_v1_dot_models__pb2.DetachAdapterRequest.SerializeToString,
+            funland_dot_v1_dot_models__pb2.Model.FromString,
             options,
             channel_credentials,
             insecure,

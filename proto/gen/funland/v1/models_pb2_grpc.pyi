@@ -42,10 +42,11 @@ class ModelServiceStub:
     Errors: NOT_FOUND, MODEL_NOT_FOUND.
     """
     ImportModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.ImportModelRequest, _models_pb2.Model]
-    """Installs a model from a file on the server's machine, after checking that the file is whole.
+    """Installs a model from a file or folder on the server's machine, after checking that it is whole.
 
     Errors:
-    - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file, or it is not a whole GGUF.
+    - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
+      model of a format that Funland reads.
     - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
     - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
     """
@@ -55,8 +56,10 @@ class ModelServiceStub:
 
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
-    - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
-      MODEL_LOAD_FAILED.
+    - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
+      MODEL_LOAD_FAILED or ENGINE_UNAVAILABLE.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
+    - UNAVAILABLE, MODEL_BACKING_OFF.
     """
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.Model]
     """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
@@ -69,6 +72,20 @@ class ModelServiceStub:
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
     - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+    """
+    AttachAdapter: _grpc.UnaryUnaryMultiCallable[_models_pb2.AttachAdapterRequest, _models_pb2.Model]
+    """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
+    loaded anew once its calls have ended.
+
+    Errors:
+    - NOT_FOUND, MODEL_NOT_FOUND.
+    - FAILED_PRECONDITION, ADAPTER_INVALID: there is no such file, or it is not an adapter for the model.
+    - ALREADY_EXISTS, ADAPTER_EXISTS: the model has one of that id.
+    """
+    DetachAdapter: _grpc.UnaryUnaryMultiCallable[_models_pb2.DetachAdapterRequest, _models_pb2.Model]
+    """Detaches an adapter from its model and removes its file from the store.
+
+    Errors: NOT_FOUND, MODEL_NOT_FOUND or ADAPTER_NOT_FOUND.
     """
     WatchModels: _grpc.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
@@ -86,10 +103,11 @@ class ModelServiceAsyncStub(ModelServiceStub):
     Errors: NOT_FOUND, MODEL_NOT_FOUND.
     """
     ImportModel: _aio.UnaryUnaryMultiCallable[_models_pb2.ImportModelRequest, _models_pb2.Model]  # type: ignore[assignment]
-    """Installs a model from a file on the server's machine, after checking that the file is whole.
+    """Installs a model from a file or folder on the server's machine, after checking that it is whole.
 
     Errors:
-    - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file, or it is not a whole GGUF.
+    - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
+      model of a format that Funland reads.
     - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
     - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
     """
@@ -99,8 +117,10 @@ class ModelServiceAsyncStub(ModelServiceStub):
 
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
-    - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
-      MODEL_LOAD_FAILED.
+    - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
+      MODEL_LOAD_FAILED or ENGINE_UNAVAILABLE.
+    - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
+    - UNAVAILABLE, MODEL_BACKING_OFF.
     """
     UnloadModel: _aio.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.Model]  # type: ignore[assignment]
     """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
@@ -113,6 +133,20 @@ class ModelServiceAsyncStub(ModelServiceStub):
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
     - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+    """
+    AttachAdapter: _aio.UnaryUnaryMultiCallable[_models_pb2.AttachAdapterRequest, _models_pb2.Model]  # type: ignore[assignment]
+    """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
+    loaded anew once its calls have ended.
+
+    Errors:
+    - NOT_FOUND, MODEL_NOT_FOUND.
+    - FAILED_PRECONDITION, ADAPTER_INVALID: there is no such file, or it is not an adapter for the model.
+    - ALREADY_EXISTS, ADAPTER_EXISTS: the model has one of that id.
+    """
+    DetachAdapter: _aio.UnaryUnaryMultiCallable[_models_pb2.DetachAdapterRequest, _models_pb2.Model]  # type: ignore[assignment]
+    """Detaches an adapter from its model and removes its file from the store.
+
+    Errors: NOT_FOUND, MODEL_NOT_FOUND or ADAPTER_NOT_FOUND.
     """
     WatchModels: _aio.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]  # type: ignore[assignment]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
@@ -145,10 +179,11 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _models_pb2.ImportModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
-        """Installs a model from a file on the server's machine, after checking that the file is whole.
+        """Installs a model from a file or folder on the server's machine, after checking that it is whole.
 
         Errors:
-        - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file, or it is not a whole GGUF.
+        - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
+          model of a format that Funland reads.
         - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
         - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
         """
@@ -164,8 +199,10 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
-        - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
-          MODEL_LOAD_FAILED.
+        - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
+          MODEL_LOAD_FAILED or ENGINE_UNAVAILABLE.
+        - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
+        - UNAVAILABLE, MODEL_BACKING_OFF.
         """
 
     @_abc_1.abstractmethod
@@ -190,6 +227,32 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
         - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+        """
+
+    @_abc_1.abstractmethod
+    def AttachAdapter(
+        self,
+        request: _models_pb2.AttachAdapterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
+        """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
+        loaded anew once its calls have ended.
+
+        Errors:
+        - NOT_FOUND, MODEL_NOT_FOUND.
+        - FAILED_PRECONDITION, ADAPTER_INVALID: there is no such file, or it is not an adapter for the model.
+        - ALREADY_EXISTS, ADAPTER_EXISTS: the model has one of that id.
+        """
+
+    @_abc_1.abstractmethod
+    def DetachAdapter(
+        self,
+        request: _models_pb2.DetachAdapterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
+        """Detaches an adapter from its model and removes its file from the store.
+
+        Errors: NOT_FOUND, MODEL_NOT_FOUND or ADAPTER_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

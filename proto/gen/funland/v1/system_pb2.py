@@ -29,7 +29,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66unland/v1/system.proto\x12\nfunland.v1\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetHealthRequest\"l\n\x06Health\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\"9\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08STOPPING\x10\x02\"\x12\n\x10GetStatusRequest\"\x13\n\x11GetMetricsRequest\"\xc5\x02\n\x0cSystemStatus\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\x12\x0f\n\x07version\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61\x63tive_calls\x18\x05 \x01(\x05\x12\x18\n\x10installed_models\x18\x06 \x01(\x05\x12(\n\rloaded_models\x18\x07 \x03(\x0b\x32\x11.funland.v1.Model\x12)\n\x06memory\x18\x08 \x01(\x0b\x32\x19.funland.v1.MachineMemory\x12\x1b\n\x13server_memory_bytes\x18\t \x01(\x03\"=\n\rMachineMemory\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x17\n\x0f\x61vailable_bytes\x18\x02 \x01(\x03\x32\xab\x02\n\rSystemService\x12Y\n\tGetHealth\x12\x1c.funland.v1.GetHealthRequest\x1a\x12.funland.v1.Health\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/health\x12_\n\tGetStatus\x12\x1c.funland.v1.GetStatusRequest\x1a\x18.funland.v1.SystemStatus\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/status\x12^\n\nGetMetrics\x12\x1d.funland.v1.GetMetricsRequest\x1a\x14.google.api.HttpBody\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/metricsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66unland/v1/system.proto\x12\nfunland.v1\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetHealthRequest\"\x88\x01\n\x06Health\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\x12\x1a\n\x12\x62\x61\x63king_off_models\x18\x02 \x03(\t\"9\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08STOPPING\x10\x02\"\x12\n\x10GetStatusRequest\"\x13\n\x11GetMetricsRequest\"\xc5\x02\n\x0cSystemStatus\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\x12\x0f\n\x07version\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61\x63tive_calls\x18\x05 \x01(\x05\x12\x18\n\x10installed_models\x18\x06 \x01(\x05\x12(\n\rloaded_models\x18\x07 \x03(\x0b\x32\x11.funland.v1.Model\x12)\n\x06memory\x18\x08 \x01(\x0b\x32\x19.funland.v1.MachineMemory\x12\x1b\n\x13server_memory_bytes\x18\t \x01(\x03\"=\n\rMachineMemory\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x17\n\x0f\x61vailable_bytes\x18\x02 \x01(\x03\x32\xab\x02\n\rSystemService\x12Y\n\tGetHealth\x12\x1c.funland.v1.GetHealthRequest\x1a\x12.funland.v1.Health\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/health\x12_\n\tGetStatus\x12\x1c.funland.v1.GetStatusRequest\x1a\x18.funland.v1.SystemStatus\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/status\x12^\n\nGetMetrics\x12\x1d.funland.v1.GetMetricsRequest\x1a\x14.google.api.HttpBody\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/metricsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,18 +44,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYSTEMSERVICE'].methods_by_name['GetMetrics']._serialized_options = b'\202\323\344\223\002\025\022\023/funland/v1/metrics'
   _globals['_GETHEALTHREQUEST']._serialized_start=186
   _globals['_GETHEALTHREQUEST']._serialized_end=204
-  _globals['_HEALTH']._serialized_start=206
-  _globals['_HEALTH']._serialized_end=314
-  _globals['_HEALTH_STATE']._serialized_start=257
-  _globals['_HEALTH_STATE']._serialized_end=314
-  _globals['_GETSTATUSREQUEST']._serialized_start=316
-  _globals['_GETSTATUSREQUEST']._serialized_end=334
-  _globals['_GETMETRICSREQUEST']._serialized_start=336
-  _globals['_GETMETRICSREQUEST']._serialized_end=355
-  _globals['_SYSTEMSTATUS']._serialized_start=358
-  _globals['_SYSTEMSTATUS']._serialized_end=683
-  _globals['_MACHINEMEMORY']._serialized_start=685
-  _globals['_MACHINEMEMORY']._serialized_end=746
-  _globals['_SYSTEMSERVICE']._serialized_start=749
-  _globals['_SYSTEMSERVICE']._serialized_end=1048
+  _globals['_HEALTH']._serialized_start=207
+  _globals['_HEALTH']._serialized_end=343
+  _globals['_HEALTH_STATE']._serialized_start=286
+  _globals['_HEALTH_STATE']._serialized_end=343
+  _globals['_GETSTATUSREQUEST']._serialized_start=345
+  _globals['_GETSTATUSREQUEST']._serialized_end=363
+  _globals['_GETMETRICSREQUEST']._serialized_start=365
+  _globals['_GETMETRICSREQUEST']._serialized_end=384
+  _globals['_SYSTEMSTATUS']._serialized_start=387
+  _globals['_SYSTEMSTATUS']._serialized_end=712
+  _globals['_MACHINEMEMORY']._serialized_start=714
+  _globals['_MACHINEMEMORY']._serialized_end=775
+  _globals['_SYSTEMSERVICE']._serialized_start=778
+  _globals['_SYSTEMSERVICE']._serialized_end=1077
 # @@protoc_insertion_point(module_scope)

@@ -69,16 +69,22 @@ class Health(_message.Message):
     """It ends the calls it has and takes no others."""
 
     STATE_FIELD_NUMBER: _builtins.int
+    BACKING_OFF_MODELS_FIELD_NUMBER: _builtins.int
     state: Global___Health.State.ValueType
     """How it is."""
+    @_builtins.property
+    def backing_off_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of models whose processes were lost again and again, and are not started for a while."""
+
     def __init__(
         self,
         *,
         state: Global___Health.State.ValueType = ...,
+        backing_off_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backing_off_models", b"backing_off_models", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

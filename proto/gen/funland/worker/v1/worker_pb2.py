@@ -27,47 +27,61 @@ from funland.v1 import inference_pb2 as funland_dot_v1_dot_inference__pb2
 from funland.v1 import models_pb2 as funland_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/worker.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x17\x66unland/v1/models.proto\"\x88\x01\n\x06Launch\x12\x12\n\nmodel_path\x18\x01 \x01(\t\x12\x13\n\x0bsocket_path\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12*\n\x08settings\x18\x04 \x01(\x0b\x32\x18.funland.v1.LoadSettings\x12\x1a\n\x12max_context_length\x18\x05 \x01(\x05\"p\n\tHandshake\x12)\n\x05ready\x18\x01 \x01(\x0b\x32\x18.funland.worker.v1.ReadyH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.funland.worker.v1.FailureH\x00\x42\t\n\x07outcome\"j\n\x05Ready\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61n_chat\x18\x04 \x01(\x08\x12\x17\n\x0fvocabulary_size\x18\x05 \x01(\x05\"n\n\x07\x43ommand\x12+\n\x06submit\x18\x01 \x01(\x0b\x32\x19.funland.worker.v1.SubmitH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.funland.worker.v1.CancelH\x00\x42\t\n\x07\x63ommand\"\xa3\x01\n\x06Submit\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x37\n\x0c\x63onversation\x18\x03 \x01(\x0b\x32\x1f.funland.worker.v1.ConversationH\x00\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.funland.v1.SamplingParametersB\x07\n\x05input\"5\n\x0c\x43onversation\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\"\x1d\n\x06\x43\x61ncel\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\"\xd4\x01\n\x04Step\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .funland.worker.v1.SequenceEvent\x12\x19\n\x11\x64\x65\x63oded_sequences\x18\x02 \x01(\x05\x12\x15\n\rprompt_tokens\x18\x03 \x01(\x05\x12\x1d\n\x10\x61\x63tive_sequences\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11waiting_sequences\x18\x05 \x01(\x05H\x01\x88\x01\x01\x42\x13\n\x11_active_sequencesB\x14\n\x12_waiting_sequences\"\x93\x01\n\rSequenceEvent\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12\"\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x12.funland.v1.Finish\x12+\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1a.funland.worker.v1.Failure\"\xb0\x01\n\x07\x46\x61ilure\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.funland.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.funland.worker.v1.Failure.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x1c\n\nEmbedTexts\x12\x0e\n\x06inputs\x18\x01 \x03(\t\"Q\n\rEmbeddedTexts\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.funland.v1.Embedding\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\"H\n\x0cTokenizeText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x64\x64_special\x18\x02 \x01(\x08\x12\x15\n\rparse_special\x18\x03 \x01(\x08\"\x18\n\x06Tokens\x12\x0e\n\x06tokens\x18\x01 \x03(\x05\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t2\xa3\x02\n\rWorkerService\x12>\n\x03Run\x12\x1a.funland.worker.v1.Command\x1a\x17.funland.worker.v1.Step(\x01\x30\x01\x12H\n\x05\x45mbed\x12\x1d.funland.worker.v1.EmbedTexts\x1a .funland.worker.v1.EmbeddedTexts\x12\x46\n\x08Tokenize\x12\x1f.funland.worker.v1.TokenizeText\x1a\x19.funland.worker.v1.Tokens\x12@\n\nDetokenize\x12\x19.funland.worker.v1.Tokens\x1a\x17.funland.worker.v1.Textb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/worker.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x17\x66unland/v1/models.proto\"\xe2\x03\n\x06Launch\x12\x12\n\nmodel_path\x18\x01 \x01(\t\x12\x13\n\x0bsocket_path\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12*\n\x08settings\x18\x04 \x01(\x0b\x32\x18.funland.v1.LoadSettings\x12\x1a\n\x12max_context_length\x18\x05 \x01(\x05\x12(\n\x06\x66ormat\x18\x06 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x39\n\x08\x61\x64\x61pters\x18\x07 \x03(\x0b\x32\'.funland.worker.v1.Launch.AdaptersEntry\x12\x18\n\x10\x64raft_model_path\x18\x08 \x01(\t\x12\x13\n\x0bqueue_limit\x18\t \x01(\x05\x12\x1a\n\x12memory_limit_bytes\x18\n \x01(\x03\x12\x15\n\rprefix_folder\x18\x0b \x01(\t\x12\x1b\n\x13prefix_folder_bytes\x18\x0c \x01(\x03\x12\x12\n\nprefix_key\x18\r \x01(\x0c\x12\x14\n\x0cmodel_sha256\x18\x0e \x01(\t\x12\x19\n\x11\x63onversion_folder\x18\x0f \x01(\t\x1a/\n\rAdaptersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"p\n\tHandshake\x12)\n\x05ready\x18\x01 \x01(\x0b\x32\x18.funland.worker.v1.ReadyH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.funland.worker.v1.FailureH\x00\x42\t\n\x07outcome\"\xd3\x01\n\x05Ready\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61n_chat\x18\x04 \x01(\x08\x12\x17\n\x0fvocabulary_size\x18\x05 \x01(\x05\x12\x14\n\x0c\x63\x61n_generate\x18\x06 \x01(\x08\x12\x10\n\x08\x63\x61n_rank\x18\x07 \x01(\x08\x12/\n\x06\x65ngine\x18\x08 \x01(\x0e\x32\x1f.funland.v1.LoadSettings.Engine\x12\x0e\n\x06\x64\x65vice\x18\t \x01(\t\"\x97\x01\n\x07\x43ommand\x12+\n\x06submit\x18\x01 \x01(\x0b\x32\x19.funland.worker.v1.SubmitH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.funland.worker.v1.CancelH\x00\x12\'\n\x04ping\x18\x03 \x01(\x0b\x32\x17.funland.worker.v1.PingH\x00\x42\t\n\x07\x63ommand\"\xfd\x01\n\x06Submit\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x37\n\x0c\x63onversation\x18\x03 \x01(\x0b\x32\x1f.funland.worker.v1.ConversationH\x00\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.funland.v1.SamplingParameters\x12(\n\x06\x66ormat\x18\x05 \x01(\x0b\x32\x18.funland.v1.OutputFormat\x12.\n\x07options\x18\x06 \x01(\x0b\x32\x1d.funland.v1.GenerationOptionsB\x07\n\x05input\"\xff\x01\n\x0c\x43onversation\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\x12\x1f\n\x05tools\x18\x02 \x03(\x0b\x32\x10.funland.v1.Tool\x12+\n\x0btool_choice\x18\x03 \x01(\x0b\x32\x16.funland.v1.ToolChoice\x12 \n\x13parallel_tool_calls\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x16\n\treasoning\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\x12template_arguments\x18\x06 \x01(\tB\x16\n\x14_parallel_tool_callsB\x0c\n\n_reasoning\"&\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x03(\x05\"\x1d\n\x06\x43\x61ncel\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\"\x17\n\x04Ping\x12\x0f\n\x07ping_id\x18\x01 \x01(\x04\"(\n\x04Pong\x12\x0f\n\x07ping_id\x18\x01 \x01(\x04\x12\x0f\n\x07step_ms\x18\x02 \x01(\x01\"\x92\x02\n\x04Step\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .funland.worker.v1.SequenceEvent\x12\x19\n\x11\x64\x65\x63oded_sequences\x18\x02 \x01(\x05\x12\x15\n\rprompt_tokens\x18\x03 \x01(\x05\x12\x1d\n\x10\x61\x63tive_sequences\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11waiting_sequences\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\rcached_tokens\x18\x06 \x01(\x05\x12%\n\x04pong\x18\x07 \x01(\x0b\x32\x17.funland.worker.v1.PongB\x13\n\x11_active_sequencesB\x14\n\x12_waiting_sequences\"\xa9\x02\n\rSequenceEvent\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12\"\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x12.funland.v1.Finish\x12+\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32\x1a.funland.worker.v1.Failure\x12\x0e\n\x06\x63hoice\x18\x06 \x01(\x05\x12\x11\n\treasoning\x18\x07 \x01(\t\x12-\n\ntool_calls\x18\x08 \x03(\x0b\x32\x19.funland.v1.ToolCallDelta\x12*\n\x08logprobs\x18\t \x03(\x0b\x32\x18.funland.v1.TokenLogprob\x12\x16\n\x0equeue_position\x18\n \x01(\x05\"\xde\x01\n\x07\x46\x61ilure\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.funland.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.funland.worker.v1.Failure.MetadataEntry\x12\x1a\n\rretry_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_retry_seconds\"p\n\nEmbedTexts\x12\x0e\n\x06inputs\x18\x01 \x03(\t\x12\x31\n\x07pooling\x18\x02 \x01(\x0e\x32 .funland.v1.EmbedRequest.Pooling\x12\x12\n\ndimensions\x18\x03 \x01(\x05\x12\x0b\n\x03raw\x18\x04 \x01(\x08\"Q\n\rEmbeddedTexts\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.funland.v1.Embedding\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\"1\n\rRankDocuments\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x03(\t\"8\n\x0fRankedDocuments\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\"H\n\x0cTokenizeText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x64\x64_special\x18\x02 \x01(\x08\x12\x15\n\rparse_special\x18\x03 \x01(\x08\"\x18\n\x06Tokens\x12\x0e\n\x06tokens\x18\x01 \x03(\x05\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t2\xb7\x03\n\rWorkerService\x12>\n\x03Run\x12\x1a.funland.worker.v1.Command\x1a\x17.funland.worker.v1.Step(\x01\x30\x01\x12H\n\x05\x45mbed\x12\x1d.funland.worker.v1.EmbedTexts\x1a .funland.worker.v1.EmbeddedTexts\x12L\n\x04Rank\x12 .funland.worker.v1.RankDocuments\x1a\".funland.worker.v1.RankedDocuments\x12\x44\n\x06Render\x12\x1f.funland.worker.v1.Conversation\x1a\x19.funland.worker.v1.Prompt\x12\x46\n\x08Tokenize\x12\x1f.funland.worker.v1.TokenizeText\x1a\x19.funland.worker.v1.Tokens\x12@\n\nDetokenize\x12\x19.funland.worker.v1.Tokens\x1a\x17.funland.worker.v1.Textb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'funland.worker.v1.worker_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LAUNCH_ADAPTERSENTRY']._loaded_options = None
+  _globals['_LAUNCH_ADAPTERSENTRY']._serialized_options = b'8\001'
   _globals['_FAILURE_METADATAENTRY']._loaded_options = None
   _globals['_FAILURE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_LAUNCH']._serialized_start=132
-  _globals['_LAUNCH']._serialized_end=268
-  _globals['_HANDSHAKE']._serialized_start=270
-  _globals['_HANDSHAKE']._serialized_end=382
-  _globals['_READY']._serialized_start=384
-  _globals['_READY']._serialized_end=490
-  _globals['_COMMAND']._serialized_start=492
-  _globals['_COMMAND']._serialized_end=602
-  _globals['_SUBMIT']._serialized_start=605
-  _globals['_SUBMIT']._serialized_end=768
-  _globals['_CONVERSATION']._serialized_start=770
-  _globals['_CONVERSATION']._serialized_end=823
-  _globals['_CANCEL']._serialized_start=825
-  _globals['_CANCEL']._serialized_end=854
-  _globals['_STEP']._serialized_start=857
-  _globals['_STEP']._serialized_end=1069
-  _globals['_SEQUENCEEVENT']._serialized_start=1072
-  _globals['_SEQUENCEEVENT']._serialized_end=1219
-  _globals['_FAILURE']._serialized_start=1222
-  _globals['_FAILURE']._serialized_end=1398
-  _globals['_FAILURE_METADATAENTRY']._serialized_start=1351
-  _globals['_FAILURE_METADATAENTRY']._serialized_end=1398
-  _globals['_EMBEDTEXTS']._serialized_start=1400
-  _globals['_EMBEDTEXTS']._serialized_end=1428
-  _globals['_EMBEDDEDTEXTS']._serialized_start=1430
-  _globals['_EMBEDDEDTEXTS']._serialized_end=1511
-  _globals['_TOKENIZETEXT']._serialized_start=1513
-  _globals['_TOKENIZETEXT']._serialized_end=1585
-  _globals['_TOKENS']._serialized_start=1587
-  _globals['_TOKENS']._serialized_end=1611
-  _globals['_TEXT']._serialized_start=1613
-  _globals['_TEXT']._serialized_end=1633
-  _globals['_WORKERSERVICE']._serialized_start=1636
-  _globals['_WORKERSERVICE']._serialized_end=1927
+  _globals['_LAUNCH']._serialized_end=614
+  _globals['_LAUNCH_ADAPTERSENTRY']._serialized_start=567
+  _globals['_LAUNCH_ADAPTERSENTRY']._serialized_end=614
+  _globals['_HANDSHAKE']._serialized_start=616
+  _globals['_HANDSHAKE']._serialized_end=728
+  _globals['_READY']._serialized_start=731
+  _globals['_READY']._serialized_end=942
+  _globals['_COMMAND']._serialized_start=945
+  _globals['_COMMAND']._serialized_end=1096
+  _globals['_SUBMIT']._serialized_start=1099
+  _globals['_SUBMIT']._serialized_end=1352
+  _globals['_CONVERSATION']._serialized_start=1355
+  _globals['_CONVERSATION']._serialized_end=1610
+  _globals['_PROMPT']._serialized_start=1612
+  _globals['_PROMPT']._serialized_end=1650
+  _globals['_CANCEL']._serialized_start=1652
+  _globals['_CANCEL']._serialized_end=1681
+  _globals['_PING']._serialized_start=1683
+  _globals['_PING']._serialized_end=1706
+  _globals['_PONG']._serialized_start=1708
+  _globals['_PONG']._serialized_end=1748
+  _globals['_STEP']._serialized_start=1751
+  _globals['_STEP']._serialized_end=2025
+  _globals['_SEQUENCEEVENT']._serialized_start=2028
+  _globals['_SEQUENCEEVENT']._serialized_end=2325
+  _globals['_FAILURE']._serialized_start=2328
+  _globals['_FAILURE']._serialized_end=2550
+  _globals['_FAILURE_METADATAENTRY']._serialized_start=2485
+  _globals['_FAILURE_METADATAENTRY']._serialized_end=2532
+  _globals['_EMBEDTEXTS']._serialized_start=2552
+  _globals['_EMBEDTEXTS']._serialized_end=2664
+  _globals['_EMBEDDEDTEXTS']._serialized_start=2666
+  _globals['_EMBEDDEDTEXTS']._serialized_end=2747
+  _globals['_RANKDOCUMENTS']._serialized_start=2749
+  _globals['_RANKDOCUMENTS']._serialized_end=2798
+  _globals['_RANKEDDOCUMENTS']._serialized_start=2800
+  _globals['_RANKEDDOCUMENTS']._serialized_end=2856
+  _globals['_TOKENIZETEXT']._serialized_start=2858
+  _globals['_TOKENIZETEXT']._serialized_end=2930
+  _globals['_TOKENS']._serialized_start=2932
+  _globals['_TOKENS']._serialized_end=2956
+  _globals['_TEXT']._serialized_start=2958
+  _globals['_TEXT']._serialized_end=2978
+  _globals['_WORKERSERVICE']._serialized_start=2981
+  _globals['_WORKERSERVICE']._serialized_end=3420
 # @@protoc_insertion_point(module_scope)

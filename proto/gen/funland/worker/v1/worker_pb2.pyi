@@ -29,22 +29,76 @@ class Launch(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class AdaptersEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     MODEL_PATH_FIELD_NUMBER: _builtins.int
     SOCKET_PATH_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
     MAX_CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    ADAPTERS_FIELD_NUMBER: _builtins.int
+    DRAFT_MODEL_PATH_FIELD_NUMBER: _builtins.int
+    QUEUE_LIMIT_FIELD_NUMBER: _builtins.int
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _builtins.int
+    PREFIX_FOLDER_FIELD_NUMBER: _builtins.int
+    PREFIX_FOLDER_BYTES_FIELD_NUMBER: _builtins.int
+    PREFIX_KEY_FIELD_NUMBER: _builtins.int
+    MODEL_SHA256_FIELD_NUMBER: _builtins.int
+    CONVERSION_FOLDER_FIELD_NUMBER: _builtins.int
     model_path: _builtins.str
-    """The model's file."""
+    """The model's file or folder."""
     socket_path: _builtins.str
     """Where to listen; in a folder that only this user can enter."""
     token: _builtins.str
     """What calls must bring as `authorization`."""
     max_context_length: _builtins.int
     """The longest context that the worker may choose itself."""
+    format: _models_pb2.Model.Format.ValueType
+    """How the model is stored."""
+    draft_model_path: _builtins.str
+    """The file of the draft model. Empty: none."""
+    queue_limit: _builtins.int
+    """How many sequences may wait for a slot."""
+    memory_limit_bytes: _builtins.int
+    """The most address space that the process may take beyond what it has at its start, in bytes. 0: no
+    limit.
+    """
+    prefix_folder: _builtins.str
+    """Where prefixes that leave the cache are kept: a folder of this model's alone. Empty: nowhere."""
+    prefix_folder_bytes: _builtins.int
+    """How many bytes may be kept there."""
+    prefix_key: _builtins.bytes
+    """The key that authenticates what is kept there: 32 bytes."""
+    model_sha256: _builtins.str
+    """The SHA-256 of the model's file, which prefixes are kept under."""
+    conversion_folder: _builtins.str
+    """Where a converted model may be kept: a folder of this model's alone."""
     @_builtins.property
     def settings(self) -> _models_pb2.LoadSettings:
         """How to run the model; what is unset the worker chooses."""
+
+    @_builtins.property
+    def adapters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The files of the model's adapters, by id."""
 
     def __init__(
         self,
@@ -54,10 +108,20 @@ class Launch(_message.Message):
         token: _builtins.str = ...,
         settings: _models_pb2.LoadSettings | None = ...,
         max_context_length: _builtins.int = ...,
+        format: _models_pb2.Model.Format.ValueType = ...,
+        adapters: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        draft_model_path: _builtins.str = ...,
+        queue_limit: _builtins.int = ...,
+        memory_limit_bytes: _builtins.int = ...,
+        prefix_folder: _builtins.str = ...,
+        prefix_folder_bytes: _builtins.int = ...,
+        prefix_key: _builtins.bytes = ...,
+        model_sha256: _builtins.str = ...,
+        conversion_folder: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_context_length", b"max_context_length", "model_path", b"model_path", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapters", b"adapters", "conversion_folder", b"conversion_folder", "draft_model_path", b"draft_model_path", "format", b"format", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -108,6 +172,10 @@ class Ready(_message.Message):
     THREADS_FIELD_NUMBER: _builtins.int
     CAN_CHAT_FIELD_NUMBER: _builtins.int
     VOCABULARY_SIZE_FIELD_NUMBER: _builtins.int
+    CAN_GENERATE_FIELD_NUMBER: _builtins.int
+    CAN_RANK_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a sequence may have."""
     slots: _builtins.int
@@ -118,6 +186,14 @@ class Ready(_message.Message):
     """Whether the model has a chat template that compiles."""
     vocabulary_size: _builtins.int
     """How many tokens the vocabulary has."""
+    can_generate: _builtins.bool
+    """Whether the model writes text."""
+    can_rank: _builtins.bool
+    """Whether the model has a ranking head."""
+    engine: _models_pb2.LoadSettings.Engine.ValueType
+    """What computes the model."""
+    device: _builtins.str
+    """Where it computes."""
     def __init__(
         self,
         *,
@@ -126,10 +202,14 @@ class Ready(_message.Message):
         threads: _builtins.int = ...,
         can_chat: _builtins.bool = ...,
         vocabulary_size: _builtins.int = ...,
+        can_generate: _builtins.bool = ...,
+        can_rank: _builtins.bool = ...,
+        engine: _models_pb2.LoadSettings.Engine.ValueType = ...,
+        device: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_chat", b"can_chat", "context_length", b"context_length", "slots", b"slots", "threads", b"threads", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_chat", b"can_chat", "can_generate", b"can_generate", "can_rank", b"can_rank", "context_length", b"context_length", "device", b"device", "engine", b"engine", "slots", b"slots", "threads", b"threads", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -143,6 +223,7 @@ class Command(_message.Message):
 
     SUBMIT_FIELD_NUMBER: _builtins.int
     CANCEL_FIELD_NUMBER: _builtins.int
+    PING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def submit(self) -> Global___Submit:
         """Start a sequence."""
@@ -151,17 +232,22 @@ class Command(_message.Message):
     def cancel(self) -> Global___Cancel:
         """End a sequence, at the latest after the step that runs now."""
 
+    @_builtins.property
+    def ping(self) -> Global___Ping:
+        """Say that it is alive: a `Step` with `pong` is the answer."""
+
     def __init__(
         self,
         *,
         submit: Global___Submit | None = ...,
         cancel: Global___Cancel | None = ...,
+        ping: Global___Ping | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "submit", b"submit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "ping", b"ping", "submit", b"submit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "submit", b"submit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "ping", b"ping", "submit", b"submit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["submit", "cancel"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["submit", "cancel", "ping"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -177,6 +263,8 @@ class Submit(_message.Message):
     PROMPT_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     sequence_id: _builtins.int
     """The server's number for it, never used twice."""
     prompt: _builtins.str
@@ -189,6 +277,14 @@ class Submit(_message.Message):
     def sampling(self) -> _inference_pb2.SamplingParameters:
         """How to choose tokens, and when to end."""
 
+    @_builtins.property
+    def format(self) -> _inference_pb2.OutputFormat:
+        """What the text must be. Unset: any text."""
+
+    @_builtins.property
+    def options(self) -> _inference_pb2.GenerationOptions:
+        """How to run it."""
+
     def __init__(
         self,
         *,
@@ -196,10 +292,12 @@ class Submit(_message.Message):
         prompt: _builtins.str = ...,
         conversation: Global___Conversation | None = ...,
         sampling: _inference_pb2.SamplingParameters | None = ...,
+        format: _inference_pb2.OutputFormat | None = ...,
+        options: _inference_pb2.GenerationOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "input", b"input", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "options", b"options", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "input", b"input", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["prompt", "conversation"]  # noqa: Y015
     _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
@@ -209,27 +307,86 @@ Global___Submit: _TypeAlias = Submit  # noqa: Y015
 
 @_typing.final
 class Conversation(_message.Message):
-    """The messages of a chat."""
+    """A chat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGES_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
+    TOOL_CHOICE_FIELD_NUMBER: _builtins.int
+    PARALLEL_TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    TEMPLATE_ARGUMENTS_FIELD_NUMBER: _builtins.int
+    parallel_tool_calls: _builtins.bool
+    """Whether it may ask for several at once. Unset: it may."""
+    reasoning: _builtins.bool
+    """Whether a model that can think before it answers does. Unset: as its template has it."""
+    template_arguments: _builtins.str
+    """More variables for the template: a JSON object, as JSON text. Empty: none."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Message]:
-        """Oldest first."""
+        """The messages, oldest first."""
+
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Tool]:
+        """The functions that the model may ask for."""
+
+    @_builtins.property
+    def tool_choice(self) -> _inference_pb2.ToolChoice:
+        """Whether it may, must or must not ask for them."""
 
     def __init__(
         self,
         *,
         messages: _abc.Iterable[_inference_pb2.Message] | None = ...,
+        tools: _abc.Iterable[_inference_pb2.Tool] | None = ...,
+        tool_choice: _inference_pb2.ToolChoice | None = ...,
+        parallel_tool_calls: _builtins.bool | None = ...,
+        reasoning: _builtins.bool | None = ...,
+        template_arguments: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "tool_choice", b"tool_choice"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "messages", b"messages", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
+    _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
+    _WhichOneofReturnType__reasoning: _TypeAlias = _typing.Literal["reasoning"]  # noqa: Y015
+    _WhichOneofArgType__reasoning: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__parallel_tool_calls) -> _WhichOneofReturnType__parallel_tool_calls | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reasoning) -> _WhichOneofReturnType__reasoning | None: ...
+
+Global___Conversation: _TypeAlias = Conversation  # noqa: Y015
+
+@_typing.final
+class Prompt(_message.Message):
+    """A conversation as its template writes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text."""
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Its tokens."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        tokens: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Conversation: _TypeAlias = Conversation  # noqa: Y015
+Global___Prompt: _TypeAlias = Prompt  # noqa: Y015
 
 @_typing.final
 class Cancel(_message.Message):
@@ -254,6 +411,54 @@ class Cancel(_message.Message):
 Global___Cancel: _TypeAlias = Cancel  # noqa: Y015
 
 @_typing.final
+class Ping(_message.Message):
+    """A question whether the worker is alive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PING_ID_FIELD_NUMBER: _builtins.int
+    ping_id: _builtins.int
+    """The server's number for it."""
+    def __init__(
+        self,
+        *,
+        ping_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ping_id", b"ping_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ping: _TypeAlias = Ping  # noqa: Y015
+
+@_typing.final
+class Pong(_message.Message):
+    """The answer to a ping."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PING_ID_FIELD_NUMBER: _builtins.int
+    STEP_MS_FIELD_NUMBER: _builtins.int
+    ping_id: _builtins.int
+    """The number of the ping."""
+    step_ms: _builtins.float
+    """How long the step that runs now has taken, in milliseconds. 0: none runs."""
+    def __init__(
+        self,
+        *,
+        ping_id: _builtins.int = ...,
+        step_ms: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ping_id", b"ping_id", "step_ms", b"step_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pong: _TypeAlias = Pong  # noqa: Y015
+
+@_typing.final
 class Step(_message.Message):
     """What one forward pass brought; also sent, without events, when the last sequence was cancelled."""
 
@@ -264,6 +469,8 @@ class Step(_message.Message):
     PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
     ACTIVE_SEQUENCES_FIELD_NUMBER: _builtins.int
     WAITING_SEQUENCES_FIELD_NUMBER: _builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: _builtins.int
+    PONG_FIELD_NUMBER: _builtins.int
     decoded_sequences: _builtins.int
     """How many sequences the pass advanced by a token."""
     prompt_tokens: _builtins.int
@@ -274,9 +481,15 @@ class Step(_message.Message):
     """
     waiting_sequences: _builtins.int
     """How many sequences wait for a slot after it. Unset when `active_sequences` is."""
+    cached_tokens: _builtins.int
+    """How many tokens' keys and values the cache holds after it, those shared by several sequences once."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___SequenceEvent]:
-        """News of sequences, at most one event for each."""
+        """News of sequences, at most one event for each text of each."""
+
+    @_builtins.property
+    def pong(self) -> Global___Pong:
+        """The answer to a ping; then nothing else is set."""
 
     def __init__(
         self,
@@ -286,10 +499,12 @@ class Step(_message.Message):
         prompt_tokens: _builtins.int = ...,
         active_sequences: _builtins.int | None = ...,
         waiting_sequences: _builtins.int | None = ...,
+        cached_tokens: _builtins.int = ...,
+        pong: Global___Pong | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences", "_waiting_sequences", b"_waiting_sequences", "active_sequences", b"active_sequences", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences", "_waiting_sequences", b"_waiting_sequences", "active_sequences", b"active_sequences", "pong", b"pong", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences", "_waiting_sequences", b"_waiting_sequences", "active_sequences", b"active_sequences", "decoded_sequences", b"decoded_sequences", "events", b"events", "prompt_tokens", b"prompt_tokens", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences", "_waiting_sequences", b"_waiting_sequences", "active_sequences", b"active_sequences", "cached_tokens", b"cached_tokens", "decoded_sequences", b"decoded_sequences", "events", b"events", "pong", b"pong", "prompt_tokens", b"prompt_tokens", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__active_sequences: _TypeAlias = _typing.Literal["active_sequences"]  # noqa: Y015
     _WhichOneofArgType__active_sequences: _TypeAlias = _typing.Literal["_active_sequences", b"_active_sequences"]  # noqa: Y015
@@ -313,19 +528,38 @@ class SequenceEvent(_message.Message):
     TOKENS_FIELD_NUMBER: _builtins.int
     FINISH_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    LOGPROBS_FIELD_NUMBER: _builtins.int
+    QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     sequence_id: _builtins.int
     """The server's number for it."""
     text: _builtins.str
     """More text: whole characters, no part of a stop string. May be empty."""
     tokens: _builtins.int
     """How many tokens were chosen since the event before."""
+    choice: _builtins.int
+    """Which of the `n` texts it is, from 0."""
+    reasoning: _builtins.str
+    """More reasoning: whole characters. May be empty."""
+    queue_position: _builtins.int
+    """Its place in the queue, if that changed: 1 is the next. 0: it did not."""
     @_builtins.property
     def finish(self) -> _inference_pb2.Finish:
         """How it ended, if it did."""
 
     @_builtins.property
     def failure(self) -> Global___Failure:
-        """Why it failed, if it did."""
+        """Why it failed, if it did: all its texts."""
+
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.ToolCallDelta]:
+        """More of the calls that the model asks for."""
+
+    @_builtins.property
+    def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.TokenLogprob]:
+        """The tokens that were chosen, if they were asked for."""
 
     def __init__(
         self,
@@ -335,10 +569,15 @@ class SequenceEvent(_message.Message):
         tokens: _builtins.int = ...,
         finish: _inference_pb2.Finish | None = ...,
         failure: Global___Failure | None = ...,
+        choice: _builtins.int = ...,
+        reasoning: _builtins.str = ...,
+        tool_calls: _abc.Iterable[_inference_pb2.ToolCallDelta] | None = ...,
+        logprobs: _abc.Iterable[_inference_pb2.TokenLogprob] | None = ...,
+        queue_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "finish", b"finish"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "finish", b"finish", "sequence_id", b"sequence_id", "text", b"text", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "failure", b"failure", "finish", b"finish", "logprobs", b"logprobs", "queue_position", b"queue_position", "reasoning", b"reasoning", "sequence_id", b"sequence_id", "text", b"text", "tokens", b"tokens", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -373,10 +612,13 @@ class Failure(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    RETRY_SECONDS_FIELD_NUMBER: _builtins.int
     reason: _errors_pb2.ErrorReason.ValueType
     """Why."""
     message: _builtins.str
     """What happened and what to do."""
+    retry_seconds: _builtins.float
+    """How long to wait before another try. Unset when waiting does not help."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The reason's details."""
@@ -387,12 +629,15 @@ class Failure(_message.Message):
         reason: _errors_pb2.ErrorReason.ValueType = ...,
         message: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        retry_seconds: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_retry_seconds", b"_retry_seconds", "retry_seconds", b"retry_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "metadata", b"metadata", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_retry_seconds", b"_retry_seconds", "message", b"message", "metadata", b"metadata", "reason", b"reason", "retry_seconds", b"retry_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__retry_seconds: _TypeAlias = _typing.Literal["retry_seconds"]  # noqa: Y015
+    _WhichOneofArgType__retry_seconds: _TypeAlias = _typing.Literal["_retry_seconds", b"_retry_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_seconds) -> _WhichOneofReturnType__retry_seconds | None: ...
 
 Global___Failure: _TypeAlias = Failure  # noqa: Y015
 
@@ -403,6 +648,15 @@ class EmbedTexts(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     INPUTS_FIELD_NUMBER: _builtins.int
+    POOLING_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    RAW_FIELD_NUMBER: _builtins.int
+    pooling: _inference_pb2.EmbedRequest.Pooling.ValueType
+    """How the vectors of a text's tokens become one."""
+    dimensions: _builtins.int
+    """Keep this many of the first values. 0: all."""
+    raw: _builtins.bool
+    """Leave the vectors as long as they are."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts."""
@@ -411,10 +665,13 @@ class EmbedTexts(_message.Message):
         self,
         *,
         inputs: _abc.Iterable[_builtins.str] | None = ...,
+        pooling: _inference_pb2.EmbedRequest.Pooling.ValueType = ...,
+        dimensions: _builtins.int = ...,
+        raw: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "inputs", b"inputs", "pooling", b"pooling", "raw", b"raw"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -447,6 +704,62 @@ class EmbeddedTexts(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EmbeddedTexts: _TypeAlias = EmbeddedTexts  # noqa: Y015
+
+@_typing.final
+class RankDocuments(_message.Message):
+    """Documents to rank."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """What is asked."""
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The texts."""
+
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        documents: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "query", b"query"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankDocuments: _TypeAlias = RankDocuments  # noqa: Y015
+
+@_typing.final
+class RankedDocuments(_message.Message):
+    """Documents' scores."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORES_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    prompt_tokens: _builtins.int
+    """How many tokens queries and documents had."""
+    @_builtins.property
+    def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """As many as there were documents, in their order."""
+
+    def __init__(
+        self,
+        *,
+        scores: _abc.Iterable[_builtins.float] | None = ...,
+        prompt_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompt_tokens", b"prompt_tokens", "scores", b"scores"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RankedDocuments: _TypeAlias = RankedDocuments  # noqa: Y015
 
 @_typing.final
 class TokenizeText(_message.Message):

@@ -48,6 +48,16 @@ class WorkerServiceStub:
                 request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.EmbedTexts.SerializeToString,
                 response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.EmbeddedTexts.FromString,
                 _registered_method=True)
+        self.Rank = channel.unary_unary(
+                '/funland.worker.v1.WorkerService/Rank',
+                request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.RankDocuments.SerializeToString,
+                response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.RankedDocuments.FromString,
+                _registered_method=True)
+        self.Render = channel.unary_unary(
+                '/funland.worker.v1.WorkerService/Render',
+                request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Conversation.SerializeToString,
+                response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Prompt.FromString,
+                _registered_method=True)
         self.Tokenize = channel.unary_unary(
                 '/funland.worker.v1.WorkerService/Tokenize',
                 request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.TokenizeText.SerializeToString,
@@ -73,8 +83,8 @@ class WorkerServiceServicer:
         message a token costs a tenth (docs/adr).
 
         A sequence that is not refused gets an event without text or tokens when it is in the queue.
-        Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
-        cancelled: then it gets none or that one.
+        Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
+        one with `failure`, unless it is cancelled: then it gets none or those.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -82,6 +92,20 @@ class WorkerServiceServicer:
 
     def Embed(self, request, context):
         """Turns texts into vectors.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rank(self, request, context):
+        """Scores how well documents answer a query.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Render(self, request, context):
+        """Gives the prompt that a conversation becomes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,6 +137,16 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Embed,
                     request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.EmbedTexts.FromString,
                     response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.EmbeddedTexts.SerializeToString,
+            ),
+            'Rank': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rank,
+                    request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.RankDocuments.FromString,
+                    response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.RankedDocuments.SerializeToString,
+            ),
+            'Render': grpc.unary_unary_rpc_method_handler(
+                    servicer.Render,
+                    request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Conversation.FromString,
+                    response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Prompt.SerializeToString,
             ),
             'Tokenize': grpc.unary_unary_rpc_method_handler(
                     servicer.Tokenize,
@@ -183,6 +217,60 @@ class WorkerService:
             '/funland.worker.v1.WorkerService/Embed',
             funland_dot_worker_dot_v1_dot_worker__pb2.EmbedTexts.SerializeToString,
             funland_dot_worker_dot_v1_dot_worker__pb2.EmbeddedTexts.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rank(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.worker.v1.WorkerService/Rank',
+            funland_dot_worker_dot_v1_dot_worker__pb2.RankDocuments.SerializeToString,
+            funland_dot_worker_dot_v1_dot_worker__pb2.RankedDocuments.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Render(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.worker.v1.WorkerService/Render',
+            funland_dot_worker_dot_v1_dot_worker__pb2.Conversation.SerializeToString,
+            funland_dot_worker_dot_v1_dot_worker__pb2.Prompt.FromString,
             options,
             channel_credentials,
             insecure,

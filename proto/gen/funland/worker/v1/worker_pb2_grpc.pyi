@@ -43,11 +43,15 @@ class WorkerServiceStub:
     message a token costs a tenth (docs/adr).
 
     A sequence that is not refused gets an event without text or tokens when it is in the queue.
-    Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
-    cancelled: then it gets none or that one.
+    Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
+    one with `failure`, unless it is cancelled: then it gets none or those.
     """
     Embed: _grpc.UnaryUnaryMultiCallable[_worker_pb2.EmbedTexts, _worker_pb2.EmbeddedTexts]
     """Turns texts into vectors."""
+    Rank: _grpc.UnaryUnaryMultiCallable[_worker_pb2.RankDocuments, _worker_pb2.RankedDocuments]
+    """Scores how well documents answer a query."""
+    Render: _grpc.UnaryUnaryMultiCallable[_worker_pb2.Conversation, _worker_pb2.Prompt]
+    """Gives the prompt that a conversation becomes."""
     Tokenize: _grpc.UnaryUnaryMultiCallable[_worker_pb2.TokenizeText, _worker_pb2.Tokens]
     """Turns a text into tokens."""
     Detokenize: _grpc.UnaryUnaryMultiCallable[_worker_pb2.Tokens, _worker_pb2.Text]
@@ -68,11 +72,15 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     message a token costs a tenth (docs/adr).
 
     A sequence that is not refused gets an event without text or tokens when it is in the queue.
-    Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
-    cancelled: then it gets none or that one.
+    Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
+    one with `failure`, unless it is cancelled: then it gets none or those.
     """
     Embed: _aio.UnaryUnaryMultiCallable[_worker_pb2.EmbedTexts, _worker_pb2.EmbeddedTexts]  # type: ignore[assignment]
     """Turns texts into vectors."""
+    Rank: _aio.UnaryUnaryMultiCallable[_worker_pb2.RankDocuments, _worker_pb2.RankedDocuments]  # type: ignore[assignment]
+    """Scores how well documents answer a query."""
+    Render: _aio.UnaryUnaryMultiCallable[_worker_pb2.Conversation, _worker_pb2.Prompt]  # type: ignore[assignment]
+    """Gives the prompt that a conversation becomes."""
     Tokenize: _aio.UnaryUnaryMultiCallable[_worker_pb2.TokenizeText, _worker_pb2.Tokens]  # type: ignore[assignment]
     """Turns a text into tokens."""
     Detokenize: _aio.UnaryUnaryMultiCallable[_worker_pb2.Tokens, _worker_pb2.Text]  # type: ignore[assignment]
@@ -96,8 +104,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         message a token costs a tenth (docs/adr).
 
         A sequence that is not refused gets an event without text or tokens when it is in the queue.
-        Every sequence gets exactly one event with `finish` or `failure`, its last, unless it is
-        cancelled: then it gets none or that one.
+        Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
+        one with `failure`, unless it is cancelled: then it gets none or those.
         """
 
     @_abc_1.abstractmethod
@@ -107,6 +115,22 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.EmbeddedTexts, _abc.Awaitable[_worker_pb2.EmbeddedTexts]]:
         """Turns texts into vectors."""
+
+    @_abc_1.abstractmethod
+    def Rank(
+        self,
+        request: _worker_pb2.RankDocuments,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.RankedDocuments, _abc.Awaitable[_worker_pb2.RankedDocuments]]:
+        """Scores how well documents answer a query."""
+
+    @_abc_1.abstractmethod
+    def Render(
+        self,
+        request: _worker_pb2.Conversation,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_pb2.Prompt, _abc.Awaitable[_worker_pb2.Prompt]]:
+        """Gives the prompt that a conversation becomes."""
 
     @_abc_1.abstractmethod
     def Tokenize(
