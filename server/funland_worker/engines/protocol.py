@@ -6,17 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Finish
+from funland.v1.inference_pb2 import EmbedRequest, Finish, GenerationOptions, Speculation
+from funland.v1.models_pb2 import LoadSettings
 
 
 class EngineError(Exception):
     """Something that a caller is told, in the contract's words."""
 
-    def __init__(self, reason: ErrorReason.ValueType, message: str, **metadata: str) -> None:
+    def __init__(
+        self,
+        reason: ErrorReason.ValueType,
+        message: str,
+        retry_seconds: float | None = None,
+        **metadata: str,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.retry_seconds = retry_seconds
         self.metadata = metadata
 
 
@@ -39,15 +50,59 @@ class Sampling:
     ignore_end: bool = False
 
 
+class Matcher(Protocol):
+    """What one text may still be: the state of a grammar after the tokens so far."""
+
+    def allows(self, token: int) -> bool:
+        """Whether the text may go on with this token, or end if it is an end mark."""
+        ...
+
+    def mask(self, logits: NDArray[np.float32]) -> None:
+        """Sets the scores of all tokens that are not allowed to minus infinity."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Goes on by a token that is allowed."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A sequence to start: what it begins with and how it goes on."""
+    """A text to write: what it begins with and how it goes on.
+
+    The `n` texts of one sequence are a prompt each, with the same tokens; they are submitted one
+    after the other, the first of them with `choice` 0.
+    """
 
     sequence_id: int
     tokens: Sequence[int]
     sampling: Sampling
     arrival: float
     """When it came, by `time.monotonic()`."""
+    choice: int = 0
+    """Which of the sequence's texts it is."""
+    matcher: Matcher | None = None
+    """What the text must be; None: anything. Belongs to this text alone."""
+    top_logprobs: int | None = None
+    """How many of the likeliest tokens to tell beside each token that is chosen; None: tell
+    nothing of likelihood."""
+    priority: GenerationOptions.Priority.ValueType = GenerationOptions.NORMAL
+    adapters: tuple[tuple[str, float], ...] = ()
+    """The adapters' ids and scales, ordered by id."""
+    speculation: Speculation = field(default_factory=Speculation)
+    shows_control: bool = False
+    """Write control tokens out, for chat formats that mark calls with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token, and the natural logarithm of its probability before temperature and filters."""
+
+    token: int
+    piece: bytes
+    logprob: float
+    top: tuple[TokenLogprob, ...] = ()
+    """The likeliest tokens at its place, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +116,21 @@ class Outcome:
     queue_ms: float
     prompt_ms: float
     decode_ms: float
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What one step brought for one sequence."""
+    """What one step brought for one text."""
 
     sequence_id: int
     text: str
     tokens: int
     outcome: Outcome | None = None
+    choice: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
+    """Those of the tokens that were chosen, if they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +141,41 @@ class StepReport:
     decoded_sequences: int
     prompt_tokens: int
     active_sequences: int
+    """How many texts hold a slot."""
     waiting_sequences: int
+    cached_tokens: int = 0
+    """How many tokens the KV cache holds, those shared by several texts once."""
+    positions: tuple[tuple[int, int], ...] = ()
+    """Sequences that wait and whose place in the queue changed, and that place: 1 is the next."""
+    failures: tuple[tuple[int, EngineError], ...] = ()
+    """Sequences that failed after they were submitted."""
 
 
 class Engine(Protocol):
     """Holds one model and advances all its sequences together.
 
-    Every method but `tokenize` and `detokenize` is for one thread alone.
+    Methods are for one thread alone, but for those from `tokenize` on and `rank_pair`.
     """
 
+    kind: LoadSettings.Engine.ValueType
+    device: str
     context_length: int
     slots: int
     threads: int
     vocabulary_size: int
+    can_generate: bool
+    can_rank: bool
 
     def submit(self, prompt: Prompt) -> None:
-        """Puts a sequence in the queue. Its tokens must be at most `context_length - 1`."""
+        """Puts a text in the queue. Its tokens must be at most `context_length - 1`.
+
+        Raises:
+            EngineError: ADAPTER_NOT_FOUND, or ENGINE_UNSUPPORTED for what this engine can't do.
+        """
         ...
 
     def cancel(self, sequence_id: int) -> None:
-        """Ends a sequence at once; one that is not there is passed over."""
+        """Ends all texts of a sequence at once; one that is not there is passed over."""
         ...
 
     @property
@@ -112,12 +187,32 @@ class Engine(Protocol):
         """Advances the sequences by one forward pass, which releases the GIL."""
         ...
 
-    def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """The unit vectors of tokenized texts, each at most `context_length` long."""
+    def embed(
+        self, texts: Sequence[Sequence[int]], pooling: EmbedRequest.Pooling.ValueType
+    ) -> list[list[float]]:
+        """The vectors of tokenized texts, each at most `context_length` long; not normalized."""
+        ...
+
+    def rank_pair(self, query: str, document: str) -> list[int]:
+        """The tokens of query and document as a ranking head wants them; raises as `rank`."""
+        ...
+
+    def rank(self, pairs: Sequence[Sequence[int]]) -> list[float]:
+        """The scores of a ranking head for pairs of query and document, tokenized by `rank_pair`,
+        each at most `context_length` long; raises `EngineError`, ENGINE_UNSUPPORTED, if `can_rank`
+        is false."""
         ...
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of a text."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token, control tokens as they are written."""
+        ...
+
+    def is_end(self, token: int) -> bool:
+        """Whether the model ends its text with this token."""
         ...
 
     def detokenize(self, tokens: Sequence[int]) -> str:

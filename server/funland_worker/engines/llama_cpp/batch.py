@@ -39,10 +39,10 @@ class Batch:
         """Removes all rows."""
         self.rows = 0
 
-    def add(self, sequence: int, start: int, tokens: Sequence[int], *, output: bool) -> None:
+    def add(self, sequence: int, start: int, tokens: Sequence[int], *, outputs: int) -> None:
         """Adds a run of a sequence's tokens from position `start`.
 
-        `output` asks for the logits after the last of them.
+        `outputs` is after how many of the last of them the logits are wanted.
         """
         rows = slice(self.rows, self.rows + len(tokens))
         self._token[rows] = tokens
@@ -50,12 +50,8 @@ class Batch:
         self._sequence[rows] = sequence
         self._wants_output[rows] = 0
         self.rows = rows.stop
-        if output:
-            self._wants_output[self.rows - 1] = 1
-
-    def want_all_outputs(self) -> None:
-        """Asks for every row's output, as pooled embeddings need."""
-        self._wants_output[: self.rows] = 1
+        if outputs:
+            self._wants_output[self.rows - outputs : self.rows] = 1
 
     def decode(self, context: Any) -> int:
         """Runs the pass and gives llama.cpp's answer: 0 done, 1 no free cells, negative failed."""

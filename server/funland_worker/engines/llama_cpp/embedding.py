@@ -1,4 +1,4 @@
-"""Turns a text into a vector with a model that was made for writing."""
+"""Turns texts into vectors."""
 
 from __future__ import annotations
 
@@ -8,52 +8,66 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from funland.v1.errors_pb2 import ErrorReason
-from funland_worker.engines.llama_cpp.batch import Batch
+from funland.v1.inference_pb2 import EmbedRequest
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
-from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.llama_cpp.passes import Part
+from funland_worker.engines.llama_cpp.reading import TextReader
 
-_ROWS = 256
+_OWN_POOLING = {
+    lib.LLAMA_POOLING_TYPE_CLS: EmbedRequest.CLS,
+    lib.LLAMA_POOLING_TYPE_LAST: EmbedRequest.LAST,
+}
 
 
 class Embedder:
-    """A context of its own that gives each token's last hidden state; their mean is the vector.
+    """Reads texts for their tokens' last hidden states, and makes one vector of each text's.
 
-    The tokens go through in runs of 256. Attention is causal, so a run changes nothing of those
-    before it, and the buffers stay small whatever the text's length.
+    The pooling is done here and not by llama.cpp: so one context serves every way of pooling, and
+    a mean may go over several passes.
     """
 
     def __init__(self, model: LlamaModel, context_length: int, threads: int) -> None:
-        params = lib.llama_context_default_params()
-        params.n_ctx = context_length
-        params.n_batch = params.n_ubatch = _ROWS
-        params.n_seq_max = 1
-        params.n_threads = params.n_threads_batch = threads
-        params.embeddings = True
-        params.pooling_type = lib.LLAMA_POOLING_TYPE_NONE
-        params.no_perf = True
-        self._context: Any = lib.llama_init_from_model(model.handle, params)
-        if not self._context:
-            raise EngineError(
-                ErrorReason.MODEL_LOAD_FAILED,
-                "There is not enough memory to embed with this model.",
-            )
-        self._length = model.embedding_length
-        self._batch = Batch(_ROWS)
+        """Makes a context of its own; raises as `TextReader`."""
+        none = lib.LLAMA_POOLING_TYPE_NONE
+        self._reader = TextReader(model, none, context_length, threads)
+        self._length = model.vector_length
+        self._own_pooling = _OWN_POOLING.get(model.pooling_type, EmbedRequest.MEAN)
 
-    def embed(self, tokens: Sequence[int]) -> list[float]:
-        """The unit vector of a text."""
-        lib.llama_memory_clear(lib.llama_get_memory(self._context), False)
-        total: NDArray[np.float64] = np.zeros(self._length)
-        for start in range(0, len(tokens), _ROWS):
-            self._batch.clear()
-            self._batch.add(0, start, tokens[start : start + _ROWS], output=True)
-            self._batch.want_all_outputs()
-            if outcome := self._batch.decode(self._context):
-                raise RuntimeError(f"llama_decode failed with {outcome}")
-            pointer = lib.llama_get_embeddings(self._context)
-            states = np.ctypeslib.as_array(pointer, (self._batch.rows, self._length))
-            total += states.sum(axis=0)
-        length = float(np.linalg.norm(total))
-        return (total / length if length > 0 else total).tolist()
+    def embed(
+        self, texts: Sequence[Sequence[int]], pooling: EmbedRequest.Pooling.ValueType
+    ) -> list[list[float]]:
+        """The vectors of tokenized texts, not normalized; zeros for a text without tokens.
+
+        Raises:
+            EngineError: MODEL_LOAD_FAILED, if the memory does not suffice for the longest.
+        """
+        pooling = pooling or self._own_pooling
+        vectors = np.zeros((len(texts), self._length), np.float64)
+        for parts in self._reader.read(texts):
+            states = self._states(sum(part.stop - part.start for part in parts))
+            for part in parts:
+                rows = states[part.row : part.row + part.stop - part.start]
+                _pool(vectors[part.text], rows, part, len(texts[part.text]), pooling)
+        return vectors.tolist()
+
+    def _states(self, rows: int) -> NDArray[np.float32]:
+        """The last hidden states of the pass, a row for each token."""
+        pointer: Any = lib.llama_get_embeddings(self._reader.context)
+        return np.ctypeslib.as_array(pointer, (rows, self._length))
+
+
+def _pool(
+    vector: NDArray[np.float64],
+    states: NDArray[np.float32],
+    part: Part,
+    length: int,
+    pooling: EmbedRequest.Pooling.ValueType,
+) -> None:
+    """Adds to a text's vector what a part of its tokens has for it."""
+    if pooling == EmbedRequest.MEAN:
+        vector += states.sum(axis=0, dtype=np.float64) / length
+    elif pooling == EmbedRequest.CLS and part.start == 0:
+        vector += states[0]
+    elif pooling == EmbedRequest.LAST and part.stop == length:
+        vector += states[-1]

@@ -1,8 +1,7 @@
-"""Continuous batching on llama.cpp: sequences join and leave the running batch at any step."""
+"""Continuous batching on llama.cpp: texts join and leave the running batch at any step."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
@@ -11,23 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import EmbedRequest
+from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.batch import Batch
-from funland_worker.engines.llama_cpp.embedding import Embedder
+from funland_worker.engines.llama_cpp.cache.contexts import KV_CELLS, new_cache
+from funland_worker.engines.llama_cpp.cache.store import Spill
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
-from funland_worker.engines.llama_cpp.prefill import LARGEST, PrefillBudget
-from funland_worker.engines.llama_cpp.sampling import TokenSampler
+from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
 from funland_worker.engines.llama_cpp.sequence import Generation
-from funland_worker.engines.llama_cpp.slots import Slots
+from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
+from funland_worker.engines.llama_cpp.vectors import Vectors
+from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport
-
-KV_CELLS = 32768
-"""How many tokens all sequences together may hold, unless one alone may hold more. The cache is
-unified: any sequence takes any cells."""
+from funland_worker.engines.sampling.sampler import Sampled, sample_all
 
 
 class LlamaEngine:
     """See `funland_worker.engines.protocol.Engine`."""
+
+    kind = LoadSettings.LLAMA_CPP
+    device = "CPU"
 
     def __init__(
         self,
@@ -36,9 +40,13 @@ class LlamaEngine:
         slots: int,
         threads: int,
         *,
+        cache: LoadSettings.KeyValueCache.ValueType = LoadSettings.STREAMS,
         kv_cells: int = KV_CELLS,
+        adapters: Adapters | None = None,
+        guesses: Guesses | None = None,
+        spill: Spill | None = None,
     ) -> None:
-        """Makes the context. `kv_cells` bounds its memory, but for one full sequence.
+        """Makes the cache. `kv_cells` bounds its memory, but for one full text.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -47,57 +55,85 @@ class LlamaEngine:
         self.slots = slots
         self.threads = threads
         self.vocabulary_size = model.vocabulary_size
+        self.can_generate = model.can_generate
+        self.can_rank = model.can_rank
         self._model = model
-        cells = min(slots * context_length, max(context_length, kv_cells))
-        self._context = _new_context(model, cells, slots, threads)
-        self._slots = Slots(lib.llama_get_memory(self._context), slots, cells)
-        self._batch = Batch(LARGEST + slots)
-        self._prefill = PrefillBudget()
-        self._waiting: deque[Generation] = deque()
-        self._running: list[Generation] = []
-        """In order of arrival."""
-        self._embedder: Embedder | None = None
+        self._adapters = adapters or Adapters(model, {})
+        self._guesses = guesses or Guesses()
+        self._vectors = Vectors(model, context_length, threads)
+        if not model.can_generate:
+            return
+        rows = slots + self._guesses.most
+        self._cache = new_cache(
+            model,
+            cache,
+            context_length=context_length,
+            slots=slots,
+            threads=threads,
+            rows=rows,
+            cells=kv_cells,
+            spill=spill,
+        )
+        self._scheduler = Scheduler(self._cache)
+        self._batch = Batch(LARGEST_PASS + rows)
 
     def submit(self, prompt: Prompt) -> None:
         """See `Engine`."""
-        sampler = TokenSampler(prompt.sampling, self.vocabulary_size, prompt.tokens)
-        self._waiting.append(Generation(prompt, sampler))
+        if not self.can_generate:
+            raise EngineError(
+                ErrorReason.MODEL_CANNOT_GENERATE,
+                "The model is made for embeddings or ranking, and writes no text.",
+            )
+        self._adapters.check(prompt.adapters)
+        self._guesses.check(prompt)
+        self._scheduler.waiting.add(Generation(prompt, self.piece))
 
     def cancel(self, sequence_id: int) -> None:
         """See `Engine`."""
-        for generation in self._running:
-            if generation.id == sequence_id:
+        if not self.can_generate:
+            return
+        for generation in self._scheduler.running[:]:
+            if generation.prompt.sequence_id == sequence_id:
                 self._end(generation)
-                return
-        for generation in self._waiting:
-            if generation.id == sequence_id:
-                self._waiting.remove(generation)
-                generation.sampler.close()
-                return
+        for generation in list(self._scheduler.waiting):
+            if generation.prompt.sequence_id == sequence_id:
+                self._scheduler.waiting.remove(generation)
+                self._guesses.forget(generation)
 
     @property
     def idle(self) -> bool:
         """See `Engine`."""
-        return not self._running and not self._waiting
+        return not self.can_generate or self._scheduler.idle
 
     def step(self) -> StepReport:
         """See `Engine`."""
-        self._admit()
-        shares, decoding, prompt_tokens = self._compute()
-        advances = self._sample(shares)
+        self._scheduler.admit()
+        shares, prompt_tokens = self._compute()
+        advances, failures = self._sample(shares)
         return StepReport(
             advances=advances,
-            decoded_sequences=decoding,
+            decoded_sequences=len(advances),
             prompt_tokens=prompt_tokens,
-            active_sequences=len(self._running),
-            waiting_sequences=len(self._waiting),
+            active_sequences=len(self._scheduler.running),
+            waiting_sequences=len(self._scheduler.waiting),
+            cached_tokens=self._cache.cached_tokens,
+            positions=self._scheduler.waiting.moved(),
+            failures=failures,
         )
 
-    def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
+    def embed(
+        self, texts: Sequence[Sequence[int]], pooling: EmbedRequest.Pooling.ValueType
+    ) -> list[list[float]]:
         """See `Engine`."""
-        if self._embedder is None:
-            self._embedder = Embedder(self._model, self.context_length, self.threads)
-        return [self._embedder.embed(tokens) for tokens in texts]
+        return self._vectors.embed(texts, pooling)
+
+    def rank(self, pairs: Sequence[Sequence[int]]) -> list[float]:
+        """See `Engine`."""
+        return self._vectors.rank(pairs)
+
+    def rank_pair(self, query: str, document: str) -> list[int]:
+        """See `Engine`."""
+        return self._vectors.rank_pair(query, document)
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """See `Engine`."""
@@ -107,125 +143,121 @@ class LlamaEngine:
         """See `Engine`."""
         return self._model.detokenize(tokens)
 
-    def _admit(self) -> None:
-        """Gives slots to those who wait, in order, as far as slots and cells go."""
-        while self._waiting and self._slots.available:
-            generation = self._waiting[0]
-            # Those admitted need cells for all their tokens, computed or not yet.
-            needed = sum(len(running.tokens) for running in self._running)
-            if not self._slots.make_room(needed, len(generation.tokens) + 1):
-                return
-            self._waiting.popleft()
-            slot, cached = self._slots.take(generation.tokens)
-            generation.start(slot, cached)
-            self._running.append(generation)
+    def piece(self, token: int) -> bytes:
+        """See `Engine`."""
+        return self._model.written_piece(token)
 
-    def _compute(self) -> tuple[list[tuple[Generation, int]], int, int]:
-        """Runs one pass: who computed how many tokens, how many sequences decoded, and how many
-        prompt tokens there were."""
+    def is_end(self, token: int) -> bool:
+        """See `Engine`."""
+        return self._model.is_end(token)
+
+    def _compute(self) -> tuple[list[Share], int]:
+        """Runs one pass: who computed what, and how many prompt tokens there were."""
+        guesses: dict[Generation, list[int]] = {}
+        if not self._model.is_recurrent:  # its state can't go back to before a wrong guess
+            guesses = self._guesses.make(self._scheduler.running, self.context_length)
         while True:
-            shares = self._share_out()
-            decoding = sum(generation.decoding for generation, _ in shares)
-            wanted = sum(share for _, share in shares)
-            if self._slots.make_room(self._held_cells(), wanted):
-                self._fill(shares)
-                begin = monotonic()
-                outcome = self._batch.decode(self._context)
-                if outcome == 0:
-                    lib.llama_synchronize(self._context)
-                    prompt_tokens = wanted - decoding
-                    self._prefill.measured(prompt_tokens, 1e3 * (monotonic() - begin))
-                    for generation, share in shares:
-                        generation.computed += share
-                    return shares, decoding, prompt_tokens
-                if outcome != 1:
-                    raise RuntimeError(f"llama_decode failed with {outcome}")
-            self._preempt()
+            uses, shares = self._scheduler.plan(guesses)
+            context = self._cache.context
+            self._adapters.apply(context, uses)
+            self._batch.clear()
+            for share in shares:
+                self._batch.add(
+                    share.lease.slot, share.lease.computed, share.tokens, outputs=share.outputs
+                )
+            begin = monotonic()
+            outcome = self._batch.decode(context)
+            if outcome == 0:
+                lib.llama_synchronize(context)
+                prompt_tokens = sum(
+                    len(share.tokens) for share in shares if not share.generation.decoding
+                )
+                self._scheduler.budget.measured(prompt_tokens, 1e3 * (monotonic() - begin))
+                return shares, prompt_tokens
+            if outcome != 1:
+                raise RuntimeError(f"llama_decode failed with {outcome}")
+            self._scheduler.preempt()
 
-    def _share_out(self) -> list[tuple[Generation, int]]:
-        """Who computes how many tokens in the next pass, by slot: one for each that decodes, and
-        the budget for prompts, first come first served."""
-        others_decode = any(generation.decoding for generation in self._running)
-        budget = self._prefill.tokens(others_decode=others_decode)
-        shares: list[tuple[Generation, int]] = []
-        for generation in self._running:
-            if generation.decoding:
-                shares.append((generation, 1))
-            elif budget > 0:
-                share = min(generation.lacking, budget)
-                budget -= share
-                shares.append((generation, share))
-        # Rows in the order of their slots keep llama.cpp from splitting the batch.
-        return sorted(shares, key=lambda share: share[0].slot)
-
-    def _fill(self, shares: list[tuple[Generation, int]]) -> None:
-        self._batch.clear()
-        for generation, share in shares:
-            start = generation.computed
-            self._batch.add(
-                generation.slot,
-                start,
-                generation.tokens[start : start + share],
-                output=share == generation.lacking,
-            )
-
-    def _sample(self, shares: list[tuple[Generation, int]]) -> list[Advance]:
+    def _sample(
+        self, shares: list[Share]
+    ) -> tuple[list[Advance], tuple[tuple[int, EngineError], ...]]:
+        """Chooses the next tokens of all whose pass gave them logits."""
+        ready: list[tuple[Share, int]] = []
+        row = 0
+        for share in shares:
+            row += len(share.tokens)
+            if share.outputs:
+                ready.append((share, row - share.outputs))
+        jobs = [(share.generation.sampler, self._logits(first)) for share, first in ready]
+        chosen = sample_all(jobs)
+        for share in shares:
+            known = len(share.tokens) - share.guesses
+            share.lease.computed += known
+            if not share.generation.made:
+                share.generation.prompt_computed += known
         advances: list[Advance] = []
-        row = -1
-        for generation, share in shares:
-            row += share
-            if generation.lacking:
-                continue
-            token = generation.sampler.sample(self._context, row, self._logits(row))
-            advance = generation.append(
-                token, self._model.piece(token), self.context_length, ends=self._model.is_end
-            )
-            advances.append(advance)
-            if advance.outcome is not None:
-                self._end(generation)
-        return advances
+        failures: dict[int, EngineError] = {}
+        for (share, first), sampled in zip(ready, chosen, strict=True):
+            try:
+                advances.append(self._advance(share, first, sampled))
+            except EngineError as error:
+                self._cache.trim(share.lease)
+                failures[share.generation.prompt.sequence_id] = error
+        for sequence_id in failures:
+            self.cancel(sequence_id)
+        return advances, tuple(failures.items())
+
+    def _advance(self, share: Share, row: int, sampled: Sampled | EngineError) -> Advance:
+        """Takes the chosen token, and as many guesses as are what would be chosen.
+
+        Raises:
+            EngineError: The text's format can't be followed any more.
+        """
+        generation = share.generation
+        if generation.made == 0:
+            self._cache.publish(share.lease, generation.tokens)
+        generation.drafted_tokens += share.guesses
+        advance = self._append(generation, sampled)
+        for guess in share.tokens[len(share.tokens) - share.guesses :]:
+            if generation.tokens[-1] != guess or advance.outcome is not None:
+                break
+            share.lease.computed += 1
+            generation.accepted_tokens += 1
+            row += 1
+            (sampled,) = sample_all([(generation.sampler, self._logits(row))])
+            advance = _joined(advance, self._append(generation, sampled))
+        if share.guesses:
+            self._cache.trim(share.lease)
+            self._guesses.learn(generation, share.guesses)
+        if advance.outcome is not None:
+            self._end(generation)
+        return advance
+
+    def _append(self, generation: Generation, sampled: Sampled | EngineError) -> Advance:
+        if isinstance(sampled, EngineError):
+            raise sampled
+        token = sampled.token
+        shown = self.piece if generation.prompt.shows_control else self._model.piece
+        return generation.append(
+            sampled, shown(token), self.context_length, is_end=self._model.is_end(token)
+        )
 
     def _logits(self, row: int) -> NDArray[np.float32]:
-        pointer = lib.llama_get_logits_ith(self._context, row)
+        pointer: Any = lib.llama_get_logits_ith(self._cache.context, row)
         return np.ctypeslib.as_array(pointer, (self.vocabulary_size,))
 
     def _end(self, generation: Generation) -> None:
-        self._running.remove(generation)
-        self._slots.give_back(generation.slot, generation.tokens[: generation.computed])
-        generation.sampler.close()
-
-    def _preempt(self) -> None:
-        """Takes the cells of the youngest, which computes its tokens anew when there is room."""
-        if len(self._running) == 1:
-            if self._slots.kept_cells == 0:
-                raise RuntimeError("the KV cache is too small for one sequence")
-            self._slots.empty_all()
-            return
-        generation = self._running.pop()
-        self._slots.drop(generation.slot)
-        generation.computed = 0
-        self._waiting.appendleft(generation)
-
-    def _held_cells(self) -> int:
-        return sum(generation.computed for generation in self._running)
+        self._scheduler.leave(generation)
+        self._guesses.forget(generation)
 
 
-def _new_context(model: LlamaModel, cells: int, slots: int, threads: int) -> Any:
-    params = lib.llama_context_default_params()
-    params.n_ctx = cells
-    params.n_batch = LARGEST + slots
-    params.n_ubatch = LARGEST
-    params.n_seq_max = slots
-    params.n_outputs_max = slots
-    params.n_threads = threads
-    params.n_threads_batch = threads
-    params.kv_unified = True
-    params.no_perf = True
-    context = lib.llama_init_from_model(model.handle, params)
-    if not context:
-        raise EngineError(
-            ErrorReason.MODEL_LOAD_FAILED,
-            f"There is not enough memory for a context of {cells} tokens; ask for fewer slots or a"
-            " shorter context_length.",
-        )
-    return context
+def _joined(first: Advance, second: Advance) -> Advance:
+    """Two advances of one text as one."""
+    return Advance(
+        first.sequence_id,
+        first.text + second.text,
+        first.tokens + second.tokens,
+        second.outcome,
+        first.choice,
+        first.logprobs + second.logprobs,
+    )

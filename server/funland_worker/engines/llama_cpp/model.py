@@ -35,11 +35,19 @@ class LlamaModel:
         # The file's number is unsigned, C's is not: one too large comes out negative.
         self.trained_context: int = max(lib.llama_model_n_ctx_train(self.handle), 0)
         self.embedding_length: int = lib.llama_model_n_embd(self.handle)
-        if self.vocabulary_size <= 0 or not lib.llama_model_has_decoder(self.handle):
+        if self.vocabulary_size <= 0 or lib.llama_model_has_encoder(self.handle):
             raise EngineError(
-                ErrorReason.MODEL_LOAD_FAILED, "The model is not one that generates text."
+                ErrorReason.MODEL_LOAD_FAILED,
+                "The model has no vocabulary, or an encoder beside its decoder: Funland can't run"
+                " it.",
             )
+        self.architecture = self._metadata("general.architecture")
+        self.is_recurrent: bool = lib.llama_model_is_recurrent(
+            self.handle
+        ) or lib.llama_model_is_hybrid(self.handle)
+        self.is_causal = self._reads_from_left_to_right()
         self._pieces: dict[int, bytes] = {}
+        self._written: dict[int, bytes] = {}
         self._ends = frozenset(
             token
             for token in range(self.vocabulary_size)
@@ -47,9 +55,47 @@ class LlamaModel:
         )
 
     @property
+    def can_generate(self) -> bool:
+        """Whether the model writes text; one that reads a text as a whole can't."""
+        return self.is_causal
+
+    @property
+    def has_plain_cache(self) -> bool:
+        """Whether all it remembers of a text is the keys and values of each token."""
+        return not self.is_recurrent and not self.window
+
+    @property
+    def window(self) -> int:
+        """How many of the latest tokens some layers see; 0: all layers see all."""
+        return int(lib.llama_model_n_swa(self.handle))
+
+    @property
+    def pooling_type(self) -> int:
+        """llama.cpp's number for how the file wants tokens' vectors to become one; NONE if it does
+        not say."""
+        text = self._metadata(f"{self.architecture}.pooling_type")
+        return int(text) if text.isdigit() else lib.LLAMA_POOLING_TYPE_NONE
+
+    @property
+    def can_rank(self) -> bool:
+        """Whether the model has a ranking head."""
+        return self.pooling_type == lib.LLAMA_POOLING_TYPE_RANK
+
+    @property
+    def vector_length(self) -> int:
+        """The size of an embedding, after what some models do to the last hidden state."""
+        return int(lib.llama_model_n_embd_out(self.handle))
+
+    @property
     def chat_template(self) -> str | None:
         """The file's own chat template."""
         template: bytes | None = lib.llama_model_chat_template(self.handle, None)
+        return template.decode(errors="replace") if template else None
+
+    @property
+    def rank_template(self) -> str | None:
+        """How the file wants `{query}` and `{document}` to be put to its ranking head."""
+        template: bytes | None = lib.llama_model_chat_template(self.handle, b"rerank")
         return template.decode(errors="replace") if template else None
 
     @property
@@ -66,6 +112,21 @@ class LlamaModel:
     def adds_begin_mark(self) -> bool:
         """Whether tokenizing with `add_special` puts the begin mark in front."""
         return bool(lib.llama_vocab_get_add_bos(self._vocabulary))
+
+    @property
+    def adds_end_mark(self) -> bool:
+        """Whether the file says that a text has a mark at its end."""
+        return bool(lib.llama_vocab_get_add_eos(self._vocabulary))
+
+    @property
+    def separator(self) -> list[int]:
+        """The mark that the model wants between two texts, if it wants one more."""
+        mark: int = lib.llama_vocab_sep(self._vocabulary)
+        return [mark] if lib.llama_vocab_get_add_sep(self._vocabulary) and mark >= 0 else []
+
+    def is_control(self, token: int) -> bool:
+        """Whether the token is a mark and no text."""
+        return bool(lib.llama_vocab_is_control(self._vocabulary, token))
 
     def is_end(self, token: int) -> bool:
         """Whether the model ends its text with this token."""
@@ -107,6 +168,13 @@ class LlamaModel:
             piece = self._pieces[token] = self._read_piece(token, special=False)
         return piece
 
+    def written_piece(self, token: int) -> bytes:
+        """The bytes of a token, control tokens as they are written."""
+        piece = self._written.get(token)
+        if piece is None:
+            piece = self._written[token] = self._read_piece(token, special=True)
+        return piece
+
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         size = 64
         while True:
@@ -117,6 +185,39 @@ class LlamaModel:
             if length >= 0:
                 return buffer.raw[:length]
             size = -length
+
+    def _metadata(self, key: str) -> str:
+        """A value of the file's metadata as text, empty if there is none."""
+        size = 128
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length: int = lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, size)
+            if length < size:
+                return buffer.value.decode(errors="replace") if length > 0 else ""
+            size = length + 1
+
+    def _reads_from_left_to_right(self) -> bool:
+        """Whether a token sees only those before it, so that a text can grow at its end.
+
+        llama.cpp has no function for it; it gives no memory to the contexts of most of those that
+        don't, and the files of the others say so.
+
+        Raises:
+            EngineError: MODEL_LOAD_FAILED, for lack of memory.
+        """
+        if self._metadata(f"{self.architecture}.attention.causal") == "false":
+            return False
+        params = lib.llama_context_default_params()
+        params.n_ctx = params.n_batch = params.n_ubatch = 32
+        params.n_threads = params.n_threads_batch = 1
+        context = lib.llama_init_from_model(self.handle, params)
+        if not context:
+            raise EngineError(
+                ErrorReason.MODEL_LOAD_FAILED, "There is not enough memory to run the model."
+            )
+        has_memory = bool(lib.llama_get_memory(context))
+        lib.llama_free(context)
+        return has_memory
 
     def _token_text(self, token: int) -> str:
         return self._read_piece(token, special=True).decode(errors="replace") if token >= 0 else ""

@@ -1,13 +1,14 @@
-"""One sequence on its way through the engine."""
+"""One text on its way through the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
 
-from funland.v1.inference_pb2 import Finish
-from funland_worker.engines.llama_cpp.sampling import TokenSampler
-from funland_worker.engines.protocol import Advance, Outcome, Prompt
+from funland.v1.inference_pb2 import Finish, GenerationOptions
+from funland_worker.engines.llama_cpp.cache.protocol import Lease
+from funland_worker.engines.protocol import Advance, Outcome, Prompt, TokenLogprob
+from funland_worker.engines.sampling.sampler import Sampled, TokenSampler
 from funland_worker.engines.text import TextStream
 
 
@@ -19,19 +20,38 @@ class Generation:
     (preemption) just computes more.
     """
 
-    def __init__(self, prompt: Prompt, sampler: TokenSampler) -> None:
-        self.id = prompt.sequence_id
+    def __init__(self, prompt: Prompt, piece: Callable[[int], bytes]) -> None:
+        self.prompt = prompt
         self.tokens = list(prompt.tokens)
-        self.computed = 0
-        self.slot = -1
-        self.sampler = sampler
-        self.cached_tokens = 0
-        self._sampling = prompt.sampling
-        self._prompt_length = len(prompt.tokens)
+        self.lease: Lease | None = None
+        self.leader: Generation | None = None
+        """Who computes tokens that this one begins with too, and waits for."""
+        self.leader_tokens = 0
+        """How many of them."""
+        self.sampler = TokenSampler(prompt, piece)
+        self.told_position = 0
+        self.prompt_computed = 0
+        """How many tokens were computed for it before its first."""
+        self.drafted_tokens = 0
+        self.accepted_tokens = 0
         self._text = TextStream(prompt.sampling.stop)
-        self._arrival = prompt.arrival
         self._started: float | None = None
         self._first_token: float | None = None
+
+    @property
+    def priority(self) -> GenerationOptions.Priority.ValueType:
+        """How urgent it is; the more, the higher."""
+        return self.prompt.priority or GenerationOptions.NORMAL
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has had a part of the cache."""
+        return self._started is not None
+
+    @property
+    def computed(self) -> int:
+        """How many of its tokens the cache holds."""
+        return self.lease.computed if self.lease else 0
 
     @property
     def lacking(self) -> int:
@@ -43,40 +63,50 @@ class Generation:
         """Whether it advances by one token a step, its prompt being in the cache."""
         return self._first_token is not None and self.lacking == 1
 
-    def start(self, slot: int, cached_tokens: int) -> None:
-        """Takes a slot whose cells hold the first `cached_tokens` of its tokens."""
-        self.slot = slot
-        self.computed = cached_tokens
+    @property
+    def room(self) -> int | None:
+        """How many tokens it may still make by `max_tokens`; None: any number."""
+        limit = self.prompt.sampling.max_tokens
+        return None if limit is None else limit - self.made
+
+    @property
+    def made(self) -> int:
+        """How many tokens were made."""
+        return len(self.tokens) - len(self.prompt.tokens)
+
+    def start(self, lease: Lease) -> None:
+        """Takes a part of the cache, which has the first `lease.computed` of its tokens."""
+        self.lease = lease
         if self._started is None:
             self._started = monotonic()
-            self.cached_tokens = cached_tokens
 
     def append(
-        self, token: int, piece: bytes, context_length: int, *, ends: Callable[[int], bool]
+        self, sampled: Sampled, piece: bytes, context_length: int, *, is_end: bool
     ) -> Advance:
         """Takes the token that was chosen and says what it brings."""
         if self._first_token is None:
             self._first_token = monotonic()
-        self.tokens.append(token)
+        self.tokens.append(sampled.token)
         reason = Finish.REASON_UNSPECIFIED
         text = ""
-        if ends(token) and not self._sampling.ignore_end:
+        if is_end and not self.prompt.sampling.ignore_end:
             reason = Finish.STOP
         else:
             text = self._text.feed(piece)
             if self._text.stopped:
                 reason = Finish.STOP
-            elif self._is_full(context_length):
+            elif len(self.tokens) >= context_length or self.room == 0:
                 reason = Finish.LENGTH
+        logprobs = () if sampled.logprob is None else (sampled.logprob,)
         if reason == Finish.REASON_UNSPECIFIED:
-            return Advance(self.id, text, 1)
-        text += self._text.finish()
-        return Advance(self.id, text, 1, self._outcome(reason))
+            return self._advance(text, None, logprobs)
+        return self._advance(text + self._text.finish(), self._outcome(reason), logprobs)
 
-    def _is_full(self, context_length: int) -> bool:
-        limit = self._sampling.max_tokens
-        made = len(self.tokens) - self._prompt_length
-        return len(self.tokens) >= context_length or (limit is not None and made >= limit)
+    def _advance(
+        self, text: str, outcome: Outcome | None, logprobs: tuple[TokenLogprob, ...]
+    ) -> Advance:
+        prompt = self.prompt
+        return Advance(prompt.sequence_id, text, 1, outcome, prompt.choice, logprobs)
 
     def _outcome(self, reason: Finish.Reason.ValueType) -> Outcome:
         now = monotonic()
@@ -84,10 +114,12 @@ class Generation:
         first = self._first_token or now
         return Outcome(
             reason=reason,
-            prompt_tokens=self._prompt_length,
-            completion_tokens=len(self.tokens) - self._prompt_length,
-            cached_tokens=self.cached_tokens,
-            queue_ms=1e3 * (started - self._arrival),
+            prompt_tokens=len(self.prompt.tokens),
+            completion_tokens=self.made,
+            cached_tokens=max(0, len(self.prompt.tokens) - self.prompt_computed),
+            queue_ms=1e3 * (started - self.prompt.arrival),
             prompt_ms=1e3 * (first - started),
             decode_ms=1e3 * (now - first),
+            drafted_tokens=self.drafted_tokens,
+            accepted_tokens=self.accepted_tokens,
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-LARGEST = 512
-"""Also llama.cpp's `n_ubatch`: more in one pass gains nothing."""
+LARGEST_PASS = 512
+"""Rows of one pass; more gain nothing."""
 
 _SMALLEST = 32
 _PAUSE_MS = 50.0
@@ -23,8 +23,8 @@ class PrefillBudget:
     def tokens(self, *, others_decode: bool) -> int:
         """The budget of the next step."""
         if not others_decode or self._ms_per_token is None:
-            return LARGEST if not others_decode else _SMALLEST
-        return max(_SMALLEST, min(LARGEST, int(_PAUSE_MS / self._ms_per_token)))
+            return LARGEST_PASS if not others_decode else _SMALLEST
+        return max(_SMALLEST, min(LARGEST_PASS, int(_PAUSE_MS / self._ms_per_token)))
 
     def measured(self, prompt_tokens: int, milliseconds: float) -> None:
         """Learns from a step that computed prompt tokens."""

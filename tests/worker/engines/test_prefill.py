@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from funland_worker.engines.llama_cpp.prefill import LARGEST, PrefillBudget
+from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget
 
 
 def test_alone_a_prompt_gets_the_whole_step() -> None:
     budget = PrefillBudget()
     budget.measured(100, 10_000.0)
 
-    assert budget.tokens(others_decode=False) == LARGEST
+    assert budget.tokens(others_decode=False) == LARGEST_PASS
 
 
 def test_beside_others_the_first_measure_is_a_careful_one() -> None:
@@ -31,7 +31,7 @@ def test_the_budget_has_a_least_and_a_most() -> None:
     fast.measured(500, 0.5)
 
     assert slow.tokens(others_decode=True) == 32
-    assert fast.tokens(others_decode=True) == LARGEST
+    assert fast.tokens(others_decode=True) == LARGEST_PASS
 
 
 def test_steps_with_few_prompt_tokens_teach_nothing() -> None:

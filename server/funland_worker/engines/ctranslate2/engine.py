@@ -1,0 +1,239 @@
+"""Batches on CTranslate2, which can't be joined while they run.
+
+So there are several at a time, cohorts: those who wait begin one together. When all may run that do
+and somebody still waits, the smallest gives way: its texts wait too and begin anew with the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any
+
+from funland.v1.inference_pb2 import EmbedRequest
+from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.ctranslate2.cohort import Cohort, GuessedText, News
+from funland_worker.engines.ctranslate2.guesses import guessing
+from funland_worker.engines.ctranslate2.library import unsupported
+from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport
+from funland_worker.engines.vocabulary import Vocabulary, detokenize
+from funland_worker.engines.waiting import WaitingLine
+
+COHORTS = 4
+"""How many run at a time."""
+_LENGTHS_APART = 32
+"""What the longest of a cohort has more than the shortest is computed token by token."""
+_STEPS_IN_PEACE = 32
+"""A cohort that made so many steps may be made to give way: its texts are computed anew."""
+_WAIT_SECONDS = 0.02
+"""A step takes no longer, so that calls may come and go while prompts are computed."""
+
+
+class CTranslate2Engine:
+    """See `funland_worker.engines.protocol.Engine`."""
+
+    kind = LoadSettings.CTRANSLATE2
+    device = "CPU"
+    can_generate = True
+    can_rank = False
+
+    def __init__(
+        self,
+        generator: Any,
+        names: Sequence[str],
+        vocabulary: Vocabulary,
+        *,
+        context_length: int,
+        slots: int,
+        threads: int,
+        queue_limit: int = 0,
+    ) -> None:
+        """`generator` runs `COHORTS` batches at a time and calls its tokens by `names`."""
+        self.context_length = context_length
+        self.slots = slots
+        self.threads = threads
+        self.vocabulary_size = len(names)
+        self._generator = generator
+        self._names = names
+        self._vocabulary = vocabulary
+        self._waiting: WaitingLine[GuessedText] = WaitingLine(queue_limit)
+        self._running: dict[GuessedText, Cohort] = {}
+        self._cohorts: list[Cohort] = []
+        self._news: SimpleQueue[list[News]] = SimpleQueue()
+
+    def submit(self, prompt: Prompt) -> None:
+        """See `Engine`."""
+        if prompt.adapters:
+            raise unsupported(
+                "adapters", "CTranslate2 can't run this model with adapters; llama.cpp can."
+            )
+        text = GuessedText(prompt, self._vocabulary, self.context_length)
+        self._waiting.add(text, self.slots - self._active)
+
+    def cancel(self, sequence_id: int) -> None:
+        """See `Engine`."""
+        self._waiting.cancel(sequence_id)
+        for text in [text for text in self._running if text.id == sequence_id]:
+            self._running.pop(text).leave([text])
+
+    @property
+    def idle(self) -> bool:
+        """See `Engine`."""
+        return not self._cohorts and not len(self._waiting)
+
+    def step(self) -> StepReport:
+        """See `Engine`. A pass of one cohort or of several, or a part of a long one."""
+        prompt_tokens = self._begin()
+        advances, failures = self._collect()
+        self._make_way()
+        return StepReport(
+            advances=list(advances.values()),
+            decoded_sequences=len(advances),
+            prompt_tokens=prompt_tokens,
+            active_sequences=self._active,
+            waiting_sequences=len(self._running) + len(self._waiting) - self._active,
+            cached_tokens=sum(len(text.tokens) for text in self._running),
+            positions=self._waiting.moved(),
+            failures=tuple(failures.items()),
+        )
+
+    def embed(
+        self, texts: Sequence[Sequence[int]], pooling: EmbedRequest.Pooling.ValueType
+    ) -> list[list[float]]:
+        """See `Engine`."""
+        raise unsupported("embed", "CTranslate2 gives no vectors of texts; llama.cpp does.")
+
+    def rank_pair(self, query: str, document: str) -> list[int]:
+        """See `Engine`."""
+        raise _no_ranking()
+
+    def rank(self, pairs: Sequence[Sequence[int]]) -> list[float]:
+        """See `Engine`."""
+        raise _no_ranking()
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """See `Engine`."""
+        return self._vocabulary.tokenize(text, add_special=add_special, parse_special=parse_special)
+
+    def piece(self, token: int) -> bytes:
+        """See `Engine`."""
+        return self._vocabulary.piece(token)
+
+    def is_end(self, token: int) -> bool:
+        """See `Engine`."""
+        return self._vocabulary.is_end(token)
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """See `Engine`."""
+        return detokenize(self._vocabulary, tokens)
+
+    def _begin(self) -> int:
+        """Begins cohorts of those who wait, as far as slots go, and gives the number of tokens that
+        they have to compute."""
+        prompt_tokens = 0
+        while len(self._cohorts) < COHORTS and (texts := self._next_cohort()):
+            for text in texts:
+                self._waiting.remove(text)
+                text.start(cached_tokens=0)
+                prompt_tokens += len(text.tokens)
+            way = guessing(texts[0].prompt)
+            cohort = Cohort(self._generator, self._names, texts, way, self._news.put)
+            self._cohorts.append(cohort)
+            self._running |= dict.fromkeys(texts, cohort)
+        return prompt_tokens
+
+    def _next_cohort(self) -> list[GuessedText]:
+        """The first who may begin or go on, and those after it who can be computed with it."""
+        chosen: list[GuessedText] = []
+        for text in self._ready():
+            lengths = [len(one.tokens) for one in (*chosen, text)]
+            alike = not chosen or guessing(text.prompt) == guessing(chosen[0].prompt)
+            if alike and max(lengths) - min(lengths) <= _LENGTHS_APART:
+                chosen.append(text)
+        return chosen
+
+    @property
+    def _active(self) -> int:
+        """How many texts have a slot: those that left a cohort keep theirs."""
+        return len(self._running) + sum(text.started is not None for text in self._waiting)
+
+    def _ready(self) -> list[GuessedText]:
+        """Those who wait and have a slot, or get one, in order."""
+        free = self.slots - self._active
+        ready: list[GuessedText] = []
+        for text in self._waiting:
+            if text.started is None:
+                free -= 1
+            if text.started is not None or free >= 0:
+                ready.append(text)
+        return ready
+
+    def _collect(self) -> tuple[dict[tuple[int, int], Advance], dict[int, EngineError]]:
+        """What the texts brought, by sequence and choice, and the errors of sequences that
+        failed."""
+        advances: dict[tuple[int, int], Advance] = {}
+        failures: dict[int, EngineError] = {}
+        try:
+            news = self._news.get(timeout=_WAIT_SECONDS)
+            while True:
+                for one in news:
+                    self._take(one, advances, failures)
+                news = self._news.get_nowait()
+        except Empty:
+            return advances, failures
+
+    def _take(
+        self,
+        news: News,
+        advances: dict[tuple[int, int], Advance],
+        failures: dict[int, EngineError],
+    ) -> None:
+        text = news.text
+        if text is None:
+            self._cohorts.remove(news.cohort)
+            if news.error is not None:
+                raise news.error
+            return
+        if self._running.get(text) is not news.cohort:  # it was cancelled
+            return
+        if isinstance(news.error, EngineError):
+            failures[text.id] = news.error
+            self.cancel(text.id)
+            return
+        if (advance := news.advance) is not None:
+            key = (text.id, text.prompt.choice)
+            before = advances.get(key)
+            advances[key] = advance if before is None else _joined(before, advance)
+        if news.left:
+            del self._running[text]
+            if news.advance is None or news.advance.outcome is None:
+                text.since = monotonic()
+                self._waiting.put_back(text)
+
+    def _make_way(self) -> None:
+        """Has a cohort give way to those who could run if there were room for one more: the
+        smallest of those that have made some steps. Its texts wait after them."""
+        settled = [cohort for cohort in self._cohorts if cohort.steps >= _STEPS_IN_PEACE]
+        if len(self._cohorts) < COHORTS or not settled or not self._ready():
+            return
+        members: dict[Cohort, list[GuessedText]] = {cohort: [] for cohort in settled}
+        for text, cohort in self._running.items():
+            if cohort in members:
+                members[cohort].append(text)
+        smallest = min(settled, key=lambda cohort: len(members[cohort]))
+        smallest.leave(members[smallest])
+
+
+def _joined(first: Advance, second: Advance) -> Advance:
+    return replace(
+        second,
+        text=first.text + second.text,
+        tokens=first.tokens + second.tokens,
+        logprobs=first.logprobs + second.logprobs,
+    )
+
+
+def _no_ranking() -> EngineError:
+    return unsupported("rank", "CTranslate2 can't run ranking heads; llama.cpp can.")

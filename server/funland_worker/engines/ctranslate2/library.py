@@ -1,0 +1,33 @@
+"""CTranslate2, if it is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.protocol import EngineError
+
+_ENGINE = "CTRANSLATE2"
+
+
+def ctranslate2() -> Any:
+    """The package.
+
+    Raises:
+        EngineError: ENGINE_UNAVAILABLE.
+    """
+    try:
+        import ctranslate2  # noqa: PLC0415 - only a worker that uses it needs it
+    except ImportError as error:
+        raise EngineError(
+            ErrorReason.ENGINE_UNAVAILABLE,
+            f"CTranslate2 can't be used here ({error}); install the package ctranslate2.",
+            engine=_ENGINE,
+            device="",
+        ) from error
+    return ctranslate2
+
+
+def unsupported(feature: str, message: str) -> EngineError:
+    """What a caller is told who asks for something that only other engines do."""
+    return EngineError(ErrorReason.ENGINE_UNSUPPORTED, message, engine=_ENGINE, feature=feature)

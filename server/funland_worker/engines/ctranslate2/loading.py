@@ -1,0 +1,108 @@
+"""Loads a model for CTranslate2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.models_pb2 import Model
+from funland.worker.v1 import worker_pb2
+from funland_worker.engines.ctranslate2.conversion import convert
+from funland_worker.engines.ctranslate2.engine import COHORTS, CTranslate2Engine
+from funland_worker.engines.ctranslate2.gguf_weights import read_gguf
+from funland_worker.engines.ctranslate2.library import ctranslate2
+from funland_worker.engines.ctranslate2.safetensors_weights import read_safetensors
+from funland_worker.engines.llama_cpp import library as llama_library
+from funland_worker.engines.loaded import (
+    Loaded,
+    context_length,
+    refuse_draft_model,
+    slots,
+    threads,
+)
+from funland_worker.engines.model_folder import ModelFacts, folder_facts, gguf_facts
+from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.vocabulary import check_vocabulary
+
+_CONVERSION = "ctranslate2-1"
+"""The name of what `convert` makes; the number goes up when it would make something else."""
+_SMALL_BYTES = 100_000_000
+"""Sources up to this size are kept in float32: they lose most by rounding and cost least."""
+
+
+def load(launch: worker_pb2.Launch) -> Loaded:
+    """The model and its engine.
+
+    Raises:
+        EngineError: ENGINE_UNAVAILABLE without CTranslate2, ENGINE_UNSUPPORTED for a model that
+            can't be converted or a draft model, MODEL_LOAD_FAILED.
+    """
+    refuse_draft_model(launch, "CTRANSLATE2")
+    package: Any = ctranslate2()
+    folder, facts = _prepare(launch)
+    thread_count = threads(launch, (folder / "model.bin").stat().st_size)
+    try:
+        generator = package.Generator(
+            str(folder), device="cpu", inter_threads=COHORTS, intra_threads=thread_count
+        )
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(
+            ErrorReason.MODEL_LOAD_FAILED,
+            "CTranslate2 could not load the model: it may be damaged, or of a version that this one"
+            " does not read. The server's log says more.",
+        ) from error
+    names = _names(folder)
+    check_vocabulary(facts.vocabulary, len(names))
+    engine = CTranslate2Engine(
+        generator,
+        names,
+        facts.vocabulary,
+        context_length=context_length(launch, facts.trained_context),
+        slots=slots(launch),
+        threads=thread_count,
+        queue_limit=launch.queue_limit,
+    )
+    return Loaded(
+        engine=engine,
+        chat_template=facts.chat_template,
+        begin_mark=facts.begin_mark,
+        end_mark=facts.end_mark,
+        adds_begin_mark=facts.adds_begin_mark,
+    )
+
+
+def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
+    """The folder of the network, and what the model's own files say beside it."""
+    path = Path(launch.model_path)
+    if launch.format == Model.CTRANSLATE2:
+        return path, folder_facts(path)
+    if launch.format == Model.SAFETENSORS:
+        facts, read, size = folder_facts(path), read_safetensors, _folder_size(path)
+    else:
+        llama_library.start()
+        facts, read, size = gguf_facts(path), read_gguf, path.stat().st_size
+    quantization = None if size < _SMALL_BYTES else "int8"
+    kept = Path(launch.conversion_folder or Path(launch.socket_path).parent)
+    folder = kept / f"{_CONVERSION}-{quantization or 'float32'}-{launch.model_sha256 or 'unnamed'}"
+    if not (folder / "model.bin").exists():
+        convert(read(path), folder, quantization)
+    return folder, facts
+
+
+def _folder_size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def _names(folder: Path) -> list[str]:
+    """The names that CTranslate2 has for the tokens, by id."""
+    try:
+        content: Any = orjson.loads((folder / "vocabulary.json").read_bytes())
+        names = cast("list[Any]", content["tokens"] if isinstance(content, dict) else content)
+        return [str(name) for name in names]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise EngineError(
+            ErrorReason.MODEL_LOAD_FAILED, "The model's vocabulary.json can't be read."
+        ) from error

@@ -1,0 +1,89 @@
+"""Makes llama.cpp's contexts, and chooses how their memory for keys and values is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.llama_cpp.cache.protocol import Cache
+from funland_worker.engines.llama_cpp.cache.state import Transfer
+from funland_worker.engines.llama_cpp.cache.store import Spill, StateStore
+from funland_worker.engines.llama_cpp.cache.streams import StreamCache
+from funland_worker.engines.llama_cpp.cache.unified import UnifiedCache
+from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.prefill import LARGEST_PASS
+from funland_worker.engines.protocol import EngineError
+
+KV_CELLS = 32768
+"""How many tokens all texts together may hold, unless one alone may hold more."""
+
+_LONG = 2048
+_LONG_PASS = 128
+"""Without flash attention the scores of a pass take rows x tokens of memory: fewer rows for long
+parts."""
+
+_MOST_SEQUENCES = 256
+_STORE_BYTES = 512 * 1024**2
+_STORE_SHARE = 0.05
+"""Of the machine's memory, for states that the cache has no room for."""
+
+
+def new_cache(
+    model: LlamaModel,
+    kind: LoadSettings.KeyValueCache.ValueType,
+    *,
+    context_length: int,
+    slots: int,
+    threads: int,
+    rows: int,
+    cells: int = KV_CELLS,
+    spill: Spill | None = None,
+) -> Cache:
+    """The cache of a model. `rows` is how many outputs a pass may ask for.
+
+    Raises:
+        EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
+    """
+    store = StateStore(min(_STORE_BYTES, int(_STORE_SHARE * psutil.virtual_memory().total)), spill)
+    cells = min(slots * context_length, max(context_length, cells))
+
+    def context(sequences: int, length: int, *, unified: bool = False) -> Transfer:
+        made = new_context(model, sequences, length, threads, rows, unified=unified)
+        plain, parts = model.has_plain_cache, 1 if unified else sequences
+        return Transfer(made, parts, plain, model.window, model.is_recurrent)
+
+    if kind == LoadSettings.UNIFIED or not model.has_plain_cache:
+        sequences = min(2 * slots + 1, _MOST_SEQUENCES)
+        shared = context(sequences, cells, unified=True)
+        return UnifiedCache(shared, min(slots, sequences - 1), sequences, cells, store)
+    return StreamCache(context, slots, context_length, cells, store)
+
+
+def new_context(
+    model: LlamaModel, sequences: int, length: int, threads: int, rows: int, *, unified: bool
+) -> Any:
+    """A context of `sequences` parts of `length` tokens, or of `length` tokens for all of them."""
+    params = lib.llama_context_default_params()
+    params.n_ctx = length if unified else sequences * length
+    params.n_batch = LARGEST_PASS + rows
+    params.n_ubatch = LARGEST_PASS if length <= _LONG else _LONG_PASS
+    params.n_seq_max = sequences
+    params.n_outputs_max = max(rows, sequences)
+    params.n_threads = threads
+    params.n_threads_batch = threads
+    params.kv_unified = unified
+    # On a CPU it takes twice as long for texts of 500 tokens, three times for 2,000.
+    params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.no_perf = True
+    context = lib.llama_init_from_model(model.handle, params)
+    if not context:
+        raise EngineError(
+            ErrorReason.MODEL_LOAD_FAILED,
+            f"There is not enough memory for {sequences} x {length} tokens; ask for fewer slots or"
+            " a shorter context_length.",
+        )
+    return context

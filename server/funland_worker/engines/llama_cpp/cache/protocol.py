@@ -1,0 +1,69 @@
+"""What the engine asks of the memory for keys and values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from funland_worker.engines.llama_cpp.adapters import Uses
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """A text's part of the cache."""
+
+    slot: int
+    """Its sequence id in llama.cpp. The cache may change it between two passes."""
+    uses: Uses
+    """The adapters that its keys and values are computed with: others are of no use to it."""
+    expected: int
+    """How many tokens it has, and how many more are likely soon."""
+    computed: int = 0
+    """How many of its tokens the cache holds."""
+
+
+class Cache(Protocol):
+    """The keys and values of all texts of one model."""
+
+    @property
+    def context(self) -> Any:
+        """llama.cpp's context. `prepare` and `admit` may replace it."""
+        ...
+
+    @property
+    def shares_what_runs(self) -> bool:
+        """Whether a text can be given the beginning of one that has gone on."""
+        ...
+
+    @property
+    def cached_tokens(self) -> int:
+        """How many tokens it holds; what texts share is counted once if it is kept once."""
+        ...
+
+    def admit(self, tokens: list[int], uses: Uses) -> Lease | None:
+        """A part for a new text, with what is known of its tokens; None if there is no room.
+
+        The last token is never taken as known: it must be computed to choose the next.
+        """
+        ...
+
+    def share(self, source: Lease, lease: Lease, tokens: list[int]) -> None:
+        """Gives `lease` the tokens, with which `source` begins too and which it has computed."""
+        ...
+
+    def publish(self, lease: Lease, tokens: list[int]) -> None:
+        """Tells which tokens a lease has computed, for others to share."""
+        ...
+
+    def prepare(self, wanted: Sequence[tuple[Lease, int]]) -> bool:
+        """Makes room for so many more tokens of each; says whether there is."""
+        ...
+
+    def trim(self, lease: Lease) -> None:
+        """Removes what a pass computed beyond `lease.computed`: guesses that were wrong."""
+        ...
+
+    def release(self, lease: Lease, tokens: list[int]) -> None:
+        """Takes a text's part back, with the tokens that it holds."""
+        ...

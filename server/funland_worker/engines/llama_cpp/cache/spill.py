@@ -1,0 +1,185 @@
+"""Keeps states in files, for the time when memory has no room for them, and after a restart.
+
+A file has a seal, then what it tells of itself, then the tokens, then the state. The seal is an
+HMAC-SHA256 under a key that only this installation knows: llama.cpp trusts what it is given, so a
+file that was touched must not come to it. What a file tells of itself has the model's digest and
+the form of the state, so that it is never taken for another model or another llama.cpp.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from funland_worker.engines.llama_cpp.adapters import Uses
+from funland_worker.engines.llama_cpp.cache.prefix_tree import PrefixTree
+from funland_worker.engines.llama_cpp.cache.state import State
+from funland_worker.engines.llama_cpp.cache.store import Kept
+
+logger = logging.getLogger(__name__)
+
+_SEAL = 32
+_LENGTH = 8
+_LONGEST_HEADER = 65536
+_SUFFIX = ".state"
+_PENDING = 4
+"""States that wait to be written; more are let go, so that a slow disk holds up nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A state on disk."""
+
+    path: Path
+    uses: Uses
+    size: int
+
+
+class SpillFolder:
+    """See `cache.store.Spill`. Its folder belongs to it alone."""
+
+    def __init__(self, folder: Path, limit: int, key: bytes, form: str) -> None:
+        """Takes up what is in the folder. At most `limit` bytes are kept, the least recently used
+        given up first. `form` names all that a state must have been made with."""
+        self._folder = folder
+        self._limit = limit
+        self._key = key
+        self._form = form
+        self._trees: dict[Uses, PrefixTree[Path]] = {}
+        self._files: OrderedDict[Path, _File] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._writing: queue.Queue[tuple[Uses, Kept]] = queue.Queue(_PENDING)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in sorted(folder.glob("*"), key=lambda path: path.lstat().st_mtime):
+            self._take_up(path)
+        threading.Thread(target=self._write_all, name="spill", daemon=True).start()
+
+    def put(self, uses: Uses, kept: Kept) -> None:
+        """See `Spill`. It is written on another thread."""
+        try:
+            self._writing.put_nowait((uses, kept))
+        except queue.Full:
+            logger.debug("a state was let go: the disk is slow")
+
+    def longest(self, uses: Uses, tokens: Sequence[int], longer_than: int) -> Kept | None:
+        """See `Spill`."""
+        with self._lock:
+            tree = self._trees.get(uses)
+            match = tree.match(tokens) if tree else None
+            if match is None or match.length <= longer_than:
+                return None
+            kept = self._read(match.key, uses)
+            if kept is None:
+                self._remove(match.key)
+            else:
+                self._files.move_to_end(match.key)
+        return kept
+
+    def wait(self) -> None:
+        """Waits until all that was put is written or let go."""
+        self._writing.join()
+
+    def _write_all(self) -> None:
+        while True:
+            uses, kept = self._writing.get()
+            try:
+                self._write(uses, kept)
+            except OSError as error:
+                logger.warning("a state could not be kept on disk: %s", error.strerror)
+            finally:
+                self._writing.task_done()
+
+    def _write(self, uses: Uses, kept: Kept) -> None:
+        state = kept.state
+        header = json.dumps({"form": self._form, "uses": uses, "tokens": len(kept.tokens)}).encode()
+        body = b"".join(
+            (
+                len(header).to_bytes(_LENGTH, "little"),
+                header,
+                np.asarray(kept.tokens, "<i4").tobytes(),
+                state.start.to_bytes(_LENGTH, "little"),
+                state.buffer[: state.stop].tobytes(),
+            )
+        )
+        name = hashlib.sha256(header + np.asarray(kept.tokens, "<i4").tobytes()).hexdigest()
+        path = self._folder / (name + _SUFFIX)
+        part = path.with_suffix(".part")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(self._seal(body))
+            file.write(body)
+        part.replace(path)
+        with self._lock:
+            if path not in self._files:
+                self._add(_File(path, uses, _SEAL + len(body)), kept.tokens)
+
+    def _take_up(self, path: Path) -> None:
+        """Takes a file up by its header; whether it is whole is seen when it is read."""
+        found = _header(path) if path.suffix == _SUFFIX else None
+        if found is None or found[0].get("form") != self._form:
+            path.unlink(missing_ok=True)
+            return
+        header, tokens = found
+        uses: Uses = tuple((name, scale) for name, scale in header["uses"])
+        self._add(_File(path, uses, path.stat().st_size), tokens)
+
+    def _read(self, path: Path, uses: Uses) -> Kept | None:
+        """A file's state; None if the file is not what was written."""
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        seal, body = data[:_SEAL], memoryview(data)[_SEAL:]
+        if not hmac.compare_digest(seal, self._seal(body)):
+            logger.warning("a kept state was changed on disk; it is thrown away")
+            return None
+        length = int.from_bytes(body[:_LENGTH], "little")
+        header = json.loads(bytes(body[_LENGTH : _LENGTH + length]))
+        begin = _LENGTH + length
+        count: int = header["tokens"]
+        tokens = np.frombuffer(body[begin : begin + 4 * count], "<i4").tolist()
+        begin += 4 * count
+        start = int.from_bytes(body[begin : begin + _LENGTH], "little")
+        written = np.frombuffer(body[begin + _LENGTH :], np.uint8)
+        return Kept(tokens, State.of(written, start))
+
+    def _seal(self, body: bytes | memoryview) -> bytes:
+        return hmac.digest(self._key, body, "sha256")
+
+    def _add(self, file: _File, tokens: list[int]) -> None:
+        self._files[file.path] = file
+        self._bytes += file.size
+        self._trees.setdefault(file.uses, PrefixTree()).insert(tokens, file.path)
+        while self._bytes > self._limit:
+            self._remove(next(iter(self._files)))
+
+    def _remove(self, path: Path) -> None:
+        file = self._files.pop(path)
+        self._bytes -= file.size
+        self._trees[file.uses].remove(path)
+        path.unlink(missing_ok=True)
+
+
+def _header(path: Path) -> tuple[dict[str, Any], list[int]] | None:
+    """What a file tells of itself, and its tokens; None if that can't be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(_SEAL)
+            length = int.from_bytes(file.read(_LENGTH), "little")
+            header: dict[str, Any] = json.loads(file.read(min(length, _LONGEST_HEADER)))
+            tokens = np.frombuffer(file.read(4 * int(header["tokens"])), "<i4").tolist()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return header, tokens

@@ -1,0 +1,90 @@
+"""Keeps the keys and values of token sequences outside of llama.cpp's cache."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from funland_worker.engines.llama_cpp.adapters import Uses
+from funland_worker.engines.llama_cpp.cache.prefix_tree import PrefixTree
+from funland_worker.engines.llama_cpp.cache.state import State
+
+SHORTEST = 32
+"""Tokens under which a state costs more to keep than to compute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A state, and the tokens that it is of."""
+
+    tokens: list[int]
+    state: State
+
+
+class Spill(Protocol):
+    """Where states go that memory has no room for."""
+
+    def put(self, uses: Uses, kept: Kept) -> None:
+        """Takes a state; may forget it at any time."""
+        ...
+
+    def longest(self, uses: Uses, tokens: Sequence[int], longer_than: int) -> Kept | None:
+        """The state that shares the longest beginning with `tokens`, if that is longer."""
+        ...
+
+
+class StateStore:
+    """States in memory, the least recently used given up when `limit` bytes are full."""
+
+    def __init__(self, limit: int, spill: Spill | None = None) -> None:
+        self._limit = limit
+        self._spill = spill
+        self._bytes = 0
+        self._trees: dict[Uses, PrefixTree[int]] = {}
+        self._kept: OrderedDict[int, tuple[Uses, Kept]] = OrderedDict()
+        """By number, least recently used first."""
+        self._numbers = 0
+
+    def put(self, uses: Uses, kept: Kept) -> None:
+        """Keeps a state. One that it continues is given up: it has all that one had."""
+        if len(kept.tokens) < SHORTEST or kept.state.size > self._limit:
+            return
+        tree = self._trees.setdefault(uses, PrefixTree())
+        known = tree.match(kept.tokens)
+        if known is not None:
+            other = self._kept[known.key][1]
+            if known.length == len(kept.tokens):
+                self._kept.move_to_end(known.key)
+                return
+            if known.length == len(other.tokens):
+                self._remove(known.key)
+        self._numbers += 1
+        self._trees.setdefault(uses, tree).insert(kept.tokens, self._numbers)
+        self._kept[self._numbers] = (uses, kept)
+        self._bytes += kept.state.size
+        while self._bytes > self._limit:
+            oldest = next(iter(self._kept))
+            if self._spill is not None:
+                self._spill.put(*self._kept[oldest])
+            self._remove(oldest)
+
+    def longest(self, uses: Uses, tokens: Sequence[int], longer_than: int) -> Kept | None:
+        """The state that shares the longest beginning with `tokens`, if that is longer."""
+        found: Kept | None = None
+        tree = self._trees.get(uses)
+        match = tree.match(tokens) if tree else None
+        if match is not None and match.length > longer_than:
+            self._kept.move_to_end(match.key)
+            found, longer_than = self._kept[match.key][1], match.length
+        spilled = self._spill.longest(uses, tokens, longer_than) if self._spill else None
+        return spilled or found
+
+    def _remove(self, number: int) -> None:
+        uses, kept = self._kept.pop(number)
+        self._bytes -= kept.state.size
+        tree = self._trees[uses]
+        tree.remove(number)
+        if tree.size == 0:
+            del self._trees[uses]

@@ -1,0 +1,158 @@
+"""Decides who computes what in the next pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from funland_worker.engines.llama_cpp.adapters import Uses
+from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
+from funland_worker.engines.llama_cpp.cache.protocol import Cache, Lease
+from funland_worker.engines.llama_cpp.queue import WaitingQueue
+from funland_worker.engines.llama_cpp.sequence import Generation
+from funland_worker.engines.prefill import PrefillBudget
+
+_WORTH_WAITING = 16
+"""A text waits for another's computation if that gives it more tokens than these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A text's part of a pass."""
+
+    generation: Generation
+    lease: Lease
+    tokens: list[int]
+    """What is computed: tokens that the cache lacks, then guesses."""
+    guesses: int = 0
+
+    @property
+    def outputs(self) -> int:
+        """After how many of the last tokens a next one is chosen: 0 if some are still lacking."""
+        known = len(self.tokens) - self.guesses
+        return self.guesses + 1 if known == self.generation.lacking else 0
+
+
+class Scheduler:
+    """Texts that wait and texts that run.
+
+    Those that run are in the order in which they began. A text whose beginning another computes
+    already waits for that and is given a copy. Texts with different adapters take turns: llama.cpp
+    computes a pass with one set of them.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self.waiting = WaitingQueue()
+        self.running: list[Generation] = []
+        self.budget = PrefillBudget()
+        self._cache = cache
+        self._turn = 0
+        self._turns: dict[Uses, int] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody runs or waits."""
+        return not self.running and not len(self.waiting)
+
+    def admit(self) -> None:
+        """Lets those who wait begin, in order, as far as there is room."""
+        self._follow()
+        while (generation := self.waiting.next()) is not None:
+            lease = self._cache.admit(generation.tokens, generation.prompt.adapters)
+            if lease is None:
+                if not self.running:
+                    raise RuntimeError("there is not enough memory for one sequence")
+                break
+            self.waiting.remove(generation)
+            generation.start(lease)
+            generation.leader, generation.leader_tokens = self._leader(generation)
+            self.running.append(generation)
+        self._follow()
+
+    def plan(self, guesses: dict[Generation, list[int]]) -> tuple[Uses, list[Share]]:
+        """The next pass, by slot, and the adapters that it is computed with.
+
+        Whoever has no room any more goes back to those who wait, the youngest first.
+        """
+        while True:
+            uses, shares = self._share_out(guesses)
+            if self._cache.prepare([(share.lease, len(share.tokens)) for share in shares]):
+                # Rows in the order of their slots keep llama.cpp from splitting the pass.
+                return uses, sorted(shares, key=lambda share: share.lease.slot)
+            self.preempt()
+            self._follow()
+
+    def preempt(self) -> None:
+        """Takes the part of the youngest of the least priority. Those that wait for another's
+        computation go first: so there is always one that computes."""
+        if len(self.running) == 1:
+            raise RuntimeError("the KV cache is too small for one sequence")
+        last = max(
+            enumerate(self.running),
+            key=lambda one: (one[1].leader is not None, -one[1].priority, one[0]),
+        )[1]
+        self.leave(last)
+        self.waiting.put_back(last)
+
+    def leave(self, generation: Generation) -> None:
+        """Takes a text out of those that run, and its part of the cache."""
+        self.running.remove(generation)
+        if generation.lease is not None:
+            self._cache.release(generation.lease, generation.tokens[: generation.computed])
+        generation.lease = generation.leader = None
+
+    def _share_out(self, guesses: dict[Generation, list[int]]) -> tuple[Uses, list[Share]]:
+        """One token for each that decodes and its guesses, and the budget for prompts, first come
+        first served."""
+        ready = [generation for generation in self.running if generation.leader is None]
+        uses = min(
+            {generation.prompt.adapters for generation in ready},
+            key=lambda uses: self._turns.get(uses, 0),
+        )
+        self._turn += 1
+        self._turns = {key: turn for key, turn in self._turns.items() if turn > self._turn - 1000}
+        self._turns[uses] = self._turn
+        ready = [generation for generation in ready if generation.prompt.adapters == uses]
+        budget = self.budget.tokens(others_decode=any(one.decoding for one in self.running))
+        shares: list[Share] = []
+        for generation in ready:
+            lease = generation.lease
+            assert lease is not None  # noqa: S101 - it runs
+            if generation.decoding:
+                guessed = guesses.get(generation, [])
+                tokens = [generation.tokens[-1], *guessed]
+                shares.append(Share(generation, lease, tokens, len(guessed)))
+            elif budget > 0:
+                tokens = generation.tokens[lease.computed : lease.computed + budget]
+                budget -= len(tokens)
+                shares.append(Share(generation, lease, tokens))
+        return uses, shares
+
+    def _leader(self, generation: Generation) -> tuple[Generation | None, int]:
+        """Who computes, or has computed, more of a text's beginning than the cache gave it."""
+        best, most = None, generation.computed
+        if not self._cache.shares_what_runs:
+            return best, 0
+        wanted = generation.tokens[:-1]
+        for other in self.running:
+            if other.prompt.adapters != generation.prompt.adapters:
+                continue
+            length = common_length(other.tokens, wanted)
+            sibling = other.prompt.sequence_id == generation.prompt.sequence_id
+            if length > (most if sibling else max(most, generation.computed + _WORTH_WAITING)):
+                best, most = other, length
+        return best, most if best else 0
+
+    def _follow(self) -> None:
+        """Gives those who wait for another's computation their copy, when it is there."""
+        for generation in reversed(self.running[:]):
+            leader = generation.leader
+            if leader is None:
+                continue
+            if leader.lease is None:  # it left: its part can be taken over from the cache
+                self.leave(generation)
+                self.waiting.put_back(generation)
+            elif leader.computed >= generation.leader_tokens:
+                assert generation.lease is not None  # noqa: S101 - it runs
+                known = generation.tokens[: generation.leader_tokens]
+                self._cache.share(leader.lease, generation.lease, known)
+                generation.leader = None

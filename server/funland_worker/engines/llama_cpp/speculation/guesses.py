@@ -1,0 +1,137 @@
+"""Guesses the next tokens of texts, which the model then checks in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import Speculation
+from funland_worker.engines.llama_cpp.sequence import Generation
+from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
+from funland_worker.engines.llama_cpp.speculation.lookup import Lookup
+from funland_worker.engines.protocol import EngineError, Prompt
+
+_DEFAULT_MOST = 8
+_MOST = 32
+
+
+class _Guesser:
+    """How one text is guessed, and how far ahead.
+
+    A guess costs about a tenth of a pass even if it is wrong, so a text that is guessed badly is
+    guessed less and less far, and at last only now and then.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.lookup = Lookup()
+        self.ahead = most
+        self._most = most
+        self._pause = 0
+        self._failures = 0
+
+    def due(self) -> bool:
+        """Whether to guess in this pass."""
+        if self._pause:
+            self._pause -= 1
+        return not self._pause
+
+    def learn(self, made: int, right: int) -> None:
+        """Takes note how many of the guesses were right."""
+        if right == made:
+            self.ahead = min(self._most, 2 * self.ahead)
+        elif right:
+            self.ahead = max(1, right + 1)
+        else:
+            self.ahead = max(1, self.ahead // 2)
+        self._failures = 0 if right else self._failures + 1
+        self._pause = min(64, 1 << self._failures) if self._failures else 0
+
+
+class Guesses:
+    """All guesses of one engine."""
+
+    most = _MOST
+    """Guesses of one pass, for all texts together: more rows cost more than they can win."""
+
+    def __init__(
+        self, draft_model: DraftModel | None = None, default: Speculation | None = None
+    ) -> None:
+        """`default` is for texts that do not say how they want to be guessed."""
+        self._draft_model = draft_model
+        self._default = default or Speculation()
+        self._guessers: dict[Generation, _Guesser] = {}
+        self._accepted: dict[Generation, int] = {}
+
+    def check(self, prompt: Prompt) -> None:
+        """Refuses what can't be done.
+
+        Raises:
+            EngineError: ENGINE_UNSUPPORTED, for a draft model that is not there.
+        """
+        if prompt.speculation.method == Speculation.DRAFT_MODEL and self._draft_model is None:
+            raise EngineError(
+                ErrorReason.ENGINE_UNSUPPORTED,
+                "The model was loaded without a draft model; load it with `draft_model`.",
+                engine="LLAMA_CPP",
+                feature="speculation",
+            )
+
+    def make(
+        self, running: Sequence[Generation], context_length: int
+    ) -> dict[Generation, list[int]]:
+        """The guesses for the next pass."""
+        wanted: dict[Generation, int] = {}
+        decoding = [generation for generation in running if generation.decoding]
+        left = self.most - len(decoding) if decoding else 0
+        for generation in decoding:
+            method, most = self._how(generation.prompt)
+            if method == Speculation.NONE:
+                continue
+            guesser = self._guessers.setdefault(generation, _Guesser(most))
+            limit = min(
+                guesser.ahead,
+                context_length - len(generation.tokens) - 1,
+                left // len(decoding),
+                most if generation.room is None else generation.room - 1,
+            )
+            if limit > 0 and guesser.due():
+                wanted[generation] = limit
+        return self._guessed(wanted)
+
+    def learn(self, generation: Generation, made: int) -> None:
+        """Takes note of a pass that checked guesses."""
+        before = self._accepted.get(generation, 0)
+        self._accepted[generation] = generation.accepted_tokens
+        self._guessers[generation].learn(made, generation.accepted_tokens - before)
+
+    def forget(self, generation: Generation) -> None:
+        """Lets go of a text that has ended."""
+        self._guessers.pop(generation, None)
+        self._accepted.pop(generation, None)
+        if self._draft_model is not None:
+            self._draft_model.forget(generation)
+
+    def _how(self, prompt: Prompt) -> tuple[Speculation.Method.ValueType, int]:
+        chosen = prompt.speculation if prompt.speculation.method else self._default
+        method = chosen.method
+        if not method:
+            method = Speculation.DRAFT_MODEL if self._draft_model else Speculation.NONE
+        for speculation in (prompt.speculation, self._default):
+            if speculation.HasField("max_tokens"):
+                return method, speculation.max_tokens
+        return method, _DEFAULT_MOST
+
+    def _guessed(self, wanted: dict[Generation, int]) -> dict[Generation, list[int]]:
+        drafted: dict[Generation, int] = {}
+        guesses: dict[Generation, list[int]] = {}
+        for generation, most in wanted.items():
+            method, _ = self._how(generation.prompt)
+            if method == Speculation.DRAFT_MODEL:
+                drafted[generation] = most
+            else:
+                guesses[generation] = self._guessers[generation].lookup.guess(
+                    generation.tokens, most
+                )
+        if self._draft_model is not None and drafted:
+            guesses |= self._draft_model.guess(drafted)
+        return {generation: guessed for generation, guessed in guesses.items() if guessed}

@@ -1,0 +1,67 @@
+"""A model that an engine holds, and what the worker needs to know beside it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import psutil
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.worker.v1 import worker_pb2
+from funland_worker.engines.protocol import Engine, EngineError
+
+_DEFAULT_SLOTS = 32
+_TINY_PARAMETERS = 100_000_000
+_FEW_CORES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What every engine's `load(launch)` gives."""
+
+    engine: Engine
+    chat_template: str | None
+    begin_mark: str
+    end_mark: str
+    adds_begin_mark: bool
+
+
+def context_length(launch: worker_pb2.Launch, trained: int) -> int:
+    """How many tokens a sequence may have. `trained` is what the model was made for; 0: unknown."""
+    if launch.settings.HasField("context_length"):
+        return launch.settings.context_length
+    return min(trained or launch.max_context_length, launch.max_context_length)
+
+
+def slots(launch: worker_pb2.Launch) -> int:
+    """How many sequences run at once."""
+    return launch.settings.slots if launch.settings.HasField("slots") else _DEFAULT_SLOTS
+
+
+def threads(launch: worker_pb2.Launch, parameters: int) -> int:
+    """How many threads compute: one for a tiny model, which more would only make wait for each
+    other; else the cores, but one for the service where there are enough."""
+    if launch.settings.HasField("threads"):
+        return launch.settings.threads
+    if parameters < _TINY_PARAMETERS:
+        return 1
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
+    usable = min(cores, available)
+    return usable - 1 if usable > _FEW_CORES else usable
+
+
+def refuse_draft_model(launch: worker_pb2.Launch, engine: str) -> None:
+    """For engines that can't guess with a smaller model.
+
+    Raises:
+        EngineError: ENGINE_UNSUPPORTED, if the load names one.
+    """
+    if launch.draft_model_path:
+        raise EngineError(
+            ErrorReason.ENGINE_UNSUPPORTED,
+            f"{engine} can't run a model with a draft model; llama.cpp can.",
+            engine=engine,
+            feature="draft_model",
+        )

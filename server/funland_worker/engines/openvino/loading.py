@@ -1,0 +1,95 @@
+"""Loads a model for OpenVINO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.models_pb2 import Model
+from funland.worker.v1 import worker_pb2
+from funland_worker.engines.llama_cpp import library as llama_library
+from funland_worker.engines.loaded import (
+    Loaded,
+    context_length,
+    refuse_draft_model,
+    slots,
+    threads,
+)
+from funland_worker.engines.model_folder import ModelFacts, folder_facts, gguf_facts
+from funland_worker.engines.openvino.embedding import Embedder
+from funland_worker.engines.openvino.engine import OpenVinoEngine
+from funland_worker.engines.openvino.gguf import MODEL, convert
+from funland_worker.engines.openvino.library import check_device, openvino
+from funland_worker.engines.openvino.paged import PagedNetwork
+from funland_worker.engines.openvino.stateful import StatefulNetwork
+from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.vocabulary import check_vocabulary
+
+_CONVERSION = "openvino-1"
+"""The name of what `convert` makes; the number goes up when it would make something else."""
+_KV_TOKENS = 32768
+"""How many tokens all texts together may hold, unless one alone may hold more."""
+
+
+def load(launch: worker_pb2.Launch) -> Loaded:
+    """The model and its engine.
+
+    Raises:
+        EngineError: ENGINE_UNAVAILABLE without OpenVINO or the device, ENGINE_UNSUPPORTED for a
+            GGUF file that OpenVINO can't read or a draft model, MODEL_LOAD_FAILED.
+    """
+    refuse_draft_model(launch, "OPENVINO")
+    core: Any = openvino().Core()
+    device = launch.settings.device or "CPU"
+    check_device(core, device)
+    folder, facts = _prepare(launch)
+    length = context_length(launch, facts.trained_context)
+    # What the model weighs on the disk tells how large it is, for the choice of threads.
+    thread_count = threads(launch, (folder / MODEL).with_suffix(".bin").stat().st_size)
+    slot_count = slots(launch)
+    try:
+        if device.startswith("NPU"):
+            slot_count = 1
+            network = StatefulNetwork(core, folder / MODEL, device, thread_count, length)
+        else:
+            cells = min(slot_count * length, max(length, _KV_TOKENS))
+            network = PagedNetwork(core, folder / MODEL, device, thread_count, cells)
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(
+            ErrorReason.MODEL_LOAD_FAILED,
+            f"OpenVINO could not prepare the model for {device}; the server's log says more.",
+        ) from error
+    check_vocabulary(facts.vocabulary, network.vocabulary_size)
+    engine = OpenVinoEngine(
+        network,
+        facts.vocabulary,
+        Embedder(core, folder / MODEL, device, thread_count),
+        context_length=length,
+        slots=slot_count,
+        threads=thread_count,
+        queue_limit=launch.queue_limit,
+    )
+    return Loaded(
+        engine=engine,
+        chat_template=facts.chat_template,
+        begin_mark=facts.begin_mark,
+        end_mark=facts.end_mark,
+        adds_begin_mark=facts.adds_begin_mark,
+    )
+
+
+def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
+    """The folder of the network, and what the model's own files say beside it."""
+    path = Path(launch.model_path)
+    if launch.format == Model.OPENVINO_IR:
+        return path, folder_facts(path)
+    llama_library.start()
+    facts = gguf_facts(path)
+    if launch.conversion_folder and launch.model_sha256:
+        folder = Path(launch.conversion_folder) / f"{_CONVERSION}-{launch.model_sha256}"
+    else:
+        folder = Path(launch.socket_path).parent / _CONVERSION
+    if not (folder / MODEL).exists():
+        convert(path, folder)
+    return folder, facts

@@ -1,0 +1,67 @@
+"""One text at a time, on a model that keeps its KV cache to itself: what NPUs can run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funland_worker.engines.openvino.library import openvino
+from funland_worker.engines.openvino.network import Row
+
+_RESERVE = 128
+"""How many tokens an NPU has room for beyond a prompt that fills the context: it wants some."""
+
+
+class StatefulNetwork:
+    """See `Network`. It has one block, which is the whole cache, and computes a prompt in one
+    pass, since an NPU's prompts can't be parted."""
+
+    shares_blocks = False
+    parts_prompts = False
+    block_count = 1
+
+    def __init__(
+        self, core: Any, path: Path, device: str, threads: int, context_length: int
+    ) -> None:
+        """Compiles the model at `path`; an NPU's for exactly this length."""
+        config: dict[str, Any] = {}
+        if device == "CPU":
+            config = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        elif device.startswith("NPU"):
+            config = {
+                "NPU_USE_NPUW": "YES",
+                "NPUW_LLM": "YES",
+                "NPUW_LLM_MAX_PROMPT_LEN": context_length,
+                "NPUW_LLM_MIN_RESPONSE_LEN": _RESERVE,
+            }
+        compiled = core.compile_model(core.read_model(path), device, config)
+        self.device = device
+        self.vocabulary_size: int = list(compiled.output(0).partial_shape)[-1].get_length()
+        self.block_size = context_length
+        self._request = compiled.create_infer_request()
+        self._inputs = {name for port in compiled.inputs for name in port.names}
+
+    def forward(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """See `Network`."""
+        (row,) = rows
+        if row.start == 0:
+            self._request.reset_state()
+        length = len(row.tokens)
+        end = row.start + length
+        values: dict[str, NDArray[Any]] = {
+            "input_ids": np.array([row.tokens], np.int64),
+            "attention_mask": np.ones((1, end), np.int64),
+            "position_ids": np.arange(row.start, end, dtype=np.int64)[None],
+            "beam_idx": np.zeros(1, np.int32),
+        }
+        tensor = openvino().Tensor
+        for name, value in values.items():
+            if name in self._inputs:
+                self._request.set_tensor(name, tensor(value))
+        self._request.infer()
+        scores = self._request.get_tensor("logits").data
+        return scores[0, -1:, :] if row.output else scores[0, :0, :]

@@ -1,0 +1,119 @@
+"""What both caches are for: texts that begin alike, in no more memory than they need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from funland.v1.models_pb2 import LoadSettings
+from tests.worker.conftest import GREEDY, Driver, StartEngine
+
+SYSTEM = "<|im_start|>system\n" + "You are kind and short. " * 40 + "<|im_end|>\n"
+SHORT = replace(GREEDY, max_tokens=8, ignore_end=True)
+
+
+def chat(number: int) -> str:
+    return f"{SYSTEM}<|im_start|>user\nWhat is {number}?<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize("cache", [LoadSettings.STREAMS, LoadSettings.UNIFIED])
+def test_a_common_system_prompt_is_computed_once(
+    start_engine: StartEngine, cache: LoadSettings.KeyValueCache.ValueType
+) -> None:
+    driver = start_engine(slots=16, context_length=512, kv_cells=16384, cache=cache)
+    shared = len(driver.tokens(SYSTEM))
+    for number in range(16):
+        driver.submit(number, chat(number), SHORT)
+
+    reports = driver.run()
+
+    computed = sum(report.prompt_tokens for report in reports)
+    longest = max(outcome.prompt_tokens for outcome in driver.outcomes.values())
+    assert shared < computed < longest + 16 * (longest - shared)
+    cached = sorted(outcome.cached_tokens for outcome in driver.outcomes.values())
+    assert cached[0] == 0
+    assert cached[1] >= shared
+
+
+def test_a_common_system_prompt_takes_its_cells_once(start_engine: StartEngine) -> None:
+    driver = start_engine(slots=16, context_length=512, kv_cells=16384, cache=LoadSettings.UNIFIED)
+    shared = len(driver.tokens(SYSTEM))
+    for number in range(16):
+        driver.submit(number, chat(number), SHORT)
+
+    most = max(report.cached_tokens for report in driver.run())
+
+    own = sum(
+        outcome.prompt_tokens + outcome.completion_tokens - shared
+        for outcome in driver.outcomes.values()
+    )
+    assert shared < most <= shared + own
+
+
+def test_a_cache_of_streams_grows_with_what_runs(start_engine: StartEngine) -> None:
+    driver = start_engine(slots=16, context_length=1024, kv_cells=16384)
+    alone = [start_engine().complete(f"Number {number}", SHORT)[0] for number in range(16)]
+    driver.submit(0, "Number 0", SHORT)
+    driver.step()
+
+    for number in range(1, 16):
+        driver.submit(number, f"Number {number}", SHORT)
+    report = driver.step()
+    driver.run()
+
+    assert report.active_sequences == 16
+    assert [driver.texts[number] for number in range(16)] == alone
+
+
+def test_a_long_text_makes_the_streams_longer_and_goes_on(start_engine: StartEngine) -> None:
+    long = replace(GREEDY, max_tokens=700, ignore_end=True)
+    expected = start_engine(context_length=1024, cache=LoadSettings.UNIFIED).complete(
+        "Once upon a time", long
+    )[0]
+    driver = start_engine(context_length=1024)
+
+    text, outcome = driver.complete("Once upon a time", long)
+
+    assert outcome.completion_tokens == 700
+    assert text == expected
+
+
+def test_what_has_no_room_in_the_cache_comes_back_from_the_store(
+    start_engine: StartEngine,
+) -> None:
+    driver = start_engine(slots=1, context_length=512)
+    first, _ = driver.complete(chat(1), SHORT)
+    for number in range(3):
+        driver.complete(f"Number {number} " * 30, SHORT)
+
+    again, outcome = driver.complete(chat(1), SHORT)
+
+    assert outcome.cached_tokens == outcome.prompt_tokens - 1
+    assert again == first
+
+
+def test_many_chats_in_few_slots_find_their_own_turns(start_engine: StartEngine) -> None:
+    driver = start_engine(slots=2, context_length=512)
+    histories = [chat(number) for number in range(5)]
+    answers = [driver.complete(history, SHORT)[0] for history in histories]
+
+    for history, answer in zip(histories, answers, strict=True):
+        _, outcome = driver.complete(f"{history}{answer} And then?", SHORT)
+        assert outcome.cached_tokens >= len(driver.tokens(history)) - 1
+
+
+def test_holes_are_closed_and_texts_stay_the_same(start_engine: StartEngine) -> None:
+    alone = [start_engine().complete(f"Number {number}", SHORT)[0] for number in range(8)]
+    driver: Driver = start_engine(slots=8)
+    for number in range(8):
+        driver.submit(number, f"Number {number}", SHORT)
+    driver.step()
+
+    for number in (0, 3, 6):
+        driver.engine.cancel(number)
+    driver.run()
+
+    assert [driver.texts[number] for number in (1, 2, 4, 5, 7)] == [
+        alone[number] for number in (1, 2, 4, 5, 7)
+    ]
