@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import TypeVar
 
-from funland_worker.engines.protocol import Engine, Prompt, StepReport
+from funland_worker.engines.protocol import Engine, EngineError, Prompt, StepReport
 
 Result = TypeVar("Result")
 
@@ -27,13 +28,35 @@ class EngineThread:
         self._jobs: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._stopping = False
+        self._step_begin: float | None = None
         self.failed: asyncio.Future[BaseException] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, prompt: Prompt) -> None:
-        """Puts a sequence in the engine's queue."""
-        self._do(lambda: self._engine.submit(prompt))
+    @property
+    def step_ms(self) -> float:
+        """How long the step that runs now has taken, in milliseconds; 0 if none runs."""
+        begin = self._step_begin
+        return (monotonic() - begin) * 1000 if begin is not None else 0.0
+
+    def submit(self, prompts: Sequence[Prompt], done: Callable[[EngineError | None], None]) -> None:
+        """Puts a sequence's texts in the engine's queue.
+
+        `done` is called before any step of them is delivered; with an error, if the engine refused
+        one, and then none of them runs.
+        """
+
+        def work() -> None:
+            refusal = None
+            try:
+                for prompt in prompts:
+                    self._engine.submit(prompt)
+            except EngineError as error:
+                self._engine.cancel(prompts[0].sequence_id)
+                refusal = error
+            self._loop.call_soon_threadsafe(done, refusal)
+
+        self._do(work)
 
     def cancel(self, sequence_id: int) -> None:
         """Ends a sequence before the next step."""
@@ -72,7 +95,9 @@ class EngineThread:
             while self._take_jobs():
                 if not self._engine.idle:
                     busy = True
+                    self._step_begin = monotonic()
                     report = self._engine.step()
+                    self._step_begin = None
                     self._loop.call_soon_threadsafe(self._deliver, report)
                 elif busy:  # the last sequence was cancelled: say that nothing runs any more
                     busy = False

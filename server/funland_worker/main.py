@@ -16,15 +16,14 @@ import threading
 from pathlib import Path
 
 import grpc.aio
-import psutil
 from google.protobuf import json_format
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
-from funland_worker.engines.llama_cpp import library
-from funland_worker.engines.llama_cpp.engine import LlamaEngine
-from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.choice import load
+from funland_worker.engines.loaded import Loaded
 from funland_worker.engines.protocol import EngineError
+from funland_worker.limits import limit_memory
 from funland_worker.prompts import PromptReader
 from funland_worker.servicer import WorkerServicer
 from funland_worker.templates.renderer import TemplateRenderer
@@ -32,9 +31,6 @@ from funland_worker.wire import failure_to_wire
 
 logger = logging.getLogger(__name__)
 
-_DEFAULT_SLOTS = 32
-_TINY_PARAMETERS = 100_000_000
-_FEW_CORES = 3
 _LARGEST_MESSAGE = 128 * 1024**2
 
 
@@ -49,6 +45,7 @@ def main() -> None:
     # Ctrl-C in the server's terminal reaches the whole group; the server says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     launch = json_format.Parse(sys.stdin.readline(), worker_pb2.Launch())
+    limit_memory(launch.memory_limit_bytes)
     socket = Path(launch.socket_path)
     threading.Thread(target=_end_with_input, args=[socket], daemon=True).start()
     asyncio.run(_serve(launch))
@@ -56,14 +53,18 @@ def main() -> None:
 
 async def _serve(launch: worker_pb2.Launch) -> None:
     try:
-        model, engine = await asyncio.to_thread(_load, launch)
+        loaded = await asyncio.to_thread(load, launch)
     except EngineError as error:
         _say(worker_pb2.Handshake(failure=failure_to_wire(error)))
         return
-    renderer = await _renderer(model)
-    begin_mark = model.begin_mark if model.adds_begin_mark else ""
+    engine = loaded.engine
+    renderer = await _renderer(loaded)
+    begin_mark = loaded.begin_mark if loaded.adds_begin_mark else ""
     servicer = WorkerServicer(
-        engine, PromptReader(engine, renderer, begin_mark=begin_mark), launch.token
+        engine,
+        PromptReader(engine, renderer, begin_mark=begin_mark),
+        launch.token,
+        queue_limit=launch.queue_limit,
     )
     server = grpc.aio.server(
         options=[
@@ -81,6 +82,10 @@ async def _serve(launch: worker_pb2.Launch) -> None:
         threads=engine.threads,
         can_chat=renderer is not None,
         vocabulary_size=engine.vocabulary_size,
+        can_generate=engine.can_generate,
+        can_rank=engine.can_rank,
+        engine=engine.kind,
+        device=engine.device,
     )
     _say(worker_pb2.Handshake(ready=ready))
     error = await servicer.thread.failed
@@ -88,32 +93,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
     os._exit(1)
 
 
-def _load(launch: worker_pb2.Launch) -> tuple[LlamaModel, LlamaEngine]:
-    library.start()
-    model = LlamaModel(Path(launch.model_path))
-    wanted = launch.settings
-    context_length = (
-        wanted.context_length
-        if wanted.HasField("context_length")
-        else min(model.trained_context or launch.max_context_length, launch.max_context_length)
-    )
-    slots = wanted.slots if wanted.HasField("slots") else _DEFAULT_SLOTS
-    threads = wanted.threads if wanted.HasField("threads") else _threads(model.parameter_count)
-    return model, LlamaEngine(model, context_length, slots, threads)
-
-
-def _threads(parameters: int) -> int:
-    """One for a tiny model, which more would only make wait for each other; else the cores, but one
-    for the service where there are enough."""
-    if parameters < _TINY_PARAMETERS:
-        return 1
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    usable = min(cores, available)
-    return usable - 1 if usable > _FEW_CORES else usable
-
-
-async def _renderer(model: LlamaModel) -> TemplateRenderer | None:
+async def _renderer(model: Loaded) -> TemplateRenderer | None:
     """The renderer of the model's chat template, if it has one that compiles."""
     if model.chat_template is None:
         return None

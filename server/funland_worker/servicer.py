@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 import grpc.aio
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Embedding
+from funland.v1.inference_pb2 import Embedding, EmbedRequest
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engine_thread import EngineThread
 from funland_worker.engines.protocol import Engine, EngineError, StepReport
+from funland_worker.open_texts import OpenTexts
 from funland_worker.prompts import PromptReader
-from funland_worker.wire import accepted_sequence, failed_sequence, failure_to_wire, step_to_wire
+from funland_worker.vectors import cosines, parts, shortened
+from funland_worker.wire import (
+    accepted_sequence,
+    failed_sequence,
+    failure_to_wire,
+    pong,
+    step_to_wire,
+)
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
+
+_QUEUE_LIMIT = 1024
+"""How many texts wait if the server does not say."""
+_EMBED_TOKENS = 512
+"""How many tokens are embedded before generations get a step."""
 
 FAILURE_KEY = "funland-failure-bin"
 """Trailing metadata of a unary call that failed: a `Failure`."""
@@ -29,10 +43,14 @@ FAILURE_KEY = "funland-failure-bin"
 class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     """One model's calls, all for one server."""
 
-    def __init__(self, engine: Engine, prompts: PromptReader, token: str) -> None:
+    def __init__(
+        self, engine: Engine, prompts: PromptReader, token: str, *, queue_limit: int = 0
+    ) -> None:
+        """At most `queue_limit` texts wait for a slot; 0: as many as is usual."""
         self._engine = engine
         self._prompts = prompts
         self._token = token
+        self._texts = OpenTexts(engine.slots, queue_limit or _QUEUE_LIMIT)
         self._steps: asyncio.Queue[worker_pb2.Step] = asyncio.Queue()
         self._reading: dict[int, asyncio.Task[None]] = {}
         """Submitted sequences whose prompts are being rendered and tokenized."""
@@ -56,23 +74,40 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """See `worker.proto`."""
         await self._authorize(context)
         try:
-            texts = [
-                await self._prompts.tokens(text, add_special=True, parse_special=False)
-                for text in request.inputs
-            ]
-            for tokens in texts:
-                self._prompts.check_length(tokens)
-            # One text at a time, so that generations go on between them.
-            vectors = [
-                (await self.thread.run(lambda tokens=tokens: self._engine.embed([tokens])))[0]
-                for tokens in texts
-            ]
+            texts, vectors = await self._embedded(request.inputs, request.pooling)
+            vectors = shortened(vectors, request.dimensions, raw=request.raw)
         except EngineError as error:
             await _abort(context, error)
         return worker_pb2.EmbeddedTexts(
             embeddings=[Embedding(values=vector) for vector in vectors],
             prompt_tokens=sum(map(len, texts)),
         )
+
+    async def Rank(
+        self, request: worker_pb2.RankDocuments, context: Context
+    ) -> worker_pb2.RankedDocuments:
+        """See `worker.proto`."""
+        await self._authorize(context)
+        try:
+            if self._engine.can_rank:
+                texts, scores = await self._ranked(request.query, request.documents)
+            else:
+                texts, vectors = await self._embedded(
+                    (request.query, *request.documents), EmbedRequest.POOLING_UNSPECIFIED
+                )
+                scores = cosines(vectors)
+        except EngineError as error:
+            await _abort(context, error)
+        return worker_pb2.RankedDocuments(scores=scores, prompt_tokens=sum(map(len, texts)))
+
+    async def Render(self, request: worker_pb2.Conversation, context: Context) -> worker_pb2.Prompt:
+        """See `worker.proto`."""
+        await self._authorize(context)
+        try:
+            rendering = await self._prompts.render(request)
+        except EngineError as error:
+            await _abort(context, error)
+        return worker_pb2.Prompt(text=rendering.text, tokens=rendering.tokens)
 
     async def Tokenize(
         self, request: worker_pb2.TokenizeText, context: Context
@@ -102,30 +137,93 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
 
     async def _obey(self, commands: AsyncIterator[worker_pb2.Command]) -> None:
         async for command in commands:
-            if command.WhichOneof("command") == "submit":
-                sequence_id = command.submit.sequence_id
-                task = asyncio.create_task(self._submit(command.submit))
-                self._reading[sequence_id] = task
-                task.add_done_callback(lambda _, key=sequence_id: self._reading.pop(key, None))
-            else:
-                if task := self._reading.get(command.cancel.sequence_id):
-                    task.cancel()
-                self.thread.cancel(command.cancel.sequence_id)
+            match command.WhichOneof("command"):
+                case "submit":
+                    self._admit(command.submit)
+                case "cancel":
+                    self._cancel(command.cancel.sequence_id)
+                case "ping":
+                    self._steps.put_nowait(pong(command.ping.ping_id, self.thread.step_ms))
+                case _:
+                    pass
+
+    def _admit(self, submit: worker_pb2.Submit) -> None:
+        sequence_id = submit.sequence_id
+        try:
+            self._texts.admit(sequence_id, submit.options.n or 1)
+        except EngineError as error:
+            self._steps.put_nowait(failed_sequence(sequence_id, error))
+            return
+        task = asyncio.create_task(self._submit(submit))
+        self._reading[sequence_id] = task
+        task.add_done_callback(lambda _: self._reading.pop(sequence_id, None))
+
+    def _cancel(self, sequence_id: int) -> None:
+        if task := self._reading.get(sequence_id):
+            task.cancel()
+        self._texts.drop(sequence_id)
+        self.thread.cancel(sequence_id)
 
     async def _submit(self, submit: worker_pb2.Submit) -> None:
+        sequence_id = submit.sequence_id
         with suppress(asyncio.CancelledError):
             try:
-                self.thread.submit(await self._prompts.read(submit))
-                # Before any step of it: the engine's reports come through the loop, later.
-                self._steps.put_nowait(accepted_sequence(submit.sequence_id))
+                reading = await self._prompts.read(submit)
             except EngineError as error:
-                self._steps.put_nowait(failed_sequence(submit.sequence_id, error))
+                self._fail(sequence_id, error)
             except Exception as error:
-                unforeseen = EngineError(ErrorReason.INTERNAL_ERROR, repr(error))
-                self._steps.put_nowait(failed_sequence(submit.sequence_id, unforeseen))
+                self._fail(sequence_id, EngineError(ErrorReason.INTERNAL_ERROR, repr(error)))
+            else:
+                if reading.shape is not None:
+                    self._texts.shape(sequence_id, reading.shape)
+                self.thread.submit(reading.prompts, partial(self._submitted, sequence_id))
+
+    def _submitted(self, sequence_id: int, error: EngineError | None) -> None:
+        if error is not None:
+            self._fail(sequence_id, error)
+        elif self._texts.has(sequence_id):
+            self._steps.put_nowait(accepted_sequence(sequence_id))
+
+    def _fail(self, sequence_id: int, error: EngineError) -> None:
+        self._texts.drop(sequence_id)
+        self._steps.put_nowait(failed_sequence(sequence_id, error))
 
     def _deliver(self, report: StepReport) -> None:
-        self._steps.put_nowait(step_to_wire(report))
+        self._steps.put_nowait(step_to_wire(report, self._texts.events(report)))
+
+    async def _embedded(
+        self, inputs: Sequence[str], pooling: EmbedRequest.Pooling.ValueType
+    ) -> tuple[list[list[int]], list[list[float]]]:
+        """The tokens and the vectors of texts."""
+        texts = [
+            await self._prompts.tokens(text, add_special=True, parse_special=False)
+            for text in inputs
+        ]
+        for tokens in texts:
+            self._prompts.check_length(tokens)
+        # A few texts at a time, so that generations go on between them.
+        vectors = [
+            vector
+            for part in parts(texts, _EMBED_TOKENS)
+            for vector in await self.thread.run(partial(self._engine.embed, part, pooling))
+        ]
+        return texts, vectors
+
+    async def _ranked(
+        self, query: str, documents: Sequence[str]
+    ) -> tuple[list[list[int]], list[float]]:
+        pairs = [
+            await asyncio.to_thread(self._engine.rank_pair, query, document)
+            for document in documents
+        ]
+        for tokens in pairs:
+            self._prompts.check_length(tokens)
+        scores = [
+            score
+            for part in parts(pairs, _EMBED_TOKENS)
+            for score in await self.thread.run(partial(self._engine.rank, part))
+        ]
+        return pairs, scores
 
 
 async def _abort(context: Context, error: EngineError) -> NoReturn:

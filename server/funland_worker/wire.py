@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import Finish, SamplingParameters, Timings, Usage
 from funland.worker.v1 import worker_pb2
 from funland_worker.engines.protocol import (
-    Advance,
     EngineError,
     Outcome,
     Sampling,
     StepReport,
+    TokenLogprob,
 )
 
 _OPTIONAL = (
@@ -33,20 +36,36 @@ def sampling_from_wire(parameters: SamplingParameters) -> Sampling:
     return Sampling(**given, stop=tuple(parameters.stop), logit_bias=dict(parameters.logit_bias))
 
 
-def step_to_wire(report: StepReport) -> worker_pb2.Step:
+def step_to_wire(report: StepReport, events: Iterable[worker_pb2.SequenceEvent]) -> worker_pb2.Step:
     """A step as the server reads it."""
     return worker_pb2.Step(
-        events=[_event(advance) for advance in report.advances],
+        events=events,
         decoded_sequences=report.decoded_sequences,
         prompt_tokens=report.prompt_tokens,
         active_sequences=report.active_sequences,
         waiting_sequences=report.waiting_sequences,
+        cached_tokens=report.cached_tokens,
+    )
+
+
+def logprob_to_wire(token: TokenLogprob) -> inference_pb2.TokenLogprob:
+    """A token and how likely it was."""
+    return inference_pb2.TokenLogprob(
+        token_id=token.token,
+        token=token.piece,
+        logprob=token.logprob,
+        top=map(logprob_to_wire, token.top),
     )
 
 
 def failure_to_wire(error: EngineError) -> worker_pb2.Failure:
     """An error as the server reads it."""
-    return worker_pb2.Failure(reason=error.reason, message=error.message, metadata=error.metadata)
+    return worker_pb2.Failure(
+        reason=error.reason,
+        message=error.message,
+        metadata=error.metadata,
+        retry_seconds=error.retry_seconds,
+    )
 
 
 def accepted_sequence(sequence_id: int) -> worker_pb2.Step:
@@ -56,20 +75,21 @@ def accepted_sequence(sequence_id: int) -> worker_pb2.Step:
 
 def failed_sequence(sequence_id: int, error: EngineError) -> worker_pb2.Step:
     """A step that says only that one sequence failed."""
-    event = worker_pb2.SequenceEvent(sequence_id=sequence_id, failure=failure_to_wire(error))
-    return worker_pb2.Step(events=[event])
+    return worker_pb2.Step(events=[failed_event(sequence_id, error)])
 
 
-def _event(advance: Advance) -> worker_pb2.SequenceEvent:
-    event = worker_pb2.SequenceEvent(
-        sequence_id=advance.sequence_id, text=advance.text, tokens=advance.tokens
-    )
-    if advance.outcome is not None:
-        event.finish.CopyFrom(_finish(advance.outcome))
-    return event
+def failed_event(sequence_id: int, error: EngineError) -> worker_pb2.SequenceEvent:
+    """The last event of a sequence that failed."""
+    return worker_pb2.SequenceEvent(sequence_id=sequence_id, failure=failure_to_wire(error))
 
 
-def _finish(outcome: Outcome) -> Finish:
+def pong(ping_id: int, step_ms: float) -> worker_pb2.Step:
+    """The answer to a ping."""
+    return worker_pb2.Step(pong=worker_pb2.Pong(ping_id=ping_id, step_ms=step_ms))
+
+
+def finish_to_wire(outcome: Outcome, reasoning_tokens: int = 0) -> Finish:
+    """How a text ended."""
     return Finish(
         reason=outcome.reason,
         usage=Usage(
@@ -77,6 +97,9 @@ def _finish(outcome: Outcome) -> Finish:
             completion_tokens=outcome.completion_tokens,
             total_tokens=outcome.prompt_tokens + outcome.completion_tokens,
             cached_prompt_tokens=outcome.cached_tokens,
+            reasoning_tokens=reasoning_tokens,
+            drafted_tokens=outcome.drafted_tokens,
+            accepted_tokens=outcome.accepted_tokens,
         ),
         timings=Timings(
             queue_ms=outcome.queue_ms, prompt_ms=outcome.prompt_ms, decode_ms=outcome.decode_ms

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -18,8 +20,16 @@ STORY = "<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n"
 GREEDY = Sampling(temperature=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What became of several texts, by sequence and choice."""
+
+    texts: dict[tuple[int, int], str]
+    prompt_tokens: int
+
+
 class Driver:
-    """Steps an engine and collects what it says of each sequence."""
+    """Steps an engine and collects what it says of each sequence's first text."""
 
     def __init__(self, engine: LlamaEngine) -> None:
         self.engine = engine
@@ -27,11 +37,16 @@ class Driver:
         self.outcomes: dict[int, Outcome] = {}
 
     def submit(
-        self, sequence_id: int, prompt: str | Sequence[int] = STORY, sampling: Sampling = GREEDY
+        self,
+        sequence_id: int,
+        prompt: str | Sequence[int] = STORY,
+        sampling: Sampling = GREEDY,
+        **more: Any,
     ) -> None:
+        """`more` are further fields of the `Prompt`."""
         tokens = self.tokens(prompt) if isinstance(prompt, str) else prompt
         self.texts[sequence_id] = ""
-        self.engine.submit(Prompt(sequence_id, tokens, sampling, monotonic()))
+        self.engine.submit(Prompt(sequence_id, tokens, sampling, monotonic(), **more))
 
     def tokens(self, text: str) -> list[int]:
         return self.engine.tokenize(text, add_special=True, parse_special=True)
@@ -52,6 +67,18 @@ class Driver:
             reports.append(self.step())
             assert len(reports) < 5000, "the engine does not come to an end"
         return reports
+
+    def run_choices(self) -> Choices:
+        """Steps until nothing is left to do, and collects each text of each sequence."""
+        texts: dict[tuple[int, int], str] = {}
+        prompt_tokens = 0
+        while not self.engine.idle:
+            report = self.engine.step()
+            prompt_tokens += report.prompt_tokens
+            for advance in report.advances:
+                key = (advance.sequence_id, advance.choice)
+                texts[key] = texts.get(key, "") + advance.text
+        return Choices(texts, prompt_tokens)
 
     def complete(
         self, prompt: str | Sequence[int] = STORY, sampling: Sampling = GREEDY
@@ -79,10 +106,13 @@ def model(model_path: Path) -> LlamaModel:
 
 @pytest.fixture(scope="session")
 def start_engine(model: LlamaModel) -> StartEngine:
-    """Makes an engine: `start_engine(slots=4, context_length=256, kv_cells=512)`."""
+    """Makes an engine: `start_engine(slots=4, context_length=256, kv_cells=512)`; more arguments
+    are those of `LlamaEngine`."""
 
-    def start(slots: int = 4, context_length: int = 256, kv_cells: int = 4096) -> Driver:
-        return Driver(LlamaEngine(model, context_length, slots, 1, kv_cells=kv_cells))
+    def start(
+        slots: int = 4, context_length: int = 256, kv_cells: int = 4096, **more: Any
+    ) -> Driver:
+        return Driver(LlamaEngine(model, context_length, slots, 1, kv_cells=kv_cells, **more))
 
     return start
 

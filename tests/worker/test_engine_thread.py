@@ -9,8 +9,9 @@ from time import monotonic
 
 import pytest
 
+from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engine_thread import EngineThread
-from funland_worker.engines.protocol import Prompt, StepReport
+from funland_worker.engines.protocol import EngineError, Prompt, StepReport
 from tests.worker.conftest import GREEDY, STORY, Driver
 
 SECONDS = 20
@@ -22,11 +23,13 @@ class Running:
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
         self.reports: asyncio.Queue[StepReport] = asyncio.Queue()
+        self.submitted: list[EngineError | None] = []
         self.thread = EngineThread(driver.engine, self.reports.put_nowait)
 
     def submit(self, sequence_id: int) -> None:
         tokens = self.driver.tokens(STORY)
-        self.thread.submit(Prompt(sequence_id, tokens, GREEDY, monotonic()))
+        prompt = Prompt(sequence_id, tokens, GREEDY, monotonic())
+        self.thread.submit([prompt], self.submitted.append)
 
     async def next(self) -> StepReport:
         async with asyncio.timeout(SECONDS):
@@ -50,7 +53,65 @@ async def test_a_sequence_runs_to_its_end(running: Running) -> None:
         if advance.outcome is not None:
             break
 
+    running.thread.stop()  # an engine is for one thread
     assert text == running.driver.complete(STORY)[0]
+
+
+async def test_a_sequence_is_told_to_be_in_the_queue_before_its_first_step(
+    running: Running,
+) -> None:
+    running.submit(1)
+
+    await running.next()
+
+    assert running.submitted == [None]
+
+
+async def test_a_sequence_that_the_engine_refuses_fails_alone(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = running.driver.engine.submit
+
+    def refuse_the_second(prompt: Prompt) -> None:
+        if prompt.choice == 1:
+            raise EngineError(ErrorReason.ADAPTER_NOT_FOUND, "no")
+        submit(prompt)
+
+    monkeypatch.setattr(running.driver.engine, "submit", refuse_the_second)
+    tokens = running.driver.tokens(STORY)
+    prompts = [Prompt(1, tokens, GREEDY, monotonic(), choice=choice) for choice in range(2)]
+    running.thread.submit(prompts, running.submitted.append)
+    await running.thread.run(lambda: None)
+
+    (refusal,) = running.submitted
+    assert refusal is not None
+    assert refusal.reason == ErrorReason.ADAPTER_NOT_FOUND
+    assert running.driver.engine.idle
+    running.submit(2)
+    assert (await running.next()).active_sequences == 1
+
+
+async def test_the_time_of_the_running_step_is_known(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, go_on = running.driver.engine.step, threading.Event()
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+    def wait_and_step() -> StepReport:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(SECONDS)
+        return step()
+
+    monkeypatch.setattr(running.driver.engine, "step", wait_and_step)
+    assert running.thread.step_ms == 0
+    running.submit(1)
+
+    async with asyncio.timeout(SECONDS):
+        await begun.wait()
+    first = running.thread.step_ms
+
+    assert running.thread.step_ms > first > 0
+    go_on.set()
 
 
 async def test_a_cancelled_last_sequence_is_told_of(running: Running) -> None:

@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Message, SamplingParameters
+from funland.v1.inference_pb2 import (
+    AdapterUse,
+    GenerationOptions,
+    Message,
+    OutputFormat,
+    SamplingParameters,
+    Speculation,
+)
 from funland.worker.v1.worker_pb2 import Conversation, Submit
 from funland_worker.engines.protocol import EngineError
 from funland_worker.prompts import PromptReader
@@ -39,8 +46,10 @@ async def refusal(reader: PromptReader, submit: Submit) -> EngineError:
 
 
 async def test_a_prompt_is_taken_as_it_is(reader: PromptReader, driver: Driver) -> None:
-    prompt = await reader.read(Submit(sequence_id=7, prompt=f"{BEGIN}user\nHello"))
+    reading = await reader.read(Submit(sequence_id=7, prompt=f"{BEGIN}user\nHello"))
 
+    (prompt,) = reading.prompts
+    assert reading.shape is None
     assert prompt.sequence_id == 7
     assert driver.engine.detokenize(prompt.tokens) == f"{BEGIN}user\nHello"
     assert prompt.tokens == driver.tokens(f"{BEGIN}user\nHello")
@@ -49,9 +58,9 @@ async def test_a_prompt_is_taken_as_it_is(reader: PromptReader, driver: Driver) 
 async def test_a_conversation_goes_through_the_template(
     reader: PromptReader, driver: Driver
 ) -> None:
-    prompt = await reader.read(Submit(conversation=HELLO))
+    reading = await reader.read(Submit(conversation=HELLO))
 
-    assert driver.engine.detokenize(prompt.tokens) == f"{BEGIN}Hello"
+    assert driver.engine.detokenize(reading.prompts[0].tokens) == f"{BEGIN}Hello"
 
 
 async def test_the_longest_prompt_leaves_room_for_one_token(
@@ -129,3 +138,75 @@ async def test_a_begin_mark_is_not_written_twice(
     await PromptReader(driver.engine, renderer, begin_mark="").read(Submit(conversation=HELLO))
 
     assert asked == [False, True]
+
+
+async def test_each_text_has_its_own_seed_and_matcher(reader: PromptReader) -> None:
+    submit = Submit(
+        prompt="Hello",
+        sampling=SamplingParameters(seed=2**32 - 1),
+        options=GenerationOptions(n=3),
+        format=OutputFormat(regex="[a-z]+"),
+    )
+
+    prompts = (await reader.read(submit)).prompts
+
+    assert [prompt.choice for prompt in prompts] == [0, 1, 2]
+    assert [prompt.sampling.seed for prompt in prompts] == [2**32 - 1, 0, 1]
+    assert len({id(prompt.matcher) for prompt in prompts}) == 3
+    assert all(prompt.tokens == prompts[0].tokens for prompt in prompts)
+
+
+async def test_options_reach_the_engine(reader: PromptReader) -> None:
+    options = GenerationOptions(
+        top_logprobs=0,
+        priority=GenerationOptions.LOW,
+        adapters=[
+            AdapterUse(adapter_id="b"),
+            AdapterUse(adapter_id="a", scale=0),
+            AdapterUse(adapter_id="b", scale=0.5),
+        ],
+        speculation=Speculation(method=Speculation.PROMPT_LOOKUP),
+    )
+
+    (prompt,) = (await reader.read(Submit(prompt="Hello", options=options))).prompts
+    (plain,) = (await reader.read(Submit(prompt="Hello"))).prompts
+
+    assert prompt.top_logprobs == 0
+    assert prompt.priority == GenerationOptions.LOW
+    assert prompt.adapters == (("a", 0.0), ("b", 0.5))
+    assert prompt.speculation.method == Speculation.PROMPT_LOOKUP
+    assert plain.top_logprobs is None
+    assert plain.priority == GenerationOptions.NORMAL
+    assert (plain.matcher, plain.adapters, plain.shows_control) == (None, (), False)
+
+
+async def test_a_model_that_writes_no_text_refuses_to(
+    reader: PromptReader, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver.engine, "can_generate", False)
+
+    for submit in (Submit(prompt="Hello"), Submit(conversation=HELLO)):
+        assert (await refusal(reader, submit)).reason == ErrorReason.MODEL_CANNOT_GENERATE
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "end", "begun"),
+    [
+        ("{{ messages[0].content + '<think>\n' }}", None, "Hello<think>\n", True),
+        ("{{ messages[0].content + '<think>\n' }}", True, "Hello<think>\n", True),
+        ("{{ messages[0].content + '<think>\n' }}", False, "Hello<think>\n\n</think>\n\n", False),
+        ("{{ messages[0].content }}{# </think> #}", None, "Hello", False),
+    ],
+)
+async def test_whether_the_prompt_ends_within_reasoning_is_known(
+    driver: Driver, template: str, reasoning: bool | None, end: str, begun: bool
+) -> None:
+    renderer = TemplateRenderer(template, begin_mark="", end_mark="")
+    reader = PromptReader(driver.engine, renderer, begin_mark="")
+    conversation = Conversation(messages=HELLO.messages, reasoning=reasoning)
+
+    rendering = await reader.render(conversation)
+    await renderer.close()
+
+    assert rendering.text == end
+    assert rendering.shape.begun == begun

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
-
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Finish, SamplingParameters
-from funland_worker.engines.protocol import Advance, EngineError, Outcome, Sampling, StepReport
+from funland.v1.inference_pb2 import Finish, SamplingParameters, Timings, Usage
+from funland.worker.v1.worker_pb2 import SequenceEvent
+from funland_worker.engines.protocol import (
+    EngineError,
+    Outcome,
+    Sampling,
+    StepReport,
+    TokenLogprob,
+)
 from funland_worker.wire import (
     accepted_sequence,
     failed_sequence,
+    finish_to_wire,
+    logprob_to_wire,
+    pong,
     sampling_from_wire,
     step_to_wire,
 )
@@ -60,20 +68,59 @@ def test_lists_and_maps_arrive() -> None:
     assert sampling.max_tokens == 9
 
 
-def test_a_step_tells_of_all_its_sequences() -> None:
-    outcome = Outcome(Finish.STOP, 5, 7, 4, queue_ms=1.0, prompt_ms=2.0, decode_ms=3.0)
+def test_a_step_tells_what_it_did() -> None:
+    event = SequenceEvent(sequence_id=7)
 
-    step = step_to_wire(StepReport([Advance(1, "a", 1), Advance(2, "", 1, outcome)], 2, 3, 4, 5))
+    step = step_to_wire(StepReport([], 2, 3, 4, 5, cached_tokens=6), [event])
 
-    running, ended = step.events
-    assert (running.sequence_id, running.text, running.tokens) == (1, "a", 1)
-    assert not running.HasField("finish")
-    assert ended.finish.reason == Finish.STOP
-    assert ended.finish.usage.total_tokens == 12
-    assert ended.finish.usage.cached_prompt_tokens == 4
-    assert ended.finish.timings.prompt_ms == pytest.approx(2.0)
+    assert list(step.events) == [event]
     assert (step.decoded_sequences, step.prompt_tokens) == (2, 3)
     assert (step.active_sequences, step.waiting_sequences) == (4, 5)
+    assert step.cached_tokens == 6
+
+
+def test_an_outcome_tells_all_its_counts() -> None:
+    outcome = Outcome(
+        Finish.STOP,
+        prompt_tokens=5,
+        completion_tokens=7,
+        cached_tokens=4,
+        queue_ms=1.0,
+        prompt_ms=2.0,
+        decode_ms=3.0,
+        drafted_tokens=8,
+        accepted_tokens=6,
+    )
+
+    finish = finish_to_wire(outcome, reasoning_tokens=2)
+
+    assert finish.reason == Finish.STOP
+    assert finish.usage == Usage(
+        prompt_tokens=5,
+        completion_tokens=7,
+        total_tokens=12,
+        cached_prompt_tokens=4,
+        reasoning_tokens=2,
+        drafted_tokens=8,
+        accepted_tokens=6,
+    )
+    assert finish.timings == Timings(queue_ms=1.0, prompt_ms=2.0, decode_ms=3.0)
+
+
+def test_a_token_is_told_with_those_that_were_likely_too() -> None:
+    top = (TokenLogprob(1, b"a", -0.5), TokenLogprob(2, b"\xe5", -1.5))
+
+    told = logprob_to_wire(TokenLogprob(2, b"\xe5", -1.5, top))
+
+    assert (told.token_id, told.token, told.logprob) == (2, b"\xe5", -1.5)
+    assert [(token.token_id, token.token) for token in told.top] == [(1, b"a"), (2, b"\xe5")]
+
+
+def test_the_answer_to_a_ping_says_nothing_else() -> None:
+    step = pong(9, 1.5)
+
+    assert (step.pong.ping_id, step.pong.step_ms) == (9, 1.5)
+    assert [field.name for field, _ in step.ListFields()] == ["pong"]
 
 
 def test_steps_about_one_sequence_say_nothing_of_how_many_there_are() -> None:

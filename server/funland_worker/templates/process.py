@@ -14,10 +14,13 @@ import json
 import resource
 import signal
 import sys
-from typing import Any, NoReturn
+from collections.abc import Iterable
+from types import GeneratorType
+from typing import Any, NoReturn, cast
 
-from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MEMORY_BYTES = 512 * 1024**2
@@ -33,6 +36,31 @@ class _OutputTooLargeError(Exception):
     pass
 
 
+class _Arguments(dict[str, Any]):
+    """The arguments of a call. Some templates want an object here, some its JSON text: it is the
+    one, and becomes the other where text is wanted."""
+
+    def __str__(self) -> str:
+        return _tojson(self)
+
+    def __add__(self, other: str) -> str:
+        return f"{self}{other}"
+
+    def __radd__(self, other: str) -> str:
+        return f"{other}{self}"
+
+
+class _Generation(Extension):
+    """`{% generation %}` marks what a model learns to write; here it only holds its content."""
+
+    tags = {"generation"}  # noqa: RUF012 - Jinja's own type
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        """The statement's body, in place of the statement."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
 def main() -> None:
     """Serves the template of its standard input until that ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
@@ -45,8 +73,7 @@ def main() -> None:
         if compiled is None:
             compiled = _environment().from_string(setup["template"], globals=setup["marks"])
             return {}
-        prompt = _render(compiled, request["messages"])
-        return {"prompt": prompt}
+        return {"prompt": _render(compiled, request)}
 
     request: dict[str, Any] = setup
     while True:
@@ -76,10 +103,14 @@ def _outcome(answer: Any, request: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {error}"[:_MESSAGE_CHARACTERS]}
 
 
-def _render(compiled: Any, messages: list[dict[str, str]]) -> str:
+def _render(compiled: Any, variables: dict[str, Any]) -> str:
+    for message in variables["messages"]:
+        for call in message.get("tool_calls", ()):
+            if not isinstance(call["function"]["arguments"], str):
+                call["function"]["arguments"] = _Arguments(call["function"]["arguments"])
     pieces: list[str] = []
     size = 0
-    for piece in compiled.generate(messages=messages, add_generation_prompt=True):
+    for piece in compiled.generate(variables):
         size += len(piece)
         if size > OUTPUT_CHARACTERS:
             raise _OutputTooLargeError
@@ -89,7 +120,7 @@ def _render(compiled: Any, messages: list[dict[str, str]]) -> str:
 
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation]
     )
     # What Hugging Face's renderer offers, for which these templates are written.
     environment.filters["tojson"] = _tojson
@@ -100,8 +131,20 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return environment
 
 
-def _tojson(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(
+        list(cast("Iterable[Any]", value)) if isinstance(value, GeneratorType) else value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
 
 
 def _raise(message: str) -> NoReturn:

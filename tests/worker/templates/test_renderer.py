@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from time import monotonic
+from typing import Any
 
 import psutil
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Message
 from funland_worker.engines.protocol import EngineError
 from funland_worker.templates import renderer as renderer_module
 from funland_worker.templates.renderer import TemplateRenderer
 
 Render = Callable[..., Awaitable[str]]
 
-HELLO = (Message(role=Message.USER, content="Hello"),)
+HELLO = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture
@@ -34,8 +35,8 @@ async def start() -> AsyncIterator[Callable[[str], TemplateRenderer]]:
 
 @pytest.fixture
 def render(start: Callable[[str], TemplateRenderer]) -> Render:
-    async def render(template: str, *messages: Message) -> str:
-        return await start(template).render(messages or HELLO)
+    async def render(template: str, variables: Mapping[str, Any] = HELLO) -> str:
+        return await start(template).render(variables)
 
     return render
 
@@ -53,15 +54,18 @@ async def test_a_conversation_is_rendered(render: Render) -> None:
         "{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m['content'] }}{{ eos_token }}"
         "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
     )
-    messages = (Message(role=Message.SYSTEM, content="Be 好."), *HELLO)
+    messages = [{"role": "system", "content": "Be 好."}, *HELLO["messages"]]
+    variables = {"messages": messages, "add_generation_prompt": True}
 
-    assert await render(template, *messages) == "<s>system:Be 好.</s>user:Hello</s>assistant:"
+    assert await render(template, variables) == "<s>system:Be 好.</s>user:Hello</s>assistant:"
 
 
 async def test_what_a_user_writes_is_not_a_template(render: Render) -> None:
-    message = Message(role=Message.USER, content="{{ 7 * 7 }}\n{% for")
+    message = {"role": "user", "content": "{{ 7 * 7 }}\n{% for"}
 
-    assert await render("{{ messages[0].content }}", message) == "{{ 7 * 7 }}\n{% for"
+    prompt = await render("{{ messages[0].content }}", {"messages": [message]})
+
+    assert prompt == "{{ 7 * 7 }}\n{% for"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +76,12 @@ async def test_what_a_user_writes_is_not_a_template(render: Render) -> None:
         ("{% for i in [1, 2, 3] %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}", "1"),
         ("  {% if true %}\nx\n  {% endif %}\n", "x\n"),
         ("{{ strftime_now('%%') }}", "%"),
+        (
+            "{{ {'b': [1], 'a': 2} | tojson(separators=(',', ':'), sort_keys=true) }}",
+            '{"a":2,"b":[1]}',
+        ),
+        ("{{ messages | map(attribute='role') | tojson }}", '["user"]'),
+        ("{% generation %}x{% endgeneration %}y", "xy"),
         ("{% set ns = namespace(n=1) %}{% set ns.n = 2 %}{{ ns.n }}", "2"),
     ],
 )
@@ -141,11 +151,25 @@ async def test_after_a_bomb_the_next_call_is_answered(
 ) -> None:
     monkeypatch.setattr(renderer_module, "SECONDS", 0.4)
     renderer = start("{% for a in range(messages|length ** 30) %}{% endfor %}done")
-    bomb = [Message(role=Message.USER, content="x")] * 1000
+    bomb = {"messages": HELLO["messages"] * 1000}
     with pytest.raises(EngineError):
         await renderer.render(bomb)
 
     assert await renderer.render(HELLO) == "done"
+
+
+async def test_a_bomb_does_not_hold_up_the_next_call(
+    start: Callable[[str], TemplateRenderer],
+) -> None:
+    renderer = start("{% for a in range(messages|length ** 30) %}{% endfor %}done")
+    await renderer.check()
+    bomb = asyncio.create_task(renderer.render({"messages": HELLO["messages"] * 1000}))
+
+    assert await renderer.render(HELLO) == "done"
+
+    assert not bomb.done()
+    with pytest.raises(EngineError):
+        await bomb
 
 
 async def test_a_killed_process_is_started_again(

@@ -1,0 +1,61 @@
+"""Reads one answer of a chat: its reasoning, its content and its calls, as they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from funland.v1.inference_pb2 import ToolCallDelta
+from funland_worker.chat.calls import CallStream
+from funland_worker.chat.formats import ChatFormat
+from funland_worker.chat.reasoning import ReasoningMarks, ReasoningStream
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a piece of text brought; any of it may be empty."""
+
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: list[ToolCallDelta] = field(default_factory=list[ToolCallDelta])
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerShape:
+    """What the answers to one chat are made of."""
+
+    call_format: ChatFormat
+    functions: Collection[str] = ()
+    """The names of the functions that may be called."""
+    reasoning: ReasoningMarks | None = None
+    begun: bool = False
+    """Whether the prompt ends within the reasoning."""
+
+
+class AnswerStream:
+    """One answer. How its text is cut makes no difference to its parts."""
+
+    def __init__(self, shape: AnswerShape) -> None:
+        self._reasoning = ReasoningStream(shape.reasoning, begun=shape.begun)
+        self._calls = CallStream(shape.call_format, shape.functions) if shape.functions else None
+
+    @property
+    def thinking(self) -> bool:
+        """Whether the text is within its reasoning."""
+        return self._reasoning.thinking
+
+    @property
+    def calls(self) -> int:
+        """How many calls the answer has so far."""
+        return self._calls.calls if self._calls is not None else 0
+
+    def feed(self, text: str, *, ended: bool = False) -> Parts:
+        """Takes more text and gives the parts that are now certain; all, if it is `ended`."""
+        reasoning, answer = self._reasoning.feed(text, ended=ended)
+        if self._calls is None:
+            return Parts(answer, reasoning)
+        content, calls = self._calls.feed(answer)
+        if ended:
+            rest, more = self._calls.finish()
+            content, calls = content + rest, calls + more
+        return Parts(content, reasoning, calls)

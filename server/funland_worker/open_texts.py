@@ -1,0 +1,130 @@
+"""The texts that were submitted and have not ended: how many there are, and how each is read."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from time import monotonic
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import Finish
+from funland.worker.v1 import worker_pb2
+from funland_worker.chat.stream import AnswerShape, AnswerStream
+from funland_worker.engines.protocol import Advance, EngineError, StepReport
+from funland_worker.wire import failed_event, finish_to_wire, logprob_to_wire
+
+_ENDS = 32
+"""How many of the latest ends tell how fast texts end."""
+_SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+
+
+class _Text:
+    """One text that is being written."""
+
+    def __init__(self, shape: AnswerShape | None) -> None:
+        self.answer = AnswerStream(shape) if shape is not None else None
+        self.reasoning_tokens = 0
+
+
+class OpenTexts:
+    """Counts the texts of a worker, and turns what the engine says of them into events."""
+
+    def __init__(self, slots: int, queue_limit: int) -> None:
+        """`slots` texts run at once, and at most `queue_limit` wait."""
+        self._slots = slots
+        self._queue_limit = queue_limit
+        self._texts: dict[int, dict[int, _Text]] = {}
+        self._count = 0
+        self._ends: deque[float] = deque(maxlen=_ENDS)
+
+    def has(self, sequence_id: int) -> bool:
+        """Whether the sequence has not ended."""
+        return sequence_id in self._texts
+
+    def admit(self, sequence_id: int, texts: int) -> None:
+        """Takes a sequence of that many texts in.
+
+        Raises:
+            EngineError: QUEUE_FULL, with when to try again.
+        """
+        if self._count and self._count + texts > self._slots + self._queue_limit:
+            raise EngineError(
+                ErrorReason.QUEUE_FULL,
+                f"{self._count} texts run or wait for the model: {self._slots} can run at once and"
+                f" {self._queue_limit} wait. Try again later.",
+                retry_seconds=self._wait(texts),
+                queue_limit=str(self._queue_limit),
+            )
+        self._texts[sequence_id] = {choice: _Text(None) for choice in range(texts)}
+        self._count += texts
+
+    def shape(self, sequence_id: int, shape: AnswerShape) -> None:
+        """Says how the texts of a sequence are to be read, before the first of it comes."""
+        texts = self._texts.get(sequence_id, {})
+        for choice in texts:
+            texts[choice] = _Text(shape)
+
+    def drop(self, sequence_id: int) -> None:
+        """Lets a sequence go that failed or was cancelled; one that is not there is passed over."""
+        self._count -= len(self._texts.pop(sequence_id, ()))
+
+    def events(self, report: StepReport) -> Iterator[worker_pb2.SequenceEvent]:
+        """What a step brought for the texts that are open."""
+        for advance in report.advances:
+            text = self._texts.get(advance.sequence_id, {}).get(advance.choice)
+            if text is None:  # cancelled while the step ran
+                continue
+            yield _event(advance, text)
+            if advance.outcome is not None:
+                self._end(advance.sequence_id, advance.choice)
+        for sequence_id, position in report.positions:
+            if sequence_id in self._texts:
+                yield worker_pb2.SequenceEvent(sequence_id=sequence_id, queue_position=position)
+        for sequence_id, error in report.failures:
+            if sequence_id in self._texts:
+                self.drop(sequence_id)
+                yield failed_event(sequence_id, error)
+
+    def _end(self, sequence_id: int, choice: int) -> None:
+        texts = self._texts[sequence_id]
+        del texts[choice]
+        self._count -= 1
+        self._ends.append(monotonic())
+        if not texts:
+            del self._texts[sequence_id]
+
+    def _wait(self, texts: int) -> float:
+        """Seconds until that many of those that run will have ended, if all goes on as it went."""
+        if len(self._ends) < 2:  # noqa: PLR2004 - between two ends there is a time
+            return _SHORTEST_WAIT
+        each = (monotonic() - self._ends[0]) / len(self._ends)
+        return min(max(float(math.ceil(each * texts)), _SHORTEST_WAIT), _LONGEST_WAIT)
+
+
+def _event(advance: Advance, text: _Text) -> worker_pb2.SequenceEvent:
+    ended = advance.outcome is not None
+    event = worker_pb2.SequenceEvent(
+        sequence_id=advance.sequence_id,
+        choice=advance.choice,
+        tokens=advance.tokens,
+        logprobs=map(logprob_to_wire, advance.logprobs),
+    )
+    calls = 0
+    if text.answer is None:
+        event.text = advance.text
+    else:
+        thought = text.answer.thinking
+        parts = text.answer.feed(advance.text, ended=ended)
+        event.text, event.reasoning = parts.content, parts.reasoning
+        event.tool_calls.extend(parts.tool_calls)
+        # The marks around the reasoning count too: one ends it, one has begun it.
+        if thought or text.answer.thinking:
+            text.reasoning_tokens += advance.tokens
+        calls = text.answer.calls
+    if advance.outcome is not None:
+        finish = finish_to_wire(advance.outcome, text.reasoning_tokens)
+        if calls and finish.reason == Finish.STOP:
+            finish.reason = Finish.TOOL_CALLS
+        event.finish.CopyFrom(finish)
+    return event

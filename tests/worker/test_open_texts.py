@@ -1,0 +1,143 @@
+"""The texts of a worker are counted, and told of as what they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import Finish
+from funland.worker.v1.worker_pb2 import SequenceEvent
+from funland_worker.chat.formats import HERMES
+from funland_worker.chat.reasoning import ReasoningMarks
+from funland_worker.chat.stream import AnswerShape
+from funland_worker.engines.protocol import Advance, EngineError, Outcome, StepReport
+from funland_worker.open_texts import OpenTexts
+
+SHAPE = AnswerShape(HERMES, frozenset({"get"}), ReasoningMarks("<think>", "</think>"), begun=True)
+CALL = '<tool_call>{"name": "get", "arguments": {}}</tool_call>'
+
+
+def outcome(reason: Finish.Reason.ValueType = Finish.STOP) -> Outcome:
+    return Outcome(reason, 1, 2, 0, queue_ms=0, prompt_ms=0, decode_ms=0)
+
+
+def events(texts: OpenTexts, *advances: Advance) -> list[SequenceEvent]:
+    return list(texts.events(StepReport(list(advances), 0, 0, 0, 0)))
+
+
+def test_more_texts_than_there_is_room_for_are_refused() -> None:
+    texts = OpenTexts(slots=1, queue_limit=2)
+    texts.admit(1, 2)
+
+    with pytest.raises(EngineError) as raised:
+        texts.admit(2, 2)
+
+    assert raised.value.reason == ErrorReason.QUEUE_FULL
+    assert raised.value.metadata == {"queue_limit": "2"}
+    assert raised.value.retry_seconds is not None
+    assert 1 <= raised.value.retry_seconds <= 60
+    texts.admit(3, 1)
+
+
+def test_a_sequence_larger_than_the_room_is_taken_when_it_is_alone() -> None:
+    texts = OpenTexts(slots=1, queue_limit=0)
+
+    texts.admit(1, 4)
+
+    with pytest.raises(EngineError):
+        texts.admit(2, 1)
+
+
+def test_texts_that_end_make_room() -> None:
+    texts = OpenTexts(slots=1, queue_limit=0)
+    texts.admit(1, 1)
+    events(texts, Advance(1, "a", 1, outcome()))
+
+    texts.admit(2, 1)
+    list(texts.events(StepReport([], 0, 0, 0, 0, failures=((2, failure()),))))
+
+    texts.admit(3, 1)
+    texts.drop(3)
+    texts.drop(3)
+
+    texts.admit(4, 1)
+    with pytest.raises(EngineError):
+        texts.admit(5, 1)
+
+
+def test_a_cancelled_sequence_is_told_of_no_more() -> None:
+    texts = OpenTexts(slots=1, queue_limit=1)
+    texts.admit(1, 1)
+    texts.drop(1)
+    report = StepReport(
+        [Advance(1, "a", 1)], 0, 0, 0, 0, positions=((1, 1),), failures=((1, failure()),)
+    )
+
+    assert not list(texts.events(report))
+
+
+def test_a_text_is_told_as_it_is() -> None:
+    texts = OpenTexts(slots=1, queue_limit=1)
+    texts.admit(1, 2)
+
+    (event,) = events(texts, Advance(1, f"<think>{CALL}", 3, choice=1))
+
+    assert event == SequenceEvent(sequence_id=1, choice=1, text=f"<think>{CALL}", tokens=3)
+
+
+def test_an_answer_is_told_in_parts_and_its_thoughts_are_counted() -> None:
+    texts = OpenTexts(slots=1, queue_limit=0)
+    texts.admit(1, 1)
+    texts.shape(1, SHAPE)
+
+    told = events(
+        texts,
+        Advance(1, "Hm.", 2),
+        Advance(1, "</think>", 1),
+        Advance(1, "Look: ", 2),
+        Advance(1, CALL, 9, outcome()),
+    )
+
+    assert [event.reasoning for event in told] == ["Hm.", "", "", ""]
+    assert "".join(event.text for event in told) == "Look:"
+    assert [call.name for event in told for call in event.tool_calls if call.name] == ["get"]
+    assert told[-1].finish.reason == Finish.TOOL_CALLS
+    assert told[-1].finish.usage.reasoning_tokens == 3
+
+
+def test_an_answer_that_was_cut_off_says_so_though_it_has_calls() -> None:
+    texts = OpenTexts(slots=1, queue_limit=0)
+    texts.admit(1, 1)
+    texts.shape(1, SHAPE)
+
+    (event,) = events(texts, Advance(1, f"</think>{CALL}", 3, outcome(Finish.LENGTH)))
+
+    assert event.finish.reason == Finish.LENGTH
+
+
+def test_each_text_is_read_by_itself() -> None:
+    texts = OpenTexts(slots=1, queue_limit=1)
+    texts.admit(1, 2)
+    texts.shape(1, SHAPE)
+
+    first, second = events(texts, Advance(1, "</think>a", 1), Advance(1, "b", 1, choice=1))
+
+    assert (first.text, first.reasoning) == ("a", "")
+    assert (second.text, second.reasoning) == ("", "b")
+
+
+def test_places_in_the_queue_and_failures_are_told() -> None:
+    texts = OpenTexts(slots=1, queue_limit=1)
+    texts.admit(1, 1)
+    texts.admit(2, 1)
+    report = StepReport([], 0, 0, 0, 0, positions=((1, 3),), failures=((2, failure()),))
+
+    place, failed = texts.events(report)
+
+    assert place == SequenceEvent(sequence_id=1, queue_position=3)
+    assert failed.failure.reason == ErrorReason.CONSTRAINT_LIMIT
+    assert not texts.has(2)
+
+
+def failure() -> EngineError:
+    return EngineError(ErrorReason.CONSTRAINT_LIMIT, "Too complex.")
