@@ -6,20 +6,25 @@ import asyncio
 
 import structlog
 
-from funland.v1 import inference_pb2, models_pb2, system_pb2
+from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland_server.config import ServerSettings
 from funland_server.errors import StartError
 from funland_server.inference.generation import Generations
 from funland_server.inference.service import InferenceService
 from funland_server.metrics import Metrics
+from funland_server.models.adapters import Adapters
 from funland_server.models.catalog import ModelCatalog
 from funland_server.models.changes import Changes
 from funland_server.models.loading import ModelLoader
 from funland_server.models.service import ModelService
 from funland_server.models.store import ModelStore
+from funland_server.responses.answering import Responses
+from funland_server.responses.service import ResponseService
+from funland_server.responses.store import ResponseStore
 from funland_server.rpc.grpc_server import GrpcServer
 from funland_server.rpc.local_channel import LocalChannel
 from funland_server.rpc.pipeline import Pipeline
+from funland_server.storage.database import Database
 from funland_server.system.service import SystemService
 from funland_server.workers.pool import WorkerPool
 
@@ -43,6 +48,7 @@ class Server:
         self._pipeline = Pipeline(self._metrics)
         self._changes = Changes()
         self._pool = WorkerPool(settings, self._metrics, self._changes.publish)
+        self._database = Database(settings.home / "funland.sqlite3")
         self._grpc: GrpcServer | None = None
         self._address = ""
         self.channel = LocalChannel(self._pipeline)
@@ -59,15 +65,19 @@ class Server:
         """Reads the store and listens.
 
         Raises:
-            StartError: The home can't be used, or the default model is not installed.
+            StartError: The home or its database can't be used, or there is no default model.
             OSError: The port is taken.
         """
         catalog = await asyncio.to_thread(self._catalog)
-        loader = ModelLoader(catalog, self._pool, self._settings)
-        generations = Generations(loader, self._metrics)
+        adapters = await asyncio.to_thread(self._adapters, catalog)
+        loader = ModelLoader(catalog, adapters, self._pool, self._settings)
+        inference = InferenceService(Generations(loader, self._metrics), loader)
+        await self._database.open()
+        kept = ResponseStore(self._database, self._settings.response_days)
         for file, implementation in (
-            (inference_pb2, InferenceService(generations, loader)),
-            (models_pb2, ModelService(catalog, self._pool, loader, self._changes)),
+            (inference_pb2, inference),
+            (models_pb2, ModelService(catalog, adapters, self._pool, loader, self._changes)),
+            (responses_pb2, ResponseService(Responses(inference.StreamChat, kept), kept)),
             (
                 system_pb2,
                 SystemService(
@@ -95,6 +105,7 @@ class Server:
         await self._pool.close()
         if self._grpc is not None:
             await self._grpc.stop()
+        await self._database.close()
         logger.info("server_stopped")
 
     def _catalog(self) -> ModelCatalog:
@@ -102,13 +113,22 @@ class Server:
         try:
             catalog = ModelCatalog(store, self._settings.default_model, self._changes.publish)
         except OSError as error:
-            raise StartError(
-                f"The home {self._settings.home} can't be used ({error.strerror}); name another"
-                " with --home or FUNLAND_HOME."
-            ) from error
+            raise self._bad_home(error) from error
         if catalog.default_id not in {model.model_id for model in catalog.all()}:
             raise StartError(
                 f"The default model {self._settings.default_model!r} is not installed; import it"
                 " first, or leave out the setting default_model."
             )
         return catalog
+
+    def _adapters(self, catalog: ModelCatalog) -> Adapters:
+        try:
+            return Adapters(self._settings.home / "adapters", catalog.all())
+        except OSError as error:
+            raise self._bad_home(error) from error
+
+    def _bad_home(self, error: OSError) -> StartError:
+        return StartError(
+            f"The home {self._settings.home} can't be used ({error.strerror}); name another with"
+            " --home or FUNLAND_HOME."
+        )

@@ -38,11 +38,34 @@ class ServerSettings(BaseModel):
     load_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         default=300.0, description="How long a model may take to load."
     )
+    keep_alive_seconds: Annotated[float, Field(ge=-1, le=31_536_000)] = Field(
+        default=300.0,
+        description="How long a model stays in memory after its last call; -1: for ever.",
+    )
+    memory_limit_bytes: Annotated[int, Field(ge=64 * 1024**2)] | None = Field(
+        default=None,
+        description="The most memory that all models may take; unset: 90% of the machine's.",
+    )
+    queue_limit: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1024, description="How many calls of a model may wait for a slot."
+    )
+    prefix_spill_bytes: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="How much a model may keep on the disk of prompts it computed."
+    )
+    hang_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=10.0, description="After how long without a sign of life a model is started anew."
+    )
+    step_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        default=600.0, description="How long one forward pass of a model may take."
+    )
     send_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30.0, description="How long a caller may not read before its call is ended."
     )
     drain_seconds: Annotated[float, Field(ge=0)] = Field(
         default=10.0, description="How long running calls may go on when the server stops."
+    )
+    response_days: Annotated[int, Field(ge=1, le=36500)] = Field(
+        default=30, description="After how many days a stored response is forgotten."
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="How log lines are written."

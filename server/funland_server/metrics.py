@@ -64,6 +64,19 @@ class Metrics:
             "funland_active_sequences", "Generations that hold a slot.", ["model"],
             registry=self.registry,
         )  # fmt: skip
+        self.cached_tokens = Gauge(
+            "funland_cached_tokens", "Tokens whose keys and values the cache holds.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.evictions = Counter(
+            "funland_evictions", "Unloads of an idle model to make room for another.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.backing_off_until = Gauge(
+            "funland_backing_off_until_seconds",
+            "When a lost model is started again at the earliest, in Unix time.",
+            ["model"], registry=self.registry,
+        )  # fmt: skip
         self.worker_restarts = Counter(
             "funland_worker_restarts", "Workers that were lost; another took the place of each.",
             ["model"], registry=self.registry,
@@ -83,18 +96,25 @@ class Metrics:
         if step.HasField("active_sequences"):
             self.queue_depth.labels(model).set(step.waiting_sequences)
             self.active_sequences.labels(model).set(step.active_sequences)
+            self.cached_tokens.labels(model).set(step.cached_tokens)
 
     def worker_ended(self, model: str) -> None:
         """Sets back what only a running worker has."""
         self.queue_depth.labels(model).set(0)
         self.active_sequences.labels(model).set(0)
+        self.cached_tokens.labels(model).set(0)
+
+    def backs_off(self, model: str, until: float | None) -> None:
+        """Tells until when a model is not started, in Unix time; None: it may be."""
+        self.backing_off_until.labels(model).set(until or 0)
 
     def forget(self, model: str) -> None:
         """Removes a deleted model's series."""
         for metric in (
             self.inference_seconds, self.time_to_first_token, self.prompt_tokens,
             self.cached_prompt_tokens, self.completion_tokens, self.batch_size, self.queue_depth,
-            self.active_sequences, self.worker_restarts,
+            self.active_sequences, self.cached_tokens, self.evictions, self.backing_off_until,
+            self.worker_restarts,
         ):  # fmt: skip
             try:
                 metric.remove(model)

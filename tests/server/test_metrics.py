@@ -15,6 +15,7 @@ STEP = Step(
     decoded_sequences=2,
     active_sequences=2,
     waiting_sequences=5,
+    cached_tokens=70,
 )
 
 
@@ -31,6 +32,7 @@ def test_a_step_is_counted() -> None:
     assert value(metrics, "funland_batch_size_sum") == 2
     assert value(metrics, "funland_active_sequences") == 2
     assert value(metrics, "funland_queue_depth") == 5
+    assert value(metrics, "funland_cached_tokens") == 70
 
 
 def test_a_step_about_one_sequence_changes_no_gauge() -> None:
@@ -51,6 +53,7 @@ def test_an_ended_worker_has_no_sequences() -> None:
 
     assert value(metrics, "funland_active_sequences") == 0
     assert value(metrics, "funland_queue_depth") == 0
+    assert value(metrics, "funland_cached_tokens") == 0
 
 
 def test_a_deleted_model_leaves_no_series() -> None:
@@ -58,6 +61,8 @@ def test_a_deleted_model_leaves_no_series() -> None:
     empty = metrics.text()
     metrics.step("m", STEP)
     metrics.inference_seconds.labels("m").observe(1)
+    metrics.evictions.labels("m").inc()
+    metrics.backs_off("m", 1.5)
     assert metrics.text() != empty
 
     metrics.forget("m")

@@ -1,27 +1,19 @@
-"""Runs one generation in the worker of its model and tells it as the contract's events."""
+"""Runs generations in the workers of their models and tells them as the contract's events."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 from funland.v1 import inference_pb2
+from funland.v1.inference_pb2 import GenerationEvent
 from funland.worker.v1.worker_pb2 import Conversation, SequenceEvent, Submit
+from funland_server.inference.texts import Completed, Texts
 from funland_server.metrics import Metrics
 from funland_server.models.loading import ModelLoader
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """A generation's whole text and how it ended."""
-
-    id: str
-    model: str
-    text: str
-    finish: inference_pb2.Finish
 
 
 class Generations:
@@ -31,9 +23,7 @@ class Generations:
         self._loader = loader
         self._metrics = metrics
 
-    async def stream(
-        self, model: str, submit: Submit
-    ) -> AsyncGenerator[inference_pb2.GenerationEvent]:
+    async def stream(self, model: str, submit: Submit) -> AsyncGenerator[GenerationEvent]:
         """The events of a generation; closing the generator ends it within a step.
 
         Raises:
@@ -49,46 +39,82 @@ class Generations:
             async for event in events:
                 if not started:  # now it is in the queue; what was refused never started
                     started = True
-                    yield inference_pb2.GenerationEvent(start=start)
+                    yield GenerationEvent(start=start)
                 if first and event.tokens:
                     first = False
                     seconds = monotonic() - arrival
                     self._metrics.time_to_first_token.labels(model_id).observe(seconds)
-                if event.text:
-                    delta = inference_pb2.Delta(text=event.text)
-                    yield inference_pb2.GenerationEvent(delta=delta)
+                for told in _told(event):
+                    yield told
                 if event.HasField("finish"):
                     self._measure(model_id, event, monotonic() - arrival)
-                    yield inference_pb2.GenerationEvent(finish=event.finish)
 
     async def complete(self, model: str, submit: Submit) -> Completed:
-        """A generation's whole text; raises as `stream`."""
-        start = inference_pb2.Start()
-        finish = inference_pb2.Finish()
-        text: list[str] = []
+        """A generation's whole texts; raises as `stream`."""
+        texts = Texts()
         async with aclosing(self.stream(model, submit)) as events:
             async for event in events:
-                match event.WhichOneof("event"):
-                    case "start":
-                        start = event.start
-                    case "delta":
-                        text.append(event.delta.text)
-                    case _:
-                        finish = event.finish
-        return Completed(start.id, start.model, "".join(text), finish)
+                texts.add(event)
+        return texts.completed()
 
     def _measure(self, model: str, event: SequenceEvent, seconds: float) -> None:
         usage = event.finish.usage
         self._metrics.inference_seconds.labels(model).observe(seconds)
-        self._metrics.prompt_tokens.labels(model).inc(usage.prompt_tokens)
-        self._metrics.cached_prompt_tokens.labels(model).inc(usage.cached_prompt_tokens)
+        if event.choice == 0:  # the prompt is computed once for all texts
+            self._metrics.prompt_tokens.labels(model).inc(usage.prompt_tokens)
+            self._metrics.cached_prompt_tokens.labels(model).inc(usage.cached_prompt_tokens)
 
 
 def from_prompt(request: inference_pb2.GenerateRequest) -> Submit:
     """What the worker is told to continue a text."""
-    return Submit(prompt=request.prompt, sampling=request.sampling)
+    return Submit(
+        prompt=request.prompt,
+        sampling=request.sampling,
+        format=_set(request, "format"),
+        options=_set(request, "options"),
+    )
 
 
-def from_conversation(request: inference_pb2.ChatRequest) -> Submit:
+def from_chat(request: inference_pb2.ChatRequest) -> Submit:
     """What the worker is told to answer a conversation."""
-    return Submit(conversation=Conversation(messages=request.messages), sampling=request.sampling)
+    return Submit(
+        conversation=conversation(request),
+        sampling=request.sampling,
+        format=_set(request, "format"),
+        options=_set(request, "options"),
+    )
+
+
+def conversation(request: inference_pb2.ChatRequest) -> Conversation:
+    """What the worker's template is given."""
+    return Conversation(
+        messages=request.messages,
+        tools=request.tools,
+        tool_choice=_set(request, "tool_choice"),
+        parallel_tool_calls=_set(request, "parallel_tool_calls"),
+        reasoning=_set(request, "reasoning"),
+        template_arguments=request.template_arguments,
+    )
+
+
+def _set(request: inference_pb2.ChatRequest | inference_pb2.GenerateRequest, name: str) -> Any:
+    """A field's value; None if it is unset."""
+    return getattr(request, name) if request.HasField(name) else None  # type: ignore[arg-type]  # `name` is one of the message's fields
+
+
+def _told(event: SequenceEvent) -> Iterator[GenerationEvent]:
+    """What callers are told of one event of a worker."""
+    choice = event.choice
+    if event.queue_position:
+        queued = inference_pb2.Queued(position=event.queue_position)
+        yield GenerationEvent(choice=choice, queued=queued)
+    if event.text or event.reasoning or event.tool_calls or event.logprobs:
+        delta = inference_pb2.Delta(
+            text=event.text,
+            reasoning=event.reasoning,
+            tool_calls=event.tool_calls,
+            logprobs=event.logprobs,
+        )
+        yield GenerationEvent(choice=choice, delta=delta)
+    if event.HasField("finish"):
+        yield GenerationEvent(choice=choice, finish=event.finish)

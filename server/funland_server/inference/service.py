@@ -8,7 +8,12 @@ from collections.abc import AsyncGenerator
 from funland.v1 import inference_pb2
 from funland.worker.v1 import worker_pb2
 from funland_server.errors import FunlandError
-from funland_server.inference.generation import Generations, from_conversation, from_prompt
+from funland_server.inference.generation import (
+    Generations,
+    conversation,
+    from_chat,
+    from_prompt,
+)
 from funland_server.models.loading import ModelLoader
 
 
@@ -24,13 +29,21 @@ class InferenceService:
     ) -> inference_pb2.GenerateResponse:
         """See `inference.proto`."""
         done = await self._generations.complete(request.model, from_prompt(request))
+        first, *others = done.texts
         return inference_pb2.GenerateResponse(
             id=done.id,
             model=done.model,
-            text=done.text,
-            finish_reason=done.finish.reason,
-            usage=done.finish.usage,
-            timings=done.finish.timings,
+            text=first.text,
+            finish_reason=first.finish.reason,
+            logprobs=first.logprobs,
+            usage=done.usage,
+            timings=done.timings,
+            alternatives=[
+                inference_pb2.AlternativeText(
+                    text=other.text, finish_reason=other.finish.reason, logprobs=other.logprobs
+                )
+                for other in others
+            ],
         )
 
     def StreamGenerate(
@@ -49,30 +62,75 @@ class InferenceService:
 
     async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
         """See `inference.proto`."""
-        done = await self._generations.complete(request.model, from_conversation(request))
+        done = await self._generations.complete(request.model, from_chat(request))
+        first, *others = done.texts
         return inference_pb2.ChatResponse(
             id=done.id,
             model=done.model,
-            message=inference_pb2.Message(role=inference_pb2.Message.ASSISTANT, content=done.text),
-            finish_reason=done.finish.reason,
-            usage=done.finish.usage,
-            timings=done.finish.timings,
+            message=first.message,
+            finish_reason=first.finish.reason,
+            logprobs=first.logprobs,
+            usage=done.usage,
+            timings=done.timings,
+            alternatives=[
+                inference_pb2.AlternativeMessage(
+                    message=other.message,
+                    finish_reason=other.finish.reason,
+                    logprobs=other.logprobs,
+                )
+                for other in others
+            ],
         )
 
     def StreamChat(
         self, request: inference_pb2.ChatRequest
     ) -> AsyncGenerator[inference_pb2.GenerationEvent]:
         """See `inference.proto`."""
-        return self._generations.stream(request.model, from_conversation(request))
+        return self._generations.stream(request.model, from_chat(request))
+
+    async def ApplyTemplate(
+        self, request: inference_pb2.ApplyTemplateRequest
+    ) -> inference_pb2.ApplyTemplateResponse:
+        """See `inference.proto`."""
+        worker = await self._loader.worker(request.chat.model)
+        prompt = await worker.render(conversation(request.chat))
+        return inference_pb2.ApplyTemplateResponse(
+            model=worker.model_id, prompt=prompt.text, tokens=prompt.tokens
+        )
 
     async def Embed(self, request: inference_pb2.EmbedRequest) -> inference_pb2.EmbedResponse:
         """See `inference.proto`."""
         worker = await self._loader.worker(request.model)
-        embedded = await worker.embed(worker_pb2.EmbedTexts(inputs=request.inputs))
+        embedded = await worker.embed(
+            worker_pb2.EmbedTexts(
+                inputs=request.inputs,
+                pooling=request.pooling,
+                dimensions=request.dimensions,
+                raw=request.HasField("normalize") and not request.normalize,
+            )
+        )
         tokens = embedded.prompt_tokens
         return inference_pb2.EmbedResponse(
             model=worker.model_id,
             embeddings=embedded.embeddings,
+            usage=inference_pb2.Usage(prompt_tokens=tokens, total_tokens=tokens),
+        )
+
+    async def Rerank(self, request: inference_pb2.RerankRequest) -> inference_pb2.RerankResponse:
+        """See `inference.proto`."""
+        worker = await self._loader.worker(request.model)
+        ranked = await worker.rank(
+            worker_pb2.RankDocuments(query=request.query, documents=request.documents)
+        )
+        results = [
+            inference_pb2.RankedDocument(index=index, score=score)
+            for index, score in enumerate(ranked.scores)
+        ]
+        results.sort(key=lambda result: -result.score)
+        tokens = ranked.prompt_tokens
+        return inference_pb2.RerankResponse(
+            model=worker.model_id,
+            results=results[: request.top_n or None],
             usage=inference_pb2.Usage(prompt_tokens=tokens, total_tokens=tokens),
         )
 

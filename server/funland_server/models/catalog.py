@@ -18,7 +18,8 @@ from funland_server.errors import (
     Violation,
 )
 from funland_server.models.embedded_model import EMBEDDED_ID, embedded_model
-from funland_server.models.gguf import GgufHeader, read_header
+from funland_server.models.formats import is_folder, read_model
+from funland_server.models.header import ModelHeader
 from funland_server.models.installed import Fingerprint, InstalledModel, sha256, slug
 from funland_server.models.store import ModelStore
 
@@ -61,19 +62,21 @@ class ModelCatalog:
     async def import_file(
         self, path: str, model_id: str, aliases: tuple[str, ...], expected_sha256: str
     ) -> InstalledModel:
-        """Installs a copy of a GGUF file, checked first. Goes on if the caller is cancelled: the
-        store and this catalog would else know different models.
+        """Installs a copy of a model's file or folder, checked first. Goes on if the caller is
+        cancelled: the store and this catalog would else know different models.
 
         Raises:
-            FieldInvalidError: The path is not absolute.
-            ModelFileInvalidError: There is no such file, or it is not a whole GGUF.
+            FieldInvalidError: The path is not absolute, or a folder is expected to have a SHA-256.
+            ModelFileInvalidError: There is nothing there, or it is not a whole model.
             ModelFileChangedError: It does not have the expected SHA-256.
             ModelExistsError: The id or an alias is taken.
         """
         source = Path(path)
         if "\0" in path or not source.is_absolute():
             raise FieldInvalidError([Violation("path", "must be an absolute path")])
-        header = await asyncio.to_thread(read_header, source)
+        if expected_sha256 and await asyncio.to_thread(is_folder, source):
+            raise FieldInvalidError([Violation("sha256", "must be empty for a folder")])
+        header = await asyncio.to_thread(read_model, source)
         task = asyncio.create_task(
             self._add(source, model_id or slug(source.name), aliases, header, expected_sha256)
         )
@@ -118,7 +121,7 @@ class ModelCatalog:
         except FileNotFoundError:
             raise ModelFileMissingError(model.model_id) from None
         if fingerprint != model.fingerprint:
-            read_header(model.path)
+            read_model(model.path)
             if sha256(model.path) != model.sha256:
                 raise ModelFileChangedError(
                     f"The file of model {model.model_id!r} is not what was imported: its SHA-256"
@@ -135,7 +138,7 @@ class ModelCatalog:
         source: Path,
         model_id: str,
         aliases: tuple[str, ...],
-        header: GgufHeader,
+        header: ModelHeader,
         expected_sha256: str,
     ) -> InstalledModel:
         async with self._adding:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from funland_server.errors import ModelFileInvalidError
+from funland_server.models.header import ModelHeader
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -50,39 +51,54 @@ _FILE_TYPES = {
     40: "Q1_0",
 }  # fmt: skip
 
+# Tensors that make a token's keys and values, and the share of their rows that does.
+_CACHED_SHARES = {
+    "attn_k.weight": 1.0, "attn_v.weight": 1.0, "attn_kv_a_mqa.weight": 1.0,
+    "attn_qkv.weight": 2 / 3,
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
-class GgufHeader:
-    """What a file says of itself."""
+class GgufContents:
+    """What is in a file, by name."""
 
-    architecture: str
-    name: str
-    description: str
-    license: str
-    quantization: str
-    parameter_count: int
-    context_length: int
-    embedding_length: int
-    has_chat_template: bool
+    values: dict[str, object]
+    """The metadata; None for an array."""
+    value_types: dict[str, int]
+    """The format's numbers for the types of the metadata."""
+    tensor_types: dict[str, int]
+    """ggml's numbers for the types of the tensors."""
+    shapes: dict[str, tuple[int, ...]]
+    """The tensors' sizes; the length of a row comes first."""
 
 
 class _BadFileError(Exception):
     pass
 
 
-def read_header(path: Path) -> GgufHeader:
+def read_header(path: Path) -> ModelHeader:
     """Reads and checks a file.
 
     Raises:
         ModelFileInvalidError: It is not a GGUF, not whole, or breaks a rule of the format. The
             message names the file but not its folder.
     """
+    return _read(path)[0]
+
+
+def read_contents(path: Path) -> GgufContents:
+    """Reads and checks a file, for what else is in it; raises as `read_header`."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[ModelHeader, GgufContents]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for ever
             raise _invalid(path, "it is not a regular file")
         with path.open("rb") as file:
-            return _Reader(file, status.st_size).read()
+            reader = _Reader(file, status.st_size)
+            return reader.read(), reader.contents
     except FileNotFoundError:
         raise _invalid(path, "there is no such file") from None
     except OSError as error:
@@ -99,8 +115,10 @@ class _Reader:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
         self._size = size
+        self._cached_values = 0.0
+        self.contents = GgufContents({}, {}, {}, {})
 
-    def read(self) -> GgufHeader:
+    def read(self) -> ModelHeader:
         if self._file.read(4) != _MAGIC:
             raise _BadFileError("it does not begin with the letters GGUF, so it is something else")
         version = self._scalar(4)
@@ -110,15 +128,16 @@ class _Reader:
         entry_count = self._count(10, "metadata entries")
         metadata = self._metadata(entry_count)
         parameters = self._tensors(tensor_count, metadata)
-        return _describe(metadata, parameters)
+        return _describe(metadata, parameters, int(2 * self._cached_values))
 
     def _metadata(self, count: int) -> dict[str, object]:
-        metadata: dict[str, object] = {}
+        metadata = self.contents.values
         for _ in range(count):
             key = self._string()
             if key in metadata:
                 raise _BadFileError(f"metadata {key[:80]!r} comes twice")
-            metadata[key] = self._value(self._scalar(4))
+            kind = self.contents.value_types[key] = self._scalar(4)
+            metadata[key] = self._value(kind)
         return metadata
 
     def _tensors(self, count: int, metadata: dict[str, object]) -> int:
@@ -164,6 +183,11 @@ class _Reader:
         block_values, block_bytes = _BLOCKS[kind]
         if values <= 0 or values >= 2**50 or shape[0] % block_values:
             raise _BadFileError(f"tensor {name[:80]!r} has an impossible shape")
+        self.contents.tensor_types[name] = kind
+        self.contents.shapes[name] = tuple(shape)
+        layer, _, role = name.removeprefix("blk.").partition(".")
+        if layer.isdecimal():
+            self._cached_values += _CACHED_SHARES.get(role, 0) * (values // shape[0])
         return values, offset, values // block_values * block_bytes
 
     def _value(self, kind: int) -> object:
@@ -225,12 +249,12 @@ class _Reader:
             raise _BadFileError(f"its header is longer than {_MAX_HEADER} bytes")
 
 
-def _describe(metadata: dict[str, object], parameters: int) -> GgufHeader:
+def _describe(metadata: dict[str, object], parameters: int, cached: int) -> ModelHeader:
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise _BadFileError("it does not name its architecture")
     file_type = metadata.get("general.file_type")
-    return GgufHeader(
+    return ModelHeader(
         architecture=architecture,
         name=_text(metadata, "general.name"),
         description=_text(metadata, "general.description"),
@@ -240,6 +264,7 @@ def _describe(metadata: dict[str, object], parameters: int) -> GgufHeader:
         context_length=_number(metadata, f"{architecture}.context_length"),
         embedding_length=_number(metadata, f"{architecture}.embedding_length"),
         has_chat_template=bool(_text(metadata, "tokenizer.chat_template")),
+        cache_bytes_per_token=cached,
     )
 
 

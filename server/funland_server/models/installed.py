@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from funland_server.models.gguf import GgufHeader
+from funland.v1.models_pb2 import Model
+from funland_server.models.header import ModelHeader
 
 MAX_ID = 96
 _CHUNK = 1024**2
@@ -23,9 +26,14 @@ class Fingerprint:
 
     @classmethod
     def of(cls, path: Path) -> Fingerprint:
-        """The file's, as it is now; raises OSError."""
+        """The file's, or a folder's files' together, as it is now; raises OSError."""
         status = path.stat()
-        return cls(status.st_size, status.st_mtime_ns)
+        if not stat.S_ISDIR(status.st_mode):
+            return cls(status.st_size, status.st_mtime_ns)
+        files = [file.stat() for file in path.iterdir()]
+        # A sum, since any of them may have changed; in the range of JSON's usual integers.
+        changes = sum(file.st_mtime_ns for file in files) % 2**53
+        return cls(sum(file.st_size for file in files), changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +44,10 @@ class InstalledModel:
     aliases: tuple[str, ...]
     source: str
     path: Path
+    """The file, or the folder of a format that has several."""
     sha256: str
     fingerprint: Fingerprint
-    header: GgufHeader
+    header: ModelHeader
     create_time: datetime | None
     """None for the built-in model."""
 
@@ -46,6 +55,11 @@ class InstalledModel:
     def built_in(self) -> bool:
         """Whether the model comes with Funland."""
         return self.create_time is None
+
+    @property
+    def format(self) -> Model.Format.ValueType:
+        """How the weights are stored."""
+        return Model.Format.Value(self.header.format)
 
     @property
     def names(self) -> frozenset[str]:
@@ -61,9 +75,18 @@ def slug(file_name: str) -> str:
 
 
 def sha256(path: Path) -> str:
-    """The file's SHA-256 as hexadecimal digits."""
+    """The SHA-256 of a file as hexadecimal digits; of a folder, that of a list of its files."""
+    if path.is_dir():
+        files = {file.name: (file.stat().st_size, sha256(file)) for file in path.iterdir()}
+        return sha256_of_files(files)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def sha256_of_files(files: Mapping[str, tuple[int, str]]) -> str:
+    """The SHA-256 of a line for each file, ordered by name: its SHA-256, size and name."""
+    lines = [f"{digest} {size} {name}\n" for name, (size, digest) in sorted(files.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -2,50 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.config import ServerSettings
+from funland_server.models.adapters import Adapters
 from funland_server.models.catalog import ModelCatalog
+from funland_server.models.footprint import memory_limit_bytes, needed_bytes
 from funland_server.models.installed import InstalledModel
-from funland_server.workers.launch import WorkerSpec
+from funland_server.models.prefix_key import prefix_key
+from funland_server.workers.calls import ModelCalls
+from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
+from funland_server.workers.spec import PrefixSpill, WorkerSpec
 from funland_server.workers.worker import Worker
+
+_FOR_EVER = -1.0
 
 
 class ModelLoader:
     """Loads installed models with the server's settings."""
 
-    def __init__(self, catalog: ModelCatalog, pool: WorkerPool, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        catalog: ModelCatalog,
+        adapters: Adapters,
+        pool: WorkerPool,
+        settings: ServerSettings,
+    ) -> None:
         self._catalog = catalog
+        self._adapters = adapters
         self._pool = pool
         self._settings = settings
 
-    async def worker(self, name: str) -> Worker:
-        """The worker of the model of that name, loaded first if need be.
+    async def worker(self, name: str) -> ModelCalls:
+        """The model of that name, loaded first if need be.
 
         Raises:
             ModelNotFoundError, or what its load may raise.
         """
         model = self._catalog.get(name)
-        return await self._pool.acquire(self._spec(model, LoadSettings()), model.model_id)
+        acquire = self._acquire(model.model_id)
+        return ModelCalls(await acquire(), acquire)
 
     async def load(self, model: InstalledModel, settings: LoadSettings) -> None:
-        """Loads a model with these settings."""
-        await self._pool.load(self._spec(model, settings), model.model_id)
+        """Loads a model with these settings; see `WorkerPool.load`.
 
-    def _spec(self, model: InstalledModel, wanted: LoadSettings) -> Callable[[], WorkerSpec]:
-        """What makes the worker's spec, after a check of the file."""
-        settings = LoadSettings(slots=self._settings.slots, threads=self._settings.threads)
+        Raises:
+            ModelNotFoundError: There is no such draft model.
+            FunlandError: What its load may raise.
+        """
+        await self._pool.load(self._spec(model, settings), model.model_id, settings)
+
+    async def forget(self, model_id: str) -> None:
+        """Unloads a model that is deleted, and removes what was kept of it beside its files."""
+        await self._pool.forget(model_id)
+        for folder in (self._prefixes(model_id), self._conversions(model_id)):
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(self._adapters.forget, model_id)
+
+    def _acquire(self, model_id: str) -> Callable[[], Awaitable[Worker]]:
+        async def acquire() -> Worker:
+            model = self._catalog.get(model_id)  # as it is now
+            return await self._pool.acquire(self._spec(model, LoadSettings()), model_id)
+
+        return acquire
+
+    def _spec(self, model: InstalledModel, wanted: LoadSettings) -> MakeSpec:
+        """What makes the worker's spec, after a check of the files."""
+        settings = LoadSettings(
+            slots=self._settings.slots,
+            threads=self._settings.threads,
+            # The built-in model is tiny, and there for who has nothing else.
+            keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
+        )
         settings.MergeFrom(wanted)
+        draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
 
         def make() -> WorkerSpec:
             self._catalog.verify(model)
+            if draft is not None:
+                self._catalog.verify(draft)
+            needed = needed_bytes(model, settings, self._settings.max_context_length, draft)
             return WorkerSpec(
                 model_id=model.model_id,
                 path=model.path,
                 settings=settings,
                 max_context_length=self._settings.max_context_length,
+                format=model.format,
+                sha256=model.sha256,
+                adapters=self._adapters.of(model.model_id),
+                draft_model_path=draft.path if draft else None,
+                queue_limit=self._settings.queue_limit,
+                needed_bytes=needed,
+                memory_limit_bytes=memory_limit_bytes(model, settings, needed),
+                prefix_spill=self._prefix_spill(model.model_id),
+                conversion_folder=self._conversions(model.model_id),
             )
 
         return make
+
+    def _prefix_spill(self, model_id: str) -> PrefixSpill | None:
+        limit = self._settings.prefix_spill_bytes
+        if limit == 0:
+            return None
+        return PrefixSpill(self._prefixes(model_id), limit, prefix_key(self._settings.home))
+
+    def _prefixes(self, model_id: str) -> Path:
+        return self._settings.home / "prefixes" / model_id
+
+    def _conversions(self, model_id: str) -> Path:
+        return self._settings.home / "conversions" / model_id

@@ -9,6 +9,8 @@ from google.protobuf import empty_pb2
 
 from funland.v1 import models_pb2
 from funland_server.errors import ModelNotFoundError
+from funland_server.models.adapters import Adapters
+from funland_server.models.attaching import Attaching
 from funland_server.models.catalog import ModelCatalog
 from funland_server.models.changes import Changes
 from funland_server.models.installed import InstalledModel
@@ -23,9 +25,16 @@ class ModelService:
     """Answers the RPCs of `ModelService`; see `models.proto`."""
 
     def __init__(
-        self, catalog: ModelCatalog, pool: WorkerPool, loader: ModelLoader, changes: Changes
+        self,
+        catalog: ModelCatalog,
+        adapters: Adapters,
+        pool: WorkerPool,
+        loader: ModelLoader,
+        changes: Changes,
     ) -> None:
         self._catalog = catalog
+        self._adapters = adapters
+        self._attaching = Attaching(adapters, loader, pool, changes.publish)
         self._pool = pool
         self._loader = loader
         self._changes = changes
@@ -70,8 +79,20 @@ class ModelService:
     async def DeleteModel(self, request: models_pb2.DeleteModelRequest) -> empty_pb2.Empty:
         """See `models.proto`."""
         model = self._catalog.get(request.model_id)
-        await self._catalog.remove(model, self._pool.forget)
+        await self._catalog.remove(model, self._loader.forget)
         return empty_pb2.Empty()
+
+    async def AttachAdapter(self, request: models_pb2.AttachAdapterRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        model = self._catalog.get(request.model_id)
+        await self._attaching.attach(model, request.path, request.adapter_id)
+        return self._wire(model)
+
+    async def DetachAdapter(self, request: models_pb2.DetachAdapterRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        model = self._catalog.get(request.model_id)
+        await self._attaching.detach(model, request.adapter_id)
+        return self._wire(model)
 
     async def WatchModels(
         self, request: models_pb2.WatchModelsRequest
@@ -96,4 +117,14 @@ class ModelService:
 
     def _wire(self, model: InstalledModel) -> models_pb2.Model:
         default = model.model_id == self._catalog.default_id
-        return to_wire(model, self._pool, default=default)
+        message = to_wire(model, self._pool, default=default)
+        message.adapters.extend(
+            models_pb2.Adapter(
+                adapter_id=adapter_id,
+                source=adapter.source,
+                size_bytes=adapter.fingerprint.size_bytes,
+                sha256=adapter.sha256,
+            )
+            for adapter_id, adapter in self._adapters.list(model.model_id).items()
+        )
+        return message

@@ -4,8 +4,11 @@
       qwen2.5-0.5b-instruct-q8_0/
         model.gguf
         model.json
+      tinyllama/
+        model/                       for formats of several files
+        model.json
 
-A folder gets its final name only when both files are whole and on the disk.
+A folder gets its final name only when all its files are whole and on the disk.
 """
 
 from __future__ import annotations
@@ -22,12 +25,14 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from funland_server.models.gguf import GgufHeader
-from funland_server.models.installed import Fingerprint, InstalledModel
+from funland_server.models.folder import read_folder
+from funland_server.models.formats import is_folder
+from funland_server.models.header import ModelHeader
+from funland_server.models.installed import Fingerprint, InstalledModel, sha256_of_files
 
 logger = structlog.get_logger(__name__)
 
-_WEIGHTS, _MANIFEST = "model.gguf", "model.json"
+_FILE, _FOLDER, _MANIFEST = "model.gguf", "model", "model.json"
 _CHUNK = 4 * 1024**2
 
 
@@ -38,7 +43,7 @@ class _Manifest:
     source: str
     sha256: str
     fingerprint: Fingerprint
-    header: GgufHeader
+    header: ModelHeader
     create_time: datetime
 
 
@@ -67,18 +72,24 @@ class ModelStore:
                 logger.warning("model_passed_over", folder=folder.name, error=str(error))
         return models
 
-    def add(self, source: Path, model_id: str, aliases: tuple[str, ...], header: GgufHeader,
+    def add(self, source: Path, model_id: str, aliases: tuple[str, ...], header: ModelHeader,
             expected_sha256: str | None) -> InstalledModel | None:  # fmt: skip
-        """Copies a file into the store; None if its SHA-256 is not the expected one.
+        """Copies a file, or the files of a folder that count, into the store; None if the SHA-256
+        is not the expected one.
 
         Raises:
-            OSError: The disk is full, or the file can't be read.
+            OSError: The disk is full, or a file can't be read.
+            ModelFileInvalidError: The folder has changed since it was checked.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".import-", dir=self._folder))
         try:
-            weights = partial / _WEIGHTS
-            digest = _copy(source, weights)
+            weights = partial / _place(header)
+            if is_folder(source):
+                digest = _copy_folder(source, weights)
+                header = read_folder(weights).header
+            else:
+                digest = _copy(source, weights)
             if expected_sha256 and digest != expected_sha256:
                 return None
             model = InstalledModel(
@@ -95,7 +106,7 @@ class ModelStore:
             final = self._folder / model_id
             partial.rename(final)
             _sync(self._folder)
-            return replace(model, path=final / _WEIGHTS)
+            return replace(model, path=final / weights.name)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -115,7 +126,7 @@ class ModelStore:
             model_id=folder.name,
             aliases=manifest.aliases,
             source=manifest.source,
-            path=folder / _WEIGHTS,
+            path=folder / _place(manifest.header),
             sha256=manifest.sha256,
             fingerprint=manifest.fingerprint,
             header=manifest.header,
@@ -123,10 +134,28 @@ class ModelStore:
         )
 
 
-def _copy(source: Path, target: Path) -> str:
-    """Copies a file and gives its SHA-256; on return it is on the disk."""
+def _place(header: ModelHeader) -> str:
+    """Where the weights lie in a model's folder."""
+    return _FILE if header.format == "GGUF" else _FOLDER
+
+
+def _copy_folder(source: Path, target: Path) -> str:
+    """Copies the files of a folder that count and gives the SHA-256 of them all."""
+    target.mkdir()
+    copied: dict[str, tuple[int, str]] = {}
+    for name in read_folder(source).files:
+        digest = _copy(source / name, target / name, flags=os.O_NOFOLLOW | os.O_NONBLOCK)
+        copied[name] = ((target / name).stat().st_size, digest)
+    _sync(target)
+    return sha256_of_files(copied)
+
+
+def _copy(source: Path, target: Path, flags: int = 0) -> str:
+    """Copies a file, opened with these flags more, and gives its SHA-256; on return it is on the
+    disk."""
     digest = hashlib.sha256()
-    with source.open("rb") as reader, target.open("xb") as writer:
+    handle = os.open(source, os.O_RDONLY | flags)
+    with os.fdopen(handle, "rb") as reader, target.open("xb") as writer:
         while chunk := reader.read(_CHUNK):
             digest.update(chunk)
             writer.write(chunk)

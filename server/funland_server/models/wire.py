@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from funland.v1 import models_pb2
 from funland_server.models.installed import InstalledModel
+from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.worker import Worker
+
+_ENCODERS = {
+    "bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert",
+    "modern-bert", "eurobert", "t5encoder", "gemma-embedding",
+}  # fmt: skip
+"""Architectures that write no text, by llama.cpp's names."""
 
 
 def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models_pb2.Model:
@@ -19,7 +28,7 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         display_name=header.name,
         description=header.description,
         source=model.source,
-        format=models_pb2.Model.GGUF,
+        format=model.format,
         architecture=header.architecture,
         quantization=header.quantization,
         parameter_count=header.parameter_count,
@@ -29,25 +38,32 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         sha256=model.sha256,
         license=header.license,
         can_chat=header.has_chat_template,
+        can_generate=header.architecture not in _ENCODERS,
         built_in=model.built_in,
         default=default,
         state=models_pb2.Model.INSTALLED,
     )
     if model.create_time is not None:
         message.create_time.FromDatetime(model.create_time)
-    if pool.is_loading(model.model_id):
+    place = pool.place(model.model_id)
+    if place.loading:
         message.state = models_pb2.Model.LOADING
-    elif (worker := pool.worker(model.model_id)) is not None:
+    elif (worker := place.worker) is not None:
         message.state = models_pb2.Model.LOADED
         message.can_chat = worker.ready.can_chat
-        message.loaded.CopyFrom(_loaded(worker, pool.restarts(model.model_id)))
-    elif (error := pool.load_error(model.model_id)) is not None:
+        message.can_generate = worker.ready.can_generate
+        message.can_rerank = worker.ready.can_rank
+        message.loaded.CopyFrom(_loaded(worker, place))
+    elif (seconds := place.retry_seconds) is not None:
+        message.state = models_pb2.Model.BACKING_OFF
+        message.retry_time.CopyFrom(_in(seconds))
+    elif place.error is not None:
         message.state = models_pb2.Model.FAILED
-        message.load_error.CopyFrom(error.to_wire())
+        message.load_error.CopyFrom(place.error.to_wire())
     return message
 
 
-def _loaded(worker: Worker, restarts: int) -> models_pb2.LoadedModel:
+def _loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
     loaded = models_pb2.LoadedModel(
         context_length=worker.ready.context_length,
         slots=worker.ready.slots,
@@ -56,7 +72,20 @@ def _loaded(worker: Worker, restarts: int) -> models_pb2.LoadedModel:
         active_sequences=worker.active_sequences,
         waiting_sequences=worker.waiting_sequences,
         load_ms=worker.load_ms,
-        restarts=restarts,
+        restarts=place.restarts,
+        engine=worker.ready.engine,
+        device=worker.ready.device,
+        memory_limit_bytes=worker.spec.memory_limit_bytes or None,
+        queue_limit=worker.spec.queue_limit,
+        cached_tokens=worker.cached_tokens,
     )
     loaded.load_time.FromDatetime(datetime.fromtimestamp(worker.load_time, UTC))
+    if (seconds := place.unload_seconds) is not None:
+        loaded.unload_time.CopyFrom(_in(seconds))
     return loaded
+
+
+def _in(seconds: float) -> Timestamp:
+    time = Timestamp()
+    time.FromDatetime(datetime.now(UTC) + timedelta(seconds=seconds))
+    return time

@@ -13,6 +13,7 @@ from funland.v1 import system_pb2
 from funland_server.metrics import Metrics
 from funland_server.models.catalog import ModelCatalog
 from funland_server.models.wire import to_wire
+from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool
 
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -40,13 +41,13 @@ class SystemService:
 
     async def GetHealth(self, request: system_pb2.GetHealthRequest) -> system_pb2.Health:
         """See `system.proto`."""
-        return system_pb2.Health(state=self._state())
+        return system_pb2.Health(state=self._state(), backing_off_models=self._pool.backing_off())
 
     async def GetStatus(self, request: system_pb2.GetStatusRequest) -> system_pb2.SystemStatus:
         """See `system.proto`."""
         models = self._catalog.all()
         default = self._catalog.default_id
-        memory = psutil.virtual_memory()
+        memory = machine_memory()
         status = system_pb2.SystemStatus(
             state=self._state(),
             version=version("funland"),

@@ -5,11 +5,20 @@ from __future__ import annotations
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1.worker_pb2 import Failure
 from funland_server.errors import (
+    AdapterInvalidError,
+    AdapterNotFoundError,
+    ConstraintInvalidError,
+    ConstraintLimitError,
+    EngineUnavailableError,
+    EngineUnsupportedError,
     FieldInvalidError,
     FunlandError,
     ModelCannotChatError,
+    ModelCannotGenerateError,
+    ModelFileInvalidError,
     ModelLoadFailedError,
     PromptTooLongError,
+    QueueFullError,
     TemplateFailedError,
     TemplateLimitError,
     TokenUnknownError,
@@ -25,6 +34,15 @@ _ERRORS: dict[ErrorReason.ValueType, type[FunlandError]] = {
         TemplateLimitError,
         ModelCannotChatError,
         ModelLoadFailedError,
+        ModelFileInvalidError,
+        ModelCannotGenerateError,
+        ConstraintInvalidError,
+        ConstraintLimitError,
+        QueueFullError,
+        AdapterNotFoundError,
+        AdapterInvalidError,
+        EngineUnavailableError,
+        EngineUnsupportedError,
     )
 }
 
@@ -36,8 +54,12 @@ class WorkerDefectError(Exception):
 def from_wire(failure: Failure, model: str) -> Exception:
     """The error that a caller of `model` gets."""
     if failure.reason == ErrorReason.FIELD_INVALID:
-        return FieldInvalidError([Violation("prompt", failure.message)])
+        field = failure.metadata.get("field", "prompt")
+        return FieldInvalidError([Violation(field, failure.message)])
     kind = _ERRORS.get(failure.reason)
     if kind is None:
         return WorkerDefectError(failure.message)
-    return kind(failure.message, **{**failure.metadata, "model": model})
+    error = kind(failure.message, **{**failure.metadata, "model": model})
+    if failure.HasField("retry_seconds"):
+        error.retry_seconds = failure.retry_seconds
+    return error

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
 from google.protobuf import json_format
 
-from funland.v1.models_pb2 import LoadSettings
-from funland.worker.v1.worker_pb2 import Handshake, Launch, Ready
+from funland.worker.v1.worker_pb2 import Handshake, Ready
 from funland_server.errors import ModelLoadFailedError
 from funland_server.workers.failures import from_wire
+from funland_server.workers.spec import WorkerSpec, to_wire
 
 logger = structlog.get_logger(__name__)
 
 _ENDING_SECONDS = 2.0
 
-
-@dataclass(frozen=True, slots=True)
-class WorkerSpec:
-    """What a worker is to hold, and how."""
-
-    model_id: str
-    path: Path
-    settings: LoadSettings
-    max_context_length: int
+_ENVIRONMENT = {
+    # Else every thread that allocates reserves 64 MiB of address space, which the limit of a
+    # worker's memory counts. Inference allocates next to nothing, so nobody waits for the two.
+    "MALLOC_ARENA_MAX": "2",
+    # OpenMP's threads wait for each other hundreds of times a token, and by default burn their core
+    # for it: with one busy neighbour on two cores, 30 tokens a second become 0.3 (ADR 0030).
+    "GOMP_SPINCOUNT": "1000",
+}
+"""For the worker; what the user has set goes before."""
 
 
 class WorkerProcess:
@@ -43,6 +43,7 @@ class WorkerProcess:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
+        spec: WorkerSpec,
         folder: Path,
         token: str,
         log: Coroutine[Any, Any, None],
@@ -51,6 +52,7 @@ class WorkerProcess:
         self._process = process
         self._folder = folder
         self._log = asyncio.create_task(log)
+        self.spec = spec
         self.address = f"unix:{folder / 'socket'}"
         self.token = token
         self.ready = Ready()
@@ -87,7 +89,8 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
     """Starts a worker and gives it when its model is loaded.
 
     Raises:
-        ModelLoadFailedError: It said why it can't, or ended, or took longer than the timeout.
+        ModelLoadFailedError: It ended without a word; then its `crashed` is true.
+        FunlandError: It said why it can't, or took longer than the timeout.
     """
     folder = Path(tempfile.mkdtemp(prefix="funland-"))  # mode 0700
     try:
@@ -99,15 +102,16 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={**_ENVIRONMENT, **os.environ},
         )
     except BaseException:
         shutil.rmtree(folder)
         raise
     log = _relay_log(process, spec.model_id)
-    worker = WorkerProcess(process, folder, secrets.token_urlsafe(32), log)
+    worker = WorkerProcess(process, spec, folder, secrets.token_urlsafe(32), log)
     try:
         async with asyncio.timeout(timeout_seconds):
-            worker.ready = await _handshake(process, worker, spec)
+            worker.ready = await _handshake(process, worker)
     except TimeoutError:
         await worker.end()
         raise ModelLoadFailedError(
@@ -121,18 +125,11 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
     return worker
 
 
-async def _handshake(
-    process: asyncio.subprocess.Process, worker: WorkerProcess, spec: WorkerSpec
-) -> Ready:
+async def _handshake(process: asyncio.subprocess.Process, worker: WorkerProcess) -> Ready:
     assert process.stdin is not None  # noqa: S101 - it is a PIPE
     assert process.stdout is not None  # noqa: S101 - it is a PIPE
-    request = Launch(
-        model_path=str(spec.path),
-        socket_path=worker.address.removeprefix("unix:"),
-        token=worker.token,
-        settings=spec.settings,
-        max_context_length=spec.max_context_length,
-    )
+    spec = worker.spec
+    request = to_wire(spec, worker.address.removeprefix("unix:"), worker.token)
     line = json_format.MessageToJson(request, indent=None)
     with contextlib.suppress(ConnectionError):  # it ended already; its output says so
         process.stdin.write(line.encode() + b"\n")
@@ -141,11 +138,13 @@ async def _handshake(
     if not answer:
         code = await process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        raise ModelLoadFailedError(
+        crashed = ModelLoadFailedError(
             f"The process that loaded model {spec.model_id!r} ended with {how}: the file may be"
             " damaged, or the memory too small. The server's log has its last words.",
             model=spec.model_id,
         )
+        crashed.crashed = True
+        raise crashed
     handshake = json_format.Parse(answer, Handshake())
     if handshake.WhichOneof("outcome") == "failure":
         raise from_wire(handshake.failure, spec.model_id)

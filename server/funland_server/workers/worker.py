@@ -19,11 +19,13 @@ from funland_server.errors import FunlandError, ModelUnloadedError, WorkerLostEr
 from funland_server.workers.failures import WorkerDefectError, from_wire
 from funland_server.workers.launch import WorkerProcess
 from funland_server.workers.mailbox import Mailbox
+from funland_server.workers.watchdog import Patience, Watchdog
 
 logger = structlog.get_logger(__name__)
 
 _FAILURE_KEY = "funland-failure-bin"
 _LARGEST_MESSAGE = 128 * 1024**2
+_PATIENCE = Patience()
 
 
 class Worker:
@@ -35,9 +37,12 @@ class Worker:
         process: WorkerProcess,
         observe: Callable[[worker_pb2.Step], None],
         load_ms: float,
+        patience: Patience = _PATIENCE,
     ) -> None:
+        """`observe` is called with each step that tells of sequences."""
         self.model_id = model_id
         self.process = process
+        self.spec = process.spec
         self.ready = process.ready
         self.load_time = time()
         self.load_monotonic = monotonic()
@@ -45,8 +50,13 @@ class Worker:
         self.lost = asyncio.Event()
         self.active_sequences = 0
         self.waiting_sequences = 0
+        self.cached_tokens = 0
         self.calls = 0
         """Calls of any kind that are under way."""
+        self.used = False
+        """Whether it has had a call."""
+        self.idle_since = self.load_monotonic
+        """When its last call ended, by `time.monotonic()`."""
         self._observe = observe
         self._ids = itertools.count(1)
         self._mailboxes: dict[int, Mailbox] = {}
@@ -65,7 +75,14 @@ class Worker:
         self._metadata = (("authorization", process.token),)
         self._idle = asyncio.Event()
         self._idle.set()
+        self._watchdog = Watchdog(patience, self._ping)
+        self._over = asyncio.Event()
         self._running = asyncio.create_task(self._run())
+
+    @property
+    def over(self) -> bool:
+        """Whether it takes no more calls: it was lost, or is ended."""
+        return self.lost.is_set() or self._end_reason is not None
 
     @property
     def memory_bytes(self) -> int | None:
@@ -76,7 +93,7 @@ class Worker:
             return None
 
     async def generate(self, submit: worker_pb2.Submit) -> AsyncGenerator[worker_pb2.SequenceEvent]:
-        """Runs a sequence and gives its events; closing the generator ends it.
+        """Runs a sequence and gives the events of its `n` texts; closing the generator ends it.
 
         Raises:
             FunlandError: What the worker refused, WorkerLostError, or ModelUnloadedError.
@@ -84,26 +101,34 @@ class Worker:
         sequence_id = next(self._ids)
         submit.sequence_id = sequence_id
         mailbox = self._mailboxes[sequence_id] = Mailbox()
-        over = False
+        open_texts = submit.options.n or 1
         try:
             with self._call():
                 self._commands.put_nowait(worker_pb2.Command(submit=submit))
-                while not over:
+                while open_texts:
                     event = await mailbox.take()
                     if event.HasField("failure"):
-                        over = True
+                        open_texts = 0
                         raise from_wire(event.failure, self.model_id)
-                    over = event.HasField("finish")
+                    open_texts -= event.HasField("finish")
                     yield event
         finally:
             del self._mailboxes[sequence_id]
-            if not over:
+            if open_texts:
                 cancel = worker_pb2.Cancel(sequence_id=sequence_id)
                 self._commands.put_nowait(worker_pb2.Command(cancel=cancel))
 
     async def embed(self, request: worker_pb2.EmbedTexts) -> worker_pb2.EmbeddedTexts:
         """See `worker.proto`; raises as `generate`."""
         return await self._unary(self._stub.Embed, request)
+
+    async def rank(self, request: worker_pb2.RankDocuments) -> worker_pb2.RankedDocuments:
+        """See `worker.proto`; raises as `generate`."""
+        return await self._unary(self._stub.Rank, request)
+
+    async def render(self, request: worker_pb2.Conversation) -> worker_pb2.Prompt:
+        """See `worker.proto`; raises as `generate`."""
+        return await self._unary(self._stub.Render, request)
 
     async def tokenize(self, request: worker_pb2.TokenizeText) -> worker_pb2.Tokens:
         """See `worker.proto`; raises as `generate`."""
@@ -126,8 +151,9 @@ class Worker:
 
     @contextlib.contextmanager
     def _call(self) -> Any:
-        if self.lost.is_set() or self._end_reason is not None:
+        if self.over:
             raise self._end_error()
+        self.used = True
         self.calls += 1
         self._idle.clear()
         try:
@@ -135,14 +161,23 @@ class Worker:
         finally:
             self.calls -= 1
             if self.calls == 0:
+                self.idle_since = monotonic()
                 self._idle.set()
 
     async def _unary(self, method: Any, request: Any) -> Any:
         with self._call():
             try:
                 return await method(request, metadata=self._metadata)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                # Not the caller went away: the channel was closed.
+                raise self._end_error() from None
             except grpc.aio.AioRpcError as error:
                 if error.code() == grpc.StatusCode.UNAVAILABLE:
+                    self.process.kill()
+                    await self._over.wait()  # so that nobody takes it for one that lives
                     raise self._end_error() from None
                 for key, value in error.trailing_metadata() or ():
                     if key == _FAILURE_KEY:
@@ -153,16 +188,28 @@ class Worker:
     async def _run(self) -> None:
         """Carries the stream until the process ends, then fails what is under way."""
         call = self._stub.Run(self._next_commands(), metadata=self._metadata)
-        reading = asyncio.create_task(self._read(call))
+        tasks = [asyncio.create_task(self._read(call)), asyncio.create_task(self._watch())]
         await self.process.ended()
         call.cancel()
-        reading.cancel()
-        await asyncio.wait([reading])
-        await self._channel.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         if self._end_reason is None:
-            self.lost.set()
+            self.lost.set()  # first, so that the loss is known before anybody calls again
         for mailbox in self._mailboxes.values():
             mailbox.fail(self._end_error())
+        self._over.set()
+        await self._channel.close()
+
+    async def _watch(self) -> None:
+        """Kills a process that hangs: then it is lost, as one that ended by itself."""
+        how = await self._watchdog.hang()
+        logger.error("worker_hangs", model=self.model_id, pid=self.process.pid, how=how)
+        self.process.kill()
+
+    def _ping(self, number: int) -> None:
+        ping = worker_pb2.Ping(ping_id=number)
+        self._commands.put_nowait(worker_pb2.Command(ping=ping))
 
     async def _next_commands(self) -> AsyncGenerator[worker_pb2.Command]:
         # One task writes: concurrent writes to a gRPC stream fail now and then.
@@ -182,9 +229,13 @@ class Worker:
             self.process.kill()
 
     def _take(self, step: worker_pb2.Step) -> None:
+        self._watchdog.heard(step)
+        if step.HasField("pong"):
+            return
         if step.HasField("active_sequences"):
             self.active_sequences = step.active_sequences
             self.waiting_sequences = step.waiting_sequences
+            self.cached_tokens = step.cached_tokens
         self._observe(step)
         for event in step.events:
             if mailbox := self._mailboxes.get(event.sequence_id):

@@ -1,0 +1,177 @@
+"""LoRA adapters on the disk: a folder for each, with the weights and what is known of them.
+
+    adapters/
+      qwen2.5-0.5b-instruct-q8_0/
+        polite/
+          adapter.gguf
+          adapter.json
+
+They lie beside the store of models and not in it, so that the built-in model, which is not in the
+store, has them too. A folder gets its final name only when both files are whole and on the disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from funland_server.errors import AdapterExistsError, AdapterInvalidError, AdapterNotFoundError
+from funland_server.models.files import copy, sync, write
+from funland_server.models.installed import Fingerprint, InstalledModel, sha256
+from funland_server.models.lora import check_adapter
+
+logger = structlog.get_logger(__name__)
+
+_WEIGHTS, _MANIFEST = "adapter.gguf", "adapter.json"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What is known of an adapter; its id is its folder's name."""
+
+    source: str
+    """The name of the file that it came from."""
+    sha256: str
+    fingerprint: Fingerprint
+    model_sha256: str
+    """The model that it was checked against."""
+
+
+_manifest = TypeAdapter(Adapter)
+
+
+class Adapters:
+    """The adapters of all models. Its methods block, but for `list`: call them from a thread.
+
+    Whoever adds or removes takes care that nobody else does so for the same model meanwhile.
+    """
+
+    def __init__(self, folder: Path, models: Iterable[InstalledModel]) -> None:
+        """Reads the adapters of these models; what is not whole, or belongs to other weights of
+        the same id, is logged and passed over. Raises OSError if the folder can't be used."""
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for partial in folder.glob(".*"):  # an import or a removal that never ended
+            shutil.rmtree(partial, ignore_errors=True)
+        self._known = {model.model_id: self._read(model) for model in models}
+
+    def list(self, model_id: str) -> dict[str, Adapter]:
+        """A model's adapters by their ids, in order."""
+        return dict(sorted(self._known.get(model_id, {}).items()))
+
+    def of(self, model_id: str) -> dict[str, Path]:
+        """The files of a model's adapters by their ids, checked to be what was attached. A file is
+        hashed again only if its size or its time of change are not as they were.
+
+        Raises:
+            AdapterInvalidError: One is gone or changed.
+        """
+        files: dict[str, Path] = {}
+        for adapter_id, adapter in self.list(model_id).items():
+            file = self._folder / model_id / adapter_id / _WEIGHTS
+            try:
+                same = Fingerprint.of(file) == adapter.fingerprint or sha256(file) == adapter.sha256
+            except OSError:
+                same = False
+            if not same:
+                raise AdapterInvalidError(
+                    f"The file of adapter {adapter_id!r} is not what was attached: detach it, and"
+                    " attach it again.",
+                    model=model_id,
+                    file=adapter.source,
+                )
+            files[adapter_id] = file
+        return files
+
+    def add(self, model: InstalledModel, adapter_id: str, source: Path) -> None:
+        """Copies a file that is an adapter for the model.
+
+        Raises:
+            AdapterExistsError: The model has one of that id.
+            AdapterInvalidError: The file is no adapter for the model, or can't be copied.
+        """
+        if adapter_id in self._known.get(model.model_id, {}):
+            raise AdapterExistsError(model.model_id, adapter_id)
+        # Before a byte is copied, and again what was copied: the file may change meanwhile.
+        check_adapter(source, model)
+        try:
+            partial = Path(tempfile.mkdtemp(prefix=".import-", dir=self._folder))
+        except OSError as error:
+            raise _not_copied(model, source, error) from error
+        try:
+            adapter = self._import(model, source, partial)
+            home = self._folder / model.model_id
+            home.mkdir(exist_ok=True)
+            final = home / adapter_id
+            shutil.rmtree(final, ignore_errors=True)  # one that was passed over
+            partial.rename(final)
+            sync(home)
+            sync(self._folder)
+        except OSError as error:
+            raise _not_copied(model, source, error) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        self._known.setdefault(model.model_id, {})[adapter_id] = adapter
+
+    def remove(self, model_id: str, adapter_id: str) -> None:
+        """Forgets an adapter and deletes its files.
+
+        Raises:
+            AdapterNotFoundError: The model has none of that id.
+        """
+        if self._known.get(model_id, {}).pop(adapter_id, None) is None:
+            raise AdapterNotFoundError(
+                f"Model {model_id!r} has no adapter {adapter_id!r}.",
+                model=model_id,
+                adapter=adapter_id,
+            )
+        self._delete(self._folder / model_id / adapter_id)
+
+    def forget(self, model_id: str) -> None:
+        """Deletes all adapters of a model that is deleted."""
+        self._known.pop(model_id, None)
+        self._delete(self._folder / model_id)
+
+    def _read(self, model: InstalledModel) -> dict[str, Adapter]:
+        adapters: dict[str, Adapter] = {}
+        for manifest in sorted(self._folder.glob(f"{model.model_id}/*/{_MANIFEST}")):
+            adapter_id = manifest.parent.name
+            try:
+                adapter = _manifest.validate_json(manifest.read_bytes())
+            except (OSError, ValidationError) as error:
+                logger.warning("adapter_passed_over", adapter=adapter_id, error=str(error))
+                continue
+            if adapter.model_sha256 != model.sha256:
+                logger.warning("adapter_passed_over", adapter=adapter_id, error="other weights")
+                continue
+            adapters[adapter_id] = adapter
+        return adapters
+
+    def _import(self, model: InstalledModel, source: Path, folder: Path) -> Adapter:
+        weights = folder / _WEIGHTS
+        digest = copy(source, weights)
+        check_adapter(weights, model)
+        adapter = Adapter(source.name, digest, Fingerprint.of(weights), model.sha256)
+        write(folder / _MANIFEST, _manifest.dump_json(adapter, indent=2))
+        return adapter
+
+    def _delete(self, folder: Path) -> None:
+        """At once by name, so that no half of it is ever found."""
+        if folder.exists():
+            trash = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._folder))
+            folder.rename(trash / "folder")
+            shutil.rmtree(trash)
+
+
+def _not_copied(model: InstalledModel, source: Path, error: OSError) -> AdapterInvalidError:
+    return AdapterInvalidError(
+        f"{source.name} can't be copied into the store: {error.strerror}.",
+        model=model.model_id,
+        file=source.name,
+    )

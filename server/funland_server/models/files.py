@@ -1,0 +1,41 @@
+"""Writes files so that they are whole, and on the disk, before anybody counts on them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+_CHUNK = 4 * 1024**2
+
+
+def copy(source: Path, target: Path) -> str:
+    """Copies a file to where none is and gives its SHA-256; raises OSError."""
+    digest = hashlib.sha256()
+    with source.open("rb") as reader, target.open("xb") as writer:
+        while chunk := reader.read(_CHUNK):
+            digest.update(chunk)
+            writer.write(chunk)
+        writer.flush()
+        os.fsync(writer.fileno())
+    return digest.hexdigest()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Puts a file in the place of what is there, at once by name; raises OSError."""
+    partial = path.with_name(path.name + ".new")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Makes sure that a folder's names are on the disk; raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,197 @@
+"""Models that are folders: OpenVINO's, CTranslate2's, and safetensors as hubs have them.
+
+A folder is hostile until proven otherwise. Only files of known names are looked at, none of which
+is a link, and only those are installed: programs (`.py`) and pickles (`.pt`, `.pkl`, a hub's
+`.bin`) are never among them.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+
+from funland_server.errors import ModelFileInvalidError
+from funland_server.models.ctranslate2_file import check_ctranslate2
+from funland_server.models.damage import DamagedFileError
+from funland_server.models.header import ModelHeader
+from funland_server.models.openvino_file import check_openvino
+from funland_server.models.safetensors_file import INDEX, check_safetensors, shard_names
+
+_LARGEST_JSON = 64 * 1024**2
+_LARGEST_TEMPLATE = 1024**2
+_DESCRIPTIONS = (
+    "config.json",
+    "generation_config.json",
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+)
+_SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A folder that was checked: what it says of itself, and the names of the files that count."""
+
+    header: ModelHeader
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    name: str
+    marks: tuple[str, ...]
+    """The files that tell the format."""
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    parameters: Callable[[Path, Collection[str]], int]
+    """Checks the weights, given the names of the files that are there, and counts them."""
+
+
+# The first whose marks are there.
+_FORMATS = (
+    _Format(
+        "OPENVINO_IR",
+        marks=("openvino_model.xml",),
+        required=("openvino_model.xml", "openvino_model.bin", "tokenizer.json"),
+        optional=(),
+        parameters=check_openvino,
+    ),
+    _Format(
+        "CTRANSLATE2",
+        marks=("model.bin", "vocabulary.json"),
+        required=("model.bin", "config.json", "vocabulary.json", "tokenizer.json"),
+        optional=(),
+        parameters=check_ctranslate2,
+    ),
+    _Format(
+        "SAFETENSORS",
+        marks=("config.json",),
+        required=("config.json", "tokenizer.json"),
+        optional=(INDEX,),
+        parameters=check_safetensors,
+    ),
+)
+
+
+def read_folder(path: Path) -> ModelFolder:
+    """Checks a folder.
+
+    Raises:
+        ModelFileInvalidError: It is not a whole model. The message names files of the folder but
+            not where it lies.
+    """
+    try:
+        return _read(path)
+    except DamagedFileError as error:
+        why = str(error)
+    except OSError as error:
+        why = f"it can't be read ({error.strerror})"
+    raise ModelFileInvalidError(f"{path.name} is not a whole model: {why}.", file=path.name)
+
+
+def _read(path: Path) -> ModelFolder:
+    there = {file.name for file in path.iterdir()}
+    chosen = next((one for one in _FORMATS if there.issuperset(one.marks)), None)
+    if chosen is None:
+        raise DamagedFileError(_unknown(there))
+    if missing := [name for name in chosen.required if name not in there]:
+        raise DamagedFileError(f"{missing[0]} is not there")
+    wanted = {*chosen.required, *chosen.optional, *_DESCRIPTIONS} & there
+    if chosen.name == "SAFETENSORS":
+        wanted |= _shards(path, there)
+    for name in sorted(wanted):
+        _check_regular(path / name)
+    for name in wanted:
+        if name.endswith(".json"):
+            read_json(path / name)
+    header = _describe(path, wanted, chosen.name, chosen.parameters(path, wanted))
+    return ModelFolder(header, tuple(sorted(wanted)))
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    """The object of a JSON file; a list, which vocabularies may be, gives an empty one.
+
+    Raises:
+        DamagedFileError: It is something else, or larger than any that is meant well.
+    """
+    if path.stat().st_size > _LARGEST_JSON:
+        raise DamagedFileError(f"{path.name} is larger than {_LARGEST_JSON} bytes")
+    try:
+        content = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError:
+        raise DamagedFileError(f"{path.name} is not JSON") from None
+    if isinstance(content, list):
+        return {}
+    if not isinstance(content, dict):
+        raise DamagedFileError(f"{path.name} is not a JSON object")
+    return cast("Mapping[str, Any]", content)
+
+
+def _shards(path: Path, there: Collection[str]) -> set[str]:
+    """The files that the weights are in, as the index says if there is one."""
+    if INDEX in there:
+        _check_regular(path / INDEX)
+        names = shard_names(read_json(path / INDEX))
+    else:
+        names = {name for name in there if name.endswith(".safetensors")}
+    for name in names:
+        if not _SHARD.fullmatch(name):
+            raise DamagedFileError(f"{name[:80]!r} is no name for a file of weights")
+        if name not in there:
+            raise DamagedFileError(f"{name[:80]} is not there")
+    if not names:
+        raise DamagedFileError(_unknown(there))
+    return names
+
+
+def _unknown(there: Collection[str]) -> str:
+    if any(name.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt")) for name in there):
+        return (
+            "its weights are pickles, which can run programs; Funland reads safetensors, GGUF,"
+            " OpenVINO and CTranslate2"
+        )
+    return "it has no weights of a format that Funland reads"
+
+
+def _check_regular(path: Path) -> None:
+    """Refuses what opening could lead elsewhere or wait for ever."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        raise DamagedFileError(f"{path.name} is a link; copy the files themselves (cp -rL)")
+    if not stat.S_ISREG(mode):
+        raise DamagedFileError(f"{path.name} is not a regular file")
+
+
+def _describe(path: Path, names: Collection[str], kind: str, parameters: int) -> ModelHeader:
+    config, tokenizer = (
+        read_json(path / name) if name in names else dict[str, Any]()
+        for name in ("config.json", "tokenizer_config.json")
+    )
+    template = "chat_template.jinja"
+    if template in names and (path / template).stat().st_size > _LARGEST_TEMPLATE:
+        raise DamagedFileError(f"{template} is larger than {_LARGEST_TEMPLATE} bytes")
+    architecture = config.get("model_type")
+    return ModelHeader(
+        architecture=architecture[:80] if isinstance(architecture, str) else "",
+        name="",
+        description="",
+        license="",
+        quantization="",
+        parameter_count=parameters,
+        context_length=_number(config, "max_position_embeddings"),
+        embedding_length=_number(config, "hidden_size"),
+        has_chat_template=template in names or bool(tokenizer.get("chat_template")),
+        format=kind,
+    )
+
+
+def _number(config: Mapping[str, Any], key: str) -> int:
+    value = config.get(key)
+    return value if isinstance(value, int) and 0 < value < 2**31 else 0

@@ -1,0 +1,24 @@
+"""What a model's files say of it, whatever their format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHeader:
+    """Texts are empty and numbers 0 where the files don't say."""
+
+    architecture: str
+    name: str
+    description: str
+    license: str
+    quantization: str
+    parameter_count: int
+    context_length: int
+    embedding_length: int
+    has_chat_template: bool
+    cache_bytes_per_token: int = 0
+    """What a token's keys and values take, as 16-bit numbers; at most."""
+    format: str = "GGUF"
+    """The name of a `funland.v1.Model.Format`."""

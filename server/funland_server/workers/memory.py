@@ -1,0 +1,137 @@
+"""Decides whether a model fits into memory, and which ones have to leave for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from funland.v1.models_pb2 import LoadSettings
+from funland_server.errors import ModelTooLargeError
+from funland_server.workers.machine import MachineMemory, machine_memory
+from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.worker import Worker
+
+_SHARE = 0.9
+"""How much of the machine's memory models may take, if no setting says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a loaded model takes."""
+
+    model_id: str
+    weight: int
+    """What counts of it, in bytes."""
+    resident: int
+    """What its process has now, in bytes."""
+    last_used: float
+    idle: bool
+    """Whether it may be unloaded."""
+
+
+class Memory:
+    """The memory of all models of one server: what is held, promised, and known by experience."""
+
+    def __init__(
+        self, limit_bytes: int | None, machine: Callable[[], MachineMemory] = machine_memory
+    ) -> None:
+        """`limit_bytes` is for all models together; None: nine tenths of the machine's."""
+        self._limit = limit_bytes
+        self._machine = machine
+        self._promised: dict[str, int] = {}
+        """What models that are being loaded will take."""
+        self._measured: dict[tuple[str, bytes], int] = {}
+
+    def needed(self, spec: WorkerSpec) -> int:
+        """What a model will take: what it took the last time, else what is expected."""
+        return self._measured.get(_key(spec), spec.needed_bytes)
+
+    def held(self, worker: Worker, *, idle: bool) -> Held:
+        """What a worker takes. Until it has answered a call, much of the model has not been read:
+        then it counts with what it will take."""
+        resident = worker.memory_bytes or 0
+        weight = resident if worker.used else max(resident, self.needed(worker.spec))
+        return Held(worker.model_id, weight, resident, worker.idle_since, idle)
+
+    def learn(self, worker: Worker) -> None:
+        """Takes note of what a worker took, at its end."""
+        resident = worker.memory_bytes
+        if worker.used and resident:
+            key = _key(worker.spec)
+            self._measured[key] = max(self._measured.get(key, 0), resident)
+
+    def room(self, held: Sequence[Held], replaced: Held | None = None) -> int:
+        """How many bytes a further model can take beside those that are loaded or being loaded.
+        The `replaced` one ends before it begins."""
+        machine = self._machine()
+        available = machine.available + (replaced.resident if replaced else 0)
+        promised = sum(self._promised.values())
+        weight = sum(each.weight for each in held)
+        growth = sum(each.weight - each.resident for each in held)
+        limit = int(_SHARE * machine.total) if self._limit is None else self._limit
+        return min(limit - weight, available - growth) - promised
+
+    def plan(
+        self, spec: WorkerSpec, held: Sequence[Held], replaced: Held | None = None
+    ) -> list[Held]:
+        """Which models to unload so that another one fits; see `room`.
+
+        Raises:
+            ModelTooLargeError: It does not fit even without all that are idle.
+        """
+        needed = self.needed(spec)
+        if not needed:  # nothing is known of it
+            return []
+        room = self.room(held, replaced)
+        idle = [each for each in held if each.idle]
+        if (leaving := to_unload(idle, needed - room)) is not None:
+            return leaving
+        available = max(0, room + sum(each.weight for each in idle))
+        raise ModelTooLargeError(
+            f"Model {spec.model_id!r} needs about {needed / 1e9:.2f} GB, and"
+            f" {available / 1e9:.2f} GB can be had. Ask for a shorter"
+            " context_length or fewer slots, or unload what is busy.",
+            model=spec.model_id,
+            needed_bytes=str(needed),
+            available_bytes=str(available),
+        )
+
+    def promise(self, spec: WorkerSpec) -> None:
+        """Keeps room for a model until `settle`."""
+        self._promised[spec.model_id] = self.needed(spec)
+
+    def settle(self, model_id: str) -> None:
+        """Ends a promise: the model is loaded, or its load failed."""
+        self._promised.pop(model_id, None)
+
+    def forget(self, model_id: str) -> None:
+        """Forgets what a deleted model took."""
+        for key in [key for key in self._measured if key[0] == model_id]:
+            del self._measured[key]
+
+
+def to_unload(idle: Sequence[Held], missing: int) -> list[Held] | None:
+    """The least recently used ones that together free `missing` bytes, but none without whom the
+    others do; None if all are not enough."""
+    chosen: list[Held] = []
+    freed = 0
+    for each in sorted(idle, key=lambda held: held.last_used):
+        if freed >= missing:
+            break
+        chosen.append(each)
+        freed += each.weight
+    if freed < missing:
+        return None
+    for each in reversed(chosen[:]):
+        if freed - each.weight >= missing:
+            chosen.remove(each)
+            freed -= each.weight
+    return chosen
+
+
+def _key(spec: WorkerSpec) -> tuple[str, bytes]:
+    """A model and what its memory depends on."""
+    settings = LoadSettings()
+    settings.CopyFrom(spec.settings)
+    settings.ClearField("keep_alive_seconds")
+    return spec.model_id, settings.SerializeToString(deterministic=True)

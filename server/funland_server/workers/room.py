@@ -1,0 +1,64 @@
+"""Makes room for a model by unloading others that are idle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from funland_server.metrics import Metrics
+from funland_server.workers.memory import Held, Memory
+from funland_server.workers.place import Place
+from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.worker import Worker
+
+logger = structlog.get_logger(__name__)
+
+
+class Room:
+    """Sees to it that models fit into the memory before they are loaded."""
+
+    def __init__(
+        self,
+        places: Mapping[str, Place],
+        memory: Memory,
+        metrics: Metrics,
+        end: Callable[[Place, Worker], Awaitable[None]],
+    ) -> None:
+        """`end` unloads a model."""
+        self._places = places
+        self._memory = memory
+        self._metrics = metrics
+        self._end = end
+        self._turn = asyncio.Lock()
+
+    async def make(self, spec: WorkerSpec) -> None:
+        """Keeps room for a model until `Memory.settle`.
+
+        Raises:
+            ModelTooLargeError: There is not enough, even without all that are idle. Then none was
+                unloaded.
+        """
+        async with self._turn:  # what leaves for one is not taken by another
+            leaving = self.plan(spec)
+            self._memory.promise(spec)
+            ends: list[Awaitable[None]] = []
+            for held in leaving:
+                place = self._places[held.model_id]
+                if (worker := place.worker) is not None:
+                    logger.info("model_evicted", model=place.model_id, by=spec.model_id)
+                    self._metrics.evictions.labels(place.model_id).inc()
+                    ends.append(self._end(place, worker))
+            await asyncio.gather(*ends)
+
+    def plan(self, spec: WorkerSpec) -> list[Held]:
+        """Which models have to leave for one, whose own worker would end first; raises as
+        `make`."""
+        held = {
+            place.model_id: self._memory.held(place.worker, idle=place.idle)
+            for place in self._places.values()
+            if place.worker is not None
+        }
+        replaced = held.pop(spec.model_id, None)
+        return self._memory.plan(spec, [*held.values()], replaced)

@@ -1,0 +1,70 @@
+"""What a model will take is known before it is loaded, well enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from funland.v1.models_pb2 import LoadSettings
+from funland.worker.v1.worker_pb2 import TokenizeText
+from funland_server.config import ServerSettings
+from funland_server.metrics import Metrics
+from funland_server.models.embedded_model import embedded_model
+from funland_server.models.footprint import memory_limit_bytes, needed_bytes
+from funland_server.models.installed import Fingerprint
+from funland_server.workers.pool import WorkerPool
+from funland_server.workers.spec import WorkerSpec
+
+MIB = 1024**2
+SETTINGS = LoadSettings(slots=4)
+
+
+async def test_the_estimate_is_above_what_the_process_takes_and_not_far(
+    settings: ServerSettings,
+) -> None:
+    model = embedded_model()
+    wanted = LoadSettings(slots=32, cache=LoadSettings.UNIFIED)  # which takes all from the start
+    pool = WorkerPool(settings, Metrics(), lambda _: None)
+    worker = await pool.acquire(lambda: WorkerSpec("m", model.path, wanted, 8192), "m")
+    await worker.tokenize(TokenizeText(text="a"))
+    took = worker.memory_bytes
+    await pool.close()
+
+    needed = needed_bytes(model, wanted, 8192)
+
+    assert took is not None
+    assert took < needed < 2 * took
+
+
+def test_the_cache_is_counted_to_the_byte() -> None:
+    model = embedded_model()
+    # Keys and values of 7 layers, each 256 numbers of 16 bits.
+    assert model.header.cache_bytes_per_token == 7 * 2 * 256 * 2
+
+    one = needed_bytes(model, LoadSettings(slots=1, context_length=1000), 8192)
+    two = needed_bytes(model, LoadSettings(slots=2, context_length=1000), 8192)
+
+    assert two - one == 1000 * model.header.cache_bytes_per_token
+
+
+def test_a_draft_model_counts_too() -> None:
+    model = embedded_model()
+
+    alone = needed_bytes(model, SETTINGS, 8192)
+
+    assert needed_bytes(model, SETTINGS, 8192, model) > alone + model.fingerprint.size_bytes
+
+
+def test_the_limit_is_above_the_need_or_what_was_asked_for() -> None:
+    model = replace(embedded_model(), fingerprint=Fingerprint(100 * MIB, 0))
+
+    # Half as much again, the file that stays mapped, and what is kept of texts that ended.
+    assert memory_limit_bytes(model, SETTINGS, 200 * MIB) == (300 + 100 + 512) * MIB
+    asked = LoadSettings(memory_limit_bytes=77 * MIB, engine=LoadSettings.OPENVINO)
+    assert memory_limit_bytes(model, asked, 200 * MIB) == 77 * MIB
+
+
+def test_engines_that_reserve_as_they_please_have_no_limit_unasked() -> None:
+    model = embedded_model()
+
+    assert memory_limit_bytes(model, LoadSettings(engine=LoadSettings.OPENVINO), MIB) == 0
+    assert memory_limit_bytes(model, LoadSettings(device="GPU"), MIB) == 0

@@ -1,0 +1,103 @@
+"""Which models leave for another one, and when it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from funland.v1.models_pb2 import LoadSettings
+from funland_server.errors import ModelTooLargeError
+from funland_server.workers.machine import MachineMemory
+from funland_server.workers.memory import Held, Memory, to_unload
+from funland_server.workers.spec import WorkerSpec
+
+
+def held(model_id: str, size: int, last_used: float = 0, *, idle: bool = True) -> Held:
+    return Held(model_id, size, size, last_used, idle)
+
+
+def wanting(needed: int, model_id: str = "new") -> WorkerSpec:
+    return WorkerSpec(model_id, Path("x"), LoadSettings(), 512, needed_bytes=needed)
+
+
+def memory(limit: int | None, total: int = 10_000, available: int = 10_000) -> Memory:
+    return Memory(limit, lambda: MachineMemory(total, available))
+
+
+def names(chosen: list[Held] | None) -> list[str] | None:
+    return None if chosen is None else [each.model_id for each in chosen]
+
+
+OLD, MIDDLE, YOUNG = held("old", 100, 1), held("middle", 300, 2), held("young", 200, 3)
+
+
+@pytest.mark.parametrize(
+    ("missing", "leaving"),
+    [
+        (-50, []),
+        (0, []),
+        (1, ["old"]),
+        (100, ["old"]),
+        (101, ["middle"]),  # the old one would not do, and with the middle one is not needed
+        (301, ["old", "middle"]),
+        (401, ["middle", "young"]),
+        (600, ["old", "middle", "young"]),
+        (601, None),
+    ],
+)
+def test_the_least_recently_used_leave_and_no_more_than_needed(
+    missing: int, leaving: list[str] | None
+) -> None:
+    assert names(to_unload([YOUNG, OLD, MIDDLE], missing)) == leaving
+
+
+def test_a_busy_model_never_leaves() -> None:
+    busy = held("busy", 500, 0, idle=False)
+
+    assert names(memory(1000).plan(wanting(500), [busy, OLD, YOUNG])) == ["old", "young"]
+    with pytest.raises(ModelTooLargeError):
+        memory(1000).plan(wanting(501), [busy])
+
+
+def test_a_refusal_tells_what_is_needed_and_what_can_be_had() -> None:
+    with pytest.raises(ModelTooLargeError) as raised:
+        memory(1000).plan(wanting(901), [held("busy", 100, idle=False), OLD])
+
+    assert raised.value.metadata == {
+        "model": "new", "needed_bytes": "901", "available_bytes": "900",
+    }  # fmt: skip
+
+
+def test_the_lower_of_limit_and_machine_counts() -> None:
+    assert memory(1000, available=400).room([]) == 400
+    assert memory(300, available=400).room([]) == 300
+    assert memory(None, total=1000, available=990).room([]) == 900
+
+
+def test_what_is_promised_to_one_load_another_does_not_get() -> None:
+    ours = memory(1000)
+    ours.promise(wanting(600, "first"))
+
+    with pytest.raises(ModelTooLargeError):
+        ours.plan(wanting(600, "second"), [])
+
+    ours.settle("first")
+    assert ours.plan(wanting(600, "second"), []) == []
+
+
+def test_what_a_model_has_not_taken_yet_is_not_given_to_another() -> None:
+    lazy = Held("lazy", weight=500, resident=100, last_used=0, idle=False)
+
+    # The machine's figure knows nothing of the 400 bytes that the model will still read.
+    assert memory(10_000, available=1000).room([lazy]) == 600
+
+
+def test_a_run_that_replaces_another_of_the_same_model_gets_its_memory() -> None:
+    own = held("new", 300)
+
+    assert memory(1000, available=100).room([], own) == 400
+
+
+def test_a_model_of_which_nothing_is_known_is_not_refused() -> None:
+    assert memory(10).plan(wanting(0), [held("busy", 100, idle=False)]) == []
