@@ -32,6 +32,8 @@ class GatewaySettings(BaseModel):
     """From a request's head until its body is complete."""
     send_timeout_seconds: float = Field(default=30, gt=0)
     """How long the reader of a stream may leave it unread."""
+    heartbeat_seconds: float = Field(default=10, gt=0)
+    """After how long a silence a stream of server-sent events gets a comment."""
 
     @field_validator("host")
     @classmethod

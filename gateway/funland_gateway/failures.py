@@ -47,7 +47,9 @@ _HTTP_BY_CODE = {
 _HTTP_BY_REASON: dict[Reason, int] = {
     ErrorReason.METHOD_NOT_ALLOWED: 405,
     ErrorReason.BODY_TOO_LARGE: 413,
-    ErrorReason.TEMPLATE_LIMIT: 400,  # clients try a 429 again, here in vain
+    # Clients try a 429 again, here in vain.
+    ErrorReason.TEMPLATE_LIMIT: 400,
+    ErrorReason.MODEL_TOO_LARGE: 400,
 }
 
 # For a status that says no reason: grpc itself made it, on the way or in the server.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
@@ -15,10 +17,25 @@ class _ReaderGone(Exception):
     """There is nobody to send to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What is sent when a stream has nothing to say, so that no proxy takes it for dead."""
+
+    seconds: float
+    """After this long a silence."""
+    beat: Callable[[], bytes]
+    """Makes it."""
+
+
 def sse_event(data: bytes, event: str | None = None) -> bytes:
     """One server-sent event. `data` must be one line, as JSON from orjson is."""
     head = b"" if event is None else b"event: " + event.encode() + b"\n"
     return head + b"data: " + data + b"\n\n"
+
+
+def sse_comment(text: str) -> bytes:
+    """What readers of server-sent events pass over. `text` must be one line."""
+    return b": " + text.encode() + b"\n\n"
 
 
 async def send_events(
@@ -26,53 +43,106 @@ async def send_events(
     chunks: AsyncIterator[bytes],
     *,
     content_type: str,
+    failed: Callable[[Exception], bytes],
+    pulse: Pulse | None = None,
     headers: Mapping[str, str] | None = None,
     send_timeout: float,
 ) -> web.StreamResponse:
     """Answers with `chunks`, each sent as soon as it is there.
 
-    The response starts with the first chunk: what `chunks` raises before it is raised here, and
-    can still become an error status. Later failures are for `chunks` to tell in its own way; if
-    it raises after all, the connection breaks off, which no client takes for an end.
+    The response starts with the first chunk or beat of the pulse. What `chunks` raises before it
+    is raised here, and can still become an error status; later it goes out as `failed` has it.
 
     A client that reads nothing for `send_timeout` seconds is cut off. However it ends, `chunks`
     is closed, which cancels the call behind it.
     """
+    answer = _Answer(request, content_type, headers or {}, send_timeout)
     try:
-        first = await anext(chunks, None)
-        response = web.StreamResponse(
-            headers={"cache-control": "no-cache", "x-accel-buffering": "no", **(headers or {})}
-        )
-        response.content_type = content_type
-        await response.prepare(request)
-        try:
-            if first is not None:
-                await _send(response, first, send_timeout)
-            async for chunk in chunks:
-                await _send(response, chunk, send_timeout)
-        except _ReaderGone as gone:
-            _log.info("reader_gone", path=request.path, why=str(gone))
-            _break_off(request)
-        except Exception:
-            _log.exception("stream_failed", path=request.path)
-            _break_off(request)
-        return response
+        async with _beating(answer, pulse):
+            try:
+                async for chunk in chunks:
+                    await answer.send(chunk)
+            except _ReaderGone:
+                raise
+            except Exception as problem:
+                if not answer.response.prepared:
+                    raise
+                await answer.send(failed(problem))
+            await answer.begin()
+    except _ReaderGone as gone:
+        answer.give_up(gone)
     finally:
         if isinstance(chunks, AsyncGenerator):
             await chunks.aclose()
+    return answer.response
 
 
-async def _send(response: web.StreamResponse, chunk: bytes, send_timeout: float) -> None:
+class _Answer:
+    """A response that is under way."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        content_type: str,
+        headers: Mapping[str, str],
+        send_timeout: float,
+    ) -> None:
+        self.response = web.StreamResponse(
+            headers={"cache-control": "no-cache", "x-accel-buffering": "no", **headers}
+        )
+        self.response.content_type = content_type
+        self._request = request
+        self._send_timeout = send_timeout
+        self._sending = asyncio.Lock()  # the pulse beats beside the chunks
+        self._clock = asyncio.get_running_loop().time
+        self._last = self._clock()
+
+    async def begin(self) -> None:
+        """Sends the head, unless it was sent."""
+        if not self.response.prepared:
+            await self.response.prepare(self._request)
+
+    async def send(self, chunk: bytes) -> None:
+        """Sends a chunk; raises `_ReaderGone`."""
+        async with self._sending:
+            self._last = self._clock()
+            try:
+                await self.begin()
+                # Returns at once while there is room in the buffers of aiohttp and the socket.
+                async with asyncio.timeout(self._send_timeout):
+                    await self.response.write(chunk)
+            except TimeoutError:
+                raise _ReaderGone(f"it read nothing for {self._send_timeout} seconds") from None
+            except ConnectionError:
+                raise _ReaderGone("it closed the connection") from None
+
+    async def beat(self, pulse: Pulse) -> None:
+        """Sends a beat after every long silence, until it is cancelled or there is no reader."""
+        try:
+            while True:
+                silence = self._clock() - self._last
+                if silence < pulse.seconds or self._sending.locked():
+                    await asyncio.sleep(max(pulse.seconds - silence, pulse.seconds / 10))
+                else:
+                    await self.send(pulse.beat())
+        except _ReaderGone as gone:
+            self.give_up(gone)
+
+    def give_up(self, gone: _ReaderGone) -> None:
+        """Breaks the connection off, which no client takes for an end."""
+        _log.info("reader_gone", path=self._request.path, why=str(gone))
+        if isinstance(self._request.transport, asyncio.Transport):
+            self._request.transport.abort()
+
+
+@asynccontextmanager
+async def _beating(answer: _Answer, pulse: Pulse | None) -> AsyncGenerator[None]:
+    if pulse is None:
+        yield
+        return
+    task = asyncio.create_task(answer.beat(pulse))
     try:
-        # Returns at once while there is room in the buffers of aiohttp and the socket.
-        async with asyncio.timeout(send_timeout):
-            await response.write(chunk)
-    except TimeoutError:
-        raise _ReaderGone(f"it read nothing for {send_timeout} seconds") from None
-    except ConnectionError:
-        raise _ReaderGone("it closed the connection") from None
-
-
-def _break_off(request: web.Request) -> None:
-    if isinstance(request.transport, asyncio.Transport):
-        request.transport.abort()
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})

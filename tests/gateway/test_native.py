@@ -32,6 +32,9 @@ Context = Any  # grpc's stubs type a servicer's context for one message type at 
 
 CHAT = {"messages": [{"role": "USER", "content": "Hi"}]}
 
+PIECE = '{"choice":0,"delta":{"text":"a","reasoning":"","tool_calls":[],"logprobs":[]}}'
+FINISH = '{"choice":0,"finish":{"reason":"STOP"}}'
+
 
 async def fail(context: Context, *, reason: str, code: grpc.StatusCode, **retry: int) -> None:
     """Ends a call as Funland's server does."""
@@ -64,7 +67,7 @@ async def test_a_unary_call_is_json_both_ways(
 
     assert response.status == 200
     assert response.content_type == "application/json"
-    assert body["message"] == {"role": "USER", "content": "Hi"}
+    assert (body["message"]["role"], body["message"]["content"]) == ("USER", "Hi")
     assert body["finish_reason"] == "REASON_UNSPECIFIED"
 
 
@@ -217,11 +220,7 @@ async def test_a_stream_is_server_sent_events_with_an_end(
         text = await response.text()
 
     assert response.content_type == "text/event-stream"
-    assert text == (
-        'data: {"delta":{"text":"a"}}\n\n'
-        'data: {"finish":{"reason":"STOP"}}\n\n'
-        "event: end\ndata: {}\n\n"
-    )
+    assert text == f"data: {PIECE}\n\ndata: {FINISH}\n\nevent: end\ndata: {{}}\n\n"
 
 
 async def test_a_stream_is_lines_if_they_are_asked_for(
@@ -234,7 +233,7 @@ async def test_a_stream_is_lines_if_they_are_asked_for(
         text = await response.text()
 
     assert response.content_type == "application/x-ndjson"
-    assert text == '{"delta":{"text":"a"}}\n{"finish":{"reason":"STOP"}}\n{"end":{}}\n'
+    assert text == f'{PIECE}\n{FINISH}\n{{"end":{{}}}}\n'
 
 
 async def test_each_event_is_sent_when_it_is_there(
@@ -253,7 +252,8 @@ async def test_each_event_is_sent_when_it_is_there(
         more.set()
         rest = await response.content.read()
 
-    assert (first, rest) == (b'data: {"delta":{"text":"a"}}\n\n', b"event: end\ndata: {}\n\n")
+    assert first.decode() == f"data: {PIECE}\n\n"
+    assert rest == b"event: end\ndata: {}\n\n"
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/x-ndjson"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -18,6 +18,9 @@ from funland_gateway.failures import http_status
 
 JsonSchema = Mapping[str, Any]
 
+Blames = Mapping[int, str]
+"""The request's field that is to blame, by reasons of errors that name no field themselves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -29,6 +32,8 @@ class Incoming:
     """The path's variables, decoded."""
     time: int
     """When it came, in seconds since 1970."""
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The query's parameters, decoded; the last where one came twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,20 @@ class Unary:
     answer: Callable[[Any], Reply | Unary]
     field_name: Callable[[str], str] = same_name
     """What the dialect calls a field of the contract, for violations that the server reports."""
+    blames: Blames = field(default_factory=dict[int, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An SSE event with a name of its own."""
+
+    name: str
+    data: bytes
+
+
+def is_finish(event: inference_pb2.GenerationEvent) -> bool:
+    """Whether a stream of one text is complete with this event."""
+    return event.HasField("finish")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +86,23 @@ class Streaming:
 
     rpc: MethodDescriptor
     message: Message
-    events: Callable[[inference_pb2.GenerationEvent], Iterable[bytes]]
-    """The data of the SSE events for one event. It is one call's own, so it may remember."""
+    events: Callable[[Any], Iterable[bytes | Named]]
+    """The SSE events, or their data alone, for one event of the RPC. It is one call's own, so it
+    may remember."""
     field_name: Callable[[str], str] = same_name
+    is_last: Callable[[Any], bool] = is_finish
+    """Whether the answer is whole with this event of the RPC."""
+    failure: Callable[[errors_pb2.Error], Named] | None = None
+    """The SSE event that tells a failure in mid-stream; None: the dialect's own way."""
+    blames: Blames = field(default_factory=dict[int, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Calls made at once whose events go out as one stream."""
+
+    parts: tuple[Streaming, ...]
+    """At least one. Their `events` share what they have to remember."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +112,7 @@ class Route:
     method: str
     path: str
     """As documented, variables in braces; a variable may hold slashes."""
-    call: Callable[[Incoming], Unary | Streaming]
+    call: Callable[[Incoming], Unary | Streaming | Together]
     summary: str
     tag: str
     """The dialect's name."""

@@ -7,4 +7,8 @@ from typing import Final
 
 from funland.v1.inference_pb2 import Finish
 
-FINISH_REASONS: Final[Mapping[int, str]] = {Finish.STOP: "stop", Finish.LENGTH: "length"}
+FINISH_REASONS: Final[Mapping[int, str]] = {
+    Finish.STOP: "stop",
+    Finish.LENGTH: "length",
+    Finish.TOOL_CALLS: "tool_calls",
+}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from funland.v1 import inference_pb2, models_pb2, system_pb2
+from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
 
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
 _MODELS = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods_by_name
+_RESPONSES = responses_pb2.DESCRIPTOR.services_by_name["ResponseService"].methods_by_name
 _SYSTEM = system_pb2.DESCRIPTOR.services_by_name["SystemService"].methods_by_name
 
 GENERATE: Final = _INFERENCE["Generate"]
@@ -15,11 +16,22 @@ STREAM_GENERATE: Final = _INFERENCE["StreamGenerate"]
 BATCH_GENERATE: Final = _INFERENCE["BatchGenerate"]
 CHAT: Final = _INFERENCE["Chat"]
 STREAM_CHAT: Final = _INFERENCE["StreamChat"]
+APPLY_TEMPLATE: Final = _INFERENCE["ApplyTemplate"]
 EMBED: Final = _INFERENCE["Embed"]
+DETOKENIZE: Final = _INFERENCE["Detokenize"]
+TOKENIZE: Final = _INFERENCE["Tokenize"]
+RERANK: Final = _INFERENCE["Rerank"]
 
 LIST_MODELS: Final = _MODELS["ListModels"]
 GET_MODEL: Final = _MODELS["GetModel"]
+DELETE_MODEL: Final = _MODELS["DeleteModel"]
 LOAD_MODEL: Final = _MODELS["LoadModel"]
+
+CREATE_RESPONSE: Final = _RESPONSES["CreateResponse"]
+STREAM_RESPONSE: Final = _RESPONSES["StreamResponse"]
+GET_RESPONSE: Final = _RESPONSES["GetResponse"]
+LIST_RESPONSE_INPUT: Final = _RESPONSES["ListResponseInput"]
+DELETE_RESPONSE: Final = _RESPONSES["DeleteResponse"]
 
 GET_STATUS: Final = _SYSTEM["GetStatus"]
 GET_METRICS: Final = _SYSTEM["GetMetrics"]

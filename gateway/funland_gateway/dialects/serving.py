@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from aiohttp import web
+from google.protobuf.message import Message
 
 from funland.v1.errors_pb2 import Error, ErrorReason
-from funland.v1.inference_pb2 import GenerationEvent
 from funland_gateway.bodies import read_json
 from funland_gateway.calls import Calls
 from funland_gateway.config import GatewaySettings
-from funland_gateway.dialects.dialect import Dialect, Incoming, Reply, Route, Streaming, Unary
+from funland_gateway.dialects.dialect import (
+    Dialect,
+    Incoming,
+    Named,
+    Reply,
+    Route,
+    Streaming,
+    Together,
+    Unary,
+)
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import CallFailed, failure, unforeseen
-from funland_gateway.streams import send_events, sse_event
+from funland_gateway.merging import merged
+from funland_gateway.streams import Pulse, send_events, sse_comment, sse_event
 
 
 def add_dialect(
@@ -49,12 +59,7 @@ def _handler(
                 status=reply.status,
                 headers={"Content-Type": reply.content_type},
             )
-        return await send_events(
-            request,
-            _events(request, calls, call, dialect),
-            content_type="text/event-stream",
-            send_timeout=settings.send_timeout_seconds,
-        )
+        return await _stream(request, calls, call, dialect, settings)
 
     return handle
 
@@ -63,7 +68,12 @@ async def _incoming(request: web.Request, route: Route, settings: GatewaySetting
     body = JsonObject({})
     if route.request_schema is not None:
         body = JsonObject.read(await read_json(request, settings.max_body_bytes))
-    return Incoming(body=body, path=dict(request.match_info), time=int(time.time()))
+    return Incoming(
+        body=body,
+        path=dict(request.match_info),
+        time=int(time.time()),
+        query=dict(request.query),
+    )
 
 
 async def _ask(request: web.Request, calls: Calls, call: Unary) -> Reply:
@@ -73,43 +83,100 @@ async def _ask(request: web.Request, calls: Calls, call: Unary) -> Reply:
             response = await calls.unary(request, step.rpc, step.message)
             step = step.answer(response)
         except CallFailed as failed:
-            raise _in_its_words(failed, step.field_name) from failed
+            raise _in_its_words(failed, step) from failed
     return step
 
 
+async def _stream(
+    request: web.Request,
+    calls: Calls,
+    call: Streaming | Together,
+    dialect: Dialect,
+    settings: GatewaySettings,
+) -> web.StreamResponse:
+    parts = call.parts if isinstance(call, Together) else (call,)
+    place = _Place()
+
+    def failed(problem: Exception) -> bytes:
+        error = (problem if isinstance(problem, CallFailed) else unforeseen(problem)).error
+        tell = parts[0].failure
+        return _sse(
+            orjson.dumps(dialect.envelope.stream_failure(error)) if tell is None else tell(error)
+        )
+
+    return await send_events(
+        request,
+        _events(request, calls, parts, place),
+        content_type="text/event-stream",
+        failed=failed,
+        pulse=Pulse(settings.heartbeat_seconds, place.told),
+        send_timeout=settings.send_timeout_seconds,
+    )
+
+
+class _Place:
+    """Where a stream's call stands in its model's queue."""
+
+    def __init__(self) -> None:
+        self._position = 0
+
+    def see(self, event: Any) -> None:
+        """Looks at an event, of `StreamChat` or any other RPC that has `Queued` among its own."""
+        queued = event.WhichOneof("event") == "queued"
+        self._position = event.queued.position if queued else 0
+
+    def told(self) -> bytes:
+        """As an SSE comment."""
+        return sse_comment(f"queued {self._position}" if self._position else "waiting")
+
+
 async def _events(
-    request: web.Request, calls: Calls, call: Streaming, dialect: Dialect
+    request: web.Request, calls: Calls, parts: Sequence[Streaming], place: _Place
 ) -> AsyncGenerator[bytes]:
-    """The SSE events of a call. A failure after the first of them is the last of them."""
-    begun = finished = False
+    """The SSE events of calls that are made at once. They fail together."""
+    unfinished = set(range(len(parts)))
     try:
-        async with aclosing(calls.stream(request, call.rpc, call.message)) as events:
-            async for message in events:
-                event = cast("GenerationEvent", message)
-                for data in call.events(event):
-                    yield sse_event(data)
-                    begun = True
-                finished = finished or event.HasField("finish")
-        if not finished:
+        streams = [_numbered(request, calls, index, part) for index, part in enumerate(parts)]
+        async with aclosing(merged(streams)) as events:
+            async for index, event in events:
+                place.see(event)
+                for made in parts[index].events(event):
+                    yield _sse(made)
+                if parts[index].is_last(event):
+                    unfinished.discard(index)
+        if unfinished:
             raise failure("INTERNAL", ErrorReason.INTERNAL_ERROR, "The answer ended half-way.")
-    except Exception as problem:
-        if finished:
-            return  # the answer is whole, and its reader was told so
-        failed = problem if isinstance(problem, CallFailed) else unforeseen(problem)
-        failed = _in_its_words(failed, call.field_name)
-        if not begun:
-            raise failed from problem
-        yield sse_event(orjson.dumps(dialect.envelope.stream_failure(failed.error)))
+    except Exception:
+        if unfinished:
+            raise
+        # The answer is whole, and its reader was told so.
 
 
-def _in_its_words(failed: CallFailed, field_name: Callable[[str], str]) -> CallFailed:
+async def _numbered(
+    request: web.Request, calls: Calls, index: int, part: Streaming
+) -> AsyncGenerator[tuple[int, Message]]:
+    try:
+        async with aclosing(calls.stream(request, part.rpc, part.message)) as events:
+            async for event in events:
+                yield index, event
+    except CallFailed as failed:
+        raise _in_its_words(failed, part) from failed
+
+
+def _sse(made: bytes | Named) -> bytes:
+    return sse_event(made.data, made.name) if isinstance(made, Named) else sse_event(made)
+
+
+def _in_its_words(failed: CallFailed, call: Unary | Streaming) -> CallFailed:
     """The failure with the fields called as the request called them."""
     error = Error()
     error.CopyFrom(failed.error)
     for violation in error.field_violations:
-        violation.field = field_name(violation.field)
+        violation.field = call.field_name(violation.field)
     if error.field_violations:
         # The server's message has the contract's names.
         named = (f"{each.field}: {each.description}" for each in error.field_violations)
         error.message = "; ".join(named)
+    elif blamed := call.blames.get(error.reason):
+        error.metadata["parameter"] = blamed
     return CallFailed(error)

@@ -26,7 +26,7 @@ from funland_gateway.calls import Calls
 from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import CallFailed, http_status, unforeseen
 from funland_gateway.request_ids import request_id
-from funland_gateway.streams import send_events, sse_event
+from funland_gateway.streams import Pulse, send_events, sse_comment, sse_event
 from funland_gateway.transcoding.decoder import filler
 from funland_gateway.transcoding.encoder import encode, encoder
 from funland_gateway.transcoding.routes import Route
@@ -82,12 +82,15 @@ def _unary(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
 def _streaming(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         message = await _read(route, request, settings)
-        content_type = NDJSON if NDJSON in request.headers.get("accept", "") else SSE
-        events = _lines if content_type == NDJSON else _events
+        lines = NDJSON in request.headers.get("accept", "")
+        frame = _lines if lines else _events
         return await send_events(
             request,
-            _framed(request, calls.stream(request, route.rpc, message), events),
-            content_type=content_type,
+            _framed(calls.stream(request, route.rpc, message), frame),
+            content_type=NDJSON if lines else SSE,
+            failed=lambda problem: frame(_failure(request, problem), "error"),
+            # Lines of JSON have no comments.
+            pulse=None if lines else Pulse(settings.heartbeat_seconds, _waiting),
             send_timeout=settings.send_timeout_seconds,
         )
 
@@ -100,24 +103,22 @@ async def _read(route: Route, request: web.Request, settings: GatewaySettings) -
 
 
 async def _framed(
-    request: web.Request,
-    messages: AsyncGenerator[Message],
-    frame: Callable[[bytes, str | None], bytes],
+    messages: AsyncGenerator[Message], frame: Callable[[bytes, str | None], bytes]
 ) -> AsyncGenerator[bytes]:
-    begun = False
-    try:
-        async with aclosing(messages):
-            async for message in messages:
-                yield frame(orjson.dumps(encode(message)), None)
-                begun = True
-    except Exception as problem:
-        if not begun:
-            raise  # an HTTP status can still say it
-        failed = problem if isinstance(problem, CallFailed) else unforeseen(problem)
-        failed.error.request_id = failed.error.request_id or request_id(request)
-        yield frame(_failure_json(failed.error), "error")
-    else:
-        yield frame(b"{}", "end")
+    async with aclosing(messages):
+        async for message in messages:
+            yield frame(orjson.dumps(encode(message)), None)
+    yield frame(b"{}", "end")
+
+
+def _failure(request: web.Request, problem: Exception) -> bytes:
+    failed = problem if isinstance(problem, CallFailed) else unforeseen(problem)
+    failed.error.request_id = failed.error.request_id or request_id(request)
+    return _failure_json(failed.error)
+
+
+def _waiting() -> bytes:
+    return sse_comment("waiting")
 
 
 def _events(data: bytes, event: str | None) -> bytes:

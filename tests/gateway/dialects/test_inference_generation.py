@@ -17,6 +17,7 @@ from funland.v1.inference_pb2 import (
     GenerateRequest,
     GenerateResponse,
     GenerationEvent,
+    Queued,
     SamplingParameters,
     Start,
     Timings,
@@ -96,14 +97,15 @@ def test_a_stream_is_tokens_of_which_the_last_is_finished() -> None:
     call = generate_stream(incoming(prompt="x"))
     events = [
         GenerationEvent(start=Start(id="7", model="tiny")),
+        GenerationEvent(queued=Queued(position=2)),
         GenerationEvent(delta=Delta(text="人")),
         GenerationEvent(),
         GenerationEvent(finish=Finish(reason=Finish.STOP, usage=USAGE, timings=TIMINGS)),
     ]
 
-    data = [orjson.loads(data) for event in events for data in call.events(event)]
+    data: list[Any] = [data for event in events for data in call.events(event)]
 
-    assert data == [
+    assert [orjson.loads(each) for each in data] == [
         {"token": "人", "finished": False},
         {"token": "", "finished": True, **OUTCOME},
     ]

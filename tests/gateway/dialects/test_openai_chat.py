@@ -10,14 +10,18 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import (
+    AdapterUse,
     ChatRequest,
     ChatResponse,
     Delta,
     Finish,
     GenerationEvent,
+    GenerationOptions,
     Message,
     SamplingParameters,
+    Speculation,
     Start,
+    ToolCall,
     Usage,
 )
 from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Unary
@@ -40,7 +44,7 @@ def read(**body: Any) -> Unary | Streaming:
     return create_chat_completion(Incoming(JsonObject({**HELLO, **body}), {}, 1_700_000_000))
 
 
-def stream(**body: Any) -> list[bytes]:
+def stream(**body: Any) -> list[Any]:
     call = read(stream=True, **body)
     assert isinstance(call, Streaming)
     return [data for event in EVENTS for data in call.events(event)]
@@ -132,30 +136,143 @@ def test_usage_comes_in_a_chunk_of_its_own_when_asked_for() -> None:
     assert done == b"[DONE]"
 
 
+def test_every_option_becomes_the_contracts() -> None:
+    call = read(
+        n=3,
+        logprobs=True,
+        top_logprobs=2,
+        service_tier="flex",
+        lora=[{"id": "poet", "scale": 0.5}, {"id": "cook"}],
+        prediction={"type": "content", "content": "Hi"},
+        response_format={"type": "json_object"},
+        enable_thinking=False,
+        reasoning_effort="high",
+        chat_template_kwargs={"enable_thinking": True, "tone": "kind"},
+    )
+
+    message: Any = call.message
+    assert message.options == GenerationOptions(
+        n=3,
+        top_logprobs=2,
+        priority=GenerationOptions.LOW,
+        adapters=[AdapterUse(adapter_id="poet", scale=0.5), AdapterUse(adapter_id="cook")],
+        speculation=Speculation(method=Speculation.PROMPT_LOOKUP),
+    )
+    assert message.format.WhichOneof("format") == "json_object"
+    assert message.reasoning is False
+    assert orjson.loads(message.template_arguments) == {"tone": "kind", "reasoning_effort": "high"}
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ({}, None),
+        ({"reasoning_effort": "none"}, False),
+        ({"reasoning_effort": "low"}, True),
+        ({"enable_thinking": True, "reasoning_effort": "none"}, True),
+        ({"chat_template_kwargs": {"enable_thinking": False}, "reasoning_effort": "high"}, False),
+        ({"chat_template_kwargs": {"enable_thinking": "maybe"}}, None),
+    ],
+)
+def test_whether_to_think_is_said_in_three_ways(body: dict[str, Any], wanted: bool | None) -> None:
+    message: Any = read(**body).message
+
+    assert (message.reasoning if message.HasField("reasoning") else None) is wanted
+
+
+def test_calls_and_their_results_are_read() -> None:
+    called = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+    message: Any = read(
+        messages=[
+            {"role": "user", "content": "Add.", "name": "ada"},
+            {"role": "assistant", "content": None, "tool_calls": [called]},
+            {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "4"}]},
+            {
+                "role": "assistant",
+                "content": "Four.",
+                "reasoning_content": "2 and 2.",
+                "function_call": {"name": "add", "arguments": {"a": 1}},
+            },
+            {"role": "function", "name": "add", "content": "5"},
+        ]
+    ).message
+
+    assert list(message.messages) == [
+        Message(role=Message.USER, content="Add.", name="ada"),
+        Message(role=Message.ASSISTANT, tool_calls=[ToolCall(id="c1", name="add", arguments="{}")]),
+        Message(role=Message.TOOL, tool_call_id="c1", content="4"),
+        Message(
+            role=Message.ASSISTANT,
+            content="Four.",
+            reasoning="2 and 2.",
+            tool_calls=[ToolCall(name="add", arguments='{"a":1}')],
+        ),
+        Message(role=Message.TOOL, name="add", content="5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("sampling.max_tokens", "max_completion_tokens"),
+        ("options.n", "n"),
+        ("options.top_logprobs", "top_logprobs"),
+        ("options.adapters[1].adapter_id", "lora[1].id"),
+        ("options.adapters[1].scale", "lora[1].scale"),
+        ("options.adapters", "lora"),
+        ("format.json_schema", "response_format"),
+        ("tools[0].name", "tools[1].function.name"),
+        ("tool_choice.name", "tool_choice"),
+        ("template_arguments", "chat_template_kwargs"),
+        ("messages[0].tool_calls[2].arguments", "messages[0].tool_calls[2].function.arguments"),
+        ("messages[0].reasoning", "messages[0].reasoning_content"),
+        ("messages[0].content", "messages[0].content"),
+    ],
+)
+def test_the_contracts_fields_are_called_as_the_request_called_them(path: str, name: str) -> None:
+    tools = [{"type": "function", "function": {"name": each}} for each in ("a", "b")]
+    allowed = {"mode": "auto", "tools": [tools[1]]}
+    call = read(
+        max_completion_tokens=4,
+        tools=tools,
+        tool_choice={"type": "allowed_tools", "allowed_tools": allowed},
+        lora=[{"id": "x"}, {"id": "y", "scale": 99}],
+        response_format={"type": "json_schema", "json_schema": {"schema": {}}},
+    )
+
+    assert call.field_name(path) == name
+
+
+def test_errors_that_name_no_field_blame_the_requests() -> None:
+    plain = read().blames
+    bound = read(guided_regex="a+").blames
+    old = read(functions=[{"name": "f"}]).blames
+
+    assert plain[ErrorReason.PROMPT_TOO_LONG] == "messages"
+    assert plain[ErrorReason.ADAPTER_NOT_FOUND] == "lora"
+    assert plain[ErrorReason.CONSTRAINT_INVALID] == "tools"
+    assert bound[ErrorReason.CONSTRAINT_INVALID] == "guided_regex"
+    assert old[ErrorReason.CONSTRAINT_LIMIT] == "functions"
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"n": 2}, "n"),
-    ({"n": 0}, "n"),
-    ({"n": "one"}, "n"),
-    ({"tools": [{"type": "function"}]}, "tools"),
-    ({"functions": [{}]}, "functions"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"response_format": {"type": "json_object"}}, "response_format"),
-    ({"logprobs": True}, "logprobs"),
-    ({"top_logprobs": 2}, "top_logprobs"),
+    ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
     ({"modalities": ["text", "audio"]}, "modalities"),
     ({"audio": {"voice": "x"}}, "audio"),
-    ({"prediction": {"type": "content"}}, "prediction"),
     ({"web_search_options": {}}, "web_search_options"),
     ({"store": True}, "store"),
-    ({"guided_json": {"type": "object"}}, "guided_json"),
+    ({"response_format": {"type": "structural_tag"}}, "response_format.type"),
+    ({"min_tokens": 3}, "min_tokens"),
+    ({"prompt_logprobs": 0}, "prompt_logprobs"),
+    ({"continue_final_message": True}, "continue_final_message"),
+    ({"add_generation_prompt": False}, "add_generation_prompt"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
         "messages[0].content[0].type",
     ),
-    ({"messages": [{"role": "tool", "content": "4"}]}, "messages[0].role"),
     (
-        {"messages": [{"role": "assistant", "content": "", "tool_calls": [{}]}]},
-        "messages[0].tool_calls",
+        {"messages": [{"role": "assistant", "tool_calls": [{"type": "custom"}]}]},
+        "messages[0].tool_calls[0].type",
     ),
 ]
 
@@ -173,7 +290,6 @@ def test_what_would_change_the_answer_is_refused(body: dict[str, Any], parameter
 @pytest.mark.parametrize(
     "body",
     [
-        {"n": 1},
         {"n": None},
         {"tools": []},
         {"tool_choice": "auto"},
@@ -182,6 +298,13 @@ def test_what_would_change_the_answer_is_refused(body: dict[str, Any], parameter
         {"top_logprobs": 0},
         {"modalities": ["text"]},
         {"parallel_tool_calls": True},
+        {"functions": []},
+        {"function_call": "auto"},
+        {"grammar": ""},
+        {"structured_outputs": {"json_object": False}},
+        {"reasoning_effort": None},
+        {"chat_template_kwargs": {}},
+        {"lora": []},
         {"service_tier": "auto"},
         {"stream_options": None},
     ],
@@ -194,30 +317,48 @@ def test_what_changes_nothing_is_passed_over(body: dict[str, Any]) -> None:
     assert call.rpc == plain.rpc
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"messages": None}, "messages"),
-        ({"messages": "Hello"}, "messages"),
-        ({"messages": ["Hello"]}, "messages[0]"),
-        ({"messages": [{"content": "Hello"}]}, "messages[0].role"),
-        ({"messages": [{"role": "wizard", "content": "Hello"}]}, "messages[0].role"),
-        ({"messages": [{"role": "user"}]}, "messages[0].content"),
-        ({"messages": [{"role": "user", "content": 1}]}, "messages[0].content"),
-        ({"messages": [{"role": "user", "content": ["a"]}]}, "messages[0].content[0]"),
-        (
-            {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
-            "messages[0].content[0].text",
-        ),
-        ({"model": 1}, "model"),
-        ({"stream": "yes"}, "stream"),
-        ({"stream": True, "stream_options": []}, "stream_options"),
-        (
-            {"stream": True, "stream_options": {"include_usage": 1}},
-            "stream_options.include_usage",
-        ),
-    ],
-)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"messages": None}, "messages"),
+    ({"messages": "Hello"}, "messages"),
+    ({"messages": ["Hello"]}, "messages[0]"),
+    ({"messages": [{"content": "Hello"}]}, "messages[0].role"),
+    ({"messages": [{"role": "wizard", "content": "Hello"}]}, "messages[0].role"),
+    ({"messages": [{"role": "user"}]}, "messages[0].content"),
+    ({"messages": [{"role": "user", "content": 1}]}, "messages[0].content"),
+    ({"messages": [{"role": "user", "content": ["a"]}]}, "messages[0].content[0]"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
+        "messages[0].content[0].text",
+    ),
+    ({"messages": [{"role": "assistant"}]}, "messages[0].content"),
+    ({"messages": [{"role": "tool", "content": "4"}]}, "messages[0].tool_call_id"),
+    ({"messages": [{"role": "function", "content": "4"}]}, "messages[0].name"),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {}}]}]},
+        "messages[0].tool_calls[0].function.name",
+    ),
+    (
+        {"messages": [{"role": "assistant", "tool_calls": [{}]}]},
+        "messages[0].tool_calls[0].function",
+    ),
+    ({"n": "one"}, "n"),
+    ({"top_logprobs": 2}, "top_logprobs"),
+    ({"logprobs": 2}, "logprobs"),
+    ({"reasoning_effort": "vast"}, "reasoning_effort"),
+    ({"chat_template_kwargs": "x"}, "chat_template_kwargs"),
+    ({"lora": [{"scale": 1}]}, "lora[0].id"),
+    ({"prediction": "text"}, "prediction"),
+    ({"model": 1}, "model"),
+    ({"stream": "yes"}, "stream"),
+    ({"stream": True, "stream_options": []}, "stream_options"),
+    (
+        {"stream": True, "stream_options": {"include_usage": 1}},
+        "stream_options.include_usage",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), WRONG)
 def test_a_wrong_field_is_named(body: dict[str, Any], field: str) -> None:
     with pytest.raises(CallFailed) as raised:
         read(**body)

@@ -10,6 +10,7 @@ from openai.types import Completion
 
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland.v1.inference_pb2 import (
+    AlternativeText,
     BatchGenerateResponse,
     BatchResult,
     Delta,
@@ -19,15 +20,16 @@ from funland.v1.inference_pb2 import (
     GenerationEvent,
     SamplingParameters,
     Start,
+    TokenLogprob,
     Usage,
 )
-from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Unary
+from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Together, Unary
 from funland_gateway.dialects.openai.completions import create_completion
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import CallFailed
 
 
-def read(**body: Any) -> Unary | Streaming:
+def read(**body: Any) -> Unary | Streaming | Together:
     return create_completion(Incoming(JsonObject(body), {}, 1_700_000_000))
 
 
@@ -62,7 +64,9 @@ def test_one_prompt_is_one_generation() -> None:
 
 
 def test_max_tokens_defaults_to_openais_sixteen() -> None:
-    message: Any = read(prompt="Once").message
+    call = read(prompt="Once")
+    assert isinstance(call, Unary)
+    message: Any = call.message
 
     assert message.sampling.max_tokens == 16
 
@@ -112,6 +116,7 @@ def test_one_failed_prompt_fails_the_call() -> None:
 def test_a_batchs_field_is_called_as_the_request_called_it(path: str, name: str) -> None:
     call = read(prompt=["a", "b"], max_completion_tokens=4)
 
+    assert isinstance(call, Unary)
     assert call.field_name(path) == name
 
 
@@ -125,7 +130,8 @@ def test_a_stream_is_chunks_of_text_then_the_reason_then_done(prompt: Any) -> No
         GenerationEvent(finish=Finish(reason=Finish.STOP)),
     ]
 
-    *data, done = [data for event in events for data in call.events(event)]
+    told: list[Any] = [data for event in events for data in call.events(event)]
+    *data, done = told
 
     chunks = [orjson.loads(each) for each in data]
     assert {(chunk["id"], chunk["object"]) for chunk in chunks} == {("cmpl-7", "text_completion")}
@@ -137,18 +143,122 @@ def test_a_stream_is_chunks_of_text_then_the_reason_then_done(prompt: Any) -> No
     assert done == b"[DONE]"
 
 
+def test_several_texts_of_several_prompts_are_numbered_through() -> None:
+    call = read(prompt=["a", "b"], n=2, echo=True)
+    assert isinstance(call, Unary)
+    results = [
+        GenerateResponse(
+            text=f"{text}0",
+            finish_reason=Finish.STOP,
+            alternatives=[AlternativeText(text=f"{text}1", finish_reason=Finish.LENGTH)],
+        )
+        for text in ("x", "y")
+    ]
+
+    answer = completion(
+        call.answer(BatchGenerateResponse(results=[BatchResult(response=r) for r in results]))
+    )
+
+    assert [(each.index, each.text, each.finish_reason) for each in answer.choices] == [
+        (0, "ax0", "stop"),
+        (1, "ax1", "length"),
+        (2, "by0", "stop"),
+        (3, "by1", "length"),
+    ]
+
+
+def test_a_stream_of_several_prompts_is_one_answer_that_ends_once() -> None:
+    call = read(
+        prompt=["a", "b"], n=2, echo=True, stream=True, stream_options={"include_usage": True}
+    )
+    assert isinstance(call, Together)
+    first, second = call.parts
+    usage = Usage(prompt_tokens=5, completion_tokens=1, total_tokens=6, cached_prompt_tokens=2)
+    finish = Finish(reason=Finish.LENGTH, usage=usage)
+    events = [
+        (second, GenerationEvent(start=Start(id="8", model="tiny"))),
+        (first, GenerationEvent(start=Start(id="7", model="tiny"))),
+        (second, GenerationEvent(choice=1, delta=Delta(text="y1"))),
+        (first, GenerationEvent(choice=0, delta=Delta(text="x0"))),
+        (second, GenerationEvent(choice=1, finish=finish)),
+        (second, GenerationEvent(choice=0, finish=finish)),
+        (first, GenerationEvent(choice=1, finish=finish)),
+        (first, GenerationEvent(choice=0, finish=finish)),
+    ]
+
+    data: list[Any] = []
+    whole: list[bool] = []
+    for part, event in events:
+        data += part.events(event)
+        whole.append(part.is_last(event))
+
+    *chunks, last, done = data
+    parsed = [orjson.loads(chunk) for chunk in chunks]
+    texts = [(chunk["choices"][0]["index"], chunk["choices"][0]["text"]) for chunk in parsed]
+    assert texts[:6] == [(2, "b"), (3, "b"), (0, "a"), (1, "a"), (3, "y1"), (0, "x0")]
+    assert {chunk["id"] for chunk in parsed} == {"cmpl-8"}
+    assert [chunk["choices"][0]["index"] for chunk in parsed[6:]] == [3, 2, 1, 0]
+    assert whole == [False] * 5 + [True, False, True]
+    told = orjson.loads(last)["usage"]
+    assert (told["prompt_tokens"], told["completion_tokens"], told["total_tokens"]) == (10, 4, 14)
+    assert told["prompt_tokens_details"] == {"cached_tokens": 4}
+    assert done == b"[DONE]"
+    assert (first.field_name("prompt"), second.field_name("prompt")) == ("prompt[0]", "prompt[1]")
+
+
+TOKENS = [
+    TokenLogprob(token=b"a", logprob=-0.5, top=[TokenLogprob(token=b"b", logprob=-0.25)]),
+    TokenLogprob(token="你".encode()[:2], logprob=float("-inf")),
+    TokenLogprob(token="你".encode()[2:], logprob=0),
+    TokenLogprob(token=b"c", logprob=-1),
+]
+LOGPROBS: dict[str, Any] = {
+    "tokens": ["a", r"\xe4\xbd", r"\xa0", "c"],
+    "token_logprobs": [-0.5, -9999.0, 0.0, -1.0],
+    "top_logprobs": [
+        {"b": -0.25, "a": -0.5},
+        {r"\xe4\xbd": -9999.0},
+        {r"\xa0": 0.0},
+        {"c": -1.0},
+    ],
+    "text_offset": [0, 1, 1, 2],
+}
+
+
+def test_logprobs_are_lists_with_the_places_of_the_tokens() -> None:
+    call = read(prompt="x", logprobs=1)
+    assert isinstance(call, Unary)
+    text = GenerateResponse(text="a你c", finish_reason=Finish.STOP, logprobs=TOKENS)
+
+    answer = completion(call.answer(text))
+
+    assert answer.choices[0].logprobs is not None
+    assert answer.choices[0].logprobs.model_dump() == LOGPROBS
+
+
+def test_a_streams_logprobs_put_together_are_those_of_the_whole() -> None:
+    call = read(prompt="x", logprobs=1, stream=True)
+    assert isinstance(call, Streaming)
+
+    joined: dict[str, list[Any]] = {name: [] for name in LOGPROBS}
+    for text, tokens in (("a", TOKENS[:1]), ("", TOKENS[1:2]), ("你c", TOKENS[2:])):
+        [data] = call.events(GenerationEvent(delta=Delta(text=text, logprobs=tokens)))
+        assert isinstance(data, bytes)
+        for name, values in orjson.loads(data)["choices"][0]["logprobs"].items():
+            joined[name] += values
+
+    assert joined == LOGPROBS
+
+
 @pytest.mark.parametrize(
     ("body", "parameter"),
     [
         ({"prompt": [1, 2, 3]}, "prompt"),
         ({"prompt": [[1, 2], [3]]}, "prompt"),
-        ({"prompt": ["a", "b"], "stream": True}, "prompt"),
-        ({"prompt": [], "stream": True}, "prompt"),
-        ({"prompt": "a", "echo": True}, "echo"),
+        ({"prompt": "a", "echo": True, "logprobs": 0}, "echo"),
         ({"prompt": "a", "suffix": "z"}, "suffix"),
         ({"prompt": "a", "best_of": 2}, "best_of"),
-        ({"prompt": "a", "logprobs": 0}, "logprobs"),
-        ({"prompt": "a", "n": 3}, "n"),
+        ({"prompt": "a", "best_of": 4, "n": 3}, "best_of"),
     ],
 )
 def test_what_would_change_the_answer_is_refused(body: dict[str, Any], parameter: str) -> None:
@@ -165,6 +275,10 @@ def test_what_would_change_the_answer_is_refused(body: dict[str, Any], parameter
         ({}, "prompt"),
         ({"prompt": 1}, "prompt"),
         ({"prompt": ["a", None]}, "prompt[1]"),
+        ({"prompt": [], "stream": True}, "prompt"),
+        ({"prompt": ["a"] * 257, "stream": True}, "prompt"),
+        ({"prompt": "a", "logprobs": True}, "logprobs"),
+        ({"prompt": "a", "grammar": "root ::= x", "guided_regex": "x"}, "guided_regex"),
     ],
 )
 def test_a_wrong_prompt_is_named(body: dict[str, Any], field: str) -> None:

@@ -55,13 +55,8 @@ def test_vectors_keep_their_order_and_usage_has_no_completion() -> None:
     assert body["model"] == "tiny"
 
 
-def test_dimensions_may_only_be_the_models_own() -> None:
-    assert len(answer(dimensions=2)["data"]) == 2
-
-    with pytest.raises(CallFailed) as raised:
-        answer(dimensions=1)
-    assert raised.value.error.reason == ErrorReason.PARAMETER_UNSUPPORTED
-    assert raised.value.error.metadata["parameter"] == "dimensions"
+def test_dimensions_are_the_servers_business() -> None:
+    assert read(input="a", dimensions=1).message == EmbedRequest(inputs=["a"], dimensions=1)
 
 
 @pytest.mark.parametrize("tokens", [[1, 2], [[1, 2]]])

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import orjson
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 from openai.types import Model as OpenAIModel
+from openai.types import ModelDeleted
 
-from funland.v1.models_pb2 import GetModelRequest, ListModelsRequest, ListModelsResponse, Model
+from funland.v1.models_pb2 import (
+    DeleteModelRequest,
+    GetModelRequest,
+    ListModelsRequest,
+    ListModelsResponse,
+    Model,
+)
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary
-from funland_gateway.dialects.openai.models import list_models, retrieve_model
+from funland_gateway.dialects.openai.models import delete_model, list_models, retrieve_model
 from funland_gateway.dialects.reading import JsonObject
 
 
@@ -50,3 +58,14 @@ def test_a_built_in_model_was_created_at_zero_by_funland() -> None:
     assert isinstance(reply, Reply)
     model = OpenAIModel.model_validate_json(reply.content, strict=True)
     assert (model.created, model.owned_by) == (0, "funland")
+
+
+def test_a_deleted_model_is_named() -> None:
+    call = delete_model(Incoming(JsonObject({}), {"model": "mine"}, 0))
+
+    assert call.message == DeleteModelRequest(model_id="mine")
+    reply = call.answer(Empty())
+
+    assert isinstance(reply, Reply)
+    deleted = ModelDeleted.model_validate_json(reply.content, strict=True)
+    assert (deleted.id, deleted.deleted) == ("mine", True)

@@ -19,6 +19,17 @@ def test_openai_has_these_endpoints() -> None:
         ("POST", "/v1/embeddings"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{model}"),
+        ("DELETE", "/v1/models/{model}"),
+        ("POST", "/v1/responses"),
+        ("POST", "/v1/responses/input_tokens"),
+        ("GET", "/v1/responses/{response_id}"),
+        ("DELETE", "/v1/responses/{response_id}"),
+        ("GET", "/v1/responses/{response_id}/input_items"),
+        ("POST", "/v1/responses/{response_id}/cancel"),
+        ("POST", "/v1/rerank"),
+        ("POST", "/tokenize"),
+        ("POST", "/detokenize"),
+        ("POST", "/apply-template"),
     }
 
 
@@ -41,6 +52,8 @@ def test_inference_has_its_documents_endpoints() -> None:
     [
         ("/v1/chat/completions", "openai"),
         ("/v1/nothing", "openai"),
+        ("/tokenize", "openai"),
+        ("/tokenizer", None),
         ("/health", "inference"),
         ("/metrics", "inference"),
         ("/api/v1/nothing", "inference"),

@@ -39,17 +39,17 @@ WRONG: list[tuple[object, str, str]] = [
     (
         {"messages": [{"role": "robot"}]},
         "messages[0].role",
-        "must be one of SYSTEM, USER, ASSISTANT",
+        "must be one of SYSTEM, USER, ASSISTANT, TOOL",
     ),
     (
         {"messages": [{"role": 9}]},
         "messages[0].role",
-        "must be one of SYSTEM, USER, ASSISTANT",
+        "must be one of SYSTEM, USER, ASSISTANT, TOOL",
     ),
     (
         {"messages": [{"role": True}]},
         "messages[0].role",
-        "must be one of SYSTEM, USER, ASSISTANT",
+        "must be one of SYSTEM, USER, ASSISTANT, TOOL",
     ),
     ({"sampling": "hot"}, "sampling", "must be an object, not a string"),
     (

@@ -11,13 +11,13 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from openapi_spec_validator import validate as validate_document
 
-from funland.v1 import errors_pb2, inference_pb2, models_pb2, system_pb2
+from funland.v1 import errors_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland_gateway.dialects import DIALECTS
 from funland_gateway.transcoding.comments import contract_comments
 from funland_gateway.transcoding.openapi import openapi_document
 from funland_gateway.transcoding.routes import compile_routes
 
-MODULES = (errors_pb2, inference_pb2, models_pb2, system_pb2)
+MODULES = (errors_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
 ROUTES = compile_routes(module.DESCRIPTOR for module in MODULES)
 OTHERS = [route for dialect in DIALECTS for route in dialect.documented_routes]
 DOCUMENT = openapi_document(ROUTES, OTHERS)
@@ -96,7 +96,7 @@ def test_every_operation_and_field_of_the_contract_is_described() -> None:
         ("GenerateRequest", "prompt", {"type": "string", "minLength": 1}),
         ("GenerateRequest", "model", {"maxLength": 256}),
         ("ChatRequest", "messages", {"type": "array", "minItems": 1, "maxItems": 4096}),
-        ("Message", "role", {"type": "string", "enum": ["SYSTEM", "USER", "ASSISTANT"]}),
+        ("Message", "role", {"enum": ["SYSTEM", "USER", "ASSISTANT", "TOOL"]}),
         ("ImportModelRequest", "sha256", {"pattern": "^([0-9a-f]{64})?$"}),
         ("Model", "create_time", {"type": "string", "format": "date-time"}),
     ],

@@ -9,11 +9,13 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from google.protobuf.descriptor import FileDescriptor
 
-from funland.v1 import inference_pb2, models_pb2, system_pb2
+from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland_gateway.failures import CallFailed
 from funland_gateway.transcoding.routes import Route, compile_routes
 
-CONTRACT = compile_routes(m.DESCRIPTOR for m in (inference_pb2, models_pb2, system_pb2))
+CONTRACT = compile_routes(
+    m.DESCRIPTOR for m in (inference_pb2, models_pb2, responses_pb2, system_pb2)
+)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +42,7 @@ async def matched(http_method: str, url: str) -> tuple[str | int, dict[str, str]
 def test_every_public_rpc_has_a_route() -> None:
     rpcs = {
         rpc.full_name
-        for module in (inference_pb2, models_pb2, system_pb2)
+        for module in (inference_pb2, models_pb2, responses_pb2, system_pb2)
         for service in module.DESCRIPTOR.services_by_name.values()
         for rpc in service.methods
     }

@@ -1,20 +1,25 @@
-"""What OpenAI's answers have in common: usage, finish reasons, and the chunks of a stream."""
+"""What OpenAI's answers have in common: usage, the head, and the chunks of a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import orjson
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
 
 from funland.v1 import inference_pb2
-from funland_gateway.dialects.finish import FINISH_REASONS
+from funland_gateway.dialects.dialect import Blames, Streaming
 
 SYSTEM_FINGERPRINT: Final = f"funland-{version('funland')}"
 
 DONE: Final = b"[DONE]"
+
+Choice = Mapping[str, Any]
 
 
 def usage(tokens: inference_pb2.Usage) -> dict[str, Any]:
@@ -24,58 +29,131 @@ def usage(tokens: inference_pb2.Usage) -> dict[str, Any]:
         "completion_tokens": tokens.completion_tokens,
         "total_tokens": tokens.total_tokens,
         "prompt_tokens_details": {"cached_tokens": tokens.cached_prompt_tokens},
+        "completion_tokens_details": {
+            "reasoning_tokens": tokens.reasoning_tokens,
+            "accepted_prediction_tokens": tokens.accepted_tokens,
+            "rejected_prediction_tokens": tokens.drafted_tokens - tokens.accepted_tokens,
+        },
     }
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkShape:
-    """How the chunks of one kind of stream look."""
+def added(usages: Iterable[inference_pb2.Usage]) -> inference_pb2.Usage:
+    """What several calls took together."""
+    total = inference_pb2.Usage()
+    for each in usages:
+        for field in inference_pb2.Usage.DESCRIPTOR.fields:
+            setattr(total, field.name, getattr(total, field.name) + getattr(each, field.name))
+    return total
 
-    id_prefix: str
-    object_name: str
-    first: Mapping[str, Any] | None
-    """The choice of the first chunk, before any text; None: there is none."""
-    text: Callable[[str], Mapping[str, Any]]
-    """The choice that carries a piece of text."""
-    last: Callable[[str], Mapping[str, Any]]
-    """The choice that carries the finish reason."""
+
+def head(id_: str, kind: str, created: int, model: str) -> dict[str, Any]:
+    """The fields that every answer and every chunk begins with."""
+    return {
+        "id": id_,
+        "object": kind,
+        "created": created,
+        "model": model,
+        "system_fingerprint": SYSTEM_FINGERPRINT,
+    }
+
+
+class ChoiceShape(Protocol):
+    """How the choices of one stream's chunks look. It is one answer's own, so it may remember."""
+
+    id_prefix: ClassVar[str]
+    """What the answer's id begins with."""
+    kind: ClassVar[str]
+    """The chunks' `object`."""
+
+    def first(self, index: int) -> Choice | None:
+        """A choice before any text; None: there is none."""
+        ...
+
+    def more(self, index: int, delta: inference_pb2.Delta) -> Choice:
+        """A choice that carries more of a text."""
+        ...
+
+    def last(self, index: int, reason: int) -> Choice:
+        """A choice that carries a `Finish.Reason`."""
+        ...
+
+
+@dataclass(slots=True)
+class _Call:
+    """One of the calls of an answer."""
+
+    first_choice: int
+    unfinished: int
 
 
 class Chunks:
-    """Makes the data of the SSE events of one call from its events."""
+    """Makes the chunks of one answer, of one call or of several at once with `n` texts each."""
 
-    def __init__(self, shape: ChunkShape, created: int, include_usage: bool) -> None:
+    def __init__(self, shape: ChoiceShape, created: int, include_usage: bool, n: int = 1) -> None:
         self._shape = shape
         self._include_usage = include_usage
-        self._head: dict[str, Any] = {
-            "id": "",
-            "object": shape.object_name,
-            "created": created,
-            "model": "",
-            "system_fingerprint": SYSTEM_FINGERPRINT,
-        }
+        self._n = n
+        self._calls: list[_Call] = []
+        self._head = head("", shape.kind, created, "")
+        self._total = inference_pb2.Usage()
 
-    def of(self, event: inference_pb2.GenerationEvent) -> Iterator[bytes]:
+    def call(
+        self,
+        rpc: MethodDescriptor,
+        message: Message,
+        field_name: Callable[[str], str],
+        blames: Blames,
+    ) -> Streaming:
+        """One more call for the answer; its texts are the next `n` choices."""
+        call = _Call(len(self._calls) * self._n, self._n)
+        self._calls.append(call)
+        return Streaming(
+            rpc,
+            message,
+            partial(self._events, call),
+            field_name,
+            is_last=lambda _event: call.unfinished == 0,
+            blames=blames,
+        )
+
+    def _events(self, call: _Call, event: inference_pb2.GenerationEvent) -> Iterator[bytes]:
         """The data for one event; none for kinds that are not known here."""
+        index = call.first_choice + event.choice
         match event.WhichOneof("event"):
             case "start":
-                self._head["id"] = self._shape.id_prefix + event.start.id
-                self._head["model"] = event.start.model
-                if self._shape.first is not None:
-                    yield self._chunk([self._shape.first])
+                if not self._head["id"]:
+                    self._head["id"] = self._shape.id_prefix + event.start.id
+                    self._head["model"] = event.start.model
+                for choice in range(index, index + self._n):
+                    first = self._shape.first(choice)
+                    if first is not None:
+                        yield self._chunk([first])
             case "delta":
-                yield self._chunk([self._shape.text(event.delta.text)])
+                yield self._chunk([self._shape.more(index, event.delta)])
             case "finish":
-                yield self._chunk([self._shape.last(FINISH_REASONS[event.finish.reason])])
-                if self._include_usage:
-                    yield self._chunk([], usage(event.finish.usage))
-                yield DONE
+                yield self._chunk([self._shape.last(index, event.finish.reason)])
+                self._count(event.finish.usage, with_prompt=event.choice == 0)
+                call.unfinished -= 1
+                if not any(each.unfinished for each in self._calls):
+                    if self._include_usage:
+                        yield self._chunk([], usage(self._total))
+                    yield DONE
             case _:
                 pass
 
-    def _chunk(
-        self, choices: list[Mapping[str, Any]], tokens: dict[str, Any] | None = None
-    ) -> bytes:
+    def _count(self, tokens: inference_pb2.Usage, with_prompt: bool) -> None:
+        """The prompt of a call is computed once for all its texts, and counted with the first."""
+        if not with_prompt:
+            tokens = inference_pb2.Usage(
+                completion_tokens=tokens.completion_tokens,
+                total_tokens=tokens.completion_tokens,
+                reasoning_tokens=tokens.reasoning_tokens,
+                drafted_tokens=tokens.drafted_tokens,
+                accepted_tokens=tokens.accepted_tokens,
+            )
+        self._total = added((self._total, tokens))
+
+    def _chunk(self, choices: list[Choice], tokens: dict[str, Any] | None = None) -> bytes:
         chunk = {**self._head, "choices": choices}
         # With include_usage every chunk has the field: null, but for the last.
         if self._include_usage:

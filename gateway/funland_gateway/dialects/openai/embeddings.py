@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from funland.v1 import inference_pb2
-from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
+from funland.v1 import errors_pb2, inference_pb2
+from funland_gateway.dialects.dialect import Blames, Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.openai.parameters import texts
-from funland_gateway.dialects.reading import invalid, unsupported
+from funland_gateway.dialects.reading import invalid
 from funland_gateway.dialects.rpcs import EMBED
 
 ENCODINGS: Final = ("float", "base64")
@@ -24,21 +24,18 @@ def create_embedding(incoming: Incoming) -> Unary:
     encoding = body.optional_string("encoding_format") or "float"
     if encoding not in ENCODINGS:
         raise invalid(body.path_of("encoding_format"), f"must be one of {', '.join(ENCODINGS)}")
-    request = inference_pb2.EmbedRequest(model=body.optional_string("model"), inputs=inputs)
-    dimensions = body.integer("dimensions")
-    return Unary(EMBED, request, partial(_embeddings, encoding, dimensions), _field_name)
+    request = inference_pb2.EmbedRequest(
+        model=body.optional_string("model"), inputs=inputs, dimensions=body.integer("dimensions")
+    )
+    blames: Blames = {errors_pb2.PROMPT_TOO_LONG: "input"}
+    return Unary(EMBED, request, partial(_embeddings, encoding), _field_name, blames)
 
 
 def _field_name(path: str) -> str:
     return path.replace("inputs", "input", 1)
 
 
-def _embeddings(
-    encoding: str, dimensions: int | None, response: inference_pb2.EmbedResponse
-) -> Reply:
-    length = len(response.embeddings[0].values)
-    if dimensions not in (None, length):
-        raise unsupported("dimensions", f"this model's embeddings have {length}, no other number.")
+def _embeddings(encoding: str, response: inference_pb2.EmbedResponse) -> Reply:
     return json_reply(
         {
             "object": "list",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
+
 from funland.v1 import models_pb2
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.models import every_model
-from funland_gateway.dialects.rpcs import GET_MODEL
+from funland_gateway.dialects.rpcs import DELETE_MODEL, GET_MODEL
 
 
 def list_models(_incoming: Incoming) -> Unary:
@@ -21,6 +23,17 @@ def retrieve_model(incoming: Incoming) -> Unary:
     """Asks for one model by id or alias."""
     request = models_pb2.GetModelRequest(model_id=incoming.path["model"])
     return Unary(GET_MODEL, request, _answer, _field_name)
+
+
+def delete_model(incoming: Incoming) -> Unary:
+    """Asks for a model to be deleted."""
+    model = incoming.path["model"]
+
+    def answer(_: Empty) -> Reply:
+        return json_reply({"id": model, "object": "model", "deleted": True})
+
+    request = models_pb2.DeleteModelRequest(model_id=model)
+    return Unary(DELETE_MODEL, request, answer, _field_name)
 
 
 def _field_name(path: str) -> str:

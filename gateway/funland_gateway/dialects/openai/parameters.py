@@ -36,47 +36,29 @@ def _anything(value: Any) -> bool:
     return bool(value)
 
 
-def _more_than_one(value: Any) -> bool:
-    return value != 1
+def _whatever(_value: Any) -> bool:
+    return True
 
 
 REFUSALS: Final[Refusals] = {
-    "n": _more_than_one,
     "store": _anything,
-    "response_format": lambda value: value != {"type": "text"},
-    # Not OpenAI's: what clients of llama-server and vLLM send to bind the answer.
-    "grammar": _anything,
-    "json_schema": _anything,
-    "guided_json": _anything,
-    "guided_regex": _anything,
-    "guided_choice": _anything,
-    "guided_grammar": _anything,
-    "structured_outputs": _anything,
+    # Not OpenAI's: vLLM's.
     "min_tokens": _anything,
+    "prompt_logprobs": _whatever,  # 0 asks for those of the prompt's own tokens
 }
 """For every request that makes text."""
 
 CHAT_REFUSALS: Final[Refusals] = {
     **REFUSALS,
-    "tools": _anything,
-    "tool_choice": lambda value: value not in ("none", "auto"),
-    "functions": _anything,
-    "function_call": lambda value: value not in ("none", "auto"),
-    "logprobs": _anything,
-    "top_logprobs": _anything,
     "audio": _anything,
     "modalities": lambda value: value != ["text"],
-    "prediction": _anything,
-    "web_search_options": lambda _value: True,  # an empty object asks for it too
+    "web_search_options": _whatever,  # an empty object asks for it too
+    # Not OpenAI's: vLLM's.
+    "continue_final_message": _anything,
+    "add_generation_prompt": lambda value: value is not True,
 }
 
-COMPLETION_REFUSALS: Final[Refusals] = {
-    **REFUSALS,
-    "best_of": _more_than_one,
-    "echo": _anything,
-    "suffix": _anything,
-    "logprobs": lambda value: value is not False,  # 0 asks for those of the chosen tokens
-}
+COMPLETION_REFUSALS: Final[Refusals] = {**REFUSALS, "suffix": _anything}
 
 
 def refuse(body: JsonObject, refusals: Refusals) -> None:

@@ -1,16 +1,19 @@
-"""The `openai` dialect's table: https://platform.openai.com/docs/api-reference, below `/v1`."""
+"""The `openai` dialect's table: https://platform.openai.com/docs/api-reference, and a few more."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from funland_gateway.dialects.dialect import Dialect, Route
-from funland_gateway.dialects.openai import schemas
+from funland_gateway.dialects.openai import other_schemas, schemas
 from funland_gateway.dialects.openai.chat import create_chat_completion
 from funland_gateway.dialects.openai.completions import create_completion
 from funland_gateway.dialects.openai.embeddings import create_embedding
 from funland_gateway.dialects.openai.errors import ENVELOPE
-from funland_gateway.dialects.openai.models import list_models, retrieve_model
+from funland_gateway.dialects.openai.models import delete_model, list_models, retrieve_model
+from funland_gateway.dialects.openai.rerank import rerank
+from funland_gateway.dialects.openai.responses_routes import RESPONSE_ROUTES
+from funland_gateway.dialects.openai.tokens import apply_template, detokenize, tokenize
 
 _TAG: Final = "openai"
 
@@ -63,6 +66,52 @@ OPENAI: Final = Dialect(
             "Gets one model.",
             _TAG,
             response_schema=schemas.MODEL,
+        ),
+        Route(
+            "DELETE",
+            "/v1/models/{model}",
+            delete_model,
+            "Deletes a model and its files.",
+            _TAG,
+            response_schema=schemas.DELETED,
+        ),
+        *RESPONSE_ROUTES,
+        # What OpenAI has no endpoint for, as other servers have it.
+        Route(
+            "POST",
+            "/v1/rerank",
+            rerank,
+            "Orders documents by how well they answer a query.",
+            _TAG,
+            other_schemas.RERANK_REQUEST,
+            other_schemas.RERANK_RESPONSE,
+        ),
+        Route(
+            "POST",
+            "/tokenize",
+            tokenize,
+            "Turns a text or a chat into tokens.",
+            _TAG,
+            other_schemas.TOKENIZE_REQUEST,
+            other_schemas.TOKENIZE_RESPONSE,
+        ),
+        Route(
+            "POST",
+            "/detokenize",
+            detokenize,
+            "Turns tokens into text.",
+            _TAG,
+            other_schemas.DETOKENIZE_REQUEST,
+            other_schemas.DETOKENIZE_RESPONSE,
+        ),
+        Route(
+            "POST",
+            "/apply-template",
+            apply_template,
+            "Gives the prompt that a chat would become.",
+            _TAG,
+            other_schemas.TEMPLATE_REQUEST,
+            other_schemas.TEMPLATE_RESPONSE,
         ),
     ),
 )

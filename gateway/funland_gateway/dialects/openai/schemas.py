@@ -8,7 +8,11 @@ from typing import Final
 from funland_gateway.dialects.dialect import JsonSchema
 from funland_gateway.dialects.openai.completions import DEFAULT_MAX_TOKENS
 from funland_gateway.dialects.openai.embeddings import ENCODINGS
+from funland_gateway.dialects.openai.formats import FORMAT_SCHEMAS
+from funland_gateway.dialects.openai.logprobs import MOST
+from funland_gateway.dialects.openai.messages import ROLES
 from funland_gateway.dialects.openai.parameters import SAMPLING
+from funland_gateway.dialects.openai.reasoning import EFFORTS
 from funland_gateway.dialects.sampling import sampling_schemas
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
@@ -24,26 +28,55 @@ from funland_gateway.dialects.schemas import (
 )
 
 _TEXTS = any_of(STRING, array_of(STRING))
-_FINISH_REASON = one_of_values("stop", "length")
+_LIKELIEST: JsonSchema = {**INTEGER, "minimum": 0, "maximum": MOST}
+_OBJECT: JsonSchema = {"type": "object"}
+
+MODEL_NAME: Final = described(
+    STRING, "A model's id, alias or source; empty or absent: the default one."
+)
 
 _GENERATION: Mapping[str, JsonSchema] = {
-    "model": described(STRING, "A model's id, alias or source; empty or absent: the default one."),
+    "model": MODEL_NAME,
     "stream": described(BOOLEAN, "Answer with chunks as server-sent events.", default=False),
     "stream_options": object_with({"include_usage": BOOLEAN}),
     **sampling_schemas(SAMPLING),
+    "n": described(INTEGER, "How many texts to make.", default=1),
+    **FORMAT_SCHEMAS,
+    "service_tier": described(
+        STRING, "`flex` waits behind all other calls, `priority` goes before them."
+    ),
+    "prediction": described(_OBJECT, "What the text will resemble: guesses that make it faster."),
+    "lora": described(
+        array_of(object_with({"id": STRING, "scale": NUMBER}, ("id",))),
+        "The adapters to answer with, by their names.",
+    ),
 }
 
-_MESSAGE = object_with(
+_FUNCTION = object_with(
+    {"name": STRING, "description": STRING, "parameters": _OBJECT, "strict": BOOLEAN}, ("name",)
+)
+_NAMED = object_with({"name": STRING}, ("name",))
+_TOOL = object_with({"type": one_of_values("function"), "function": _FUNCTION}, ("type",))
+_CALL = object_with({"name": STRING, "arguments": STRING}, ("name",))
+_TOOL_CALL = object_with({"id": STRING, "type": STRING, "function": _CALL}, ("function",))
+
+MESSAGE: Final = object_with(
     {
-        "role": one_of_values("system", "developer", "user", "assistant"),
-        "content": any_of(
-            STRING,
-            array_of(
-                object_with({"type": one_of_values("text"), "text": STRING}, ("type", "text"))
-            ),
+        "role": one_of_values(*ROLES),
+        "content": nullable(
+            any_of(
+                STRING,
+                array_of(
+                    object_with({"type": one_of_values("text"), "text": STRING}, ("type", "text"))
+                ),
+            )
         ),
+        "name": STRING,
+        "tool_calls": array_of(_TOOL_CALL),
+        "tool_call_id": described(STRING, "Role `tool`: the call whose result this is."),
+        "reasoning_content": described(STRING, "Role `assistant`: what it thought."),
     },
-    ("role", "content"),
+    ("role",),
 )
 
 _USAGE = object_with(
@@ -52,8 +85,21 @@ _USAGE = object_with(
         "completion_tokens": INTEGER,
         "total_tokens": INTEGER,
         "prompt_tokens_details": object_with({"cached_tokens": INTEGER}),
+        "completion_tokens_details": object_with(
+            {
+                "reasoning_tokens": INTEGER,
+                "accepted_prediction_tokens": INTEGER,
+                "rejected_prediction_tokens": INTEGER,
+            }
+        ),
     }
 )
+
+_TOKEN: Mapping[str, JsonSchema] = {
+    "token": STRING,
+    "logprob": NUMBER,
+    "bytes": array_of(INTEGER),
+}
 
 
 def _completion_of(choice: JsonSchema) -> JsonSchema:
@@ -71,7 +117,24 @@ def _completion_of(choice: JsonSchema) -> JsonSchema:
 
 
 CHAT_REQUEST: Final = object_with(
-    {**_GENERATION, "messages": array_of(_MESSAGE)},
+    {
+        **_GENERATION,
+        "messages": array_of(MESSAGE),
+        "logprobs": described(BOOLEAN, "Tell how likely each token was.", default=False),
+        "top_logprobs": described(_LIKELIEST, "Tell this many of the likeliest tokens too."),
+        "tools": array_of(_TOOL),
+        "tool_choice": any_of(
+            one_of_values("none", "auto", "required"),
+            object_with({"type": one_of_values("function"), "function": _NAMED}),
+            object_with({"type": one_of_values("allowed_tools"), "allowed_tools": _OBJECT}),
+        ),
+        "parallel_tool_calls": described(BOOLEAN, "Whether several may be made.", default=True),
+        "functions": described(array_of(_FUNCTION), "`tools` in an older shape."),
+        "function_call": any_of(one_of_values("none", "auto"), _NAMED),
+        "reasoning_effort": described(one_of_values(*EFFORTS), "`none`: not to think."),
+        "enable_thinking": described(BOOLEAN, "Whether to think before the answer."),
+        "chat_template_kwargs": described(_OBJECT, "More variables for the chat template."),
+    },
     ("messages",),
 )
 
@@ -80,10 +143,25 @@ CHAT_RESPONSE: Final = _completion_of(
         {
             "index": INTEGER,
             "message": object_with(
-                {"role": STRING, "content": STRING, "refusal": nullable(STRING)}
+                {
+                    "role": STRING,
+                    "content": nullable(STRING),
+                    "refusal": nullable(STRING),
+                    "reasoning_content": STRING,
+                    "tool_calls": array_of(_TOOL_CALL),
+                    "function_call": _CALL,
+                }
             ),
-            "logprobs": {"type": "null"},
-            "finish_reason": _FINISH_REASON,
+            "logprobs": nullable(
+                object_with(
+                    {
+                        "content": array_of(
+                            object_with({**_TOKEN, "top_logprobs": array_of(object_with(_TOKEN))})
+                        )
+                    }
+                )
+            ),
+            "finish_reason": one_of_values("stop", "length", "tool_calls", "function_call"),
         }
     )
 )
@@ -95,6 +173,9 @@ COMPLETION_REQUEST: Final = object_with(
         "max_tokens": described(
             INTEGER, "Make at most this many tokens.", default=DEFAULT_MAX_TOKENS
         ),
+        "logprobs": described(_LIKELIEST, "Tell this many of the likeliest tokens."),
+        "echo": described(BOOLEAN, "Begin the text with the prompt.", default=False),
+        "best_of": described(INTEGER, "At most `n`."),
     },
     ("prompt",),
 )
@@ -104,18 +185,29 @@ COMPLETION_RESPONSE: Final = _completion_of(
         {
             "index": INTEGER,
             "text": STRING,
-            "logprobs": {"type": "null"},
-            "finish_reason": _FINISH_REASON,
+            "logprobs": nullable(
+                object_with(
+                    {
+                        "tokens": array_of(STRING),
+                        "token_logprobs": array_of(NUMBER),
+                        "top_logprobs": array_of(
+                            {"type": "object", "additionalProperties": NUMBER}
+                        ),
+                        "text_offset": array_of(INTEGER),
+                    }
+                )
+            ),
+            "finish_reason": one_of_values("stop", "length"),
         }
     )
 )
 
 EMBEDDING_REQUEST: Final = object_with(
     {
-        "model": _GENERATION["model"],
+        "model": MODEL_NAME,
         "input": _TEXTS,
         "encoding_format": {**one_of_values(*ENCODINGS), "default": "float"},
-        "dimensions": described(INTEGER, "The model's own embedding length; no other works."),
+        "dimensions": described(INTEGER, "Keep this many of the first numbers; unset: all."),
     },
     ("input",),
 )
@@ -136,3 +228,5 @@ EMBEDDING_RESPONSE: Final = object_with(
 MODEL: Final = object_with({"id": STRING, "object": STRING, "created": INTEGER, "owned_by": STRING})
 
 MODEL_LIST: Final = object_with({"object": STRING, "data": array_of(MODEL)})
+
+DELETED: Final = object_with({"id": STRING, "object": STRING, "deleted": BOOLEAN})

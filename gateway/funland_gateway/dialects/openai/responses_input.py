@@ -1,0 +1,116 @@
+"""Reads the `input` of `/v1/responses`: a text, or items that together are messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from funland.v1.inference_pb2 import Message, ToolCall
+from funland_gateway.dialects.reading import JsonObject, invalid, malformed, missing, unsupported
+
+_ROLES: Final = {
+    "user": Message.USER,
+    "assistant": Message.ASSISTANT,
+    "system": Message.SYSTEM,
+    "developer": Message.SYSTEM,
+}
+
+_TEXT_PARTS: Final = ("input_text", "output_text", "text", "reasoning_text", "summary_text")
+
+
+def read_input(body: JsonObject) -> list[Message]:
+    """The messages of the request, at least one."""
+    value = body.raw("input")
+    path = body.path_of("input")
+    if value is None or value == []:
+        raise missing(path)
+    if isinstance(value, str):
+        return [Message(role=Message.USER, content=value)]
+    if not isinstance(value, list):
+        raise malformed(path, "a string or a list of items")
+    messages: list[Message] = []
+    for item in body.objects("input"):
+        kind = item.optional_string("type") or "message"
+        read = _ITEMS.get(kind)
+        if read is None:
+            raise unsupported(item.path_of("type"), f"{kind[:64]!r} is not supported.")
+        read(item, messages)
+    return messages
+
+
+def _message(item: JsonObject, messages: list[Message]) -> None:
+    name = item.string("role")
+    role = _ROLES.get(name)
+    if role is None:
+        raise invalid(item.path_of("role"), f"must be one of {', '.join(_ROLES)}")
+    if role != Message.ASSISTANT:
+        messages.append(Message(role=role, content=_text(item, "content")))
+        return
+    last = messages[-1] if messages else None
+    if last is None or last.role != role or last.content or last.tool_calls:
+        last = _answer(messages)
+    last.content = _text(item, "content")
+
+
+def _function_call(item: JsonObject, messages: list[Message]) -> None:
+    """Calls that stand in a row, and the text before them, are one message of the model."""
+    call = ToolCall(
+        id=item.string("call_id"), name=item.string("name"), arguments=item.string("arguments")
+    )
+    last = messages[-1] if messages else None
+    if last is None or last.role != Message.ASSISTANT:
+        last = _answer(messages)
+    last.tool_calls.append(call)
+
+
+def _function_call_output(item: JsonObject, messages: list[Message]) -> None:
+    call_id = item.string("call_id")
+    names = (call.name for message in messages for call in message.tool_calls if call.id == call_id)
+    messages.append(
+        Message(
+            role=Message.TOOL,
+            tool_call_id=call_id,
+            name=next(names, ""),
+            content=_text(item, "output"),
+        )
+    )
+
+
+def _reasoning(item: JsonObject, messages: list[Message]) -> None:
+    """What the model thought, or at least a summary of it, before what comes next."""
+    told = "content" if item.raw("content") else "summary"
+    _answer(messages).reasoning = _text(item, told)
+
+
+def _answer(messages: list[Message]) -> Message:
+    messages.append(Message(role=Message.ASSISTANT))
+    return messages[-1]
+
+
+_ITEMS: Final[Mapping[str, Callable[[JsonObject, list[Message]], None]]] = {
+    "message": _message,
+    "function_call": _function_call,
+    "function_call_output": _function_call_output,
+    "reasoning": _reasoning,
+}
+
+
+def _text(item: JsonObject, name: str) -> str:
+    """A text, or the texts of its parts, a line each."""
+    value = item.raw(name)
+    if value is None:
+        raise missing(item.path_of(name))
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        raise malformed(item.path_of(name), "a string or a list of parts")
+    return "\n".join(_part(part) for part in item.objects(name))
+
+
+def _part(part: JsonObject) -> str:
+    kind = part.string("type")
+    if kind == "refusal":
+        return part.string("refusal")
+    if kind not in _TEXT_PARTS:
+        raise unsupported(part.path_of("type"), f"only text is supported, not {kind[:64]!r}.")
+    return part.string("text")

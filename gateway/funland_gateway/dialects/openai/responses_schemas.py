@@ -1,0 +1,151 @@
+"""JSON Schemas of the bodies of `/v1/responses`, as far as Funland reads and writes them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from funland_gateway.dialects.openai.responses_request import LOGPROBS, RESPONSE_SAMPLING
+from funland_gateway.dialects.sampling import sampling_schemas
+from funland_gateway.dialects.schemas import (
+    BOOLEAN,
+    INTEGER,
+    STRING,
+    any_of,
+    array_of,
+    described,
+    nullable,
+    object_with,
+    one_of_values,
+)
+
+_OBJECT: Final = {"type": "object"}
+
+_PARTS: Final = any_of(
+    STRING,
+    array_of(
+        object_with(
+            {"type": one_of_values("input_text", "output_text"), "text": STRING}, ("type", "text")
+        )
+    ),
+)
+
+_INPUT: Final = described(
+    any_of(
+        STRING,
+        array_of(
+            any_of(
+                object_with(
+                    {
+                        "type": one_of_values("message"),
+                        "role": one_of_values("user", "assistant", "system", "developer"),
+                        "content": _PARTS,
+                    },
+                    ("role", "content"),
+                ),
+                object_with(
+                    {
+                        "type": one_of_values("function_call"),
+                        "call_id": STRING,
+                        "name": STRING,
+                        "arguments": STRING,
+                    },
+                    ("type", "call_id", "name", "arguments"),
+                ),
+                object_with(
+                    {
+                        "type": one_of_values("function_call_output"),
+                        "call_id": STRING,
+                        "output": _PARTS,
+                    },
+                    ("type", "call_id", "output"),
+                ),
+                object_with({"type": one_of_values("reasoning")}, ("type",)),
+            )
+        ),
+    ),
+    "What is new; the rest of the conversation comes with `previous_response_id`.",
+)
+
+_TOOL: Final = object_with(
+    {
+        "type": one_of_values("function"),
+        "name": STRING,
+        "description": STRING,
+        "parameters": described(_OBJECT, "A JSON Schema."),
+        "strict": BOOLEAN,
+    },
+    ("type", "name"),
+)
+
+_FORMAT: Final = object_with(
+    {
+        "type": one_of_values("text", "json_object", "json_schema"),
+        "name": STRING,
+        "schema": described(_OBJECT, "With `json_schema`: the schema."),
+        "strict": BOOLEAN,
+    },
+    ("type",),
+)
+
+RESPONSE_REQUEST: Final = object_with(
+    {
+        "model": described(STRING, "A model's id, alias or source; empty: the default one."),
+        "input": _INPUT,
+        "instructions": described(STRING, "What the model is told first, for this answer alone."),
+        "previous_response_id": STRING,
+        "store": described(BOOLEAN, "Keep question and answer.", default=True),
+        "stream": described(BOOLEAN, "Answer with server-sent events.", default=False),
+        "tools": array_of(_TOOL),
+        "tool_choice": any_of(one_of_values("none", "auto", "required"), _OBJECT),
+        "parallel_tool_calls": BOOLEAN,
+        "text": object_with({"format": _FORMAT}),
+        "reasoning": object_with({"effort": described(STRING, "`none`: the model doesn't think.")}),
+        "include": array_of(described(STRING, f"Of those there are, `{LOGPROBS}` counts.")),
+        "top_logprobs": INTEGER,
+        "metadata": {"type": "object", "additionalProperties": STRING},
+        "service_tier": described(STRING, "`flex`: after all others; `priority`: before them."),
+        **sampling_schemas(RESPONSE_SAMPLING),
+    },
+    ("input",),
+)
+
+_USAGE: Final = object_with(
+    {
+        "input_tokens": INTEGER,
+        "input_tokens_details": object_with({"cached_tokens": INTEGER}),
+        "output_tokens": INTEGER,
+        "output_tokens_details": object_with({"reasoning_tokens": INTEGER}),
+        "total_tokens": INTEGER,
+    }
+)
+
+RESPONSE: Final = object_with(
+    {
+        "id": STRING,
+        "object": STRING,
+        "created_at": INTEGER,
+        "status": one_of_values("in_progress", "completed", "incomplete", "failed"),
+        "model": STRING,
+        "output": described(array_of(_OBJECT), "Items: `reasoning`, `message`, `function_call`."),
+        "previous_response_id": nullable(STRING),
+        "instructions": nullable(STRING),
+        "incomplete_details": nullable(object_with({"reason": STRING})),
+        "error": nullable(object_with({"code": STRING, "message": STRING})),
+        "usage": nullable(_USAGE),
+        "metadata": {"type": "object", "additionalProperties": STRING},
+    }
+)
+
+ITEM_LIST: Final = object_with(
+    {
+        "object": STRING,
+        "data": array_of(_OBJECT),
+        "first_id": STRING,
+        "last_id": STRING,
+        "has_more": BOOLEAN,
+    }
+)
+
+INPUT_TOKENS: Final = object_with({"object": STRING, "input_tokens": INTEGER})
+
+NOTHING: Final = object_with({})
