@@ -13,7 +13,7 @@ SOURCES := server gateway clients tests tools
 
 .PHONY: help
 help: ## Show what can be made.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: serve
 serve: $(INSTALLED) ## Install what is missing and start the service; ARGS="--http-port 8080" are its flags.
@@ -48,6 +48,29 @@ format: $(INSTALLED_DEV) ## Write all sources in the one format.
 .PHONY: proto
 proto: $(INSTALLED_DEV) ## Generate code from proto/ anew.
 	tools/proto/generate.sh
+
+# llama.cpp's own programs are compared if they are named: LLAMA_SERVER=.../bin/llama-server
+BENCH_ROUNDS ?= 3
+BENCH_SECONDS ?= 5
+FUZZ_COUNT ?= 10000
+
+.PHONY: bench
+bench: $(INSTALLED) ## Compare loop, engines, servers and peers; docs/benchmarks.md says more.
+	$(BIN)/python -m tools.bench --rounds $(BENCH_ROUNDS) --seconds $(BENCH_SECONDS) \
+		$(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) \
+		$(if $(LLAMA_BATCHED_BENCH),--batched-bench $(LLAMA_BATCHED_BENCH)) $(ARGS)
+
+.PHONY: bench-profile
+bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
+	$(BIN)/python -m tools.bench.profiling $(ARGS)
+
+.PHONY: bench-load
+bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
+	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
+	$(BIN)/python -m tools.fuzz.gguf --count $(FUZZ_COUNT) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was installed and built.

@@ -15,17 +15,19 @@ from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import code_pb2
 
-from funland.v1 import inference_pb2, models_pb2, system_pb2
+from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
 from funland_server import errors
 from funland_server.inference.service import InferenceService
 from funland_server.models.service import ModelService
+from funland_server.responses.service import ResponseService
 from funland_server.system.service import SystemService
 
 FILES: dict[FileDescriptor, type] = {
     inference_pb2.DESCRIPTOR: InferenceService,
     models_pb2.DESCRIPTOR: ModelService,
+    responses_pb2.DESCRIPTOR: ResponseService,
     system_pb2.DESCRIPTOR: SystemService,
 }
 RPCS = [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SERVICES = {
     "funland.v1.InferenceService",
     "funland.v1.ModelService",
+    "funland.v1.ResponseService",
     "funland.v1.SystemService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1alpha.ServerReflection",

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import psutil
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Stack
+    from tests.conftest import Stack, StartStack
 
 MODEL = "funland-tiny"
 PROMPT = {"prompt": "Once upon", "temperature": 0, "max_tokens": 12}
@@ -177,16 +176,19 @@ async def test_a_wrong_field_of_a_batch_is_named_with_its_place(
 
 
 async def test_a_lost_worker_is_an_error_event_that_ends_the_stream(
-    stack: Stack, http: aiohttp.ClientSession
+    start_stack: StartStack,
 ) -> None:
+    stack = start_stack()
     request = {**PROMPT, "max_tokens": 4000, "ignore_end": True}
-    async with http.post("/api/v1/generate/stream", json=request) as response:
+    async with (
+        aiohttp.ClientSession(stack.http_url) as http,
+        http.post("/api/v1/generate/stream", json=request) as response,
+    ):
         stream = events(response)
         assert (await anext(stream))["finished"] is False
 
-        for process in psutil.Process(stack.pid).children(recursive=True):
-            if any("funland_worker" in word for word in process.cmdline()):
-                process.kill()
+        (worker,) = stack.workers()
+        worker.kill()
 
         *_, last = [event async for event in stream]
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import openai
-import psutil
 import pytest
 from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionUserMessageParam
 
 if TYPE_CHECKING:
-    from tests.conftest import Stack
+    from tests.conftest import Stack, StartStack
 
 MODEL = "funland-tiny"
 STORY: ChatCompletionUserMessageParam = {"role": "user", "content": "Tell me a short story."}
@@ -171,7 +170,14 @@ async def test_an_unknown_model_is_not_found(client: AsyncOpenAI, name: str) -> 
         ({"presence_penalty": 2.1}, "presence_penalty"),
         ({"logit_bias": {"1": 101}}, "logit_bias[1]"),
         ({"stop": [""]}, "stop[0]"),
-        ({"n": 2}, "n"),
+        ({"n": 0}, "n"),
+        ({"n": 129}, "n"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools[0].function.name"),
+        ({"functions": [{"name": "a b"}]}, "functions[0].name"),
+        ({"extra_body": {"lora": [{"id": "x", "scale": 99}]}}, "lora[0].scale"),
+        ({"extra_body": {"guided_regex": "("}}, "guided_regex"),
+        ({"response_format": {"type": "json_object", "schema": {"type": 7}}}, "response_format"),
         ({"extra_body": {"top_k": -1}}, "top_k"),
         ({"extra_body": {"repeat_penalty": 3}}, "repeat_penalty"),
         ({"extra_body": {"temperature": "hot"}}, "temperature"),
@@ -199,6 +205,16 @@ async def test_a_prompt_longer_than_the_context_is_refused_by_openais_code(
         await client.completions.create(model=MODEL, prompt="word " * 100_000)
 
     assert raised.value.code == "context_length_exceeded"
+    assert raised.value.param == "prompt"
+
+
+async def test_an_unknown_adapter_is_not_found(client: AsyncOpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as raised:
+        await client.completions.create(
+            model=MODEL, prompt="x", extra_body={"lora": [{"id": "nobody"}]}
+        )
+
+    assert (raised.value.code, raised.value.param) == ("adapter_not_found", "lora")
 
 
 async def test_each_string_of_a_stop_list_ends_the_text_before_it(client: AsyncOpenAI) -> None:
@@ -237,20 +253,21 @@ async def test_a_client_that_goes_away_frees_its_slot(stack: Stack, client: Asyn
 
 
 async def test_a_lost_worker_is_an_error_in_the_stream_and_the_next_call_works(
-    stack: Stack, client: AsyncOpenAI
+    start_stack: StartStack,
 ) -> None:
-    stream = await endless(client)
+    stack = start_stack()
+    async with AsyncOpenAI(base_url=f"{stack.http_url}/v1", api_key="any", max_retries=0) as client:
+        stream = await endless(client)
 
-    for process in psutil.Process(stack.pid).children(recursive=True):
-        if any("funland_worker" in word for word in process.cmdline()):
-            process.kill()
+        (worker,) = stack.workers()
+        worker.kill()
 
-    with pytest.raises(openai.APIError) as raised:
-        async for _ in stream:
-            pass
-    assert raised.value.code == "worker_lost"
-    assert raised.value.type == "server_error"
-    assert await chat(client)
+        with pytest.raises(openai.APIError) as raised:
+            async for _ in stream:
+                pass
+        assert raised.value.code == "worker_lost"
+        assert raised.value.type == "server_error"
+        assert await chat(client)
 
 
 async def test_unknown_paths_and_methods_have_openais_error_body(stack: Stack) -> None:

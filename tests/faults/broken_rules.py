@@ -26,7 +26,7 @@ class Break:
     """One way to break one rule."""
 
     path: str
-    """The field that a violation must name, such as `messages[0].role`."""
+    """The field that a violation must name, such as `messages[0].role`; keys without quotes."""
     rule: str
     apply: Callable[[Any], None]
     """Does it to a valid message."""
@@ -42,6 +42,8 @@ def valid(descriptor: Descriptor) -> Any:
                 _append(message, field)
         elif field.message_type is None and (value := _valid_value(field, rules)):
             setattr(message, field.name, value)
+        elif field.message_type is not None and rules.required:
+            getattr(message, field.name).CopyFrom(valid(field.message_type))
     return message
 
 
@@ -49,7 +51,7 @@ def breaks(descriptor: Descriptor) -> Iterator[Break]:
     """Every way to break a rule of a message, or of one inside of it."""
     for field in descriptor.fields:
         rules = _rules(field)
-        if _is_map(field):
+        if is_map(field):
             yield from _of_map(field, rules.map)
         elif field.is_repeated:
             yield from _of_list(field, rules.repeated)
@@ -96,21 +98,32 @@ def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Itera
 def _of_map(field: FieldDescriptor, rules: validate_pb2.MapRules) -> Iterator[Break]:
     name = field.name
     _check_known(rules, {"max_pairs", "keys", "values"})
+    good_key, good_value = (_scalar(field, part) for part in ("key", "value"))
     if rules.max_pairs:
 
         def overfill(message: Any) -> None:
-            for key in range(rules.max_pairs + 1):
-                getattr(message, name)[key] = 0
+            for number in range(rules.max_pairs + 1):
+                getattr(message, name)[good_key(number)] = good_value(0)
 
         yield Break(name, "max_pairs", overfill)
     for rule, key in _bad_values(rules.keys):
-        yield Break(f"{name}[{key}]", rule, lambda m, key=key: getattr(m, name).update({key: 0}))
+        bad = {key: good_value(0)}
+        yield Break(f"{name}[{key}]", rule, lambda m, bad=bad: getattr(m, name).update(bad))
     for rule, value in _bad_values(rules.values):
+        key = good_key(_MAP_KEY)
 
-        def put(message: Any, value: object = value) -> None:
-            getattr(message, name)[_MAP_KEY] = value
+        def put(message: Any, key: object = key, value: object = value) -> None:
+            getattr(message, name)[key] = value
 
-        yield Break(f"{name}[{_MAP_KEY}]", rule, put)
+        yield Break(f"{name}[{key}]", rule, put)
+
+
+def _scalar(field: FieldDescriptor, part: str) -> Callable[[int], object]:
+    """What makes a key or a value of a map out of a number."""
+    entry = field.message_type
+    assert entry is not None, "a map's entries are messages"
+    kind = entry.fields_by_name[part].cpp_type
+    return str if kind == FieldDescriptor.CPPTYPE_STRING else int
 
 
 def _bad_values(rules: validate_pb2.FieldRules) -> Iterator[tuple[str, Any]]:
@@ -183,5 +196,6 @@ def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
     return field.GetOptions().Extensions[validate_pb2.field]
 
 
-def _is_map(field: FieldDescriptor) -> bool:
+def is_map(field: FieldDescriptor) -> bool:
+    """Whether a field is a map, which descriptors tell as a list of entries."""
     return field.message_type is not None and field.message_type.GetOptions().map_entry

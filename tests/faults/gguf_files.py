@@ -51,12 +51,6 @@ def with_number(key: str, value: int) -> bytes:
     return content[:offset] + struct.pack("<I", value) + content[offset + 4 :]
 
 
-def header_size() -> int:
-    """Where the embedded model's tensors begin, give or take a few bytes."""
-    name = b".weight"  # the last of them, its shape and its offset end the header
-    return whole().rindex(name) + len(name) + 40
-
-
 def _template(content: bytes) -> tuple[int, int]:
     """Where the template's text begins and ends."""
     mark = struct.pack("<Q", len(_TEMPLATE_KEY)) + _TEMPLATE_KEY + struct.pack("<I", _STRING)

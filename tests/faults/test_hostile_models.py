@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import os
-import random
 import struct
 import zipfile
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 import pytest
 
-from funland.v1.inference_pb2 import GenerateRequest, SamplingParameters
 from funland.v1.models_pb2 import (
-    DeleteModelRequest,
     GetModelRequest,
     ImportModelRequest,
     LoadModelRequest,
-    LoadSettings,
     Model,
 )
-from tests.faults.gguf_files import header_size, whole, with_bytes, with_number
+from tests.faults.gguf_files import whole, with_bytes, with_number
 from tests.faults.service import Fault, Service, as_fault, failure
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Install
 
-MUTANTS = 100
-AT_ONCE = 4
 U32, U64 = struct.Struct("<I"), struct.Struct("<Q")
 
 
@@ -179,70 +171,6 @@ async def test_a_model_with_an_odd_number_answers_or_says_why_not(
         fault = as_fault(error)
         assert fault.code in {"FAILED_PRECONDITION", "UNAVAILABLE", "INVALID_ARGUMENT"}, fault
         assert fault.metadata["model"] == "odd"
-
-
-async def test_mutants_answer_or_are_refused_with_a_reason(
-    service: Service, tmp_path: Path
-) -> None:
-    chance = random.Random(20260101)  # noqa: S311 - the same mutants each time
-    width = asyncio.Semaphore(AT_ONCE)
-
-    async def fate(number: int) -> str:
-        path = tmp_path / f"mutant-{number}.gguf"
-        path.write_bytes(mutant(chance))
-        async with width:
-            try:
-                await import_file(service, path)
-                try:
-                    await service.models.LoadModel(
-                        LoadModelRequest(
-                            model_id=path.stem,
-                            settings=LoadSettings(context_length=64, slots=1, threads=1),
-                        ),
-                        timeout=60,
-                    )
-                    await service.inference.Generate(
-                        GenerateRequest(
-                            model=path.stem,
-                            prompt="Once",
-                            sampling=SamplingParameters(max_tokens=2),
-                        ),
-                        timeout=60,
-                    )
-                finally:
-                    await service.models.DeleteModel(DeleteModelRequest(model_id=path.stem))
-            except grpc.aio.AioRpcError as error:
-                fault = as_fault(error)
-                assert fault.code in {"FAILED_PRECONDITION", "UNAVAILABLE"}, fault
-                assert str(tmp_path) not in fault.message
-                assert str(service.stack.home) not in fault.message
-                return fault.reason
-            finally:
-                path.unlink()
-        return "answered"
-
-    fates = Counter(await asyncio.gather(*map(fate, range(MUTANTS))))
-
-    assert set(fates) <= {
-        "answered",
-        "MODEL_FILE_INVALID",
-        "MODEL_LOAD_FAILED",
-        "WORKER_LOST",
-    }
-    assert fates["MODEL_FILE_INVALID"] > MUTANTS / 10, fates
-    assert fates["MODEL_LOAD_FAILED"], fates  # some get as far as llama.cpp, and it says no
-
-
-def mutant(chance: random.Random) -> bytes:
-    """The embedded model with a few bytes of its header changed, most of them in its structure:
-    before the vocabulary and among the tensors' shapes and offsets."""
-    content = bytearray(whole())
-    end = header_size()
-    regions = [(0, 1600), (end - 4000, end), (0, end)]
-    for _ in range(chance.randint(1, 4)):
-        begin, stop = chance.choice(regions)
-        content[chance.randrange(begin, stop)] = chance.choice([0, 1, 0x7F, 0x80, 0xFF])
-    return bytes(content)
 
 
 def flipped(content: bytes, offset: int) -> bytes:

@@ -1,0 +1,1 @@
+"""Measures Funland against the loops and servers that it stands on or beside."""

@@ -1,0 +1,30 @@
+"""Makes chat messages of a known number of tokens for the synthetic models."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from tools.bench.vocabulary import words
+
+_TEMPLATE_TOKENS = 16
+"""What the synthetic models' chat template puts around a message."""
+
+
+def messages(vocabulary: int, tokens: int, seed: int) -> Iterator[str]:
+    """Endless messages, each a prompt of `tokens` tokens, that differ from their first word on.
+
+    What a server cached of one is of no use to another.
+    """
+    chance = random.Random(seed)  # noqa: S311 - the same messages each time
+    known = words(vocabulary)
+    syllables = [word for word in known if len(word) == 2]  # noqa: PLR2004 - a syllable
+    while True:
+        # A message's first word has no space before it, so it must be one that needs none.
+        rest = chance.choices(known, k=max(tokens - _TEMPLATE_TOKENS - 1, 0))
+        yield " ".join([chance.choice(syllables), *rest])
+
+
+def chat_prompt(message: str) -> str:
+    """A message as the synthetic models' template writes it."""
+    return f"<|im_start|>user\n{message}<|im_end|>\n<|im_start|>assistant\n"

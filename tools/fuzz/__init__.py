@@ -1,0 +1,1 @@
+"""Feeds the service what nobody should."""

@@ -1,0 +1,1 @@
+"""Runs the tests that come with OpenAI's Python package against Funland."""

@@ -1,0 +1,64 @@
+"""The state that the tests take for granted: models and responses of certain names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+from funland.v1.models_pb2 import ImportModelRequest, ListModelsRequest
+from funland.v1.models_pb2_grpc import ModelServiceStub
+from funland.v1.responses_pb2 import Response
+
+MODELS: Final = (
+    "gpt-6-astra", "gpt-5.4", "gpt-4o-mini", "gpt-4o", "gpt-3.5-turbo-instruct",
+    "text-embedding-3-small", "text-embedding-ada-002", "model",
+)  # fmt: skip
+"""What the tests call models: aliases of the embedded one here."""
+
+DELETED: Final = "ft:gpt-4o-mini:acemeco:suffix:abc123"
+"""The model that tests delete: one of its own, installed before each of them."""
+
+RESPONSES: Final = (
+    "resp_677efb5139a88190b512bc3fef8e535d", "resp_123", "response_id", "previous_response_id",
+)  # fmt: skip
+"""What the tests call responses that there are."""
+
+
+def install_model(server: str, model_id: str, aliases: Sequence[str]) -> None:
+    """Installs the embedded model once more, under other names, unless it is there."""
+    embedded = resources.files("funland_server.models") / "embedded" / "funland-tiny.gguf"
+    with grpc.insecure_channel(server) as channel:
+        models = ModelServiceStub(channel)
+        installed = models.ListModels(ListModelsRequest()).models
+        if model_id not in {model.model_id for model in installed}:
+            models.ImportModel(
+                ImportModelRequest(path=str(embedded), model_id=model_id, aliases=aliases)
+            )
+
+
+def keep_responses(home: Path, like: str) -> None:
+    """Puts responses under the tests' names beside the one whose id is `like`, a real one.
+
+    The API gives ids and takes none, so this is done in the database. It is quick enough to be done
+    before each test, since some of them delete a response.
+    """
+    with closing(sqlite3.connect(home / "funland.sqlite3", timeout=10)) as database:
+        row = database.execute(
+            "SELECT input, output, response, create_time FROM responses WHERE response_id = ?",
+            (like,),
+        ).fetchone()
+        response = Response.FromString(row[2])
+        for name in RESPONSES:
+            response.response_id = name
+            database.execute(
+                "INSERT OR IGNORE INTO responses"
+                " (response_id, input, output, response, create_time) VALUES (?, ?, ?, ?, ?)",
+                (name, row[0], row[1], response.SerializeToString(), row[3]),
+            )
+        database.commit()
