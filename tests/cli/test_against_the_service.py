@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests import lora_files
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -96,6 +99,7 @@ def test_status(funland: Command, stack: Stack) -> None:
 
     assert "serving" in shown.stdout
     assert document["state"] == "SERVING"
+    assert document["backing_off_models"] == []
     assert document["memory"]["total_bytes"] > 0
 
 
@@ -124,3 +128,111 @@ def test_the_built_in_model_is_not_removed(funland: Command, stack: Stack) -> No
 
     assert result.returncode == 1
     assert "hint: To free its memory: funland models unload" in result.stderr
+
+
+def test_an_answer_is_held_to_a_file(funland: Command, stack: Stack, tmp_path: Path) -> None:
+    schema, grammar = tmp_path / "n.json", tmp_path / "list.gbnf"
+    schema.write_text(
+        '{"properties": {"n": {"enum": [7]}}, "required": ["n"], '
+        '"type": "object", "additionalProperties": false}'
+    )
+    grammar.write_text('root ::= "[1]"')
+
+    def answer(*arguments: str) -> object:
+        return json.loads(
+            funland("chat", "Hi", *arguments, FUNLAND_SERVER=stack.grpc_address).stdout
+        )
+
+    assert answer("--grammar", str(grammar)) == [1]
+    assert answer("--json-schema", str(schema), "--temperature", "0") == {"n": 7}
+
+
+def test_several_answers_stand_below_each_other(funland: Command, stack: Stack) -> None:
+    result = funland(
+        *("generate", "In", "--regex", "[0-9]{2}", "--n", "2", "--priority", "high"),
+        *("--server", stack.grpc_address),
+    )
+
+    first, one, second, two = result.stdout.splitlines()
+    assert (first, second) == ("[1]", "[2]")
+    assert one.isdigit()
+    assert two.isdigit()
+
+
+def test_the_chances_of_tokens_are_shown(funland: Command, stack: Stack) -> None:
+    result = funland("chat", "Hello", *GREEDY, "--logprobs", "2", "--server", stack.grpc_address)
+
+    answer, head, *rows = result.stdout.splitlines()
+    assert head.split() == ["TOKEN", "PROBABILITY", "LIKELIEST"]
+    assert all("%" in row for row in rows)
+    assert answer.startswith(rows[0].split()[0].strip("'"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--regex", "a", "--json-schema", "x.json"], "Only one of"),
+        (["--json-schema", "no-such-file.json"], "can't be read"),
+        (["--json-schema", __file__], "is not JSON"),
+        (["--adapter", "poet=much"], "'much' is not a number"),
+    ],
+)
+def test_a_form_that_can_not_be_is_wrong_usage(
+    funland: Command, arguments: list[str], said: str
+) -> None:
+    result = funland("chat", "Hello", *arguments)
+
+    assert result.returncode == 2
+    assert said in result.stderr
+
+
+def test_an_adapter_is_attached_used_and_detached(
+    funland: Command, stack: Stack, tmp_path: Path
+) -> None:
+    file = lora_files.write(tmp_path / "bard.gguf")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return funland(*arguments, FUNLAND_SERVER=stack.grpc_address)
+
+    attached = run("models", "attach", MODEL, str(file))
+    answered = run("generate", "Once", *GREEDY, "--adapter", "bard=0.5")
+    shown = run("models", "show", MODEL)
+    detached = run("models", "detach", MODEL, "bard")
+
+    assert attached.stdout == f"{MODEL} has the adapters: bard.\n"
+    assert answered.returncode == 0
+    assert "adapters      bard" in shown.stdout
+    assert detached.stdout == f"Detached bard from {MODEL}.\n"
+    assert run("generate", "Once", "--adapter", "bard").returncode == 4
+
+
+def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return funland(*arguments, FUNLAND_SERVER=stack.grpc_address)
+
+    flags = "--engine llama_cpp --device cpu --context-length 256 --slots 3 --keep-alive 10m"
+    loaded = run("models", "load", MODEL, *flags.split(), "--memory-limit", "1GB")
+    shown = run("models", "show", MODEL).stdout
+    listed = run("ps").stdout
+    run("models", "unload", MODEL)
+
+    assert loaded.returncode == 0, loaded.stderr
+    for part in ("llama_cpp, CPU", "256 tokens, 3 slots", "of 1.0 GB", "in 9 min"):
+        assert part in shown
+    assert "llama_cpp, CPU" in listed
+    assert "0/3" in listed
+
+
+def test_texts_become_vectors_ranks_and_tokens(funland: Command, stack: Stack) -> None:
+    def run(*arguments: str, stdin: str = "") -> str:
+        return funland(*arguments, stdin=stdin, FUNLAND_SERVER=stack.grpc_address).stdout
+
+    vectors = [json.loads(line) for line in run("embed", "a cat", "a ship").splitlines()]
+    piped = run("embed", "--dimensions", "4", stdin="a cat\na ship\n").splitlines()
+    ranked = run("rerank", "A fox in a forest.", stdin="The sea.\nA fox in a forest.\n")
+    tokens = json.loads(run("tokenize", "Hello", "--json"))["tokens"]
+
+    assert [len(vector) for vector in vectors] == [256, 256]
+    assert [len(json.loads(line)) for line in piped] == [4, 4]
+    assert ranked.splitlines()[1].endswith("A fox in a forest.")
+    assert run("tokenize", "-", stdin="Hello").split() == [str(token) for token in tokens]

@@ -17,7 +17,10 @@ from funland_cli.main import app
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
-COMMANDS = ["serve", "gateway", "chat", "generate", "models", "ps", "status"]
+COMMANDS = [
+    *("serve", "gateway", "chat", "generate", "models", "ps", "status"),
+    *("embed", "rerank", "tokenize"),
+]
 NOBODY = "127.0.0.1:1"
 
 
@@ -39,7 +42,7 @@ def test_a_group_alone_shows_its_help(arguments: list[str]) -> None:
     assert result.stdout.startswith("Usage: ")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "models import", "models load"])
+@pytest.mark.parametrize("command", [*COMMANDS, "models import", "models load", "models attach"])
 def test_a_command_has_help_of_its_own(command: str) -> None:
     result = CliRunner().invoke(app, [*command.split(), "--help"])
 
@@ -102,7 +105,13 @@ def test_json_errors_are_one_document_on_standard_error(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["frob"], ["chat", "--frob"], ["models", "show"], ["chat", "--seed", "soon"]]
+    "arguments",
+    [
+        *(["frob"], ["chat", "--frob"], ["models", "show"], ["chat", "--seed", "soon"]),
+        *(["chat", "--priority", "urgent"], ["models", "load", "m", "--engine", "abacus"]),
+        *(["models", "load", "m", "--keep-alive", "soon"],),
+        *(["models", "load", "m", "--memory-limit", "4 cats"],),
+    ],
 )
 def test_wrong_usage_is_exit_code_2_and_points_to_the_help(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, arguments)

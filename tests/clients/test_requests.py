@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, get_type_hints
+
 import pytest
 
-from funland.v1.inference_pb2 import GenerateRequest, Message, SamplingParameters
-from funland_client import Sampling, requests
+from funland.v1.inference_pb2 import (
+    AdapterUse,
+    ChatRequest,
+    EmbedRequest,
+    GenerateRequest,
+    GenerationOptions,
+    Message,
+    SamplingParameters,
+    Speculation,
+    Tool,
+    ToolCall,
+    ToolChoice,
+)
+from funland.v1.models_pb2 import LoadSettings
+from funland_client import (
+    ChatArguments,
+    GenerationArguments,
+    LoadArguments,
+    Sampling,
+    arguments,
+    requests,
+)
 from funland_client.errors import InvalidRequestError
 
 
@@ -44,8 +67,160 @@ def test_stop_is_a_string_or_several(stop: str | list[str]) -> None:
     assert requests.generate("Once", "", {"stop": stop}).sampling.stop == ["\n\n"]
 
 
-def test_sampling_has_every_field_of_the_contract() -> None:
-    assert set(Sampling.__annotations__) == set(SamplingParameters.DESCRIPTOR.fields_by_name)
+SAMPLING = set(SamplingParameters.DESCRIPTOR.fields_by_name)
+OPTIONS = set(GenerationOptions.DESCRIPTOR.fields_by_name)
+CHAT = set(ChatRequest.DESCRIPTOR.fields_by_name) - {
+    *("model", "messages", "sampling", "options"),  # arguments of their own
+    *("format", "tools"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (Sampling, SAMPLING),
+        (GenerationArguments, SAMPLING | OPTIONS),
+        (ChatArguments, SAMPLING | OPTIONS | CHAT),
+        (LoadArguments, set(LoadSettings.DESCRIPTOR.fields_by_name)),
+    ],
+)
+def test_arguments_have_every_field_of_the_contract(kind: Any, fields: set[str]) -> None:
+    assert set(get_type_hints(kind)) == fields
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ({"n": 2, "top_logprobs": 0}, GenerationOptions(n=2, top_logprobs=0)),
+        ({"priority": "high"}, GenerationOptions(priority=GenerationOptions.HIGH)),
+        (
+            {"adapters": "poet"},
+            GenerationOptions(adapters=[AdapterUse(adapter_id="poet")]),
+        ),
+        (
+            {"adapters": {"poet": 0.5}},
+            GenerationOptions(adapters=[AdapterUse(adapter_id="poet", scale=0.5)]),
+        ),
+        (
+            {"speculation": "prompt_lookup"},
+            GenerationOptions(speculation=Speculation(method=Speculation.PROMPT_LOOKUP)),
+        ),
+        (
+            {"speculation": Speculation(max_tokens=4)},
+            GenerationOptions(speculation=Speculation(max_tokens=4)),
+        ),
+        ({"temperature": 0}, None),
+    ],
+)
+def test_options(given: dict[str, Any], made: GenerationOptions | None) -> None:
+    assert arguments.options(given) == made
+
+
+def weather(city: str) -> str:
+    """Tells the weather."""
+    return city
+
+
+@pytest.mark.parametrize(
+    ("choice", "made"),
+    [
+        ("none", ToolChoice(mode=ToolChoice.NONE)),
+        ("required", ToolChoice(mode=ToolChoice.REQUIRED)),
+        (weather, ToolChoice(mode=ToolChoice.REQUIRED, name="weather")),
+        (ToolChoice(name="x"), ToolChoice(name="x")),
+    ],
+)
+def test_a_choice_of_tools_is_a_word_or_a_function(choice: Any, made: ToolChoice) -> None:
+    assert requests.chat("Hello", "", {"tool_choice": choice}).tool_choice == made
+
+
+def test_tools_are_functions_definitions_or_messages() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    request = requests.chat(
+        "Hello",
+        "",
+        {},
+        tools=[
+            weather,
+            {"name": "time", "description": "Tells the time.", "parameters": schema},
+            Tool(name="date"),
+        ],
+    )
+
+    assert [tool.name for tool in request.tools] == ["weather", "time", "date"]
+    assert request.tools[0].description == "Tells the weather."
+    assert json.loads(request.tools[0].parameters)["required"] == ["city"]
+    assert json.loads(request.tools[1].parameters) == schema
+
+
+def test_a_conversation_has_calls_and_their_results() -> None:
+    request = requests.chat(
+        [
+            {"role": "user", "content": "How is the weather?"},
+            {
+                "role": "assistant",
+                "content": "",
+                "reasoning": "I do not know.",
+                "tool_calls": [
+                    {"id": "1", "name": "weather", "arguments": {"city": "Rome"}},
+                    ToolCall(id="2", name="weather", arguments="{}"),
+                ],
+            },
+            {"role": "tool", "content": "Sunny.", "tool_call_id": "1", "name": "weather"},
+        ],
+        "",
+        {},
+    )
+
+    _, asked, answered = request.messages
+    assert asked.reasoning == "I do not know."
+    assert [call.arguments for call in asked.tool_calls] == ['{"city": "Rome"}', "{}"]
+    assert answered == Message(
+        role=Message.TOOL, content="Sunny.", tool_call_id="1", name="weather"
+    )
+
+
+def test_what_only_chats_have_is_set_only_when_it_is_given() -> None:
+    bare = requests.chat("Hello", "", {})
+    full = requests.chat(
+        "Hello",
+        "",
+        {"reasoning": False, "parallel_tool_calls": False, "template_arguments": {"tone": "dry"}},
+    )
+
+    unset: Any = ("reasoning", "parallel_tool_calls", "tool_choice", "format", "options")
+    for field in unset:
+        assert not bare.HasField(field)
+    assert (full.HasField("reasoning"), full.reasoning) == (True, False)
+    assert full.template_arguments == '{"tone": "dry"}'
+
+
+def test_embeddings_are_told_how() -> None:
+    request = requests.embed("word", "tiny", dimensions=8, pooling="last", normalize=False)
+
+    assert request == EmbedRequest(
+        model="tiny", inputs=["word"], dimensions=8, pooling=EmbedRequest.LAST, normalize=False
+    )
+
+
+WRONG: Any = "frob"
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: requests.load("m", {"engine": WRONG}), "settings.engine"),
+        (lambda: requests.chat("x", "", {"priority": WRONG}), "options.priority"),
+        (lambda: requests.chat("x", "", {"tool_choice": WRONG}), "tool_choice.mode"),
+        (lambda: requests.chat([{"role": WRONG, "content": ""}], "", {}), "messages[0].role"),
+        (lambda: requests.embed("x", "", pooling=WRONG), "pooling"),
+    ],
+)
+def test_a_word_that_the_contract_does_not_know_names_its_field(make: Any, field: str) -> None:
+    with pytest.raises(InvalidRequestError) as raised:
+        make()
+
+    assert [wrong.field for wrong in raised.value.field_violations] == [field]
 
 
 def test_a_batch_gives_its_model_and_sampling_to_the_texts_only() -> None:
@@ -67,14 +242,14 @@ def test_a_number_that_the_contract_can_not_hold_names_its_field_as_the_server_d
     with pytest.raises(InvalidRequestError) as sampling:
         requests.generate("Once", "", {"top_k": 2**40})
     with pytest.raises(InvalidRequestError) as load:
-        requests.load("tiny", None, 2**40, None)
+        requests.load("tiny", {"slots": 2**40})
 
     assert [wrong.field for wrong in sampling.value.field_violations] == ["sampling.top_k"]
     assert [wrong.field for wrong in load.value.field_violations] == ["settings.slots"]
 
 
 def test_load_settings_that_are_not_given_stay_unset() -> None:
-    settings = requests.load("tiny", 512, None, None).settings
+    settings = requests.load("tiny", {"context_length": 512}).settings
 
     assert settings.context_length == 512
     assert not settings.HasField("slots")

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from funland_client import AsyncFunland, Funland, async_client, client
+from funland_client import AsyncFunland, Funland, model_calls, response_calls, system_calls
 from funland_client.connection import default_address
 
 PAIRS = [
     (Funland, AsyncFunland),
-    (client.Models, async_client.AsyncModels),
-    (client.System, async_client.AsyncSystem),
+    (model_calls.Models, model_calls.AsyncModels),
+    (response_calls.Responses, response_calls.AsyncResponses),
+    (system_calls.System, system_calls.AsyncSystem),
 ]
 
 
@@ -44,7 +45,7 @@ def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: ty
 def test_what_does_not_stream_is_awaited(blocking: type[Any], asynchronous: type[Any]) -> None:
     for name, member in inspect.getmembers(asynchronous, inspect.isfunction):
         if not name.startswith("_"):
-            streams = name.startswith("stream_") or name == "watch"
+            streams = name.startswith("stream") or name == "watch"
             assert inspect.iscoroutinefunction(member) is not streams, name
 
 

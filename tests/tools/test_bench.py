@@ -42,7 +42,7 @@ def test_every_row_of_funland_is_measured(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "bench.json").read_bytes())
     assert [cell["row"] for cell in document["cells"]] == list(ROWS)
     assert {cell["tokens"] for cell in document["cells"]} == {16}
-    assert "gRPC / engine, generation" in result.stdout
+    assert "gRPC / engine, total" in result.stdout
     assert (tmp_path / "bench.svg").read_text(encoding="utf-8").startswith("<svg")
 
 

@@ -36,6 +36,8 @@ class DecodeLoop:
         params.n_batch = params.n_ubatch = _BATCH
         params.n_seq_max = slots
         params.n_threads = params.n_threads_batch = threads
+        # What is fastest on a CPU (ADR 0029), so that it is a ceiling.
+        params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.no_perf = True
         self._context = lib.llama_init_from_model(self._model, params)
         self._vocabulary = lib.llama_model_get_vocab(self._model)

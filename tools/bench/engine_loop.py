@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from time import monotonic, perf_counter
 
-from funland.v1.models_pb2 import LoadSettings
+from funland.v1.models_pb2 import LoadSettings, Model
 from funland.worker.v1.worker_pb2 import Launch
 from funland_cli.bench_statistics import Call
 from funland_worker.engines.protocol import Engine, Prompt, Sampling
@@ -53,5 +53,12 @@ ENGINES = {
 def open_engine(name: str, path: Path, context_length: int, slots: int, threads: int) -> Engine:
     """One of `ENGINES` with a model in it."""
     settings = LoadSettings(context_length=context_length, slots=slots, threads=threads)
-    launch = Launch(model_path=str(path), settings=settings, max_context_length=context_length)
+    launch = Launch(
+        model_path=str(path),
+        format=Model.GGUF,
+        settings=settings,
+        max_context_length=context_length,
+        conversion_folder=str(path.parent),
+        model_sha256=path.stem,  # names what is converted; the model's bytes follow from its name
+    )
     return importlib.import_module(ENGINES[name]).load(launch).engine

@@ -8,17 +8,26 @@ from typing import Annotated
 
 import typer
 
+from funland.v1.inference_pb2 import Finish
 from funland_cli import options
+from funland_cli.answers import write
 from funland_cli.failures import CommandError, ExitCode, failure_of
-from funland_cli.generate import write
 from funland_cli.output import Output
-from funland_client import ChatMessage, Funland, FunlandError, Sampling, TextStream
+from funland_client import (
+    ChatArguments,
+    ChatMessage,
+    Format,
+    Funland,
+    FunlandError,
+    TextStream,
+)
 
 EPILOG = """\b
 Examples:
   funland chat
   funland chat "Tell me a story." --max-tokens 200
   funland chat --system "Answer in one sentence." < question.txt
+  funland chat "Who was Ada Lovelace?" --json-schema person.json
 
 \b
 In a conversation, Ctrl-C stops an answer, Ctrl-D leaves, /help lists the commands.
@@ -54,12 +63,26 @@ def chat(
     min_p: options.MinP = None,
     seed: options.Seed = None,
     stop: options.Stop = None,
+    json_schema: options.JsonSchema = None,
+    grammar: options.GrammarFile = None,
+    regex: options.RegexText = None,
+    think: Annotated[
+        bool | None,
+        typer.Option(
+            "--think/--no-think",
+            help="Whether to think before answering; thoughts are shown at a terminal only.",
+        ),
+    ] = None,
+    n: options.N = None,
+    logprobs: options.Logprobs = None,
+    adapter: options.Adapter = None,
+    priority: options.Priority = None,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
     """Chat with a model: one message, or a conversation."""
     session = options.session(context, server, as_json)
-    sampling = options.sampling(
+    arguments = options.arguments(
         temperature=temperature,
         max_tokens=max_tokens,
         top_p=top_p,
@@ -67,9 +90,22 @@ def chat(
         min_p=min_p,
         seed=seed,
         stop=stop,
+        reasoning=think,
+        n=n,
+        top_logprobs=logprobs,
+        adapter=adapter,
+        priority=priority,
     )
+    wanted = options.text_format(json_schema, grammar, regex)
     with session.client() as client:
-        conversation = Conversation(client, session.output, model, system, sampling)
+        conversation = Conversation(
+            client,
+            session.output,
+            model=model,
+            system=system,
+            wanted=wanted,
+            arguments=arguments,
+        )
         if message is None and sys.stdin.isatty():
             conversation.hold()
         else:
@@ -80,12 +116,20 @@ class Conversation:
     """The turns of a conversation, and how the next one is answered."""
 
     def __init__(
-        self, client: Funland, output: Output, model: str, system: str, sampling: Sampling
+        self,
+        client: Funland,
+        output: Output,
+        *,
+        model: str,
+        system: str,
+        wanted: Format | None,
+        arguments: ChatArguments,
     ) -> None:
         self._client = client
         self._output = output
         self._model = model
-        self._sampling = sampling
+        self._format: Format | None = wanted
+        self._arguments = arguments
         self._beginning = [ChatMessage(role="system", content=system)] if system else []
         self._turns = list(self._beginning)
 
@@ -162,7 +206,9 @@ class Conversation:
         self._turns.append(ChatMessage(role="assistant", content=text))
 
     def _stream(self) -> TextStream:
-        return self._client.stream_chat(self._turns, self._model, **self._sampling)
+        return self._client.stream_chat(
+            self._turns, self._model, format=self._format, **self._arguments
+        )
 
     def _name(self) -> str:
         """The model's id. Fails as the first answer would, but before anything is typed."""
@@ -180,4 +226,6 @@ def _pace(stream: TextStream) -> str:
     if timings.decode_ms > 0:
         told.append(f"{(usage.completion_tokens - 1) * 1000 / timings.decode_ms:.1f} tokens/s")
     told.append(f"first after {timings.queue_ms + timings.prompt_ms:.0f} ms")
+    if stream.finish.reason == Finish.LENGTH:
+        told.append("cut off")
     return " · ".join(told)

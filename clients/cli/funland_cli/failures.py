@@ -11,7 +11,9 @@ import typer
 from funland_client import FunlandError
 from funland_client.errors import (
     ModelBuiltInError,
+    ModelTooLargeError,
     NotFoundError,
+    QueueFullError,
     ServerUnreachableError,
     TemplateError,
 )
@@ -81,6 +83,10 @@ def _failure_of_call(error: FunlandError) -> Failure:
             exit_code = ExitCode.NOT_FOUND
         case ModelBuiltInError():
             hint = "To free its memory: funland models unload"
+        case ModelTooLargeError():
+            hint = "To see what is in memory: funland ps"
+        case QueueFullError():
+            hint = "Try again in a while, or raise server.queue_limit."
         case TemplateError():
             hint = "To go round the template: funland generate"
         case _:

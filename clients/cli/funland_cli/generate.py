@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from funland_cli import options
-from funland_cli.documents import document
-from funland_cli.output import Output
-from funland_client import TextStream
+from funland_cli.answers import write
 
 EPILOG = """\b
 Examples:
   funland generate "Once upon a time" --max-tokens 100
   funland generate - < story.txt
+  funland generate "Rome was founded in " --regex "[0-9]{3} BC"
 """
 
 
@@ -33,12 +32,19 @@ def generate(
     min_p: options.MinP = None,
     seed: options.Seed = None,
     stop: options.Stop = None,
+    json_schema: options.JsonSchema = None,
+    grammar: options.GrammarFile = None,
+    regex: options.RegexText = None,
+    n: options.N = None,
+    logprobs: options.Logprobs = None,
+    adapter: options.Adapter = None,
+    priority: options.Priority = None,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
     """Continue a text as it is, without a chat template."""
     session = options.session(context, server, as_json)
-    sampling = options.sampling(
+    arguments = options.arguments(
         temperature=temperature,
         max_tokens=max_tokens,
         top_p=top_p,
@@ -46,38 +52,16 @@ def generate(
         min_p=min_p,
         seed=seed,
         stop=stop,
+        n=n,
+        top_logprobs=logprobs,
+        adapter=adapter,
+        priority=priority,
     )
+    wanted = options.text_format(json_schema, grammar, regex)
     if prompt == "-":
         prompt = sys.stdin.read()
     with (
         session.client() as client,
-        client.stream_generate(prompt, model, **sampling) as stream,
+        client.stream_generate(prompt, model, format=wanted, **arguments) as stream,
     ):
         write(stream, session.output)
-
-
-def write(stream: TextStream, output: Output) -> None:
-    """Writes an answer as it comes: its text, or with `--json` a line for each event."""
-    if output.as_json:
-        _write_events(stream, output)
-        return
-    for text in stream:
-        output.piece(text)
-    if not stream.text.endswith("\n"):
-        output.piece("\n")
-
-
-def _write_events(stream: TextStream, output: Output) -> None:
-    started = False
-    for text in stream:
-        if not started:
-            output.event(_start(stream))
-            started = True
-        output.event({"delta": {"text": text}})
-    if not started:
-        output.event(_start(stream))
-    output.event({"finish": document(stream.finish)})
-
-
-def _start(stream: TextStream) -> dict[str, Any]:
-    return {"start": {"id": stream.id, "model": stream.model}}

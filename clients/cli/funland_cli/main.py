@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from funland_cli import chat, gateway, generate, models, options, serve, status
+from funland_cli import (
+    bench,
+    chat,
+    encode,
+    gateway,
+    generate,
+    loading,
+    models,
+    options,
+    serve,
+    status,
+)
 from funland_cli.failures import CommandError, ExitCode, failure_of
 from funland_cli.output import Output
 from funland_client import FunlandError
@@ -34,7 +45,7 @@ Exit codes:
   1    failed
   2    wrong usage or a wrong setting
   3    no server at that address
-  4    no such model
+  4    no such model or adapter
   130  interrupted
 """
 
@@ -88,6 +99,11 @@ app.command(epilog=serve.EPILOG)(serve.serve)
 app.command(epilog=gateway.EPILOG)(gateway.gateway)
 app.command(epilog=chat.EPILOG)(chat.chat)
 app.command(epilog=generate.EPILOG)(generate.generate)
+app.command(epilog=bench.EPILOG)(bench.bench)
+app.command(epilog=encode.EMBED_EPILOG)(encode.embed)
+app.command(epilog=encode.RERANK_EPILOG)(encode.rerank)
+app.command()(encode.tokenize)
+models.app.command(epilog=loading.EPILOG)(loading.load)
 app.add_typer(models.app, name="models")
 app.command()(status.ps)
 app.command()(status.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from funland.v1.models_pb2 import Model
 from funland_cli import options
 from funland_cli.documents import document
 from funland_cli.output import quantity, size
+from funland_cli.views import all_of, format_name, state
 
 EPILOG = """\b
 Examples:
@@ -47,15 +49,16 @@ def list_models(
         session.output.document({"models": [document(model) for model in models]})
         return
     session.output.table(
-        ("MODEL", ">SIZE", ">PARAMETERS", "QUANTIZATION", ">CONTEXT", "STATE"),
+        ("MODEL", "FORMAT", ">SIZE", ">PARAMETERS", "QUANTIZATION", ">CONTEXT", "STATE"),
         (
             (
                 model.model_id + (" (default)" if model.default else ""),
+                format_name(model),
                 size(model.size_bytes),
                 quantity(model.parameter_count),
                 model.quantization,
                 str(model.context_length),
-                state(model),
+                state(model, datetime.now(UTC)),
             )
             for model in models
         ),
@@ -77,26 +80,7 @@ def show(
     if session.output.as_json:
         session.output.document(document(found))
         return
-    session.output.pairs(
-        [
-            ("model", found.model_id),
-            ("aliases", ", ".join(found.aliases)),
-            ("name", found.display_name),
-            ("about", found.description),
-            ("source", found.source),
-            ("architecture", found.architecture),
-            ("quantization", found.quantization),
-            ("parameters", quantity(found.parameter_count)),
-            ("context", f"{found.context_length} tokens"),
-            ("embedding", f"{found.embedding_length} numbers"),
-            ("size", size(found.size_bytes)),
-            ("sha256", found.sha256),
-            ("license", found.license),
-            ("chat", "yes" if found.can_chat else "no: it has no chat template"),
-            ("state", state(found)),
-            ("error", found.load_error.message),
-        ]
-    )
+    session.output.pairs(all_of(found, datetime.now(UTC)))
 
 
 @app.command("import")
@@ -104,7 +88,7 @@ def import_model(
     context: typer.Context,
     *,
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A GGUF file on the server's machine.")
+        Path, typer.Argument(metavar="PATH", help="A file or folder on the server's machine.")
     ],
     model_id: Annotated[
         str,
@@ -122,40 +106,13 @@ def import_model(
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
-    """Install a model from a file."""
+    """Install a model from a GGUF file, or a folder of another engine's."""
     session = options.session(context, server, as_json)
     with session.client() as client:
         model = client.models.import_file(
             path.expanduser().absolute(), model_id, aliases=alias or (), sha256=sha256
         )
-    _tell(session, model, f"Imported {model.model_id}. Try it: funland chat -m {model.model_id}")
-
-
-@app.command()
-def load(
-    context: typer.Context,
-    *,
-    model: ModelId,
-    context_length: Annotated[
-        int | None,
-        typer.Option("--context", metavar="TOKENS", help="Tokens of a call's prompt and answer."),
-    ] = None,
-    slots: Annotated[
-        int | None, typer.Option(metavar="N", help="How many calls to answer at once.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="How many threads compute.")
-    ] = None,
-    server: options.Server = None,
-    as_json: options.Json = False,
-) -> None:
-    """Load a model into memory and wait until it is ready."""
-    session = options.session(context, server, as_json)
-    with session.client() as client:
-        loaded = client.models.load(
-            model, context_length=context_length, slots=slots, threads=threads
-        )
-    _tell(session, loaded, f"Loaded {loaded.model_id} in {loaded.loaded.load_ms / 1000:.1f} s.")
+    tell(session, model, f"Imported {model.model_id}. Try it: funland chat -m {model.model_id}")
 
 
 @app.command()
@@ -174,7 +131,7 @@ def unload(
     with session.client() as client:
         for model in models:
             unloaded = client.models.unload(model, force=force)
-            _tell(session, unloaded, f"Unloaded {unloaded.model_id}.")
+            tell(session, unloaded, f"Unloaded {unloaded.model_id}.")
 
 
 @app.command("rm")
@@ -196,13 +153,50 @@ def remove(
                 session.output.line(f"Deleted {model}.")
 
 
-def state(model: Model) -> str:
-    """Tells a model's state in lower case; empty for one that this version does not know."""
-    known = model.state in Model.State.values()
-    return Model.State.Name(model.state).lower() if known else ""
+@app.command()
+def attach(
+    context: typer.Context,
+    *,
+    model: ModelId,
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="A GGUF with a LoRA adapter on the server's machine."),
+    ],
+    adapter_id: Annotated[
+        str,
+        typer.Option(
+            "--id", metavar="ID", help="The id to give it.  [default: made from the file's name]"
+        ),
+    ] = "",
+    server: options.Server = None,
+    as_json: options.Json = False,
+) -> None:
+    """Attach a LoRA adapter to a model."""
+    session = options.session(context, server, as_json)
+    with session.client() as client:
+        attached = client.models.attach(model, path.expanduser().absolute(), adapter_id)
+    adapters = ", ".join(adapter.adapter_id for adapter in attached.adapters)
+    tell(session, attached, f"{attached.model_id} has the adapters: {adapters}.")
 
 
-def _tell(session: options.Session, model: Model, text: str) -> None:
+@app.command()
+def detach(
+    context: typer.Context,
+    *,
+    model: ModelId,
+    adapter: Annotated[str, typer.Argument(metavar="ADAPTER", help="The adapter's id.")],
+    server: options.Server = None,
+    as_json: options.Json = False,
+) -> None:
+    """Detach an adapter from its model and delete its file."""
+    session = options.session(context, server, as_json)
+    with session.client() as client:
+        detached = client.models.detach(model, adapter)
+    tell(session, detached, f"Detached {adapter} from {detached.model_id}.")
+
+
+def tell(session: options.Session, model: Model, text: str) -> None:
+    """Writes what became of a model: a line, or the model as JSON."""
     if session.output.as_json:
         session.output.event(document(model))
     else:

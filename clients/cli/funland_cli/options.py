@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from funland_cli.failures import CommandError, ExitCode
 from funland_cli.output import Output
-from funland_client import Funland, Sampling
+from funland_client import ChatArguments, Funland, Grammar, Regex
 from funland_client.connection import ADDRESS_VARIABLE, DEFAULT_ADDRESS, default_address
 
 Server = Annotated[
@@ -51,6 +54,35 @@ Stop = Annotated[
     list[str] | None,
     typer.Option(metavar="TEXT", help="End before this text; may be given again."),
 ]
+N = Annotated[
+    int | None, typer.Option("--n", metavar="N", help="How many answers to give.  [default: 1]")
+]
+Logprobs = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Show how likely each token was, and the N likeliest; 0: none."),
+]
+Priority = Annotated[
+    Literal["low", "normal", "high"] | None,
+    typer.Option(help="Which calls go first when more wait than are answered."),
+]
+Adapter = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ID[=SCALE]", help="Answer with this adapter of the model; may be given again."
+    ),
+]
+JsonSchema = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Answer in JSON that this JSON Schema describes."),
+]
+GrammarFile = Annotated[
+    Path | None,
+    typer.Option("--grammar", metavar="FILE", help="Answer as this GBNF grammar has it."),
+]
+RegexText = Annotated[
+    str | None,
+    typer.Option("--regex", metavar="PATTERN", help="Answer what matches this expression."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +102,7 @@ class Session:
 
     def client(self) -> Funland:
         """Opens a client of the server."""
-        return Funland(self.address)
+        return Funland(self.address, retries=0)  # Who sits before it sees what is wrong at once.
 
 
 def session(context: typer.Context, server: str | None, as_json: bool) -> Session:
@@ -80,30 +112,53 @@ def session(context: typer.Context, server: str | None, as_json: bool) -> Sessio
     return Session(address, Output(as_json or before.as_json))
 
 
-def sampling(
-    *,
-    temperature: float | None,
-    max_tokens: int | None,
-    top_p: float | None,
-    top_k: int | None,
-    min_p: float | None,
-    seed: int | None,
-    stop: Sequence[str] | None,
-) -> Sampling:
-    """Makes sampling parameters of the options that were given."""
-    given = Sampling()
-    if temperature is not None:
-        given["temperature"] = temperature
-    if max_tokens is not None:
-        given["max_tokens"] = max_tokens
-    if top_p is not None:
-        given["top_p"] = top_p
-    if top_k is not None:
-        given["top_k"] = top_k
-    if min_p is not None:
-        given["min_p"] = min_p
-    if seed is not None:
-        given["seed"] = seed
-    if stop:
-        given["stop"] = stop
-    return given
+def arguments(adapter: Sequence[str] | None = None, **values: Any) -> ChatArguments:
+    """The keyword arguments of a call, of the options that were given."""
+    given = {name: value for name, value in values.items() if value not in (None, [])}
+    if adapter:
+        given["adapters"] = dict(_scaled(text) for text in adapter)
+    return cast("ChatArguments", given)
+
+
+def text_format(
+    json_schema: Path | None, grammar: Path | None, regex: str | None
+) -> Mapping[str, Any] | Grammar | Regex | None:
+    """What the answer must be; None: any text. More than one, or a bad file, is wrong usage."""
+    if sum(given is not None for given in (json_schema, grammar, regex)) > 1:
+        raise CommandError(
+            "Only one of --json-schema, --grammar and --regex can be.", exit_code=ExitCode.USAGE
+        )
+    if regex is not None:
+        return Regex(regex)
+    if grammar is not None:
+        return Grammar(_read(grammar))
+    return None if json_schema is None else _schema(json_schema)
+
+
+def _schema(path: Path) -> Mapping[str, Any]:
+    try:
+        schema = json.loads(_read(path))
+    except ValueError as error:
+        raise CommandError(f"{path} is not JSON: {error}", exit_code=ExitCode.USAGE) from error
+    if not isinstance(schema, dict):
+        raise CommandError(f"{path} is not a JSON Schema.", exit_code=ExitCode.USAGE)
+    return cast("Mapping[str, Any]", schema)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(
+            f"{path} can't be read: {error.strerror}", exit_code=ExitCode.USAGE
+        ) from error
+
+
+def _scaled(text: str) -> tuple[str, float]:
+    name, equals, scale = text.partition("=")
+    try:
+        return name, float(scale) if equals else 1.0
+    except ValueError as error:
+        raise CommandError(
+            f"--adapter {text}: {scale!r} is not a number.", exit_code=ExitCode.USAGE
+        ) from error

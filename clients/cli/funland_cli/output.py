@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,7 @@ class Output:
         self.as_json = as_json
         self._console = _console(sys.stdout.isatty(), stderr=False)
         self._errors = _console(sys.stderr.isatty(), stderr=True)
+        self._status: Status | None = None
 
     def document(self, value: Any) -> None:
         """Writes one JSON document, indented for people and on one line for programs."""
@@ -41,6 +43,27 @@ class Output:
         """Writes a piece of an answer at once; a pipe gets it as it is."""
         sys.stdout.write(printable(text) if self._console.is_terminal else text)
         sys.stdout.flush()
+
+    def thought(self, text: str) -> None:
+        """Writes a piece of what a model thinks before it answers; a pipe is for answers only."""
+        if self._console.is_terminal:
+            self._console.print(Text(printable(text), style="dim"), end="", soft_wrap=True)
+
+    def wait(self, text: str) -> None:
+        """Shows what is waited for until `waited`, at a terminal."""
+        if not self._errors.is_terminal:
+            return
+        if self._status is None:
+            self._status = self._errors.status(Text(text, style="dim"))
+            self._status.start()
+        else:
+            self._status.update(Text(text, style="dim"))
+
+    def waited(self) -> None:
+        """Takes away what `wait` shows."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
     def line(self, text: str = "", style: str = "") -> None:
         """Writes a line."""

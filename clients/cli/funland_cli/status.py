@@ -12,6 +12,7 @@ from funland.v1.system_pb2 import Health, SystemStatus
 from funland_cli import options
 from funland_cli.documents import document
 from funland_cli.output import size, span
+from funland_cli.views import engine, unloads
 
 
 def status(
@@ -20,11 +21,12 @@ def status(
     """Show what the server is and what it does now."""
     session = options.session(context, server, as_json)
     with session.client() as client:
-        now = client.system.status()
+        now, health = client.system.status(), client.system.health()
     if session.output.as_json:
-        session.output.document(document(now))
+        backing_off = {"backing_off_models": list(health.backing_off_models)}
+        session.output.document(document(now) | backing_off)
     else:
-        session.output.pairs(_pairs(session.address, now))
+        session.output.pairs(_pairs(session.address, now, health))
 
 
 def ps(
@@ -38,12 +40,15 @@ def ps(
         session.output.document({"models": [document(model) for model in models]})
         return
     session.output.table(
-        ("MODEL", ">MEMORY", ">CONTEXT", ">SLOTS", ">ACTIVE", ">WAITING", ">RESTARTS", "UP"),
+        (
+            *("MODEL", "ENGINE", ">MEMORY", ">CONTEXT", ">ACTIVE", ">WAITING", ">RESTARTS"),
+            *("UP", "UNLOADS"),
+        ),
         (_row(model, datetime.now(UTC)) for model in models),
     )
 
 
-def _pairs(address: str, now: SystemStatus) -> Iterator[tuple[str, str]]:
+def _pairs(address: str, now: SystemStatus, health: Health) -> Iterator[tuple[str, str]]:
     memory = now.memory
     yield "server", address
     yield "state", Health.State.Name(now.state).lower()
@@ -51,6 +56,7 @@ def _pairs(address: str, now: SystemStatus) -> Iterator[tuple[str, str]]:
     yield "up", span(now.uptime.ToTimedelta().total_seconds())
     yield "calls", f"{now.active_calls} active"
     yield "models", f"{now.installed_models} installed, {len(now.loaded_models)} in memory"
+    yield "backing off", ", ".join(health.backing_off_models)
     yield "memory", f"{size(memory.available_bytes)} of {size(memory.total_bytes)} free"
     yield "server's own", size(now.server_memory_bytes)
 
@@ -60,11 +66,12 @@ def _row(model: Model, now: datetime) -> tuple[str, ...]:
     since = loaded.load_time.ToDatetime(tzinfo=UTC)
     return (
         model.model_id,
+        engine(loaded),
         size(loaded.memory_bytes),
         str(loaded.context_length),
-        str(loaded.slots),
-        str(loaded.active_sequences),
+        f"{loaded.active_sequences}/{loaded.slots}",
         str(loaded.waiting_sequences),
         str(loaded.restarts),
         span((now - since).total_seconds()),
+        unloads(loaded, now),
     )

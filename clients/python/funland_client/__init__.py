@@ -14,21 +14,42 @@ exceptions of `funland_client.errors`.
 from __future__ import annotations
 
 from funland_client.answers import AsyncTextStream, TextStream
+from funland_client.arguments import ChatArguments, GenerationArguments, LoadArguments, Sampling
 from funland_client.async_client import AsyncFunland
 from funland_client.client import Funland
 from funland_client.errors import FunlandError
-from funland_client.requests import ChatMessage, Conversation, Sampling
+from funland_client.formats import Format, Grammar, Regex
+from funland_client.messages import ChatMessage, Conversation, FunctionCall
+from funland_client.parsing import Parsed, parse
+from funland_client.response_streams import AsyncResponseStream, ResponseStream
 from funland_client.streams import AsyncEventStream, EventStream
+from funland_client.texts import StreamedText
+from funland_client.tool_runs import ToolRun
+from funland_client.tools import ToolDefinition
 
 __all__ = [
     "AsyncEventStream",
     "AsyncFunland",
+    "AsyncResponseStream",
     "AsyncTextStream",
+    "ChatArguments",
     "ChatMessage",
     "Conversation",
     "EventStream",
+    "Format",
+    "FunctionCall",
     "Funland",
     "FunlandError",
+    "GenerationArguments",
+    "Grammar",
+    "LoadArguments",
+    "Parsed",
+    "Regex",
+    "ResponseStream",
     "Sampling",
+    "StreamedText",
     "TextStream",
+    "ToolDefinition",
+    "ToolRun",
+    "parse",
 ]

@@ -2,149 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from types import TracebackType
-from typing import Self
+from collections.abc import Sequence
 
-import grpc
-
-from funland.v1.inference_pb2 import Finish, GenerationEvent
-from funland_client.errors import FunlandError, ServerUnreachableError, StreamBrokenError
+from funland.v1.inference_pb2 import Finish, GenerationEvent, Message, TokenLogprob, ToolCall
+from funland_client.parsing import Read, read
+from funland_client.pieces import AsyncPieceStream, PieceStream, Progress
 from funland_client.streams import AsyncEventStream, EventStream
+from funland_client.texts import StreamedText
 
 
-class StreamedAnswer:
-    """What has come of an answer. `id` and `model` are empty until the model takes the request."""
+class StreamedAnswer(Progress[GenerationEvent]):
+    """What has come of an answer. `id` and `model` are empty until the model takes the request.
 
-    def __init__(self) -> None:
+    Of several (`n`), `texts` has all; the iteration and the other properties are of the first.
+    `queue_position` is how many calls must begin before it can, itself included; 0: it has begun.
+    """
+
+    def __init__(self, n: int = 1) -> None:
         self.id = ""
         self.model = ""
-        self._pieces: list[str] = []
-        self._finish: Finish | None = None
-        self._closed = False
+        self.queue_position = 0
+        self._texts = [StreamedText() for _ in range(n)]
+
+    @property
+    def texts(self) -> Sequence[StreamedText]:
+        """All `n` texts."""
+        return self._texts
 
     @property
     def text(self) -> str:
         """The text so far."""
-        return "".join(self._pieces)
+        return self._texts[0].text
+
+    @property
+    def reasoning(self) -> str:
+        """What was thought before the answer, so far."""
+        return self._texts[0].reasoning
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The calls that the model asks for, so far."""
+        return self._texts[0].tool_calls
+
+    @property
+    def logprobs(self) -> list[TokenLogprob]:
+        """The tokens so far, if `top_logprobs` was given."""
+        return self._texts[0].logprobs
+
+    @property
+    def message(self) -> Message:
+        """What has come, to be appended to the conversation."""
+        return self._texts[0].message
+
+    @property
+    def begun(self) -> bool:
+        """Whether the server has taken the request."""
+        return bool(self.id)
 
     @property
     def complete(self) -> bool:
-        """Whether the answer has come to its end."""
-        return self._finish is not None
+        """Whether the answer has come to its end; of several, all."""
+        return all(text.finish for text in self._texts)
 
     @property
     def finish(self) -> Finish:
         """Why the answer ended and what it took. Raises RuntimeError while it is not complete."""
-        if self._finish is None:
+        finish = self._texts[0].finish
+        if finish is None:
             raise RuntimeError("The answer is not complete: read the stream to its end first.")
-        return self._finish
+        return finish
+
+    def parse(self, kind: type[Read]) -> Read:
+        """Reads the complete answer as a pydantic model, as `parsing.parse`."""
+        return read(self.text, self.finish.reason, kind)
 
     def _take(self, event: GenerationEvent) -> str:
-        """Notes an event; returns the text that it adds."""
         match event.WhichOneof("event"):
             case "start":
                 self.id, self.model = event.start.id, event.start.model
+            case "queued":
+                self.queue_position = event.queued.position
             case "delta":
-                self._pieces.append(event.delta.text)
-                return event.delta.text
+                self.queue_position = 0
+                self._texts[event.choice].add(event.delta)
+                return event.delta.text if event.choice == 0 else ""
             case "finish":
-                self._finish = event.finish
+                self._texts[event.choice].finish = event.finish
             case _:  # Kinds may be added.
                 pass
         return ""
 
-    def _check_end(self) -> None:
-        """Raises StreamBrokenError if the call ended without its last event."""
-        if not (self.complete or self._closed):
-            self._closed = True
-            raise _broken()
 
-    def _failure(self, error: FunlandError) -> FunlandError:
-        """What to raise for `error`: a server that has answered before is not one to be found."""
-        self._closed = True
-        return _broken() if self.id and isinstance(error, ServerUnreachableError) else error
+class TextStream(StreamedAnswer, PieceStream[GenerationEvent]):
+    """The answer of a generation, by its pieces."""
 
-
-class TextStream(StreamedAnswer, Iterator[str]):
-    """Iterates over the pieces of an answer, which are to be appended to one another.
-
-    Leaving its `with` block, or `close`, ends the call if it still runs.
-    """
-
-    def __init__(self, events: EventStream[GenerationEvent]) -> None:
-        super().__init__()
+    def __init__(self, events: EventStream[GenerationEvent], n: int = 1) -> None:
+        super().__init__(n)
         self._events = events
 
-    def __next__(self) -> str:
-        """Waits for the next piece. Raises what `errors` names when the call fails."""
-        try:
-            for event in self._events:
-                if text := self._take(event):
-                    return text
-        except FunlandError as error:
-            raise self._failure(error) from error.__cause__
-        self._check_end()
-        raise StopIteration
 
-    def close(self) -> None:
-        """Ends the call if it still runs; iteration ends."""
-        self._closed = True
-        self._events.close()
-
-    def __enter__(self) -> Self:
-        """Gives itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Closes itself."""
-        self.close()
-
-
-class AsyncTextStream(StreamedAnswer, AsyncIterator[str]):
+class AsyncTextStream(StreamedAnswer, AsyncPieceStream[GenerationEvent]):
     """As `TextStream`, on an event loop."""
 
-    def __init__(self, events: AsyncEventStream[GenerationEvent]) -> None:
-        super().__init__()
+    def __init__(self, events: AsyncEventStream[GenerationEvent], n: int = 1) -> None:
+        super().__init__(n)
         self._events = events
-
-    async def __anext__(self) -> str:
-        """Waits for the next piece. Raises what `errors` names when the call fails."""
-        try:
-            async for event in self._events:
-                if text := self._take(event):
-                    return text
-        except FunlandError as error:
-            raise self._failure(error) from error.__cause__
-        self._check_end()
-        raise StopAsyncIteration
-
-    async def close(self) -> None:
-        """Ends the call if it still runs; iteration ends."""
-        self._closed = True
-        await self._events.close()
-
-    async def __aenter__(self) -> Self:
-        """Gives itself."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Closes itself."""
-        await self.close()
-
-
-def _broken() -> StreamBrokenError:
-    return StreamBrokenError(
-        "The connection to the server was lost before the answer was complete.",
-        code=grpc.StatusCode.UNAVAILABLE,
-    )

@@ -1,49 +1,45 @@
 """The client for programs that block: every method returns when the server has answered.
 
 Results are the contract's own messages (`funland.v1`): they are typed, complete and documented
-there. Only what a message can't do is wrapped: streams (`TextStream`), pages (`models.list` reads
-them all), and errors inside of answers, which become exceptions.
+there. Only what a message can't do is wrapped: streams (`TextStream`), answers that are to be read
+as pydantic models (`Parsed`), pages (`models.list` reads them all), and errors inside of answers,
+which become exceptions.
 """
+
+# ruff: noqa: A002 - `format` is the contract's name
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack, overload
 
 from funland.v1.inference_pb2 import (
+    ApplyTemplateRequest,
+    ApplyTemplateResponse,
     ChatResponse,
     EmbedResponse,
     GenerateRequest,
     GenerateResponse,
+    RerankResponse,
 )
 from funland.v1.inference_pb2_grpc import InferenceServiceStub
-from funland.v1.models_pb2 import (
-    DeleteModelRequest,
-    GetModelRequest,
-    ListModelsRequest,
-    Model,
-    ModelEvent,
-    UnloadModelRequest,
-    WatchModelsRequest,
-)
-from funland.v1.models_pb2_grpc import ModelServiceStub
-from funland.v1.system_pb2 import (
-    GetHealthRequest,
-    GetMetricsRequest,
-    GetStatusRequest,
-    Health,
-    SystemStatus,
-)
-from funland.v1.system_pb2_grpc import SystemServiceStub
 from funland_client import requests
 from funland_client.answers import TextStream
+from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.connection import Connection
 from funland_client.errors import FunlandError
-from funland_client.requests import Conversation, Sampling
+from funland_client.formats import Format, TextFormat
+from funland_client.messages import Conversation
+from funland_client.model_calls import Models
+from funland_client.parsing import Parsed, Read, with_kind
+from funland_client.requests import Pooling
+from funland_client.response_calls import Responses
+from funland_client.retries import DEFAULT_RETRIES
 from funland_client.status import error_from_wire
-from funland_client.streams import EventStream
+from funland_client.system_calls import System
+from funland_client.tool_runs import Rounds, ToolRun
+from funland_client.tools import AnyTool, Function, Toolbox
 
 
 class Funland:
@@ -51,14 +47,22 @@ class Funland:
 
     `address` is `host:port`; None takes the environment's FUNLAND_SERVER, else 127.0.0.1:50051.
     `timeout` is how long a call may take in seconds, loading the model included; None: for ever.
+    `retries` is how often a call is made again that failed for what may pass (`retryable`) before
+    anything was received; what changes models or stores responses is done once.
     The connection is made by the first call. An empty `model` is the server's default model.
     Every method raises a `FunlandError` when its call fails.
     """
 
-    def __init__(self, address: str | None = None, timeout: float | None = None) -> None:
-        self._connection = Connection(address, timeout)
+    def __init__(
+        self,
+        address: str | None = None,
+        timeout: float | None = None,
+        retries: int = DEFAULT_RETRIES,
+    ) -> None:
+        self._connection = Connection(address, timeout, retries)
         self._inference = InferenceServiceStub(self._connection.channel)
         self.models = Models(self._connection)
+        self.responses = Responses(self._connection)
         self.system = System(self._connection)
 
     @property
@@ -66,54 +70,188 @@ class Funland:
         """The server's address as `host:port`."""
         return self._connection.address
 
+    @overload
     def chat(
-        self, conversation: Conversation, model: str = "", **sampling: Unpack[Sampling]
-    ) -> ChatResponse:
-        """Answers a message, or a conversation; returns when the answer is complete."""
-        request = requests.chat(conversation, model, sampling)
-        return self._connection.call(self._inference.Chat, request)
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: type[Read],
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> Parsed[ChatResponse, Read]: ...
+
+    @overload
+    def chat(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: TextFormat | None = None,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> ChatResponse: ...
+
+    def chat(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> ChatResponse | Parsed[ChatResponse, Any]:
+        """Answers a message, or a conversation; returns when the answer is complete.
+
+        With a pydantic class as `format`, `parsed` of the result is an instance of it.
+        """
+        request = requests.chat(conversation, model, arguments, format=format, tools=tools)
+        return with_kind(self._connection.call(self._inference.Chat, request), format)
 
     def stream_chat(
-        self, conversation: Conversation, model: str = "", **sampling: Unpack[Sampling]
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
     ) -> TextStream:
         """As `chat`, but gives the text as it comes."""
-        request = requests.chat(conversation, model, sampling)
-        return TextStream(self._connection.stream(self._inference.StreamChat, request))
+        request = requests.chat(conversation, model, arguments, format=format, tools=tools)
+        return TextStream(
+            self._connection.stream(self._inference.StreamChat, request), arguments.get("n", 1)
+        )
+
+    def run_tools(
+        self,
+        conversation: Conversation,
+        tools: Sequence[Function],
+        model: str = "",
+        *,
+        max_rounds: int = 8,
+        format: Format | None = None,
+        **arguments: Unpack[ChatArguments],
+    ) -> ToolRun:
+        """Chats, calls the functions that the model asks for, and goes on until it answers.
+
+        An exception of a function, or a call that can't be made, is told to the model.
+        `tool_choice` is for the first answer. Raises ToolRoundsError after `max_rounds` answers.
+        """
+        toolbox = Toolbox(tools, awaits=False)
+        rounds = Rounds(conversation, arguments, max_rounds)
+        while True:
+            request = requests.chat(
+                rounds.messages, model, rounds.arguments, format=format, tools=toolbox.tools
+            )
+            response = self._connection.call(self._inference.Chat, request)
+            calls = rounds.take(response)
+            if not calls:
+                return ToolRun(response, rounds.messages)
+            rounds.messages += [toolbox.call(call) for call in calls]
+
+    @overload
+    def generate(
+        self,
+        prompt: str,
+        model: str = "",
+        *,
+        format: type[Read],
+        **arguments: Unpack[GenerationArguments],
+    ) -> Parsed[GenerateResponse, Read]: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: str,
+        model: str = "",
+        *,
+        format: TextFormat | None = None,
+        **arguments: Unpack[GenerationArguments],
+    ) -> GenerateResponse: ...
 
     def generate(
-        self, prompt: str, model: str = "", **sampling: Unpack[Sampling]
-    ) -> GenerateResponse:
-        """Continues a prompt as it is; returns when the text is complete."""
-        request = requests.generate(prompt, model, sampling)
-        return self._connection.call(self._inference.Generate, request)
+        self,
+        prompt: str,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        **arguments: Unpack[GenerationArguments],
+    ) -> GenerateResponse | Parsed[GenerateResponse, Any]:
+        """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`."""
+        request = requests.generate(prompt, model, arguments, format=format)
+        return with_kind(self._connection.call(self._inference.Generate, request), format)
 
     def stream_generate(
-        self, prompt: str, model: str = "", **sampling: Unpack[Sampling]
+        self,
+        prompt: str,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        **arguments: Unpack[GenerationArguments],
     ) -> TextStream:
         """As `generate`, but gives the text as it comes."""
-        request = requests.generate(prompt, model, sampling)
-        return TextStream(self._connection.stream(self._inference.StreamGenerate, request))
+        request = requests.generate(prompt, model, arguments, format=format)
+        return TextStream(
+            self._connection.stream(self._inference.StreamGenerate, request), arguments.get("n", 1)
+        )
 
     def generate_batch(
         self,
         prompts: Sequence[str | GenerateRequest],
         model: str = "",
-        **sampling: Unpack[Sampling],
+        **arguments: Unpack[GenerationArguments],
     ) -> list[GenerateResponse | FunlandError]:
         """Continues up to 256 prompts at once; each one's response or error stands at its place.
 
-        A prompt that is a GenerateRequest keeps its own model and sampling.
+        A prompt that is a GenerateRequest keeps its own model and arguments.
         """
-        request = requests.generate_batch(prompts, model, sampling)
+        request = requests.generate_batch(prompts, model, arguments)
         response = self._connection.call(self._inference.BatchGenerate, request)
         return [
             error_from_wire(result.error) if result.HasField("error") else result.response
             for result in response.results
         ]
 
-    def embed(self, texts: str | Sequence[str], model: str = "") -> EmbedResponse:
-        """Turns each text into a vector of length 1; the vectors stand in the texts' order."""
-        return self._connection.call(self._inference.Embed, requests.embed(texts, model))
+    def embed(
+        self,
+        texts: str | Sequence[str],
+        model: str = "",
+        *,
+        dimensions: int | None = None,
+        pooling: Pooling | None = None,
+        normalize: bool = True,
+    ) -> EmbedResponse:
+        """Turns each text into a vector; the vectors stand in the texts' order.
+
+        They are of length 1 unless `normalize` is false, and have the model's embedding length
+        unless `dimensions` cuts them. `pooling` is the model's own unless it is named.
+        """
+        request = requests.embed(
+            texts, model, dimensions=dimensions, pooling=pooling, normalize=normalize
+        )
+        return self._connection.call(self._inference.Embed, request)
+
+    def rerank(
+        self, query: str, documents: Sequence[str], model: str = "", *, top_n: int = 0
+    ) -> RerankResponse:
+        """Gives the `top_n` documents that answer a query best, the best first; 0: all."""
+        request = requests.rerank(query, documents, model, top_n=top_n)
+        return self._connection.call(self._inference.Rerank, request)
+
+    def apply_template(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> ApplyTemplateResponse:
+        """Gives the prompt that `chat` would continue, and its tokens."""
+        request = ApplyTemplateRequest(
+            chat=requests.chat(conversation, model, arguments, tools=tools)
+        )
+        return self._connection.call(self._inference.ApplyTemplate, request)
 
     def tokenize(
         self,
@@ -150,92 +288,3 @@ class Funland:
     ) -> None:
         """Closes itself."""
         self.close()
-
-
-class Models:
-    """The models that are installed on the server's machine, as `client.models`."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._stub = ModelServiceStub(connection.channel)
-
-    def list(self) -> list[Model]:
-        """Gets every installed model, ordered by id."""
-        models: list[Model] = []
-        request = ListModelsRequest()
-        while True:
-            page = self._connection.call(self._stub.ListModels, request)
-            models.extend(page.models)
-            if not page.next_page_token:
-                return models
-            request = ListModelsRequest(page_token=page.next_page_token)
-
-    def get(self, model_id: str) -> Model:
-        """Gets one model by id or alias."""
-        return self._connection.call(self._stub.GetModel, GetModelRequest(model_id=model_id))
-
-    def import_file(
-        self,
-        path: str | Path,
-        model_id: str = "",
-        *,
-        aliases: Sequence[str] = (),
-        sha256: str = "",
-    ) -> Model:
-        """Installs a GGUF file that lies at the absolute `path` on the server's machine.
-
-        An empty `model_id` is made from the file's name; a `sha256` of 64 hexadecimal digits is
-        what the file must have.
-        """
-        request = requests.import_file(str(path), model_id, aliases, sha256)
-        return self._connection.call(self._stub.ImportModel, request)
-
-    def load(
-        self,
-        model_id: str,
-        *,
-        context_length: int | None = None,
-        slots: int | None = None,
-        threads: int | None = None,
-    ) -> Model:
-        """Loads a model into memory; returns when it is ready.
-
-        `context_length` is in tokens, for a call's prompt and answer together; `slots` is how many
-        calls it answers at once. None takes the server's setting.
-        """
-        request = requests.load(model_id, context_length, slots, threads)
-        return self._connection.call(self._stub.LoadModel, request)
-
-    def unload(self, model_id: str, *, force: bool = False) -> Model:
-        """Takes a model out of memory; its calls go on to their end, unless `force`."""
-        request = UnloadModelRequest(model_id=model_id, force=force)
-        return self._connection.call(self._stub.UnloadModel, request)
-
-    def delete(self, model_id: str) -> None:
-        """Unloads a model and removes its files."""
-        self._connection.call(self._stub.DeleteModel, DeleteModelRequest(model_id=model_id))
-
-    def watch(self, model_id: str = "") -> EventStream[ModelEvent]:
-        """Gives every model, or one, as it is now, then again when it changes; has no timeout."""
-        request = WatchModelsRequest(model_id=model_id)
-        return self._connection.stream(self._stub.WatchModels, request, endless=True)
-
-
-class System:
-    """The server itself, as `client.system`."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._stub = SystemServiceStub(connection.channel)
-
-    def health(self) -> Health:
-        """Tells whether the server takes calls."""
-        return self._connection.call(self._stub.GetHealth, GetHealthRequest())
-
-    def status(self) -> SystemStatus:
-        """Tells what the server is and what it does now."""
-        return self._connection.call(self._stub.GetStatus, GetStatusRequest())
-
-    def metrics(self) -> str:
-        """Gets the server's metrics in Prometheus' text format."""
-        return self._connection.call(self._stub.GetMetrics, GetMetricsRequest()).data.decode()

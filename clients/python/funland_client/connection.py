@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from typing import Final, TypeVar
 
 import grpc
 import grpc.aio
 
+from funland_client.retries import Attempts
 from funland_client.status import error_from_call
 from funland_client.streams import AsyncEventStream, EventStream
 
@@ -31,21 +34,35 @@ def default_address() -> str:
 
 
 class Connection:
-    """A channel for blocking calls. `timeout` is each call's deadline in seconds; None: none."""
+    """A channel for blocking calls.
 
-    def __init__(self, address: str | None, timeout: float | None) -> None:
+    `timeout` is each call's deadline in seconds, all its attempts together; None: none. `retries`
+    is how often a call that may pass is made again.
+    """
+
+    def __init__(self, address: str | None, timeout: float | None, retries: int) -> None:
         self.address = address or default_address()
         self.timeout = timeout
+        self.retries = retries
         self.channel = grpc.insecure_channel(self.address, CHANNEL_OPTIONS)
 
     def call(
-        self, method: grpc.UnaryUnaryMultiCallable[Request, Answer], request: Request
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Request, Answer],
+        request: Request,
+        *,
+        once: bool = False,
     ) -> Answer:
-        """Calls a method that answers once."""
-        try:
-            return method(request, timeout=self.timeout)
-        except grpc.RpcError as error:
-            raise error_from_call(error, self.address) from error
+        """Calls a method that answers once; `once` is for what must not be done twice."""
+        attempts = Attempts(0 if once else self.retries, self.timeout)
+        while True:
+            try:
+                return method(request, timeout=attempts.seconds_left)
+            except grpc.RpcError as error:
+                failure = error_from_call(error, self.address)
+                if (seconds := attempts.pause(failure)) is None:
+                    raise failure from error
+            time.sleep(seconds)
 
     def stream(
         self,
@@ -53,10 +70,13 @@ class Connection:
         request: Request,
         *,
         endless: bool = False,
+        once: bool = False,
     ) -> EventStream[Answer]:
         """Calls a method that answers with a stream; one that is `endless` has no deadline."""
-        call = method(request, timeout=None if endless else self.timeout)
-        return EventStream(call, self.address)
+        attempts = Attempts(0 if once else self.retries, None if endless else self.timeout)
+        return EventStream(
+            lambda: method(request, timeout=attempts.seconds_left), self.address, attempts
+        )
 
     def close(self) -> None:
         """Ends the calls in flight and the connection."""
@@ -66,19 +86,29 @@ class Connection:
 class AsyncConnection:
     """A channel for calls on an event loop; otherwise as `Connection`."""
 
-    def __init__(self, address: str | None, timeout: float | None) -> None:
+    def __init__(self, address: str | None, timeout: float | None, retries: int) -> None:
         self.address = address or default_address()
         self.timeout = timeout
+        self.retries = retries
         self.channel = grpc.aio.insecure_channel(self.address, CHANNEL_OPTIONS)
 
     async def call(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer], request: Request
+        self,
+        method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer],
+        request: Request,
+        *,
+        once: bool = False,
     ) -> Answer:
-        """Calls a method that answers once. Cancelling the task cancels the call."""
-        try:
-            return await method(request, timeout=self.timeout)
-        except grpc.RpcError as error:
-            raise error_from_call(error, self.address) from error
+        """As `Connection.call`. Cancelling the task cancels the call."""
+        attempts = Attempts(0 if once else self.retries, self.timeout)
+        while True:
+            try:
+                return await method(request, timeout=attempts.seconds_left)
+            except grpc.RpcError as error:
+                failure = error_from_call(error, self.address)
+                if (seconds := attempts.pause(failure)) is None:
+                    raise failure from error
+            await asyncio.sleep(seconds)
 
     def stream(
         self,
@@ -86,10 +116,13 @@ class AsyncConnection:
         request: Request,
         *,
         endless: bool = False,
+        once: bool = False,
     ) -> AsyncEventStream[Answer]:
         """Calls a method that answers with a stream; one that is `endless` has no deadline."""
-        call = method(request, timeout=None if endless else self.timeout)
-        return AsyncEventStream(call, self.address)
+        attempts = Attempts(0 if once else self.retries, None if endless else self.timeout)
+        return AsyncEventStream(
+            lambda: method(request, timeout=attempts.seconds_left), self.address, attempts
+        )
 
     async def close(self) -> None:
         """Ends the calls in flight and the connection."""

@@ -3,26 +3,40 @@
     FunlandError
     ├── InvalidRequestError           the request itself is wrong; the same one fails again
     │   ├── PromptTooLongError
-    │   └── TemplateError             the model's chat template refuses the messages
+    │   ├── TemplateError             the model's chat template refuses the messages
+    │   └── ConstraintError           the format, or a tool, can't be compiled or is too complex
     ├── NotFoundError
-    │   └── ModelNotFoundError
+    │   ├── ModelNotFoundError
+    │   ├── AdapterNotFoundError
+    │   └── ResponseNotFoundError
     ├── AlreadyExistsError
-    │   └── ModelExistsError
+    │   ├── ModelExistsError
+    │   └── AdapterExistsError
     ├── PreconditionError             the model's state, not the request, stands in the way
     │   ├── ModelCannotChatError
-    │   ├── ModelFileError            not a whole GGUF, gone, or changed since its import
+    │   ├── ModelCannotGenerateError
+    │   ├── ModelFileError            not a whole model, gone, or changed since its import
     │   ├── ModelLoadError
-    │   └── ModelBuiltInError
+    │   ├── ModelBuiltInError
+    │   ├── AdapterFileError          not an adapter for the model
+    │   └── EngineError               not installed, or it can't do what the call asks for
     ├── LimitError                    the request asks for more than is allowed
+    │   ├── ModelTooLargeError
+    │   └── QueueFullError            retryable
     ├── UnavailableError              retryable: the same call may succeed
     │   ├── WorkerLostError
     │   ├── ModelUnloadedError
+    │   ├── ModelBackingOffError
     │   ├── ServerStoppingError
     │   ├── ServerUnreachableError
     │   └── StreamBrokenError
     ├── DeadlineExceededError
     ├── CallCancelledError
-    └── InternalError                 a defect of Funland
+    ├── InternalError                 a defect of Funland
+    └── AnswerError                   the call went well, what the model said is of no use
+        ├── AnswerCutOffError
+        ├── AnswerInvalidError
+        └── ToolRoundsError
 
 A reason that this version does not know becomes the class of its status code, so that a newer
 server's errors are caught where the older ones are.
@@ -37,6 +51,7 @@ from typing import ClassVar
 import grpc
 
 from funland.v1.errors_pb2 import FieldViolation
+from funland.v1.inference_pb2 import Message
 
 
 class FunlandError(Exception):
@@ -83,12 +98,24 @@ class TemplateError(InvalidRequestError):
     """The model's chat template refuses these messages, or failed on them."""
 
 
+class ConstraintError(InvalidRequestError):
+    """The format, or the parameters of a tool, can't be compiled or are too complex."""
+
+
 class NotFoundError(FunlandError):
     """What the request names is not there."""
 
 
 class ModelNotFoundError(NotFoundError):
     """No installed model has this name."""
+
+
+class AdapterNotFoundError(NotFoundError):
+    """The model has no adapter of this id."""
+
+
+class ResponseNotFoundError(NotFoundError):
+    """No stored response has this id."""
 
 
 class AlreadyExistsError(FunlandError):
@@ -99,6 +126,10 @@ class ModelExistsError(AlreadyExistsError):
     """An installed model has this id or alias already."""
 
 
+class AdapterExistsError(AlreadyExistsError):
+    """The model has an adapter of this id already."""
+
+
 class PreconditionError(FunlandError):
     """The request is right, but the state of things does not allow it."""
 
@@ -107,8 +138,12 @@ class ModelCannotChatError(PreconditionError):
     """The model has no chat template: it can complete text but not chat."""
 
 
+class ModelCannotGenerateError(PreconditionError):
+    """The model writes no text: it is for embeddings or ranking."""
+
+
 class ModelFileError(PreconditionError):
-    """The model's file is not a whole GGUF, is gone, or is not what was imported."""
+    """The model's file is not a whole model, is gone, or is not what was imported."""
 
 
 class ModelLoadError(PreconditionError):
@@ -119,8 +154,26 @@ class ModelBuiltInError(PreconditionError):
     """The model comes with Funland and can't be deleted."""
 
 
+class AdapterFileError(PreconditionError):
+    """The file is not an adapter for this model."""
+
+
+class EngineError(PreconditionError):
+    """The engine is not installed, lacks the device, or can't do what the call asks for."""
+
+
 class LimitError(FunlandError):
     """The request asks for more time, memory or room than is allowed."""
+
+
+class ModelTooLargeError(LimitError):
+    """The memory has no room for the model, even when all that is idle is unloaded."""
+
+
+class QueueFullError(LimitError):
+    """As many calls wait for the model as are allowed; `retry_delay` says when to try."""
+
+    retryable = True
 
 
 class UnavailableError(FunlandError):
@@ -135,6 +188,10 @@ class WorkerLostError(UnavailableError):
 
 class ModelUnloadedError(UnavailableError):
     """The model was unloaded during the call; the next call loads it."""
+
+
+class ModelBackingOffError(UnavailableError):
+    """The model's process was lost again and again; `retry_delay` says when it is started anew."""
 
 
 class ServerStoppingError(UnavailableError):
@@ -159,3 +216,27 @@ class CallCancelledError(FunlandError):
 
 class InternalError(FunlandError):
     """A defect of Funland; `metadata["error_id"]` finds it in the server's log."""
+
+
+class AnswerError(FunlandError):
+    """The call went well, but what the model said can't be used; `text` is what it said."""
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
+        self.text = text
+
+
+class AnswerCutOffError(AnswerError):
+    """`max_tokens`, or the model's context, ended the answer before it was whole."""
+
+
+class AnswerInvalidError(AnswerError):
+    """The answer is not what its class asks for; `__cause__` is pydantic's ValidationError."""
+
+
+class ToolRoundsError(AnswerError):
+    """The model went on to call functions; `messages` is the conversation."""
+
+    def __init__(self, message: str, messages: Sequence[Message]) -> None:
+        super().__init__(message, messages[-1].content)
+        self.messages = tuple(messages)

@@ -2,92 +2,123 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Literal
 
-import grpc
-from google.protobuf.message import Message as AnyMessage
-
-from funland.v1.errors_pb2 import FieldViolation
 from funland.v1.inference_pb2 import (
     BatchGenerateRequest,
     ChatRequest,
     DetokenizeRequest,
     EmbedRequest,
     GenerateRequest,
-    Message,
-    SamplingParameters,
+    RerankRequest,
     TokenizeRequest,
 )
-from funland.v1.models_pb2 import ImportModelRequest, LoadModelRequest, LoadSettings
-from funland_client.errors import InvalidRequestError
+from funland.v1.models_pb2 import AttachAdapterRequest, ImportModelRequest, LoadModelRequest
+from funland.v1.responses_pb2 import CreateResponseRequest
+from funland_client import arguments
+from funland_client.arguments import ChatArguments, GenerationArguments, LoadArguments
+from funland_client.fields import filled
+from funland_client.formats import Format, output_format
+from funland_client.messages import Conversation, messages
+from funland_client.tools import AnyTool, tool
 
-Filled = TypeVar("Filled", bound=AnyMessage)
-
-
-class Sampling(TypedDict, total=False):
-    """How to choose tokens and when to end; what is left out takes the server's default.
-
-    Ranges and defaults stand at the fields of `funland.v1.SamplingParameters`.
-    """
-
-    temperature: float
-    top_p: float
-    top_k: int
-    min_p: float
-    frequency_penalty: float
-    presence_penalty: float
-    repetition_penalty: float
-    penalty_window: int
-    seed: int
-    stop: str | Sequence[str]
-    max_tokens: int
-    logit_bias: Mapping[int, float]
-    ignore_end: bool
+Pooling = Literal["mean", "cls", "last"]
 
 
-class ChatMessage(TypedDict):
-    """One message of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-Conversation = str | Sequence[ChatMessage | Message]
-"""What `chat` answers: one message of the user, or the whole conversation, oldest first."""
-
-
-def chat(conversation: Conversation, model: str, sampling: Sampling) -> ChatRequest:
+def chat(
+    conversation: Conversation,
+    model: str,
+    given: ChatArguments,
+    *,
+    format: Format | None = None,  # noqa: A002 - the contract's name
+    tools: Sequence[AnyTool] = (),
+) -> ChatRequest:
     """Makes a request for `Chat` and `StreamChat`."""
-    if isinstance(conversation, str):
-        conversation = [ChatMessage(role="user", content=conversation)]
+    choice = given.get("tool_choice")
+    variables = given.get("template_arguments")
     return ChatRequest(
         model=model,
-        messages=[_message(message) for message in conversation],
-        sampling=_sampling(sampling),
+        messages=messages(conversation),
+        sampling=arguments.sampling(given),
+        format=output_format(format),
+        options=arguments.options(given),
+        tools=[tool(described) for described in tools],
+        tool_choice=None if choice is None else arguments.tool_choice(choice),
+        parallel_tool_calls=given.get("parallel_tool_calls"),
+        reasoning=given.get("reasoning"),
+        template_arguments=json.dumps(variables) if variables else "",
     )
 
 
-def generate(prompt: str, model: str, sampling: Sampling) -> GenerateRequest:
+def generate(
+    prompt: str,
+    model: str,
+    given: GenerationArguments,
+    *,
+    format: Format | None = None,  # noqa: A002 - the contract's name
+) -> GenerateRequest:
     """Makes a request for `Generate` and `StreamGenerate`."""
-    return GenerateRequest(model=model, prompt=prompt, sampling=_sampling(sampling))
+    return GenerateRequest(
+        model=model,
+        prompt=prompt,
+        sampling=arguments.sampling(given),
+        format=output_format(format),
+        options=arguments.options(given),
+    )
 
 
 def generate_batch(
-    prompts: Sequence[str | GenerateRequest], model: str, sampling: Sampling
+    prompts: Sequence[str | GenerateRequest], model: str, given: GenerationArguments
 ) -> BatchGenerateRequest:
     """Makes a request for `BatchGenerate`; a prompt that is a request already stays as it is."""
     return BatchGenerateRequest(
         requests=[
-            prompt if isinstance(prompt, GenerateRequest) else generate(prompt, model, sampling)
+            prompt if isinstance(prompt, GenerateRequest) else generate(prompt, model, given)
             for prompt in prompts
         ]
     )
 
 
-def embed(texts: str | Sequence[str], model: str) -> EmbedRequest:
+def response(
+    request: ChatRequest,
+    *,
+    previous_response_id: str,
+    instructions: str,
+    store: bool,
+    metadata: Mapping[str, str] | None,
+) -> CreateResponseRequest:
+    """Makes a request for `CreateResponse` and `StreamResponse` of a chat's."""
+    return CreateResponseRequest(
+        chat=request,
+        previous_response_id=previous_response_id,
+        instructions=instructions,
+        store=store,
+        metadata=metadata,
+    )
+
+
+def embed(
+    texts: str | Sequence[str],
+    model: str,
+    *,
+    dimensions: int | None = None,
+    pooling: Pooling | None = None,
+    normalize: bool = True,
+) -> EmbedRequest:
     """Makes a request for `Embed`."""
-    return EmbedRequest(model=model, inputs=[texts] if isinstance(texts, str) else texts)
+    how = {"dimensions": dimensions, "pooling": pooling, "normalize": normalize}
+    given = {name: value for name, value in how.items() if value is not None}
+    request = filled(EmbedRequest, "", given)
+    request.model = model
+    request.inputs.extend([texts] if isinstance(texts, str) else texts)
+    return request
+
+
+def rerank(query: str, documents: Sequence[str], model: str, *, top_n: int) -> RerankRequest:
+    """Makes a request for `Rerank`."""
+    return RerankRequest(model=model, query=query, documents=documents, top_n=top_n)
 
 
 def tokenize(text: str, model: str, *, add_special: bool, parse_special: bool) -> TokenizeRequest:
@@ -109,43 +140,11 @@ def import_file(
     return ImportModelRequest(path=path, model_id=model_id, aliases=aliases, sha256=sha256)
 
 
-def load(
-    model_id: str, context_length: int | None, slots: int | None, threads: int | None
-) -> LoadModelRequest:
+def load(model_id: str, given: LoadArguments) -> LoadModelRequest:
     """Makes a request for `LoadModel`."""
-    given = {"context_length": context_length, "slots": slots, "threads": threads}
-    settings = _filled(LoadSettings, "settings", given)
-    return LoadModelRequest(model_id=model_id, settings=settings)
+    return LoadModelRequest(model_id=model_id, settings=arguments.load_settings(given))
 
 
-def _message(message: ChatMessage | Message) -> Message:
-    if isinstance(message, Message):
-        return message
-    return Message(role=Message.Role.Value(message["role"].upper()), content=message["content"])
-
-
-def _sampling(sampling: Sampling) -> SamplingParameters:
-    values: dict[str, Any] = {**sampling}
-    if isinstance(values.get("stop"), str):
-        values["stop"] = [values["stop"]]
-    return _filled(SamplingParameters, "sampling", values)
-
-
-def _filled(kind: type[Filled], name: str, values: Mapping[str, Any]) -> Filled:
-    """Makes a message, field by field, so that a value which it can't hold names its field.
-
-    What the contract's types can't hold is then refused as what its rules forbid is, by the server.
-    """
-    filled = kind()
-    for field, value in values.items():
-        try:
-            filled.MergeFrom(kind(**{field: value}))
-        except ValueError as error:
-            wrong = FieldViolation(field=f"{name}.{field}", description=str(error))
-            raise InvalidRequestError(
-                f"{wrong.field}: {wrong.description}",
-                reason="FIELD_INVALID",
-                code=grpc.StatusCode.INVALID_ARGUMENT,
-                field_violations=[wrong],
-            ) from error
-    return filled
+def attach(model_id: str, path: str, adapter_id: str) -> AttachAdapterRequest:
+    """Makes a request for `AttachAdapter`."""
+    return AttachAdapterRequest(model_id=model_id, path=path, adapter_id=adapter_id)

@@ -1,14 +1,20 @@
-"""Streams of messages: started when they are made, ended when they are closed."""
+"""Streams of messages: started when they are made, ended when they are closed.
+
+A call that fails before its first message is made again, as `retries` has it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 import grpc
 import grpc.aio
 
+from funland_client.retries import Attempts
 from funland_client.status import error_from_call
 
 Event = TypeVar("Event")
@@ -30,27 +36,43 @@ class RunningCall(Protocol[Event_co]):
 class EventStream(Iterator[Event]):
     """Iterates over a call's messages. Leaving its `with` block ends the call if it still runs."""
 
-    def __init__(self, call: RunningCall[Event], address: str) -> None:
-        self._call = call
+    def __init__(
+        self, start: Callable[[], RunningCall[Event]], address: str, attempts: Attempts
+    ) -> None:
+        self._start = start
         self._address = address
-        self._over = False
+        self._attempts = attempts
+        self._begun = False
+        self._over = threading.Event()  # Another thread may close it.
+        self._call = start()
 
     def __next__(self) -> Event:
         """Waits for the next message. Raises what `errors` names when the call fails."""
-        if self._over:
-            raise StopIteration
-        try:
-            return next(self._call)
-        except StopIteration:
-            self._over = True
-            raise
-        except grpc.RpcError as error:
-            self._over = True
-            raise error_from_call(error, self._address) from error
+        while not self._over.is_set():
+            try:
+                message = next(self._call)
+            except StopIteration:
+                self._over.set()
+            except grpc.RpcError as error:
+                self._retry(error)
+            else:
+                self._begun = True
+                return message
+        raise StopIteration
+
+    def _retry(self, error: grpc.RpcError) -> None:
+        """Makes the call again after a while; raises what `error` means if it is not to be."""
+        failure = error_from_call(error, self._address)
+        seconds = None if self._begun else self._attempts.pause(failure)
+        if seconds is None:
+            self._over.set()
+            raise failure from error
+        if not self._over.wait(seconds):
+            self._call = self._start()
 
     def close(self) -> None:
         """Ends the call if it still runs; iteration ends."""
-        self._over = True
+        self._over.set()
         self._call.cancel()
 
     def __enter__(self) -> Self:
@@ -70,24 +92,43 @@ class EventStream(Iterator[Event]):
 class AsyncEventStream(AsyncIterator[Event], Generic[Event]):
     """As `EventStream`, on an event loop."""
 
-    def __init__(self, call: grpc.aio.UnaryStreamCall[Any, Event], address: str) -> None:
-        self._call = call
+    def __init__(
+        self,
+        start: Callable[[], grpc.aio.UnaryStreamCall[Any, Event]],
+        address: str,
+        attempts: Attempts,
+    ) -> None:
+        self._start = start
         self._address = address
+        self._attempts = attempts
+        self._begun = False
         self._over = False
+        self._call = start()
 
     async def __anext__(self) -> Event:
         """Waits for the next message. Raises what `errors` names when the call fails."""
-        if self._over:
-            raise StopAsyncIteration
-        try:
-            message = await self._call.read()
-        except grpc.RpcError as error:
+        while not self._over:
+            try:
+                message = await self._call.read()
+            except grpc.RpcError as error:
+                await self._retry(error)
+                continue
+            if message is not grpc.aio.EOF:
+                self._begun = True
+                return cast("Event", message)
             self._over = True
-            raise error_from_call(error, self._address) from error
-        if message is grpc.aio.EOF:
+        raise StopAsyncIteration
+
+    async def _retry(self, error: grpc.RpcError) -> None:
+        """Makes the call again after a while; raises what `error` means if it is not to be."""
+        failure = error_from_call(error, self._address)
+        seconds = None if self._begun else self._attempts.pause(failure)
+        if seconds is None:
             self._over = True
-            raise StopAsyncIteration
-        return cast("Event", message)
+            raise failure from error
+        await asyncio.sleep(seconds)
+        if not self._over:
+            self._call = self._start()
 
     async def close(self) -> None:
         """Ends the call if it still runs; iteration ends."""

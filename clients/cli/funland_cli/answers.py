@@ -1,0 +1,77 @@
+"""Writes answers as they come: text and thoughts for people, a line for each event for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from funland.v1.inference_pb2 import TokenLogprob
+from funland_cli.documents import document
+from funland_cli.output import Output
+from funland_client import TextStream
+
+
+def write(stream: TextStream, output: Output) -> None:
+    """Writes an answer; several come one below the other when all are complete."""
+    if output.as_json:
+        for event in stream.events():
+            output.event(document(event))
+        return
+    try:
+        _follow(stream, output)
+    finally:
+        output.waited()
+    if len(stream.texts) > 1:
+        for number, text in enumerate(stream.texts, 1):
+            output.line(f"[{number}]", "dim")
+            _end(text.text, output, whole=True)
+    else:
+        _end(stream.text, output, whole=False)
+    for text in stream.texts:
+        if text.logprobs:
+            output.table(("TOKEN", ">PROBABILITY", "LIKELIEST"), _likely(text.logprobs))
+
+
+def _follow(stream: TextStream, output: Output) -> None:
+    """Reads the answer to its end; writes it on the way if it is the only one."""
+    output.wait("Waiting for the model")
+    thinking = False
+    for event in stream.events():
+        if event.HasField("queued"):
+            output.wait(f"Waiting in the queue, at place {event.queued.position}")
+        if not event.HasField("delta"):
+            continue
+        output.waited()
+        if len(stream.texts) > 1:
+            continue
+        if event.delta.reasoning:
+            thinking = True
+            output.thought(event.delta.reasoning)
+        if event.delta.text:
+            if thinking:
+                output.thought("\n")
+                thinking = False
+            output.piece(event.delta.text)
+
+
+def _end(text: str, output: Output, *, whole: bool) -> None:
+    """Ends an answer with a line's end; writes all of it before if it was not yet."""
+    if whole:
+        output.piece(text)
+    if not text.endswith("\n"):
+        output.piece("\n")
+
+
+def _likely(tokens: list[TokenLogprob]) -> Iterator[tuple[str, str, str]]:
+    for token in tokens:
+        others = ", ".join(f"{_shown(other)} {_percent(other)}" for other in token.top)
+        yield _shown(token), _percent(token), others
+
+
+def _shown(token: TokenLogprob) -> str:
+    """A token's text in quotes: a blank or half a character would not be seen."""
+    return repr(token.token.decode(errors="backslashreplace"))
+
+
+def _percent(token: TokenLogprob) -> str:
+    return f"{math.exp(token.logprob) * 100:.1f}%"

@@ -1,0 +1,93 @@
+"""`funland models load`: loads a model, and says how to run it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+from funland_cli import options
+from funland_cli.models import ModelId, tell
+from funland_cli.units import seconds, size_in_bytes
+from funland_client import LoadArguments
+
+EPILOG = """\b
+Examples:
+  funland models load qwen --context 4096
+  funland models load qwen --keep-alive 30m --memory-limit 4GB
+  funland models load qwen --engine openvino --device GPU
+"""
+
+
+def load(
+    context: typer.Context,
+    *,
+    model: ModelId,
+    context_length: Annotated[
+        int | None,
+        typer.Option(
+            "--context",
+            "--context-length",
+            metavar="TOKENS",
+            help="Tokens of a call's prompt and answer.",
+        ),
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(metavar="N", help="How many calls to answer at once.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="How many threads compute.")
+    ] = None,
+    engine: Annotated[
+        Literal["llama_cpp", "openvino", "ctranslate2"] | None,
+        typer.Option(help="What computes.  [default: chosen by the model's format]"),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where: CPU, GPU or NPU.  [default: CPU]")
+    ] = None,
+    keep_alive: Annotated[
+        float | None,
+        typer.Option(
+            parser=seconds,
+            metavar="TIME",
+            help="How long it stays after its last call: 90s, 10m, 2h, forever.",
+        ),
+    ] = None,
+    memory_limit: Annotated[
+        int | None,
+        typer.Option(
+            parser=size_in_bytes, metavar="SIZE", help="The most memory it may take: 4GB, 512MiB."
+        ),
+    ] = None,
+    cache: Annotated[
+        Literal["unified", "streams"] | None,
+        typer.Option(help="How calls share the memory for keys and values."),
+    ] = None,
+    draft_model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="A smaller model of its kind that guesses ahead."),
+    ] = None,
+    server: options.Server = None,
+    as_json: options.Json = False,
+) -> None:
+    """Load a model into memory and wait until it is ready."""
+    session = options.session(context, server, as_json)
+    given: dict[str, Any] = {
+        "context_length": context_length,
+        "slots": slots,
+        "threads": threads,
+        "engine": engine,
+        "device": device and device.upper(),
+        "keep_alive_seconds": keep_alive,
+        "memory_limit_bytes": memory_limit,
+        "cache": cache,
+        "draft_model": draft_model,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    session.output.wait(f"Loading {model}")
+    try:
+        with session.client() as client:
+            loaded = client.models.load(model, **cast("LoadArguments", settings))
+    finally:
+        session.output.waited()
+    tell(session, loaded, f"Loaded {loaded.model_id} in {loaded.loaded.load_ms / 1000:.1f} s.")

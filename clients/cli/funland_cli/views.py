@@ -1,0 +1,89 @@
+"""Tells people how models are: where they stand, what runs them, what they may be called with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from funland.v1.models_pb2 import LoadedModel, LoadSettings, Model
+from funland_cli.output import quantity, size, span
+
+
+def state(model: Model, now: datetime) -> str:
+    """A model's state; empty for one that this version does not know."""
+    told = _word(Model.State, model.state)
+    if model.state == Model.BACKING_OFF:
+        return f"{told}, again in {_until(model.retry_time, now)}"
+    return told
+
+
+def format_name(model: Model) -> str:
+    """How the weights are stored, such as `gguf`."""
+    return _word(Model.Format, model.format) if model.format else ""
+
+
+def engine(loaded: LoadedModel) -> str:
+    """What computes a model and where: `llama_cpp, CPU`."""
+    name = _word(LoadSettings.Engine, loaded.engine) if loaded.engine else ""
+    return ", ".join(part for part in (name, loaded.device) if part)
+
+
+def queue(loaded: LoadedModel) -> str:
+    """How many calls wait, and how many may: `0/1024`."""
+    return f"{loaded.waiting_sequences}/{loaded.queue_limit}"
+
+
+def unloads(loaded: LoadedModel, now: datetime) -> str:
+    """When a model leaves the memory if no call comes: `in 4 min`."""
+    if loaded.HasField("unload_time"):
+        return f"in {_until(loaded.unload_time, now)}"
+    return "busy" if loaded.active_sequences else "never"
+
+
+def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
+    """All that is known of a model, by name; what is not known is empty."""
+    yield "model", model.model_id
+    yield "aliases", ", ".join(model.aliases)
+    yield "name", model.display_name
+    yield "about", model.description
+    yield "source", model.source
+    yield "format", format_name(model)
+    yield "architecture", model.architecture
+    yield "quantization", model.quantization
+    yield "parameters", quantity(model.parameter_count)
+    yield "context", f"{model.context_length} tokens"
+    yield "embedding", f"{model.embedding_length} numbers"
+    yield "size", size(model.size_bytes)
+    yield "sha256", model.sha256
+    yield "license", model.license
+    yield "chat", "yes" if model.can_chat else "no: it has no chat template"
+    yield "rerank", "by a ranking head" if model.can_rerank else ""
+    yield "adapters", ", ".join(adapter.adapter_id for adapter in model.adapters)
+    yield "state", state(model, now)
+    yield "error", model.load_error.message
+    if model.HasField("loaded"):
+        yield from _loaded(model.loaded, now)
+
+
+def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
+    limit = size(loaded.memory_limit_bytes)
+    yield "engine", engine(loaded)
+    yield "runs with", f"{loaded.context_length} tokens, {loaded.slots} slots"
+    yield "threads", str(loaded.threads or "")
+    yield "memory", size(loaded.memory_bytes) + (f" of {limit}" if limit else "")
+    yield "calls", f"{loaded.active_sequences} active, {queue(loaded)} waiting"
+    yield "cached", f"{loaded.cached_tokens} tokens"
+    yield "unloads", unloads(loaded, now)
+    yield "restarts", str(loaded.restarts)
+
+
+def _until(time: Timestamp, now: datetime) -> str:
+    return span(max((time.ToDatetime(tzinfo=UTC) - now).total_seconds(), 0))
+
+
+def _word(names: Any, value: int) -> str:
+    """An enum's value as a word, empty for a later version's: `backing off`."""
+    return names.Name(value).lower() if value in names.values() else ""

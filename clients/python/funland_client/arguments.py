@@ -1,0 +1,137 @@
+"""The keyword arguments of calls, and the contract's messages that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from funland.v1.inference_pb2 import (
+    AdapterUse,
+    GenerationOptions,
+    SamplingParameters,
+    Speculation,
+    ToolChoice,
+)
+from funland.v1.models_pb2 import LoadSettings
+from funland_client.fields import filled
+
+Priority = Literal["low", "normal", "high"]
+SpeculationMethod = Literal["none", "prompt_lookup", "draft_model"]
+
+
+class Sampling(TypedDict, total=False):
+    """How to choose tokens and when to end; what is left out takes the server's default.
+
+    Ranges and defaults stand at the fields of `funland.v1.SamplingParameters`.
+    """
+
+    temperature: float
+    top_p: float
+    top_k: int
+    min_p: float
+    frequency_penalty: float
+    presence_penalty: float
+    repetition_penalty: float
+    penalty_window: int
+    seed: int
+    stop: str | Sequence[str]
+    max_tokens: int
+    logit_bias: Mapping[int, float]
+    ignore_end: bool
+
+
+class GenerationArguments(Sampling, total=False):
+    """How to run a call too: see `funland.v1.GenerationOptions`.
+
+    `adapters` are ids, or ids with the scale of each. `speculation` is a method, or a message for
+    who wants to say how far ahead to guess.
+    """
+
+    n: int
+    top_logprobs: int
+    priority: Priority
+    adapters: str | Sequence[str] | Mapping[str, float]
+    speculation: SpeculationMethod | Speculation
+
+
+class ChatArguments(GenerationArguments, total=False):
+    """What only chats have: see `funland.v1.ChatRequest`.
+
+    A function as `tool_choice` is the one that must be called.
+    """
+
+    tool_choice: Literal["auto", "none", "required"] | Callable[..., Any] | ToolChoice
+    parallel_tool_calls: bool
+    reasoning: bool
+    template_arguments: Mapping[str, Any]
+
+
+class LoadArguments(TypedDict, total=False):
+    """How to run a model; what is left out takes the server's setting.
+
+    Units and ranges stand at the fields of `funland.v1.LoadSettings`.
+    """
+
+    context_length: int
+    slots: int
+    threads: int
+    engine: Literal["llama_cpp", "openvino", "ctranslate2"]
+    device: str
+    keep_alive_seconds: float
+    memory_limit_bytes: int
+    cache: Literal["unified", "streams"]
+    draft_model: str
+    speculation: SpeculationMethod | Speculation
+
+
+def sampling(arguments: Mapping[str, Any]) -> SamplingParameters:
+    """Takes the sampling out of a call's arguments."""
+    values = _of(SamplingParameters, arguments)
+    if isinstance(values.get("stop"), str):
+        values["stop"] = [values["stop"]]
+    return filled(SamplingParameters, "sampling", values)
+
+
+def options(arguments: Mapping[str, Any]) -> GenerationOptions | None:
+    """Takes how to run a call out of its arguments; None if they do not tell."""
+    values = _of(GenerationOptions, arguments)
+    if "adapters" in values:
+        values["adapters"] = _adapters(values["adapters"])
+    if "speculation" in values:
+        values["speculation"] = _speculation("options.speculation", values["speculation"])
+    return filled(GenerationOptions, "options", values) if values else None
+
+
+def tool_choice(choice: str | Callable[..., Any] | ToolChoice) -> ToolChoice:
+    """Says whether functions may, must or must not be called."""
+    if isinstance(choice, ToolChoice):
+        return choice
+    if isinstance(choice, str):
+        return filled(ToolChoice, "tool_choice", {"mode": choice})
+    return ToolChoice(mode=ToolChoice.REQUIRED, name=choice.__name__)
+
+
+def load_settings(arguments: LoadArguments) -> LoadSettings:
+    """Makes the settings of a load."""
+    values: dict[str, Any] = {**arguments}
+    if "speculation" in values:
+        values["speculation"] = _speculation("settings.speculation", values["speculation"])
+    return filled(LoadSettings, "settings", values)
+
+
+def _of(kind: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that are fields of a message."""
+    return {name: arguments[name] for name in kind.DESCRIPTOR.fields_by_name if name in arguments}
+
+
+def _adapters(adapters: str | Sequence[str] | Mapping[str, float]) -> list[AdapterUse]:
+    if isinstance(adapters, Mapping):
+        return [AdapterUse(adapter_id=name, scale=scale) for name, scale in adapters.items()]
+    names = [adapters] if isinstance(adapters, str) else adapters
+    return [AdapterUse(adapter_id=name) for name in names]
+
+
+def _speculation(path: str, method: str | Speculation) -> Speculation:
+    if isinstance(method, Speculation):
+        return method
+    return filled(Speculation, path, {"method": method})

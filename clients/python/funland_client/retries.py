@@ -1,0 +1,56 @@
+"""When a call that failed is made again: what may pass by itself, after a wait that grows.
+
+As OpenAI's client does: twice, after half a second and a second, or when the server says.
+"""
+
+from __future__ import annotations
+
+import random
+from time import monotonic
+from typing import Final
+
+from funland_client.errors import FunlandError
+
+DEFAULT_RETRIES: Final = 2
+_FIRST_SECONDS: Final = 0.5
+_LONGEST_SECONDS: Final = 8.0
+# Who is told to wait longer had better decide for themselves.
+_LONGEST_ASKED_SECONDS: Final = 30.0
+# Callers that failed together must not come back together.
+_SPREAD: Final = 0.25
+
+
+def pause(error: FunlandError, retry: int) -> float | None:
+    """The seconds to wait before the `retry`-th retry, from 0; None if it is of no use."""
+    if not error.retryable:
+        return None
+    spread = random.uniform(0, _SPREAD)  # noqa: S311 - no secret
+    if error.retry_delay is None:
+        return min(_FIRST_SECONDS * 2**retry, _LONGEST_SECONDS) * (1 - spread)
+    asked = error.retry_delay.total_seconds()
+    return asked * (1 + spread) if asked <= _LONGEST_ASKED_SECONDS else None
+
+
+class Attempts:
+    """The attempts at one call: at most `retries` after the first, `timeout` seconds in all."""
+
+    def __init__(self, retries: int, timeout: float | None) -> None:
+        self._retries = retries
+        self._made = 0
+        self._end = None if timeout is None else monotonic() + timeout
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The time that is left for the call; None: any."""
+        return None if self._end is None else max(self._end - monotonic(), 0)
+
+    def pause(self, error: FunlandError) -> float | None:
+        """The seconds to wait before the next attempt; None if `error` is the last word."""
+        if self._made >= self._retries:
+            return None
+        seconds = pause(error, self._made)
+        left = self.seconds_left
+        if seconds is None or (left is not None and seconds >= left):
+            return None
+        self._made += 1
+        return seconds

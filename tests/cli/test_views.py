@@ -1,0 +1,71 @@
+"""Models are told of in words, those of later versions included."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from funland.v1.models_pb2 import Adapter, LoadedModel, LoadSettings, Model
+from funland_cli.views import all_of, engine, queue, state, unloads
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def after(seconds: float) -> Timestamp:
+    time = Timestamp()
+    time.FromDatetime(NOW + timedelta(seconds=seconds))
+    return time
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Model(state=Model.LOADED), "loaded"),
+        (Model(state=Model.BACKING_OFF, retry_time=after(90)), "backing_off, again in 1 min 30 s"),
+        (Model(state=Model.BACKING_OFF, retry_time=after(-5)), "backing_off, again in 0 s"),
+    ],
+)
+def test_states(model: Model, said: str) -> None:
+    assert state(model, NOW) == said
+
+
+@pytest.mark.parametrize(
+    ("loaded", "said"),
+    [
+        (LoadedModel(engine=LoadSettings.OPENVINO, device="GPU.0"), "openvino, GPU.0"),
+        (LoadedModel(device="CPU"), "CPU"),
+        (LoadedModel(), ""),
+    ],
+)
+def test_engines(loaded: LoadedModel, said: str) -> None:
+    assert engine(loaded) == said
+
+
+@pytest.mark.parametrize(
+    ("loaded", "said"),
+    [
+        (LoadedModel(unload_time=after(240)), "in 4 min"),
+        (LoadedModel(active_sequences=1), "busy"),
+        (LoadedModel(), "never"),
+    ],
+)
+def test_when_a_model_is_unloaded(loaded: LoadedModel, said: str) -> None:
+    assert unloads(loaded, NOW) == said
+
+
+def test_what_a_model_runs_with_is_told_only_when_it_is_loaded() -> None:
+    loaded = LoadedModel(
+        slots=4, context_length=512, waiting_sequences=2, queue_limit=9, memory_bytes=10**9
+    )
+    model = Model(model_id="m", adapters=[Adapter(adapter_id="a"), Adapter(adapter_id="b")])
+    at_rest = dict(all_of(model, NOW))
+    model.loaded.CopyFrom(loaded)
+    running = dict(all_of(model, NOW))
+
+    assert at_rest["adapters"] == "a, b"
+    assert "runs with" not in at_rest
+    assert running["runs with"] == "512 tokens, 4 slots"
+    assert running["memory"] == "1.0 GB"
+    assert queue(loaded) == "2/9"
