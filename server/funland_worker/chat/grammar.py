@@ -27,9 +27,13 @@ MarkToken = Callable[[str], int | None]
 
 _SPACES = r"[ \t\r\n]*"
 
-_TOOL_RULES = {**JSON_RULES, "lenient": True}
+_TOOL_RULES = {**JSON_RULES, "lenient": True, "whitespace_pattern": " "}
 """Keywords that can't be enforced are passed over: the schemas of many tools have some, for models
-and people to read."""
+and people to read. Calls are for programs: they need no lines and indents, in which a small model
+that is forced to call loses itself."""
+
+_SPACE = r" {1,4}|\n{1,2} {0,4}"
+"""Between the marks of a call."""
 
 
 def answer_grammar(
@@ -54,7 +58,7 @@ def answer_grammar(
     marks = _Marks(mark_token)
     rules = list(_answer(chat_format, calling, content if bound else None, reasoning, marks))
     rules += _start(reasoning, marks, begun=begun, free=not bound and not calling.required)
-    return "\n".join((*rules, r"TEXT: /(.|\n)*/", r"SPACE: /[ \t\r\n]{1,20}/")) + "\n"
+    return "\n".join((*rules, r"TEXT: /(.|\n)*/", f"SPACE: /{_SPACE}/")) + "\n"
 
 
 class _Marks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,7 +86,7 @@ def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
         llama_library.start()
         facts, read, size = gguf_facts(path), read_gguf, path.stat().st_size
     quantization = None if size < _SMALL_BYTES else "int8"
-    kept = Path(launch.conversion_folder or Path(launch.socket_path).parent)
+    kept = Path(launch.conversion_folder or tempfile.mkdtemp(prefix="funland-"))
     folder = kept / f"{_CONVERSION}-{quantization or 'float32'}-{launch.model_sha256 or 'unnamed'}"
     if not (folder / "model.bin").exists():
         convert(read(path), folder, quantization)
