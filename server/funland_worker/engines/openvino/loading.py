@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
     if launch.conversion_folder and launch.model_sha256:
         folder = Path(launch.conversion_folder) / f"{_CONVERSION}-{launch.model_sha256}"
     else:
-        folder = Path(launch.socket_path).parent / _CONVERSION
+        folder = Path(tempfile.mkdtemp(prefix="funland-")) / _CONVERSION
     if not (folder / MODEL).exists():
         convert(path, folder)
     return folder, facts

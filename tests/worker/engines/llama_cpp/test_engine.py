@@ -120,6 +120,31 @@ def test_those_that_wait_are_told_their_place_when_it_changes(start_engine: Star
     assert told == [(1, 1), (2, 2), (2, 1)]
 
 
+def test_several_texts_of_one_sequence_have_one_place(start_engine: StartEngine) -> None:
+    driver = start_engine(slots=1)
+    driver.submit(0, sampling=SHORT)
+    driver.step()
+
+    for choice in range(3):
+        driver.submit(1, sampling=SHORT, choice=choice)
+    driver.submit(2, sampling=SHORT)
+
+    assert driver.step().positions == ((1, 1), (2, 2))
+
+
+def test_one_that_has_begun_is_told_no_place_when_it_must_wait_again(
+    start_engine: StartEngine,
+) -> None:
+    driver = start_engine(slots=2, context_length=256, kv_cells=256, cache=LoadSettings.UNIFIED)
+    for number in range(2):
+        prompt = (driver.tokens(PROMPTS[number]) * 120)[: 120 - number]
+        driver.submit(number, prompt, replace(SHORT, max_tokens=60))
+    reports = driver.run()
+
+    assert any(report.waiting_sequences for report in reports[1:]), "one had to wait again"
+    assert [position for report in reports for position in report.positions] == []
+
+
 def test_texts_of_one_prompt_compute_it_once(start_engine: StartEngine) -> None:
     driver = start_engine()
     alone = start_engine().complete(STORY, SHORT)[0]

@@ -112,9 +112,7 @@ class Run:
     def submit(self, number: int) -> None:
         choose = self.choose
         text = choose.choice(self.histories)
-        text += (
-            f"<|im_start|>user\n{choose.choice(QUESTIONS)}<|im_end|>\n<|im_start|>assistant\n"
-        )
+        text += f"<|im_start|>user\n{choose.choice(QUESTIONS)}<|im_end|>\n<|im_start|>assistant\n"
         tokens = self.engine.tokenize(text, add_special=True, parse_special=True)
         sampling = replace(GREEDY, max_tokens=choose.choice([1, 2, 10, 40, 300]))
         for choice in range(choose.choice([1, 1, 1, 2, 4])):
@@ -169,7 +167,7 @@ class Run:
 
 def check_cache(engine: LlamaEngine, report: StepReport) -> None:
     """What the cache believes of each of llama.cpp's sequences is so."""
-    cache = engine._cache  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # what is tested
+    cache = engine._cache  # pyright: ignore[reportPrivateUsage]  # what is tested
     expected = dict(held(cache))
     memory = lib.llama_get_memory(cache.context)
     for sequence in range(lib.llama_n_seq_max(cache.context)):
@@ -182,12 +180,12 @@ def check_cache(engine: LlamaEngine, report: StepReport) -> None:
 def held(cache: Any) -> Iterator[tuple[int, int]]:
     """How many tokens each sequence has, by the cache's own account."""
     if isinstance(cache, StreamCache):
-        for slot, part in enumerate(cache._parts):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # what is tested
+        for slot, part in enumerate(cache._parts):  # pyright: ignore[reportPrivateUsage]  # what is tested
             yield slot, part.lease.computed if part.lease else len(part.kept)
     elif isinstance(cache, UnifiedCache):
-        for slot, lease in cache._running.items():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # what is tested
+        for slot, lease in cache._running.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
             yield slot, lease.computed
-        for slot, (_, tokens) in cache._ended.items():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # what is tested
+        for slot, (_, tokens) in cache._ended.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
             yield slot, len(tokens)
 
 
@@ -218,7 +216,7 @@ def test_whatever_comes_each_text_ends_once_and_says_what_it_says_alone(
     assert not run.open
     for key in run.finished:
         assert engines.worst(run.prompts[key], run.made[key]) < NOISE
-    full = (run.prompts[0, 0].tokens * CONTEXT)[: CONTEXT - 1]
+    full = (list(run.prompts[0, 0].tokens) * CONTEXT)[: CONTEXT - 1]
     run.prompts[-1, 0] = Prompt(-1, full, GREEDY, monotonic())
     run.made[-1, 0] = []
     run.engine.submit(run.prompts[-1, 0])

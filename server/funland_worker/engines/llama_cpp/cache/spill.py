@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import queue
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -127,12 +128,13 @@ class SpillFolder:
 
     def _take_up(self, path: Path) -> None:
         """Takes a file up by its header; whether it is whole is seen when it is read."""
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return
         found = _header(path) if path.suffix == _SUFFIX else None
-        if found is None or found[0].get("form") != self._form:
+        if found is None or found[0] != self._form:
             path.unlink(missing_ok=True)
             return
-        header, tokens = found
-        uses: Uses = tuple((name, scale) for name, scale in header["uses"])
+        _, uses, tokens = found
         self._add(_File(path, uses, path.stat().st_size), tokens)
 
     def _read(self, path: Path, uses: Uses) -> Kept | None:
@@ -172,14 +174,18 @@ class SpillFolder:
         path.unlink(missing_ok=True)
 
 
-def _header(path: Path) -> tuple[dict[str, Any], list[int]] | None:
-    """What a file tells of itself, and its tokens; None if that can't be read."""
+def _header(path: Path) -> tuple[str, Uses, list[int]] | None:
+    """The form, the adapters and the tokens that a file tells of; None if that can't be read.
+
+    Nothing of it is trusted: it only says which file to read, and that one's seal is checked then.
+    """
     try:
         with path.open("rb") as file:
             file.seek(_SEAL)
             length = int.from_bytes(file.read(_LENGTH), "little")
             header: dict[str, Any] = json.loads(file.read(min(length, _LONGEST_HEADER)))
             tokens = np.frombuffer(file.read(4 * int(header["tokens"])), "<i4").tolist()
-    except (OSError, ValueError, KeyError, TypeError):
+            uses = tuple((str(name), float(scale)) for name, scale in header["uses"])
+            return str(header["form"]), uses, tokens
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    return header, tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,25 @@ def test_a_file_that_was_changed_is_thrown_away(tmp_path: Path, place: str) -> N
 def test_a_file_that_was_cut_is_not_taken(tmp_path: Path, length: int) -> None:
     file = filled(tmp_path)
     file.write_bytes(file.read_bytes()[:length])
+
+    assert folder(tmp_path).longest((), TOKENS, 0) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["[]", "{}", '{"form":"model a","uses":[[[],1]],"tokens":1e999}', "[" * 9999],
+)
+def test_a_file_that_tells_nonsense_of_itself_is_removed(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "nonsense.state"
+    file.write_bytes(bytes(32) + len(header).to_bytes(8, "little") + header.encode())
+
+    assert folder(tmp_path).longest((), TOKENS, 0) is None
+    assert not file.exists()
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "folder.state").mkdir()
+    os.mkfifo(tmp_path / "pipe.state")
 
     assert folder(tmp_path).longest((), TOKENS, 0) is None
 
