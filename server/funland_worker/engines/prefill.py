@@ -6,12 +6,21 @@ LARGEST_PASS = 512
 """Rows of one pass; more gain nothing."""
 
 _SMALLEST = 32
+_TELLING = 16
+"""Prompt tokens from which a step tells what one costs, and not what a step costs."""
+
 _PAUSE_MS = 50.0
-_WEIGHT = 0.2
+_MOST = 8.0
+_WEIGHT = 0.5
 
 
 class PrefillBudget:
-    """Keeps the pause that a prompt puts between two tokens of the others near 50 ms.
+    """Keeps the pause that prompts put between two tokens of the others near 50 ms, or near what
+    their own step takes, if that is more: so they slow down to half.
+
+    When several prompts come at once, the pause is up to eight times as long, the more of them
+    there are for each that writes: a pass of many rows takes half as long for each as one of few,
+    so it is over sooner for all.
 
     A budget in tokens alone would be too small for a tiny model and too large for a big one, so the
     cost of a prompt token is measured as it goes.
@@ -19,17 +28,26 @@ class PrefillBudget:
 
     def __init__(self) -> None:
         self._ms_per_token: float | None = None
+        self._decode_ms: float | None = None
 
-    def tokens(self, *, others_decode: bool) -> int:
-        """The budget of the next step."""
-        if not others_decode or self._ms_per_token is None:
-            return LARGEST_PASS if not others_decode else _SMALLEST
-        return max(_SMALLEST, min(LARGEST_PASS, int(_PAUSE_MS / self._ms_per_token)))
+    def tokens(self, *, prompts: int, writing: int) -> int:
+        """The budget of the next step for so many prompts, beside so many texts that write."""
+        if not writing:
+            return LARGEST_PASS
+        if self._ms_per_token is None:
+            return _SMALLEST
+        pause = max(_PAUSE_MS, self._decode_ms or 0.0)
+        pause *= min(_MOST, max(1.0, _MOST * (prompts - 1) / writing))
+        return max(_SMALLEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
 
     def measured(self, prompt_tokens: int, milliseconds: float) -> None:
-        """Learns from a step that computed prompt tokens."""
-        if prompt_tokens < _SMALLEST:
-            return
-        cost = milliseconds / prompt_tokens
-        known = self._ms_per_token
-        self._ms_per_token = cost if known is None else known + _WEIGHT * (cost - known)
+        """Learns from a step that computed so many prompt tokens."""
+        if prompt_tokens == 0:
+            self._decode_ms = _moved(self._decode_ms, milliseconds)
+        elif prompt_tokens >= _TELLING:
+            self._ms_per_token = _moved(self._ms_per_token, milliseconds / prompt_tokens)
+
+
+def _moved(average: float | None, value: float) -> float:
+    """A moving average after one more value."""
+    return value if average is None else average + _WEIGHT * (value - average)

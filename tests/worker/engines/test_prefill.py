@@ -9,11 +9,11 @@ def test_alone_a_prompt_gets_the_whole_step() -> None:
     budget = PrefillBudget()
     budget.measured(100, 10_000.0)
 
-    assert budget.tokens(others_decode=False) == LARGEST_PASS
+    assert budget.tokens(prompts=1, writing=0) == LARGEST_PASS
 
 
 def test_beside_others_the_first_measure_is_a_careful_one() -> None:
-    assert PrefillBudget().tokens(others_decode=True) == 32
+    assert PrefillBudget().tokens(prompts=1, writing=4) == 32
 
 
 def test_beside_others_a_step_takes_about_50_ms() -> None:
@@ -21,7 +21,25 @@ def test_beside_others_a_step_takes_about_50_ms() -> None:
 
     budget.measured(100, 50.0)
 
-    assert budget.tokens(others_decode=True) == 100
+    assert budget.tokens(prompts=1, writing=4) == 100
+
+
+def test_beside_slow_others_a_step_takes_twice_as_long() -> None:
+    budget = PrefillBudget()
+    budget.measured(100, 400.0)
+
+    budget.measured(0, 200.0)
+
+    assert budget.tokens(prompts=1, writing=4) == 50
+
+
+def test_many_prompts_beside_few_that_write_get_more_but_not_all() -> None:
+    budget = PrefillBudget()
+
+    budget.measured(100, 100.0)
+
+    assert budget.tokens(prompts=2, writing=4) == 100
+    assert budget.tokens(prompts=31, writing=1) == 400
 
 
 def test_the_budget_has_a_least_and_a_most() -> None:
@@ -30,8 +48,8 @@ def test_the_budget_has_a_least_and_a_most() -> None:
     slow.measured(100, 1e6)
     fast.measured(500, 0.5)
 
-    assert slow.tokens(others_decode=True) == 32
-    assert fast.tokens(others_decode=True) == LARGEST_PASS
+    assert slow.tokens(prompts=1, writing=4) == 32
+    assert fast.tokens(prompts=1, writing=4) == LARGEST_PASS
 
 
 def test_steps_with_few_prompt_tokens_teach_nothing() -> None:
@@ -40,7 +58,7 @@ def test_steps_with_few_prompt_tokens_teach_nothing() -> None:
     budget.measured(1, 1e6)
     budget.measured(100, 50.0)
 
-    assert budget.tokens(others_decode=True) == 100
+    assert budget.tokens(prompts=1, writing=4) == 100
 
 
 def test_one_slow_step_changes_the_budget_by_a_part_only() -> None:
@@ -49,4 +67,4 @@ def test_one_slow_step_changes_the_budget_by_a_part_only() -> None:
 
     budget.measured(100, 100.0)
 
-    assert budget.tokens(others_decode=True) == int(50 / 0.6)
+    assert budget.tokens(prompts=1, writing=4) == int(50 / 0.75)

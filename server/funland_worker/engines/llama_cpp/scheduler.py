@@ -101,8 +101,12 @@ class Scheduler:
         generation.lease = generation.leader = None
 
     def _share_out(self, guesses: dict[Generation, list[int]]) -> tuple[Uses, list[Share]]:
-        """One token for each that decodes and its guesses, and the budget for prompts, first come
-        first served."""
+        """One token for each that decodes and its guesses, and the budget for prompts.
+
+        The first to come gets of it what it lacks, the others only if it suffices for all that they
+        lack: llama.cpp computes runs of different lengths in as many goes, and a short one takes
+        hardly less than a long one.
+        """
         ready = [generation for generation in self.running if generation.leader is None]
         uses = min(
             {generation.prompt.adapters for generation in ready},
@@ -112,7 +116,9 @@ class Scheduler:
         self._turns = {key: turn for key, turn in self._turns.items() if turn > self._turn - 1000}
         self._turns[uses] = self._turn
         ready = [generation for generation in ready if generation.prompt.adapters == uses]
-        budget = self.budget.tokens(others_decode=any(one.decoding for one in self.running))
+        writing = sum(one.decoding for one in self.running)
+        budget = self.budget.tokens(prompts=len(self.running) - writing, writing=writing)
+        began = False
         shares: list[Share] = []
         for generation in ready:
             lease = generation.lease
@@ -121,9 +127,10 @@ class Scheduler:
                 guessed = guesses.get(generation, [])
                 tokens = [generation.tokens[-1], *guessed]
                 shares.append(Share(generation, lease, tokens, len(guessed)))
-            elif budget > 0:
+            elif not began or generation.lacking <= budget:
                 tokens = generation.tokens[lease.computed : lease.computed + budget]
                 budget -= len(tokens)
+                began = True
                 shares.append(Share(generation, lease, tokens))
         return uses, shares
 

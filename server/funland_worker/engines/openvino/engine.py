@@ -175,10 +175,11 @@ class OpenVinoEngine:
         for text in tuple(self._running):
             if text in self._running:
                 self._make_room(text)
-        others_decode = any(text.decoding for text in self._running)
+        writing = sum(text.decoding for text in self._running)
         budget = self.context_length
         if self._network.parts_prompts:
-            budget = self._prefill.tokens(others_decode=others_decode)
+            prompts = len(self._running) - writing
+            budget = self._prefill.tokens(prompts=prompts, writing=writing)
         shares: list[tuple[_Text, int]] = []
         for text in self._running:
             share = 1 if text.decoding else min(text.lacking, budget)
