@@ -45,7 +45,7 @@ class ProbeRow:
 def probe(subject: Subject, log: Path) -> Generator[ProbeRow]:
     """A row in a process of its own, warm."""
     command = [sys.executable, "-m", "tools.bench.probe"]
-    with running(command, log, {"GOMP_SPINCOUNT": "1000"}) as process:  # as Funland's workers have
+    with running(command, log, {"GOMP_SPINCOUNT": "5000"}) as process:  # as Funland's workers have
         assert process.stdin is not None  # noqa: S101 - it is a PIPE
         process.stdin.write(orjson.dumps(asdict(subject)) + b"\n")
         process.stdin.flush()

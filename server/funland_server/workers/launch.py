@@ -32,7 +32,7 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     # OpenMP's threads wait for each other hundreds of times a token, and by default burn their core
     # for it: with one busy neighbour on two cores, 30 tokens a second become 0.3 (ADR 0030).
-    "GOMP_SPINCOUNT": "1000",
+    "GOMP_SPINCOUNT": "5000",
 }
 """For the worker; what the user has set goes before."""
 

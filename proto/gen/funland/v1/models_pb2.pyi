@@ -437,7 +437,9 @@ class ImportModelRequest(_message.Message):
     model_id: _builtins.str
     """The id to give it. Empty: made from the file's name."""
     sha256: _builtins.str
-    """The SHA-256 that the file must have, as 64 hexadecimal digits. Empty: any. Not for folders."""
+    """The SHA-256 that the file must have, as 64 hexadecimal digits. Empty: any. Folders have none:
+    then it must be empty.
+    """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names for it."""
@@ -537,12 +539,12 @@ class LoadSettings(_message.Message):
     device: _builtins.str
     """Where it computes, by the engine's name, such as `CPU`, `GPU` or `NPU`. Empty: the CPU."""
     keep_alive_seconds: _builtins.float
-    """How long it stays in memory after its last call, in seconds; -1 is for ever. Unset: the server's
-    `keep_alive_seconds`.
+    """How long it stays in memory after its last call, this one included, in seconds; -1 is for ever.
+    Unset: the server's `keep_alive_seconds`.
     """
     memory_limit_bytes: _builtins.int
-    """The most memory that its process may take, in bytes. Unset: what it is expected to need, and
-    half as much again.
+    """The most memory that its process may take, in bytes. Unset: well above what it is expected to
+    need, for models that llama.cpp computes on the CPU; none for others.
     """
     cache: Global___LoadSettings.KeyValueCache.ValueType
     """How calls share the memory for keys and values. Unset: the server's choice."""
