@@ -49,7 +49,11 @@ class StateStore:
 
     def put(self, uses: Uses, kept: Kept) -> None:
         """Keeps a state. One that it continues is given up: it has all that one had."""
-        if len(kept.tokens) < SHORTEST or kept.state.size > self._limit:
+        if len(kept.tokens) < SHORTEST:
+            return
+        if kept.state.size > self._limit:
+            if self._spill is not None:
+                self._spill.put(uses, kept)
             return
         tree = self._trees.setdefault(uses, PrefixTree())
         known = tree.match(kept.tokens)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.llama_cpp.cache import contexts
+from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
 from tests.worker.conftest import GREEDY, Driver, StartEngine
 
 SYSTEM = "<|im_start|>system\n" + "You are kind and short. " * 40 + "<|im_end|>\n"
@@ -117,3 +120,23 @@ def test_holes_are_closed_and_texts_stay_the_same(start_engine: StartEngine) -> 
     assert [driver.texts[number] for number in (1, 2, 4, 5, 7)] == [
         alone[number] for number in (1, 2, 4, 5, 7)
     ]
+
+
+@pytest.mark.parametrize("room", [0, 2_500_000], ids=["for no state", "for one"])
+def test_what_memory_has_no_room_for_comes_back_from_disk_after_a_restart(
+    start_engine: StartEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(contexts, "_STORE_BYTES", room)
+    spill = SpillFolder(tmp_path, 100_000_000, bytes(32), "the embedded model")
+    driver = start_engine(slots=1, context_length=512, spill=spill)
+    first, _ = driver.complete(chat(1), SHORT)
+    for number in range(3):
+        driver.complete(f"Number {number} " * 60, SHORT)
+    spill.wait()
+
+    again = SpillFolder(tmp_path, 100_000_000, bytes(32), "the embedded model")
+    restarted = start_engine(slots=1, context_length=512, spill=again)
+    text, outcome = restarted.complete(chat(1), SHORT)
+
+    assert outcome.cached_tokens == outcome.prompt_tokens - 1
+    assert text == first
