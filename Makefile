@@ -5,8 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
-# How llama.cpp is compiled: only what Funland calls. tools/llama_cpp/funland.cmake says more.
-LLAMA_CMAKE_ARGS := -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/tools/llama_cpp/funland.cmake
 SOURCES := server gateway clients tests tools
 
 .DEFAULT_GOAL := help
@@ -49,7 +47,7 @@ format: $(INSTALLED_DEV) ## Write all sources in the one format.
 proto: $(INSTALLED_DEV) ## Generate code from proto/ anew.
 	tools/proto/generate.sh
 
-# llama.cpp's own programs are compared if they are named: LLAMA_SERVER=.../bin/llama-server
+# The programs of others are compared if they are named: LLAMA_SERVER=.../bin/llama-server
 BENCH_ROUNDS ?= 3
 BENCH_SECONDS ?= 5
 FUZZ_COUNT ?= 10000
@@ -58,7 +56,9 @@ FUZZ_COUNT ?= 10000
 bench: $(INSTALLED) ## Compare loop, engines, servers and peers; docs/benchmarks.md says more.
 	$(BIN)/python -m tools.bench --rounds $(BENCH_ROUNDS) --seconds $(BENCH_SECONDS) \
 		$(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) \
-		$(if $(LLAMA_BATCHED_BENCH),--batched-bench $(LLAMA_BATCHED_BENCH)) $(ARGS)
+		$(if $(LLAMA_BATCHED_BENCH),--batched-bench $(LLAMA_BATCHED_BENCH)) \
+		$(if $(PYTHON_SERVER),--python-server $(PYTHON_SERVER)) \
+		$(if $(PYTHON_SERVER_PYTHON),--python-server-python $(PYTHON_SERVER_PYTHON)) $(ARGS)
 
 .PHONY: bench-profile
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
@@ -76,8 +76,8 @@ fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist
 
-$(INSTALLED): pyproject.toml tools/install.sh tools/llama_cpp/funland.cmake
-	@LLAMA_CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" tools/install.sh "$(PYTHON)" "$(VENV)"
+$(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/*)
+	@tools/install.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)

@@ -23,7 +23,6 @@ command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/d
 pip=("$venv/bin/python" -m pip --disable-pip-version-check)
 "${pip[@]}" install --quiet --upgrade 'pip>=25.1' # which knows dependency groups
 
-# The same release that pyproject.toml pins, once it is built, is left alone.
 requirement=$("$venv/bin/python" - <<'END'
 import tomllib
 with open("pyproject.toml", "rb") as file:
@@ -31,13 +30,25 @@ with open("pyproject.toml", "rb") as file:
 print(next(name for name in dependencies if name.startswith("llama-cpp-python")))
 END
 )
+# It is compiled for this very processor. pip's own cache of wheels knows neither the processor nor the
+# options, so it may hold one that crashes here; ours lies beside it, by all that makes a difference.
+options="-DLLAVA_BUILD=OFF ${CMAKE_ARGS:-}"
+key=$({
+    echo "$requirement $options"
+    cat tools/llama_cpp/*
+    "${CXX:-c++}" --version 2>/dev/null
+    grep -m 1 -E '^(flags|Features)' /proc/cpuinfo || sysctl -n machdep.cpu.brand_string
+} 2>/dev/null | cksum | tr ' ' -)
+wheels=$("${pip[@]}" cache dir 2>/dev/null || echo "$venv/wheels")/funland/$key
 building=
-if ! "${pip[@]}" show --quiet llama-cpp-python 2>/dev/null ||
-    [ "$(cat "$venv/.llama-cpp" 2>/dev/null)" != "$requirement $LLAMA_CMAKE_ARGS $(cksum <tools/llama_cpp/funland.cmake)" ]; then
-    echo "Compiling llama.cpp, about 3 CPU-minutes; $log has the compiler's words ..."
-    CMAKE_ARGS="$LLAMA_CMAKE_ARGS ${CMAKE_ARGS:-}" "${pip[@]}" install --verbose \
-        --force-reinstall --no-deps --no-binary llama-cpp-python "$requirement" >"$log" 2>&1 &
-    building=$!
+if [ "$(cat "$venv/.llama-cpp" 2>/dev/null)" != "$key" ]; then
+    if ! ls "$wheels"/*.whl >/dev/null 2>&1; then
+        echo "Compiling llama.cpp, about 3 CPU-minutes; $log has the compiler's words ..."
+        CMAKE_ARGS="$options -DCMAKE_PROJECT_llama.cpp_INCLUDE=$PWD/tools/llama_cpp/funland.cmake" \
+            "${pip[@]}" wheel --verbose --no-cache-dir --no-deps --no-binary llama-cpp-python \
+            --wheel-dir "$wheels" "$requirement" >"$log" 2>&1 &
+        building=$!
+    fi
 fi
 
 echo "Installing the other packages ..."
@@ -61,7 +72,10 @@ if [ -n "$building" ]; then
         sleep 1
     done
     wait "$building" || fail "llama.cpp was not built. The last lines of $log:" "$(tail -n 30 "$log")"
-    echo "$requirement $LLAMA_CMAKE_ARGS $(cksum <tools/llama_cpp/funland.cmake)" >"$venv/.llama-cpp"
+fi
+if [ "$(cat "$venv/.llama-cpp" 2>/dev/null)" != "$key" ]; then
+    "${pip[@]}" install --quiet --force-reinstall --no-deps "$wheels"/*.whl
+    echo "$key" >"$venv/.llama-cpp"
 fi
 "${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .
 "${pip[@]}" check >/dev/null || "${pip[@]}" check

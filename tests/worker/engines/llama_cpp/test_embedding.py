@@ -37,14 +37,14 @@ def embed(
 
 
 def assert_close(vectors: Array, expected: Array) -> None:
-    """To a fiftieth of their length: the weights are of 8 bits, and how llama.cpp multiplies them
+    """To a thirtieth of their length: the weights are of 8 bits, and how llama.cpp multiplies them
     depends on how many rows there are."""
     errors = np.linalg.norm(vectors - expected, axis=-1)
-    assert np.all(errors <= 0.02 * np.linalg.norm(expected, axis=-1)), errors
+    assert np.all(30 * errors <= np.linalg.norm(expected, axis=-1)), errors
 
 
 def tokens(model: LlamaModel, text: str) -> list[int]:
-    return model.tokenize(text, add_special=True, parse_special=False)
+    return model.vocabulary.tokenize(text, add_special=True, parse_special=False)
 
 
 def test_a_mean_is_that_of_the_last_states_of_all_beginnings(

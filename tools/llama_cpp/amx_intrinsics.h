@@ -1,0 +1,21 @@
+// GCC's AMX intrinsics, as they should be (seen in GCC 12).
+//
+// _tile_loadconfig() tells the optimizer of 8 of the 64 bytes that it reads, and _tile_loadd() of none,
+// so -O3 drops or delays what is written for them: llama.cpp's first matrix product ends in SIGSEGV.
+
+#pragma once
+
+#if defined(__AMX_TILE__) && defined(__GNUC__) && !defined(__clang__)
+
+#include <immintrin.h>
+
+#define _tile_loadconfig(config) \
+    __asm__ volatile("ldtilecfg\t%X0" ::"m"(*(const char(*)[64])(config)))
+
+#undef _tile_loadd_internal
+#define _tile_loadd_internal(tile, base, stride)                                       \
+    __asm__ volatile("{tileloadd\t(%0,%1,1), %%tmm" #tile "|tileloadd\t%%tmm" #tile    \
+                     ", [%0+%1*1]}" ::"r"((const void *)(base)), "r"((long)(stride)) \
+                     : "memory")
+
+#endif
