@@ -21,7 +21,7 @@ from google.protobuf import json_format
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engines.choice import load
-from funland_worker.engines.loaded import Loaded
+from funland_worker.engines.loaded import ModelFacts
 from funland_worker.engines.protocol import EngineError
 from funland_worker.limits import limit_memory
 from funland_worker.prompts import PromptReader
@@ -58,8 +58,8 @@ async def _serve(launch: worker_pb2.Launch) -> None:
         _say(worker_pb2.Handshake(failure=failure_to_wire(error)))
         return
     engine = loaded.engine
-    renderer = await _renderer(loaded)
-    begin_mark = loaded.begin_mark if loaded.adds_begin_mark else ""
+    renderer = await _renderer(loaded.facts)
+    begin_mark = loaded.facts.begin_mark if loaded.facts.adds_begin_mark else ""
     servicer = WorkerServicer(
         engine,
         PromptReader(engine, renderer, begin_mark=begin_mark),
@@ -93,7 +93,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
     os._exit(1)
 
 
-async def _renderer(model: Loaded) -> TemplateRenderer | None:
+async def _renderer(model: ModelFacts) -> TemplateRenderer | None:
     """The renderer of the model's chat template, if it has one that compiles."""
     if model.chat_template is None:
         return None

@@ -134,10 +134,11 @@ class PromptReader:
 
     async def tokens(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of a text, made on another thread if it is long."""
+        tokenize = self._engine.vocabulary.tokenize
         if len(text) < _LONG:
-            return self._engine.tokenize(text, add_special=add_special, parse_special=parse_special)
+            return tokenize(text, add_special=add_special, parse_special=parse_special)
         return await asyncio.to_thread(
-            self._engine.tokenize, text, add_special=add_special, parse_special=parse_special
+            tokenize, text, add_special=add_special, parse_special=parse_special
         )
 
     def check_length(self, tokens: list[int], room_for_answer: int = 0) -> None:
@@ -188,7 +189,7 @@ class PromptReader:
 
     def _mark_token(self, mark: str) -> int | None:
         """The token that a mark of the chat format is by itself."""
-        tokens = self._engine.tokenize(mark, add_special=False, parse_special=True)
+        tokens = self._engine.vocabulary.tokenize(mark, add_special=False, parse_special=True)
         return tokens[0] if len(tokens) == 1 and len(mark) > 1 else None
 
     def _has_marks(self, shape: AnswerShape) -> bool:

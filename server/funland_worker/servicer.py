@@ -17,6 +17,7 @@ from funland.v1.inference_pb2 import Embedding, EmbedRequest
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engine_thread import EngineThread
 from funland_worker.engines.protocol import Engine, EngineError, StepReport
+from funland_worker.engines.vocabulary import detokenize
 from funland_worker.open_texts import OpenTexts
 from funland_worker.prompts import PromptReader
 from funland_worker.vectors import cosines, parts, shortened
@@ -124,7 +125,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         await self._authorize(context)
         try:
             # A million tokens take a second, in which the steps of others must be delivered.
-            text = await asyncio.to_thread(self._engine.detokenize, request.tokens)
+            text = await asyncio.to_thread(detokenize, self._engine.vocabulary, request.tokens)
         except EngineError as error:
             await _abort(context, error)
         return worker_pb2.Text(text=text)

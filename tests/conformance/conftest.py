@@ -52,7 +52,7 @@ class Driver:
         return Prompt(self._last_id, tokens, sampling, monotonic())
 
     def tokens(self, text: str) -> list[int]:
-        return self.engine.tokenize(text, add_special=True, parse_special=True)
+        return self.engine.vocabulary.tokenize(text, add_special=True, parse_special=True)
 
     def submit(self, prompt: Prompt) -> tuple[int, int]:
         key = (prompt.sequence_id, prompt.choice)

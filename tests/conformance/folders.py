@@ -149,7 +149,7 @@ def _describe(gguf: Path, folder: Path, weights: Weights) -> None:
         "num_key_value_heads": shape.key_value_heads,
         "rms_norm_eps": shape.norm_epsilon,
         "rope_theta": shape.rope_base,
-        "max_position_embeddings": shape.context_length,
+        "max_position_embeddings": value("llama.context_length"),
         "vocab_size": len(tokens),
         "tie_word_embeddings": True,
         "eos_token_id": value("tokenizer.ggml.eos_token_id"),

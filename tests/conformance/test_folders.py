@@ -13,6 +13,7 @@ from funland.worker.v1 import worker_pb2
 from funland_server.models.folder import read_folder
 from funland_worker.engines.choice import load
 from funland_worker.engines.loaded import Loaded
+from funland_worker.engines.vocabulary import detokenize
 from tests.conformance.conftest import CONTEXT, GREEDY, Driver, chat
 from tests.conformance.folders import ctranslate2_folder, openvino_folder, safetensors_folder
 
@@ -67,30 +68,26 @@ def test_greedy_texts_agree(loaded: Loaded, reference: Driver) -> None:
 
 def test_tokens_are_those_of_the_gguf(loaded: Loaded, reference: Driver) -> None:
     text = "<|im_start|>user\nDon't  say 12 things, 你好 🙂!\n\n<|im_end|>"
+    mine, expected = loaded.engine.vocabulary, reference.engine.vocabulary
     for parse_special in (True, False):
-        tokens = loaded.engine.tokenize(text, add_special=True, parse_special=parse_special)
+        tokens = mine.tokenize(text, add_special=True, parse_special=parse_special)
 
-        assert loaded.engine.detokenize(tokens) == text
-        assert tokens == reference.engine.tokenize(
-            text, add_special=True, parse_special=parse_special
-        )
+        assert detokenize(mine, tokens) == text
+        assert tokens == expected.tokenize(text, add_special=True, parse_special=parse_special)
 
 
-def test_pieces_and_ends_are_those_of_the_gguf(loaded: Loaded, reference: Driver) -> None:
-    mine, expected = loaded.engine, reference.engine
+def test_pieces_marks_and_ends_are_those_of_the_gguf(loaded: Loaded, reference: Driver) -> None:
+    mine, expected = loaded.engine.vocabulary, reference.engine.vocabulary
+    tokens = range(reference.engine.vocabulary_size)
 
-    size = expected.vocabulary_size
-    assert mine.vocabulary_size == size
-    assert [mine.piece(token) for token in range(size)] == [
-        expected.piece(token) for token in range(size)
-    ]
-    assert [token for token in range(size) if mine.is_end(token)] == [
-        token for token in range(size) if expected.is_end(token)
-    ]
+    assert loaded.engine.vocabulary_size == len(tokens)
+    assert list(map(mine.piece, tokens)) == list(map(expected.piece, tokens))
+    assert list(map(mine.is_control, tokens)) == list(map(expected.is_control, tokens))
+    assert list(map(mine.is_end, tokens)) == list(map(expected.is_end, tokens))
 
 
 def test_the_chat_template_comes_along(loaded: Loaded) -> None:
-    assert loaded.chat_template is not None
-    assert "<|im_start|>" in loaded.chat_template
-    assert loaded.end_mark == "<|im_end|>"
-    assert not loaded.adds_begin_mark
+    assert loaded.facts.chat_template is not None
+    assert "<|im_start|>" in loaded.facts.chat_template
+    assert loaded.facts.end_mark == "<|im_end|>"
+    assert not loaded.facts.adds_begin_mark

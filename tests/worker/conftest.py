@@ -49,7 +49,7 @@ class Driver:
         self.engine.submit(Prompt(sequence_id, tokens, sampling, monotonic(), **more))
 
     def tokens(self, text: str) -> list[int]:
-        return self.engine.tokenize(text, add_special=True, parse_special=True)
+        return self.engine.vocabulary.tokenize(text, add_special=True, parse_special=True)
 
     def step(self) -> StepReport:
         report = self.engine.step()

@@ -17,6 +17,7 @@ from funland.v1.inference_pb2 import (
 )
 from funland.worker.v1.worker_pb2 import Conversation, Submit
 from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.vocabulary import detokenize
 from funland_worker.prompts import PromptReader
 from funland_worker.templates.renderer import TemplateRenderer
 from tests.worker.conftest import Driver
@@ -51,7 +52,7 @@ async def test_a_prompt_is_taken_as_it_is(reader: PromptReader, driver: Driver) 
     (prompt,) = reading.prompts
     assert reading.shape is None
     assert prompt.sequence_id == 7
-    assert driver.engine.detokenize(prompt.tokens) == f"{BEGIN}user\nHello"
+    assert detokenize(driver.engine.vocabulary, prompt.tokens) == f"{BEGIN}user\nHello"
     assert prompt.tokens == driver.tokens(f"{BEGIN}user\nHello")
 
 
@@ -60,7 +61,7 @@ async def test_a_conversation_goes_through_the_template(
 ) -> None:
     reading = await reader.read(Submit(conversation=HELLO))
 
-    assert driver.engine.detokenize(reading.prompts[0].tokens) == f"{BEGIN}Hello"
+    assert detokenize(driver.engine.vocabulary, reading.prompts[0].tokens) == f"{BEGIN}Hello"
 
 
 async def test_the_longest_prompt_leaves_room_for_one_token(
@@ -125,13 +126,13 @@ async def test_a_begin_mark_is_not_written_twice(
     driver: Driver, renderer: TemplateRenderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
-    tokenize = driver.engine.tokenize
+    tokenize = driver.engine.vocabulary.tokenize
 
     def watch(text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         asked.append(add_special)
         return tokenize(text, add_special=add_special, parse_special=parse_special)
 
-    monkeypatch.setattr(driver.engine, "tokenize", watch)
+    monkeypatch.setattr(driver.engine.vocabulary, "tokenize", watch)
 
     # The embedded model adds no begin mark, so that what is asked for is all that shows it.
     await PromptReader(driver.engine, renderer, begin_mark=BEGIN).read(Submit(conversation=HELLO))

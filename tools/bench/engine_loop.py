@@ -28,7 +28,7 @@ class EngineLoop:
         arrivals: dict[int, list[float]] = {}
         sampling = Sampling(temperature=0.0, max_tokens=tokens, ignore_end=True)
         for message in messages:
-            prompt = self._engine.tokenize(
+            prompt = self._engine.vocabulary.tokenize(
                 chat_prompt(message), add_special=True, parse_special=True
             )
             number = next(self._ids)

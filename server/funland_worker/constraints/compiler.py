@@ -57,7 +57,7 @@ class ConstraintCompiler:
         finally:
             if self._compiled.get(constraint) is task and _failed(task):
                 del self._compiled[constraint]
-        return lambda: GrammarMatcher(start.deep_copy(), self._engine.is_end)
+        return lambda: GrammarMatcher(start.deep_copy(), self._engine.vocabulary.is_end)
 
     async def close(self) -> None:
         """Ends the process that checks constraints."""
@@ -81,7 +81,7 @@ class ConstraintCompiler:
                 engine=LoadSettings.Engine.Name(self._engine.kind),
                 feature="format",
             )
-        words = await asyncio.to_thread(tokenizer, table, self._engine)
+        words = await asyncio.to_thread(tokenizer, table, self._engine.vocabulary)
         return words, GrammarChecker(table)
 
 

@@ -1,14 +1,13 @@
-"""One text on its way through an engine that keeps no texts itself."""
+"""One text on its way through an engine."""
 
 from __future__ import annotations
 
 from time import monotonic
 
-from funland.v1.inference_pb2 import Finish
-from funland_worker.engines.protocol import Advance, Outcome, Prompt
+from funland.v1.inference_pb2 import Finish, GenerationOptions
+from funland_worker.engines.protocol import Advance, Outcome, Prompt, Vocabulary
 from funland_worker.engines.sampling.sampler import Sampled
 from funland_worker.engines.text import TextStream
-from funland_worker.engines.vocabulary import Vocabulary
 
 
 class Continuation:
@@ -18,17 +17,30 @@ class Continuation:
         self.prompt = prompt
         self.id = prompt.sequence_id
         self.tokens = list(prompt.tokens)
-        self.cached_tokens = 0
-        self.since = prompt.arrival
-        """When it began to wait."""
-        self.started: float | None = None
+        self.prompt_computed = 0
+        """How many tokens were computed for it before its first."""
+        self.drafted_tokens = 0
+        self.accepted_tokens = 0
+        self.told_position = 0
+        """Its place among those who wait, as it was last told; 0: it was not."""
         self._vocabulary = vocabulary
         self._limit = context_length
         if prompt.sampling.max_tokens is not None:
             most = len(prompt.tokens) + prompt.sampling.max_tokens
             self._limit = min(context_length, most)
         self._text = TextStream(prompt.sampling.stop)
+        self._started: float | None = None
         self._first_token: float | None = None
+
+    @property
+    def priority(self) -> GenerationOptions.Priority.ValueType:
+        """How urgent it is; the more, the higher."""
+        return self.prompt.priority or GenerationOptions.NORMAL
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has had a slot; it may have to wait again."""
+        return self._started is not None
 
     @property
     def made(self) -> int:
@@ -40,12 +52,10 @@ class Continuation:
         """How many tokens it may still get."""
         return self._limit - len(self.tokens)
 
-    def start(self, cached_tokens: int) -> None:
-        """Leaves the queue; `cached_tokens` of its prompt need not be computed. Only the first
-        time counts, if it has to wait again."""
-        if self.started is None:
-            self.started = monotonic()
-            self.cached_tokens = cached_tokens
+    def begin(self) -> None:
+        """Takes note that it has a slot."""
+        if self._started is None:
+            self._started = monotonic()
 
     def take(self, sampled: Sampled) -> Advance:
         """Appends the token that was chosen and says what it brings."""
@@ -79,14 +89,16 @@ class Continuation:
 
     def _outcome(self, reason: Finish.Reason.ValueType) -> Outcome:
         now = monotonic()
-        started = self.started or now
+        started = self._started or now
         first = self._first_token or now
         return Outcome(
             reason=reason,
             prompt_tokens=len(self.prompt.tokens),
             completion_tokens=self.made,
-            cached_tokens=self.cached_tokens,
+            cached_tokens=max(0, len(self.prompt.tokens) - self.prompt_computed),
             queue_ms=1e3 * (started - self.prompt.arrival),
             prompt_ms=1e3 * (first - started),
             decode_ms=1e3 * (now - first),
+            drafted_tokens=self.drafted_tokens,
+            accepted_tokens=self.accepted_tokens,
         )

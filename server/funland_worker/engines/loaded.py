@@ -1,4 +1,4 @@
-"""A model that an engine holds, and what the worker needs to know beside it."""
+"""A model that an engine holds, and what its files say beside the weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psutil
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2
-from funland_worker.engines.protocol import Engine, EngineError
+from funland_worker.engines.protocol import Engine, EngineError, Vocabulary
 
 _DEFAULT_SLOTS = 32
 _TINY_PARAMETERS = 100_000_000
@@ -17,14 +17,25 @@ _FEW_CORES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What every engine's `load(launch)` gives."""
+class ModelFacts:
+    """A model without its network."""
 
-    engine: Engine
+    vocabulary: Vocabulary
+    trained_context: int
+    """0: unknown."""
     chat_template: str | None
     begin_mark: str
     end_mark: str
     adds_begin_mark: bool
+    """Whether tokenizing with `add_special` puts the begin mark in front."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What every engine's `load(launch)` gives."""
+
+    engine: Engine
+    facts: ModelFacts
 
 
 def context_length(launch: worker_pb2.Launch, trained: int) -> int:

@@ -1,51 +1,24 @@
-"""What the files beside the weights say: tokens, chat template, length."""
+"""What the files of a model's folder say beside its weights: tokens, chat template, length."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
+from funland_worker.engines.loaded import ModelFacts
 from funland_worker.engines.protocol import EngineError
 from funland_worker.engines.tokenizer_json import JsonVocabulary
-from funland_worker.engines.vocabulary import Vocabulary
 
 TOKENIZER = "tokenizer.json"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """A model without its network."""
-
-    vocabulary: Vocabulary
-    trained_context: int
-    """0: unknown."""
-    chat_template: str | None
-    begin_mark: str
-    end_mark: str
-    adds_begin_mark: bool
-
-
-def gguf_facts(path: Path) -> ModelFacts:
-    """Those of a GGUF file; raises `EngineError`, MODEL_LOAD_FAILED."""
-    vocabulary = GgufVocabulary(path)
-    return ModelFacts(
-        vocabulary=vocabulary,
-        trained_context=vocabulary.trained_context,
-        chat_template=vocabulary.chat_template,
-        begin_mark=vocabulary.begin_mark,
-        end_mark=vocabulary.end_mark,
-        adds_begin_mark=vocabulary.adds_begin_mark,
-    )
-
-
 def folder_facts(folder: Path) -> ModelFacts:
-    """Those of a folder with `tokenizer.json`, and with `config.json`, `generation_config.json`,
-    `tokenizer_config.json` and `chat_template.jinja` as far as they are there.
+    """The facts of a folder with `tokenizer.json`, and with `config.json`,
+    `generation_config.json`, `tokenizer_config.json` and `chat_template.jinja` as far as they are
+    there.
 
     Raises:
         EngineError: MODEL_LOAD_FAILED.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 LARGEST_PASS = 512
 """Rows of one pass; more gain nothing."""
+LONGEST_RUN = 256
+"""Rows of one text in a pass: attention computes the whole square of a run, of which half is
+masked, so longer ones take more time for each row."""
 
 _SMALLEST = 32
 _TELLING = 16
 """Prompt tokens from which a step tells what one costs, and not what a step costs."""
 
 _PAUSE_MS = 50.0
-_MOST = 8.0
+_MOST = 16.0
+_SLOPE = 8.0
 _WEIGHT = 0.5
 
 
@@ -18,9 +22,9 @@ class PrefillBudget:
     """Keeps the pause that prompts put between two tokens of the others near 50 ms, or near what
     their own step takes, if that is more: so they slow down to half.
 
-    When several prompts come at once, the pause is up to eight times as long, the more of them
-    there are for each that writes: a pass of many rows takes half as long for each as one of few,
-    so it is over sooner for all.
+    When several prompts come at once, the pause is up to 16 times as long, the more of them there
+    are for each that writes. Prompts take as long in few passes as in many, but each pass computes
+    the others' tokens too, which cost the less the more write together: so it is over sooner.
 
     A budget in tokens alone would be too small for a tiny model and too large for a big one, so the
     cost of a prompt token is measured as it goes.
@@ -37,15 +41,17 @@ class PrefillBudget:
         if self._ms_per_token is None:
             return _SMALLEST
         pause = max(_PAUSE_MS, self._decode_ms or 0.0)
-        pause *= min(_MOST, max(1.0, _MOST * (prompts - 1) / writing))
+        pause *= min(_MOST, max(1.0, _SLOPE * (prompts - 1) / writing))
         return max(_SMALLEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
 
-    def measured(self, prompt_tokens: int, milliseconds: float) -> None:
-        """Learns from a step that computed so many prompt tokens."""
+    def measured(self, prompt_tokens: int, milliseconds: float, *, writing: int) -> None:
+        """Learns from a step of so many prompt tokens, beside so many texts that write."""
         if prompt_tokens == 0:
             self._decode_ms = _moved(self._decode_ms, milliseconds)
         elif prompt_tokens >= _TELLING:
-            self._ms_per_token = _moved(self._ms_per_token, milliseconds / prompt_tokens)
+            others = min(self._decode_ms or 0.0, milliseconds / 2) if writing else 0.0
+            cost = (milliseconds - others) / prompt_tokens
+            self._ms_per_token = _moved(self._ms_per_token, cost)
 
 
 def _moved(average: float | None, value: float) -> float:

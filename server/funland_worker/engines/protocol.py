@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -132,6 +132,15 @@ class Advance:
     logprobs: tuple[TokenLogprob, ...] = ()
     """Those of the tokens that were chosen, if they were asked for."""
 
+    def joined(self, later: Advance) -> Advance:
+        """This advance and a later one of the same text, as one."""
+        return replace(
+            later,
+            text=self.text + later.text,
+            tokens=self.tokens + later.tokens,
+            logprobs=self.logprobs + later.logprobs,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
@@ -151,10 +160,34 @@ class StepReport:
     """Sequences that failed after they were submitted."""
 
 
+class Vocabulary(Protocol):
+    """A model's tokens. Its methods only read, so any thread may call them."""
+
+    size: int
+    """How many there are; the network may have rows for more."""
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """The tokens of a text: with the marks that the model wants around it, and with the marks
+        that are written in it read as such."""
+        ...
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token, control tokens as they are written."""
+        ...
+
+    def is_control(self, token: int) -> bool:
+        """Whether a token is a mark, which is no part of the text."""
+        ...
+
+    def is_end(self, token: int) -> bool:
+        """Whether the model ends its text with this token."""
+        ...
+
+
 class Engine(Protocol):
     """Holds one model and advances all its sequences together.
 
-    Methods are for one thread alone, but for those from `tokenize` on and `rank_pair`.
+    Methods are for one thread alone, but for `rank_pair`.
     """
 
     kind: LoadSettings.Engine.ValueType
@@ -162,7 +195,9 @@ class Engine(Protocol):
     context_length: int
     slots: int
     threads: int
+    vocabulary: Vocabulary
     vocabulary_size: int
+    """How many tokens a step scores, which may be more than the vocabulary names."""
     can_generate: bool
     can_rank: bool
 
@@ -201,20 +236,4 @@ class Engine(Protocol):
         """The scores of a ranking head for pairs of query and document, tokenized by `rank_pair`,
         each at most `context_length` long; raises `EngineError`, ENGINE_UNSUPPORTED, if `can_rank`
         is false."""
-        ...
-
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """The tokens of a text."""
-        ...
-
-    def piece(self, token: int) -> bytes:
-        """The bytes of a token, control tokens as they are written."""
-        ...
-
-    def is_end(self, token: int) -> bool:
-        """Whether the model ends its text with this token."""
-        ...
-
-    def detokenize(self, tokens: Sequence[int]) -> str:
-        """The text of tokens; raises `EngineError` for one that is not in the vocabulary."""
         ...

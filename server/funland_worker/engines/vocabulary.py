@@ -1,34 +1,11 @@
-"""A model's tokens: from text and back."""
+"""What is asked of any engine's vocabulary."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_worker.engines.protocol import EngineError
-
-
-class Vocabulary(Protocol):
-    """What engines need to know of tokens. Its methods only read, so any thread may call them."""
-
-    size: int
-
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """The tokens of a text."""
-        ...
-
-    def piece(self, token: int) -> bytes:
-        """The bytes of a token, control tokens as they are written."""
-        ...
-
-    def is_control(self, token: int) -> bool:
-        """Whether a token is a mark, which is no part of the text."""
-        ...
-
-    def is_end(self, token: int) -> bool:
-        """Whether the model ends its text with this token."""
-        ...
+from funland_worker.engines.protocol import EngineError, Vocabulary
 
 
 def detokenize(vocabulary: Vocabulary, tokens: Sequence[int]) -> str:

@@ -1,81 +1,83 @@
-"""The texts that wait for a slot, in the order in which they get one."""
+"""The texts that wait for an engine, in the order in which they begin."""
 
 from __future__ import annotations
 
-from bisect import insort
+from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import GenerationOptions
 from funland_worker.engines.continuation import Continuation
-from funland_worker.engines.protocol import EngineError
 
-_RETRY_SECONDS = 1.0
+_RANKS = {GenerationOptions.HIGH: 0, GenerationOptions.NORMAL: 1, GenerationOptions.LOW: 2}
+_PRECISE = 16
+"""Up to this place every change is told; further back, each that is a tenth or more."""
 
 Text = TypeVar("Text", bound=Continuation)
 
 
-class WaitingLine(Generic[Text]):
-    """By priority, then by the time that they began to wait. At most `limit` sequences wait beyond
-    those that have a slot at once; 0: any number."""
+class WaitingQueue(Generic[Text]):
+    """Texts by priority, and in each priority by arrival."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._line: list[Text] = []
-        self._told: dict[int, int] = {}
+    def __init__(self) -> None:
+        self._ranks: tuple[deque[Text], ...] = tuple(deque() for _ in _RANKS)
+        self._changed = False
 
     def __len__(self) -> int:
-        """How many texts wait."""
-        return len(self._line)
+        """How many wait."""
+        return sum(map(len, self._ranks))
 
     def __iter__(self) -> Iterator[Text]:
-        """They as they are now, the next first."""
-        return iter(tuple(self._line))
+        """Who waits, the next first; nobody may come or go meanwhile."""
+        for rank in self._ranks:
+            yield from rank
 
-    def add(self, text: Text, free_slots: int) -> None:
-        """Puts a text in its place.
-
-        Raises:
-            EngineError: QUEUE_FULL.
-        """
-        ids = {waiting.id for waiting in self._line}
-        if self._limit and text.id not in ids and len(ids) >= self._limit + free_slots:
-            raise EngineError(
-                ErrorReason.QUEUE_FULL,
-                f"{self._limit} calls wait for this model already.",
-                retry_seconds=_RETRY_SECONDS,
-                queue_limit=str(self._limit),
-            )
-        self.put_back(text)
+    def add(self, text: Text) -> None:
+        """Puts one behind all others of its priority."""
+        self._rank(text).append(text)
+        self._changed = True
 
     def put_back(self, text: Text) -> None:
-        """Puts a text in its place that had a slot before."""
-        insort(self._line, text, key=_place)
+        """Puts one that had begun before all others of its priority."""
+        self._rank(text).appendleft(text)
+
+    def next(self) -> Text | None:
+        """Who is the next, left where it is."""
+        return next(iter(self), None)
 
     def remove(self, text: Text) -> None:
-        """Takes a text out."""
-        self._line.remove(text)
+        """Takes one out."""
+        self._rank(text).remove(text)
+        self._changed = True
 
-    def cancel(self, sequence_id: int) -> None:
-        """Takes all texts of a sequence out, if there are any."""
-        self._line = [text for text in self._line if text.id != sequence_id]
-        self._told.pop(sequence_id, None)
+    def cancel(self, sequence_id: int) -> list[Text]:
+        """Takes all texts of a sequence out, and gives them."""
+        texts = [text for text in self if text.id == sequence_id]
+        for text in texts:
+            self.remove(text)
+        return texts
 
     def moved(self) -> tuple[tuple[int, int], ...]:
-        """The sequences none of whose texts has begun and whose place changed since the last time,
-        and that place: 1 is the next."""
-        order = dict.fromkeys(text.id for text in self._line if text.started is None)
-        places = {sequence_id: place for place, sequence_id in enumerate(order, 1)}
-        moved = tuple(
-            (sequence_id, place)
-            for sequence_id, place in places.items()
-            if self._told.get(sequence_id) != place
-        )
-        self._told = places
-        return moved
+        """The sequences whose place has changed since they were last told, and that place: 1 is
+        the next.
 
+        Only sequences none of whose texts has begun have a place, and only they are counted.
+        """
+        told: list[tuple[int, int]] = []
+        if not self._changed:
+            return ()
+        self._changed = False
+        place = 0
+        for text in self:
+            if text.prompt.choice or text.begun:
+                continue
+            place += 1
+            before = text.told_position
+            change = abs(place - before)
+            if change and (place <= _PRECISE or not before or 10 * change >= before):
+                text.told_position = place
+                told.append((text.id, place))
+        return tuple(told)
 
-def _place(text: Continuation) -> tuple[int, float, int]:
-    urgency = text.prompt.priority or GenerationOptions.NORMAL
-    return -urgency, text.since, text.prompt.choice
+    def _rank(self, text: Text) -> deque[Text]:
+        return self._ranks[_RANKS[text.priority]]

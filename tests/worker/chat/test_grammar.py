@@ -117,10 +117,10 @@ class Checker:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tokenizer = tokenizer(token_table(engine), engine)
+        self._tokenizer = tokenizer(token_table(engine), engine.vocabulary)
 
     def allows(self, grammar: str | None, text: str) -> bool:
-        tokens = self._engine.tokenize(text, add_special=False, parse_special=False)
+        tokens = self._engine.vocabulary.tokenize(text, add_special=False, parse_special=False)
         state = self.follow(grammar, tokens)
         return state is not None and state.is_accepting()
 
@@ -222,7 +222,9 @@ def test_every_format_can_follow_reasoning(
 
 
 def test_a_mark_that_is_a_token_is_allowed_as_that_token(driver: Driver, checker: Checker) -> None:
-    (mark,) = driver.engine.tokenize("<|im_start|>", add_special=False, parse_special=True)
+    (mark,) = driver.engine.vocabulary.tokenize(
+        "<|im_start|>", add_special=False, parse_special=True
+    )
     marks = ReasoningMarks("<think>", "<|im_start|>")
     grammar = answer_grammar(
         HERMES, Calling(), NUMBER, marks, {"<|im_start|>": mark}.get, begun=True

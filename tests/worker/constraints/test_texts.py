@@ -94,11 +94,8 @@ async def test_json_has_no_more_than_one_space_or_indent_in_a_place(
     compiler: ConstraintCompiler, write: Write, long_driver: Driver
 ) -> None:
     make = await compiler.compile(Constraint("json_object"))
-    spaces = [
-        token
-        for token in range(long_driver.engine.vocabulary_size)
-        if long_driver.engine.piece(token) and not long_driver.engine.piece(token).strip()
-    ]
+    vocabulary = long_driver.engine.vocabulary
+    spaces = [token for token in range(vocabulary.size) if vocabulary.piece(token).isspace()]
     eager = replace(GREEDY, max_tokens=60, logit_bias=dict.fromkeys(spaces, 100.0))
 
     text, _ = write(make, eager)
@@ -191,10 +188,10 @@ async def test_texts_of_one_constraint_do_not_disturb_each_other(
 async def test_every_end_of_the_model_ends_a_text_where_it_may_end(
     compiler: ConstraintCompiler, long_driver: Driver
 ) -> None:
-    engine = long_driver.engine
+    vocabulary = long_driver.engine.vocabulary
     make = await compiler.compile(Constraint("regex", "a{2,3}"))
-    (letter,) = engine.tokenize("a", add_special=False, parse_special=False)
-    ends = [token for token in range(engine.vocabulary_size) if engine.is_end(token)]
+    (letter,) = vocabulary.tokenize("a", add_special=False, parse_special=False)
+    ends = list(filter(vocabulary.is_end, range(vocabulary.size)))
     assert len(ends) > 1
 
     matcher = make()
@@ -213,7 +210,9 @@ async def test_marks_of_the_model_are_no_text(
     compiler: ConstraintCompiler, long_driver: Driver
 ) -> None:
     make = await compiler.compile(Constraint("regex", r"(?s:.*)"))
-    (mark,) = long_driver.engine.tokenize("<|im_start|>", add_special=False, parse_special=True)
+    (mark,) = long_driver.engine.vocabulary.tokenize(
+        "<|im_start|>", add_special=False, parse_special=True
+    )
 
     assert not make().allows(mark)
 
@@ -221,7 +220,9 @@ async def test_marks_of_the_model_are_no_text(
 async def test_a_mark_can_be_named_by_its_number(
     compiler: ConstraintCompiler, long_driver: Driver
 ) -> None:
-    (mark,) = long_driver.engine.tokenize("<|im_start|>", add_special=False, parse_special=True)
+    (mark,) = long_driver.engine.vocabulary.tokenize(
+        "<|im_start|>", add_special=False, parse_special=True
+    )
 
     make = await compiler.compile(Constraint("lark", f'start: <[{mark}]> %json {{"type": "null"}}'))
 

@@ -7,7 +7,7 @@ from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget
 
 def test_alone_a_prompt_gets_the_whole_step() -> None:
     budget = PrefillBudget()
-    budget.measured(100, 10_000.0)
+    budget.measured(100, 10_000.0, writing=0)
 
     assert budget.tokens(prompts=1, writing=0) == LARGEST_PASS
 
@@ -19,16 +19,16 @@ def test_beside_others_the_first_measure_is_a_careful_one() -> None:
 def test_beside_others_a_step_takes_about_50_ms() -> None:
     budget = PrefillBudget()
 
-    budget.measured(100, 50.0)
+    budget.measured(100, 50.0, writing=0)
 
     assert budget.tokens(prompts=1, writing=4) == 100
 
 
 def test_beside_slow_others_a_step_takes_twice_as_long() -> None:
     budget = PrefillBudget()
-    budget.measured(100, 400.0)
+    budget.measured(100, 400.0, writing=0)
 
-    budget.measured(0, 200.0)
+    budget.measured(0, 200.0, writing=0)
 
     assert budget.tokens(prompts=1, writing=4) == 50
 
@@ -36,17 +36,18 @@ def test_beside_slow_others_a_step_takes_twice_as_long() -> None:
 def test_many_prompts_beside_few_that_write_get_more_but_not_all() -> None:
     budget = PrefillBudget()
 
-    budget.measured(100, 100.0)
+    budget.measured(100, 200.0, writing=0)
 
-    assert budget.tokens(prompts=2, writing=4) == 100
-    assert budget.tokens(prompts=31, writing=1) == 400
+    assert budget.tokens(prompts=2, writing=4) == 25 * 2
+    assert budget.tokens(prompts=4, writing=4) == 25 * 6
+    assert budget.tokens(prompts=31, writing=1) == 25 * 16
 
 
 def test_the_budget_has_a_least_and_a_most() -> None:
     slow, fast = PrefillBudget(), PrefillBudget()
 
-    slow.measured(100, 1e6)
-    fast.measured(500, 0.5)
+    slow.measured(100, 1e6, writing=0)
+    fast.measured(500, 0.5, writing=0)
 
     assert slow.tokens(prompts=1, writing=4) == 32
     assert fast.tokens(prompts=1, writing=4) == LARGEST_PASS
@@ -55,16 +56,25 @@ def test_the_budget_has_a_least_and_a_most() -> None:
 def test_steps_with_few_prompt_tokens_teach_nothing() -> None:
     budget = PrefillBudget()
 
-    budget.measured(1, 1e6)
-    budget.measured(100, 50.0)
+    budget.measured(1, 1e6, writing=0)
+    budget.measured(100, 50.0, writing=0)
 
     assert budget.tokens(prompts=1, writing=4) == 100
 
 
 def test_one_slow_step_changes_the_budget_by_a_part_only() -> None:
     budget = PrefillBudget()
-    budget.measured(100, 50.0)
+    budget.measured(100, 50.0, writing=0)
 
-    budget.measured(100, 100.0)
+    budget.measured(100, 100.0, writing=0)
 
     assert budget.tokens(prompts=1, writing=4) == int(50 / 0.75)
+
+
+def test_what_those_who_write_cost_is_not_taken_for_the_cost_of_prompts() -> None:
+    budget = PrefillBudget()
+    budget.measured(0, 60.0, writing=4)
+
+    budget.measured(100, 160.0, writing=4)
+
+    assert budget.tokens(prompts=1, writing=4) == 60

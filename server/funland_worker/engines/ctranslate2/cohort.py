@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from funland_worker.engines.continuation import Continuation
 from funland_worker.engines.ctranslate2.guesses import Guessing, GuessSampler
-from funland_worker.engines.protocol import Advance, EngineError, Prompt
+from funland_worker.engines.protocol import Advance, EngineError, Prompt, Vocabulary
 from funland_worker.engines.sampling.sampler import Sampled
-from funland_worker.engines.vocabulary import Vocabulary
 
 
 class GuessedText(Continuation):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.ctranslate2.library import unsupported
 from funland_worker.engines.ctranslate2.weights import (
     EMBEDDINGS,
     NORM,
@@ -34,12 +35,10 @@ def convert(weights: Weights, target: Path, quantization: str | None) -> None:
     """
     if unknown := unknown_names(weights):
         named = ", ".join(unknown[:_NAMED_TENSORS])
-        raise EngineError(
-            ErrorReason.ENGINE_UNSUPPORTED,
+        raise unsupported(
+            f"tensor {unknown[0]}",
             f"Funland can't convert this model for CTranslate2: it does not know the tensors"
             f" {named}{' and others' if len(unknown) > _NAMED_TENSORS else ''}.",
-            engine="CTRANSLATE2",
-            feature=f"tensor {unknown[0]}",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))

@@ -7,9 +7,7 @@ and somebody still waits, the smallest gives way: its texts wait too and begin a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from queue import Empty, SimpleQueue
-from time import monotonic
 from typing import Any
 
 from funland.v1.inference_pb2 import EmbedRequest
@@ -17,9 +15,8 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.ctranslate2.cohort import Cohort, GuessedText, News
 from funland_worker.engines.ctranslate2.guesses import guessing
 from funland_worker.engines.ctranslate2.library import unsupported
-from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport
-from funland_worker.engines.vocabulary import Vocabulary, detokenize
-from funland_worker.engines.waiting import WaitingLine
+from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
+from funland_worker.engines.waiting import WaitingQueue
 
 COHORTS = 4
 """How many run at a time."""
@@ -48,17 +45,16 @@ class CTranslate2Engine:
         context_length: int,
         slots: int,
         threads: int,
-        queue_limit: int = 0,
     ) -> None:
         """`generator` runs `COHORTS` batches at a time and calls its tokens by `names`."""
         self.context_length = context_length
         self.slots = slots
         self.threads = threads
+        self.vocabulary = vocabulary
         self.vocabulary_size = len(names)
         self._generator = generator
         self._names = names
-        self._vocabulary = vocabulary
-        self._waiting: WaitingLine[GuessedText] = WaitingLine(queue_limit)
+        self._waiting: WaitingQueue[GuessedText] = WaitingQueue()
         self._running: dict[GuessedText, Cohort] = {}
         self._cohorts: list[Cohort] = []
         self._news: SimpleQueue[list[News]] = SimpleQueue()
@@ -69,8 +65,7 @@ class CTranslate2Engine:
             raise unsupported(
                 "adapters", "CTranslate2 can't run this model with adapters; llama.cpp can."
             )
-        text = GuessedText(prompt, self._vocabulary, self.context_length)
-        self._waiting.add(text, self.slots - self._active)
+        self._waiting.add(GuessedText(prompt, self.vocabulary, self.context_length))
 
     def cancel(self, sequence_id: int) -> None:
         """See `Engine`."""
@@ -113,22 +108,6 @@ class CTranslate2Engine:
         """See `Engine`."""
         raise _no_ranking()
 
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """See `Engine`."""
-        return self._vocabulary.tokenize(text, add_special=add_special, parse_special=parse_special)
-
-    def piece(self, token: int) -> bytes:
-        """See `Engine`."""
-        return self._vocabulary.piece(token)
-
-    def is_end(self, token: int) -> bool:
-        """See `Engine`."""
-        return self._vocabulary.is_end(token)
-
-    def detokenize(self, tokens: Sequence[int]) -> str:
-        """See `Engine`."""
-        return detokenize(self._vocabulary, tokens)
-
     def _begin(self) -> int:
         """Begins cohorts of those who wait, as far as slots go, and gives the number of tokens that
         they have to compute."""
@@ -136,8 +115,10 @@ class CTranslate2Engine:
         while len(self._cohorts) < COHORTS and (texts := self._next_cohort()):
             for text in texts:
                 self._waiting.remove(text)
-                text.start(cached_tokens=0)
+                text.begin()
                 prompt_tokens += len(text.tokens)
+                if not text.made:
+                    text.prompt_computed += len(text.tokens)
             way = guessing(texts[0].prompt)
             cohort = Cohort(self._generator, self._names, texts, way, self._news.put)
             self._cohorts.append(cohort)
@@ -157,16 +138,16 @@ class CTranslate2Engine:
     @property
     def _active(self) -> int:
         """How many texts have a slot: those that left a cohort keep theirs."""
-        return len(self._running) + sum(text.started is not None for text in self._waiting)
+        return len(self._running) + sum(text.begun for text in self._waiting)
 
     def _ready(self) -> list[GuessedText]:
         """Those who wait and have a slot, or get one, in order."""
         free = self.slots - self._active
         ready: list[GuessedText] = []
         for text in self._waiting:
-            if text.started is None:
+            if not text.begun:
                 free -= 1
-            if text.started is not None or free >= 0:
+            if text.begun or free >= 0:
                 ready.append(text)
         return ready
 
@@ -205,12 +186,11 @@ class CTranslate2Engine:
         if (advance := news.advance) is not None:
             key = (text.id, text.prompt.choice)
             before = advances.get(key)
-            advances[key] = advance if before is None else _joined(before, advance)
+            advances[key] = advance if before is None else before.joined(advance)
         if news.left:
             del self._running[text]
             if news.advance is None or news.advance.outcome is None:
-                text.since = monotonic()
-                self._waiting.put_back(text)
+                self._waiting.add(text)
 
     def _make_way(self) -> None:
         """Has a cohort give way to those who could run if there were room for one more: the
@@ -224,15 +204,6 @@ class CTranslate2Engine:
                 members[cohort].append(text)
         smallest = min(settled, key=lambda cohort: len(members[cohort]))
         smallest.leave(members[smallest])
-
-
-def _joined(first: Advance, second: Advance) -> Advance:
-    return replace(
-        second,
-        text=first.text + second.text,
-        tokens=first.tokens + second.tokens,
-        logprobs=first.logprobs + second.logprobs,
-    )
 
 
 def _no_ranking() -> EngineError:

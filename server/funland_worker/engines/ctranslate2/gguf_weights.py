@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.ctranslate2.library import unsupported
 from funland_worker.engines.ctranslate2.weights import Shape, Weights
-from funland_worker.engines.protocol import EngineError
 
 _INTERLEAVED = {"llama": True, "qwen2": False}
 """The architectures that can be converted, and how their files order what RoPE rotates."""
@@ -34,20 +33,16 @@ def read_gguf(path: Path) -> Weights:
 
     architecture = value("general.architecture")
     if architecture not in _INTERLEAVED:
-        raise EngineError(
-            ErrorReason.ENGINE_UNSUPPORTED,
+        raise unsupported(
+            f"architecture {architecture}",
             f"CTranslate2 can't run a GGUF file of architecture {architecture!r}; it runs"
             f" {' and '.join(_INTERLEAVED)}.",
-            engine="CTRANSLATE2",
-            feature=f"architecture {architecture}",
         )
     if value(f"{architecture}.rope.scaling.type", "none") != "none":
-        raise EngineError(
-            ErrorReason.ENGINE_UNSUPPORTED,
+        raise unsupported(
+            "rope.scaling",
             "The GGUF file stretches its context (rope.scaling), which Funland can't convert for"
             " CTranslate2.",
-            engine="CTRANSLATE2",
-            feature="rope.scaling",
         )
     heads = int(value(f"{architecture}.attention.head_count"))
     length = value(f"{architecture}.attention.key_length")
@@ -67,7 +62,6 @@ def read_gguf(path: Path) -> Weights:
             norm_epsilon=float(value(f"{architecture}.attention.layer_norm_rms_epsilon")),
             rope_base=float(value(f"{architecture}.rope.freq_base", 10000.0)),
             rope_interleaved=_INTERLEAVED[architecture],
-            context_length=int(value(f"{architecture}.context_length", 0)),
         ),
         names=tensors.keys(),
         read=read,

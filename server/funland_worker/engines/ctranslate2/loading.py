@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,16 +16,18 @@ from funland_worker.engines.ctranslate2.conversion import convert
 from funland_worker.engines.ctranslate2.engine import COHORTS, CTranslate2Engine
 from funland_worker.engines.ctranslate2.gguf_weights import read_gguf
 from funland_worker.engines.ctranslate2.library import ctranslate2
-from funland_worker.engines.ctranslate2.safetensors_weights import read_safetensors
+from funland_worker.engines.ctranslate2.safetensors_weights import read_safetensors, window
 from funland_worker.engines.llama_cpp import library as llama_library
+from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.loaded import (
     Loaded,
+    ModelFacts,
     context_length,
     refuse_draft_model,
     slots,
     threads,
 )
-from funland_worker.engines.model_folder import ModelFacts, folder_facts, gguf_facts
+from funland_worker.engines.model_folder import folder_facts
 from funland_worker.engines.protocol import EngineError
 from funland_worker.engines.vocabulary import check_vocabulary
 
@@ -64,15 +67,8 @@ def load(launch: worker_pb2.Launch) -> Loaded:
         context_length=context_length(launch, facts.trained_context),
         slots=slots(launch),
         threads=thread_count,
-        queue_limit=launch.queue_limit,
     )
-    return Loaded(
-        engine=engine,
-        chat_template=facts.chat_template,
-        begin_mark=facts.begin_mark,
-        end_mark=facts.end_mark,
-        adds_begin_mark=facts.adds_begin_mark,
-    )
+    return Loaded(engine, facts)
 
 
 def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
@@ -81,16 +77,24 @@ def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
     if launch.format == Model.CTRANSLATE2:
         return path, folder_facts(path)
     if launch.format == Model.SAFETENSORS:
-        facts, read, size = folder_facts(path), read_safetensors, _folder_size(path)
+        facts, read, size = _within_window(path), read_safetensors, _folder_size(path)
     else:
         llama_library.start()
-        facts, read, size = gguf_facts(path), read_gguf, path.stat().st_size
+        facts, read, size = GgufFile(path, weights=False).facts, read_gguf, path.stat().st_size
     quantization = None if size < _SMALL_BYTES else "int8"
     kept = Path(launch.conversion_folder or tempfile.mkdtemp(prefix="funland-"))
     folder = kept / f"{_CONVERSION}-{quantization or 'float32'}-{launch.model_sha256 or 'unnamed'}"
     if not (folder / "model.bin").exists():
         convert(read(path), folder, quantization)
     return folder, facts
+
+
+def _within_window(folder: Path) -> ModelFacts:
+    facts = folder_facts(folder)
+    seen = window(folder)
+    if seen is None:
+        return facts
+    return replace(facts, trained_context=min(facts.trained_context or seen, seen))
 
 
 def _folder_size(folder: Path) -> int:

@@ -75,6 +75,14 @@ def read_safetensors(folder: Path) -> Weights:
     return Weights(shape=_shape(config), names=tensors.keys(), read=read)
 
 
+def window(folder: Path) -> int | None:
+    """How many of the latest tokens the model sees; None: all. What is converted sees all, so that
+    a text is the model's own only within the window."""
+    config = read_json(folder / "config.json")
+    size = config.get("sliding_window") if config.get("use_sliding_window", True) else None
+    return size if isinstance(size, int) and size > 0 else None
+
+
 def _shape(config: Mapping[str, Any]) -> Shape:
     architectures = config.get("architectures") or ["?"]
     if architectures[0] not in _ARCHITECTURES:
@@ -93,11 +101,6 @@ def _shape(config: Mapping[str, Any]) -> Shape:
     if config.get("hidden_act", "silu") != "silu":
         raise unsupported("hidden_act", "Funland converts networks with SiLU only.")
     heads = int(config["num_attention_heads"])
-    length = int(config.get("max_position_embeddings") or 0)
-    window = config.get("sliding_window")
-    if window and config.get("use_sliding_window", True):
-        # Within the window, a model is the same with it and without.
-        length = min(length, int(window))
     return Shape(
         layers=int(config["num_hidden_layers"]),
         heads=heads,
@@ -106,7 +109,6 @@ def _shape(config: Mapping[str, Any]) -> Shape:
         norm_epsilon=float(config.get("rms_norm_eps", 1e-6)),
         rope_base=float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
         rope_interleaved=False,
-        context_length=length,
     )
 
 

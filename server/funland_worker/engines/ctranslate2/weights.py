@@ -39,7 +39,6 @@ class Shape:
     rope_base: float
     rope_interleaved: bool
     """Whether the pairs that are rotated lie side by side, as GGUF has them for `llama`."""
-    context_length: int
 
 
 @dataclass(frozen=True, slots=True)

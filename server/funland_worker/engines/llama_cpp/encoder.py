@@ -9,7 +9,7 @@ from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.vectors import Vectors
-from funland_worker.engines.protocol import EngineError, Prompt, StepReport
+from funland_worker.engines.protocol import EngineError, Prompt, StepReport, Vocabulary
 
 
 class LlamaEncoder:
@@ -30,9 +30,9 @@ class LlamaEncoder:
         # These models have a table of positions: behind its end is nothing.
         self.context_length = min(context_length, model.trained_context)
         self.threads = threads
-        self.vocabulary_size = model.vocabulary_size
+        self.vocabulary: Vocabulary = model.vocabulary
+        self.vocabulary_size = model.vocabulary.size
         self.can_rank = model.can_rank
-        self._model = model
         self._vectors = Vectors(model, self.context_length, threads)
         self._vectors.embed([], EmbedRequest.MEAN)
 
@@ -62,19 +62,3 @@ class LlamaEncoder:
     def rank(self, pairs: Sequence[Sequence[int]]) -> list[float]:
         """See `Engine`."""
         return self._vectors.rank(pairs)
-
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """See `Engine`."""
-        return self._model.tokenize(text, add_special=add_special, parse_special=parse_special)
-
-    def piece(self, token: int) -> bytes:
-        """See `Engine`."""
-        return self._model.written_piece(token)
-
-    def is_end(self, token: int) -> bool:
-        """See `Engine`."""
-        return self._model.is_end(token)
-
-    def detokenize(self, tokens: Sequence[int]) -> str:
-        """See `Engine`."""
-        return self._model.detokenize(tokens)

@@ -16,14 +16,14 @@ from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.batch import Batch
 from funland_worker.engines.llama_cpp.cache.contexts import KV_CELLS, new_cache
 from funland_worker.engines.llama_cpp.cache.store import Spill
+from funland_worker.engines.llama_cpp.generation import Generation
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
-from funland_worker.engines.llama_cpp.sequence import Generation
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.vectors import Vectors
 from funland_worker.engines.prefill import LARGEST_PASS
-from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport
+from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
 from funland_worker.engines.sampling.sampler import Sampled, sample_all
 
 
@@ -54,7 +54,8 @@ class LlamaEngine:
         self.context_length = context_length
         self.slots = slots
         self.threads = threads
-        self.vocabulary_size = model.vocabulary_size
+        self.vocabulary: Vocabulary = model.vocabulary
+        self.vocabulary_size = model.vocabulary.size
         self.can_generate = model.can_generate
         self.can_rank = model.can_rank
         self._model = model
@@ -86,19 +87,17 @@ class LlamaEngine:
             )
         self._adapters.check(prompt.adapters)
         self._guesses.check(prompt)
-        self._scheduler.waiting.add(Generation(prompt, self.piece))
+        self._scheduler.waiting.add(Generation(prompt, self.vocabulary, self.context_length))
 
     def cancel(self, sequence_id: int) -> None:
         """See `Engine`."""
         if not self.can_generate:
             return
         for generation in self._scheduler.running[:]:
-            if generation.prompt.sequence_id == sequence_id:
+            if generation.id == sequence_id:
                 self._end(generation)
-        for generation in list(self._scheduler.waiting):
-            if generation.prompt.sequence_id == sequence_id:
-                self._scheduler.waiting.remove(generation)
-                self._guesses.forget(generation)
+        for generation in self._scheduler.waiting.cancel(sequence_id):
+            self._guesses.forget(generation)
 
     @property
     def idle(self) -> bool:
@@ -135,27 +134,11 @@ class LlamaEngine:
         """See `Engine`."""
         return self._vectors.rank_pair(query, document)
 
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """See `Engine`."""
-        return self._model.tokenize(text, add_special=add_special, parse_special=parse_special)
-
-    def detokenize(self, tokens: Sequence[int]) -> str:
-        """See `Engine`."""
-        return self._model.detokenize(tokens)
-
-    def piece(self, token: int) -> bytes:
-        """See `Engine`."""
-        return self._model.written_piece(token)
-
-    def is_end(self, token: int) -> bool:
-        """See `Engine`."""
-        return self._model.is_end(token)
-
     def _compute(self) -> tuple[list[Share], int]:
         """Runs one pass: who computed what, and how many prompt tokens there were."""
         guesses: dict[Generation, list[int]] = {}
         if not self._model.is_recurrent:  # its state can't go back to before a wrong guess
-            guesses = self._guesses.make(self._scheduler.running, self.context_length)
+            guesses = self._guesses.make(self._scheduler.running)
         while True:
             uses, shares = self._scheduler.plan(guesses)
             context = self._cache.context
@@ -169,10 +152,12 @@ class LlamaEngine:
             outcome = self._batch.decode(context)
             if outcome == 0:
                 lib.llama_synchronize(context)
-                prompt_tokens = sum(
-                    len(share.tokens) for share in shares if not share.generation.decoding
+                milliseconds = 1e3 * (monotonic() - begin)
+                prompts = [share for share in shares if not share.generation.decoding]
+                prompt_tokens = sum(len(share.tokens) for share in prompts)
+                self._scheduler.budget.measured(
+                    prompt_tokens, milliseconds, writing=len(shares) - len(prompts)
                 )
-                self._scheduler.budget.measured(prompt_tokens, 1e3 * (monotonic() - begin))
                 return shares, prompt_tokens
             if outcome != 1:
                 raise RuntimeError(f"llama_decode failed with {outcome}")
@@ -202,7 +187,7 @@ class LlamaEngine:
                 advances.append(self._advance(share, first, sampled))
             except EngineError as error:
                 self._cache.trim(share.lease)
-                failures[share.generation.prompt.sequence_id] = error
+                failures[share.generation.id] = error
         for sequence_id in failures:
             self.cancel(sequence_id)
         return advances, tuple(failures.items())
@@ -217,7 +202,8 @@ class LlamaEngine:
         if generation.made == 0:
             self._cache.publish(share.lease, generation.tokens)
         generation.drafted_tokens += share.guesses
-        advance = self._append(generation, sampled)
+        accepted = generation.accepted_tokens
+        advance = _taken(generation, sampled)
         for guess in share.tokens[len(share.tokens) - share.guesses :]:
             if generation.tokens[-1] != guess or advance.outcome is not None:
                 break
@@ -225,22 +211,13 @@ class LlamaEngine:
             generation.accepted_tokens += 1
             row += 1
             (sampled,) = sample_all([(generation.sampler, self._logits(row))])
-            advance = _joined(advance, self._append(generation, sampled))
+            advance = advance.joined(_taken(generation, sampled))
         if share.guesses:
             self._cache.trim(share.lease)
-            self._guesses.learn(generation, share.guesses)
+            self._guesses.learn(generation, share.guesses, generation.accepted_tokens - accepted)
         if advance.outcome is not None:
             self._end(generation)
         return advance
-
-    def _append(self, generation: Generation, sampled: Sampled | EngineError) -> Advance:
-        if isinstance(sampled, EngineError):
-            raise sampled
-        token = sampled.token
-        shown = self.piece if generation.prompt.shows_control else self._model.piece
-        return generation.append(
-            sampled, shown(token), self.context_length, is_end=self._model.is_end(token)
-        )
 
     def _logits(self, row: int) -> NDArray[np.float32]:
         pointer: Any = lib.llama_get_logits_ith(self._cache.context, row)
@@ -251,13 +228,7 @@ class LlamaEngine:
         self._guesses.forget(generation)
 
 
-def _joined(first: Advance, second: Advance) -> Advance:
-    """Two advances of one text as one."""
-    return Advance(
-        first.sequence_id,
-        first.text + second.text,
-        first.tokens + second.tokens,
-        second.outcome,
-        first.choice,
-        first.logprobs + second.logprobs,
-    )
+def _taken(generation: Generation, sampled: Sampled | EngineError) -> Advance:
+    if isinstance(sampled, EngineError):
+        raise sampled
+    return generation.take(sampled)

@@ -16,7 +16,6 @@ from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.loaded import Loaded, context_length, slots, threads
-from funland_worker.engines.protocol import Engine
 
 
 def load(launch: worker_pb2.Launch) -> Loaded:
@@ -31,7 +30,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
     length = context_length(launch, model.trained_context)
     count = threads(launch, model.parameter_count)
     if not model.can_generate:
-        return _loaded(LlamaEncoder(model, length, count), model)
+        return Loaded(LlamaEncoder(model, length, count), model.facts)
     engine = LlamaEngine(
         model,
         length,
@@ -42,17 +41,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
         spill=_spill(launch),
         guesses=Guesses(_draft_model(launch, model, length, count), launch.settings.speculation),
     )
-    return _loaded(engine, model)
-
-
-def _loaded(engine: Engine, model: LlamaModel) -> Loaded:
-    return Loaded(
-        engine=engine,
-        chat_template=model.chat_template,
-        begin_mark=model.begin_mark,
-        end_mark=model.end_mark,
-        adds_begin_mark=model.adds_begin_mark,
-    )
+    return Loaded(engine, model.facts)
 
 
 def _draft_model(

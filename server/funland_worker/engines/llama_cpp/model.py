@@ -1,18 +1,17 @@
-"""The weights and the vocabulary of a GGUF model."""
+"""A GGUF model with its weights, and what kind of model it is."""
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
 from pathlib import Path
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.protocol import EngineError
 
 
-class LlamaModel:
-    """A model in memory. Its methods only read, so any thread may call them."""
+class LlamaModel(GgufFile):
+    """A model in memory, for the life of the process."""
 
     def __init__(self, path: Path) -> None:
         """Loads the file.
@@ -20,39 +19,17 @@ class LlamaModel:
         Raises:
             EngineError: MODEL_LOAD_FAILED; llama.cpp's reason is in the log.
         """
-        self.handle = lib.llama_model_load_from_file(
-            str(path).encode(), lib.llama_model_default_params()
-        )
-        if not self.handle:
+        super().__init__(path, weights=True)
+        if lib.llama_model_has_encoder(self.handle):
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
-                "llama.cpp could not load the model: it may be damaged, or of an architecture that"
-                " this version does not know. The server's log has llama.cpp's own words.",
+                "The model has an encoder beside its decoder: Funland can't run it.",
             )
-        self._vocabulary = lib.llama_model_get_vocab(self.handle)
-        self.vocabulary_size: int = lib.llama_vocab_n_tokens(self._vocabulary)
         self.parameter_count: int = lib.llama_model_n_params(self.handle)
-        # The file's number is unsigned, C's is not: one too large comes out negative.
-        self.trained_context: int = max(lib.llama_model_n_ctx_train(self.handle), 0)
-        self.embedding_length: int = lib.llama_model_n_embd(self.handle)
-        if self.vocabulary_size <= 0 or lib.llama_model_has_encoder(self.handle):
-            raise EngineError(
-                ErrorReason.MODEL_LOAD_FAILED,
-                "The model has no vocabulary, or an encoder beside its decoder: Funland can't run"
-                " it.",
-            )
-        self.architecture = self._metadata("general.architecture")
         self.is_recurrent: bool = lib.llama_model_is_recurrent(
             self.handle
         ) or lib.llama_model_is_hybrid(self.handle)
         self.is_causal = self._reads_from_left_to_right()
-        self._pieces: dict[int, bytes] = {}
-        self._written: dict[int, bytes] = {}
-        self._ends = frozenset(
-            token
-            for token in range(self.vocabulary_size)
-            if lib.llama_vocab_is_eog(self._vocabulary, token)
-        )
 
     @property
     def can_generate(self) -> bool:
@@ -73,7 +50,7 @@ class LlamaModel:
     def pooling_type(self) -> int:
         """llama.cpp's number for how the file wants tokens' vectors to become one; NONE if it does
         not say."""
-        text = self._metadata(f"{self.architecture}.pooling_type")
+        text = self.metadata(f"{self.architecture}.pooling_type")
         return int(text) if text.isdigit() else lib.LLAMA_POOLING_TYPE_NONE
 
     @property
@@ -87,114 +64,9 @@ class LlamaModel:
         return int(lib.llama_model_n_embd_out(self.handle))
 
     @property
-    def chat_template(self) -> str | None:
-        """The file's own chat template."""
-        template: bytes | None = lib.llama_model_chat_template(self.handle, None)
-        return template.decode(errors="replace") if template else None
-
-    @property
     def rank_template(self) -> str | None:
         """How the file wants `{query}` and `{document}` to be put to its ranking head."""
-        template: bytes | None = lib.llama_model_chat_template(self.handle, b"rerank")
-        return template.decode(errors="replace") if template else None
-
-    @property
-    def begin_mark(self) -> str:
-        """The text of the token that begins a sequence, empty if there is none."""
-        return self._token_text(lib.llama_vocab_bos(self._vocabulary))
-
-    @property
-    def end_mark(self) -> str:
-        """The text of the token that ends a sequence, empty if there is none."""
-        return self._token_text(lib.llama_vocab_eos(self._vocabulary))
-
-    @property
-    def adds_begin_mark(self) -> bool:
-        """Whether tokenizing with `add_special` puts the begin mark in front."""
-        return bool(lib.llama_vocab_get_add_bos(self._vocabulary))
-
-    @property
-    def adds_end_mark(self) -> bool:
-        """Whether the file says that a text has a mark at its end."""
-        return bool(lib.llama_vocab_get_add_eos(self._vocabulary))
-
-    @property
-    def separator(self) -> list[int]:
-        """The mark that the model wants between two texts, if it wants one more."""
-        mark: int = lib.llama_vocab_sep(self._vocabulary)
-        return [mark] if lib.llama_vocab_get_add_sep(self._vocabulary) and mark >= 0 else []
-
-    def is_control(self, token: int) -> bool:
-        """Whether the token is a mark and no text."""
-        return bool(lib.llama_vocab_is_control(self._vocabulary, token))
-
-    def is_end(self, token: int) -> bool:
-        """Whether the model ends its text with this token."""
-        return token in self._ends
-
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """The tokens of a text."""
-        data = text.encode()
-        capacity = len(data) + 4
-        while True:
-            tokens = (ctypes.c_int32 * capacity)()
-            count: int = lib.llama_tokenize(
-                self._vocabulary, data, len(data), tokens, capacity, add_special, parse_special
-            )
-            if count >= 0:
-                return tokens[:count]
-            capacity = -count
-
-    def detokenize(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, control marks included.
-
-        Raises:
-            EngineError: TOKEN_UNKNOWN.
-        """
-        for token in tokens:
-            if not 0 <= token < self.vocabulary_size:
-                raise EngineError(
-                    ErrorReason.TOKEN_UNKNOWN,
-                    f"Token {token} is not in the vocabulary of {self.vocabulary_size} tokens.",
-                    vocabulary_size=str(self.vocabulary_size),
-                )
-        pieces = (self._read_piece(token, special=True) for token in tokens)
-        return b"".join(pieces).decode(errors="replace")
-
-    def piece(self, token: int) -> bytes:
-        """The bytes that a generated token stands for; none for a control token."""
-        piece = self._pieces.get(token)
-        if piece is None:
-            piece = self._pieces[token] = self._read_piece(token, special=False)
-        return piece
-
-    def written_piece(self, token: int) -> bytes:
-        """The bytes of a token, control tokens as they are written."""
-        piece = self._written.get(token)
-        if piece is None:
-            piece = self._written[token] = self._read_piece(token, special=True)
-        return piece
-
-    def _read_piece(self, token: int, *, special: bool) -> bytes:
-        size = 64
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            length: int = lib.llama_token_to_piece(
-                self._vocabulary, token, buffer, size, 0, special
-            )
-            if length >= 0:
-                return buffer.raw[:length]
-            size = -length
-
-    def _metadata(self, key: str) -> str:
-        """A value of the file's metadata as text, empty if there is none."""
-        size = 128
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            length: int = lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, size)
-            if length < size:
-                return buffer.value.decode(errors="replace") if length > 0 else ""
-            size = length + 1
+        return self.template("rerank")
 
     def _reads_from_left_to_right(self) -> bool:
         """Whether a token sees only those before it, so that a text can grow at its end.
@@ -205,7 +77,7 @@ class LlamaModel:
         Raises:
             EngineError: MODEL_LOAD_FAILED, for lack of memory.
         """
-        if self._metadata(f"{self.architecture}.attention.causal") == "false":
+        if self.metadata(f"{self.architecture}.attention.causal") == "false":
             return False
         params = lib.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = 32
@@ -218,6 +90,3 @@ class LlamaModel:
         has_memory = bool(lib.llama_get_memory(context))
         lib.llama_free(context)
         return has_memory
-
-    def _token_text(self, token: int) -> str:
-        return self._read_piece(token, special=True).decode(errors="replace") if token >= 0 else ""

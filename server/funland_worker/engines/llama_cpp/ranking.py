@@ -9,6 +9,7 @@ from typing import Any
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.reading import TextReader
+from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
 
 _PLACES = re.compile(r"\{(?:query|document)\}")
 
@@ -44,33 +45,34 @@ def pair_tokens(model: LlamaModel, query: str, document: str) -> list[int]:
     of its own begins and ends with, and one more between the two if the file asks for it.
     """
     if model.rank_template is not None:
-        return _filled_in(model, model.rank_template, query, document)
-    begun = model.tokenize(query, add_special=True, parse_special=False)
-    answer = model.tokenize(document, add_special=False, parse_special=False)
-    end = _end_marks(model)
+        return _filled_in(model.vocabulary, model.rank_template, query, document)
+    vocabulary = model.vocabulary
+    begun = vocabulary.tokenize(query, add_special=True, parse_special=False)
+    answer = vocabulary.tokenize(document, add_special=False, parse_special=False)
+    end = _end_marks(vocabulary)
     # A file that does not say whether its texts have an end mark leaves it to the kind of the
     # vocabulary, and then the one more mark is that end mark itself.
-    between = model.separator if model.adds_end_mark or not end else []
+    between = vocabulary.separator if vocabulary.adds_end_mark or not end else []
     return [*begun, *between, *answer, *end]
 
 
-def _end_marks(model: LlamaModel) -> list[int]:
+def _end_marks(vocabulary: GgufVocabulary) -> list[int]:
     """What the model wants after a text."""
-    word = model.tokenize("a", add_special=False, parse_special=False)
-    marked = model.tokenize("a", add_special=True, parse_special=False)
+    word = vocabulary.tokenize("a", add_special=False, parse_special=False)
+    marked = vocabulary.tokenize("a", add_special=True, parse_special=False)
     while marked and marked[: len(word)] != word:
         marked = marked[1:]
     return marked[len(word) :]
 
 
-def _filled_in(model: LlamaModel, template: str, query: str, document: str) -> list[int]:
+def _filled_in(vocabulary: GgufVocabulary, template: str, query: str, document: str) -> list[int]:
     """The template's tokens with query and document in it. Its marks are control tokens; what
     looks like one in the texts is text."""
     values = {"{query}": query, "{document}": document}
     marks = {
-        model.detokenize([token])
-        for token in model.tokenize(template, add_special=False, parse_special=True)
-        if model.is_control(token)
+        vocabulary.piece(token).decode(errors="replace")
+        for token in vocabulary.tokenize(template, add_special=False, parse_special=True)
+        if vocabulary.is_control(token)
     }
     pieces = (
         re.split("(" + "|".join(map(re.escape, marks)) + ")", template) if marks else [template]
@@ -78,5 +80,5 @@ def _filled_in(model: LlamaModel, template: str, query: str, document: str) -> l
     tokens: list[int] = []
     for piece in pieces:
         text = _PLACES.sub(lambda place: values[place[0]], piece)
-        tokens += model.tokenize(text, add_special=False, parse_special=piece in marks)
+        tokens += vocabulary.tokenize(text, add_special=False, parse_special=piece in marks)
     return tokens

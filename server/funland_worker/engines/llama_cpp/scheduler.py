@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from funland_worker.engines.llama_cpp.adapters import Uses
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
 from funland_worker.engines.llama_cpp.cache.protocol import Cache, Lease
-from funland_worker.engines.llama_cpp.queue import WaitingQueue
-from funland_worker.engines.llama_cpp.sequence import Generation
-from funland_worker.engines.prefill import PrefillBudget
+from funland_worker.engines.llama_cpp.generation import Generation
+from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget
+from funland_worker.engines.waiting import WaitingQueue
 
 _WORTH_WAITING = 16
 """A text waits for another's computation if that gives it more tokens than these."""
@@ -41,7 +41,7 @@ class Scheduler:
     """
 
     def __init__(self, cache: Cache) -> None:
-        self.waiting = WaitingQueue()
+        self.waiting: WaitingQueue[Generation] = WaitingQueue()
         self.running: list[Generation] = []
         self.budget = PrefillBudget()
         self._cache = cache
@@ -123,12 +123,13 @@ class Scheduler:
         for generation in ready:
             lease = generation.lease
             assert lease is not None  # noqa: S101 - it runs
+            run = min(budget, LONGEST_RUN)
             if generation.decoding:
                 guessed = guesses.get(generation, [])
                 tokens = [generation.tokens[-1], *guessed]
                 shares.append(Share(generation, lease, tokens, len(guessed)))
-            elif not began or generation.lacking <= budget:
-                tokens = generation.tokens[lease.computed : lease.computed + budget]
+            elif not began or generation.lacking <= run:
+                tokens = generation.tokens[lease.computed : lease.computed + run]
                 budget -= len(tokens)
                 began = True
                 shares.append(Share(generation, lease, tokens))

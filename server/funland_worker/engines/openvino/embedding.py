@@ -10,6 +10,7 @@ import numpy as np
 
 from funland.v1.inference_pb2 import EmbedRequest
 from funland_worker.engines.openvino.library import openvino
+from funland_worker.engines.openvino.request import Request, text_inputs
 from funland_worker.engines.openvino.surgery import last_projection
 
 
@@ -21,33 +22,20 @@ class Embedder:
         self._path = path
         self._device = device
         self._threads = threads
-        self._request: Any = None
-        self._inputs: set[str] = set()
+        self._request: Request | None = None
 
     def embed(self, tokens: Sequence[int], pooling: EmbedRequest.Pooling.ValueType) -> list[float]:
         """The vector of a text, not normalized."""
         request = self._request = self._request or self._compile()
-        length = len(tokens)
-        values: dict[str, Any] = {
-            "input_ids": np.array([tokens], np.int64),
-            "attention_mask": np.ones((1, length), np.int64),
-            "position_ids": np.arange(length, dtype=np.int64)[None],
-            "beam_idx": np.zeros(1, np.int32),
-        }
-        request.reset_state()
-        tensor = openvino().Tensor
-        for name, value in values.items():
-            if name in self._inputs:
-                request.set_tensor(name, tensor(value))
-        request.infer()
-        states = request.get_output_tensor(0).data[0].astype(np.float64)
+        request.forget()
+        states = request.infer(text_inputs(tokens))[0].astype(np.float64)
         if pooling == EmbedRequest.CLS:
             return states[0].tolist()
         if pooling == EmbedRequest.LAST:
             return states[-1].tolist()
         return states.mean(axis=0).tolist()
 
-    def _compile(self) -> Any:
+    def _compile(self) -> Request:
         ov = openvino()
         model = self._core.read_model(self._path)
         hidden = last_projection(model).input_value(0)
@@ -58,6 +46,4 @@ class Embedder:
                 "INFERENCE_NUM_THREADS": self._threads,
                 "INFERENCE_PRECISION_HINT": "f32",
             }
-        compiled = self._core.compile_model(headless, self._device, config)
-        self._inputs = {name for port in compiled.inputs for name in port.names}
-        return compiled.create_infer_request()
+        return Request(self._core.compile_model(headless, self._device, config))

@@ -16,10 +16,9 @@ from funland_worker.engines.openvino.embedding import Embedder
 from funland_worker.engines.openvino.library import unsupported
 from funland_worker.engines.openvino.network import Network, Row
 from funland_worker.engines.prefill import PrefillBudget
-from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport
+from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
 from funland_worker.engines.sampling.sampler import TokenSampler
-from funland_worker.engines.vocabulary import Vocabulary, detokenize
-from funland_worker.engines.waiting import WaitingLine
+from funland_worker.engines.waiting import WaitingQueue
 
 
 class _Text(Continuation):
@@ -58,21 +57,20 @@ class OpenVinoEngine:
         context_length: int,
         slots: int,
         threads: int,
-        queue_limit: int = 0,
     ) -> None:
         """`network` must have blocks for a text of `context_length`."""
         self.device = network.device
         self.context_length = context_length
         self.slots = slots
         self.threads = threads
+        self.vocabulary = vocabulary
         self.vocabulary_size = network.vocabulary_size
         self._network = network
-        self._vocabulary = vocabulary
         self._embedder = embedder
         self._pool = BlockPool(
             network.block_count, network.block_size, shares=network.shares_blocks
         )
-        self._waiting: WaitingLine[_Text] = WaitingLine(queue_limit)
+        self._waiting: WaitingQueue[_Text] = WaitingQueue()
         self._prefill = PrefillBudget()
         self._running: list[_Text] = []
         """In order of admission."""
@@ -83,8 +81,7 @@ class OpenVinoEngine:
             raise unsupported(
                 "adapters", "OpenVINO can't run this model with adapters; llama.cpp can."
             )
-        text = _Text(prompt, self._vocabulary, self.context_length)
-        self._waiting.add(text, self.slots - len(self._running))
+        self._waiting.add(_Text(prompt, self.vocabulary, self.context_length))
 
     def cancel(self, sequence_id: int) -> None:
         """See `Engine`."""
@@ -105,7 +102,8 @@ class OpenVinoEngine:
         prompt_tokens = sum(share for _, share in shares) - decoding
         begin = monotonic()
         scores = self._compute(shares)
-        self._prefill.measured(prompt_tokens, 1e3 * (monotonic() - begin))
+        milliseconds = 1e3 * (monotonic() - begin)
+        self._prefill.measured(prompt_tokens, milliseconds, writing=decoding)
         advances, failures = self._advance(shares, scores)
         return StepReport(
             advances=advances,
@@ -132,25 +130,9 @@ class OpenVinoEngine:
         """See `Engine`."""
         raise _no_ranking()
 
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """See `Engine`."""
-        return self._vocabulary.tokenize(text, add_special=add_special, parse_special=parse_special)
-
-    def piece(self, token: int) -> bytes:
-        """See `Engine`."""
-        return self._vocabulary.piece(token)
-
-    def is_end(self, token: int) -> bool:
-        """See `Engine`."""
-        return self._vocabulary.is_end(token)
-
-    def detokenize(self, tokens: Sequence[int]) -> str:
-        """See `Engine`."""
-        return detokenize(self._vocabulary, tokens)
-
     def _admit(self) -> None:
         """Gives slots to those who wait, in order, as far as slots and blocks go."""
-        for text in self._waiting:
+        for text in list(self._waiting):
             if len(self._running) >= self.slots:
                 return
             # The texts of one sequence share its prompt: the first computes it for all.
@@ -166,7 +148,7 @@ class OpenVinoEngine:
             self._waiting.remove(text)
             text.blocks = shared + rest
             text.computed = len(shared) * self._pool.size
-            text.start(text.computed)
+            text.begin()
             self._running.append(text)
 
     def _shares(self) -> list[tuple[_Text, int]]:
@@ -228,6 +210,8 @@ class OpenVinoEngine:
         failures: dict[int, EngineError] = {}
         for text, share in shares:
             text.computed += share
+            if not text.made:
+                text.prompt_computed += share
             self._pool.learn(text.tokens, text.blocks, text.computed)
             if text.lacking:
                 continue

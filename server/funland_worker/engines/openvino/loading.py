@@ -10,14 +10,16 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import Model
 from funland.worker.v1 import worker_pb2
 from funland_worker.engines.llama_cpp import library as llama_library
+from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.loaded import (
     Loaded,
+    ModelFacts,
     context_length,
     refuse_draft_model,
     slots,
     threads,
 )
-from funland_worker.engines.model_folder import ModelFacts, folder_facts, gguf_facts
+from funland_worker.engines.model_folder import folder_facts
 from funland_worker.engines.openvino.embedding import Embedder
 from funland_worker.engines.openvino.engine import OpenVinoEngine
 from funland_worker.engines.openvino.gguf import MODEL, convert
@@ -69,15 +71,8 @@ def load(launch: worker_pb2.Launch) -> Loaded:
         context_length=length,
         slots=slot_count,
         threads=thread_count,
-        queue_limit=launch.queue_limit,
     )
-    return Loaded(
-        engine=engine,
-        chat_template=facts.chat_template,
-        begin_mark=facts.begin_mark,
-        end_mark=facts.end_mark,
-        adds_begin_mark=facts.adds_begin_mark,
-    )
+    return Loaded(engine, facts)
 
 
 def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
@@ -86,7 +81,7 @@ def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
     if launch.format == Model.OPENVINO_IR:
         return path, folder_facts(path)
     llama_library.start()
-    facts = gguf_facts(path)
+    facts = GgufFile(path, weights=False).facts
     if launch.conversion_folder and launch.model_sha256:
         folder = Path(launch.conversion_folder) / f"{_CONVERSION}-{launch.model_sha256}"
     else:

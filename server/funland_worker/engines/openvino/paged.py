@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from funland_worker.engines.openvino.library import openvino
 from funland_worker.engines.openvino.network import Row
+from funland_worker.engines.openvino.request import Request
 from funland_worker.engines.openvino.surgery import choose_rows
 
 _CHOSEN = "chosen_rows"
@@ -51,8 +52,7 @@ class PagedNetwork:
         self.vocabulary_size: int = list(compiled.output(0).partial_shape)[-1].get_length()
         self.block_size = _BLOCK_SIZES.get(device.partition(".")[0], _USUAL_BLOCK_SIZE)
         self.block_count = -(-cells // self.block_size)
-        self._request = compiled.create_infer_request()
-        self._inputs = {name for port in compiled.inputs for name in port.names}
+        self._request = Request(compiled)
         self._cache = [
             self._cache_tensor(ov, core, port, device)
             for port in compiled.inputs
@@ -84,12 +84,7 @@ class PagedNetwork:
             ),
             _CHOSEN: np.array(asked, np.int64),
         }
-        tensor = openvino().Tensor
-        for name, value in values.items():
-            if name in self._inputs:
-                self._request.set_tensor(name, tensor(value))
-        self._request.infer()
-        scores = self._request.get_output_tensor(0).data
+        scores = self._request.infer(values)
         return scores.reshape(-1, scores.shape[-1])[: len(chosen)]
 
     def _cache_tensor(self, ov: Any, core: Any, port: Any, device: str) -> Any:
@@ -99,5 +94,5 @@ class PagedNetwork:
             tensor = remote.create_tensor(port.element_type, ov.Shape(shape), {})
         else:
             tensor = ov.Tensor(port.element_type, ov.Shape(shape))
-        self._request.set_tensor(port.any_name, tensor)
+        self._request.keep(port.any_name, tensor)
         return tensor

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from funland_worker.engines.openvino.library import openvino
 from funland_worker.engines.openvino.network import Row
+from funland_worker.engines.openvino.request import Request, text_inputs
 
 _RESERVE = 128
 """How many tokens an NPU has room for beyond a prompt that fills the context: it wants some."""
@@ -42,26 +42,12 @@ class StatefulNetwork:
         self.device = device
         self.vocabulary_size: int = list(compiled.output(0).partial_shape)[-1].get_length()
         self.block_size = context_length
-        self._request = compiled.create_infer_request()
-        self._inputs = {name for port in compiled.inputs for name in port.names}
+        self._request = Request(compiled)
 
     def forward(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """See `Network`."""
         (row,) = rows
         if row.start == 0:
-            self._request.reset_state()
-        length = len(row.tokens)
-        end = row.start + length
-        values: dict[str, NDArray[Any]] = {
-            "input_ids": np.array([row.tokens], np.int64),
-            "attention_mask": np.ones((1, end), np.int64),
-            "position_ids": np.arange(row.start, end, dtype=np.int64)[None],
-            "beam_idx": np.zeros(1, np.int32),
-        }
-        tensor = openvino().Tensor
-        for name, value in values.items():
-            if name in self._inputs:
-                self._request.set_tensor(name, tensor(value))
-        self._request.infer()
-        scores = self._request.get_tensor("logits").data
+            self._request.forget()
+        scores = self._request.infer(text_inputs(row.tokens, row.start))
         return scores[0, -1:, :] if row.output else scores[0, :0, :]

@@ -107,6 +107,21 @@ def test_a_network_that_can_not_be_converted_is_refused(
     assert raised.value.reason == ErrorReason.ENGINE_UNSUPPORTED
 
 
+def test_a_context_is_no_longer_than_the_models_window(folder: Path, tmp_path: Path) -> None:
+    change_config(folder, sliding_window=64)
+
+    loaded = load(
+        worker_pb2.Launch(
+            model_path=str(folder),
+            max_context_length=1024,
+            format=Model.SAFETENSORS,
+            conversion_folder=str(tmp_path / "kept"),
+        )
+    )
+
+    assert loaded.engine.context_length == 64
+
+
 def test_a_tensor_that_is_not_known_is_never_left_out(folder: Path, tmp_path: Path) -> None:
     weights = read_safetensors(folder)
     write_safetensors(

@@ -41,7 +41,7 @@ class Encoder:
     bert: TinyBert
 
     def tokens(self, text: str) -> list[int]:
-        return self.engine.tokenize(text, add_special=True, parse_special=False)
+        return self.engine.vocabulary.tokenize(text, add_special=True, parse_special=False)
 
 
 StartEncoder = Callable[..., Encoder]

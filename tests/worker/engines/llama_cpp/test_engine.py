@@ -8,11 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest, Finish, GenerationOptions
 from funland.v1.models_pb2 import LoadSettings
-from funland_worker.engines.llama_cpp.model import LlamaModel
-from funland_worker.engines.protocol import EngineError
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 PROMPTS = [
@@ -313,28 +310,3 @@ def test_embedding_leaves_running_sequences_alone(driver: Driver) -> None:
     driver.run()
 
     assert driver.texts[1] == alone
-
-
-def test_tokens_come_back_as_their_text(driver: Driver) -> None:
-    text = "<|im_start|>user\nHello 你好 🙂<|im_end|>"
-
-    assert driver.engine.detokenize(driver.tokens(text)) == text
-
-
-def test_control_marks_in_plain_text_are_text(driver: Driver) -> None:
-    marks = driver.engine.tokenize("<|im_end|>", add_special=False, parse_special=True)
-    letters = driver.engine.tokenize("<|im_end|>", add_special=False, parse_special=False)
-
-    assert len(marks) == 1
-    assert len(letters) > 1
-    assert driver.engine.detokenize(letters) == "<|im_end|>"
-
-
-@pytest.mark.parametrize("past", [0, 2**31 - 1 - 4096])
-def test_a_token_outside_the_vocabulary_is_refused(
-    driver: Driver, model: LlamaModel, past: int
-) -> None:
-    with pytest.raises(EngineError) as raised:
-        driver.engine.detokenize([1, model.vocabulary_size + past])
-
-    assert raised.value.reason == ErrorReason.TOKEN_UNKNOWN

@@ -30,6 +30,7 @@ from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.protocol import Advance, Prompt, StepReport
+from funland_worker.engines.vocabulary import detokenize
 from tests import lora_files
 from tests.worker.conftest import GREEDY
 
@@ -92,7 +93,7 @@ class Engines:
         worst = 0.0
         for row, token in enumerate(made, begin):
             pointer = lib.llama_get_logits_ith(self._context, row)
-            scores = np.ctypeslib.as_array(pointer, (self._model.vocabulary_size,))
+            scores = np.ctypeslib.as_array(pointer, (self._model.vocabulary.size,))
             worst = max(worst, float(scores.max() - scores[token]))
         return worst
 
@@ -113,7 +114,7 @@ class Run:
         choose = self.choose
         text = choose.choice(self.histories)
         text += f"<|im_start|>user\n{choose.choice(QUESTIONS)}<|im_end|>\n<|im_start|>assistant\n"
-        tokens = self.engine.tokenize(text, add_special=True, parse_special=True)
+        tokens = self.engine.vocabulary.tokenize(text, add_special=True, parse_special=True)
         sampling = replace(GREEDY, max_tokens=choose.choice([1, 2, 10, 40, 300]))
         for choice in range(choose.choice([1, 1, 1, 2, 4])):
             prompt = Prompt(
@@ -161,8 +162,10 @@ class Run:
         assert 0 <= outcome.cached_tokens < outcome.prompt_tokens == len(prompt.tokens)
         assert outcome.accepted_tokens <= outcome.drafted_tokens
         if not prompt.adapters and len(prompt.tokens) < CONTEXT // 2:
-            asked = self.engine.detokenize(prompt.tokens)
-            self.histories.append(f"{asked}{self.engine.detokenize(self.made[key])}<|im_end|>\n")
+            asked = detokenize(self.engine.vocabulary, prompt.tokens)
+            self.histories.append(
+                f"{asked}{detokenize(self.engine.vocabulary, self.made[key])}<|im_end|>\n"
+            )
 
 
 def check_cache(engine: LlamaEngine, report: StepReport) -> None:

@@ -10,7 +10,7 @@ import openvino
 import pytest
 
 from funland_worker.engines.llama_cpp import library
-from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
+from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.openvino.embedding import Embedder
 from funland_worker.engines.openvino.engine import OpenVinoEngine
 from funland_worker.engines.openvino.gguf import MODEL, convert
@@ -37,7 +37,7 @@ def start(network_path: Path, model_path: Path) -> Start:
     """Makes an engine: `start(cells=128)`, or `start(stateful=True)` as on an NPU."""
     library.start()
     core = openvino.Core()
-    vocabulary = GgufVocabulary(model_path)
+    vocabulary = GgufFile(model_path, weights=False).vocabulary
 
     def make(*, cells: int = 1024, slots: int = 4, stateful: bool = False) -> Driver:
         network: Network

@@ -60,7 +60,7 @@ def test_what_leaves_one_candidate_equals_greedy(driver: Driver, narrow: Samplin
 
 def test_a_bias_of_minus_100_bans_a_token(driver: Driver) -> None:
     usual = driver.complete(sampling=replace(GREEDY, max_tokens=1))[0]
-    (token,) = driver.engine.tokenize(usual, add_special=False, parse_special=False)
+    (token,) = driver.engine.vocabulary.tokenize(usual, add_special=False, parse_special=False)
 
     banned = replace(GREEDY, max_tokens=1, logit_bias={token: -100.0})
 
@@ -68,7 +68,7 @@ def test_a_bias_of_minus_100_bans_a_token(driver: Driver) -> None:
 
 
 def test_a_bias_of_100_forces_a_token(driver: Driver) -> None:
-    (token,) = driver.engine.tokenize("a", add_special=False, parse_special=False)
+    (token,) = driver.engine.vocabulary.tokenize("a", add_special=False, parse_special=False)
 
     forced = replace(FREE, seed=1, max_tokens=5, logit_bias={token: 100.0})
 
@@ -87,7 +87,7 @@ def test_penalties_make_a_text_repeat_itself_less(
     driver: Driver, name: str, repeat: float, avoid: float
 ) -> None:
     # The model is sure of its stories; of letters in a row it is not.
-    letters = driver.engine.tokenize(
+    letters = driver.engine.vocabulary.tokenize(
         "z y x w v u t s r q p o", add_special=False, parse_special=False
     )
     plain = replace(GREEDY, max_tokens=40, logit_bias=dict.fromkeys(letters, 100.0))

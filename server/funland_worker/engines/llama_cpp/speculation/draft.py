@@ -10,11 +10,11 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.batch import Batch
 from funland_worker.engines.llama_cpp.cache.contexts import new_context
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
+from funland_worker.engines.llama_cpp.generation import Generation
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
-from funland_worker.engines.llama_cpp.sequence import Generation
 from funland_worker.engines.prefill import LARGEST_PASS
-from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.protocol import EngineError, Vocabulary
 
 _TEXTS = 4
 """How many texts it guesses: with more, the large model's passes are full without guesses."""
@@ -35,7 +35,7 @@ class DraftModel:
             EngineError: MODEL_LOAD_FAILED, if its vocabulary is not the large model's, or for lack
                 of memory.
         """
-        if not same_vocabulary(model, target):
+        if not same_vocabulary(model.vocabulary, target.vocabulary):
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
                 "The draft model has another vocabulary than the model: it can't guess for it.",
@@ -45,7 +45,7 @@ class DraftModel:
                 ErrorReason.MODEL_LOAD_FAILED,
                 "The draft model can't take back what it has read: it can't guess.",
             )
-        self._model = model
+        self._vocabulary = model.vocabulary
         self._longest = min(context_length, _LONGEST)
         self._context: Any = new_context(
             model, _TEXTS, self._longest, threads, _TEXTS, unified=False
@@ -109,12 +109,11 @@ class DraftModel:
 
     def _likeliest(self, row: int) -> int:
         pointer: Any = lib.llama_get_logits_ith(self._context, row)
-        return int(np.ctypeslib.as_array(pointer, (self._model.vocabulary_size,)).argmax())
+        return int(np.ctypeslib.as_array(pointer, (self._vocabulary.size,)).argmax())
 
 
-def same_vocabulary(model: LlamaModel, other: LlamaModel) -> bool:
+def same_vocabulary(one: Vocabulary, other: Vocabulary) -> bool:
     """Whether two models write their tokens alike."""
-    size = model.vocabulary_size
-    return size == other.vocabulary_size and all(
-        model.written_piece(token) == other.written_piece(token) for token in range(size)
+    return one.size == other.size and all(
+        one.piece(token) == other.piece(token) for token in range(one.size)
     )

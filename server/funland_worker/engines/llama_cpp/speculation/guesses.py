@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Speculation
-from funland_worker.engines.llama_cpp.sequence import Generation
+from funland_worker.engines.llama_cpp.generation import Generation
 from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.lookup import Lookup
 from funland_worker.engines.protocol import EngineError, Prompt
 
 _DEFAULT_MOST = 8
 _FIRST = 2
-_MOST = 32
 
 
 class _Guesser:
@@ -52,7 +51,7 @@ class _Guesser:
 class Guesses:
     """All guesses of one engine."""
 
-    most = _MOST
+    most = 32
     """Rows of a pass with guesses, of all texts that write: more gain nothing."""
 
     def __init__(
@@ -62,7 +61,6 @@ class Guesses:
         self._draft_model = draft_model
         self._default = default or Speculation()
         self._guessers: dict[Generation, _Guesser] = {}
-        self._accepted: dict[Generation, int] = {}
 
     def check(self, prompt: Prompt) -> None:
         """Refuses what can't be done.
@@ -78,38 +76,35 @@ class Guesses:
                 feature="speculation",
             )
 
-    def make(
-        self, running: Sequence[Generation], context_length: int
-    ) -> dict[Generation, list[int]]:
+    def make(self, running: Sequence[Generation]) -> dict[Generation, list[int]]:
         """The guesses for the next pass."""
-        wanted: dict[Generation, int] = {}
         decoding = [generation for generation in running if generation.decoding]
-        left = self.most - len(decoding) if decoding else 0
+        each = self.most // max(1, len(decoding)) - 1
+        drafted: dict[Generation, int] = {}
+        guesses: dict[Generation, list[int]] = {}
         for generation in decoding:
             method, most = self._how(generation.prompt)
             if method == Speculation.NONE:
                 continue
             guesser = self._guessers.setdefault(generation, _Guesser(most))
-            limit = min(
-                guesser.ahead,
-                context_length - len(generation.tokens) - 1,
-                left // len(decoding),
-                most if generation.room is None else generation.room - 1,
-            )
-            if limit > 0 and guesser.due():
-                wanted[generation] = limit
-        return self._guessed(wanted)
+            limit = min(guesser.ahead, each, generation.room - 1)
+            if limit <= 0 or not guesser.due():
+                continue
+            if method == Speculation.DRAFT_MODEL:
+                drafted[generation] = limit
+            else:
+                guesses[generation] = guesser.lookup.guess(generation.tokens, limit)
+        if self._draft_model is not None and drafted:
+            guesses |= self._draft_model.guess(drafted)
+        return {generation: guessed for generation, guessed in guesses.items() if guessed}
 
-    def learn(self, generation: Generation, made: int) -> None:
-        """Takes note of a pass that checked guesses."""
-        before = self._accepted.get(generation, 0)
-        self._accepted[generation] = generation.accepted_tokens
-        self._guessers[generation].learn(made, generation.accepted_tokens - before)
+    def learn(self, generation: Generation, made: int, right: int) -> None:
+        """Takes note of a pass that checked so many guesses, and how many of them were right."""
+        self._guessers[generation].learn(made, right)
 
     def forget(self, generation: Generation) -> None:
         """Lets go of a text that has ended."""
         self._guessers.pop(generation, None)
-        self._accepted.pop(generation, None)
         if self._draft_model is not None:
             self._draft_model.forget(generation)
 
@@ -122,18 +117,3 @@ class Guesses:
             if speculation.HasField("max_tokens"):
                 return method, speculation.max_tokens
         return method, _DEFAULT_MOST
-
-    def _guessed(self, wanted: dict[Generation, int]) -> dict[Generation, list[int]]:
-        drafted: dict[Generation, int] = {}
-        guesses: dict[Generation, list[int]] = {}
-        for generation, most in wanted.items():
-            method, _ = self._how(generation.prompt)
-            if method == Speculation.DRAFT_MODEL:
-                drafted[generation] = most
-            else:
-                guesses[generation] = self._guessers[generation].lookup.guess(
-                    generation.tokens, most
-                )
-        if self._draft_model is not None and drafted:
-            guesses |= self._draft_model.guess(drafted)
-        return {generation: guessed for generation, guessed in guesses.items() if guessed}

@@ -1,0 +1,69 @@
+"""A GGUF file as llama.cpp reads it: what it says of its model, and its tokens."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
+from funland_worker.engines.loaded import ModelFacts
+from funland_worker.engines.protocol import EngineError
+
+
+class GgufFile:
+    """A file that llama.cpp has opened, for the life of the process. Its methods only read, so any
+    thread may call them."""
+
+    def __init__(self, path: Path, *, weights: bool) -> None:
+        """Reads the file, without its weights where another engine computes with them.
+
+        Raises:
+            EngineError: MODEL_LOAD_FAILED; llama.cpp's reason is in the log.
+        """
+        params = lib.llama_model_default_params()
+        params.vocab_only = not weights
+        self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
+        if not self.handle:
+            raise EngineError(
+                ErrorReason.MODEL_LOAD_FAILED,
+                "llama.cpp could not load the model: it may be damaged, or of an architecture that"
+                " this version does not know. The server's log has llama.cpp's own words.",
+            )
+        self.vocabulary = GgufVocabulary(self.handle)
+        self.architecture = self.metadata("general.architecture")
+
+    @property
+    def trained_context(self) -> int:
+        """The longest context that the model was trained for; 0 if the file does not say."""
+        length = self.metadata(f"{self.architecture}.context_length")
+        return int(length) if length.isdigit() else 0
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What engines need to know of the file."""
+        return ModelFacts(
+            vocabulary=self.vocabulary,
+            trained_context=self.trained_context,
+            chat_template=self.template(),
+            begin_mark=self.vocabulary.begin_mark,
+            end_mark=self.vocabulary.end_mark,
+            adds_begin_mark=self.vocabulary.adds_begin_mark,
+        )
+
+    def template(self, name: str | None = None) -> str | None:
+        """A chat template that the file has: that of a name, or the one for any chat."""
+        key = name.encode() if name is not None else None
+        template: bytes | None = lib.llama_model_chat_template(self.handle, key)
+        return template.decode(errors="replace") if template else None
+
+    def metadata(self, key: str) -> str:
+        """A value of the file's metadata as text, empty if there is none."""
+        size = 128
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length: int = lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, size)
+            if length < size:
+                return buffer.value.decode(errors="replace") if length > 0 else ""
+            size = length + 1
