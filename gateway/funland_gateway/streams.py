@@ -58,16 +58,16 @@ async def send_events(
     """
     answer = _Answer(request, content_type, headers or {}, send_timeout)
     try:
-        async with _beating(answer, pulse):
+        async with _beating(answer, pulse), answer.patience() as patience:
             try:
                 async for chunk in chunks:
-                    await answer.send(chunk)
+                    await answer.send(chunk, patience)
             except _ReaderGone:
                 raise
             except Exception as problem:
                 if not answer.response.prepared:
                     raise
-                await answer.send(failed(problem))
+                await answer.send(failed(problem), patience)
             await answer.begin()
     except _ReaderGone as gone:
         answer.give_up(gone)
@@ -102,29 +102,42 @@ class _Answer:
         if not self.response.prepared:
             await self.response.prepare(self._request)
 
-    async def send(self, chunk: bytes) -> None:
+    @asynccontextmanager
+    async def patience(self) -> AsyncGenerator[asyncio.Timeout]:
+        """How long a task's `send` may take. One for all of them costs far less than one for each;
+        out of time, it raises `_ReaderGone`."""
+        timeout = asyncio.timeout(None)
+        try:
+            async with timeout:
+                yield timeout
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            raise _ReaderGone(f"it read nothing for {self._send_timeout} seconds") from None
+
+    async def send(self, chunk: bytes, patience: asyncio.Timeout) -> None:
         """Sends a chunk; raises `_ReaderGone`."""
         async with self._sending:
             self._last = self._clock()
+            patience.reschedule(self._last + self._send_timeout)
             try:
                 await self.begin()
                 # Returns at once while there is room in the buffers of aiohttp and the socket.
-                async with asyncio.timeout(self._send_timeout):
-                    await self.response.write(chunk)
-            except TimeoutError:
-                raise _ReaderGone(f"it read nothing for {self._send_timeout} seconds") from None
+                await self.response.write(chunk)
             except ConnectionError:
                 raise _ReaderGone("it closed the connection") from None
+            patience.reschedule(None)
 
     async def beat(self, pulse: Pulse) -> None:
         """Sends a beat after every long silence, until it is cancelled or there is no reader."""
         try:
-            while True:
-                silence = self._clock() - self._last
-                if silence < pulse.seconds or self._sending.locked():
-                    await asyncio.sleep(max(pulse.seconds - silence, pulse.seconds / 10))
-                else:
-                    await self.send(pulse.beat())
+            async with self.patience() as patience:
+                while True:
+                    silence = self._clock() - self._last
+                    if silence < pulse.seconds or self._sending.locked():
+                        await asyncio.sleep(max(pulse.seconds - silence, pulse.seconds / 10))
+                    else:
+                        await self.send(pulse.beat(), patience)
         except _ReaderGone as gone:
             self.give_up(gone)
 

@@ -100,11 +100,16 @@ class GrpcServer:
     def _streaming(self, method: Method) -> Callable[[Message, Context], Any]:
         async def answer(request: Message, context: Context) -> None:
             call = _call(method, context)
+            clock = asyncio.get_running_loop().time
             try:
-                async with aclosing(self._pipeline.stream(method, request, call)) as answers:
+                async with (
+                    aclosing(self._pipeline.stream(method, request, call)) as answers,
+                    asyncio.timeout(None) as sending,
+                ):
                     async for message in answers:
-                        async with asyncio.timeout(self._send_timeout):
-                            await context.write(message)
+                        sending.reschedule(clock() + self._send_timeout)
+                        await context.write(message)
+                        sending.reschedule(None)
             except CallFailed as failed:
                 await context.abort_with_status(to_grpc(failed.status, call.request_id))
             except TimeoutError:

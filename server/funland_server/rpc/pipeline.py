@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -93,7 +93,8 @@ class Pipeline:
         handler: Callable[[Message], Awaitable[Message]] = method.handler
         with self._answering(method, call):
             validate(request)
-            async with _Deadline(_when(call)):
+            async with _Deadline(call) as deadline:
+                deadline.run()
                 return await handler(request)
 
     async def stream(self, method: Method, request: Message, call: Call) -> AsyncGenerator[Message]:
@@ -102,13 +103,11 @@ class Pipeline:
         end = object()
         with self._answering(method, call):
             validate(request)
-            when = _when(call)
-            async with aclosing(handler(request)) as answers:
+            async with aclosing(handler(request)) as answers, _Deadline(call) as deadline:
                 while True:
-                    # Around each step: a deadline around the loop would also run while the
-                    # reader has the turn, and cancel it.
-                    async with _Deadline(when):
-                        answer = await anext(answers, end)
+                    deadline.run()
+                    answer = await anext(answers, end)
+                    deadline.rest()
                     if answer is end:
                         return
                     yield answer  # type: ignore[misc]  # not `end`, so a message
@@ -168,22 +167,31 @@ class Pipeline:
         self._metrics.active_connections.dec()
 
 
-def _when(call: Call) -> float | None:
-    """The call's deadline by the event loop's clock."""
-    return None if call.seconds is None else asyncio.get_running_loop().time() + call.seconds
-
-
 class _Deadline:
-    """`asyncio.timeout_at` that raises DeadlinePassedError, and only for this deadline.
+    """A call's deadline, which raises DeadlinePassedError; another's TimeoutError stays what it is.
 
-    A class, because a generator-based context manager costs more, and streams enter one each step.
+    It rests while the reader of a stream has the turn: its expiry would cancel the reader. One
+    timeout that is set again for each step costs a third of one for each.
     """
 
-    def __init__(self, when: float | None) -> None:
-        self._timeout = asyncio.timeout_at(when)
+    def __init__(self, call: Call) -> None:
+        clock = asyncio.get_running_loop().time
+        self._when = None if call.seconds is None else clock() + call.seconds
+        self._timeout = asyncio.timeout(None)
 
-    async def __aenter__(self) -> None:
+    def run(self) -> None:
+        """Lets the time count."""
+        if self._when is not None:
+            self._timeout.reschedule(self._when)
+
+    def rest(self) -> None:
+        """Lets it pass unseen."""
+        if self._when is not None:
+            self._timeout.reschedule(None)
+
+    async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
+        return self
 
     async def __aexit__(self, *error: Any) -> None:
         try:
