@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from llama_cpp import Llama
 
 from funland_cli.bench_statistics import Percentiles, Summary
 from tools.bench.prompts import chat_prompt, messages
@@ -16,7 +18,8 @@ from tools.bench.synthetic_model import make
 from tools.bench.vocabulary import LEAST, vocabulary
 
 ROOT = Path(__file__).parents[2]
-ROWS = ("bare loop", "engine", "gRPC", "OpenAI")
+ENGINES = ("engine", "OpenVINO engine", "CTranslate2 engine")
+ROWS = ("bare loop", *ENGINES, "gRPC", "OpenAI", "examples-server")
 WAIT = Percentiles(0.1, 0.1, 0.1)
 
 
@@ -24,10 +27,12 @@ def summary(streams: int, rate: float) -> Summary:
     return Summary(streams, streams, 64, 1.0, rate, rate, WAIT, WAIT)
 
 
-def test_every_row_of_funland_is_measured(tmp_path: Path) -> None:
+def test_every_row_is_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tools.bench", "--shape", "micro", "--threads", "1"]
     command += ["--streams", "2", "--rounds", "1", "--seconds", "0", "--tokens", "8"]
     command += ["--patience", "0", "--cache", str(tmp_path), "--out", str(tmp_path)]
+    command += ["--python-server", str(Path(__file__).with_name("examples_server.py"))]
+    command += ["--python-server-python", sys.executable]
 
     result = subprocess.run(
         [*command, "--rows", *ROWS],
@@ -42,7 +47,9 @@ def test_every_row_of_funland_is_measured(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "bench.json").read_bytes())
     assert [cell["row"] for cell in document["cells"]] == list(ROWS)
     assert {cell["tokens"] for cell in document["cells"]} == {16}
-    assert "gRPC / engine, total" in result.stdout
+    for row, against in (("gRPC", "engine"), ("CTranslate2 engine", "engine"),
+                         ("OpenVINO engine", "engine"), ("OpenAI", "examples-server")):  # fmt: skip
+        assert f"{row} / {against}, total" in result.stdout
     assert (tmp_path / "bench.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
@@ -77,6 +84,15 @@ def test_a_vocabulary_has_no_token_twice(size: int) -> None:
 
     assert len(words.tokens) == len(set(words.tokens)) == size
     assert len(words.merges) == len(set(words.merges))
+
+
+def test_prompts_are_as_long_as_they_say(tmp_path: Path) -> None:
+    model = Llama(str(make(tmp_path, "micro")), vocab_only=True, verbose=False)
+
+    for tokens in (28, 100):
+        prompts = map(chat_prompt, islice(messages(512, tokens, seed=1), 20))
+        lengths = {len(model.tokenize(each.encode(), False, True)) for each in prompts}
+        assert lengths == {tokens}
 
 
 def test_prompts_differ_from_their_first_words_on() -> None:

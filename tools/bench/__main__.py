@@ -6,86 +6,40 @@ number follow one another directly, and each round begins with another row.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import orjson
-import psutil
 
 from funland_cli.bench_plot import charts, svg
 from funland_cli.bench_statistics import to_json
 from tools.bench import cached_prompt, report
 from tools.bench.installing import install
 from tools.bench.noise import machine
-from tools.bench.probe import Measurement, Subject
+from tools.bench.peers import BatchedBenchRow, LlamaServer, PeerRow, PythonServer
+from tools.bench.plan import CONTEXT, Plan, read_plan
 from tools.bench.rounds import measure
-from tools.bench.rows import BatchedBenchRow, LlamaServerRow, Row, probe
+from tools.bench.rows import Row, probe
 from tools.bench.services import Service, funland
-from tools.bench.synthetic_model import SHAPES, make
-
-_CONTEXT = 512
-_SEEDS = 10_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is measured, and how long."""
-
-    model: Path
-    vocabulary: int
-    streams: list[int]
-    rounds: int
-    seconds: float
-    prompt_tokens: int
-    tokens: int
-    threads: int
-    patience: float
-    llama_server: Path | None
-    batched_bench: Path | None
-    logs: Path
-
-    @property
-    def slots(self) -> int:
-        """What all rows get that don't start anew."""
-        return max(self.streams)
-
-    def how(self) -> Measurement:
-        """How each figure is measured, but for the number of streams."""
-        return Measurement(0, self.prompt_tokens, self.tokens, self.seconds)
-
-    def subject(self, kind: str, target: object, model: str, number: int) -> Subject:
-        """The row of that number: no two have the same prompts."""
-        return Subject(
-            kind=kind,
-            target=str(target),
-            model=model,
-            vocabulary=self.vocabulary,
-            seed=number * _SEEDS,
-            context_length=_CONTEXT,
-            slots=self.slots,
-            threads=self.threads,
-        )
 
 
 def main() -> None:
     """Runs it all, prints the tables and writes the files."""
-    arguments = _arguments()
-    plan = _plan(arguments)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    plan = read_plan()
+    plan.out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started, tempfile.TemporaryDirectory(prefix="funland-bench-") as folder:
         facts = machine()
         service = started.enter_context(funland(Path(folder), SERVER__THREADS=plan.threads))
-        model = install(service, plan.model, slots=plan.slots, context_length=_CONTEXT)
-        rows = _rows(plan, service, model, arguments.rows, started)
+        model = install(service, plan.model, slots=plan.slots, context_length=CONTEXT)
+        rows = _own_rows(plan, service, model, started) | _peer_rows(plan)
         cells, noise = measure(rows, plan.streams, plan.how(), plan.rounds, plan.patience)
         cached = None
-        if not arguments.rows:
+        if not plan.rows:
             # In a context that holds it: the model is loaded anew.
-            install(service, plan.model, slots=plan.slots, context_length=2 * _CONTEXT)
+            install(service, plan.model, slots=plan.slots, context_length=2 * CONTEXT)
             cached = cached_prompt.measure(service.grpc, model, plan.vocabulary, plan.rounds + 2)
     told = [
         f"{plan.model.name}: {plan.prompt_tokens} prompt tokens, {plan.tokens} made,"
@@ -97,12 +51,10 @@ def main() -> None:
     ]
     told += ["", cached.text()] if cached else []
     print("\n".join(told))
-    _write(arguments.out, cells, {"machine": facts, "noise": noise, "text": "\n".join(told)})
+    _write(plan.out, cells, {"machine": facts, "noise": noise, "text": "\n".join(told)})
 
 
-def _rows(
-    plan: Plan, service: Service, model: str, wanted: list[str], started: ExitStack
-) -> dict[str, Row]:
+def _own_rows(plan: Plan, service: Service, model: str, started: ExitStack) -> dict[str, Row]:
     """Makes every row ready that can be measured here, and says which can't."""
     subjects = {
         "bare loop": plan.subject("loop", plan.model, "", 1),
@@ -114,20 +66,35 @@ def _rows(
     }
     rows: dict[str, Row] = {}
     for name, subject in subjects.items():
-        if wanted and name not in wanted:
+        if not plan.wants(name):
             continue
         try:
-            rows[name] = started.enter_context(probe(subject, plan.logs / f"{subject.seed}.log"))
+            rows[name] = started.enter_context(probe(subject, plan.out / f"{subject.seed}.log"))
         except RuntimeError as error:
             print(f"left out: {error}", file=sys.stderr)
-    if plan.llama_server and (not wanted or "llama-server" in wanted):
-        subject = plan.subject("http", "", "model", 7)
-        rows["llama-server"] = LlamaServerRow(
-            plan.llama_server, plan.model, subject, plan.logs / "llama-server.log"
+    return rows
+
+
+def _peer_rows(plan: Plan) -> dict[str, Row]:
+    """The rows of the programs that are named."""
+    rows: dict[str, Row] = {}
+    if plan.llama_server and plan.wants("llama-server"):
+        rows["llama-server"] = PeerRow(
+            LlamaServer(plan.llama_server),
+            plan.model,
+            plan.subject("http", "", "model", 7),
+            plan.out / "llama-server.log",
         )
-    if plan.batched_bench and (not wanted or "llama-batched-bench" in wanted):
+    if plan.python_server and plan.python_server_python and plan.wants("examples-server"):
+        rows["examples-server"] = PeerRow(
+            PythonServer(plan.python_server_python, plan.python_server),
+            plan.model,
+            plan.subject("http", "", "model", 8),
+            plan.out / "examples-server.log",
+        )
+    if plan.batched_bench and plan.wants("llama-batched-bench"):
         rows["llama-batched-bench"] = BatchedBenchRow(
-            plan.batched_bench, plan.model, _CONTEXT * plan.slots, plan.threads
+            plan.batched_bench, plan.model, CONTEXT * plan.slots, plan.threads
         )
     return rows
 
@@ -151,46 +118,6 @@ def _write(folder: Path, cells: list[report.Cell], rest: dict[str, object]) -> N
     (folder / "bench.json").write_bytes(orjson.dumps(document, option=options))
     (folder / "bench.svg").write_text(svg(charts(report.medians(cells))), encoding="utf-8")
     print(f"written: {folder / 'bench.json'} and bench.svg", file=sys.stderr)
-
-
-def _plan(arguments: argparse.Namespace) -> Plan:
-    return Plan(
-        model=make(arguments.cache, arguments.shape).resolve(),
-        vocabulary=SHAPES[arguments.shape].vocabulary,
-        streams=sorted(int(number) for number in arguments.streams.split(",")),
-        rounds=arguments.rounds,
-        seconds=arguments.seconds,
-        prompt_tokens=arguments.prompt_tokens,
-        tokens=arguments.tokens,
-        threads=arguments.threads,
-        patience=arguments.patience,
-        llama_server=arguments.llama_server,
-        batched_bench=arguments.batched_bench,
-        logs=arguments.out,
-    )
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
-    parser.add_argument("--cache", type=Path, default=Path("build/bench"), help="of models")
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="JSON, SVG, logs")
-    parser.add_argument("--shape", choices=SHAPES, default="0.5b")
-    parser.add_argument("--streams", default="1,4,8,16,32")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5, help="the least time of a figure")
-    parser.add_argument("--prompt-tokens", type=int, default=28)
-    parser.add_argument("--tokens", type=int, default=64, help="of an answer")
-    parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=False))
-    parser.add_argument(
-        "--patience",
-        type=float,
-        default=20,
-        help="seconds to wait, for each figure, for a quiet machine",
-    )
-    parser.add_argument("--rows", nargs="*", default=[], help="these alone")
-    parser.add_argument("--llama-server", type=Path, help="llama.cpp's server, to compare with")
-    parser.add_argument("--batched-bench", type=Path, help="llama.cpp's llama-batched-bench")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

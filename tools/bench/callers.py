@@ -88,6 +88,8 @@ class HttpCaller:
                 event = orjson.loads(line[len(b"data: ") :])
                 if any(choice["delta"].get("content") for choice in event["choices"]):
                     arrivals.append(perf_counter())
+                if any(choice.get("finish_reason") == "length" for choice in event["choices"]):
+                    made = tokens  # not every server tells usage in a stream
                 if event.get("usage"):
                     made = event["usage"]["completion_tokens"]
         return _complete(start, arrivals, made)

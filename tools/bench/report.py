@@ -74,6 +74,8 @@ BARS = (
     Bar("OpenAI", "engine", "generation", {**dict.fromkeys(_FEW, 0.97), 32: 0.95}),
     Bar("OpenAI", "llama-server", "total", {4: 1.05, 16: 1.05}),
     Bar("OpenAI", "llama-server", "generation", {}),
+    Bar("OpenAI", "examples-server", "total", {16: 1.5}),
+    Bar("OpenAI", "examples-server", "generation", {}),
     Bar("gRPC", "engine", "total", {}),
     Bar("OpenAI", "engine", "total", {}),
     Bar("OpenVINO engine", "engine", "total", {}),

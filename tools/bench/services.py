@@ -52,31 +52,31 @@ def funland(home: Path, **settings: object) -> Generator[Service]:
 
 
 @contextmanager
-def llama_server(
-    binary: Path, model: Path, log: Path, *, context_length: int, slots: int, threads: int
-) -> Generator[str]:
-    """Runs llama.cpp's own server, and gives its URL."""
-    port = _free_port()
-    command = [str(binary), "-m", str(model), "--host", "127.0.0.1", "--port", str(port)]
-    command += ["-np", str(slots), "-c", str(context_length * slots), "-t", str(threads)]
-    command += ["--cache-ram", "0"]  # no other row has a second cache
-    url = f"http://127.0.0.1:{port}"
-    with running(command, log) as process:
-        _await_health(f"{url}/health", process)
-        yield url
+def serving(command: Sequence[str], log: Path, health: str) -> Generator[None]:
+    """Runs a server whose words all go to its log, once the URL `health` answers."""
+    with running(command, log, piped=False) as process:
+        _await_health(health, process, log)
+        yield
 
 
 @contextmanager
 def running(
-    command: Sequence[str], log: Path, variables: dict[str, str] | None = None
+    command: Sequence[str],
+    log: Path,
+    variables: dict[str, str] | None = None,
+    *,
+    piped: bool = True,
 ) -> Generator[subprocess.Popen[bytes]]:
-    """Runs a program with pipes to and from it; on leaving, it ends. So it does on SIGTERM."""
+    """Runs a program with pipes to and from it; on leaving, it ends. So it does on SIGTERM.
+
+    Not `piped`, what it writes goes to the log: a full pipe that nobody reads would stop it.
+    """
     signal.signal(signal.SIGTERM, _leave)
     with log.open("ab") as errors:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else errors,
             stderr=errors,
             env={**os.environ, **(variables or {})},
         )
@@ -102,11 +102,18 @@ def read_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
         return process.stdout.readline() if selector.select(seconds) else b""
 
 
+def free_port() -> int:
+    """A port of loopback that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def _leave(number: int, _: object) -> None:
     sys.exit(128 + number)
 
 
-def _await_health(url: str, process: subprocess.Popen[bytes]) -> None:
+def _await_health(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     opener = build_opener(ProxyHandler({}))
     end = monotonic() + _START_SECONDS
     while monotonic() < end and process.poll() is None:
@@ -115,13 +122,7 @@ def _await_health(url: str, process: subprocess.Popen[bytes]) -> None:
                 return
         except (URLError, OSError):
             sleep(_POLL_SECONDS)
-    raise RuntimeError(f"{process.args!r} did not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    raise RuntimeError(f"{process.args!r} did not start; see {log}")
 
 
 def _close(pipe: IO[bytes]) -> None:
