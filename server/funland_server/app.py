@@ -19,6 +19,7 @@ from funland_server.models.loading import ModelLoader
 from funland_server.models.service import ModelService
 from funland_server.models.store import ModelStore
 from funland_server.responses.answering import Responses
+from funland_server.responses.background import Background
 from funland_server.responses.service import ResponseService
 from funland_server.responses.store import ResponseStore
 from funland_server.rpc.grpc_server import GrpcServer
@@ -49,6 +50,7 @@ class Server:
         self._changes = Changes()
         self._pool = WorkerPool(settings, self._metrics, self._changes.publish)
         self._database = Database(settings.home / "funland.sqlite3")
+        self._background: Background | None = None
         self._grpc: GrpcServer | None = None
         self._address = ""
         self.channel = LocalChannel(self._pipeline)
@@ -74,10 +76,19 @@ class Server:
         inference = InferenceService(Generations(loader, self._metrics), loader)
         await self._database.open()
         kept = ResponseStore(self._database, self._settings.response_days)
+        self._background = background = Background(
+            inference.StreamChat,
+            kept,
+            model_id=lambda name: catalog.get(name).model_id,
+            settings=self._settings,
+            metrics=self._metrics,
+        )
+        await background.recover()
+        responses = Responses(inference.StreamChat, kept, background)
         for file, implementation in (
             (inference_pb2, inference),
             (models_pb2, ModelService(catalog, adapters, self._pool, loader, self._changes)),
-            (responses_pb2, ResponseService(Responses(inference.StreamChat, kept), kept)),
+            (responses_pb2, ResponseService(responses, background, kept)),
             (
                 system_pb2,
                 SystemService(
@@ -96,12 +107,18 @@ class Server:
         logger.info("server_listens", address=self._address, home=str(self._settings.home))
 
     async def stop(self, grace_seconds: float) -> None:
-        """Takes no new calls, lets those under way go on for so long, then ends them and the
-        workers. Stopping twice is no error."""
+        """Takes no new calls, lets those under way and responses in the background go on for so
+        long, then ends them and the workers. Stopping twice is no error."""
         self._changes.close()
         if self._grpc is not None:
             await self._grpc.announce_stop()
-        await self._pipeline.drain(grace_seconds)
+        if self._background is None:
+            await self._pipeline.drain(grace_seconds)
+        else:
+            await asyncio.gather(
+                self._pipeline.drain(grace_seconds), self._background.drain(grace_seconds)
+            )
+            await self._background.close()
         await self._pool.close()
         if self._grpc is not None:
             await self._grpc.stop()

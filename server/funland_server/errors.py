@@ -25,11 +25,13 @@
     │   ├── ModelCannotGenerateError   MODEL_CANNOT_GENERATE
     │   ├── EngineUnavailableError     ENGINE_UNAVAILABLE
     │   ├── EngineUnsupportedError     ENGINE_UNSUPPORTED
-    │   └── AdapterInvalidError        ADAPTER_INVALID
+    │   ├── AdapterInvalidError        ADAPTER_INVALID
+    │   └── ResponseNotInBackgroundError  RESPONSE_NOT_IN_BACKGROUND
     ├── ResourceExhaustedError
     │   ├── TemplateLimitError         TEMPLATE_LIMIT
     │   ├── QueueFullError             QUEUE_FULL
-    │   └── ModelTooLargeError         MODEL_TOO_LARGE
+    │   ├── ModelTooLargeError         MODEL_TOO_LARGE
+    │   └── StorageFullError           STORAGE_FULL
     ├── UnavailableError
     │   ├── WorkerLostError            WORKER_LOST
     │   ├── ModelUnloadedError         MODEL_UNLOADED
@@ -287,6 +289,19 @@ class AdapterInvalidError(FailedPreconditionError):
     reason = ErrorReason.ADAPTER_INVALID
 
 
+class ResponseNotInBackgroundError(FailedPreconditionError):
+    """The response is not made in the background."""
+
+    reason = ErrorReason.RESPONSE_NOT_IN_BACKGROUND
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f"Response {response_id!r} was not made in the background: only its own call could end"
+            " it.",
+            response_id=response_id,
+        )
+
+
 class ResourceExhaustedError(FunlandError):
     """A limit was reached."""
 
@@ -309,6 +324,18 @@ class ModelTooLargeError(ResourceExhaustedError):
     """The memory has no room for the model."""
 
     reason = ErrorReason.MODEL_TOO_LARGE
+
+
+class StorageFullError(ResourceExhaustedError):
+    """The disk has no room for what is to be kept."""
+
+    reason = ErrorReason.STORAGE_FULL
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk has no room for what is to be kept. Free some, or name another home in the"
+            " settings."
+        )
 
 
 class UnavailableError(FunlandError):
@@ -346,12 +373,12 @@ class ModelBackingOffError(UnavailableError):
 
 
 class ServerStoppingError(UnavailableError):
-    """The server takes no new calls."""
+    """The server takes no new calls, or ended before it had answered one."""
 
     reason = ErrorReason.SERVER_STOPPING
 
-    def __init__(self) -> None:
-        super().__init__("The server is stopping.")
+    def __init__(self, message: str = "The server is stopping.") -> None:
+        super().__init__(message)
 
 
 class DeadlinePassedError(FunlandError):

@@ -1,7 +1,7 @@
 """What the server counts and measures, for Prometheus; docs/metrics.md explains each.
 
-The only labels are RPC names, status codes and ids of installed models, so there are never more
-series than those allow.
+The only labels are RPC names, status codes, states and ids of installed models, so there are never
+more series than those allow.
 """
 
 from __future__ import annotations
@@ -66,6 +66,15 @@ class Metrics:
         )  # fmt: skip
         self.cached_tokens = Gauge(
             "funland_cached_tokens", "Tokens whose keys and values the cache holds.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.background_responses = Gauge(
+            "funland_background_responses",
+            "Responses that are made in the background.",
+            registry=self.registry,
+        )
+        self.background_responses_ended = Counter(
+            "funland_background_responses_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
         self.evictions = Counter(

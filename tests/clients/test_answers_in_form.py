@@ -20,6 +20,7 @@ from funland_client.errors import (
     AnswerCutOffError,
     ConstraintError,
     ResponseNotFoundError,
+    ResponseNotInBackgroundError,
 )
 from tests import lora_files
 
@@ -196,6 +197,37 @@ def test_a_response_is_kept_followed_and_deleted(client: Funland) -> None:
     client.responses.delete(first.response_id)
     with pytest.raises(ResponseNotFoundError):
         client.responses.get(first.response_id)
+
+
+def test_a_response_in_the_background_is_watched_changed_found_and_cancelled(
+    client: Funland,
+) -> None:
+    begun = client.responses.create(
+        "Hello", background=True, collection="notes", temperature=0, max_tokens=8
+    )
+    with client.responses.watch(begun.response_id) as stream:
+        text = "".join(stream)
+    with client.responses.watch(begun.response_id, after=stream.event_number - 1) as rest:
+        pieces = list(rest)
+
+    changed = client.responses.update(begun.response_id, {"topic": "test"})
+    found = client.responses.list(collection="notes", metadata={"topic": "test"}, page_size=1)
+    cancelled = client.responses.cancel(begun.response_id)
+
+    assert begun.state == Response.QUEUED
+    assert stream.response.output.content == text != ""
+    assert rest.complete
+    assert text.endswith("".join(pieces))
+    assert list(found.responses) == [changed] == [cancelled]
+    assert changed.metadata == {"topic": "test"}
+    client.responses.delete(begun.response_id)
+
+
+def test_what_is_not_in_the_background_cannot_be_cancelled(client: Funland) -> None:
+    response = client.responses.create("Hello", max_tokens=1)
+
+    with pytest.raises(ResponseNotInBackgroundError):
+        client.responses.cancel(response.response_id)
 
 
 def test_a_response_is_read_as_a_class(client: Funland) -> None:

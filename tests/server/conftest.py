@@ -44,6 +44,7 @@ def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
         error_details_pb2.ErrorInfo,
         error_details_pb2.RequestInfo,
         error_details_pb2.BadRequest,
+        error_details_pb2.RetryInfo,
     ):
         for detail in status.details:
             message = kind()

@@ -13,6 +13,7 @@ from funland.v1.inference_pb2 import (
     ToolChoice,
 )
 from funland.v1.models_pb2 import LoadSettings
+from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_client.fields import filled
 
 Priority = Literal["low", "normal", "high"]
@@ -66,6 +67,17 @@ class ChatArguments(GenerationArguments, total=False):
     template_arguments: Mapping[str, Any]
 
 
+class ResponseArguments(ChatArguments, total=False):
+    """What only responses have: see `funland.v1.CreateResponseRequest`."""
+
+    previous_response_id: str
+    instructions: str
+    store: bool
+    metadata: Mapping[str, str]
+    background: bool
+    collection: str
+
+
 class LoadArguments(TypedDict, total=False):
     """How to run a model; what is left out takes the server's setting.
 
@@ -109,6 +121,11 @@ def tool_choice(choice: str | Callable[..., Any] | ToolChoice) -> ToolChoice:
     if isinstance(choice, str):
         return filled(ToolChoice, "tool_choice", {"mode": choice})
     return ToolChoice(mode=ToolChoice.REQUIRED, name=choice.__name__)
+
+
+def response_fields(arguments: ResponseArguments) -> dict[str, Any]:
+    """Takes what only responses have out of a call's arguments."""
+    return _of(CreateResponseRequest, arguments)
 
 
 def load_settings(arguments: LoadArguments) -> LoadSettings:

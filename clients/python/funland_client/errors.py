@@ -12,16 +12,18 @@
     ├── AlreadyExistsError
     │   ├── ModelExistsError
     │   └── AdapterExistsError
-    ├── PreconditionError             the model's state, not the request, stands in the way
+    ├── PreconditionError             the state of things, not the request, stands in the way
     │   ├── ModelCannotChatError
     │   ├── ModelCannotGenerateError
     │   ├── ModelFileError            not a whole model, gone, or changed since its import
     │   ├── ModelLoadError
     │   ├── ModelBuiltInError
     │   ├── AdapterFileError          not an adapter for the model
-    │   └── EngineError               not installed, or it can't do what the call asks for
+    │   ├── EngineError               not installed, or it can't do what the call asks for
+    │   └── ResponseNotInBackgroundError
     ├── LimitError                    the request asks for more than is allowed
     │   ├── ModelTooLargeError
+    │   ├── StorageFullError          the server's disk has no room for what is to be kept
     │   └── QueueFullError            retryable
     ├── UnavailableError              retryable: the same call may succeed
     │   ├── WorkerLostError
@@ -162,12 +164,20 @@ class EngineError(PreconditionError):
     """The engine is not installed, lacks the device, or can't do what the call asks for."""
 
 
+class ResponseNotInBackgroundError(PreconditionError):
+    """The response is not made in the background: only its own call can end it."""
+
+
 class LimitError(FunlandError):
     """The request asks for more time, memory or room than is allowed."""
 
 
 class ModelTooLargeError(LimitError):
     """The memory has no room for the model, even when all that is idle is unloaded."""
+
+
+class StorageFullError(LimitError):
+    """The server's disk has no room for what is to be kept."""
 
 
 class QueueFullError(LimitError):

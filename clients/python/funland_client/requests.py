@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from funland.v1.inference_pb2 import (
@@ -18,7 +18,12 @@ from funland.v1.inference_pb2 import (
 from funland.v1.models_pb2 import AttachAdapterRequest, ImportModelRequest, LoadModelRequest
 from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_client import arguments
-from funland_client.arguments import ChatArguments, GenerationArguments, LoadArguments
+from funland_client.arguments import (
+    ChatArguments,
+    GenerationArguments,
+    LoadArguments,
+    ResponseArguments,
+)
 from funland_client.fields import filled
 from funland_client.formats import Format, output_format
 from funland_client.messages import Conversation, messages
@@ -82,21 +87,22 @@ def generate_batch(
 
 
 def response(
-    request: ChatRequest,
+    conversation: Conversation,
+    model: str,
+    given: ResponseArguments,
     *,
-    previous_response_id: str,
-    instructions: str,
-    store: bool,
-    metadata: Mapping[str, str] | None,
+    format: Format | None = None,  # noqa: A002 - the contract's name
+    tools: Sequence[AnyTool] = (),
 ) -> CreateResponseRequest:
-    """Makes a request for `CreateResponse` and `StreamResponse` of a chat's."""
-    return CreateResponseRequest(
-        chat=request,
-        previous_response_id=previous_response_id,
-        instructions=instructions,
-        store=store,
-        metadata=metadata,
-    )
+    """Makes a request for `CreateResponse` and `StreamResponse`."""
+    request = filled(CreateResponseRequest, "", arguments.response_fields(given))
+    request.chat.CopyFrom(chat(conversation, model, given, format=format, tools=tools))
+    return request
+
+
+def is_kept(request: CreateResponseRequest) -> bool:
+    """Whether a request leaves something behind, so that it must not be made twice."""
+    return request.store or not request.HasField("store")
 
 
 def embed(

@@ -10,7 +10,9 @@ from funland_client.pieces import AsyncPieceStream, PieceStream, Progress
 from funland_client.streams import AsyncEventStream, EventStream
 from funland_client.texts import StreamedText
 
-_ENDED: Final = frozenset({Response.COMPLETED, Response.INCOMPLETE, Response.FAILED})
+_ENDED: Final = frozenset(
+    {Response.COMPLETED, Response.INCOMPLETE, Response.FAILED, Response.CANCELLED}
+)
 
 
 class StreamedResponse(Progress[ResponseEvent]):
@@ -18,6 +20,8 @@ class StreamedResponse(Progress[ResponseEvent]):
 
     def __init__(self) -> None:
         self.queue_position = 0
+        self.event_number = 0
+        """The number of the last event of a response in the background, for `watch`."""
         self._streamed = StreamedText()
         self._response: Response | None = None
 
@@ -55,6 +59,7 @@ class StreamedResponse(Progress[ResponseEvent]):
         return parse(self.response, kind)
 
     def _take(self, event: ResponseEvent) -> str:
+        self.event_number = event.number
         match event.WhichOneof("event"):
             case "created":
                 self._response = event.created

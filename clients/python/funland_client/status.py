@@ -43,6 +43,8 @@ BY_REASON: Final[Mapping[str, type[errors.FunlandError]]] = {
     "ADAPTER_EXISTS": errors.AdapterExistsError,
     "ADAPTER_INVALID": errors.AdapterFileError,
     "RESPONSE_NOT_FOUND": errors.ResponseNotFoundError,
+    "RESPONSE_NOT_IN_BACKGROUND": errors.ResponseNotInBackgroundError,
+    "STORAGE_FULL": errors.StorageFullError,
 }
 BY_CODE: Final[Mapping[grpc.StatusCode, type[errors.FunlandError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequestError,

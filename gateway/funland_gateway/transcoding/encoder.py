@@ -19,24 +19,25 @@ from google.protobuf.message import Message
 Convert = Callable[[Any], Any]
 Write = Callable[[Any, dict[str, Any]], None]
 
-_encoders: dict[str, Convert] = {}
+_encoders: dict[tuple[str, bool], Convert] = {}
 
 
-def encode(message: Message) -> dict[str, Any]:
+def encode(message: Message, *, sparse: bool = False) -> dict[str, Any]:
     """Turns a message into a dict for `orjson.dumps`.
 
     Names are in snake_case, enums are names, bytes base64, times and durations protobuf's strings.
-    Fields without presence are always there; those with presence when they are set.
+    Fields without presence are always there; those with presence when they are set. `sparse` leaves
+    out texts, bytes, lists and maps that are empty and have no presence; numbers stay.
     """
-    return encoder(cast("Descriptor", message.DESCRIPTOR))(message)
+    return encoder(cast("Descriptor", message.DESCRIPTOR), sparse=sparse)(message)
 
 
-def encoder(descriptor: Descriptor) -> Convert:
+def encoder(descriptor: Descriptor, *, sparse: bool = False) -> Convert:
     """The compiled encoder of a message type, made at the first call for it.
 
     Raises `TypeError` for a well-known type that has no encoder.
     """
-    known = _encoders.get(descriptor.full_name)
+    known = _encoders.get((descriptor.full_name, sparse))
     if known is None:
         if descriptor.full_name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
             return lambda message: message.ToJsonString()
@@ -50,28 +51,29 @@ def encoder(descriptor: Descriptor) -> Convert:
                 write(message, out)
             return out
 
-        known = _encoders[descriptor.full_name] = run
-        writes.extend(_writes(descriptor))  # after it is known, so that a type may hold itself
+        known = _encoders[descriptor.full_name, sparse] = run
+        # After it is known, so that a type may hold itself.
+        writes.extend(_writes(descriptor, sparse))
     return known
 
 
-def _writes(descriptor: Descriptor) -> list[Write]:
+def _writes(descriptor: Descriptor, sparse: bool) -> list[Write]:
     writes: list[Write] = []
     oneofs: set[str] = set()
     for field in descriptor.fields:
         oneof = field.containing_oneof
         if oneof is None:
-            writes.append(_write(field))
+            writes.append(_write(field, sparse))
         elif oneof.name not in oneofs:
             oneofs.add(oneof.name)
-            writes.append(_write_oneof(oneof))
+            writes.append(_write_oneof(oneof, sparse))
     return writes
 
 
-def _write(field: FieldDescriptor) -> Write:
+def _write(field: FieldDescriptor, sparse: bool) -> Write:
     name = field.name
     if field.has_presence:
-        convert = _value(field)
+        convert = _value(field, sparse)
 
         def write_if_set(message: Any, out: dict[str, Any]) -> None:
             if message.HasField(name):
@@ -79,7 +81,15 @@ def _write(field: FieldDescriptor) -> Write:
 
         return write_if_set
 
-    convert = _convert(field)
+    convert = _convert(field, sparse)
+    if sparse and (field.is_repeated or field.cpp_type == FieldDescriptor.CPPTYPE_STRING):
+
+        def write_if_any(message: Any, out: dict[str, Any]) -> None:
+            value = getattr(message, name)
+            if value:
+                out[name] = convert(value)
+
+        return write_if_any
 
     def write(message: Any, out: dict[str, Any]) -> None:
         out[name] = convert(getattr(message, name))
@@ -87,8 +97,8 @@ def _write(field: FieldDescriptor) -> Write:
     return write
 
 
-def _write_oneof(oneof: OneofDescriptor) -> Write:
-    converts = {field.name: _value(field) for field in oneof.fields}
+def _write_oneof(oneof: OneofDescriptor, sparse: bool) -> Write:
+    converts = {field.name: _value(field, sparse) for field in oneof.fields}
     oneof_name = oneof.name
 
     def write(message: Any, out: dict[str, Any]) -> None:
@@ -99,23 +109,23 @@ def _write_oneof(oneof: OneofDescriptor) -> Write:
     return write
 
 
-def _convert(field: FieldDescriptor) -> Convert:
+def _convert(field: FieldDescriptor, sparse: bool) -> Convert:
     if not field.is_repeated:
-        return _value(field)
+        return _value(field, sparse)
     entry = field.message_type
     if entry is not None and entry.GetOptions().map_entry:
         key = _key(entry.fields_by_name["key"])
-        value = _value(entry.fields_by_name["value"])
+        value = _value(entry.fields_by_name["value"], sparse)
         return lambda items: {key(k): value(items[k]) for k in items}
     if field.cpp_type == FieldDescriptor.CPPTYPE_FLOAT:
         return _shortest_floats
-    convert = _value(field)
+    convert = _value(field, sparse)
     return list if convert is _same else lambda items: [convert(item) for item in items]
 
 
-def _value(field: FieldDescriptor) -> Convert:
+def _value(field: FieldDescriptor, sparse: bool) -> Convert:
     if field.message_type is not None:
-        return encoder(field.message_type)
+        return encoder(field.message_type, sparse=sparse)
     if field.enum_type is not None:
         return _enum(field.enum_type)
     if field.type == FieldDescriptor.TYPE_BYTES:

@@ -6,6 +6,8 @@ A stream of messages looks like this, and always has its last event; one without
                                or    event: error   data: {"error": {Error}}
     NDJSON   {message}         ...   {"end": {}}
                                or    {"error": {Error}}
+
+A message of a stream has no empty texts, lists or maps: tokens would carry more of them than text.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ def add_native(
     for route in routes:
         filler(route.rpc.input_type)
         if not _is_raw(route):
-            encoder(route.rpc.output_type)
+            encoder(route.rpc.output_type, sparse=route.rpc.server_streaming)
         if route.rpc.server_streaming:
             # In NDJSON these names are the end's.
             if {"end", "error"} & set(route.rpc.output_type.fields_by_name):
@@ -107,7 +109,7 @@ async def _framed(
 ) -> AsyncGenerator[bytes]:
     async with aclosing(messages):
         async for message in messages:
-            yield frame(orjson.dumps(encode(message)), None)
+            yield frame(orjson.dumps(encode(message, sparse=True)), None)
     yield frame(b"{}", "end")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -23,9 +23,29 @@ Any call may carry `x-request-id` (up to 64 letters, digits, `.`, `_` and `-`; s
 in the logs) and `x-request-timeout` (seconds until the call fails with DEADLINE_EXCEEDED).
 """
 _STREAM = (
-    "As they come: server-sent events, or a line of JSON each if `Accept` asks for it. The last "
-    "event is `end`, or `error` with an `Error`; a stream without it has failed."
+    "As they come: server-sent events, or a line of JSON each if `Accept` asks for it. They lack "
+    "texts, lists and maps that are empty. The last event is `end`, or `error` with an `Error`; a "
+    "stream without it has failed."
 )
+
+
+class DocumentedParameter(Protocol):
+    """A query parameter of a route that is not the contract's."""
+
+    @property
+    def name(self) -> str:
+        """As it is sent."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """One sentence."""
+        ...
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """Its JSON schema. An object's members are sent as `name[member]=value`."""
+        ...
 
 
 class DocumentedRoute(Protocol):
@@ -59,6 +79,11 @@ class DocumentedRoute(Protocol):
     @property
     def streams(self) -> bool:
         """Whether the answer can be a stream of server-sent events."""
+        ...
+
+    @property
+    def query(self) -> Sequence[DocumentedParameter]:
+        """The query parameters that are read."""
         ...
 
     @property
@@ -179,12 +204,23 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     }
     if route.request_schema is not None:
         operation["requestBody"] = {"content": _json(dict(route.request_schema))}
-    if names := re.findall(r"\{(\w+)\}", route.path):
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in names
-        ]
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
+    if in_path or route.query:
+        operation["parameters"] = [*in_path, *(_query_parameter(each) for each in route.query)]
     return operation
+
+
+def _query_parameter(parameter: DocumentedParameter) -> dict[str, Any]:
+    told = {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+    return {**told, "style": "deepObject"} if parameter.schema["type"] == "object" else told
 
 
 def _json(schema: Mapping[str, Any]) -> dict[str, Any]:

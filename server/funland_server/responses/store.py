@@ -1,56 +1,42 @@
-"""Responses in the database: kept, found, chained and forgotten."""
+"""Responses in the database: kept, found, changed and forgotten."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    LargeBinary,
-    MetaData,
-    Row,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import Message
-from funland.v1.responses_pb2 import ListResponseInputResponse, Response
-from funland_server.errors import FieldInvalidError, ResponseNotFoundError, Violation
+from funland.v1.responses_pb2 import (
+    ListResponseInputResponse,
+    ListResponsesRequest,
+    ListResponsesResponse,
+    Response,
+)
+from funland_server.errors import ResponseNotFoundError
+from funland_server.responses import chains, pages
+from funland_server.responses.tables import (
+    UNFINISHED,
+    AnyRow,
+    response_metadata,
+    responses,
+    values,
+    whole,
+)
 from funland_server.storage.database import Database
-
-LONGEST_CHAIN: Final = 1024
-"""How many responses one answer may look back on."""
-LARGEST_CHAIN: Final = 16 * 1024**2
-"""How many bytes their messages may have together."""
 
 _DAY: Final = 24 * 3600 * 10**6  # in microseconds
 
-# As the migrations make it.
-_responses = Table(
-    "responses",
-    MetaData(),
-    Column("response_id", Text, primary_key=True),
-    Column("follows", Text),
-    Column("create_time", BigInteger, nullable=False),
-    Column("input", LargeBinary, nullable=False),
-    Column("output", LargeBinary, nullable=False),
-    Column("response", LargeBinary, nullable=False),
-)
-_id, _follows = _responses.c.response_id, _responses.c.follows
+_id, _follows = responses.c.response_id, responses.c.follows
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseStore:
-    """The responses that are kept."""
+    """The responses that are kept. What writes raises StorageFullError where the disk is full."""
 
     database: Database
     keep_days: int
@@ -58,29 +44,44 @@ class ResponseStore:
 
     async def add(self, response: Response, messages: list[Message]) -> None:
         """Keeps a response and the messages that it answers. It is on the disk on return."""
-        now = time.time_ns() // 1000
-        head = Response()
-        head.CopyFrom(response)
-        head.ClearField("output")
-        values = {
-            "response_id": response.response_id,
+        row = {
+            **values(response),
             "follows": response.previous_response_id or None,
-            "create_time": now,
             "input": ListResponseInputResponse(messages=messages).SerializeToString(),
-            "output": response.output.SerializeToString(),
-            "response": head.SerializeToString(),
         }
+        oldest = time.time_ns() // 1000 - self.keep_days * _DAY
         async with self.database.writing() as connection:
-            await connection.execute(insert(_responses).values(values))
-            oldest = now - self.keep_days * _DAY
-            await connection.execute(delete(_responses).where(_responses.c.create_time < oldest))
+            await connection.execute(insert(responses).values(row))
+            await _index(connection, response.response_id, response.metadata)
+            await connection.execute(delete(responses).where(responses.c.create_time < oldest))
+
+    async def save(self, changed: Iterable[Response]) -> None:
+        """Writes responses anew, all or none, but for their metadata: what `update` wrote stays.
+        One that is not kept any more stays forgotten."""
+        async with self.database.writing() as connection:
+            for response in changed:
+                found = await connection.execute(
+                    select(responses.c.response).where(_id == response.response_id)
+                )
+                if (head := found.scalar_one_or_none()) is not None:
+                    await _write(connection, response, Response.FromString(head).metadata)
 
     async def get(self, response_id: str) -> Response:
         """A response; raises ResponseNotFoundError."""
-        row = await self._row(response_id)
-        response = Response.FromString(row.response)
-        response.output.ParseFromString(row.output)
-        return response
+        return whole(await self._row(response_id))
+
+    async def unfinished(self) -> list[Response]:
+        """The responses that are not made to their end."""
+        states = responses.c.state.in_(UNFINISHED)
+        async with self.database.reading() as connection:
+            found = await connection.execute(
+                select(responses.c.output, responses.c.response).where(states)
+            )
+            return [whole(row) for row in found]
+
+    async def page(self, request: ListResponsesRequest) -> ListResponsesResponse:
+        """See `pages.page`."""
+        return await pages.page(self.database, request)
 
     async def input(self, response_id: str) -> ListResponseInputResponse:
         """The messages that a response answers; raises ResponseNotFoundError."""
@@ -88,37 +89,22 @@ class ResponseStore:
         return ListResponseInputResponse.FromString(row.input)
 
     async def history(self, response_id: str) -> list[Message]:
-        """All that was said until a response, itself included, the oldest first.
+        """See `chains.history`."""
+        return await chains.history(self.database, response_id)
 
-        Raises:
-            ResponseNotFoundError: It is not kept. One before it that is not kept ends the chain.
-            FieldInvalidError: The chain is longer than LONGEST_CHAIN or larger than LARGEST_CHAIN.
-        """
-        size = func.length(_responses.c.input) + func.length(_responses.c.output)
-        columns = (_id, _follows, _responses.c.input, _responses.c.output)
-        chain = (
-            select(*columns, size.label("size"), literal(1).label("length"))
-            .where(_id == response_id)
-            .cte("chain", recursive=True)
-        )
-        # It stops one response beyond a limit, so that the limit can be seen to be passed.
-        chain = chain.union_all(
-            select(*columns, chain.c.size + size, chain.c.length + 1).where(
-                _id == chain.c.follows,
-                chain.c.length <= LONGEST_CHAIN,
-                chain.c.size <= LARGEST_CHAIN,
+    async def update(self, response_id: str, metadata: Mapping[str, str]) -> Response:
+        """Replaces a response's metadata; raises ResponseNotFoundError."""
+        async with self.database.writing() as connection:
+            row = await _row(connection, response_id)
+            if row is None:
+                raise ResponseNotFoundError(response_id)
+            response = whole(row)
+            await _write(connection, response, metadata)
+            await connection.execute(
+                delete(response_metadata).where(response_metadata.c.response_id == response_id)
             )
-        )
-        async with self.database.reading() as connection:
-            found = await connection.execute(select(chain).order_by(chain.c.length.desc()))
-            rows = found.all()
-        if not rows:
-            raise ResponseNotFoundError(response_id)
-        if rows[0].length > LONGEST_CHAIN:
-            raise _too_long(f"follows more than {LONGEST_CHAIN} responses")
-        if rows[0].size > LARGEST_CHAIN:
-            raise _too_long(f"follows responses of more than {LARGEST_CHAIN} bytes")
-        return [message for row in rows for message in _said(row)]
+            await _index(connection, response_id, metadata)
+        return response
 
     async def remove(self, response_id: str) -> None:
         """Forgets a response; those after it follow the one before it.
@@ -128,28 +114,47 @@ class ResponseStore:
         """
         async with self.database.writing() as connection:
             found = await connection.execute(
-                delete(_responses).where(_id == response_id).returning(_follows)
+                delete(responses).where(_id == response_id).returning(_follows)
             )
             row = found.one_or_none()
             if row is None:
                 raise ResponseNotFoundError(response_id)
             await connection.execute(
-                update(_responses).where(_follows == response_id).values(follows=row.follows)
+                update(responses).where(_follows == response_id).values(follows=row.follows)
             )
 
-    async def _row(self, response_id: str) -> Row[*tuple[object, ...]]:
+    async def _row(self, response_id: str) -> AnyRow:
         async with self.database.reading() as connection:
-            found = await connection.execute(select(_responses).where(_id == response_id))
-            row = found.one_or_none()
+            row = await _row(connection, response_id)
         if row is None:
             raise ResponseNotFoundError(response_id)
         return row
 
 
-def _said(row: Row[*tuple[object, ...]]) -> list[Message]:
-    messages = ListResponseInputResponse.FromString(row.input).messages
-    return [*messages, Message.FromString(row.output)]
+async def _row(connection: AsyncConnection, response_id: str) -> AnyRow | None:
+    found = await connection.execute(select(responses).where(_id == response_id))
+    return found.one_or_none()
 
 
-def _too_long(description: str) -> FieldInvalidError:
-    return FieldInvalidError([Violation("previous_response_id", description)])
+async def _write(
+    connection: AsyncConnection, response: Response, metadata: Mapping[str, str]
+) -> None:
+    """Writes a response anew, with this metadata."""
+    response.ClearField("metadata")
+    response.metadata.update(metadata)
+    columns = values(response)
+    await connection.execute(
+        update(responses).where(_id == columns.pop("response_id")).values(columns)
+    )
+
+
+async def _index(
+    connection: AsyncConnection, response_id: str, metadata: Mapping[str, str]
+) -> None:
+    """Lets a response be found by its metadata."""
+    rows = [
+        {"response_id": response_id, "name": name, "value": value}
+        for name, value in metadata.items()
+    ]
+    if rows:
+        await connection.execute(insert(response_metadata), rows)

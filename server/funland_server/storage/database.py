@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,14 +15,17 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from funland_server.errors import StartError
+from funland_server.errors import StartError, StorageFullError
 from funland_server.storage.migrations import migrate, migrations
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers do not wait for the writer
     "PRAGMA synchronous = FULL",  # what is committed survives kill -9 and a power cut
     "PRAGMA busy_timeout = 5000",
+    "PRAGMA foreign_keys = ON",  # SQLite's default is to pass over them
 )
+# The second: no room for the index of the write-ahead log.
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 class Database:
@@ -52,9 +56,9 @@ class Database:
             await asyncio.to_thread(_make_private, self._path)
             async with self.writing() as connection:
                 await migrate(connection, migrations())
-        except (OSError, DBAPIError) as error:
+        except (OSError, DBAPIError, StorageFullError) as error:
             await self.close()
-            reason = error.orig if isinstance(error, DBAPIError) else error.strerror
+            reason = _reason(error)
             raise StartError(
                 f"The database {self._path} can't be used ({reason}); move it away, or name another"
                 " home with --home or FUNLAND_HOME."
@@ -73,9 +77,18 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection in a transaction: committed at the end, undone by an exception."""
-        async with self._writer, self._engine.begin() as connection:
-            yield connection
+        """A connection in a transaction: committed at the end, undone by an exception.
+
+        Raises:
+            StorageFullError: The disk has no room for what is written.
+        """
+        try:
+            async with self._writer, self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            if _is_full(error):
+                raise StorageFullError from error
+            raise
 
 
 def _make_private(path: Path) -> None:
@@ -86,6 +99,21 @@ def _make_private(path: Path) -> None:
         os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
+
+
+def _reason(error: OSError | DBAPIError | StorageFullError) -> object:
+    match error:
+        case DBAPIError():
+            return error.orig
+        case StorageFullError():
+            return "the disk is full"
+        case OSError():
+            return error.strerror
+
+
+def _is_full(error: DBAPIError) -> bool:
+    """Whether the disk is, or what the database may take of it."""
+    return getattr(error.orig, "sqlite_errorcode", None) in _FULL
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from typing import Any
 
 import grpc.aio
 import pytest
 
-from funland.v1.inference_pb2 import ChatRequest, GenerationOptions, Message, SamplingParameters
+from funland.v1.inference_pb2 import ChatRequest, GenerationOptions, Message
 from funland.v1.responses_pb2 import (
     CreateResponseRequest,
     DeleteResponseRequest,
     GetResponseRequest,
     ListResponseInputRequest,
     Response,
-    ResponseEvent,
 )
 from funland_server.app import Server
 from funland_server.config import ServerSettings
 from tests.server.conftest import METHODS, call, details
-
-GREEDY = SamplingParameters(temperature=0, max_tokens=8)
-
-
-def user(text: str) -> Message:
-    return Message(role=Message.USER, content=text)
-
-
-def request(text: str = "Hello!", **fields: Any) -> CreateResponseRequest:
-    return CreateResponseRequest(chat=ChatRequest(messages=[user(text)], sampling=GREEDY), **fields)
-
-
-async def create(server: Server, text: str = "Hello!", **fields: Any) -> Response:
-    return await call(server, "CreateResponse", request(text, **fields))
-
-
-async def chat(server: Server, *messages: Message) -> str:
-    """What the model answers to a whole conversation."""
-    answer = await call(server, "Chat", ChatRequest(messages=messages, sampling=GREEDY))
-    return answer.message.content
-
-
-async def stream(server: Server, request: CreateResponseRequest) -> list[ResponseEvent]:
-    events: list[Any] = [
-        event async for event in server.channel.stream(METHODS["StreamResponse"], request, (), None)
-    ]
-    return events
-
-
-def kept(settings: ServerSettings) -> int:
-    """How many responses are on the disk, as another program sees it."""
-    with closing(sqlite3.connect(settings.home / "funland.sqlite3")) as database:
-        return database.execute("SELECT count(*) FROM responses").fetchone()[0]
+from tests.server.responses.calls import GREEDY, chat, create, kept, request, stream, user
 
 
 async def test_a_response_answers_as_a_chat_does(server: Server) -> None:
@@ -108,14 +74,14 @@ async def test_instructions_are_for_one_answer_alone(server: Server) -> None:
 async def test_a_streamed_response_is_kept_when_its_last_event_comes(
     server: Server, settings: ServerSettings
 ) -> None:
-    at_the_end = -1
+    at_the_end: list[Response.State.ValueType] = []
     events: list[Any] = []
     async for event in server.channel.stream(METHODS["StreamResponse"], request(), (), None):
         events.append(event)
         if event.HasField("completed"):
             at_the_end = kept(settings)
 
-    assert at_the_end == 1
+    assert at_the_end == [Response.INCOMPLETE]
     created, *middle, last = events
     assert created.created.state == Response.IN_PROGRESS
     assert created.created.model == "funland-tiny"
@@ -128,7 +94,7 @@ async def test_what_is_not_to_be_stored_is_not(server: Server, settings: ServerS
     response = await create(server, store=False)
 
     assert not response.stored
-    assert kept(settings) == 0
+    assert kept(settings) == []
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await create(server, previous_response_id=response.response_id)
     assert details(raised.value)["ErrorInfo"].reason == "RESPONSE_NOT_FOUND"
@@ -143,7 +109,7 @@ async def test_a_stream_that_nobody_reads_to_its_end_is_not_kept(
         first: Any = await anext(events)
 
     assert first.HasField("created")
-    assert kept(settings) == 0
+    assert kept(settings) == []
 
 
 async def test_a_deleted_response_is_gone(server: Server, settings: ServerSettings) -> None:
@@ -152,7 +118,7 @@ async def test_a_deleted_response_is_gone(server: Server, settings: ServerSettin
 
     await call(server, "DeleteResponse", DeleteResponseRequest(response_id=name))
 
-    assert kept(settings) == 0
+    assert kept(settings) == []
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call(server, "DeleteResponse", DeleteResponseRequest(response_id=name))
     info = details(raised.value)["ErrorInfo"]
@@ -168,7 +134,7 @@ async def test_a_response_has_one_text(server: Server, settings: ServerSettings)
 
     violations = details(raised.value)["BadRequest"].field_violations
     assert [violation.field for violation in violations] == ["chat.options.n"]
-    assert kept(settings) == 0
+    assert kept(settings) == []
 
 
 async def test_history_and_news_may_not_have_more_messages_than_a_chat(server: Server) -> None:
@@ -189,4 +155,4 @@ async def test_a_failed_response_is_not_kept(server: Server, settings: ServerSet
         await stream(server, request("word " * 2000))
 
     assert details(raised.value)["ErrorInfo"].reason == "PROMPT_TOO_LONG"
-    assert kept(settings) == 0
+    assert kept(settings) == []

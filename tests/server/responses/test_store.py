@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.dialects import sqlite
 
 from funland.v1.inference_pb2 import Message, TokenLogprob
-from funland.v1.responses_pb2 import Response
+from funland.v1.responses_pb2 import ListResponsesRequest, Response
 from funland_server.errors import FieldInvalidError, ResponseNotFoundError
-from funland_server.responses import store as limits
+from funland_server.responses import chains as limits
+from funland_server.responses import pages as page_limits
 from funland_server.responses.store import ResponseStore
 from funland_server.storage.database import Database
 
@@ -24,15 +28,25 @@ async def store(tmp_path: Path) -> AsyncIterator[ResponseStore]:
     await database.close()
 
 
-async def add(store: ResponseStore, name: str, after: str = "") -> Response:
+async def add(
+    store: ResponseStore,
+    name: str,
+    after: str = "",
+    *,
+    state: Response.State.ValueType = Response.COMPLETED,
+    metadata: Mapping[str, str] = MappingProxyType({"topic": "test"}),
+    **fields: Any,
+) -> Response:
     response = Response(
         response_id=name,
         previous_response_id=after,
-        state=Response.COMPLETED,
+        state=state,
         output=Message(role=Message.ASSISTANT, content=f"answer {name}"),
         logprobs=[TokenLogprob(token_id=7, token=b"\xff")],
-        metadata={"topic": "test"},
+        metadata=dict(metadata),
+        **fields,
     )
+    response.create_time.GetCurrentTime()
     await store.add(response, [Message(role=Message.USER, content=f"question {name}")])
     return response
 
@@ -120,6 +134,184 @@ async def test_a_chain_may_be_as_large_as_the_limit_and_no_larger(
     monkeypatch.setattr(limits, "LARGEST_CHAIN", size - 1)
     with pytest.raises(FieldInvalidError, match="previous_response_id: follows responses of more"):
         await store.history("b")
+
+
+async def test_a_page_has_the_newest_first_and_names_the_next(store: ResponseStore) -> None:
+    for name in "abcde":
+        await add(store, name)
+
+    assert await pages(store, page_size=2) == ["ed", "cb", "a"]
+    assert await pages(store, page_size=5) == ["edcba"]
+    assert await pages(store, page_size=2, ascending=True) == ["ab", "cd", "e"]
+
+
+async def test_a_page_has_whole_responses(store: ResponseStore) -> None:
+    kept = await add(store, "a", collection="notes", model="m")
+
+    page = await store.page(ListResponsesRequest())
+
+    assert list(page.responses) == [kept]
+
+
+async def test_of_responses_of_the_same_time_none_is_left_out(store: ResponseStore) -> None:
+    for name in "abcd":
+        await add(store, name)
+    async with store.database.writing() as connection:
+        await connection.execute(text("UPDATE responses SET create_time = 7"))
+
+    assert await pages(store, page_size=1) == ["d", "c", "b", "a"]
+    assert await pages(store, page_size=3, ascending=True) == ["abc", "d"]
+
+
+async def test_a_page_has_what_all_the_filters_let_pass(store: ResponseStore) -> None:
+    await add(store, "a", collection="notes", model="m")
+    await add(store, "b", collection="notes", model="n", metadata={"topic": "test", "user": "x"})
+    await add(store, "c", collection="other", model="m", metadata={"topic": "x", "user": "test"})
+    await add(store, "d", model="m", metadata={})
+
+    assert await pages(store) == ["dcba"]
+    assert await pages(store, collection="notes") == ["ba"]
+    assert await pages(store, model="m") == ["dca"]
+    assert await pages(store, model="m", collection="other") == ["c"]
+    assert await pages(store, metadata={"topic": "test"}) == ["ba"]
+    assert await pages(store, metadata={"topic": "test", "user": "x"}) == ["b"]
+    assert await pages(store, metadata={"topic": "nothing"}) == [""]
+    assert await pages(store, model="m", page_size=1) == ["d", "c", "a"]
+
+
+async def test_a_page_goes_on_from_a_response_that_the_filters_leave_out(
+    store: ResponseStore,
+) -> None:
+    for name, model in (("a", "m"), ("b", "n"), ("c", "m")):
+        await add(store, name, model=model)
+
+    assert await pages(store, after="b", model="m") == ["a"]
+
+
+async def test_a_page_token_that_is_no_response_is_refused(store: ResponseStore) -> None:
+    await add(store, "a")
+
+    with pytest.raises(FieldInvalidError) as raised:
+        await pages(store, after="nobody")
+
+    assert [violation.field for violation in raised.value.violations] == ["page_token"]
+
+
+async def test_a_page_ends_before_it_is_too_large_to_be_sent(
+    store: ResponseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        await add(store, name)
+
+    monkeypatch.setattr(page_limits, "LARGEST_PAGE", 1)
+
+    assert await pages(store) == ["c", "b", "a"]
+
+
+async def test_a_page_is_chosen_without_a_look_at_any_body(store: ResponseStore) -> None:
+    """SQLite's own plans: each walks an index in the order of the page, and sorts nothing."""
+    plans = {
+        "": await plan(store),
+        "collection": await plan(store, collection="notes", model="m"),
+        "model": await plan(store, model="m"),
+    }
+
+    assert plans == {
+        "": ["SCAN responses USING INDEX responses_by_time"],
+        "collection": [
+            "SEARCH responses USING INDEX responses_by_collection (collection=?)",
+        ],
+        "model": ["SCAN responses USING INDEX responses_by_time"],
+    }
+
+
+async def test_new_metadata_takes_the_place_of_the_old(store: ResponseStore) -> None:
+    await add(store, "a", metadata={"old": "1", "both": "1"})
+
+    updated = await store.update("a", {"new": "2", "both": "2"})
+
+    assert updated.metadata == {"new": "2", "both": "2"}
+    assert await store.get("a") == updated
+    assert await pages(store, metadata={"both": "2", "new": "2"}) == ["a"]
+    assert await pages(store, metadata={"both": "1"}) == [""]
+    assert await pages(store, metadata={"old": "1"}) == [""]
+
+
+async def test_a_response_that_is_written_anew_keeps_its_newest_metadata(
+    store: ResponseStore,
+) -> None:
+    response = await add(store, "a", state=Response.QUEUED)
+    await store.update("a", {"new": "2"})
+
+    response.state = Response.COMPLETED
+    await store.save([response])
+
+    kept = await store.get("a")
+    assert (kept.state, kept.metadata) == (Response.COMPLETED, {"new": "2"})
+
+
+async def test_a_response_that_was_removed_is_not_written_anew(store: ResponseStore) -> None:
+    response = await add(store, "a", state=Response.QUEUED)
+    await store.remove("a")
+
+    await store.save([response])
+
+    assert await pages(store) == [""]
+
+
+async def test_metadata_goes_with_its_response(store: ResponseStore) -> None:
+    await add(store, "a")
+    await add(store, "old")
+    await age(store, "old", days=31)
+
+    await store.remove("a")
+    await add(store, "new", metadata={})
+
+    async with store.database.reading() as connection:
+        found = await connection.execute(text("SELECT count(*) FROM response_metadata"))
+        assert found.scalar_one() == 0
+
+
+async def test_only_what_is_being_made_is_unfinished(store: ResponseStore) -> None:
+    for number in Response.State.values()[1:]:
+        await add(store, Response.State.Name(number), state=number)
+
+    unfinished = await store.unfinished()
+
+    assert {each.response_id for each in unfinished} == {"QUEUED", "IN_PROGRESS"}
+
+
+@pytest.mark.parametrize(
+    "state", [Response.QUEUED, Response.IN_PROGRESS, Response.FAILED, Response.CANCELLED]
+)
+async def test_a_response_without_an_answer_has_no_history(
+    store: ResponseStore, state: Response.State.ValueType
+) -> None:
+    await add(store, "a", state=state)
+
+    with pytest.raises(FieldInvalidError, match="previous_response_id: is"):
+        await store.history("a")
+
+
+async def pages(store: ResponseStore, after: str = "", **filters: Any) -> list[str]:
+    """The ids on each page, one letter each, until the last."""
+    found: list[str] = []
+    request = ListResponsesRequest(page_token=after, **filters)
+    while True:
+        page = await store.page(request)
+        found.append("".join(response.response_id for response in page.responses))
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
+
+
+async def plan(store: ResponseStore, **filters: Any) -> list[str]:
+    """How SQLite finds a page."""
+    query = page_limits.chosen(ListResponsesRequest(**filters), after=None).limit(20)
+    compiled = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    async with store.database.reading() as connection:
+        found = await connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))
+        return [row.detail for row in found]
 
 
 async def stored_bytes(store: ResponseStore) -> int:

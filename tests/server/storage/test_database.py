@@ -8,12 +8,13 @@ import stat
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 
-from funland_server.errors import StartError
+from funland_server.errors import StartError, StorageFullError
 from funland_server.storage.database import Database
 from funland_server.storage.migrations import migrations
 
@@ -36,7 +37,10 @@ async def add(database: Database, *response_ids: str) -> None:
     async with database.writing() as connection:
         for response_id in response_ids:
             await connection.execute(
-                text("INSERT INTO responses VALUES (:id, NULL, 0, x'', x'', x'')"),
+                text(
+                    "INSERT INTO responses (response_id, create_time, input, output, response)"
+                    " VALUES (:id, 0, x'', x'', x'')"
+                ),
                 {"id": response_id},
             )
 
@@ -102,6 +106,19 @@ async def test_many_writers_wait_for_each_other(database: Database) -> None:
     assert await ids(database) == names
 
 
+async def test_a_full_disk_is_named_and_what_there_is_can_still_be_read(
+    database: Database,
+) -> None:
+    await add(database, "one")
+    async with database.reading() as connection:  # the only one, so the next is the same
+        await connection.execute(text("PRAGMA max_page_count = 1"))  # as many as there are
+
+    with pytest.raises(StorageFullError):
+        await add(database, *(f"{number:032}" for number in range(1000)))
+
+    assert await ids(database) == ["one"]
+
+
 def test_a_file_that_is_no_database_stops_the_start(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"no database" * 1000)
@@ -110,6 +127,18 @@ def test_a_file_that_is_no_database_stops_the_start(path: Path) -> None:
         asyncio.run(Database(path).open())
 
     assert path.read_bytes() == b"no database" * 1000
+
+
+def test_a_disk_without_room_for_a_database_stops_the_start(path: Path) -> None:
+    def limit(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 2")
+
+    event.listen(Engine, "connect", limit)
+    try:
+        with pytest.raises(StartError, match=r"can't be used \(the disk is full\)"):
+            asyncio.run(Database(path).open())
+    finally:
+        event.remove(Engine, "connect", limit)
 
 
 def test_a_link_in_its_place_stops_the_start(path: Path, tmp_path: Path) -> None:

@@ -140,6 +140,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The file is not an adapter for this model. Metadata: `model`, `file`."""
     RESPONSE_NOT_FOUND: _ErrorReason.ValueType  # 63
     """NOT_FOUND. No stored response has this id. Metadata: `response_id`."""
+    RESPONSE_NOT_IN_BACKGROUND: _ErrorReason.ValueType  # 64
+    """FAILED_PRECONDITION. The response is not made in the background, so only its own call can end it.
+    Metadata: `response_id`.
+    """
+    STORAGE_FULL: _ErrorReason.ValueType  # 65
+    """RESOURCE_EXHAUSTED. The disk has no room for what is to be kept. Free some, or choose another
+    folder in the settings.
+    """
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -265,6 +273,14 @@ ADAPTER_INVALID: ErrorReason.ValueType  # 62
 """FAILED_PRECONDITION. The file is not an adapter for this model. Metadata: `model`, `file`."""
 RESPONSE_NOT_FOUND: ErrorReason.ValueType  # 63
 """NOT_FOUND. No stored response has this id. Metadata: `response_id`."""
+RESPONSE_NOT_IN_BACKGROUND: ErrorReason.ValueType  # 64
+"""FAILED_PRECONDITION. The response is not made in the background, so only its own call can end it.
+Metadata: `response_id`.
+"""
+STORAGE_FULL: ErrorReason.ValueType  # 65
+"""RESOURCE_EXHAUSTED. The disk has no room for what is to be kept. Free some, or choose another
+folder in the settings.
+"""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

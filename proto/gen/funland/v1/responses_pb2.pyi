@@ -43,7 +43,11 @@ class Response(_message.Message):
         INCOMPLETE: Response._State.ValueType  # 3
         """`max_tokens` were made, or the model's context is full."""
         FAILED: Response._State.ValueType  # 4
-        """It was never made; `error` says why."""
+        """It was never made, or not to its end; `error` says why."""
+        QUEUED: Response._State.ValueType  # 5
+        """It is made in the background and waits for the model."""
+        CANCELLED: Response._State.ValueType  # 6
+        """`CancelResponse` ended it."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where an answer stands. Values may be added."""
@@ -57,7 +61,11 @@ class Response(_message.Message):
     INCOMPLETE: Response.State.ValueType  # 3
     """`max_tokens` were made, or the model's context is full."""
     FAILED: Response.State.ValueType  # 4
-    """It was never made; `error` says why."""
+    """It was never made, or not to its end; `error` says why."""
+    QUEUED: Response.State.ValueType  # 5
+    """It is made in the background and waits for the model."""
+    CANCELLED: Response.State.ValueType  # 6
+    """`CancelResponse` ended it."""
 
     @_typing.final
     class MetadataEntry(_message.Message):
@@ -94,6 +102,8 @@ class Response(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     STORED_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
+    BACKGROUND_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
     response_id: _builtins.str
     """The response's id."""
     state: Global___Response.State.ValueType
@@ -108,6 +118,10 @@ class Response(_message.Message):
     """Whether it is kept."""
     finish_reason: _inference_pb2.Finish.Reason.ValueType
     """Why the text ended."""
+    background: _builtins.bool
+    """Whether it is, or was, made in the background."""
+    collection: _builtins.str
+    """The name under which `ListResponses` finds it. Empty: none."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the request came."""
@@ -158,10 +172,12 @@ class Response(_message.Message):
         error: _errors_pb2.Error | None = ...,
         stored: _builtins.bool = ...,
         finish_reason: _inference_pb2.Finish.Reason.ValueType = ...,
+        background: _builtins.bool = ...,
+        collection: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "output", b"output", "request", b"request", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "finish_reason", b"finish_reason", "instructions", b"instructions", "logprobs", b"logprobs", "metadata", b"metadata", "model", b"model", "output", b"output", "previous_response_id", b"previous_response_id", "request", b"request", "response_id", b"response_id", "state", b"state", "stored", b"stored", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "collection", b"collection", "create_time", b"create_time", "error", b"error", "finish_reason", b"finish_reason", "instructions", b"instructions", "logprobs", b"logprobs", "metadata", b"metadata", "model", b"model", "output", b"output", "previous_response_id", b"previous_response_id", "request", b"request", "response_id", b"response_id", "state", b"state", "stored", b"stored", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -198,12 +214,21 @@ class CreateResponseRequest(_message.Message):
     INSTRUCTIONS_FIELD_NUMBER: _builtins.int
     STORE_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    BACKGROUND_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
     previous_response_id: _builtins.str
-    """The response that this one follows. Empty: none."""
+    """The response that this one follows; it must be COMPLETED or INCOMPLETE. Empty: none."""
     instructions: _builtins.str
     """What the model is told before all messages, for this answer alone. Empty: nothing."""
     store: _builtins.bool
     """Whether to keep question and answer. Default true."""
+    background: _builtins.bool
+    """Make it in the background: `CreateResponse` returns at once, with a response that is QUEUED, and
+    the answer is written whether somebody waits for it or not. It must be kept. A server that ends
+    leaves it FAILED.
+    """
+    collection: _builtins.str
+    """A name under which `ListResponses` finds it, such as what it is for."""
     @_builtins.property
     def chat(self) -> _inference_pb2.ChatRequest:
         """The chat. Its messages are what is new; those of the responses before come from the store. One
@@ -222,10 +247,12 @@ class CreateResponseRequest(_message.Message):
         instructions: _builtins.str = ...,
         store: _builtins.bool | None = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        background: _builtins.bool = ...,
+        collection: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_store", b"_store", "chat", b"chat", "store", b"store"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_store", b"_store", "chat", b"chat", "instructions", b"instructions", "metadata", b"metadata", "previous_response_id", b"previous_response_id", "store", b"store"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_store", b"_store", "background", b"background", "chat", b"chat", "collection", b"collection", "instructions", b"instructions", "metadata", b"metadata", "previous_response_id", b"previous_response_id", "store", b"store"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__store: _TypeAlias = _typing.Literal["store"]  # noqa: Y015
     _WhichOneofArgType__store: _TypeAlias = _typing.Literal["_store", b"_store"]  # noqa: Y015
@@ -245,9 +272,16 @@ class ResponseEvent(_message.Message):
     QUEUED_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
     COMPLETED_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The event's number in the stream of a background response and in that of `WatchResponse`, from
+    1; 0 in other streams.
+    """
     @_builtins.property
     def created(self) -> Global___Response:
-        """The request is in the model's queue; the response is IN_PROGRESS."""
+        """The request is in the model's queue; the response is IN_PROGRESS. In the background it is
+        QUEUED, and has an id before it is in that queue.
+        """
 
     @_builtins.property
     def queued(self) -> _inference_pb2.Queued:
@@ -259,7 +293,9 @@ class ResponseEvent(_message.Message):
 
     @_builtins.property
     def completed(self) -> Global___Response:
-        """The whole response, COMPLETED or INCOMPLETE. If it is kept, it is now."""
+        """The whole response, COMPLETED or INCOMPLETE; of one made in the background FAILED or CANCELLED
+        too. If it is kept, it is now.
+        """
 
     def __init__(
         self,
@@ -268,10 +304,11 @@ class ResponseEvent(_message.Message):
         queued: _inference_pb2.Queued | None = ...,
         delta: _inference_pb2.Delta | None = ...,
         completed: Global___Response | None = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "queued", b"queued"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "queued", b"queued"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "number", b"number", "queued", b"queued"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["created", "queued", "delta", "completed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
@@ -300,6 +337,194 @@ class GetResponseRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetResponseRequest: _TypeAlias = GetResponseRequest  # noqa: Y015
+
+@_typing.final
+class WatchResponseRequest(_message.Message):
+    """Request for `WatchResponse`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    response_id: _builtins.str
+    """The response's id."""
+    after: _builtins.int
+    """Only events after this number. Default 0: all."""
+    def __init__(
+        self,
+        *,
+        response_id: _builtins.str = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "response_id", b"response_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchResponseRequest: _TypeAlias = WatchResponseRequest  # noqa: Y015
+
+@_typing.final
+class ListResponsesRequest(_message.Message):
+    """Request for `ListResponses`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    COLLECTION_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    ASCENDING_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    collection: _builtins.str
+    """Only those of this collection. Empty: all."""
+    model: _builtins.str
+    """Only those that the model of this id answers. Empty: all."""
+    ascending: _builtins.bool
+    """The oldest first."""
+    page_size: _builtins.int
+    """At most so many, and no more than 16 MiB of them. Default 20, at most 100."""
+    page_token: _builtins.str
+    """The `next_page_token` of the page before: the id of its last response. Empty: the first page."""
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Only those whose metadata has all of these. Not for REST, whose queries have no maps."""
+
+    def __init__(
+        self,
+        *,
+        collection: _builtins.str = ...,
+        model: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        ascending: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ascending", b"ascending", "collection", b"collection", "metadata", b"metadata", "model", b"model", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListResponsesRequest: _TypeAlias = ListResponsesRequest  # noqa: Y015
+
+@_typing.final
+class ListResponsesResponse(_message.Message):
+    """Response for `ListResponses`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Names the next page. Empty: this is the last."""
+    @_builtins.property
+    def responses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Response]:
+        """A page of them."""
+
+    def __init__(
+        self,
+        *,
+        responses: _abc.Iterable[Global___Response] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "responses", b"responses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListResponsesResponse: _TypeAlias = ListResponsesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateResponseRequest(_message.Message):
+    """Request for `UpdateResponse`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    response_id: _builtins.str
+    """The response's id."""
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What is kept with it from now on."""
+
+    def __init__(
+        self,
+        *,
+        response_id: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metadata", b"metadata", "response_id", b"response_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateResponseRequest: _TypeAlias = UpdateResponseRequest  # noqa: Y015
+
+@_typing.final
+class CancelResponseRequest(_message.Message):
+    """Request for `CancelResponse`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    response_id: _builtins.str
+    """The response's id."""
+    def __init__(
+        self,
+        *,
+        response_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["response_id", b"response_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelResponseRequest: _TypeAlias = CancelResponseRequest  # noqa: Y015
 
 @_typing.final
 class ListResponseInputRequest(_message.Message):

@@ -46,9 +46,29 @@ class ResponseServiceStub:
                 request_serializer=funland_dot_v1_dot_responses__pb2.CreateResponseRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_responses__pb2.ResponseEvent.FromString,
                 _registered_method=True)
+        self.WatchResponse = channel.unary_stream(
+                '/funland.v1.ResponseService/WatchResponse',
+                request_serializer=funland_dot_v1_dot_responses__pb2.WatchResponseRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_responses__pb2.ResponseEvent.FromString,
+                _registered_method=True)
         self.GetResponse = channel.unary_unary(
                 '/funland.v1.ResponseService/GetResponse',
                 request_serializer=funland_dot_v1_dot_responses__pb2.GetResponseRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_responses__pb2.Response.FromString,
+                _registered_method=True)
+        self.ListResponses = channel.unary_unary(
+                '/funland.v1.ResponseService/ListResponses',
+                request_serializer=funland_dot_v1_dot_responses__pb2.ListResponsesRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_responses__pb2.ListResponsesResponse.FromString,
+                _registered_method=True)
+        self.UpdateResponse = channel.unary_unary(
+                '/funland.v1.ResponseService/UpdateResponse',
+                request_serializer=funland_dot_v1_dot_responses__pb2.UpdateResponseRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_responses__pb2.Response.FromString,
+                _registered_method=True)
+        self.CancelResponse = channel.unary_unary(
+                '/funland.v1.ResponseService/CancelResponse',
+                request_serializer=funland_dot_v1_dot_responses__pb2.CancelResponseRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_responses__pb2.Response.FromString,
                 _registered_method=True)
         self.ListResponseInput = channel.unary_unary(
@@ -70,8 +90,9 @@ class ResponseServiceServicer:
     def CreateResponse(self, request, context):
         """Answers a conversation, and keeps question and answer unless `store` is false.
 
-        Errors: as `InferenceService.Chat`, and NOT_FOUND, RESPONSE_NOT_FOUND for
-        `previous_response_id`.
+        Errors: as `InferenceService.Chat`, and
+        - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
+        - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,10 +107,50 @@ class ResponseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchResponse(self, request, context):
+        """Sends the events of a response that is made in the background: those that were, then those that
+        come. Of one that has ended, and of any that is kept, it sends `created`, the answer as one
+        `delta`, and `completed`; `completed` alone if `after` is a later event than these, since some of
+        the answer was seen then. `completed` always comes.
+
+        Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetResponse(self, request, context):
         """Gets a response that was kept.
 
         Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListResponses(self, request, context):
+        """Lists the responses that are kept, the newest first.
+
+        Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is no response's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateResponse(self, request, context):
+        """Replaces the metadata of a response.
+
+        Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelResponse(self, request, context):
+        """Stops a response that is made in the background, and keeps what was written. One that has ended
+        stays as it is.
+
+        Errors: NOT_FOUND, RESPONSE_NOT_FOUND; FAILED_PRECONDITION, RESPONSE_NOT_IN_BACKGROUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,9 +187,29 @@ def add_ResponseServiceServicer_to_server(servicer, server):
                     request_deserializer=funland_dot_v1_dot_responses__pb2.CreateResponseRequest.FromString,
                     response_serializer=funland_dot_v1_dot_responses__pb2.ResponseEvent.SerializeToString,
             ),
+            'WatchResponse': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchResponse,
+                    request_deserializer=funland_dot_v1_dot_responses__pb2.WatchResponseRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_responses__pb2.ResponseEvent.SerializeToString,
+            ),
             'GetResponse': grpc.unary_unary_rpc_method_handler(
                     servicer.GetResponse,
                     request_deserializer=funland_dot_v1_dot_responses__pb2.GetResponseRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_responses__pb2.Response.SerializeToString,
+            ),
+            'ListResponses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListResponses,
+                    request_deserializer=funland_dot_v1_dot_responses__pb2.ListResponsesRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_responses__pb2.ListResponsesResponse.SerializeToString,
+            ),
+            'UpdateResponse': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateResponse,
+                    request_deserializer=funland_dot_v1_dot_responses__pb2.UpdateResponseRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_responses__pb2.Response.SerializeToString,
+            ),
+            'CancelResponse': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelResponse,
+                    request_deserializer=funland_dot_v1_dot_responses__pb2.CancelResponseRequest.FromString,
                     response_serializer=funland_dot_v1_dot_responses__pb2.Response.SerializeToString,
             ),
             'ListResponseInput': grpc.unary_unary_rpc_method_handler(
@@ -208,6 +289,33 @@ class ResponseService:
             _registered_method=True)
 
     @staticmethod
+    def WatchResponse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/funland.v1.ResponseService/WatchResponse',
+            funland_dot_v1_dot_responses__pb2.WatchResponseRequest.SerializeToString,
+            funland_dot_v1_dot_responses__pb2.ResponseEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetResponse(request,
             target,
             options=(),
@@ -223,6 +331,87 @@ class ResponseService:
             target,
             '/funland.v1.ResponseService/GetResponse',
             funland_dot_v1_dot_responses__pb2.GetResponseRequest.SerializeToString,
+            funland_dot_v1_dot_responses__pb2.Response.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListResponses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ResponseService/ListResponses',
+            funland_dot_v1_dot_responses__pb2.ListResponsesRequest.SerializeToString,
+            funland_dot_v1_dot_responses__pb2.ListResponsesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateResponse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ResponseService/UpdateResponse',
+            funland_dot_v1_dot_responses__pb2.UpdateResponseRequest.SerializeToString,
+            funland_dot_v1_dot_responses__pb2.Response.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelResponse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ResponseService/CancelResponse',
+            funland_dot_v1_dot_responses__pb2.CancelResponseRequest.SerializeToString,
             funland_dot_v1_dot_responses__pb2.Response.FromString,
             options,
             channel_credentials,

@@ -37,18 +37,43 @@ class ResponseServiceStub:
     CreateResponse: _grpc.UnaryUnaryMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.Response]
     """Answers a conversation, and keeps question and answer unless `store` is false.
 
-    Errors: as `InferenceService.Chat`, and NOT_FOUND, RESPONSE_NOT_FOUND for
-    `previous_response_id`.
+    Errors: as `InferenceService.Chat`, and
+    - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
+    - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
     """
     StreamResponse: _grpc.UnaryStreamMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.ResponseEvent]
     """Answers a conversation; sends the answer as it comes. The last event is `completed`.
 
     Errors: as `CreateResponse`; one that comes late ends the stream without a `completed`.
     """
+    WatchResponse: _grpc.UnaryStreamMultiCallable[_responses_pb2.WatchResponseRequest, _responses_pb2.ResponseEvent]
+    """Sends the events of a response that is made in the background: those that were, then those that
+    come. Of one that has ended, and of any that is kept, it sends `created`, the answer as one
+    `delta`, and `completed`; `completed` alone if `after` is a later event than these, since some of
+    the answer was seen then. `completed` always comes.
+
+    Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+    """
     GetResponse: _grpc.UnaryUnaryMultiCallable[_responses_pb2.GetResponseRequest, _responses_pb2.Response]
     """Gets a response that was kept.
 
     Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+    """
+    ListResponses: _grpc.UnaryUnaryMultiCallable[_responses_pb2.ListResponsesRequest, _responses_pb2.ListResponsesResponse]
+    """Lists the responses that are kept, the newest first.
+
+    Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is no response's.
+    """
+    UpdateResponse: _grpc.UnaryUnaryMultiCallable[_responses_pb2.UpdateResponseRequest, _responses_pb2.Response]
+    """Replaces the metadata of a response.
+
+    Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+    """
+    CancelResponse: _grpc.UnaryUnaryMultiCallable[_responses_pb2.CancelResponseRequest, _responses_pb2.Response]
+    """Stops a response that is made in the background, and keeps what was written. One that has ended
+    stays as it is.
+
+    Errors: NOT_FOUND, RESPONSE_NOT_FOUND; FAILED_PRECONDITION, RESPONSE_NOT_IN_BACKGROUND.
     """
     ListResponseInput: _grpc.UnaryUnaryMultiCallable[_responses_pb2.ListResponseInputRequest, _responses_pb2.ListResponseInputResponse]
     """Lists what the model was told for a response: the messages of the request, oldest first.
@@ -69,18 +94,43 @@ class ResponseServiceAsyncStub(ResponseServiceStub):
     CreateResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.Response]  # type: ignore[assignment]
     """Answers a conversation, and keeps question and answer unless `store` is false.
 
-    Errors: as `InferenceService.Chat`, and NOT_FOUND, RESPONSE_NOT_FOUND for
-    `previous_response_id`.
+    Errors: as `InferenceService.Chat`, and
+    - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
+    - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
     """
     StreamResponse: _aio.UnaryStreamMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.ResponseEvent]  # type: ignore[assignment]
     """Answers a conversation; sends the answer as it comes. The last event is `completed`.
 
     Errors: as `CreateResponse`; one that comes late ends the stream without a `completed`.
     """
+    WatchResponse: _aio.UnaryStreamMultiCallable[_responses_pb2.WatchResponseRequest, _responses_pb2.ResponseEvent]  # type: ignore[assignment]
+    """Sends the events of a response that is made in the background: those that were, then those that
+    come. Of one that has ended, and of any that is kept, it sends `created`, the answer as one
+    `delta`, and `completed`; `completed` alone if `after` is a later event than these, since some of
+    the answer was seen then. `completed` always comes.
+
+    Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+    """
     GetResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.GetResponseRequest, _responses_pb2.Response]  # type: ignore[assignment]
     """Gets a response that was kept.
 
     Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+    """
+    ListResponses: _aio.UnaryUnaryMultiCallable[_responses_pb2.ListResponsesRequest, _responses_pb2.ListResponsesResponse]  # type: ignore[assignment]
+    """Lists the responses that are kept, the newest first.
+
+    Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is no response's.
+    """
+    UpdateResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.UpdateResponseRequest, _responses_pb2.Response]  # type: ignore[assignment]
+    """Replaces the metadata of a response.
+
+    Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+    """
+    CancelResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.CancelResponseRequest, _responses_pb2.Response]  # type: ignore[assignment]
+    """Stops a response that is made in the background, and keeps what was written. One that has ended
+    stays as it is.
+
+    Errors: NOT_FOUND, RESPONSE_NOT_FOUND; FAILED_PRECONDITION, RESPONSE_NOT_IN_BACKGROUND.
     """
     ListResponseInput: _aio.UnaryUnaryMultiCallable[_responses_pb2.ListResponseInputRequest, _responses_pb2.ListResponseInputResponse]  # type: ignore[assignment]
     """Lists what the model was told for a response: the messages of the request, oldest first.
@@ -104,8 +154,9 @@ class ResponseServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_responses_pb2.Response, _abc.Awaitable[_responses_pb2.Response]]:
         """Answers a conversation, and keeps question and answer unless `store` is false.
 
-        Errors: as `InferenceService.Chat`, and NOT_FOUND, RESPONSE_NOT_FOUND for
-        `previous_response_id`.
+        Errors: as `InferenceService.Chat`, and
+        - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
+        - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
         """
 
     @_abc_1.abstractmethod
@@ -120,6 +171,20 @@ class ResponseServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def WatchResponse(
+        self,
+        request: _responses_pb2.WatchResponseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_responses_pb2.ResponseEvent], _abc.AsyncIterator[_responses_pb2.ResponseEvent]]:
+        """Sends the events of a response that is made in the background: those that were, then those that
+        come. Of one that has ended, and of any that is kept, it sends `created`, the answer as one
+        `delta`, and `completed`; `completed` alone if `after` is a later event than these, since some of
+        the answer was seen then. `completed` always comes.
+
+        Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
     def GetResponse(
         self,
         request: _responses_pb2.GetResponseRequest,
@@ -128,6 +193,40 @@ class ResponseServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gets a response that was kept.
 
         Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListResponses(
+        self,
+        request: _responses_pb2.ListResponsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_responses_pb2.ListResponsesResponse, _abc.Awaitable[_responses_pb2.ListResponsesResponse]]:
+        """Lists the responses that are kept, the newest first.
+
+        Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is no response's.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateResponse(
+        self,
+        request: _responses_pb2.UpdateResponseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_responses_pb2.Response, _abc.Awaitable[_responses_pb2.Response]]:
+        """Replaces the metadata of a response.
+
+        Errors: NOT_FOUND, RESPONSE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelResponse(
+        self,
+        request: _responses_pb2.CancelResponseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_responses_pb2.Response, _abc.Awaitable[_responses_pb2.Response]]:
+        """Stops a response that is made in the background, and keeps what was written. One that has ended
+        stays as it is.
+
+        Errors: NOT_FOUND, RESPONSE_NOT_FOUND; FAILED_PRECONDITION, RESPONSE_NOT_IN_BACKGROUND.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,69 @@
+"""Conversations in the database: a response, the one before it, and so on."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import func, literal, select
+
+from funland.v1.inference_pb2 import Message
+from funland.v1.responses_pb2 import ListResponseInputResponse, Response
+from funland_server.errors import FieldInvalidError, ResponseNotFoundError, Violation
+from funland_server.responses.tables import AnyRow, responses
+from funland_server.storage.database import Database
+
+LONGEST_CHAIN: Final = 1024
+"""How many responses one answer may look back on."""
+LARGEST_CHAIN: Final = 16 * 1024**2
+"""How many bytes their messages may have together."""
+
+_COMPLETE: Final = (Response.COMPLETED, Response.INCOMPLETE)
+
+
+async def history(database: Database, response_id: str) -> list[Message]:
+    """All that was said until a response, itself included, the oldest first.
+
+    Raises:
+        ResponseNotFoundError: It is not kept. One before it that is not kept ends the chain.
+        FieldInvalidError: It has no answer, or not yet. Or the chain is longer than LONGEST_CHAIN
+            or larger than LARGEST_CHAIN.
+    """
+    size = func.length(responses.c.input) + func.length(responses.c.output)
+    columns = (
+        responses.c.response_id, responses.c.follows, responses.c.state, responses.c.input,
+        responses.c.output,
+    )  # fmt: skip
+    chain = (
+        select(*columns, size.label("size"), literal(1).label("length"))
+        .where(responses.c.response_id == response_id)
+        .cte("chain", recursive=True)
+    )
+    # It stops one response beyond a limit, so that the limit can be seen to be passed.
+    chain = chain.union_all(
+        select(*columns, chain.c.size + size, chain.c.length + 1).where(
+            responses.c.response_id == chain.c.follows,
+            chain.c.length <= LONGEST_CHAIN,
+            chain.c.size <= LARGEST_CHAIN,
+        )
+    )
+    async with database.reading() as connection:
+        found = await connection.execute(select(chain).order_by(chain.c.length.desc()))
+        rows = found.all()
+    if not rows:
+        raise ResponseNotFoundError(response_id)
+    if (state := rows[-1].state) not in _COMPLETE:
+        raise _cannot_be_followed(f"is {Response.State.Name(state)}: it has no answer to follow")
+    if rows[0].length > LONGEST_CHAIN:
+        raise _cannot_be_followed(f"follows more than {LONGEST_CHAIN} responses")
+    if rows[0].size > LARGEST_CHAIN:
+        raise _cannot_be_followed(f"follows responses of more than {LARGEST_CHAIN} bytes")
+    return [message for row in rows for message in _said(row)]
+
+
+def _said(row: AnyRow) -> list[Message]:
+    messages = ListResponseInputResponse.FromString(row.input).messages
+    return [*messages, Message.FromString(row.output)]
+
+
+def _cannot_be_followed(description: str) -> FieldInvalidError:
+    return FieldInvalidError([Violation("previous_response_id", description)])
