@@ -47,6 +47,7 @@ _HTTP_BY_CODE = {
 _HTTP_BY_REASON: dict[Reason, int] = {
     ErrorReason.METHOD_NOT_ALLOWED: 405,
     ErrorReason.BODY_TOO_LARGE: 413,
+    ErrorReason.STORAGE_FULL: 507,
     # Clients try a 429 again, here in vain.
     ErrorReason.TEMPLATE_LIMIT: 400,
     ErrorReason.MODEL_TOO_LARGE: 400,

@@ -32,7 +32,7 @@ Context = Any  # grpc's stubs type a servicer's context for one message type at 
 
 CHAT = {"messages": [{"role": "USER", "content": "Hi"}]}
 
-PIECE = '{"choice":0,"delta":{"text":"a","reasoning":"","tool_calls":[],"logprobs":[]}}'
+PIECE = '{"choice":0,"delta":{"text":"a"}}'
 FINISH = '{"choice":0,"finish":{"reason":"STOP"}}'
 
 

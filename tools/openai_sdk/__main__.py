@@ -17,7 +17,7 @@ from typing import Final
 from openai import OpenAI
 
 from tools.openai_sdk.fixtures import MODELS, install_model
-from tools.openai_sdk.plugin import HOME, LIKE, SERVER
+from tools.openai_sdk.plugin import CHAT, HOME, RESPONSE, SERVER
 from tools.openai_sdk.results import AREAS, document, read_cases
 from tools.openai_sdk.sources import openai_sources
 
@@ -49,7 +49,7 @@ def main() -> None:
                 "TEST_API_BASE_URL": f"{http}/v1",
                 HOME: str(home),
                 SERVER: grpc,
-                LIKE: _some_response(http),
+                **_some_answers(http),
             }
             _run_tests(sources, report, options.k, environment)
         page = document(read_cases(report), version("openai"))
@@ -80,10 +80,22 @@ def _serving(home: Path) -> Generator[tuple[str, str]]:
             process.terminate()
 
 
-def _some_response(http: str) -> str:
+def _some_answers(http: str) -> Mapping[str, str]:
+    """Makes a response, in the background so that it may be followed and cancelled, and a chat."""
     with OpenAI(base_url=f"{http}/v1", api_key="any") as client:
-        answer = client.responses.create(model="model", input="Hello!", max_output_tokens=16)
-    return answer.id
+        response = client.responses.create(
+            model="model", input="Hello!", max_output_tokens=16, background=True
+        )
+        for _ in client.responses.retrieve(response.id, stream=True):
+            pass  # until it is made
+        chat = client.chat.completions.create(
+            model="model",
+            # The tests' type of a kept message has no other role.
+            messages=[{"role": "assistant", "content": "Hello!"}],
+            max_completion_tokens=16,
+            store=True,
+        )
+    return {RESPONSE: response.id, CHAT: chat.id.replace("chatcmpl-", "resp_")}
 
 
 def _run_tests(

@@ -29,6 +29,9 @@ RESPONSES: Final = (
 )  # fmt: skip
 """What the tests call responses that there are."""
 
+CHATS: Final = ("resp_completion_id",)
+"""The chat completions that there are; a test calls one `completion_id`."""
+
 
 def install_model(server: str, model_id: str, aliases: Sequence[str]) -> None:
     """Installs the embedded model once more, under other names, unless it is there."""
@@ -42,23 +45,23 @@ def install_model(server: str, model_id: str, aliases: Sequence[str]) -> None:
             )
 
 
-def keep_responses(home: Path, like: str) -> None:
+def keep_responses(home: Path, like: str, names: Sequence[str]) -> None:
     """Puts responses under the tests' names beside the one whose id is `like`, a real one.
 
     The API gives ids and takes none, so this is done in the database. It is quick enough to be done
     before each test, since some of them delete a response.
     """
     with closing(sqlite3.connect(home / "funland.sqlite3", timeout=10)) as database:
-        row = database.execute(
-            "SELECT input, output, response, create_time FROM responses WHERE response_id = ?",
-            (like,),
-        ).fetchone()
-        response = Response.FromString(row[2])
-        for name in RESPONSES:
+        database.row_factory = sqlite3.Row
+        found = database.execute("SELECT * FROM responses WHERE response_id = ?", (like,))
+        row = dict(found.fetchone())
+        response = Response.FromString(row["response"])
+        for name in names:
             response.response_id = name
+            row |= {"response_id": name, "response": response.SerializeToString()}
+            columns, places = ", ".join(row), ", ".join("?" for _ in row)
             database.execute(
-                "INSERT OR IGNORE INTO responses"
-                " (response_id, input, output, response, create_time) VALUES (?, ?, ?, ?, ?)",
-                (name, row[0], row[1], response.SerializeToString(), row[3]),
+                f"INSERT OR IGNORE INTO responses ({columns}) VALUES ({places})",  # noqa: S608 - the table's own names
+                list(row.values()),
             )
         database.commit()

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tools.openai_sdk.fixtures import DELETED, install_model, keep_responses
+from tools.openai_sdk.fixtures import CHATS, DELETED, RESPONSES, install_model, keep_responses
 
-HOME, SERVER, LIKE = "FUNLAND_SDK_HOME", "FUNLAND_SDK_SERVER", "FUNLAND_SDK_RESPONSE"
-"""The variables that tell the plugin where the service keeps its state, where it listens for gRPC,
-and the id of a response in it."""
+HOME, SERVER = "FUNLAND_SDK_HOME", "FUNLAND_SDK_SERVER"
+"""The variables that tell the plugin where the service keeps its state and listens for gRPC."""
+RESPONSE, CHAT = "FUNLAND_SDK_RESPONSE", "FUNLAND_SDK_CHAT"
+"""The variables with the ids of a response and a chat completion in it, both as the contract's."""
 
 
 @pytest.fixture(autouse=True)
 def what_is_deleted_is_there(request: pytest.FixtureRequest) -> None:
     """Before each test: some delete what others get."""
-    keep_responses(Path(os.environ[HOME]), os.environ[LIKE])
+    for like, names in ((RESPONSE, RESPONSES), (CHAT, CHATS)):
+        keep_responses(Path(os.environ[HOME]), os.environ[like], names)
     deletes = request.node.name.partition("[")[0].endswith("_delete")
     if deletes and request.path.name == "test_models.py":
         install_model(os.environ[SERVER], "to-be-deleted", [DELETED])

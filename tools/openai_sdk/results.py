@@ -25,18 +25,13 @@ AREAS: Final = {
 _ANSWER = re.compile(r"openai\.\w+: Error code: (\d+) - (.*)")
 
 _REMARKS: Final = (
-    ("take GET, but POST", "Lists stored chat completions; Funland stores responses alone."),
-    ("/v1/chat/completions/completion_id", "A stored chat completion, as above."),
-    ("store: ", "Sends every parameter at once; the first that Funland does not honour is named."),
+    ("audio: ", "Sends every parameter at once; the first that Funland does not honour is named."),
     ("suffix: ", "Asks for a text between two others, which Funland does not write."),
     ("expected schema", "The strict client asks for base64, then wants a list of numbers."),
     ("/v1/responses/compact", "Compaction is not served."),
-    ("can be cancelled", "As at OpenAI, which cancels only what runs in the background."),
-    ("background: ", "Sends every parameter at once, background and a conversation among them."),
     ("conversation: ", "Sends every parameter at once, a stored conversation among them."),
     ("input: is required", "Calls without any input: there is nothing to answer."),
-    ("stream: a response", "Streams one that is done: for those made in the background."),
-    ("limit: must be", "Sends `limit` 0; OpenAI documents 1 to 100."),
+    ("limit: must be", "Sends `limit` 0: a page of nothing."),
 )  # fmt: skip
 """What a reason means, by words in it."""
 

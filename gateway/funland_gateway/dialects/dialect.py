@@ -13,6 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from funland.v1 import errors_pb2, inference_pb2
+from funland_gateway.dialects.query import Parameter
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import http_status
 
@@ -33,7 +34,7 @@ class Incoming:
     time: int
     """When it came, in seconds since 1970."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The query's parameters, decoded; the last where one came twice."""
+    """The query's parameters that the route declares, decoded; the last where one came twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Unary:
     field_name: Callable[[str], str] = same_name
     """What the dialect calls a field of the contract, for violations that the server reports."""
     blames: Blames = field(default_factory=dict[int, str])
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
+    """The messages of errors, by reasons whose own have the contract's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Streaming:
     failure: Callable[[errors_pb2.Error], Named] | None = None
     """The SSE event that tells a failure in mid-stream; None: the dialect's own way."""
     blames: Blames = field(default_factory=dict[int, str])
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
+    """See `Unary`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,8 @@ class Route:
     """None: the answer is not JSON."""
     streams: bool = False
     """Whether the answer can be a stream of SSE."""
+    query: tuple[Parameter[Any], ...] = ()
+    """The parameters that are read; others are ignored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,11 @@ async def _incoming(request: web.Request, route: Route, settings: GatewaySetting
         body=body,
         path=dict(request.match_info),
         time=int(time.time()),
-        query=dict(request.query),
+        query={
+            key: value
+            for key, value in request.query.items()
+            if any(parameter.takes(key) for parameter in route.query)
+        },
     )
 
 
@@ -179,4 +183,5 @@ def _in_its_words(failed: CallFailed, call: Unary | Streaming) -> CallFailed:
         error.message = "; ".join(named)
     elif blamed := call.blames.get(error.reason):
         error.metadata["parameter"] = blamed
+    error.message = call.words.get(error.reason, error.message)
     return CallFailed(error)

@@ -260,7 +260,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"modalities": ["text", "audio"]}, "modalities"),
     ({"audio": {"voice": "x"}}, "audio"),
     ({"web_search_options": {}}, "web_search_options"),
-    ({"store": True}, "store"),
     ({"response_format": {"type": "structural_tag"}}, "response_format.type"),
     ({"min_tokens": 3}, "min_tokens"),
     ({"prompt_logprobs": 0}, "prompt_logprobs"),

@@ -156,6 +156,16 @@ def test_logprobs_wait_for_their_text_and_those_of_thoughts_are_left_out() -> No
     assert done["logprobs"] == delta["logprobs"]
 
 
+def test_logprobs_of_thought_and_text_that_come_together_are_parted() -> None:
+    tokens = [TokenLogprob(token=text, logprob=-1) for text in (b"<t>", b"Hm", b"</t>", b"one")]
+    together = Delta(reasoning="Hm", text="one", logprobs=tokens)
+
+    events = told([CREATED, ResponseEvent(delta=together), completed(content="one")])
+
+    (done,) = [event for event in events if event["type"] == "response.output_text.done"]
+    assert [each["token"] for each in done["logprobs"]] == ["one"]
+
+
 def test_a_stream_that_breaks_off_says_so_with_what_there_is() -> None:
     stream = ResponseStream({})
     call = Delta(tool_calls=[ToolCallDelta(id="c1", name="f", arguments="{")])
@@ -226,6 +236,10 @@ async def test_the_list_of_items_is_not_taken_for_a_response(
         assert request.response_id == ID
         return ListResponseInputResponse(messages=[Message(role=Message.USER, content="Hello")])
 
+    async def get(_request: Any, _context: Any) -> Response:
+        return Response(response_id=ID)
+
+    answers["GetResponse"] = get
     answers["ListResponseInput"] = listed
 
     async with http.get(f"/v1/responses/{ID}/input_items", params={"limit": 1}) as response:

@@ -15,6 +15,11 @@ from funland_gateway.dialects.openai.routes import OPENAI
 def test_openai_has_these_endpoints() -> None:
     assert {(route.method, route.path) for route in OPENAI.documented_routes} == {
         ("POST", "/v1/chat/completions"),
+        ("GET", "/v1/chat/completions"),
+        ("GET", "/v1/chat/completions/{completion_id}"),
+        ("POST", "/v1/chat/completions/{completion_id}"),
+        ("DELETE", "/v1/chat/completions/{completion_id}"),
+        ("GET", "/v1/chat/completions/{completion_id}/messages"),
         ("POST", "/v1/completions"),
         ("POST", "/v1/embeddings"),
         ("GET", "/v1/models"),

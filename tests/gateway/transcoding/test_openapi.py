@@ -75,6 +75,18 @@ def test_the_variables_of_a_path_are_its_required_parameters() -> None:
         assert all(each["required"] for each in in_path), (method, path)
 
 
+def test_the_query_parameters_of_a_dialects_route_are_listed() -> None:
+    listed = DOCUMENT["paths"]["/v1/chat/completions"]["get"]["parameters"]
+
+    by_name = {each["name"]: each for each in listed}
+    assert set(by_name) == {"after", "limit", "order", "model", "metadata"}
+    assert {each["in"] for each in listed} == {"query"}
+    assert by_name["limit"]["schema"] == {
+        "type": "integer", "minimum": 1, "maximum": 100, "default": 20
+    }  # fmt: skip
+    assert by_name["metadata"]["style"] == "deepObject"
+
+
 def test_every_operation_and_field_of_the_contract_is_described() -> None:
     for path, _, operation in operations():
         assert operation["summary"], path

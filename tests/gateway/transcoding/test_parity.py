@@ -172,6 +172,27 @@ def test_what_is_written_is_read_again(descriptor: Descriptor, data: Any) -> Non
     assert decode(descriptor, orjson.loads(orjson.dumps(encode(message)))) == message
 
 
+@every_type
+@few
+@given(data=st.data())
+def test_what_a_stream_leaves_out_is_not_missed(descriptor: Descriptor, data: Any) -> None:
+    message = data.draw(messages(descriptor, finite=True))
+
+    assert decode(descriptor, orjson.loads(orjson.dumps(encode(message, sparse=True)))) == message
+
+
+def test_a_stream_leaves_out_what_is_empty_but_no_number_and_nothing_that_is_set() -> None:
+    delta = inference_pb2.Delta(text="a", tool_calls=[inference_pb2.ToolCallDelta(id="c")])
+    event = inference_pb2.GenerationEvent(delta=delta)
+    empty = responses_pb2.ResponseEvent(delta=inference_pb2.Delta())
+
+    assert encode(event, sparse=True) == {
+        "choice": 0,
+        "delta": {"text": "a", "tool_calls": [{"index": 0, "id": "c"}]},
+    }
+    assert encode(empty, sparse=True) == {"delta": {}, "number": 0}
+
+
 @few
 @given(data=st.data())
 def test_every_kind_of_field_is_written_and_read(kitchen: Descriptor, data: Any) -> None:

@@ -1,4 +1,4 @@
-"""`/v1/chat/completions`: OpenAI's chat as `Chat` and `StreamChat`."""
+"""`POST /v1/chat/completions`: OpenAI's chat as `Chat` and `StreamChat`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from funland_gateway.dialects.openai.generation import Generation, read_generati
 from funland_gateway.dialects.openai.messages import message_field_name, read_messages
 from funland_gateway.dialects.openai.parameters import CHAT_REFUSALS, refuse, wants_usage
 from funland_gateway.dialects.openai.reasoning import read_reasoning
+from funland_gateway.dialects.openai.stored_chats import stored
 from funland_gateway.dialects.openai.tools import Tools, read_tools
 from funland_gateway.dialects.reading import JsonObject, invalid
 from funland_gateway.dialects.rpcs import CHAT, STREAM_CHAT
@@ -38,9 +39,11 @@ def create_chat_completion(incoming: Incoming) -> Unary | Streaming:
     if body.boolean("stream"):
         shape = ChatChoices(generation.wants_logprobs, tools.legacy)
         chunks = Chunks(shape, incoming.time, wants_usage(body), generation.n)
-        return chunks.call(STREAM_CHAT, request, field_name, blames)
-    answer = partial(completion, incoming.time, generation.wants_logprobs, tools.legacy)
-    return Unary(CHAT, request, answer, field_name, blames)
+        call = chunks.call(STREAM_CHAT, request, field_name, blames)
+    else:
+        answer = partial(completion, incoming.time, generation.wants_logprobs, tools.legacy)
+        call = Unary(CHAT, request, answer, field_name, blames)
+    return stored(body, request, call, tools.legacy) if body.boolean("store") else call
 
 
 def chat_request(body: JsonObject, tools: Tools) -> inference_pb2.ChatRequest:

@@ -17,22 +17,27 @@ ID_PREFIX: Final = "chatcmpl-"
 
 def completion(created: int, logprobs: bool, legacy: bool, response: ChatResponse) -> Reply:
     """A whole answer. `legacy`: with a `function_call`, as the request had `functions`."""
+    return json_reply(completion_object(created, logprobs, legacy, response))
+
+
+def completion_object(
+    created: int, logprobs: bool, legacy: bool, response: ChatResponse
+) -> dict[str, Any]:
+    """See `completion`."""
     texts = [response, *response.alternatives]
-    return json_reply(
-        {
-            **head(ID_PREFIX + response.id, "chat.completion", created, response.model),
-            "choices": [
-                {
-                    "index": index,
-                    "message": _message(text.message, legacy),
-                    "logprobs": chat_logprobs(text.logprobs) if logprobs else None,
-                    "finish_reason": _reason(text.finish_reason, legacy),
-                }
-                for index, text in enumerate(texts)
-            ],
-            "usage": usage(response.usage),
-        }
-    )
+    return {
+        **head(ID_PREFIX + response.id, "chat.completion", created, response.model),
+        "choices": [
+            {
+                "index": index,
+                "message": message_object(text.message, legacy),
+                "logprobs": chat_logprobs(text.logprobs) if logprobs else None,
+                "finish_reason": _reason(text.finish_reason, legacy),
+            }
+            for index, text in enumerate(texts)
+        ],
+        "usage": usage(response.usage),
+    }
 
 
 class ChatChoices:
@@ -68,7 +73,8 @@ class ChatChoices:
         return _choice(index, {}, _reason(reason, self._legacy))
 
 
-def _message(message: Message, legacy: bool) -> dict[str, Any]:
+def message_object(message: Message, legacy: bool = False) -> dict[str, Any]:
+    """A message of the model."""
     calls = [_call(call) for call in message.tool_calls]
     made: dict[str, Any] = {
         "role": "assistant",
@@ -101,10 +107,10 @@ def _call_delta(call: ToolCallDelta) -> dict[str, Any]:
     return {"index": call.index, "id": call.id, "type": "function", "function": function}
 
 
-def _reason(reason: int, legacy: bool) -> str:
+def _reason(reason: int, legacy: bool) -> str | None:
     if legacy and reason == inference_pb2.Finish.TOOL_CALLS:
         return "function_call"
-    return FINISH_REASONS[reason]
+    return FINISH_REASONS.get(reason)  # none: it has not ended
 
 
 def _choice(index: int, delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:

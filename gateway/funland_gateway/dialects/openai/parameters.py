@@ -41,7 +41,6 @@ def _whatever(_value: Any) -> bool:
 
 
 REFUSALS: Final[Refusals] = {
-    "store": _anything,
     # Not OpenAI's: vLLM's.
     "min_tokens": _anything,
     "prompt_logprobs": _whatever,  # 0 asks for those of the prompt's own tokens
@@ -58,7 +57,7 @@ CHAT_REFUSALS: Final[Refusals] = {
     "add_generation_prompt": lambda value: value is not True,
 }
 
-COMPLETION_REFUSALS: Final[Refusals] = {**REFUSALS, "suffix": _anything}
+COMPLETION_REFUSALS: Final[Refusals] = {**REFUSALS, "store": _anything, "suffix": _anything}
 
 
 def refuse(body: JsonObject, refusals: Refusals) -> None:
@@ -95,6 +94,12 @@ def texts(body: JsonObject, name: str) -> list[str]:
 
 def _is_tokens(item: object) -> bool:
     return isinstance(item, int | list) and not isinstance(item, bool)
+
+
+def read_metadata(body: JsonObject) -> dict[str, str]:
+    """What is to be kept with an answer."""
+    values = body.object("metadata")
+    return {name: values.string(name) for name, _ in values.items()} if values is not None else {}
 
 
 def wants_usage(body: JsonObject) -> bool:

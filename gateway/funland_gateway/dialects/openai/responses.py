@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -11,30 +11,42 @@ from google.protobuf.empty_pb2 import Empty
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ApplyTemplateRequest, ApplyTemplateResponse, Message
 from funland.v1.responses_pb2 import (
+    CancelResponseRequest,
     DeleteResponseRequest,
-    GetResponseRequest,
     ListResponseInputRequest,
     ListResponseInputResponse,
     Response,
+    ResponseEvent,
+    WatchResponseRequest,
 )
-from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Unary, json_reply
+from funland_gateway.dialects.dialect import Incoming, Named, Reply, Streaming, Unary, json_reply
+from funland_gateway.dialects.openai.kept import kept_response
+from funland_gateway.dialects.openai.paging import NEWEST_FIRST, read_paging
 from funland_gateway.dialects.openai.responses_answer import response_object
-from funland_gateway.dialects.openai.responses_items import Item, input_items
+from funland_gateway.dialects.openai.responses_items import input_items
 from funland_gateway.dialects.openai.responses_request import read_request
 from funland_gateway.dialects.openai.responses_stream import ResponseStream
+from funland_gateway.dialects.query import switch, whole_number
 from funland_gateway.dialects.reading import invalid, unsupported
 from funland_gateway.dialects.rpcs import (
     APPLY_TEMPLATE,
+    CANCEL_RESPONSE,
     CREATE_RESPONSE,
     DELETE_RESPONSE,
-    GET_RESPONSE,
     LIST_RESPONSE_INPUT,
     STREAM_RESPONSE,
+    WATCH_RESPONSE,
 )
-from funland_gateway.failures import failure
 
-_MOST_ITEMS: Final = 100
-_USUAL_ITEMS: Final = 20
+STREAM: Final = switch("stream", "Answer with the events of the response, and those to come.")
+STARTING_AFTER: Final = whole_number(
+    "starting_after",
+    "With `stream`, of a response made in the background: only events after this"
+    " `sequence_number`.",
+    0,
+    2**53,  # as far as JavaScript counts
+    None,
+)
 
 _BLAMES: Final[Mapping[int, str]] = {ErrorReason.RESPONSE_NOT_FOUND: "previous_response_id"}
 
@@ -57,47 +69,62 @@ def create_response(incoming: Incoming) -> Unary | Streaming:
     return Unary(CREATE_RESPONSE, request.message, answer, request.field_name, _BLAMES)
 
 
-def retrieve_response(incoming: Incoming) -> Unary:
-    """Asks for a response that was kept."""
-    if incoming.query.get("stream", "").lower() == "true":
-        raise unsupported("stream", "a response can be streamed only while it is made.")
-    return Unary(GET_RESPONSE, _named(incoming), partial(_response, {}))
+def retrieve_response(incoming: Incoming) -> Unary | Streaming:
+    """Asks for a response that is kept, or for its events."""
+    wanted = kept_response(incoming.path["response_id"])
+    after = STARTING_AFTER.of(incoming.query)
+    if not STREAM.of(incoming.query):
+        return wanted.found(partial(_response, {}))
+    stream = ResponseStream({}, after)
+
+    def events(event: ResponseEvent) -> Iterator[Named]:
+        if event.HasField("created"):
+            wanted.check(event.created)
+            if after is not None and not event.created.background:
+                raise invalid(STARTING_AFTER.name, "is only for what is made in the background")
+        return stream.events_of(event)
+
+    # All events, whatever the caller has: each is numbered by those before it.
+    request = WatchResponseRequest(response_id=wanted.response_id)
+    return Streaming(
+        WATCH_RESPONSE,
+        request,
+        events,
+        is_last=stream.is_last,
+        failure=stream.failed,
+        words=wanted.words,
+    )
 
 
 def delete_response(incoming: Incoming) -> Unary:
     """Asks for a response to be forgotten."""
-    response_id = incoming.path["response_id"]
+    wanted = kept_response(incoming.path["response_id"])
+    request = DeleteResponseRequest(response_id=wanted.response_id)
 
     def answer(_: Empty) -> Reply:
-        return json_reply({"id": response_id, "object": "response", "deleted": True})
+        return json_reply({"id": wanted.name, "object": "response", "deleted": True})
 
-    return Unary(DELETE_RESPONSE, DeleteResponseRequest(response_id=response_id), answer)
+    return wanted.found(lambda _: Unary(DELETE_RESPONSE, request, answer, words=wanted.words))
 
 
 def cancel_response(incoming: Incoming) -> Unary:
-    """Refuses, for a response that there is: it is done, since none is made in the background."""
-
-    def answer(_: Response) -> Reply:
-        raise failure(
-            "INVALID_ARGUMENT",
-            ErrorReason.PARAMETER_UNSUPPORTED,
-            "Only a response that is made in the background can be cancelled, and none is here;"
-            " close the connection of one that is under way.",
-            parameter="response_id",
-        )
-
-    return Unary(GET_RESPONSE, _named(incoming), answer)
+    """Asks for a response that is made in the background to be stopped."""
+    wanted = kept_response(incoming.path["response_id"])
+    request = CancelResponseRequest(response_id=wanted.response_id)
+    answer = partial(_response, {})
+    return wanted.found(lambda _: Unary(CANCEL_RESPONSE, request, answer, words=wanted.words))
 
 
 def list_input_items(incoming: Incoming) -> Unary:
     """Asks for what a response answers."""
-    response_id = incoming.path["response_id"]
-    page = partial(_page, incoming.query, _limit(incoming.query))
+    paging = read_paging(incoming.query, NEWEST_FIRST)
+    wanted = kept_response(incoming.path["response_id"])
+    request = ListResponseInputRequest(response_id=wanted.response_id)
 
     def answer(response: ListResponseInputResponse) -> Reply:
-        return json_reply(page(input_items(response_id, response.messages)))
+        return json_reply(paging.of(input_items(wanted.response_id, response.messages)))
 
-    return Unary(LIST_RESPONSE_INPUT, ListResponseInputRequest(response_id=response_id), answer)
+    return wanted.found(lambda _: Unary(LIST_RESPONSE_INPUT, request, answer, words=wanted.words))
 
 
 def count_input_tokens(incoming: Incoming) -> Unary:
@@ -111,42 +138,9 @@ def count_input_tokens(incoming: Incoming) -> Unary:
     return Unary(APPLY_TEMPLATE, ApplyTemplateRequest(chat=chat), _counted, request.field_name)
 
 
-def _named(incoming: Incoming) -> GetResponseRequest:
-    return GetResponseRequest(response_id=incoming.path["response_id"])
-
-
 def _response(echo: Mapping[str, Any], response: Response) -> Reply:
     return json_reply(response_object(response, echo))
 
 
 def _counted(response: ApplyTemplateResponse) -> Reply:
     return json_reply({"object": "response.input_tokens", "input_tokens": len(response.tokens)})
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit", str(_USUAL_ITEMS))
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= _MOST_ITEMS:
-        raise invalid("limit", f"must be a number from 1 to {_MOST_ITEMS}")
-    return int(text)
-
-
-def _page(query: Mapping[str, str], limit: int, items: list[Item]) -> dict[str, Any]:
-    """A page of a list: the newest first, unless `order` is `asc`."""
-    order = query.get("order", "desc")
-    if order not in ("asc", "desc"):
-        raise invalid("order", "must be one of asc, desc")
-    if order == "desc":
-        items = items[::-1]
-    if after := query.get("after"):
-        places = [place for place, item in enumerate(items) if item["id"] == after]
-        if not places:
-            raise invalid("after", "is no item of this list")
-        items = items[places[0] + 1 :]
-    page = items[:limit]
-    return {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else "",
-        "last_id": page[-1]["id"] if page else "",
-        "has_more": len(items) > limit,
-    }

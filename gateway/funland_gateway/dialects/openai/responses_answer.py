@@ -13,12 +13,15 @@ from funland.v1.responses_pb2 import Response
 from funland_gateway.dialects.openai.responses_items import Item, output_items
 from funland_gateway.failures import http_status
 
-_STATES: Final = {
+STATES: Final = {
+    Response.QUEUED: "queued",
     Response.IN_PROGRESS: "in_progress",
     Response.COMPLETED: "completed",
     Response.INCOMPLETE: "incomplete",
     Response.FAILED: "failed",
+    Response.CANCELLED: "cancelled",
 }
+"""OpenAI's words for where a response stands."""
 
 _MODES: Final = {ToolChoice.NONE: "none", ToolChoice.REQUIRED: "required"}
 
@@ -35,17 +38,16 @@ def response_object(
 ) -> dict[str, Any]:
     """The whole object. `echo` are parameters of the request as they came, where they are known;
     `output` are the items, where they are not those of `output_items`."""
-    done = response.state in (Response.COMPLETED, Response.INCOMPLETE)
     if output is None:
-        output = output_items(response) if done else []
+        output = output_items(response)
     request = response.request
     cut_off = response.state == Response.INCOMPLETE
     return {
         "id": response.response_id,
         "object": "response",
         "created_at": response.create_time.seconds,
-        "status": _STATES[response.state],
-        "background": False,
+        "status": STATES[response.state],
+        "background": response.background,
         "error": response_error(response.error) if response.HasField("error") else None,
         "incomplete_details": {"reason": "max_output_tokens"} if cut_off else None,
         "instructions": response.instructions or None,
@@ -67,7 +69,7 @@ def response_object(
         "top_logprobs": request.options.top_logprobs,
         "top_p": _sampling(request, "top_p"),
         "truncation": "disabled",
-        "usage": usage(response.usage) if done else None,
+        "usage": usage(response.usage) if response.HasField("usage") else None,
         "user": None,
         "metadata": dict(response.metadata),
         **echo,

@@ -63,20 +63,30 @@ def item_id(prefix: str, response_id: str, number: int = 0) -> str:
     return f"{prefix}_{response_id.removeprefix('resp_')}_{number}"
 
 
+_WHOLE: Final = (Response.COMPLETED, Response.INCOMPLETE)
+_CUT_OFF: Final = (Response.INCOMPLETE, Response.CANCELLED)
+
+
 def output_items(response: Response) -> list[Item]:
-    """The answer as items: what was thought, what was said, what is to be called."""
+    """The answer as items: what was thought, what was said, what is to be called.
+
+    One that has nothing of these is an empty message; one that failed or goes on has no items.
+    """
+    if response.state not in (*_WHOLE, *_CUT_OFF):
+        return []
     identity, output = response.response_id, response.output
     items: list[Item] = []
     if output.reasoning:
         items.append(reasoning_item(item_id("rs", identity), output.reasoning, "completed"))
-    if output.content or not output.tool_calls:
+    empty = not (output.reasoning or output.tool_calls) and response.state in _WHOLE
+    if output.content or empty:
         tokens = text_logprobs(output.content, response.logprobs)
         items.append(message_item(item_id("msg", identity), output.content, tokens, "completed"))
     items += [
         call_item(item_id("fc", identity, number), call.id, call.name, call.arguments, "completed")
         for number, call in enumerate(output.tool_calls)
     ]
-    if response.state == Response.INCOMPLETE:
+    if items and response.state in _CUT_OFF:
         items[-1]["status"] = "incomplete"
     return items
 

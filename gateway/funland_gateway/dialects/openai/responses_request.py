@@ -18,7 +18,7 @@ from funland.v1.inference_pb2 import (
 )
 from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_gateway.dialects.openai.formats import json_object, json_schema
-from funland_gateway.dialects.openai.parameters import Refusals, refuse
+from funland_gateway.dialects.openai.parameters import Refusals, read_metadata, refuse
 from funland_gateway.dialects.openai.reasoning import read_effort, wants_thought
 from funland_gateway.dialects.openai.responses_input import read_input
 from funland_gateway.dialects.reading import JsonObject, invalid, malformed, unsupported
@@ -45,7 +45,6 @@ def _anything(value: Any) -> bool:
 
 
 REFUSALS: Final[Refusals] = {
-    "background": _anything,
     "conversation": _anything,
     "prompt": _anything,
     "context_management": _anything,
@@ -115,7 +114,8 @@ def read_request(body: JsonObject) -> ResponseRequest:
         previous_response_id=body.optional_string("previous_response_id"),
         instructions=body.optional_string("instructions"),
         store=body.boolean("store"),
-        metadata=_metadata(body),
+        metadata=read_metadata(body),
+        background=bool(body.boolean("background")),
     )
     _add_tools(body, message.chat)
     echo = {name: body.raw(name) for name in _ECHOED if body.raw(name) is not None}
@@ -156,11 +156,6 @@ def _options(body: JsonObject) -> GenerationOptions:
 def _effort(body: JsonObject) -> str | None:
     reasoning = body.object("reasoning")
     return read_effort(reasoning, "effort") if reasoning is not None else None
-
-
-def _metadata(body: JsonObject) -> dict[str, str]:
-    values = body.object("metadata")
-    return {name: values.string(name) for name, _ in values.items()} if values is not None else {}
 
 
 def _add_tools(body: JsonObject, chat: ChatRequest) -> None:

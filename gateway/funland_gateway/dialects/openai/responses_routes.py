@@ -6,7 +6,10 @@ from typing import Final
 
 from funland_gateway.dialects.dialect import Route
 from funland_gateway.dialects.openai import responses_schemas as schemas
+from funland_gateway.dialects.openai.paging import AFTER, LIMIT, NEWEST_FIRST
 from funland_gateway.dialects.openai.responses import (
+    STARTING_AFTER,
+    STREAM,
     cancel_response,
     count_input_tokens,
     create_response,
@@ -46,6 +49,7 @@ RESPONSE_ROUTES: Final = (
         "Lists what a response answers.",
         _TAG,
         response_schema=schemas.ITEM_LIST,
+        query=(AFTER, LIMIT, NEWEST_FIRST),
     ),
     Route(
         "GET",
@@ -54,6 +58,8 @@ RESPONSE_ROUTES: Final = (
         "Gets a response that is kept.",
         _TAG,
         response_schema=schemas.RESPONSE,
+        streams=True,
+        query=(STREAM, STARTING_AFTER),
     ),
     Route(
         "DELETE",
@@ -67,7 +73,7 @@ RESPONSE_ROUTES: Final = (
         "POST",
         "/v1/responses/{response_id}/cancel",
         cancel_response,
-        "Refuses: no response is made in the background.",
+        "Stops a response that is made in the background.",
         _TAG,
         schemas.NOTHING,
         schemas.RESPONSE,

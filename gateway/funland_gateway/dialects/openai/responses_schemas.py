@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from funland_gateway.dialects.openai.responses_answer import STATES
 from funland_gateway.dialects.openai.responses_request import LOGPROBS, RESPONSE_SAMPLING
+from funland_gateway.dialects.openai.schemas import METADATA, list_of
 from funland_gateway.dialects.sampling import sampling_schemas
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
@@ -94,6 +96,9 @@ RESPONSE_REQUEST: Final = object_with(
         "instructions": described(STRING, "What the model is told first, for this answer alone."),
         "previous_response_id": STRING,
         "store": described(BOOLEAN, "Keep question and answer.", default=True),
+        "background": described(
+            BOOLEAN, "Answer at once that it is queued; write it in the background.", default=False
+        ),
         "stream": described(BOOLEAN, "Answer with server-sent events.", default=False),
         "tools": array_of(_TOOL),
         "tool_choice": any_of(one_of_values("none", "auto", "required"), _OBJECT),
@@ -102,7 +107,7 @@ RESPONSE_REQUEST: Final = object_with(
         "reasoning": object_with({"effort": described(STRING, "`none`: the model doesn't think.")}),
         "include": array_of(described(STRING, f"Of those there are, `{LOGPROBS}` counts.")),
         "top_logprobs": INTEGER,
-        "metadata": {"type": "object", "additionalProperties": STRING},
+        "metadata": METADATA,
         "service_tier": described(STRING, "`flex`: after all others; `priority`: before them."),
         **sampling_schemas(RESPONSE_SAMPLING),
     },
@@ -124,7 +129,8 @@ RESPONSE: Final = object_with(
         "id": STRING,
         "object": STRING,
         "created_at": INTEGER,
-        "status": one_of_values("in_progress", "completed", "incomplete", "failed"),
+        "status": one_of_values(*STATES.values()),
+        "background": BOOLEAN,
         "model": STRING,
         "output": described(array_of(_OBJECT), "Items: `reasoning`, `message`, `function_call`."),
         "previous_response_id": nullable(STRING),
@@ -132,19 +138,11 @@ RESPONSE: Final = object_with(
         "incomplete_details": nullable(object_with({"reason": STRING})),
         "error": nullable(object_with({"code": STRING, "message": STRING})),
         "usage": nullable(_USAGE),
-        "metadata": {"type": "object", "additionalProperties": STRING},
+        "metadata": METADATA,
     }
 )
 
-ITEM_LIST: Final = object_with(
-    {
-        "object": STRING,
-        "data": array_of(_OBJECT),
-        "first_id": STRING,
-        "last_id": STRING,
-        "has_more": BOOLEAN,
-    }
-)
+ITEM_LIST: Final = list_of(_OBJECT)
 
 INPUT_TOKENS: Final = object_with({"object": STRING, "input_tokens": INTEGER})
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-import orjson
 
 from funland.v1.errors_pb2 import Error
 from funland.v1.inference_pb2 import Delta, TokenLogprob, ToolCallDelta
@@ -14,19 +12,25 @@ from funland.v1.responses_pb2 import Response, ResponseEvent
 from funland_gateway.dialects.dialect import Named
 from funland_gateway.dialects.openai.logprobs import chat_logprobs
 from funland_gateway.dialects.openai.responses_answer import response_object
+from funland_gateway.dialects.openai.responses_events import NumberedEvents
 from funland_gateway.dialects.openai.responses_items import (
     Item,
     call_item,
     item_id,
     message_item,
     reasoning_item,
+    text_logprobs,
     text_part,
 )
 
 _OUTCOMES: Final = {
-    Response.COMPLETED: "response.completed",
-    Response.INCOMPLETE: "response.incomplete",
+    Response.COMPLETED: ("response.completed", "completed"),
+    Response.INCOMPLETE: ("response.incomplete", "incomplete"),
+    # OpenAI has no event for it; the response in this one says that it was cancelled.
+    Response.CANCELLED: ("response.incomplete", "incomplete"),
+    Response.FAILED: ("response.failed", ""),
 }
+"""The last event, and how the item ends that was open: empty if it does not."""
 
 _PREFIXES: Final = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
 
@@ -54,12 +58,13 @@ class _Open:
 
 
 class ResponseStream:
-    """Makes the SSE events of one response from those of the contract, and numbers them."""
+    """Makes the SSE events of one response from those of the contract."""
 
-    def __init__(self, echo: Mapping[str, Any]) -> None:
+    def __init__(self, echo: Mapping[str, Any], after: int | None = None) -> None:
         self._echo = echo
+        self._events = NumberedEvents(after)
         self._response = Response()
-        self._number = 0
+        self._begun = False
         self._done: list[Item] = []
         self._open: _Open | None = None
         self._waiting: list[TokenLogprob] = []
@@ -69,9 +74,7 @@ class ResponseStream:
         """The events for one event of the contract; none for kinds that are not known here."""
         match event.WhichOneof("event"):
             case "created":
-                self._response = event.created
-                for kind in ("response.created", "response.in_progress"):
-                    yield self._whole(kind)
+                yield from self._create(event.created)
             case "delta":
                 yield from self._grow(event.delta)
             case "completed":
@@ -83,50 +86,81 @@ class ResponseStream:
         """The last event of a stream that breaks off."""
         self._response.state = Response.FAILED
         self._response.error.CopyFrom(error)
-        return self._whole("response.failed")
+        return self._events.last("response.failed", self._whole())
 
     @staticmethod
     def is_last(event: ResponseEvent) -> bool:
         """Whether the response is whole with this event of the contract."""
         return event.HasField("completed")
 
+    def _create(self, response: Response) -> Iterator[Named]:
+        self._response.CopyFrom(response)
+        self._events.resumable = response.background
+        if not response.background:
+            self._response.state = Response.IN_PROGRESS
+            yield from self._events.next("response.created", self._whole())
+            yield from self._begin_once()
+            return
+        self._response.state = Response.QUEUED
+        for kind in ("response.created", "response.queued"):
+            yield from self._events.next(kind, self._whole())
+
+    def _begin_once(self) -> Iterator[Named]:
+        """Says that the model writes; in the background that is known by its first word."""
+        if not self._begun:
+            self._begun = True
+            self._response.state = Response.IN_PROGRESS
+            yield from self._events.next("response.in_progress", self._whole())
+
     def _complete(self, response: Response) -> Iterator[Named]:
-        self._response = response
-        if self._open is None and not self._done:
-            yield from self._begin("message")
-        status = "incomplete" if response.state == Response.INCOMPLETE else "completed"
-        yield from self._end(status)
-        yield self._whole(_OUTCOMES[response.state])
+        kind, status = _OUTCOMES[response.state]
+        if response.state in (Response.COMPLETED, Response.INCOMPLETE):
+            yield from self._begin_once()
+            if self._open is None and not self._done:
+                yield from self._begin("message")
+        self._response.CopyFrom(response)
+        if status:
+            yield from self._end(status)
+        yield self._events.last(kind, self._whole())
 
     def _grow(self, delta: Delta) -> Iterator[Named]:
         self._waiting.extend(delta.logprobs)
         if delta.reasoning:
-            yield from self._text("reasoning", delta.reasoning)
+            yield from self._text("reasoning", delta.reasoning, ())
         if delta.text:
-            yield from self._text("message", delta.text)
+            # Those of thoughts and marks may be among them.
+            tokens = text_logprobs(delta.text, self._waiting)
+            yield from self._text("message", delta.text, tokens)
+        if delta.reasoning or delta.text:
+            self._waiting = []
         for piece in delta.tool_calls:
             yield from self._call(piece)
 
-    def _text(self, kind: str, text: str) -> Iterator[Named]:
+    def _text(self, kind: str, text: str, tokens: Sequence[TokenLogprob]) -> Iterator[Named]:
+        yield from self._begin_once()
         if self._open is None or self._open.kind != kind:
             yield from self._begin(kind)
         grown = self._grown()
         grown.text.append(text)
-        tokens, self._waiting = self._waiting, []
-        if kind == "reasoning":
-            yield self._of_part("response.reasoning_text.delta", delta=text)
-            return
         grown.logprobs.extend(tokens)
+        new = self._events.unseen(text)
+        if kind == "reasoning":
+            yield from self._of_part("response.reasoning_text.delta", delta=new)
+            return
+        if new != text:
+            tokens = text_logprobs(new, tokens)
         told = chat_logprobs(tokens)["content"]
-        yield self._of_part("response.output_text.delta", delta=text, logprobs=told)
+        yield from self._of_part("response.output_text.delta", delta=new, logprobs=told)
 
     def _call(self, piece: ToolCallDelta) -> Iterator[Named]:
+        yield from self._begin_once()
         if piece.id:  # the first of a call
             yield from self._begin("function_call", piece)
         self._waiting = []
         if piece.arguments:
             self._grown().text.append(piece.arguments)
-            yield self._of_item("response.function_call_arguments.delta", delta=piece.arguments)
+            new = self._events.unseen(piece.arguments)
+            yield from self._of_item("response.function_call_arguments.delta", delta=new)
 
     def _begin(self, kind: str, call: ToolCallDelta | None = None) -> Iterator[Named]:
         """Ends the item that is open and begins another."""
@@ -138,28 +172,32 @@ class ResponseStream:
         content = item.pop("content", None)
         if content is not None:
             item["content"] = []
-        yield self._event("response.output_item.added", output_index=self._open.index, item=item)
+        added = {"output_index": self._open.index, "item": item}
+        yield from self._events.next("response.output_item.added", added)
         if content is not None:
-            yield self._of_part("response.content_part.added", part=content[0])
+            yield from self._of_part("response.content_part.added", part=content[0])
 
     def _end(self, status: str) -> Iterator[Named]:
         if self._open is None:
             return
         ended, text = self._open, "".join(self._open.text)
         if ended.kind == "function_call":
-            yield self._of_item(
+            yield from self._of_item(
                 "response.function_call_arguments.done", name=ended.call.name, arguments=text
             )
         elif ended.kind == "reasoning":
-            yield self._of_part("response.reasoning_text.done", text=text)
+            yield from self._of_part("response.reasoning_text.done", text=text)
             part = {"type": "reasoning_text", "text": text}
-            yield self._of_part("response.content_part.done", part=part)
+            yield from self._of_part("response.content_part.done", part=part)
         else:
             part = text_part(text, ended.logprobs)
-            yield self._of_part("response.output_text.done", text=text, logprobs=part["logprobs"])
-            yield self._of_part("response.content_part.done", part=part)
+            logprobs = part["logprobs"]
+            yield from self._of_part("response.output_text.done", text=text, logprobs=logprobs)
+            yield from self._of_part("response.content_part.done", part=part)
         item = ended.item(status)
-        yield self._event("response.output_item.done", output_index=ended.index, item=item)
+        yield from self._events.next(
+            "response.output_item.done", {"output_index": ended.index, "item": item}
+        )
         self._done.append(item)
         self._open = None
 
@@ -167,19 +205,14 @@ class ResponseStream:
         assert self._open is not None  # noqa: S101 - what grows was begun
         return self._open
 
-    def _of_part(self, kind: str, **values: Any) -> Named:
+    def _of_part(self, kind: str, **values: Any) -> Iterator[Named]:
         """An event of the one part that an item has."""
         return self._of_item(kind, content_index=0, **values)
 
-    def _of_item(self, kind: str, **values: Any) -> Named:
+    def _of_item(self, kind: str, **values: Any) -> Iterator[Named]:
         grown = self._grown()
-        return self._event(kind, item_id=grown.id, output_index=grown.index, **values)
+        return self._events.next(kind, {"item_id": grown.id, "output_index": grown.index, **values})
 
-    def _whole(self, kind: str) -> Named:
-        """An event that has the response as it is now."""
-        return self._event(kind, response=response_object(self._response, self._echo, self._done))
-
-    def _event(self, kind: str, **values: Any) -> Named:
-        data = {"type": kind, "sequence_number": self._number, **values}
-        self._number += 1
-        return Named(kind, orjson.dumps(data))
+    def _whole(self) -> dict[str, Any]:
+        """The response as it is now."""
+        return {"response": response_object(self._response, self._echo, self._done)}

@@ -6,7 +6,7 @@ from typing import Final
 
 from funland_gateway.dialects.dialect import Dialect, Route
 from funland_gateway.dialects.openai import other_schemas, schemas
-from funland_gateway.dialects.openai.chat import create_chat_completion
+from funland_gateway.dialects.openai.chat_routes import CHAT_ROUTES
 from funland_gateway.dialects.openai.completions import create_completion
 from funland_gateway.dialects.openai.embeddings import create_embedding
 from funland_gateway.dialects.openai.errors import ENVELOPE
@@ -22,16 +22,7 @@ OPENAI: Final = Dialect(
     prefixes=("/v1/",),
     envelope=ENVELOPE,
     routes=(
-        Route(
-            "POST",
-            "/v1/chat/completions",
-            create_chat_completion,
-            "Answers a conversation.",
-            _TAG,
-            schemas.CHAT_REQUEST,
-            schemas.CHAT_RESPONSE,
-            streams=True,
-        ),
+        *CHAT_ROUTES,
         Route(
             "POST",
             "/v1/completions",

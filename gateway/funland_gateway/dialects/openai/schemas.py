@@ -102,7 +102,10 @@ _TOKEN: Mapping[str, JsonSchema] = {
 }
 
 
-def _completion_of(choice: JsonSchema) -> JsonSchema:
+METADATA: Final[JsonSchema] = {"type": "object", "additionalProperties": STRING}
+
+
+def _completion_of(choice: JsonSchema, **rest: JsonSchema) -> JsonSchema:
     return object_with(
         {
             "id": STRING,
@@ -112,6 +115,20 @@ def _completion_of(choice: JsonSchema) -> JsonSchema:
             "system_fingerprint": STRING,
             "choices": array_of(choice),
             "usage": _USAGE,
+            **rest,
+        }
+    )
+
+
+def list_of(item: JsonSchema) -> JsonSchema:
+    """A page of a list."""
+    return object_with(
+        {
+            "object": STRING,
+            "data": array_of(item),
+            "first_id": STRING,
+            "last_id": STRING,
+            "has_more": BOOLEAN,
         }
     )
 
@@ -134,6 +151,8 @@ CHAT_REQUEST: Final = object_with(
         "reasoning_effort": described(one_of_values(*EFFORTS), "`none`: not to think."),
         "enable_thinking": described(BOOLEAN, "Whether to think before the answer."),
         "chat_template_kwargs": described(_OBJECT, "More variables for the chat template."),
+        "store": described(BOOLEAN, "Keep question and answer, to be got again.", default=False),
+        "metadata": described(METADATA, "With `store`: what to keep with them."),
     },
     ("messages",),
 )
@@ -162,6 +181,24 @@ CHAT_RESPONSE: Final = _completion_of(
                 )
             ),
             "finish_reason": one_of_values("stop", "length", "tool_calls", "function_call"),
+        }
+    ),
+    metadata=described(METADATA, "With `store`: what is kept with it."),
+)
+
+CHAT_LIST: Final = list_of(CHAT_RESPONSE)
+
+CHAT_UPDATE: Final = object_with({"metadata": nullable(METADATA)}, ("metadata",))
+
+CHAT_MESSAGE_LIST: Final = list_of(
+    object_with(
+        {
+            "id": STRING,
+            "role": STRING,
+            "content": nullable(STRING),
+            "name": nullable(STRING),
+            "tool_calls": array_of(_TOOL_CALL),
+            "tool_call_id": STRING,
         }
     )
 )

@@ -1,0 +1,197 @@
+"""Chat completions that are kept: OpenAI's `store`, and its routes to find them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from google.protobuf.empty_pb2 import Empty
+
+from funland.v1.inference_pb2 import (
+    ChatRequest,
+    ChatResponse,
+    Finish,
+    GenerationEvent,
+    Message,
+    Start,
+)
+from funland.v1.responses_pb2 import (
+    CreateResponseRequest,
+    DeleteResponseRequest,
+    ListResponseInputRequest,
+    ListResponseInputResponse,
+    ListResponsesRequest,
+    ListResponsesResponse,
+    Response,
+    ResponseEvent,
+    UpdateResponseRequest,
+)
+from funland_gateway.dialects.dialect import Incoming, Named, Reply, Streaming, Unary, json_reply
+from funland_gateway.dialects.naming import renamed
+from funland_gateway.dialects.openai.chat_answers import (
+    ID_PREFIX,
+    completion_object,
+    message_object,
+)
+from funland_gateway.dialects.openai.kept import CHATS, bare_id, kept_chat, response_id
+from funland_gateway.dialects.openai.paging import OLDEST_FIRST, page, read_paging
+from funland_gateway.dialects.openai.parameters import read_metadata
+from funland_gateway.dialects.query import pairs, text
+from funland_gateway.dialects.reading import JsonObject, missing, unsupported
+from funland_gateway.dialects.rpcs import (
+    CREATE_RESPONSE,
+    DELETE_RESPONSE,
+    LIST_RESPONSE_INPUT,
+    LIST_RESPONSES,
+    STREAM_RESPONSE,
+    UPDATE_RESPONSE,
+)
+
+MODEL: Final = text("model", "Only those that this model answered.")
+METADATA: Final = pairs("metadata", "Only those whose metadata has all of these.")
+
+_LIST_NAMES: Final = {"page_token": "after", "page_size": "limit"}
+_ROLES: Final = {Message.SYSTEM: "system", Message.USER: "user", Message.TOOL: "tool"}
+
+
+def stored(
+    body: JsonObject, chat: ChatRequest, call: Unary | Streaming, legacy: bool
+) -> Unary | Streaming:
+    """Instead of the call that answers a chat, the one that keeps the completion too."""
+    if chat.options.n > 1:
+        raise unsupported(body.path_of("n"), "a completion that is stored has one choice.")
+    request = CreateResponseRequest(
+        chat=chat, store=True, collection=CHATS, metadata=read_metadata(body)
+    )
+
+    def field_name(path: str) -> str:
+        return call.field_name(path.removeprefix("chat."))
+
+    if isinstance(call, Unary):
+        return replace(
+            call,
+            rpc=CREATE_RESPONSE,
+            message=request,
+            answer=partial(_completion, legacy),
+            field_name=field_name,
+        )
+    make_chunks = call.events
+
+    def events(event: ResponseEvent) -> Iterable[bytes | Named]:
+        return make_chunks(_chat_event(event))
+
+    return replace(call, rpc=STREAM_RESPONSE, message=request, events=events, field_name=field_name)
+
+
+def list_chat_completions(incoming: Incoming) -> Unary:
+    """Asks for a page of those that are kept."""
+    query = incoming.query
+    paging = read_paging(query, OLDEST_FIRST)
+    request = ListResponsesRequest(
+        collection=CHATS,
+        model=MODEL.of(query),
+        metadata=METADATA.of(query),
+        ascending=paging.ascending,
+        page_size=paging.limit,
+        page_token=response_id(paging.after) if paging.after else "",
+    )
+
+    def answer(found: ListResponsesResponse) -> Reply:
+        completions = [_object(response) for response in found.responses]
+        return json_reply(page(completions, bool(found.next_page_token)))
+
+    return Unary(LIST_RESPONSES, request, answer, partial(renamed, names=_LIST_NAMES))
+
+
+def retrieve_chat_completion(incoming: Incoming) -> Unary:
+    """Asks for one that is kept."""
+    return kept_chat(incoming.path["completion_id"]).found(partial(_completion, False))
+
+
+def update_chat_completion(incoming: Incoming) -> Unary:
+    """Asks for the metadata of one to be replaced; null removes it."""
+    if all(name != "metadata" for name, _ in incoming.body.items()):
+        raise missing(incoming.body.path_of("metadata"))
+    metadata = read_metadata(incoming.body)
+    wanted = kept_chat(incoming.path["completion_id"])
+    request = UpdateResponseRequest(response_id=wanted.response_id, metadata=metadata)
+    answer = partial(_completion, False)
+    return wanted.found(lambda _: Unary(UPDATE_RESPONSE, request, answer, words=wanted.words))
+
+
+def delete_chat_completion(incoming: Incoming) -> Unary:
+    """Asks for one to be forgotten."""
+    wanted = kept_chat(incoming.path["completion_id"])
+    request = DeleteResponseRequest(response_id=wanted.response_id)
+
+    def answer(_: Empty) -> Reply:
+        return json_reply({"id": wanted.name, "object": "chat.completion.deleted", "deleted": True})
+
+    return wanted.found(lambda _: Unary(DELETE_RESPONSE, request, answer, words=wanted.words))
+
+
+def list_chat_messages(incoming: Incoming) -> Unary:
+    """Asks for the messages that one answers."""
+    paging = read_paging(incoming.query, OLDEST_FIRST)
+    wanted = kept_chat(incoming.path["completion_id"])
+    request = ListResponseInputRequest(response_id=wanted.response_id)
+
+    def answer(found: ListResponseInputResponse) -> Reply:
+        return json_reply(paging.of(_messages(wanted.response_id, found.messages)))
+
+    return wanted.found(lambda _: Unary(LIST_RESPONSE_INPUT, request, answer, words=wanted.words))
+
+
+def _completion(legacy: bool, response: Response) -> Reply:
+    return json_reply(_object(response, legacy))
+
+
+def _object(response: Response, legacy: bool = False) -> dict[str, Any]:
+    """A whole completion. Which shape its calls were asked for in is not kept."""
+    answer = ChatResponse(
+        id=bare_id(response.response_id),
+        model=response.model,
+        message=response.output,
+        finish_reason=response.finish_reason,
+        usage=response.usage,
+        logprobs=response.logprobs,
+    )
+    logprobs = response.request.options.HasField("top_logprobs")
+    made = completion_object(response.create_time.seconds, logprobs, legacy, answer)
+    return {**made, "metadata": dict(response.metadata)}
+
+
+def _chat_event(event: ResponseEvent) -> GenerationEvent:
+    """The event of a chat for that of a response; an empty one for others."""
+    match event.WhichOneof("event"):
+        case "created":
+            made = event.created
+            return GenerationEvent(start=Start(id=bare_id(made.response_id), model=made.model))
+        case "delta":
+            return GenerationEvent(delta=event.delta)
+        case "completed":
+            whole = event.completed
+            return GenerationEvent(finish=Finish(reason=whole.finish_reason, usage=whole.usage))
+        case _:
+            return GenerationEvent()
+
+
+def _messages(response_id: str, messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages of a request, each with an id that is the same however often it is asked for."""
+    identity = ID_PREFIX + bare_id(response_id)
+    return [
+        {"id": f"{identity}-{number}", **_message(message), "content_parts": None}
+        for number, message in enumerate(messages)
+    ]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if message.role == Message.ASSISTANT:
+        made = message_object(message)
+    else:
+        made = {"role": _ROLES[message.role], "content": message.content}
+    if message.role == Message.TOOL:
+        made["tool_call_id"] = message.tool_call_id
+    return {**made, "name": message.name or None}
