@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
+from funland_worker.main import loaded_model
 
 SECONDS = 30
 AUTHORIZED = (("authorization", "secret"),)
@@ -35,6 +37,16 @@ class Process:
             return await self.process.wait()
 
 
+def launch_of(folder: Path, model: Path) -> worker_pb2.Launch:
+    return worker_pb2.Launch(
+        model_path=str(model),
+        socket_path=str(folder / "s"),
+        token="secret",  # noqa: S106 - a test's own
+        settings=LoadSettings(slots=2),
+        max_context_length=128,
+    )
+
+
 async def start(folder: Path, model: Path) -> Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -45,13 +57,7 @@ async def start(folder: Path, model: Path) -> Process:
         stderr=asyncio.subprocess.DEVNULL,
     )
     worker = Process(process, f"unix:{folder / 's'}")
-    launch = worker_pb2.Launch(
-        model_path=str(model),
-        socket_path=str(folder / "s"),
-        token="secret",  # noqa: S106 - a test's own
-        settings=LoadSettings(slots=2),
-        max_context_length=128,
-    )
+    launch = launch_of(folder, model)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json_format.MessageToJson(launch, indent=None).encode() + b"\n")
@@ -73,6 +79,16 @@ async def worker(tmp_path: Path, model_path: Path) -> AsyncIterator[Process]:
 async def stub(worker: Process) -> AsyncIterator[Any]:
     async with grpc.aio.insecure_channel(worker.address) as channel:
         yield WorkerServiceStub(channel)
+
+
+async def test_the_thread_that_loads_a_model_leaves_openmps_threads_to_the_engine(
+    tmp_path: Path, model_path: Path
+) -> None:
+    before = set(threading.enumerate())
+
+    await loaded_model(launch_of(tmp_path, model_path))
+
+    assert set(threading.enumerate()) <= before
 
 
 async def test_it_tells_what_it_loaded(worker: Process) -> None:
