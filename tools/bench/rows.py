@@ -13,6 +13,7 @@ from typing import Protocol
 import orjson
 
 from funland_cli.bench_statistics import Call, Summary, summary
+from funland_server.workers.launch import ENVIRONMENT
 from tools.bench.probe import Measurement, Subject
 from tools.bench.services import read_line, running
 
@@ -43,7 +44,7 @@ class ProbeRow:
 def probe(subject: Subject, log: Path) -> Generator[ProbeRow]:
     """A row in a process of its own, warm."""
     command = [sys.executable, "-m", "tools.bench.probe"]
-    with running(command, log, {"GOMP_SPINCOUNT": "5000"}) as process:  # as Funland's workers have
+    with running(command, log, ENVIRONMENT) as process:  # as a worker
         assert process.stdin is not None  # noqa: S101 - it is a PIPE
         process.stdin.write(orjson.dumps(asdict(subject)) + b"\n")
         process.stdin.flush()

@@ -26,7 +26,7 @@ logger = structlog.get_logger(__name__)
 
 _ENDING_SECONDS = 2.0
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     # Else every thread that allocates reserves 64 MiB of address space, which the limit of a
     # worker's memory counts. Inference allocates next to nothing, so nobody waits for the two.
     "MALLOC_ARENA_MAX": "2",
@@ -105,7 +105,7 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**_ENVIRONMENT, **os.environ},
+            env={**ENVIRONMENT, **os.environ},
         )
     except BaseException:
         shutil.rmtree(folder)
