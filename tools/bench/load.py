@@ -29,7 +29,7 @@ _DEMANDED = 0.95
 
 SHOWS = (
     Show("slow readers", slow, 200, "as many who read at once", patient, 12, 1600, 1000, 1400),
-    Show("clients that vanish", fleeting, 200, "as many who end", modest, 12, 600, 250, 400),
+    Show("clients that vanish", fleeting, 200, "as many who end", modest, 12, 1600, 1000, 1400),
     Show("queued calls", queued, 1000, "an empty queue", nobody, GOOD_STREAMS, 2000, 1400, 1800),
 )
 
