@@ -15,6 +15,7 @@ _TELLING = 16
 _PAUSE_MS = 50.0
 _MOST = 16.0
 _SLOPE = 8.0
+"""The pause is so many times as long for each prompt beyond the first and each text that writes."""
 _WEIGHT = 0.5
 
 
