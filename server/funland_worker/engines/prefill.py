@@ -15,7 +15,7 @@ _TELLING = 16
 _PAUSE_MS = 50.0
 _MOST = 16.0
 _SLOPE = 8.0
-"""The pause is so many times as long for each prompt beyond the first and each text that writes."""
+"""By how much longer the pause is for each prompt beyond the first, over those that write."""
 _WEIGHT = 0.5
 
 
