@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-
-import psutil
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2
+from funland_worker.cores import most_threads
 from funland_worker.engines.protocol import Engine, EngineError, Vocabulary
 
 _DEFAULT_SLOTS = 32
 _TINY_PARAMETERS = 100_000_000
-_FEW_CORES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +49,12 @@ def slots(launch: worker_pb2.Launch) -> int:
 
 def threads(launch: worker_pb2.Launch, parameters: int) -> int:
     """How many threads compute: one for a tiny model, which more would only make wait for each
-    other; else the cores, but one for the service where there are enough."""
+    other; else as many as leave room for the service."""
     if launch.settings.HasField("threads"):
         return launch.settings.threads
     if parameters < _TINY_PARAMETERS:
         return 1
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    usable = min(cores, available)
-    return usable - 1 if usable > _FEW_CORES else usable
+    return most_threads()
 
 
 def refuse_draft_model(launch: worker_pb2.Launch, engine: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.batch import Batch
+from funland_worker.engines.llama_cpp.binding import bind
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.passes import Part, plan
@@ -95,4 +96,5 @@ class TextReader:
                 ErrorReason.MODEL_LOAD_FAILED,
                 f"There is not enough memory to read a text of {tokens} tokens at once.",
             )
+        bind(context, self._threads)
         return context

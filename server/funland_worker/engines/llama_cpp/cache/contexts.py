@@ -8,6 +8,7 @@ import psutil
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.llama_cpp.binding import bind
 from funland_worker.engines.llama_cpp.cache.protocol import Cache
 from funland_worker.engines.llama_cpp.cache.state import Transfer
 from funland_worker.engines.llama_cpp.cache.store import Spill, StateStore
@@ -86,4 +87,5 @@ def new_context(
             f"There is not enough memory for {sequences} x {length} tokens; ask for fewer slots or"
             " a shorter context_length.",
         )
+    bind(context, threads)
     return context

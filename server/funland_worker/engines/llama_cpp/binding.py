@@ -1,0 +1,78 @@
+"""Binds llama.cpp's threads to cores of their own.
+
+They wait for each other hundreds of times a token. Whoever else takes a core for a moment drives
+one of them off, and the system puts it beside another on the same core, where they take turns for a
+millisecond or more while the core that has become free idles.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+from typing import Any
+
+from funland_worker import cores
+from funland_worker.engines.llama_cpp.library import lib
+
+_MOST_CPUS = 512
+"""`GGML_MAX_N_THREADS` in ggml.h."""
+_USERS = ("OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY")
+
+_Pointer = ctypes.c_void_p
+
+
+class _PoolParameters(ctypes.Structure):
+    """`ggml_threadpool_params` in ggml.h."""
+
+    _fields_ = (
+        ("cpumask", ctypes.c_bool * _MOST_CPUS),
+        ("n_threads", ctypes.c_int),
+        ("prio", ctypes.c_int),
+        ("poll", ctypes.c_uint32),
+        ("strict_cpu", ctypes.c_bool),
+        ("paused", ctypes.c_bool),
+    )
+
+
+def bind(context: Any, threads: int) -> None:
+    """Lets the threads of a context compute where no two of them meet, if they need most cores.
+
+    Fewer are left to the system: it knows which cores are free, and two models would meet on those
+    that we chose.
+    """
+    if (places := _places(threads)) and (pool := _pool(places)):
+        _function("llama_attach_threadpool", None, _Pointer, _Pointer, _Pointer)(context, pool, pool)
+
+
+def _places(threads: int) -> tuple[int, ...]:
+    """A hardware thread for each thread; none if they are not to be bound."""
+    if threads == 1 or threads < cores.most_threads() or any(map(os.environ.get, _USERS)):
+        return ()
+    places = cores.one_of_each() if threads <= cores.count() else cores.allowed()
+    # The first core, where most interrupts go, is left to others if one is.
+    chosen = places[-threads:]
+    return chosen if len(chosen) == threads and chosen[-1] < _MOST_CPUS else ()
+
+
+@cache
+def _pool(places: tuple[int, ...]) -> int | None:
+    """A pool of threads for these places, for the life of the process; None if this build of
+    llama.cpp makes none."""
+    parameters = _PoolParameters()
+    try:
+        prepare = _function("ggml_threadpool_params_init", None, _Pointer, ctypes.c_int)
+        new = _function("ggml_threadpool_new", _Pointer, _Pointer)
+    except AttributeError:
+        return None
+    prepare(ctypes.byref(parameters), len(places))
+    for place in places:
+        parameters.cpumask[place] = True
+    parameters.strict_cpu = True
+    pool: int | None = new(ctypes.byref(parameters))
+    return pool
+
+
+def _function(name: str, result: Any, *arguments: Any) -> Any:
+    """A function that llama-cpp-python declares not."""
+    return lib.ctypes_function(name, arguments, result)(lambda: None)
