@@ -18,10 +18,23 @@ def count() -> int:
     return len(one_of_each()) or psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
 
-def most_threads() -> int:
+def most_threads(cores: int) -> int:
     """How many threads may compute for one model and leave the service room: all cores, but one
     where there are enough."""
-    return count() - 1 if count() > _FEW else count()
+    return cores - 1 if cores > _FEW else cores
+
+
+def places(threads: int, cores: tuple[int, ...], hardware_threads: tuple[int, ...]) -> list[int]:
+    """A core for each thread; if the cores are fewer, a hardware thread.
+
+    None, if threads are so few that the system has a choice: it knows which cores are free, and the
+    threads of two models would meet on those that we chose.
+    """
+    if threads == 1 or threads < most_threads(len(cores)):
+        return []
+    chosen = cores if threads <= len(cores) else hardware_threads
+    # The first, where most interrupts go, is left to others if one is.
+    return list(chosen[-threads:]) if threads <= len(chosen) else []
 
 
 @cache

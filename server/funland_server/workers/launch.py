@@ -30,9 +30,6 @@ ENVIRONMENT = {
     # Else every thread that allocates reserves 64 MiB of address space, which the limit of a
     # worker's memory counts. Inference allocates next to nothing, so nobody waits for the two.
     "MALLOC_ARENA_MAX": "2",
-    # OpenMP's threads wait for each other hundreds of times a token, and by default burn their core
-    # for it: with one busy neighbour on two cores, 30 tokens a second become 0.3 (ADR 0030).
-    "GOMP_SPINCOUNT": "5000",
     # Large memory in large pages, where the system leaves that to programs: weights that are read
     # from end to end for every token take up to a sixth less time (ADR 0036).
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",

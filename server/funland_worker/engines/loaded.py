@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2
-from funland_worker.cores import most_threads
+from funland_worker import cores
 from funland_worker.engines.protocol import Engine, EngineError, Vocabulary
 
 _DEFAULT_SLOTS = 32
@@ -54,7 +54,7 @@ def threads(launch: worker_pb2.Launch, parameters: int) -> int:
         return launch.settings.threads
     if parameters < _TINY_PARAMETERS:
         return 1
-    return most_threads()
+    return cores.most_threads(cores.count())
 
 
 def refuse_draft_model(launch: worker_pb2.Launch, engine: str) -> None:

@@ -1,4 +1,4 @@
-"""Binds llama.cpp's threads to cores of their own.
+"""Binds llama.cpp's threads to cores of their own (ADR 0037).
 
 They wait for each other hundreds of times a token. Whoever else takes a core for a moment drives
 one of them off, and the system puts it beside another on the same core, where they take turns for a
@@ -38,21 +38,15 @@ class _PoolParameters(ctypes.Structure):
 def bind(context: Any, threads: int) -> None:
     """Lets the threads of a context compute where no two of them meet, if they need most cores.
 
-    Fewer are left to the system: it knows which cores are free, and two models would meet on those
-    that we chose.
+    Variables of OpenMP's that the user has set go before.
     """
-    if (places := _places(threads)) and (pool := _pool(places)):
-        _function("llama_attach_threadpool", None, _Pointer, _Pointer, _Pointer)(context, pool, pool)
-
-
-def _places(threads: int) -> tuple[int, ...]:
-    """A hardware thread for each thread; none if they are not to be bound."""
-    if threads == 1 or threads < cores.most_threads() or any(map(os.environ.get, _USERS)):
-        return ()
-    places = cores.one_of_each() if threads <= cores.count() else cores.allowed()
-    # The first core, where most interrupts go, is left to others if one is.
-    chosen = places[-threads:]
-    return chosen if len(chosen) == threads and chosen[-1] < _MOST_CPUS else ()
+    if any(map(os.environ.get, _USERS)):
+        return
+    places = cores.places(threads, cores.one_of_each(), cores.allowed())
+    if places and places[-1] < _MOST_CPUS and (pool := _pool(tuple(places))):
+        _function("llama_attach_threadpool", None, _Pointer, _Pointer, _Pointer)(
+            context, pool, pool
+        )
 
 
 @cache

@@ -5,14 +5,18 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+from importlib import import_module
 from typing import Any
-
-from llama_cpp import llama_cpp as _declarations
 
 logger = logging.getLogger(__name__)
 
+# OpenMP reads it when it is loaded. Its threads wait for each other hundreds of times a token: so
+# many rounds, a good half of a millisecond, are longer than most interruptions of one that has a
+# core of its own (`binding.py`, ADR 0037). What the user has set goes before.
+os.environ.setdefault("GOMP_SPINCOUNT", "50000")
+
 # The declarations are ctypes values that no type checker can follow.
-lib: Any = _declarations
+lib: Any = import_module("llama_cpp.llama_cpp")
 
 # llama.cpp warns of what is as we want it, such as a cache of more cells than one sequence may use.
 _LEVELS = {2: logging.DEBUG, 3: logging.DEBUG, 4: logging.ERROR}
