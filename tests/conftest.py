@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.processes import children
+
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
@@ -36,7 +38,7 @@ class Stack:
 
     def workers(self) -> list[psutil.Process]:
         """Its worker processes, one for each loaded model."""
-        return [child for child in psutil.Process(self.pid).children() if _is_worker(child)]
+        return children(pid=self.pid)
 
     def stop(self) -> int:
         """Stops it as Ctrl-C does, and gives its exit code."""
@@ -94,13 +96,6 @@ def _running(home: Path, **environment: str) -> Generator[Stack]:
                 process.wait()
         if process.stdout is not None:
             process.stdout.close()
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return "funland_worker.main" in process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended while it was looked at
-        return False
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:

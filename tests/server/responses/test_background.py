@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
-import psutil
 import pytest
 from structlog.testing import capture_logs
 
@@ -26,6 +25,7 @@ from funland.v1.responses_pb2 import (
 from funland.v1.system_pb2 import GetMetricsRequest
 from funland_server.app import Server
 from funland_server.config import ServerSettings
+from tests.processes import children
 from tests.server.conftest import METHODS, call, details
 from tests.server.responses.calls import (
     ENDLESS,
@@ -227,9 +227,8 @@ async def test_a_response_whose_worker_is_lost_keeps_what_was_written(server: Se
     name = await begin(server, sampling=ENDLESS)
     await writes(server, name)
 
-    for child in psutil.Process().children():
-        if "funland_worker.main" in child.cmdline():
-            child.kill()
+    for worker in children():
+        worker.kill()
 
     response = await ended(server, name)
     assert response.error.reason == ErrorReason.WORKER_LOST

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from funland.v1.inference_pb2 import SamplingParameters
@@ -45,14 +44,6 @@ def pool(make_pool: MakePool) -> WorkerPool:
 @pytest.fixture
 def spec(model_path: Path) -> MakeSpec:
     return lambda: WorkerSpec("m", model_path, LoadSettings(slots=2), max_context_length=512)
-
-
-def worker_processes() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and "funland_worker.main" in child.cmdline()
-    ]
 
 
 def endless() -> Submit:

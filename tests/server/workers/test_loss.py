@@ -17,8 +17,9 @@ from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.worker import Worker
+from tests.processes import children
 from tests.server.conftest import SECONDS, until
-from tests.server.workers.conftest import MakePool, drain, endless, short, worker_processes
+from tests.server.workers.conftest import MakePool, drain, endless, short
 
 Model = tuple[WorkerPool, Worker, ModelCalls]
 
@@ -45,7 +46,7 @@ async def test_a_call_at_a_worker_that_hangs_is_answered_by_the_next(model: Mode
     assert texts == [3, 3, 3]
     assert tokens.tokens
     assert pool.place("m").restarts == 1
-    assert worker.process.pid not in {process.pid for process in worker_processes()}
+    assert worker.process.pid not in {process.pid for process in children()}
 
 
 async def test_a_text_that_stops_in_the_middle_fails(model: Model) -> None:

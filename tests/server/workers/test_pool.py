@@ -21,8 +21,9 @@ from funland_server.errors import (
 from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
+from tests.processes import children
 from tests.server.conftest import SECONDS, until
-from tests.server.workers.conftest import MakePool, drain, endless, worker_processes
+from tests.server.workers.conftest import MakePool, drain, endless
 
 
 async def test_however_many_ask_a_model_is_loaded_once(pool: WorkerPool, spec: MakeSpec) -> None:
@@ -37,7 +38,7 @@ async def test_however_many_ask_a_model_is_loaded_once(pool: WorkerPool, spec: M
 
     assert len({id(worker) for worker in workers}) == 1
     assert specs == 1
-    assert [process.pid for process in worker_processes()] == [workers[0].process.pid]
+    assert [process.pid for process in children()] == [workers[0].process.pid]
     assert workers[0].ready.can_chat
     assert workers[0].ready.slots == 2
 
@@ -50,7 +51,7 @@ async def test_a_load_goes_on_when_a_caller_goes_away(pool: WorkerPool, spec: Ma
 
     async with asyncio.timeout(SECONDS):
         worker = await pool.acquire(spec, "m")
-    assert [process.pid for process in worker_processes()] == [worker.process.pid]
+    assert [process.pid for process in children()] == [worker.process.pid]
 
 
 async def test_only_the_server_can_call_a_worker(pool: WorkerPool, spec: MakeSpec) -> None:
@@ -73,7 +74,7 @@ async def test_unloading_waits_for_calls_under_way(pool: WorkerPool, spec: MakeS
         await call
         await unloading
     assert pool.worker("m") is None
-    assert not worker_processes()
+    assert not children()
 
 
 async def test_calls_that_come_while_a_model_leaves_get_it_anew(
@@ -104,7 +105,7 @@ async def test_forced_unloading_ends_calls(pool: WorkerPool, spec: MakeSpec) -> 
 
         with pytest.raises(ModelUnloadedError):
             await call
-    assert not worker_processes()
+    assert not children()
 
 
 async def test_a_closed_generation_frees_its_slot(pool: WorkerPool, spec: MakeSpec) -> None:
@@ -130,7 +131,7 @@ async def test_other_settings_load_a_model_anew(pool: WorkerPool, spec: MakeSpec
 
     assert (second.ready.slots, second.ready.context_length) == (3, 128)
     assert pool.worker("m") is second
-    assert len(worker_processes()) == 1
+    assert len(children()) == 1
 
 
 async def test_a_lost_worker_fails_its_calls_and_comes_back(
@@ -167,7 +168,7 @@ async def test_a_worker_lost_again_and_again_is_not_started_for_a_while(
     assert raised.value.metadata == {"model": "m", "losses": "2"}
     assert raised.value.retry_seconds is not None
     assert 0 < raised.value.retry_seconds <= 1
-    assert not worker_processes()
+    assert not children()
     await until(lambda: not pool.backing_off())
     async with asyncio.timeout(SECONDS):
         assert await (await pool.acquire(spec, "m")).tokenize(TokenizeText(text="a"))
@@ -198,7 +199,7 @@ async def test_a_load_that_fails_is_told_and_tried_again(
 
     assert [type(result) for result in results] == [ModelLoadFailedError] * 3
     assert pool.place("m").error in results
-    assert not worker_processes()
+    assert not children()
     assert await pool.acquire(spec, "m")
     assert pool.place("m").error is None
 
@@ -209,14 +210,14 @@ async def test_a_load_that_takes_too_long_is_ended(make_pool: MakePool, spec: Ma
     with pytest.raises(ModelLoadFailedError, match="load_timeout_seconds"):
         await pool.acquire(spec, "m")
 
-    assert not worker_processes()
+    assert not children()
 
 
 async def test_a_closed_pool_loads_nothing_and_leaves_nothing(
     pool: WorkerPool, spec: MakeSpec
 ) -> None:
     loading = asyncio.create_task(pool.acquire(spec, "m"))
-    await until(lambda: bool(worker_processes()))
+    await until(lambda: bool(children()))
 
     await pool.close()
 
@@ -224,4 +225,4 @@ async def test_a_closed_pool_loads_nothing_and_leaves_nothing(
         await loading
     with pytest.raises(ServerStoppingError):
         await pool.acquire(spec, "m")
-    assert not worker_processes()
+    assert not children()

@@ -13,8 +13,9 @@ from funland_server.errors import ModelLoadFailedError, ModelTooLargeError
 from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
+from tests.processes import children
 from tests.server.conftest import SECONDS, until
-from tests.server.workers.conftest import MakePool, drain, endless, short, worker_processes
+from tests.server.workers.conftest import MakePool, drain, endless, short
 
 MIB = 1024**2
 NEEDED = 200 * MIB
@@ -63,7 +64,7 @@ async def test_nothing_leaves_for_a_model_that_does_not_fit_anyway(
 ) -> None:
     pool = make_pool(memory_limit_bytes=int(1.5 * NEEDED))
     await load(pool, named, "a")
-    processes = {process.pid for process in worker_processes()}
+    processes = {process.pid for process in children()}
 
     def huge() -> WorkerSpec:
         return WorkerSpec("b", named["b"]().path, LoadSettings(), 512, needed_bytes=2 * NEEDED)
@@ -77,7 +78,7 @@ async def test_nothing_leaves_for_a_model_that_does_not_fit_anyway(
         "available_bytes": str(int(1.5 * NEEDED)),
     }
     assert loaded(pool) == ["a"]
-    assert {process.pid for process in worker_processes()} == processes
+    assert {process.pid for process in children()} == processes
     assert pool.place("b").error is raised.value
 
 
@@ -124,7 +125,7 @@ async def test_a_model_that_nobody_calls_is_unloaded(make_pool: MakePool, model_
         assert await call
     await until(lambda: pool.worker("m") is None)
 
-    await until(lambda: not worker_processes())
+    await until(lambda: not children())
 
 
 async def test_how_long_a_model_is_kept_changes_without_a_load(

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any
 
-import psutil
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.protocol import EngineError
 from funland_worker.templates import renderer as renderer_module
 from funland_worker.templates.renderer import TemplateRenderer
+from tests.processes import children
+
+TEMPLATES = "funland_worker.templates.process"
 
 Render = Callable[..., Awaitable[str]]
 
@@ -39,14 +41,6 @@ def render(start: Callable[[str], TemplateRenderer]) -> Render:
         return await start(template).render(variables)
 
     return render
-
-
-def template_processes() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children()
-        if "funland_worker.templates.process" in child.cmdline()
-    ]
 
 
 async def test_a_conversation_is_rendered(render: Render) -> None:
@@ -119,7 +113,7 @@ async def test_a_template_that_does_not_compile_fails_the_check(
         await start("{% for %}").check()
 
     assert raised.value.reason == ErrorReason.TEMPLATE_FAILED
-    assert not template_processes()
+    assert not children(TEMPLATES)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +171,7 @@ async def test_a_killed_process_is_started_again(
 ) -> None:
     renderer = start("{{ messages[0].content }}")
     await renderer.check()
-    (process,) = template_processes()
+    (process,) = children(TEMPLATES)
     process.kill()
 
     with pytest.raises(EngineError):
@@ -189,8 +183,8 @@ async def test_a_killed_process_is_started_again(
 async def test_closing_ends_the_process(start: Callable[[str], TemplateRenderer]) -> None:
     renderer = start("x")
     await renderer.check()
-    assert len(template_processes()) == 1
+    assert len(children(TEMPLATES)) == 1
 
     await renderer.close()
 
-    assert not template_processes()
+    assert not children(TEMPLATES)
