@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TypeVar
 
 from funland_worker.engines.protocol import Engine, EngineError, Prompt, StepReport
+from funland_worker.gathering import Gathering
 
 Result = TypeVar("Result")
 
@@ -21,9 +22,22 @@ class EngineThread:
     raises ends the process's usefulness: `failed` gets the exception and nothing runs any more.
     """
 
-    def __init__(self, engine: Engine, deliver: Callable[[StepReport], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        deliver: Callable[[StepReport], None],
+        reading: Callable[[], bool],
+        gathering: Gathering,
+    ) -> None:
+        """`reading` says whether texts are about to be submitted; the engine's thread asks it."""
         self._engine = engine
         self._deliver = deliver
+        self._reading = reading
+        self._gathering = gathering
+        self._texts = 0
+        """How many sequences were submitted since the engine rested."""
+        self._first = False
+        """Whether the step that runs is the first since then."""
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
@@ -54,6 +68,7 @@ class EngineThread:
             except EngineError as error:
                 self._engine.cancel(prompts[0].sequence_id)
                 refusal = error
+            self._texts += 1
             self._loop.call_soon_threadsafe(done, refusal)
 
         self._do(work)
@@ -95,25 +110,56 @@ class EngineThread:
             while self._take_jobs():
                 if not self._engine.idle:
                     busy = True
-                    self._step_begin = monotonic()
-                    report = self._engine.step()
-                    self._step_begin = None
-                    self._loop.call_soon_threadsafe(self._deliver, report)
+                    self._step()
                 elif busy:  # the last sequence was cancelled: say that nothing runs any more
                     busy = False
                     self._loop.call_soon_threadsafe(self._deliver, StepReport([], 0, 0, 0, 0))
         except Exception as error:  # an engine that failed can't go on, whatever it was
             self._loop.call_soon_threadsafe(self.failed.set_result, error)
 
+    def _step(self) -> None:
+        self._step_begin = begin = monotonic()
+        report = self._engine.step()
+        self._step_begin = None
+        if not report.prompt_tokens:
+            self._gathering.measured(monotonic() - begin)
+        self._loop.call_soon_threadsafe(self._deliver, report)
+
     def _take_jobs(self) -> bool:
         """Does the waiting jobs, at least one if there is nothing else to do; False at the end."""
+        if self._engine.idle:
+            self._texts = 0
+            self._do_jobs(None)
+            self._gather()
+            self._first = True
+        else:
+            self._do_jobs(0)
+            if self._first:
+                self._gathering.came(self._texts)
+                self._first = False
+        return not self._stopping
+
+    def _gather(self) -> None:
+        """Does the jobs of texts that come together."""
+        first = last = monotonic()
+        while self._texts and not self._engine.idle and not self._stopping:
+            now = monotonic()
+            patience = self._gathering.patience(
+                self._texts, waited=now - first, quiet=now - last, reading=self._reading()
+            )
+            if patience <= 0:
+                return
+            if self._do_jobs(patience):
+                last = monotonic()
+
+    def _do_jobs(self, seconds: float | None) -> int:
+        """Does the waiting jobs, waits so long for one (None: for ever), and says how many."""
         with self._wake:
-            while not self._jobs and self._engine.idle and not self._stopping:
-                self._wake.wait()
+            self._wake.wait_for(lambda: self._jobs or self._stopping, seconds)
             jobs, self._jobs = self._jobs, deque()
         for job in jobs:
             job()
-        return not self._stopping
+        return len(jobs)
 
 
 def _settle(future: asyncio.Future[Result], result: Result | None, error: Exception | None) -> None:

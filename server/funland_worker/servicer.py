@@ -18,6 +18,7 @@ from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engine_thread import EngineThread
 from funland_worker.engines.protocol import Engine, EngineError, StepReport
 from funland_worker.engines.vocabulary import detokenize
+from funland_worker.gathering import Gathering
 from funland_worker.open_texts import OpenTexts
 from funland_worker.prompts import PromptReader
 from funland_worker.vectors import cosines, parts, shortened
@@ -55,7 +56,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._steps: asyncio.Queue[worker_pb2.Step] = asyncio.Queue()
         self._reading: dict[int, asyncio.Task[None]] = {}
         """Submitted sequences whose prompts are being rendered and tokenized."""
-        self.thread = EngineThread(engine, self._deliver)
+        self.thread = EngineThread(engine, self._deliver, lambda: bool(self._reading), Gathering())
 
     async def Run(
         self, request_iterator: AsyncIterator[worker_pb2.Command], context: Context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from time import monotonic
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engine_thread import EngineThread
 from funland_worker.engines.protocol import EngineError, Prompt, StepReport
+from funland_worker.gathering import Gathering
 from tests.worker.conftest import GREEDY, STORY, Driver
 
 SECONDS = 20
@@ -24,7 +25,14 @@ class Running:
         self.driver = driver
         self.reports: asyncio.Queue[StepReport] = asyncio.Queue()
         self.submitted: list[EngineError | None] = []
-        self.thread = EngineThread(driver.engine, self.reports.put_nowait)
+        self.reads: Callable[[], bool] = lambda: False
+        self.gathering = Gathering()
+        self.thread = EngineThread(
+            driver.engine, self.reports.put_nowait, self.reading, self.gathering
+        )
+
+    def reading(self) -> bool:
+        return self.reads()
 
     def submit(self, sequence_id: int) -> None:
         tokens = self.driver.tokens(STORY)
@@ -112,6 +120,38 @@ async def test_the_time_of_the_running_step_is_known(
 
     assert running.thread.step_ms > first > 0
     go_on.set()
+
+
+async def test_texts_that_are_being_read_begin_with_those_that_are_there(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, came = running.driver.engine.submit, set[int]()
+
+    def note_and_submit(prompt: Prompt) -> None:
+        came.add(prompt.sequence_id)
+        submit(prompt)
+
+    monkeypatch.setattr(running.driver.engine, "submit", note_and_submit)
+    running.gathering.measured(SECONDS)  # a model that is slow enough for them
+    running.reads = lambda: len(came) < 2
+
+    running.submit(1)
+    await running.thread.run(lambda: None)  # the first waits
+    running.submit(2)
+
+    assert {advance.sequence_id for advance in (await running.next()).advances} == {1, 2}
+
+
+async def test_what_is_cancelled_before_it_began_never_begins(running: Running) -> None:
+    running.gathering.measured(SECONDS)
+    running.reads = lambda: True
+
+    running.submit(1)
+    running.thread.cancel(1)
+
+    await running.thread.run(lambda: None)
+    assert running.driver.engine.idle
+    assert running.reports.empty()
 
 
 async def test_a_cancelled_last_sequence_is_told_of(running: Running) -> None:

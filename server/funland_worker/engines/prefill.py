@@ -33,7 +33,8 @@ class PrefillBudget:
 
     def __init__(self) -> None:
         self._ms_per_token: float | None = None
-        self._decode_ms: float | None = None
+        self._pass_ms: float | None = None
+        """What a step takes beside the tokens of those that write."""
 
     def tokens(self, *, prompts: int, writing: int) -> int:
         """The budget of the next step for so many prompts, beside so many texts that write."""
@@ -41,18 +42,23 @@ class PrefillBudget:
             return LARGEST_PASS
         if self._ms_per_token is None:
             return _SMALLEST
-        pause = max(_PAUSE_MS, self._decode_ms or 0.0)
+        pause = max(_PAUSE_MS, self._decode_ms(writing))
         pause *= min(_MOST, max(1.0, _SLOPE * (prompts - 1) / writing))
         return max(_SMALLEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
 
     def measured(self, prompt_tokens: int, milliseconds: float, *, writing: int) -> None:
         """Learns from a step of so many prompt tokens, beside so many texts that write."""
         if prompt_tokens == 0:
-            self._decode_ms = _moved(self._decode_ms, milliseconds)
+            rest = max(0.0, milliseconds - writing * (self._ms_per_token or 0.0))
+            self._pass_ms = _moved(self._pass_ms, rest)
         elif prompt_tokens >= _TELLING:
-            others = min(self._decode_ms or 0.0, milliseconds / 2) if writing else 0.0
+            others = min(self._decode_ms(writing), milliseconds / 2) if writing else 0.0
             cost = (milliseconds - others) / prompt_tokens
             self._ms_per_token = _moved(self._ms_per_token, cost)
+
+    def _decode_ms(self, writing: int) -> float:
+        """What a step for so many that write takes, as far as is known."""
+        return (self._pass_ms or 0.0) + writing * (self._ms_per_token or 0.0)
 
 
 def _moved(average: float | None, value: float) -> float:

@@ -28,7 +28,7 @@ def test_beside_slow_others_a_step_takes_twice_as_long() -> None:
     budget = PrefillBudget()
     budget.measured(100, 400.0, writing=0)
 
-    budget.measured(0, 200.0, writing=0)
+    budget.measured(0, 200.0, writing=4)
 
     assert budget.tokens(prompts=1, writing=4) == 50
 
@@ -73,8 +73,19 @@ def test_one_slow_step_changes_the_budget_by_a_part_only() -> None:
 
 def test_what_those_who_write_cost_is_not_taken_for_the_cost_of_prompts() -> None:
     budget = PrefillBudget()
+    budget.measured(100, 100.0, writing=0)
     budget.measured(0, 60.0, writing=4)
 
     budget.measured(100, 160.0, writing=4)
 
     assert budget.tokens(prompts=1, writing=4) == 60
+
+
+def test_what_a_step_takes_grows_with_those_who_write() -> None:
+    budget = PrefillBudget()
+    budget.measured(100, 100.0, writing=0)
+
+    budget.measured(0, 60.0, writing=1)
+
+    assert budget.tokens(prompts=1, writing=1) == 60
+    assert budget.tokens(prompts=1, writing=31) == 90
