@@ -13,6 +13,10 @@ from aiohttp import web
 _log = structlog.get_logger(__name__)
 
 
+_SURELY_TAKEN = 16 * 1024
+"""Bytes that wait to be sent and hold up nobody: a quarter of what asyncio holds back."""
+
+
 class _ReaderGone(Exception):
     """There is nobody to send to."""
 
@@ -119,14 +123,22 @@ class _Answer:
         """Sends a chunk; raises `_ReaderGone`."""
         async with self._sending:
             self._last = self._clock()
-            patience.reschedule(self._last + self._send_timeout)
+            if may_wait := self._may_wait(chunk):
+                patience.reschedule(self._last + self._send_timeout)
             try:
                 await self.begin()
                 # Returns at once while there is room in the buffers of aiohttp and the socket.
                 await self.response.write(chunk)
             except ConnectionError:
                 raise _ReaderGone("it closed the connection") from None
-            patience.reschedule(None)
+            if may_wait:
+                patience.reschedule(None)
+
+    def _may_wait(self, chunk: bytes) -> bool:
+        """Whether the reader is behind by so much that the chunk may have to wait for it. If not,
+        there is no need of a timer, which costs as much as sending."""
+        transport = self._request.transport
+        return transport is None or transport.get_write_buffer_size() + len(chunk) > _SURELY_TAKEN
 
     async def beat(self, pulse: Pulse) -> None:
         """Sends a beat after every long silence, until it is cancelled or there is no reader."""

@@ -119,7 +119,11 @@ async def test_a_model_without_a_useful_template_completes_but_does_not_chat(
 
     fault = await failure(service.inference.Chat(chat(model="mute")))
     completed = await service.inference.Generate(
-        GenerateRequest(model="mute", prompt="Once upon", sampling=SamplingParameters(max_tokens=4))
+        GenerateRequest(
+            model="mute",
+            prompt="Once upon",
+            sampling=SamplingParameters(max_tokens=4, temperature=0),
+        )
     )
 
     assert (fault.code, fault.reason) == ("FAILED_PRECONDITION", "MODEL_CANNOT_CHAT")

@@ -20,6 +20,7 @@ from funland_server.errors import CallerGoneError
 from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
 from funland_server.rpc.request_ids import HEADER, request_id
 from funland_server.rpc.status import to_grpc, to_status
+from funland_server.rpc.step_timeout import StepTimeout
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -104,12 +105,12 @@ class GrpcServer:
             try:
                 async with (
                     aclosing(self._pipeline.stream(method, request, call)) as answers,
-                    asyncio.timeout(None) as sending,
+                    StepTimeout() as sending,
                 ):
                     async for message in answers:
-                        sending.reschedule(clock() + self._send_timeout)
+                        sending.begin(clock() + self._send_timeout)
                         await context.write(message)
-                        sending.reschedule(None)
+                        sending.over()
             except CallFailed as failed:
                 await context.abort_with_status(to_grpc(failed.status, call.request_id))
             except TimeoutError:

@@ -23,6 +23,7 @@ from funland_server.errors import (
 )
 from funland_server.metrics import Metrics
 from funland_server.rpc.status import to_status
+from funland_server.rpc.step_timeout import StepTimeout
 from funland_server.rpc.validation import validate
 
 logger = structlog.get_logger(__name__)
@@ -170,31 +171,29 @@ class Pipeline:
 class _Deadline:
     """A call's deadline, which raises DeadlinePassedError; another's TimeoutError stays what it is.
 
-    It rests while the reader of a stream has the turn: its expiry would cancel the reader. One
-    timeout that is set again for each step costs a third of one for each.
+    It rests while the reader of a stream has the turn: its expiry would cancel the reader.
     """
 
     def __init__(self, call: Call) -> None:
         clock = asyncio.get_running_loop().time
         self._when = None if call.seconds is None else clock() + call.seconds
-        self._timeout = asyncio.timeout(None)
+        self._steps = StepTimeout()
 
     def run(self) -> None:
         """Lets the time count."""
         if self._when is not None:
-            self._timeout.reschedule(self._when)
+            self._steps.begin(self._when)
 
     def rest(self) -> None:
         """Lets it pass unseen."""
-        if self._when is not None:
-            self._timeout.reschedule(None)
+        self._steps.over()
 
     async def __aenter__(self) -> Self:
-        await self._timeout.__aenter__()
+        await self._steps.__aenter__()
         return self
 
     async def __aexit__(self, *error: Any) -> None:
         try:
-            await self._timeout.__aexit__(*error)
+            await self._steps.__aexit__(*error)
         except TimeoutError:
             raise DeadlinePassedError from None
