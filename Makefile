@@ -53,7 +53,7 @@ BENCH_SECONDS ?= 5
 FUZZ_COUNT ?= 10000
 
 .PHONY: bench
-bench: $(INSTALLED) ## Compare loop, engines, servers and peers; docs/benchmarks.md says more.
+bench: $(INSTALLED_DEV) ## Compare loop, engines, servers and peers; docs/benchmarks.md says more.
 	$(BIN)/python -m tools.bench --rounds $(BENCH_ROUNDS) --seconds $(BENCH_SECONDS) \
 		$(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) \
 		$(if $(LLAMA_BATCHED_BENCH),--batched-bench $(LLAMA_BATCHED_BENCH)) \

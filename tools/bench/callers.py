@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from time import perf_counter
+from collections.abc import Iterable, Sequence
 
-import aiohttp
-import grpc.aio
 import orjson
 
-from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
-from funland.v1.inference_pb2_grpc import InferenceServiceStub
+from funland.v1.inference_pb2 import (
+    ChatRequest,
+    GenerationEvent,
+    Message,
+    SamplingParameters,
+)
 from funland_cli.bench_statistics import Call
+from tools.bench import http2
+from tools.bench.http1 import Line, post_all
+from tools.bench.http2 import GrpcConnection
 
 _TIMEOUT_SECONDS = 600
+_STREAM_CHAT = "/funland.v1.InferenceService/StreamChat"
 
 
 class GrpcCaller:
-    """Calls `InferenceService.StreamChat`."""
+    """Calls `InferenceService.StreamChat`, all calls over one connection."""
 
     def __init__(self, address: str, model: str) -> None:
         self._model = model
-        self._stub = InferenceServiceStub(
-            grpc.aio.insecure_channel(address, [("grpc.enable_http_proxy", 0)])
-        )
+        self._connection = GrpcConnection(address, _TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
 
     async def wave(self, messages: Sequence[str], tokens: int) -> list[Call]:
         """Makes one call for each message, all at once."""
-        return await asyncio.gather(*(self._call(message, tokens) for message in messages))
+        requests = [
+            ChatRequest(
+                model=self._model,
+                messages=[Message(role=Message.USER, content=message)],
+                sampling=SamplingParameters(temperature=0, max_tokens=tokens, ignore_end=True),
+            ).SerializeToString()
+            for message in messages
+        ]
+        start, answers = self._connection.wave(_STREAM_CHAT, requests)
+        return [self._call(start, answer) for answer in answers]
 
-    async def _call(self, message: str, tokens: int) -> Call:
-        request = ChatRequest(
-            model=self._model,
-            messages=[Message(role=Message.USER, content=message)],
-            sampling=SamplingParameters(temperature=0, max_tokens=tokens, ignore_end=True),
-        )
-        start = perf_counter()
+    def _call(self, start: float, answer: Sequence[http2.Message]) -> Call:
         arrivals: list[float] = []
         made = 0
-        async for event in self._stub.StreamChat(request, timeout=_TIMEOUT_SECONDS):
+        for message in answer:
+            event = GenerationEvent.FromString(message.data)
             if event.HasField("delta"):
-                arrivals.append(perf_counter())
+                arrivals.append(message.at)
             elif event.HasField("finish"):
                 made = event.finish.usage.completion_tokens
         return _complete(start, arrivals, made)
@@ -56,42 +66,36 @@ class HttpCaller:
 
     async def wave(self, messages: Sequence[str], tokens: int) -> list[Call]:
         """Makes one call for each message, all at once, each on a connection of its own."""
-        connector = aiohttp.TCPConnector(limit=0)
-        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            return await asyncio.gather(
-                *(self._call(session, message, tokens) for message in messages)
+        bodies = [
+            orjson.dumps(
+                {
+                    "model": self._model,
+                    "messages": [{"role": "user", "content": message}],
+                    "temperature": 0,
+                    "max_tokens": tokens,
+                    "ignore_eos": True,
+                    "stream": True,
+                    "stream_options": {"include_usage": True},
+                }
             )
+            for message in messages
+        ]
+        start, answers = post_all(self._url, bodies, _TIMEOUT_SECONDS)
+        return [self._call(start, answer, tokens) for answer in answers]
 
-    async def _call(self, session: aiohttp.ClientSession, message: str, tokens: int) -> Call:
-        body = orjson.dumps(
-            {
-                "model": self._model,
-                "messages": [{"role": "user", "content": message}],
-                "temperature": 0,
-                "max_tokens": tokens,
-                "ignore_eos": True,
-                "stream": True,
-                "stream_options": {"include_usage": True},
-            }
-        )
-        headers = {"content-type": "application/json"}
-        start = perf_counter()
+    def _call(self, start: float, answer: Iterable[Line], tokens: int) -> Call:
         arrivals: list[float] = []
         made = 0
-        async with session.post(self._url, data=body, headers=headers) as answer:
-            if not answer.ok:
-                raise RuntimeError(f"{answer.status} {await answer.text()}")
-            async for line in answer.content:
-                if not line.startswith(b"data: {"):
-                    continue
-                event = orjson.loads(line[len(b"data: ") :])
-                if any(choice["delta"].get("content") for choice in event["choices"]):
-                    arrivals.append(perf_counter())
-                if any(choice.get("finish_reason") == "length" for choice in event["choices"]):
-                    made = tokens  # not every server tells usage in a stream
-                if event.get("usage"):
-                    made = event["usage"]["completion_tokens"]
+        for line in answer:
+            if not line.text.startswith(b"data: {"):
+                continue
+            event = orjson.loads(line.text.removeprefix(b"data: "))
+            if any(choice["delta"].get("content") for choice in event["choices"]):
+                arrivals.append(line.at)
+            if any(choice.get("finish_reason") == "length" for choice in event["choices"]):
+                made = tokens  # not every server tells usage in a stream
+            if event.get("usage"):
+                made = event["usage"]["completion_tokens"]
         return _complete(start, arrivals, made)
 
 
