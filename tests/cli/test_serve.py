@@ -61,6 +61,12 @@ def test_it_serves_until_it_is_asked_to_stop(
         assert process.wait(SECONDS) == 0
 
 
+def call_while(process: subprocess.Popen[str], client: Funland) -> None:
+    """Calls again and again."""
+    while process.poll() is None:
+        client.models.list()
+
+
 def test_the_second_signal_does_not_wait_for_the_calls(funland: Command, tmp_path: Path) -> None:
     (tmp_path / "funland.toml").write_text("[server]\ndrain_seconds = 600\n")
     with (
@@ -72,8 +78,7 @@ def test_the_second_signal_does_not_wait_for_the_calls(funland: Command, tmp_pat
 
         process.send_signal(signal.SIGINT)
         with pytest.raises(ServerStoppingError):
-            while process.poll() is None:
-                client.models.list()
+            call_while(process, client)
         process.send_signal(signal.SIGINT)
 
         assert process.wait(SECONDS) == 130

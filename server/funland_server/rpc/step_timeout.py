@@ -33,6 +33,7 @@ class StepTimeout:
             self._timeout.reschedule(None)
 
     async def __aenter__(self) -> Self:
+        """Until the block ends, steps may begin."""
         await self._timeout.__aenter__()
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -17,28 +18,32 @@ async def wait_until(end: float) -> None:
     await passed
 
 
+async def steps_until(ends: Sequence[float]) -> None:
+    """Makes short steps, and a last one that ends only if it is ended."""
+    *short, last = ends
+    async with StepTimeout() as steps:
+        for end in short:
+            steps.begin(end)
+            steps.over()
+        steps.begin(last)
+        await asyncio.Event().wait()
+
+
 async def test_a_step_that_takes_too_long_is_ended() -> None:
     clock = asyncio.get_running_loop().time
 
     with pytest.raises(TimeoutError):
-        async with StepTimeout() as steps:
-            steps.begin(clock() + 0.01)
-            await asyncio.Event().wait()
+        await steps_until([clock() + 0.01])
 
 
 async def test_a_later_step_has_an_end_of_its_own() -> None:
     clock = asyncio.get_running_loop().time
+    now = clock()
 
     with pytest.raises(TimeoutError):
-        async with StepTimeout() as steps:
-            steps.begin(first := clock() + 0.01)
-            steps.over()
-            steps.begin(second := clock() + 0.1)
-            await wait_until(first)
-            assert clock() < second
-            await asyncio.Event().wait()
+        await steps_until([now + 0.01, now + 0.1])
 
-    assert clock() >= second
+    assert clock() >= now + 0.1
 
 
 async def test_time_between_the_steps_does_not_count() -> None:
