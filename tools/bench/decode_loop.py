@@ -11,6 +11,7 @@ import numpy as np
 from llama_cpp import llama_cpp
 
 from funland_cli.bench_statistics import Call
+from funland_worker.engines.llama_cpp.gguf_file import load_mode
 from tools.bench.prompts import chat_prompt
 
 # The declarations are ctypes values that no type checker can follow.
@@ -28,9 +29,9 @@ class DecodeLoop:
     def __init__(self, path: str, context_length: int, slots: int, threads: int) -> None:
         lib.llama_log_set(_silent, None)
         lib.llama_backend_init()
-        self._model = lib.llama_model_load_from_file(
-            path.encode(), lib.llama_model_default_params()
-        )
+        loading = lib.llama_model_default_params()
+        loading.load_mode = load_mode()
+        self._model = lib.llama_model_load_from_file(path.encode(), loading)
         params = lib.llama_context_default_params()
         params.n_ctx = context_length * slots
         params.n_batch = params.n_ubatch = _BATCH

@@ -53,7 +53,7 @@ def memory_limit_bytes(model: InstalledModel, settings: LoadSettings, needed: in
     others = model.format != Model.GGUF or settings.engine not in ours
     if others or settings.device not in ("", "CPU"):
         return 0
-    # The file stays mapped when its weights are copied into an order that the CPU likes better.
+    # A mapped file stays so when its weights are copied into an order that the CPU likes better.
     return int(_GROWTH * needed) + model.fingerprint.size_bytes + _STORE_BYTES
 
 
