@@ -25,6 +25,7 @@ from funland_worker.engines.choice import load
 from funland_worker.engines.loaded import Loaded, ModelFacts
 from funland_worker.engines.protocol import EngineError
 from funland_worker.limits import limit_memory
+from funland_worker.link import Link
 from funland_worker.prompts import PromptReader
 from funland_worker.servicer import WorkerServicer
 from funland_worker.templates.renderer import TemplateRenderer
@@ -61,10 +62,12 @@ async def _serve(launch: worker_pb2.Launch) -> None:
     engine = loaded.engine
     renderer = await _renderer(loaded.facts)
     begin_mark = loaded.facts.begin_mark if loaded.facts.adds_begin_mark else ""
+    link = await Link.open(launch.link_descriptor)
     servicer = WorkerServicer(
         engine,
         PromptReader(engine, renderer, begin_mark=begin_mark),
         launch.token,
+        link.send,
         queue_limit=launch.queue_limit,
     )
     server = grpc.aio.server(
@@ -89,9 +92,20 @@ async def _serve(launch: worker_pb2.Launch) -> None:
         device=engine.device,
     )
     _say(worker_pb2.Handshake(ready=ready))
+    obeying = asyncio.create_task(_obey(link, servicer))
     error = await servicer.thread.failed
+    obeying.cancel()
     logger.error("the engine failed: %r", error)
     os._exit(1)
+
+
+async def _obey(link: Link, servicer: WorkerServicer) -> None:
+    try:
+        async for command in link.commands():
+            servicer.obey(command)
+    except Exception:
+        logger.exception("a command failed")
+        os._exit(1)
 
 
 async def loaded_model(launch: worker_pb2.Launch) -> Loaded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -46,29 +46,36 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     """One model's calls, all for one server."""
 
     def __init__(
-        self, engine: Engine, prompts: PromptReader, token: str, *, queue_limit: int = 0
+        self,
+        engine: Engine,
+        prompts: PromptReader,
+        token: str,
+        send: Callable[[worker_pb2.Step], None],
+        *,
+        queue_limit: int = 0,
     ) -> None:
-        """At most `queue_limit` texts wait for a slot; 0: as many as is usual."""
+        """`send` gets the steps. At most `queue_limit` texts wait for a slot; 0: as many as is
+        usual."""
         self._engine = engine
         self._prompts = prompts
         self._token = token
         self._texts = OpenTexts(engine.slots, queue_limit or _QUEUE_LIMIT)
-        self._steps: asyncio.Queue[worker_pb2.Step] = asyncio.Queue()
+        self._send = send
         self._reading: dict[int, asyncio.Task[None]] = {}
         """Submitted sequences whose prompts are being rendered and tokenized."""
         self.thread = EngineThread(engine, self._deliver, lambda: bool(self._reading), Gathering())
 
-    async def Run(
-        self, request_iterator: AsyncIterator[worker_pb2.Command], context: Context
-    ) -> AsyncIterator[worker_pb2.Step]:
-        """See `worker.proto`."""
-        await self._authorize(context)
-        commands = asyncio.create_task(self._obey(request_iterator))
-        try:
-            while True:
-                yield await self._steps.get()
-        finally:
-            commands.cancel()
+    def obey(self, command: worker_pb2.Command) -> None:
+        """Does what the server says over the link; see `worker.proto`."""
+        match command.WhichOneof("command"):
+            case "submit":
+                self._admit(command.submit)
+            case "cancel":
+                self._cancel(command.cancel.sequence_id)
+            case "ping":
+                self._send(pong(command.ping.ping_id, self.thread.step_ms))
+            case _:
+                pass
 
     async def Embed(
         self, request: worker_pb2.EmbedTexts, context: Context
@@ -137,24 +144,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         if not hmac.compare_digest(given.encode(), self._token.encode()):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "The token is wrong.")
 
-    async def _obey(self, commands: AsyncIterator[worker_pb2.Command]) -> None:
-        async for command in commands:
-            match command.WhichOneof("command"):
-                case "submit":
-                    self._admit(command.submit)
-                case "cancel":
-                    self._cancel(command.cancel.sequence_id)
-                case "ping":
-                    self._steps.put_nowait(pong(command.ping.ping_id, self.thread.step_ms))
-                case _:
-                    pass
-
     def _admit(self, submit: worker_pb2.Submit) -> None:
         sequence_id = submit.sequence_id
         try:
             self._texts.admit(sequence_id, submit.options.n or 1)
         except EngineError as error:
-            self._steps.put_nowait(failed_sequence(sequence_id, error))
+            self._send(failed_sequence(sequence_id, error))
             return
         task = asyncio.create_task(self._submit(submit))
         self._reading[sequence_id] = task
@@ -184,14 +179,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         if error is not None:
             self._fail(sequence_id, error)
         elif self._texts.has(sequence_id):
-            self._steps.put_nowait(accepted_sequence(sequence_id))
+            self._send(accepted_sequence(sequence_id))
 
     def _fail(self, sequence_id: int, error: EngineError) -> None:
         self._texts.drop(sequence_id)
-        self._steps.put_nowait(failed_sequence(sequence_id, error))
+        self._send(failed_sequence(sequence_id, error))
 
     def _deliver(self, report: StepReport) -> None:
-        self._steps.put_nowait(step_to_wire(report, self._texts.events(report)))
+        self._send(step_to_wire(report, self._texts.events(report)))
 
     async def _embedded(
         self, inputs: Sequence[str], pooling: EmbedRequest.Pooling.ValueType

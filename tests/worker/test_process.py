@@ -7,8 +7,9 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc.aio
 import pytest
@@ -18,6 +19,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
+from funland_server.workers.link import Link
 from funland_worker.main import loaded_model
 
 SECONDS = 30
@@ -27,9 +29,10 @@ AUTHORIZED = (("authorization", "secret"),)
 class Process:
     """A worker as its server starts it, and what it said."""
 
-    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, address: str, link: Link) -> None:
         self.process = process
         self.address = address
+        self.link = link
         self.handshake = worker_pb2.Handshake()
 
     async def ended(self) -> int:
@@ -37,27 +40,31 @@ class Process:
             return await self.process.wait()
 
 
-def launch_of(folder: Path, model: Path) -> worker_pb2.Launch:
+def launch_of(folder: Path, model: Path, link_descriptor: int = 0) -> worker_pb2.Launch:
     return worker_pb2.Launch(
         model_path=str(model),
         socket_path=str(folder / "s"),
         token="secret",  # noqa: S106 - a test's own
         settings=LoadSettings(slots=2),
         max_context_length=128,
+        link_descriptor=link_descriptor,
     )
 
 
 async def start(folder: Path, model: Path) -> Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "funland_worker.main",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    worker = Process(process, f"unix:{folder / 's'}")
-    launch = launch_of(folder, model)
+    link, workers_end = await Link.pair()
+    with workers_end:
+        launch = launch_of(folder, model, workers_end.fileno())
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "funland_worker.main",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            pass_fds=[workers_end.fileno()],
+        )
+    worker = Process(process, f"unix:{folder / 's'}", link)
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json_format.MessageToJson(launch, indent=None).encode() + b"\n")
@@ -70,6 +77,7 @@ async def start(folder: Path, model: Path) -> Process:
 async def worker(tmp_path: Path, model_path: Path) -> AsyncIterator[Process]:
     worker = await start(tmp_path, model_path)
     yield worker
+    worker.link.close()
     if worker.process.returncode is None:
         worker.process.kill()
         await worker.process.wait()
@@ -105,7 +113,6 @@ async def test_without_the_token_it_answers_nothing(stub: Any, metadata: Any) ->
         stub.Tokenize(worker_pb2.TokenizeText(text="a"), metadata=metadata),
         stub.Detokenize(worker_pb2.Tokens(tokens=[1]), metadata=metadata),
         stub.Embed(worker_pb2.EmbedTexts(inputs=["a"]), metadata=metadata),
-        stub.Run(metadata=metadata).read(),
     )
 
     for call in calls:
@@ -130,25 +137,25 @@ async def test_it_ends_with_its_server(worker: Process) -> None:
     assert await worker.ended() == 0
 
 
-async def test_a_sequence_is_accepted_or_refused_first_and_ends_once(stub: Any) -> None:
-    run = stub.Run(metadata=AUTHORIZED)
+async def test_a_sequence_is_accepted_or_refused_first_and_ends_once(worker: Process) -> None:
     for sequence_id, prompt in ((1, "Once"), (2, "Once " * 1000)):
         submit = worker_pb2.Submit(sequence_id=sequence_id, prompt=prompt)
         submit.sampling.max_tokens = 3
         submit.sampling.ignore_end = True
-        await run.write(worker_pb2.Command(submit=submit))
+        worker.link.send(worker_pb2.Command(submit=submit))
     events: dict[int, list[worker_pb2.SequenceEvent]] = {1: [], 2: []}
 
-    async with asyncio.timeout(SECONDS):
-        while not (events[2] and events[1] and events[1][-1].HasField("finish")):
-            for event in (await run.read()).events:
+    async with asyncio.timeout(SECONDS), aclosing(worker.link.steps()) as steps:
+        async for step in steps:
+            for event in step.events:
                 events[event.sequence_id].append(event)
+            if events[2] and events[1] and events[1][-1].HasField("finish"):
+                break
 
     assert (events[1][0].tokens, events[1][0].text) == (0, "")
     assert sum(event.tokens for event in events[1]) == 3
     (refused,) = events[2]
     assert refused.failure.reason == ErrorReason.PROMPT_TOO_LONG
-    run.cancel()
 
 
 async def test_a_file_that_is_no_model_is_told_and_ends_it(tmp_path: Path) -> None:
@@ -160,3 +167,15 @@ async def test_a_file_that_is_no_model_is_told_and_ends_it(tmp_path: Path) -> No
     assert worker.handshake.failure.reason == ErrorReason.MODEL_LOAD_FAILED
     assert str(tmp_path) not in worker.handshake.failure.message
     assert await worker.ended() == 0
+    worker.link.close()
+
+
+async def test_what_is_no_command_ends_it(worker: Process) -> None:
+    worker.link.send(cast("worker_pb2.Command", _Garbage()))
+
+    assert await worker.ended() == 1
+
+
+class _Garbage:
+    def SerializeToString(self) -> bytes:
+        return b"\xff"

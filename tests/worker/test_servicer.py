@@ -55,18 +55,21 @@ TIME = Tool(name="time")
 
 
 class Client:
-    """The server's side of a worker's stream."""
+    """What the server does with a worker: calls, and what goes over the link."""
 
-    def __init__(self, stub: Any) -> None:
+    def __init__(
+        self, stub: Any, servicer: WorkerServicer, steps: asyncio.Queue[worker_pb2.Step]
+    ) -> None:
         self.stub = stub
-        self.run = stub.Run(metadata=AUTHORIZED)
+        self.servicer = servicer
+        self.steps = steps
 
-    async def submit(self, **submit: Any) -> None:
-        await self.run.write(Command(submit=Submit(**submit)))
+    def submit(self, **submit: Any) -> None:
+        self.servicer.obey(Command(submit=Submit(**submit)))
 
     async def step(self) -> worker_pb2.Step:
         async with asyncio.timeout(SECONDS):
-            return await self.run.read()
+            return await self.steps.get()
 
     async def events_until_end(self, *sequences: int, texts: int = 1) -> list[SequenceEvent]:
         """All events, until each of the sequences has ended."""
@@ -97,7 +100,10 @@ async def start(start_engine: StartEngine, tmp_path: Path) -> AsyncIterator[Star
             renderer = TemplateRenderer(template, begin_mark="", end_mark="")
             cleanup.push_async_callback(renderer.close)
             reader = PromptReader(engine, renderer, begin_mark="")
-            servicer = WorkerServicer(engine, reader, "secret", queue_limit=queue_limit)
+            steps: asyncio.Queue[worker_pb2.Step] = asyncio.Queue()
+            servicer = WorkerServicer(
+                engine, reader, "secret", steps.put_nowait, queue_limit=queue_limit
+            )
             cleanup.callback(servicer.thread.stop)
             cleanup.push_async_callback(reader.close)
             server = grpc.aio.server()
@@ -107,9 +113,7 @@ async def start(start_engine: StartEngine, tmp_path: Path) -> AsyncIterator[Star
             cleanup.push_async_callback(server.stop, None)
             channel = grpc.aio.insecure_channel(f"unix:{tmp_path / 's'}")
             cleanup.push_async_callback(channel.close)
-            client = Client(worker_pb2_grpc.WorkerServiceStub(channel))
-            cleanup.callback(client.run.cancel)
-            return client
+            return Client(worker_pb2_grpc.WorkerServiceStub(channel), servicer, steps)
 
         yield start
 
@@ -142,7 +146,7 @@ async def test_a_call_that_must_be_made_is_made_with_arguments_that_fit(
         messages=[ASK], tools=[TIME, WEATHER], tool_choice=ToolChoice(name="weather")
     )
 
-    await client.submit(
+    client.submit(
         sequence_id=1,
         conversation=conversation,
         sampling=SamplingParameters(temperature=1, seed=seed, max_tokens=300),
@@ -163,7 +167,7 @@ async def test_some_call_is_made_if_one_is_required(start: StartClient) -> None:
     client = await start()
     choice = ToolChoice(mode=ToolChoice.REQUIRED)
 
-    await client.submit(
+    client.submit(
         sequence_id=1,
         conversation=Conversation(messages=[ASK], tools=[TIME, WEATHER], tool_choice=choice),
         sampling=SamplingParameters(temperature=0, max_tokens=400),
@@ -181,7 +185,7 @@ async def test_a_call_that_is_cut_off_ends_with_length(start: StartClient) -> No
     client = await start()
     choice = ToolChoice(name="weather")
 
-    await client.submit(
+    client.submit(
         sequence_id=1,
         conversation=Conversation(messages=[ASK], tools=[WEATHER], tool_choice=choice),
         sampling=SamplingParameters(temperature=0, max_tokens=12),
@@ -200,7 +204,7 @@ async def test_a_model_that_may_think_answers_in_the_format(start: StartClient) 
         "additionalProperties": False,
     }
 
-    await client.submit(
+    client.submit(
         sequence_id=1,
         conversation=Conversation(messages=[ASK]),
         sampling=SamplingParameters(temperature=0, max_tokens=100),
@@ -215,7 +219,7 @@ async def test_a_model_that_may_think_answers_in_the_format(start: StartClient) 
 async def test_a_thought_that_is_cut_off_is_reasoning(start: StartClient) -> None:
     client = await start(CHATML + "<think>")
 
-    await client.submit(
+    client.submit(
         sequence_id=1,
         conversation=Conversation(messages=[ASK]),
         sampling=SamplingParameters(temperature=0, max_tokens=5, ignore_end=True),
@@ -232,7 +236,7 @@ async def test_several_texts_of_one_prompt_come_and_end_each_by_itself(
 ) -> None:
     client = await start()
 
-    await client.submit(
+    client.submit(
         sequence_id=1,
         prompt="Once",
         options=GenerationOptions(n=3, top_logprobs=2),
@@ -255,24 +259,24 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_try_again(
     client = await start(queue_limit=1, slots=1)
     forever = SamplingParameters(max_tokens=900, ignore_end=True)
     for sequence_id in (1, 2):
-        await client.submit(sequence_id=sequence_id, prompt="Once", sampling=forever)
+        client.submit(sequence_id=sequence_id, prompt="Once", sampling=forever)
 
-    await client.submit(sequence_id=3, prompt="Once")
+    client.submit(sequence_id=3, prompt="Once")
     (refused,) = [event for event in await client.events_until_end(3) if event.sequence_id == 3]
 
     assert refused.failure.reason == ErrorReason.QUEUE_FULL
     assert refused.failure.metadata == {"queue_limit": "1"}
     assert 1 <= refused.failure.retry_seconds <= 60
-    await client.run.write(Command(cancel=worker_pb2.Cancel(sequence_id=1)))
-    await client.submit(sequence_id=4, prompt="Once", sampling=SamplingParameters(max_tokens=1))
-    await client.run.write(Command(cancel=worker_pb2.Cancel(sequence_id=2)))
+    client.servicer.obey(Command(cancel=worker_pb2.Cancel(sequence_id=1)))
+    client.submit(sequence_id=4, prompt="Once", sampling=SamplingParameters(max_tokens=1))
+    client.servicer.obey(Command(cancel=worker_pb2.Cancel(sequence_id=2)))
     assert (await client.events_until_end(4))[-1].finish.reason
 
 
 async def test_a_ping_is_answered(start: StartClient) -> None:
     client = await start()
 
-    await client.run.write(Command(ping=worker_pb2.Ping(ping_id=7)))
+    client.servicer.obey(Command(ping=worker_pb2.Ping(ping_id=7)))
 
     assert (await client.step()).pong == worker_pb2.Pong(ping_id=7, step_ms=0)
 

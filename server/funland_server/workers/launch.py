@@ -20,6 +20,7 @@ from google.protobuf import json_format
 from funland.worker.v1.worker_pb2 import Handshake, Ready
 from funland_server.errors import ModelLoadFailedError
 from funland_server.workers.failures import from_wire
+from funland_server.workers.link import Link
 from funland_server.workers.spec import WorkerSpec, to_wire
 
 logger = structlog.get_logger(__name__)
@@ -45,7 +46,7 @@ class WorkerProcess:
         process: asyncio.subprocess.Process,
         spec: WorkerSpec,
         folder: Path,
-        token: str,
+        link: Link,
         log: Coroutine[Any, Any, None],
     ) -> None:
         """`log` reads what the process has to say until its end."""
@@ -53,8 +54,9 @@ class WorkerProcess:
         self._folder = folder
         self._log = asyncio.create_task(log)
         self.spec = spec
+        self.link = link
         self.address = f"unix:{folder / 'socket'}"
-        self.token = token
+        self.token = secrets.token_urlsafe(32)
         self.ready = Ready()
 
     @property
@@ -75,6 +77,7 @@ class WorkerProcess:
         """Ends it: kindly, then at once. Ending it twice is no error."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+        self.link.close()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ENDING_SECONDS):
@@ -93,25 +96,30 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
         FunlandError: It said why it can't, or took longer than the timeout.
     """
     folder = Path(tempfile.mkdtemp(prefix="funland-"))  # mode 0700
+    link, workers_end = await Link.pair()
+    descriptor = workers_end.fileno()
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # nothing is imported from the folder that the user happens to be in
-            "-m",
-            "funland_worker.main",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**ENVIRONMENT, **os.environ},
-        )
+        with workers_end:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # nothing is imported from the folder that the user happens to be in
+                "-m",
+                "funland_worker.main",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=[descriptor],
+                env={**ENVIRONMENT, **os.environ},
+            )
     except BaseException:
+        link.close()
         shutil.rmtree(folder)
         raise
     log = _relay_log(process, spec.model_id)
-    worker = WorkerProcess(process, spec, folder, secrets.token_urlsafe(32), log)
+    worker = WorkerProcess(process, spec, folder, link, log)
     try:
         async with asyncio.timeout(timeout_seconds):
-            worker.ready = await _handshake(process, worker)
+            worker.ready = await _handshake(process, worker, descriptor)
     except TimeoutError:
         await worker.end()
         raise ModelLoadFailedError(
@@ -125,11 +133,13 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
     return worker
 
 
-async def _handshake(process: asyncio.subprocess.Process, worker: WorkerProcess) -> Ready:
+async def _handshake(
+    process: asyncio.subprocess.Process, worker: WorkerProcess, link_descriptor: int
+) -> Ready:
     assert process.stdin is not None  # noqa: S101 - it is a PIPE
     assert process.stdout is not None  # noqa: S101 - it is a PIPE
     spec = worker.spec
-    request = to_wire(spec, worker.address.removeprefix("unix:"), worker.token)
+    request = to_wire(spec, worker.address.removeprefix("unix:"), worker.token, link_descriptor)
     line = json_format.MessageToJson(request, indent=None)
     with contextlib.suppress(ConnectionError):  # it ended already; its output says so
         process.stdin.write(line.encode() + b"\n")

@@ -49,7 +49,7 @@ class WorkerSpec:
         return self.settings.keep_alive_seconds if set_ else -1
 
 
-def to_wire(spec: WorkerSpec, socket_path: str, token: str) -> Launch:
+def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int) -> Launch:
     """What the worker is told at its start."""
     launch = Launch(
         model_path=str(spec.path),
@@ -64,6 +64,7 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str) -> Launch:
         memory_limit_bytes=spec.memory_limit_bytes,
         model_sha256=spec.sha256,
         conversion_folder=str(spec.conversion_folder or ""),
+        link_descriptor=link_descriptor,
     )
     if spill := spec.prefix_spill:
         launch.prefix_folder = str(spill.folder)

@@ -1,4 +1,4 @@
-"""A loaded model, as the server calls it: all its sequences over one stream."""
+"""A loaded model, as the server calls it: all its sequences over one link."""
 
 from __future__ import annotations
 
@@ -60,7 +60,6 @@ class Worker:
         self._observe = observe
         self._ids = itertools.count(1)
         self._mailboxes: dict[int, Mailbox] = {}
-        self._commands: asyncio.Queue[worker_pb2.Command] = asyncio.Queue()
         self._end_reason: Callable[[str], FunlandError] | None = None
         self._channel = grpc.aio.insecure_channel(
             process.address,
@@ -104,7 +103,7 @@ class Worker:
         open_texts = submit.options.n or 1
         try:
             with self._call():
-                self._commands.put_nowait(worker_pb2.Command(submit=submit))
+                self.process.link.send(worker_pb2.Command(submit=submit))
                 while open_texts:
                     event = await mailbox.take()
                     if event.HasField("failure"):
@@ -116,7 +115,7 @@ class Worker:
             del self._mailboxes[sequence_id]
             if open_texts:
                 cancel = worker_pb2.Cancel(sequence_id=sequence_id)
-                self._commands.put_nowait(worker_pb2.Command(cancel=cancel))
+                self.process.link.send(worker_pb2.Command(cancel=cancel))
 
     async def embed(self, request: worker_pb2.EmbedTexts) -> worker_pb2.EmbeddedTexts:
         """See `worker.proto`; raises as `generate`."""
@@ -186,11 +185,10 @@ class Worker:
                 raise WorkerDefectError(error.details()) from error
 
     async def _run(self) -> None:
-        """Carries the stream until the process ends, then fails what is under way."""
-        call = self._stub.Run(self._next_commands(), metadata=self._metadata)
-        tasks = [asyncio.create_task(self._read(call)), asyncio.create_task(self._watch())]
+        """Reads the link until the process ends, then fails what is under way."""
+        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
         await self.process.ended()
-        call.cancel()
+        self.process.link.close()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
@@ -209,23 +207,16 @@ class Worker:
 
     def _ping(self, number: int) -> None:
         ping = worker_pb2.Ping(ping_id=number)
-        self._commands.put_nowait(worker_pb2.Command(ping=ping))
+        self.process.link.send(worker_pb2.Command(ping=ping))
 
-    async def _next_commands(self) -> AsyncGenerator[worker_pb2.Command]:
-        # One task writes: concurrent writes to a gRPC stream fail now and then.
-        while True:
-            yield await self._commands.get()
-
-    async def _read(self, call: Any) -> None:
+    async def _read(self) -> None:
         try:
-            async for step in call:
+            async for step in self.process.link.steps():
                 self._take(step)
-        except grpc.aio.AioRpcError as error:
-            logger.debug("worker_stream_ended", model=self.model_id, details=error.details())
         except Exception:
             logger.exception("worker_step_failed", model=self.model_id)
         finally:
-            # The stream carries all there is to the process: without it, it is of no use.
+            # Without its link the process is of no use.
             self.process.kill()
 
     def _take(self, step: worker_pb2.Step) -> None:

@@ -65,7 +65,7 @@ def test_the_worker_is_told_all() -> None:
         prefix_spill=PrefixSpill(Path("/p"), 11, b"key"), conversion_folder=Path("/c"),
     )  # fmt: skip
 
-    launch = to_wire(spec, "/socket", "token")
+    launch = to_wire(spec, "/socket", "token", 7)
 
     assert {field.name for field, _ in launch.ListFields()} == {
         field.name for field in launch.DESCRIPTOR.fields

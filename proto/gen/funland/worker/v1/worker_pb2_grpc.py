@@ -28,8 +28,18 @@ if _version_not_supported:
 class WorkerServiceStub:
     """A process that holds one model. Internal: the server and its workers are always of one version.
 
-    The worker listens on a unix socket that only its user can open, and answers only calls whose
-    `authorization` metadata is the token that the server gave it at its start.
+    All of a worker's generations go over its link, one of a pair of sockets that it inherits
+    (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
+    worker sends a `Step` for each forward pass with what became of them all. A message a step instead
+    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
+    message stands behind its length in four bytes, the highest first.
+
+    A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
+    a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
+    `failure`, unless it is cancelled: then it gets none or those.
+
+    All else are calls. The worker listens on a unix socket that only its user can open, and answers
+    only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     def __init__(self, channel):
@@ -38,11 +48,6 @@ class WorkerServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.Run = channel.stream_stream(
-                '/funland.worker.v1.WorkerService/Run',
-                request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Command.SerializeToString,
-                response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Step.FromString,
-                _registered_method=True)
         self.Embed = channel.unary_unary(
                 '/funland.worker.v1.WorkerService/Embed',
                 request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.EmbedTexts.SerializeToString,
@@ -73,22 +78,19 @@ class WorkerServiceStub:
 class WorkerServiceServicer:
     """A process that holds one model. Internal: the server and its workers are always of one version.
 
-    The worker listens on a unix socket that only its user can open, and answers only calls whose
-    `authorization` metadata is the token that the server gave it at its start.
+    All of a worker's generations go over its link, one of a pair of sockets that it inherits
+    (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
+    worker sends a `Step` for each forward pass with what became of them all. A message a step instead
+    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
+    message stands behind its length in four bytes, the highest first.
+
+    A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
+    a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
+    `failure`, unless it is cancelled: then it gets none or those.
+
+    All else are calls. The worker listens on a unix socket that only its user can open, and answers
+    only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
-
-    def Run(self, request_iterator, context):
-        """Carries all of a worker's generations: the server submits and cancels sequences, the worker sends
-        one `Step` for each forward pass with what became of them all. A message a step instead of a
-        message a token costs a tenth (docs/adr).
-
-        A sequence that is not refused gets an event without text or tokens when it is in the queue.
-        Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
-        one with `failure`, unless it is cancelled: then it gets none or those.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
 
     def Embed(self, request, context):
         """Turns texts into vectors.
@@ -128,11 +130,6 @@ class WorkerServiceServicer:
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'Run': grpc.stream_stream_rpc_method_handler(
-                    servicer.Run,
-                    request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Command.FromString,
-                    response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Step.SerializeToString,
-            ),
             'Embed': grpc.unary_unary_rpc_method_handler(
                     servicer.Embed,
                     request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.EmbedTexts.FromString,
@@ -169,36 +166,19 @@ def add_WorkerServiceServicer_to_server(servicer, server):
 class WorkerService:
     """A process that holds one model. Internal: the server and its workers are always of one version.
 
-    The worker listens on a unix socket that only its user can open, and answers only calls whose
-    `authorization` metadata is the token that the server gave it at its start.
-    """
+    All of a worker's generations go over its link, one of a pair of sockets that it inherits
+    (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
+    worker sends a `Step` for each forward pass with what became of them all. A message a step instead
+    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
+    message stands behind its length in four bytes, the highest first.
 
-    @staticmethod
-    def Run(request_iterator,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.stream_stream(
-            request_iterator,
-            target,
-            '/funland.worker.v1.WorkerService/Run',
-            funland_dot_worker_dot_v1_dot_worker__pb2.Command.SerializeToString,
-            funland_dot_worker_dot_v1_dot_worker__pb2.Step.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
+    A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
+    a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
+    `failure`, unless it is cancelled: then it gets none or those.
+
+    All else are calls. The worker listens on a unix socket that only its user can open, and answers
+    only calls whose `authorization` metadata is the token that the server gave it at its start.
+    """
 
     @staticmethod
     def Embed(request,

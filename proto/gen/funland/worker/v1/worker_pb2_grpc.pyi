@@ -29,23 +29,24 @@ GRPC_VERSION: str
 class WorkerServiceStub:
     """A process that holds one model. Internal: the server and its workers are always of one version.
 
-    The worker listens on a unix socket that only its user can open, and answers only calls whose
-    `authorization` metadata is the token that the server gave it at its start.
+    All of a worker's generations go over its link, one of a pair of sockets that it inherits
+    (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
+    worker sends a `Step` for each forward pass with what became of them all. A message a step instead
+    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
+    message stands behind its length in four bytes, the highest first.
+
+    A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
+    a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
+    `failure`, unless it is cancelled: then it gets none or those.
+
+    All else are calls. The worker listens on a unix socket that only its user can open, and answers
+    only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WorkerServiceAsyncStub: ...
-    Run: _grpc.StreamStreamMultiCallable[_worker_pb2.Command, _worker_pb2.Step]
-    """Carries all of a worker's generations: the server submits and cancels sequences, the worker sends
-    one `Step` for each forward pass with what became of them all. A message a step instead of a
-    message a token costs a tenth (docs/adr).
-
-    A sequence that is not refused gets an event without text or tokens when it is in the queue.
-    Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
-    one with `failure`, unless it is cancelled: then it gets none or those.
-    """
     Embed: _grpc.UnaryUnaryMultiCallable[_worker_pb2.EmbedTexts, _worker_pb2.EmbeddedTexts]
     """Turns texts into vectors."""
     Rank: _grpc.UnaryUnaryMultiCallable[_worker_pb2.RankDocuments, _worker_pb2.RankedDocuments]
@@ -61,20 +62,21 @@ class WorkerServiceStub:
 class WorkerServiceAsyncStub(WorkerServiceStub):
     """A process that holds one model. Internal: the server and its workers are always of one version.
 
-    The worker listens on a unix socket that only its user can open, and answers only calls whose
-    `authorization` metadata is the token that the server gave it at its start.
+    All of a worker's generations go over its link, one of a pair of sockets that it inherits
+    (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
+    worker sends a `Step` for each forward pass with what became of them all. A message a step instead
+    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
+    message stands behind its length in four bytes, the highest first.
+
+    A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
+    a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
+    `failure`, unless it is cancelled: then it gets none or those.
+
+    All else are calls. The worker listens on a unix socket that only its user can open, and answers
+    only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    Run: _aio.StreamStreamMultiCallable[_worker_pb2.Command, _worker_pb2.Step]  # type: ignore[assignment]
-    """Carries all of a worker's generations: the server submits and cancels sequences, the worker sends
-    one `Step` for each forward pass with what became of them all. A message a step instead of a
-    message a token costs a tenth (docs/adr).
-
-    A sequence that is not refused gets an event without text or tokens when it is in the queue.
-    Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
-    one with `failure`, unless it is cancelled: then it gets none or those.
-    """
     Embed: _aio.UnaryUnaryMultiCallable[_worker_pb2.EmbedTexts, _worker_pb2.EmbeddedTexts]  # type: ignore[assignment]
     """Turns texts into vectors."""
     Rank: _aio.UnaryUnaryMultiCallable[_worker_pb2.RankDocuments, _worker_pb2.RankedDocuments]  # type: ignore[assignment]
@@ -89,24 +91,19 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     """A process that holds one model. Internal: the server and its workers are always of one version.
 
-    The worker listens on a unix socket that only its user can open, and answers only calls whose
-    `authorization` metadata is the token that the server gave it at its start.
+    All of a worker's generations go over its link, one of a pair of sockets that it inherits
+    (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
+    worker sends a `Step` for each forward pass with what became of them all. A message a step instead
+    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
+    message stands behind its length in four bytes, the highest first.
+
+    A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
+    a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
+    `failure`, unless it is cancelled: then it gets none or those.
+
+    All else are calls. The worker listens on a unix socket that only its user can open, and answers
+    only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
-
-    @_abc_1.abstractmethod
-    def Run(
-        self,
-        request_iterator: _MaybeAsyncIterator[_worker_pb2.Command],
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_worker_pb2.Step], _abc.AsyncIterator[_worker_pb2.Step]]:
-        """Carries all of a worker's generations: the server submits and cancels sequences, the worker sends
-        one `Step` for each forward pass with what became of them all. A message a step instead of a
-        message a token costs a tenth (docs/adr).
-
-        A sequence that is not refused gets an event without text or tokens when it is in the queue.
-        Each of a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets
-        one with `failure`, unless it is cancelled: then it gets none or those.
-        """
 
     @_abc_1.abstractmethod
     def Embed(
