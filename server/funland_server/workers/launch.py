@@ -77,13 +77,13 @@ class WorkerProcess:
         """Ends it: kindly, then at once. Ending it twice is no error."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self.link.close()
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ENDING_SECONDS):
                     await self._process.wait()
         finally:  # also when we are cancelled
             self.kill()
+            self.link.close()
             shutil.rmtree(self._folder, ignore_errors=True)
         await self._process.wait()
 
@@ -96,23 +96,9 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
         FunlandError: It said why it can't, or took longer than the timeout.
     """
     folder = Path(tempfile.mkdtemp(prefix="funland-"))  # mode 0700
-    link, workers_end = await Link.pair()
-    descriptor = workers_end.fileno()
     try:
-        with workers_end:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # nothing is imported from the folder that the user happens to be in
-                "-m",
-                "funland_worker.main",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=[descriptor],
-                env={**ENVIRONMENT, **os.environ},
-            )
+        process, link, descriptor = await _start()
     except BaseException:
-        link.close()
         shutil.rmtree(folder)
         raise
     log = _relay_log(process, spec.model_id)
@@ -131,6 +117,29 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
         await worker.end()
         raise
     return worker
+
+
+async def _start() -> tuple[asyncio.subprocess.Process, Link, int]:
+    """The process, its link, and the number that its end of the link has there."""
+    link, workers_end = await Link.pair()
+    descriptor = workers_end.fileno()
+    try:
+        with workers_end:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # nothing is imported from the folder that the user happens to be in
+                "-m",
+                "funland_worker.main",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=[descriptor],
+                env={**ENVIRONMENT, **os.environ},
+            )
+    except BaseException:
+        link.close()
+        raise
+    return process, link, descriptor
 
 
 async def _handshake(
