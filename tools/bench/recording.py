@@ -1,7 +1,7 @@
 """Notes what comes over connections and when, and reads none of it meanwhile.
 
-A caller that reads its answers as they come takes cores from what it measures: over gRPC a Python
-program takes as much of the processor as the server does. What it noted is read after the wave.
+A caller that reads its answers as they come takes cores from what it measures, up to one percent of
+its speed (docs/benchmarks.md). What this one noted is read after the wave.
 """
 
 from __future__ import annotations

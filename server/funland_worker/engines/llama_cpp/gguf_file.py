@@ -17,7 +17,7 @@ _LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 def load_mode() -> int:
     """How weights come into memory: read, where the system has large pages for them, else mapped.
 
-    A file's pages are small, and reading all of them for each token takes up to a sixth longer
+    A file's pages are small, and reading all of them for each token takes up to a fifth longer
     (ADR 0036).
     """
     try:

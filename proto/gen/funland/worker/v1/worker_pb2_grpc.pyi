@@ -32,8 +32,8 @@ class WorkerServiceStub:
     All of a worker's generations go over its link, one of a pair of sockets that it inherits
     (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
     worker sends a `Step` for each forward pass with what became of them all. A message a step instead
-    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
-    message stands behind its length in four bytes, the highest first.
+    of a message a token costs a tenth, and is cheaper here than over gRPC (ADR 0039). Each message
+    stands behind its length in four bytes, the highest first.
 
     A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
@@ -65,8 +65,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     All of a worker's generations go over its link, one of a pair of sockets that it inherits
     (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
     worker sends a `Step` for each forward pass with what became of them all. A message a step instead
-    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
-    message stands behind its length in four bytes, the highest first.
+    of a message a token costs a tenth, and is cheaper here than over gRPC (ADR 0039). Each message
+    stands behind its length in four bytes, the highest first.
 
     A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
@@ -94,8 +94,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     All of a worker's generations go over its link, one of a pair of sockets that it inherits
     (`Launch.link_descriptor`): the server submits and cancels sequences with messages `Command`, the
     worker sends a `Step` for each forward pass with what became of them all. A message a step instead
-    of a message a token costs a tenth, and on the link half of what it costs over gRPC (ADR 0039). Each
-    message stands behind its length in four bytes, the highest first.
+    of a message a token costs a tenth, and is cheaper here than over gRPC (ADR 0039). Each message
+    stands behind its length in four bytes, the highest first.
 
     A sequence that is not refused gets an event without text or tokens when it is in the queue. Each of
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
