@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc.aio
 from aiohttp import web
@@ -41,19 +41,20 @@ class Calls:
         except grpc.aio.AioRpcError as error:
             raise CallFailed(from_rpc(error)) from error
 
+    @asynccontextmanager
     async def stream(
         self, request: web.Request, method: MethodDescriptor, message: Message
-    ) -> AsyncGenerator[Message]:
-        """Calls a method that answers with a stream. Closing the generator cancels the call.
+    ) -> AsyncGenerator[AsyncIterator[Message]]:
+        """Calls a method that answers with a stream. Leaving the block cancels the call.
 
         Raises `CallFailed`, before the first message or after some.
         """
         timeout = _timeout(request)
-        answers = self._channel.stream(method, message, _metadata(request), timeout)
         try:
-            async with aclosing(answers):
-                async for answer in answers:
-                    yield answer
+            async with self._channel.stream(
+                method, message, _metadata(request), timeout
+            ) as answers:
+                yield answers
         except grpc.aio.AioRpcError as error:
             raise CallFailed(from_rpc(error)) from error
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import grpc.aio
@@ -32,8 +33,8 @@ class Channel(Protocol):
 
     def stream(
         self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
-    ) -> AsyncGenerator[Message]:
-        """Calls a method that answers with a stream. Closing the generator cancels the call."""
+    ) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
+        """Calls a method that answers with a stream. Leaving the block cancels the call."""
         ...
 
 
@@ -58,13 +59,14 @@ class GrpcChannel:
         )
         return await call(request, metadata=tuple(metadata), timeout=timeout)
 
+    @asynccontextmanager
     async def stream(
         self,
         method: MethodDescriptor,
         request: Message,
         metadata: Metadata,
         timeout: float | None,  # noqa: ASYNC109 - it goes with the call, to the server
-    ) -> AsyncGenerator[Message]:
+    ) -> AsyncGenerator[AsyncIterator[Message]]:
         """See `Channel`."""
         start: Any = self._channel.unary_stream(
             _path(method),
@@ -73,8 +75,7 @@ class GrpcChannel:
         )
         call = start(request, metadata=tuple(metadata), timeout=timeout)
         try:
-            async for message in call:
-                yield message
+            yield aiter(call)
         finally:
             call.cancel()
 

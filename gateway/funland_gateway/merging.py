@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 _T = TypeVar("_T")
 
 
-async def merged(streams: Sequence[AsyncGenerator[_T]]) -> AsyncGenerator[_T]:
-    """What the streams yield, as it comes, each stream's items in their order.
+Streams = Sequence[AbstractAsyncContextManager[AsyncIterator[_T]]]
+
+
+async def merged(streams: Streams[_T]) -> AsyncGenerator[tuple[int, _T]]:
+    """What the streams yield, as it comes, each with the number of its stream.
 
     A reader that is slow holds them all up: one item of each waits at most. The first failure of
-    a stream is raised and ends the others; closing the generator closes all of them.
+    a stream is raised and ends the others; closing the generator leaves all of them.
     """
-    if len(streams) == 1:  # no need for tasks
-        async with aclosing(streams[0]) as only:
-            async for item in only:
-                yield item
-        return
-    queue: asyncio.Queue[_T | _Ended] = asyncio.Queue(1)
-    tasks = [asyncio.create_task(_pump(stream, queue)) for stream in streams]
+    queue: asyncio.Queue[tuple[int, _T] | _Ended] = asyncio.Queue(1)
+    tasks = [
+        asyncio.create_task(_pump(number, stream, queue)) for number, stream in enumerate(streams)
+    ]
     try:
         running = len(tasks)
         while running:
@@ -46,12 +46,16 @@ class _Ended:
         self.problem = problem
 
 
-async def _pump(stream: AsyncGenerator[_T], queue: asyncio.Queue[_T | _Ended]) -> None:
+async def _pump(
+    number: int,
+    stream: AbstractAsyncContextManager[AsyncIterator[_T]],
+    queue: asyncio.Queue[tuple[int, _T] | _Ended],
+) -> None:
     ended = _Ended()
     try:
-        async with aclosing(stream):
-            async for item in stream:
-                await queue.put(item)
+        async with stream as items:
+            async for item in items:
+                await queue.put((number, item))
     except Exception as problem:
         ended = _Ended(problem)
     await queue.put(ended)

@@ -121,24 +121,28 @@ class _Answer:
 
     async def send(self, chunk: bytes, patience: asyncio.Timeout) -> None:
         """Sends a chunk; raises `_ReaderGone`."""
-        async with self._sending:
-            self._last = self._clock()
-            if may_wait := self._may_wait(chunk):
+        self._last = self._clock()
+        try:
+            if self._has_room(chunk):
+                await self.response.write(chunk)  # which returns at once
+                return
+            async with self._sending:
                 patience.reschedule(self._last + self._send_timeout)
-            try:
                 await self.begin()
-                # Returns at once while there is room in the buffers of aiohttp and the socket.
                 await self.response.write(chunk)
-            except ConnectionError:
-                raise _ReaderGone("it closed the connection") from None
-            if may_wait:
                 patience.reschedule(None)
+        except ConnectionError:
+            raise _ReaderGone("it closed the connection") from None
 
-    def _may_wait(self, chunk: bytes) -> bool:
-        """Whether the reader is behind by so much that the chunk may have to wait for it. If not,
-        there is no need of a timer, which costs as much as sending."""
+    def _has_room(self, chunk: bytes) -> bool:
+        """Whether the reader is behind by so little that the chunk does not wait for it. Then there
+        is no need of a timer, which costs as much as sending."""
         transport = self._request.transport
-        return transport is None or transport.get_write_buffer_size() + len(chunk) > _SURELY_TAKEN
+        return (
+            transport is not None
+            and self.response.prepared
+            and transport.get_write_buffer_size() + len(chunk) <= _SURELY_TAKEN
+        )
 
     async def beat(self, pulse: Pulse) -> None:
         """Sends a beat after every long silence, until it is cancelled or there is no reader."""

@@ -6,6 +6,8 @@ more series than those allow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -95,17 +97,26 @@ class Metrics:
         """All of them in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def step(self, model: str, step: Step) -> None:
-        """Counts one forward pass of a model."""
-        if step.decoded_sequences:
-            self.batch_size.labels(model).observe(step.decoded_sequences)
-        made = sum(event.tokens for event in step.events)
-        if made:
-            self.completion_tokens.labels(model).inc(made)
-        if step.HasField("active_sequences"):
-            self.queue_depth.labels(model).set(step.waiting_sequences)
-            self.active_sequences.labels(model).set(step.active_sequences)
-            self.cached_tokens.labels(model).set(step.cached_tokens)
+    def steps(self, model: str) -> Callable[[Step, int], None]:
+        """What counts a model's forward passes and the tokens that each made. Its series are looked
+        up once: passes are many."""
+        batch_size = self.batch_size.labels(model)
+        completion_tokens = self.completion_tokens.labels(model)
+        queue_depth = self.queue_depth.labels(model)
+        active_sequences = self.active_sequences.labels(model)
+        cached_tokens = self.cached_tokens.labels(model)
+
+        def count(step: Step, tokens: int) -> None:
+            if step.decoded_sequences:
+                batch_size.observe(step.decoded_sequences)
+            if tokens:
+                completion_tokens.inc(tokens)
+            if step.HasField("active_sequences"):
+                queue_depth.set(step.waiting_sequences)
+                active_sequences.set(step.active_sequences)
+                cached_tokens.set(step.cached_tokens)
+
+        return count
 
     def worker_ended(self, model: str) -> None:
         """Sets back what only a running worker has."""

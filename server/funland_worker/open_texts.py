@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Finish
-from funland.worker.v1 import worker_pb2
+from funland.worker.v1.worker_pb2 import SequenceEvent
 from funland_worker.chat.stream import AnswerShape, AnswerStream
-from funland_worker.engines.protocol import Advance, EngineError, StepReport
+from funland_worker.engines.protocol import Advance, EngineError, Outcome, StepReport
 from funland_worker.wire import failed_event, finish_to_wire, logprob_to_wire
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
+
+    Events = RepeatedCompositeFieldContainer[SequenceEvent]
 
 _ENDS = 32
 """How many of the latest ends tell how fast texts end."""
@@ -23,8 +28,41 @@ class _Text:
     """One text that is being written."""
 
     def __init__(self, shape: AnswerShape | None) -> None:
-        self.answer = AnswerStream(shape) if shape is not None else None
-        self.reasoning_tokens = 0
+        self._answer = None if shape is None or shape.plain else AnswerStream(shape)
+        self._reasoning_tokens = 0
+
+    def tell(self, advance: Advance, event: SequenceEvent) -> None:
+        """Writes what a step brought for it."""
+        event.sequence_id = advance.sequence_id
+        event.choice = advance.choice
+        event.tokens = advance.tokens
+        if self._answer is not None:
+            self._part(self._answer, advance, event)
+        elif advance.text:
+            event.delta.text = advance.text
+        if advance.logprobs:
+            event.delta.logprobs.extend(map(logprob_to_wire, advance.logprobs))
+        if advance.outcome is not None:
+            self._finish(advance.outcome, event.finish)
+
+    def _part(self, answer: AnswerStream, advance: Advance, event: SequenceEvent) -> None:
+        thought = answer.thinking
+        parts = answer.feed(advance.text, ended=advance.outcome is not None)
+        # The marks around the reasoning count too: one ends it, one has begun it.
+        if thought or answer.thinking:
+            self._reasoning_tokens += advance.tokens
+        if parts.content:
+            event.delta.text = parts.content
+        if parts.reasoning:
+            event.delta.reasoning = parts.reasoning
+        if parts.tool_calls:
+            event.delta.tool_calls.extend(parts.tool_calls)
+
+    def _finish(self, outcome: Outcome, finish: Finish) -> None:
+        finish.CopyFrom(finish_to_wire(outcome, self._reasoning_tokens))
+        called = self._answer is not None and self._answer.calls
+        if called and finish.reason == Finish.STOP:
+            finish.reason = Finish.TOOL_CALLS
 
 
 class OpenTexts:
@@ -69,22 +107,22 @@ class OpenTexts:
         """Lets a sequence go that failed or was cancelled; one that is not there is passed over."""
         self._count -= len(self._texts.pop(sequence_id, ()))
 
-    def events(self, report: StepReport) -> Iterator[worker_pb2.SequenceEvent]:
-        """What a step brought for the texts that are open."""
+    def tell(self, report: StepReport, events: Events) -> None:
+        """Adds what a step brought for the texts that are open."""
         for advance in report.advances:
             text = self._texts.get(advance.sequence_id, {}).get(advance.choice)
             if text is None:  # cancelled while the step ran
                 continue
-            yield _event(advance, text)
+            text.tell(advance, events.add())
             if advance.outcome is not None:
                 self._end(advance.sequence_id, advance.choice)
         for sequence_id, position in report.positions:
             if sequence_id in self._texts:
-                yield worker_pb2.SequenceEvent(sequence_id=sequence_id, queue_position=position)
+                events.add(sequence_id=sequence_id, queue_position=position)
         for sequence_id, error in report.failures:
             if sequence_id in self._texts:
                 self.drop(sequence_id)
-                yield failed_event(sequence_id, error)
+                events.append(failed_event(sequence_id, error))
 
     def _end(self, sequence_id: int, choice: int) -> None:
         texts = self._texts[sequence_id]
@@ -100,31 +138,3 @@ class OpenTexts:
             return _SHORTEST_WAIT
         each = (monotonic() - self._ends[0]) / len(self._ends)
         return min(max(float(math.ceil(each * texts)), _SHORTEST_WAIT), _LONGEST_WAIT)
-
-
-def _event(advance: Advance, text: _Text) -> worker_pb2.SequenceEvent:
-    ended = advance.outcome is not None
-    event = worker_pb2.SequenceEvent(
-        sequence_id=advance.sequence_id,
-        choice=advance.choice,
-        tokens=advance.tokens,
-        logprobs=map(logprob_to_wire, advance.logprobs),
-    )
-    calls = 0
-    if text.answer is None:
-        event.text = advance.text
-    else:
-        thought = text.answer.thinking
-        parts = text.answer.feed(advance.text, ended=ended)
-        event.text, event.reasoning = parts.content, parts.reasoning
-        event.tool_calls.extend(parts.tool_calls)
-        # The marks around the reasoning count too: one ends it, one has begun it.
-        if thought or text.answer.thinking:
-            text.reasoning_tokens += advance.tokens
-        calls = text.answer.calls
-    if advance.outcome is not None:
-        finish = finish_to_wire(advance.outcome, text.reasoning_tokens)
-        if calls and finish.reason == Finish.STOP:
-            finish.reason = Finish.TOOL_CALLS
-        event.finish.CopyFrom(finish)
-    return event

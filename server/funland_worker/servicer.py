@@ -186,7 +186,9 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._send(failed_sequence(sequence_id, error))
 
     def _deliver(self, report: StepReport) -> None:
-        self._send(step_to_wire(report, self._texts.events(report)))
+        step = step_to_wire(report)
+        self._texts.tell(report, step.events)
+        self._send(step)
 
     async def _embedded(
         self, inputs: Sequence[str], pooling: EmbedRequest.Pooling.ValueType

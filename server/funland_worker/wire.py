@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import Finish, SamplingParameters, Timings, Usage
 from funland.worker.v1 import worker_pb2
@@ -36,10 +34,9 @@ def sampling_from_wire(parameters: SamplingParameters) -> Sampling:
     return Sampling(**given, stop=tuple(parameters.stop), logit_bias=dict(parameters.logit_bias))
 
 
-def step_to_wire(report: StepReport, events: Iterable[worker_pb2.SequenceEvent]) -> worker_pb2.Step:
-    """A step as the server reads it."""
+def step_to_wire(report: StepReport) -> worker_pb2.Step:
+    """A step as the server reads it, without its events."""
     return worker_pb2.Step(
-        events=events,
         decoded_sequences=report.decoded_sequences,
         prompt_tokens=report.prompt_tokens,
         active_sequences=report.active_sequences,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -65,9 +66,13 @@ class BrokenChannel:
     async def unary(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("the secret")
 
-    async def stream(self, *_: Any, **__: Any) -> AsyncGenerator[Any]:
-        yield GenerationEvent(delta=Delta(text="a"))
-        raise RuntimeError("the secret")
+    @asynccontextmanager
+    async def stream(self, *_: Any, **__: Any) -> AsyncGenerator[AsyncIterator[Any]]:
+        async def events() -> AsyncGenerator[Any]:
+            yield GenerationEvent(delta=Delta(text="a"))
+            raise RuntimeError("the secret")
+
+        yield events()
 
 
 @pytest.mark.parametrize("path", ["/funland/v1/chat", "/funland/v1/chat:stream"])

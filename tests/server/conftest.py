@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland_server.app import Server
 from funland_server.config import ServerSettings
+from funland_server.rpc.local_channel import Metadata
 
 SECONDS = 20
 """After which something that should have happened is taken not to happen."""
@@ -56,6 +57,19 @@ def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
 async def call(server: Server, name: str, request: Message, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - a call's deadline
     """Calls an RPC inside the process."""
     return await server.channel.unary(METHODS[name], request, (), timeout)
+
+
+async def streamed(
+    server: Server,
+    name: str,
+    request: Message,
+    metadata: Metadata = (),
+    timeout: float | None = None,  # noqa: ASYNC109 - a call's deadline
+) -> AsyncGenerator[Any]:
+    """The messages of an RPC inside the process; closing the generator ends the call."""
+    async with server.channel.stream(METHODS[name], request, metadata, timeout) as messages:
+        async for message in messages:
+            yield message
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from funland_server.metrics import Metrics
 from tests.server.conftest import METHODS, call
 
 STEP = Step(
-    events=[SequenceEvent(tokens=1), SequenceEvent(tokens=2)],
     decoded_sequences=2,
     active_sequences=2,
     waiting_sequences=5,
@@ -26,7 +25,7 @@ def value(metrics: Metrics, name: str) -> float | None:
 def test_a_step_is_counted() -> None:
     metrics = Metrics()
 
-    metrics.step("m", STEP)
+    metrics.steps("m")(STEP, 3)
 
     assert value(metrics, "funland_completion_tokens_total") == 3
     assert value(metrics, "funland_batch_size_sum") == 2
@@ -37,9 +36,10 @@ def test_a_step_is_counted() -> None:
 
 def test_a_step_about_one_sequence_changes_no_gauge() -> None:
     metrics = Metrics()
-    metrics.step("m", STEP)
+    count = metrics.steps("m")
+    count(STEP, 3)
 
-    metrics.step("m", Step(events=[SequenceEvent(sequence_id=3)]))
+    count(Step(events=[SequenceEvent(sequence_id=3)]), 0)
 
     assert value(metrics, "funland_active_sequences") == 2
     assert value(metrics, "funland_batch_size_count") == 1
@@ -47,7 +47,7 @@ def test_a_step_about_one_sequence_changes_no_gauge() -> None:
 
 def test_an_ended_worker_has_no_sequences() -> None:
     metrics = Metrics()
-    metrics.step("m", STEP)
+    metrics.steps("m")(STEP, 3)
 
     metrics.worker_ended("m")
 
@@ -59,7 +59,7 @@ def test_an_ended_worker_has_no_sequences() -> None:
 def test_a_deleted_model_leaves_no_series() -> None:
     metrics = Metrics()
     empty = metrics.text()
-    metrics.step("m", STEP)
+    metrics.steps("m")(STEP, 3)
     metrics.inference_seconds.labels("m").observe(1)
     metrics.evictions.labels("m").inc()
     metrics.backs_off("m", 1.5)

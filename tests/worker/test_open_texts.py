@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Finish
-from funland.worker.v1.worker_pb2 import SequenceEvent
+from funland.v1.inference_pb2 import Delta, Finish
+from funland.worker.v1.worker_pb2 import SequenceEvent, Step
 from funland_worker.chat.formats import HERMES
 from funland_worker.chat.reasoning import ReasoningMarks
 from funland_worker.chat.stream import AnswerShape
@@ -22,7 +22,13 @@ def outcome(reason: Finish.Reason.ValueType = Finish.STOP) -> Outcome:
 
 
 def events(texts: OpenTexts, *advances: Advance) -> list[SequenceEvent]:
-    return list(texts.events(StepReport(list(advances), 0, 0, 0, 0)))
+    return told(texts, StepReport(list(advances), 0, 0, 0, 0))
+
+
+def told(texts: OpenTexts, report: StepReport) -> list[SequenceEvent]:
+    step = Step()
+    texts.tell(report, step.events)
+    return list(step.events)
 
 
 def test_more_texts_than_there_is_room_for_are_refused() -> None:
@@ -54,7 +60,7 @@ def test_texts_that_end_make_room() -> None:
     events(texts, Advance(1, "a", 1, outcome()))
 
     texts.admit(2, 1)
-    list(texts.events(StepReport([], 0, 0, 0, 0, failures=((2, failure()),))))
+    told(texts, StepReport([], 0, 0, 0, 0, failures=((2, failure()),)))
 
     texts.admit(3, 1)
     texts.drop(3)
@@ -73,7 +79,7 @@ def test_a_cancelled_sequence_is_told_of_no_more() -> None:
         [Advance(1, "a", 1)], 0, 0, 0, 0, positions=((1, 1),), failures=((1, failure()),)
     )
 
-    assert not list(texts.events(report))
+    assert not told(texts, report)
 
 
 def test_a_text_is_told_as_it_is() -> None:
@@ -82,7 +88,9 @@ def test_a_text_is_told_as_it_is() -> None:
 
     (event,) = events(texts, Advance(1, f"<think>{CALL}", 3, choice=1))
 
-    assert event == SequenceEvent(sequence_id=1, choice=1, text=f"<think>{CALL}", tokens=3)
+    assert event == SequenceEvent(
+        sequence_id=1, choice=1, tokens=3, delta=Delta(text=f"<think>{CALL}")
+    )
 
 
 def test_an_answer_is_told_in_parts_and_its_thoughts_are_counted() -> None:
@@ -90,7 +98,7 @@ def test_an_answer_is_told_in_parts_and_its_thoughts_are_counted() -> None:
     texts.admit(1, 1)
     texts.shape(1, SHAPE)
 
-    told = events(
+    parts = events(
         texts,
         Advance(1, "Hm.", 2),
         Advance(1, "</think>", 1),
@@ -98,11 +106,12 @@ def test_an_answer_is_told_in_parts_and_its_thoughts_are_counted() -> None:
         Advance(1, CALL, 9, outcome()),
     )
 
-    assert [event.reasoning for event in told] == ["Hm.", "", "", ""]
-    assert "".join(event.text for event in told) == "Look:"
-    assert [call.name for event in told for call in event.tool_calls if call.name] == ["get"]
-    assert told[-1].finish.reason == Finish.TOOL_CALLS
-    assert told[-1].finish.usage.reasoning_tokens == 3
+    assert [event.delta.reasoning for event in parts] == ["Hm.", "", "", ""]
+    assert "".join(event.delta.text for event in parts) == "Look:"
+    calls = [call.name for event in parts for call in event.delta.tool_calls if call.name]
+    assert calls == ["get"]
+    assert parts[-1].finish.reason == Finish.TOOL_CALLS
+    assert parts[-1].finish.usage.reasoning_tokens == 3
 
 
 def test_an_answer_that_was_cut_off_says_so_though_it_has_calls() -> None:
@@ -122,8 +131,8 @@ def test_each_text_is_read_by_itself() -> None:
 
     first, second = events(texts, Advance(1, "</think>a", 1), Advance(1, "b", 1, choice=1))
 
-    assert (first.text, first.reasoning) == ("a", "")
-    assert (second.text, second.reasoning) == ("", "b")
+    assert (first.delta.text, first.delta.reasoning) == ("a", "")
+    assert (second.delta.text, second.delta.reasoning) == ("", "b")
 
 
 def test_places_in_the_queue_and_failures_are_told() -> None:
@@ -132,7 +141,7 @@ def test_places_in_the_queue_and_failures_are_told() -> None:
     texts.admit(2, 1)
     report = StepReport([], 0, 0, 0, 0, positions=((1, 3),), failures=((2, failure()),))
 
-    place, failed = texts.events(report)
+    place, failed = told(texts, report)
 
     assert place == SequenceEvent(sequence_id=1, queue_position=3)
     assert failed.failure.reason == ErrorReason.CONSTRAINT_LIMIT

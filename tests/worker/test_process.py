@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
 
@@ -145,14 +144,16 @@ async def test_a_sequence_is_accepted_or_refused_first_and_ends_once(worker: Pro
         worker.link.send(worker_pb2.Command(submit=submit))
     events: dict[int, list[worker_pb2.SequenceEvent]] = {1: [], 2: []}
 
-    async with asyncio.timeout(SECONDS), aclosing(worker.link.steps()) as steps:
-        async for step in steps:
-            for event in step.events:
-                events[event.sequence_id].append(event)
-            if events[2] and events[1] and events[1][-1].HasField("finish"):
-                break
+    def take(step: worker_pb2.Step) -> None:
+        for event in step.events:
+            events[event.sequence_id].append(event)
+        if events[2] and events[1] and events[1][-1].HasField("finish"):
+            worker.link.close()
 
-    assert (events[1][0].tokens, events[1][0].text) == (0, "")
+    async with asyncio.timeout(SECONDS):
+        await worker.link.read(take)
+
+    assert (events[1][0].tokens, events[1][0].HasField("delta")) == (0, False)
     assert sum(event.tokens for event in events[1]) == 3
     (refused,) = events[2]
     assert refused.failure.reason == ErrorReason.PROMPT_TOO_LONG

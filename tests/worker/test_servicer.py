@@ -121,7 +121,7 @@ async def start(start_engine: StartEngine, tmp_path: Path) -> AsyncIterator[Star
 def calls(events: list[SequenceEvent]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for event in events:
-        for delta in event.tool_calls:
+        for delta in event.delta.tool_calls:
             if delta.index == len(found):
                 found.append((delta.name, delta.arguments))
             else:
@@ -159,7 +159,7 @@ async def test_a_call_that_must_be_made_is_made_with_arguments_that_fit(
     assert sorted(given) == ["city", "days"]
     assert 1 <= given["days"] <= 9
     assert isinstance(given["city"], str)
-    assert not any(event.text for event in events)
+    assert not any(event.delta.text for event in events)
     assert events[-1].finish.reason == Finish.TOOL_CALLS
 
 
@@ -212,7 +212,7 @@ async def test_a_model_that_may_think_answers_in_the_format(start: StartClient) 
     )
     events = await client.events_until_end(1)
 
-    assert isinstance(json.loads("".join(event.text for event in events))["n"], bool)
+    assert isinstance(json.loads("".join(event.delta.text for event in events))["n"], bool)
     assert events[-1].finish.reason == Finish.STOP
 
 
@@ -226,8 +226,8 @@ async def test_a_thought_that_is_cut_off_is_reasoning(start: StartClient) -> Non
     )
     events = await client.events_until_end(1)
 
-    assert "".join(event.reasoning for event in events)
-    assert not any(event.text for event in events)
+    assert "".join(event.delta.reasoning for event in events)
+    assert not any(event.delta.text for event in events)
     assert events[-1].finish.usage.reasoning_tokens == 5
 
 
@@ -248,7 +248,7 @@ async def test_several_texts_of_one_prompt_come_and_end_each_by_itself(
         told = [event for event in events if event.choice == choice]
         assert sum(event.tokens for event in told) == 4
         assert told[-1].finish.reason == Finish.LENGTH
-        logprobs = [token for event in told for token in event.logprobs]
+        logprobs = [token for event in told for token in event.delta.logprobs]
         assert [len(token.top) for token in logprobs] == [2] * 4
         assert all(token.logprob <= 0 for token in logprobs)
 

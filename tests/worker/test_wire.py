@@ -6,7 +6,6 @@ import dataclasses
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Finish, SamplingParameters, Timings, Usage
-from funland.worker.v1.worker_pb2 import SequenceEvent
 from funland_worker.engines.protocol import (
     EngineError,
     Outcome,
@@ -69,11 +68,8 @@ def test_lists_and_maps_arrive() -> None:
 
 
 def test_a_step_tells_what_it_did() -> None:
-    event = SequenceEvent(sequence_id=7)
+    step = step_to_wire(StepReport([], 2, 3, 4, 5, cached_tokens=6))
 
-    step = step_to_wire(StepReport([], 2, 3, 4, 5, cached_tokens=6), [event])
-
-    assert list(step.events) == [event]
     assert (step.decoded_sequences, step.prompt_tokens) == (2, 3)
     assert (step.active_sequences, step.waiting_sequences) == (4, 5)
     assert step.cached_tokens == 6

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -139,15 +139,26 @@ async def _events(
 ) -> AsyncGenerator[bytes]:
     """The SSE events of calls that are made at once. They fail together."""
     unfinished = set(range(len(parts)))
+
+    def told(index: int, event: Message) -> bytes:
+        place.see(event)
+        made = b"".join(map(_sse, parts[index].events(event)))
+        if parts[index].is_last(event):
+            unfinished.discard(index)
+        return made
+
+    streams = [_answer(request, calls, part) for part in parts]
     try:
-        streams = [_numbered(request, calls, index, part) for index, part in enumerate(parts)]
-        async with aclosing(merged(streams)) as events:
-            async for index, event in events:
-                place.see(event)
-                for made in parts[index].events(event):
-                    yield _sse(made)
-                if parts[index].is_last(event):
-                    unfinished.discard(index)
+        if len(streams) == 1:  # no need of tasks
+            async with streams[0] as events:
+                async for event in events:
+                    if made := told(0, event):
+                        yield made
+        else:
+            async with aclosing(merged(streams)) as numbered:
+                async for index, event in numbered:
+                    if made := told(index, event):
+                        yield made
         if unfinished:
             raise failure("INTERNAL", ErrorReason.INTERNAL_ERROR, "The answer ended half-way.")
     except Exception:
@@ -156,13 +167,13 @@ async def _events(
         # The answer is whole, and its reader was told so.
 
 
-async def _numbered(
-    request: web.Request, calls: Calls, index: int, part: Streaming
-) -> AsyncGenerator[tuple[int, Message]]:
+@asynccontextmanager
+async def _answer(
+    request: web.Request, calls: Calls, part: Streaming
+) -> AsyncGenerator[AsyncIterator[Message]]:
     try:
-        async with aclosing(calls.stream(request, part.rpc, part.message)) as events:
-            async for event in events:
-                yield index, event
+        async with calls.stream(request, part.rpc, part.message) as events:
+            yield events
     except CallFailed as failed:
         raise _in_its_words(failed, part) from failed
 

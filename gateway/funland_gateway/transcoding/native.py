@@ -13,8 +13,8 @@ A message of a stream has no empty texts, lists or maps: tokens would carry more
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import orjson
@@ -105,9 +105,10 @@ async def _read(route: Route, request: web.Request, settings: GatewaySettings) -
 
 
 async def _framed(
-    messages: AsyncGenerator[Message], frame: Callable[[bytes, str | None], bytes]
+    call: AbstractAsyncContextManager[AsyncIterator[Message]],
+    frame: Callable[[bytes, str | None], bytes],
 ) -> AsyncGenerator[bytes]:
-    async with aclosing(messages):
+    async with call as messages:
         async for message in messages:
             yield frame(orjson.dumps(encode(message, sparse=True)), None)
     yield frame(b"{}", "end")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import monotonic
 from typing import Any
@@ -44,10 +44,15 @@ class Generations:
                     first = False
                     seconds = monotonic() - arrival
                     self._metrics.time_to_first_token.labels(model_id).observe(seconds)
-                for told in _told(event):
-                    yield told
+                choice = event.choice
+                if event.queue_position:
+                    queued = inference_pb2.Queued(position=event.queue_position)
+                    yield GenerationEvent(choice=choice, queued=queued)
+                if event.HasField("delta"):
+                    yield GenerationEvent(choice=choice, delta=event.delta)
                 if event.HasField("finish"):
                     self._measure(model_id, event, monotonic() - arrival)
+                    yield GenerationEvent(choice=choice, finish=event.finish)
 
     async def complete(self, model: str, submit: Submit) -> Completed:
         """A generation's whole texts; raises as `stream`."""
@@ -100,21 +105,3 @@ def conversation(request: inference_pb2.ChatRequest) -> Conversation:
 def _set(request: inference_pb2.ChatRequest | inference_pb2.GenerateRequest, name: str) -> Any:
     """A field's value; None if it is unset."""
     return getattr(request, name) if request.HasField(name) else None  # type: ignore[arg-type]  # `name` is one of the message's fields
-
-
-def _told(event: SequenceEvent) -> Iterator[GenerationEvent]:
-    """What callers are told of one event of a worker."""
-    choice = event.choice
-    if event.queue_position:
-        queued = inference_pb2.Queued(position=event.queue_position)
-        yield GenerationEvent(choice=choice, queued=queued)
-    if event.text or event.reasoning or event.tool_calls or event.logprobs:
-        delta = inference_pb2.Delta(
-            text=event.text,
-            reasoning=event.reasoning,
-            tool_calls=event.tool_calls,
-            logprobs=event.logprobs,
-        )
-        yield GenerationEvent(choice=choice, delta=delta)
-    if event.HasField("finish"):
-        yield GenerationEvent(choice=choice, finish=event.finish)

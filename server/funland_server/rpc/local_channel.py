@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 
 import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor
@@ -39,20 +39,20 @@ class LocalChannel:
         except CallFailed as failed:
             raise _rpc_error(failed, call) from failed
 
+    @asynccontextmanager
     async def stream(
         self,
         method: MethodDescriptor,
         request: Message,
         metadata: Metadata,
         timeout: float | None,  # noqa: ASYNC109 - a call's deadline, as gRPC has it
-    ) -> AsyncGenerator[Message]:
-        """Calls a method that answers with a stream; closing the generator ends the call."""
+    ) -> AsyncGenerator[AsyncIterator[Message]]:
+        """Calls a method that answers with a stream; leaving the block ends the call."""
         call = Call(request_id(metadata), timeout, local=True)
         answers = self._pipeline.stream(self._pipeline.method(method.full_name), request, call)
         try:
             async with aclosing(answers):
-                async for answer in answers:
-                    yield answer
+                yield answers
         except CallFailed as failed:
             raise _rpc_error(failed, call) from failed
 

@@ -101,17 +101,17 @@ class Pipeline:
     async def stream(self, method: Method, request: Message, call: Call) -> AsyncGenerator[Message]:
         """Answers a call whose method answers with a stream; raises CallFailed."""
         handler: Callable[[Message], AsyncGenerator[Message]] = method.handler
-        end = object()
         with self._answering(method, call):
             validate(request)
             async with aclosing(handler(request)) as answers, _Deadline(call) as deadline:
                 while True:
                     deadline.run()
-                    answer = await anext(answers, end)
-                    deadline.rest()
-                    if answer is end:
+                    try:
+                        answer = await anext(answers)
+                    except StopAsyncIteration:
                         return
-                    yield answer  # type: ignore[misc]  # not `end`, so a message
+                    deadline.rest()
+                    yield answer
 
     async def drain(self, seconds: float) -> None:
         """Takes no more calls and waits for those under way, at most so long."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
 from typing import TypeVar
 
 from funland.worker.v1 import worker_pb2
@@ -44,20 +43,19 @@ class ModelCalls:
                 load may raise.
         """
         worker = await self._present()
-        told = False
-        try:
-            async with aclosing(worker.generate(submit)) as events:
-                async for event in events:
-                    told = told or _tells(event)
-                    yield event
-            return
-        except WorkerLostError:
-            if told:
-                raise
-        worker = await self._renewed()
-        async with aclosing(worker.generate(submit)) as events:
-            async for event in events:
-                yield event
+        told = retried = False
+        while True:
+            with worker.sequence(submit) as sequence:
+                try:
+                    while sequence.open_texts:
+                        event = await sequence.take()
+                        told = told or _tells(event)
+                        yield event
+                    return
+                except WorkerLostError:
+                    if told or retried:
+                        raise
+            worker, retried = await self._renewed(), True
 
     async def embed(self, request: worker_pb2.EmbedTexts) -> worker_pb2.EmbeddedTexts:
         """See `worker.proto`; raises as `generate`."""
@@ -97,6 +95,4 @@ class ModelCalls:
 
 def _tells(event: SequenceEvent) -> bool:
     """Whether the event is more than that the sequence is in the queue, or where."""
-    return bool(
-        event.tokens or event.text or event.reasoning or event.tool_calls or event.logprobs
-    ) or event.HasField("finish")
+    return bool(event.tokens) or event.HasField("delta") or event.HasField("finish")

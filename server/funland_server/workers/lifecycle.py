@@ -9,7 +9,6 @@ from time import monotonic, time
 
 import structlog
 
-from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
 from funland_server.errors import (
     FunlandError,
@@ -86,11 +85,8 @@ class Lifecycle:
         if self.stopping:  # meanwhile, and whoever stops did not see this one
             await process.end()
             raise ServerStoppingError
-
-        def observe(step: Step) -> None:
-            self._metrics.step(model_id, step)
-
         load_ms = 1e3 * (monotonic() - begin)
+        observe = self._metrics.steps(model_id)
         worker = place.holder = Worker(model_id, process, observe, load_ms, self._patience)
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
         self.keep(place, worker, spec.keep_alive_seconds)

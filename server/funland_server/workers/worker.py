@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable, Generator
 from time import monotonic, time
 from typing import Any
 
@@ -18,7 +18,7 @@ from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
 from funland_server.errors import FunlandError, ModelUnloadedError, WorkerLostError
 from funland_server.workers.failures import WorkerDefectError, from_wire
 from funland_server.workers.launch import WorkerProcess
-from funland_server.workers.mailbox import Mailbox
+from funland_server.workers.sequence import Sequence
 from funland_server.workers.watchdog import Patience, Watchdog
 
 logger = structlog.get_logger(__name__)
@@ -35,11 +35,12 @@ class Worker:
         self,
         model_id: str,
         process: WorkerProcess,
-        observe: Callable[[worker_pb2.Step], None],
+        observe: Callable[[worker_pb2.Step, int], None],
         load_ms: float,
         patience: Patience = _PATIENCE,
     ) -> None:
-        """`observe` is called with each step that tells of sequences."""
+        """`observe` is called with each step that tells of sequences, and how many tokens it
+        made."""
         self.model_id = model_id
         self.process = process
         self.spec = process.spec
@@ -59,7 +60,7 @@ class Worker:
         """When its last call ended, by `time.monotonic()`."""
         self._observe = observe
         self._ids = itertools.count(1)
-        self._mailboxes: dict[int, Mailbox] = {}
+        self._sequences: dict[int, Sequence] = {}
         self._end_reason: Callable[[str], FunlandError] | None = None
         self._channel = grpc.aio.insecure_channel(
             process.address,
@@ -91,31 +92,25 @@ class Worker:
         except psutil.Error:
             return None
 
-    async def generate(self, submit: worker_pb2.Submit) -> AsyncGenerator[worker_pb2.SequenceEvent]:
-        """Runs a sequence and gives the events of its `n` texts; closing the generator ends it.
+    @contextlib.contextmanager
+    def sequence(self, submit: worker_pb2.Submit) -> Generator[Sequence]:
+        """Runs a sequence until the block ends.
 
         Raises:
-            FunlandError: What the worker refused, WorkerLostError, or ModelUnloadedError.
+            FunlandError: WorkerLostError or ModelUnloadedError.
         """
-        sequence_id = next(self._ids)
-        submit.sequence_id = sequence_id
-        mailbox = self._mailboxes[sequence_id] = Mailbox()
-        open_texts = submit.options.n or 1
-        try:
-            with self._call():
-                self.process.link.send(worker_pb2.Command(submit=submit))
-                while open_texts:
-                    event = await mailbox.take()
-                    if event.HasField("failure"):
-                        open_texts = 0
-                        raise from_wire(event.failure, self.model_id)
-                    open_texts -= event.HasField("finish")
-                    yield event
-        finally:
-            del self._mailboxes[sequence_id]
-            if open_texts:
-                cancel = worker_pb2.Cancel(sequence_id=sequence_id)
-                self.process.link.send(worker_pb2.Command(cancel=cancel))
+        submit.sequence_id = next(self._ids)
+        sequence = Sequence(self.model_id, submit.options.n or 1)
+        with self._call():
+            self._sequences[submit.sequence_id] = sequence
+            self.process.link.send(worker_pb2.Command(submit=submit))
+            try:
+                yield sequence
+            finally:
+                del self._sequences[submit.sequence_id]
+                if sequence.open_texts:
+                    cancel = worker_pb2.Cancel(sequence_id=submit.sequence_id)
+                    self.process.link.send(worker_pb2.Command(cancel=cancel))
 
     async def embed(self, request: worker_pb2.EmbedTexts) -> worker_pb2.EmbeddedTexts:
         """See `worker.proto`; raises as `generate`."""
@@ -194,8 +189,8 @@ class Worker:
         await asyncio.wait(tasks)
         if self._end_reason is None:
             self.lost.set()  # first, so that the loss is known before anybody calls again
-        for mailbox in self._mailboxes.values():
-            mailbox.fail(self._end_error())
+        for sequence in self._sequences.values():
+            sequence.fail(self._end_error())
         self._over.set()
         await self._channel.close()
 
@@ -211,8 +206,7 @@ class Worker:
 
     async def _read(self) -> None:
         try:
-            async for step in self.process.link.steps():
-                self._take(step)
+            await self.process.link.read(self._take)
         except Exception:
             logger.exception("worker_step_failed", model=self.model_id)
         finally:
@@ -227,10 +221,12 @@ class Worker:
             self.active_sequences = step.active_sequences
             self.waiting_sequences = step.waiting_sequences
             self.cached_tokens = step.cached_tokens
-        self._observe(step)
+        tokens = 0
         for event in step.events:
-            if mailbox := self._mailboxes.get(event.sequence_id):
-                mailbox.put(event)
+            tokens += event.tokens
+            if sequence := self._sequences.get(event.sequence_id):
+                sequence.put(event)
+        self._observe(step, tokens)
 
     def _end_error(self) -> FunlandError:
         return (self._end_reason or WorkerLostError)(self.model_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from funland.v1.inference_pb2 import ToolCallDelta
 from funland_worker.chat.calls import CallStream
@@ -11,13 +12,12 @@ from funland_worker.chat.formats import ChatFormat
 from funland_worker.chat.reasoning import ReasoningMarks, ReasoningStream
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What a piece of text brought; any of it may be empty."""
 
     content: str = ""
     reasoning: str = ""
-    tool_calls: list[ToolCallDelta] = field(default_factory=list[ToolCallDelta])
+    tool_calls: Sequence[ToolCallDelta] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class AnswerShape:
     reasoning: ReasoningMarks | None = None
     begun: bool = False
     """Whether the prompt ends within the reasoning."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether they have nothing but content."""
+        return self.reasoning is None and not self.functions
 
 
 class AnswerStream:

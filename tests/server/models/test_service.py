@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import grpc.aio
 import pytest
@@ -13,7 +12,7 @@ from google.protobuf.message import Message
 from funland.v1 import inference_pb2, models_pb2
 from funland.v1.errors_pb2 import ErrorReason
 from funland_server.app import Server
-from tests.server.conftest import METHODS, SECONDS, call, details
+from tests.server.conftest import SECONDS, call, details, streamed
 from tests.server.models.test_gguf import SMALL
 
 State = models_pb2.Model.State
@@ -71,9 +70,7 @@ async def test_a_failed_load_is_a_state_of_its_own(server: Server, tmp_path: Pat
 
 
 async def test_a_watcher_sees_all_that_happens_to_a_model(server: Server, tmp_path: Path) -> None:
-    watch: Any = server.channel.stream(
-        METHODS["WatchModels"], models_pb2.WatchModelsRequest(), (), None
-    )
+    watch = streamed(server, "WatchModels", models_pb2.WatchModelsRequest())
 
     async def until(expected: str) -> None:
         async with asyncio.timeout(SECONDS):
@@ -106,7 +103,7 @@ async def test_a_deleted_model_ends_with_its_calls(
     await add(server, tmp_path, "copy", await asyncio.to_thread(model_path.read_bytes))
     sampling = inference_pb2.SamplingParameters(ignore_end=True)
     endless = inference_pb2.GenerateRequest(model="copy", prompt="Once", sampling=sampling)
-    stream = server.channel.stream(METHODS["StreamGenerate"], endless, (), None)
+    stream = streamed(server, "StreamGenerate", endless)
     await anext(stream)
 
     await call(server, "DeleteModel", models_pb2.DeleteModelRequest(model_id="copy"))

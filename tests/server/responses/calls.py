@@ -16,7 +16,7 @@ from funland.v1.responses_pb2 import (
 )
 from funland_server.app import Server
 from funland_server.config import ServerSettings
-from tests.server.conftest import METHODS, call
+from tests.server.conftest import call, streamed
 
 GREEDY = SamplingParameters(temperature=0, max_tokens=8)
 LONG = SamplingParameters(temperature=0, max_tokens=200, ignore_end=True)
@@ -57,19 +57,13 @@ async def chat(server: Server, *messages: Message) -> str:
 
 
 async def stream(server: Server, request: CreateResponseRequest) -> list[ResponseEvent]:
-    events: list[Any] = [
-        event async for event in server.channel.stream(METHODS["StreamResponse"], request, (), None)
-    ]
-    return events
+    return [event async for event in streamed(server, "StreamResponse", request)]
 
 
 async def watch(server: Server, response_id: str, after: int = 0) -> list[ResponseEvent]:
     """All events of a response, when it has ended."""
     wanted = WatchResponseRequest(response_id=response_id, after=after)
-    events: list[Any] = [
-        event async for event in server.channel.stream(METHODS["WatchResponse"], wanted, (), None)
-    ]
-    return events
+    return [event async for event in streamed(server, "WatchResponse", wanted)]
 
 
 async def ended(server: Server, response_id: str) -> Response:
@@ -80,10 +74,8 @@ async def ended(server: Server, response_id: str) -> Response:
 async def writes(server: Server, response_id: str) -> None:
     """Waits until the model writes a response."""
     wanted = WatchResponseRequest(response_id=response_id)
-    events = server.channel.stream(METHODS["WatchResponse"], wanted, (), None)
-    async with aclosing(events):
+    async with aclosing(streamed(server, "WatchResponse", wanted)) as events:
         async for event in events:
-            assert isinstance(event, ResponseEvent)
             if event.HasField("delta"):
                 return
     raise AssertionError("It wrote nothing.")

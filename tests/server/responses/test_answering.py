@@ -18,7 +18,7 @@ from funland.v1.responses_pb2 import (
 )
 from funland_server.app import Server
 from funland_server.config import ServerSettings
-from tests.server.conftest import METHODS, call, details
+from tests.server.conftest import call, details, streamed
 from tests.server.responses.calls import GREEDY, chat, create, kept, request, stream, user
 
 
@@ -76,7 +76,7 @@ async def test_a_streamed_response_is_kept_when_its_last_event_comes(
 ) -> None:
     at_the_end: list[Response.State.ValueType] = []
     events: list[Any] = []
-    async for event in server.channel.stream(METHODS["StreamResponse"], request(), (), None):
+    async for event in streamed(server, "StreamResponse", request()):
         events.append(event)
         if event.HasField("completed"):
             at_the_end = kept(settings)
@@ -103,10 +103,8 @@ async def test_what_is_not_to_be_stored_is_not(server: Server, settings: ServerS
 async def test_a_stream_that_nobody_reads_to_its_end_is_not_kept(
     server: Server, settings: ServerSettings
 ) -> None:
-    async with aclosing(
-        server.channel.stream(METHODS["StreamResponse"], request(), (), None)
-    ) as events:
-        first: Any = await anext(events)
+    async with aclosing(streamed(server, "StreamResponse", request())) as events:
+        first = await anext(events)
 
     assert first.HasField("created")
     assert kept(settings) == []

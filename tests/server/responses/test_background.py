@@ -26,7 +26,7 @@ from funland.v1.system_pb2 import GetMetricsRequest
 from funland_server.app import Server
 from funland_server.config import ServerSettings
 from tests.processes import children
-from tests.server.conftest import METHODS, call, details
+from tests.server.conftest import call, details, streamed
 from tests.server.responses.calls import (
     ENDLESS,
     GREEDY,
@@ -134,11 +134,9 @@ async def test_the_events_of_a_response_that_has_ended_are_replayed(
 
 
 async def test_a_streamed_response_goes_on_when_its_caller_leaves(server: Server) -> None:
-    events = server.channel.stream(
-        METHODS["StreamResponse"], request(sampling=LONG, background=True), (), None
-    )
-    async with aclosing(events):
-        first: Any = await anext(events)
+    wanted = request(sampling=LONG, background=True)
+    async with aclosing(streamed(server, "StreamResponse", wanted)) as events:
+        first = await anext(events)
 
     made = await ended(server, first.created.response_id)
 

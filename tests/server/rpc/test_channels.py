@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from funland.v1 import inference_pb2, models_pb2, system_pb2
 from funland_server.app import Server
-from tests.server.conftest import METHODS, details
+from tests.server.conftest import METHODS, details, streamed
 
 USER = inference_pb2.Message.USER
 HELLO = [inference_pb2.Message(role=USER, content="Hello")]
@@ -41,7 +41,7 @@ async def inside(server: Server, name: str, request: Message) -> Any:
     method = METHODS[name]
     if not method.server_streaming:
         return await server.channel.unary(method, request, ID, 30)
-    return [message async for message in server.channel.stream(method, request, ID, 30)]
+    return [message async for message in streamed(server, name, request, ID, 30)]
 
 
 BAD_MESSAGES = [inference_pb2.Message(role=inference_pb2.Message.ROLE_UNSPECIFIED)] * 4096
@@ -171,7 +171,7 @@ async def test_a_batch_holds_answers_and_errors_side_by_side(server: Server) -> 
 
 
 async def test_a_stopped_server_leaves_no_call_behind(server: Server) -> None:
-    watch = server.channel.stream(METHODS["WatchModels"], models_pb2.WatchModelsRequest(), ID, None)
+    watch = streamed(server, "WatchModels", models_pb2.WatchModelsRequest(), ID)
     await anext(watch)
 
     await server.stop(0)

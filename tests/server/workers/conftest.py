@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from funland.v1.inference_pb2 import SamplingParameters
 from funland.v1.models_pb2 import LoadSettings
-from funland.worker.v1.worker_pb2 import Submit
+from funland.worker.v1.worker_pb2 import SequenceEvent, Submit
 from funland_server.config import ServerSettings
 from funland_server.metrics import Metrics
 from funland_server.workers.calls import ModelCalls
@@ -57,6 +57,14 @@ def short() -> Submit:
     return Submit(prompt="Once upon a time", sampling=SamplingParameters(max_tokens=3))
 
 
+async def events(worker: Worker, submit: Submit) -> AsyncGenerator[SequenceEvent]:
+    """What a worker tells of a sequence; closing the generator ends it."""
+    with worker.sequence(submit) as sequence:
+        while sequence.open_texts:
+            yield await sequence.take()
+
+
 async def drain(model: Worker | ModelCalls, submit: Submit) -> int:
     """Reads a generation to its end and gives the number of its tokens."""
-    return sum([event.tokens async for event in model.generate(submit)])
+    told = events(model, submit) if isinstance(model, Worker) else model.generate(submit)
+    return sum([event.tokens async for event in told])

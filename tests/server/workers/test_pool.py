@@ -23,7 +23,7 @@ from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 from tests.processes import children
 from tests.server.conftest import SECONDS, until
-from tests.server.workers.conftest import MakePool, drain, endless
+from tests.server.workers.conftest import MakePool, drain, endless, events
 
 
 async def test_however_many_ask_a_model_is_loaded_once(pool: WorkerPool, spec: MakeSpec) -> None:
@@ -110,10 +110,10 @@ async def test_forced_unloading_ends_calls(pool: WorkerPool, spec: MakeSpec) -> 
 
 async def test_a_closed_generation_frees_its_slot(pool: WorkerPool, spec: MakeSpec) -> None:
     worker = await pool.acquire(spec, "m")
-    events = worker.generate(endless())
-    await anext(events)
+    told = events(worker, endless())
+    await anext(told)
 
-    await events.aclose()
+    await told.aclose()
 
     await until(lambda: worker.active_sequences == 0)
     assert worker.calls == 0

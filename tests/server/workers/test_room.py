@@ -15,7 +15,7 @@ from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 from tests.processes import children
 from tests.server.conftest import SECONDS, until
-from tests.server.workers.conftest import MakePool, drain, endless, short
+from tests.server.workers.conftest import MakePool, drain, endless, events, short
 
 MIB = 1024**2
 NEEDED = 200 * MIB
@@ -49,14 +49,14 @@ async def test_the_least_recently_used_idle_model_leaves(
     await load(pool, named, "a", "b", "c")
     oldest = pool.worker("a")
     assert oldest is not None
-    events = oldest.generate(short())
-    await anext(events)  # a call is under way until it is read to its end
+    told = events(oldest, short())
+    await anext(told)  # a call is under way until it is read to its end
 
     await load(pool, named, "d")
 
     assert loaded(pool) == ["a", "c", "d"]
     async with asyncio.timeout(SECONDS):
-        assert [event async for event in events][-1].HasField("finish")
+        assert [event async for event in told][-1].HasField("finish")
 
 
 async def test_nothing_leaves_for_a_model_that_does_not_fit_anyway(

@@ -523,65 +523,51 @@ Global___Step: _TypeAlias = Step  # noqa: Y015
 
 @_typing.final
 class SequenceEvent(_message.Message):
-    """What a pass brought for one sequence."""
+    """What a pass brought for one text of a sequence."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SEQUENCE_ID_FIELD_NUMBER: _builtins.int
-    TEXT_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    DELTA_FIELD_NUMBER: _builtins.int
     FINISH_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
-    CHOICE_FIELD_NUMBER: _builtins.int
-    REASONING_FIELD_NUMBER: _builtins.int
-    TOOL_CALLS_FIELD_NUMBER: _builtins.int
-    LOGPROBS_FIELD_NUMBER: _builtins.int
     QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     sequence_id: _builtins.int
-    """The server's number for it."""
-    text: _builtins.str
-    """More text: whole characters, no part of a stop string. May be empty."""
-    tokens: _builtins.int
-    """How many tokens were chosen since the event before."""
+    """The server's number for the sequence."""
     choice: _builtins.int
     """Which of the `n` texts it is, from 0."""
-    reasoning: _builtins.str
-    """More reasoning: whole characters. May be empty."""
+    tokens: _builtins.int
+    """How many tokens were chosen since the event before."""
     queue_position: _builtins.int
     """Its place in the queue, if that changed: 1 is the next. 0: it did not."""
+    @_builtins.property
+    def delta(self) -> _inference_pb2.Delta:
+        """More of the text: whole characters, no part of a stop string. Unset: nothing that is told."""
+
     @_builtins.property
     def finish(self) -> _inference_pb2.Finish:
         """How it ended, if it did."""
 
     @_builtins.property
     def failure(self) -> Global___Failure:
-        """Why it failed, if it did: all its texts."""
-
-    @_builtins.property
-    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.ToolCallDelta]:
-        """More of the calls that the model asks for."""
-
-    @_builtins.property
-    def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.TokenLogprob]:
-        """The tokens that were chosen, if they were asked for."""
+        """Why the sequence failed, if it did: all its texts."""
 
     def __init__(
         self,
         *,
         sequence_id: _builtins.int = ...,
-        text: _builtins.str = ...,
+        choice: _builtins.int = ...,
         tokens: _builtins.int = ...,
+        delta: _inference_pb2.Delta | None = ...,
         finish: _inference_pb2.Finish | None = ...,
         failure: Global___Failure | None = ...,
-        choice: _builtins.int = ...,
-        reasoning: _builtins.str = ...,
-        tool_calls: _abc.Iterable[_inference_pb2.ToolCallDelta] | None = ...,
-        logprobs: _abc.Iterable[_inference_pb2.TokenLogprob] | None = ...,
         queue_position: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "finish", b"finish"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "failure", b"failure", "finish", b"finish"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "failure", b"failure", "finish", b"finish", "logprobs", b"logprobs", "queue_position", b"queue_position", "reasoning", b"reasoning", "sequence_id", b"sequence_id", "text", b"text", "tokens", b"tokens", "tool_calls", b"tool_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "failure", b"failure", "finish", b"finish", "queue_position", b"queue_position", "sequence_id", b"sequence_id", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
