@@ -96,6 +96,8 @@ class _Answer:
         )
         self.response.content_type = content_type
         self._request = request
+        self._transport: asyncio.WriteTransport | None = None
+        """Where the answer goes, once its head is sent."""
         self._send_timeout = send_timeout
         self._sending = asyncio.Lock()  # the pulse beats beside the chunks
         self._clock = asyncio.get_running_loop().time
@@ -105,6 +107,7 @@ class _Answer:
         """Sends the head, unless it was sent."""
         if not self.response.prepared:
             await self.response.prepare(self._request)
+            self._transport = self._request.transport
 
     @asynccontextmanager
     async def patience(self) -> AsyncGenerator[asyncio.Timeout]:
@@ -137,12 +140,8 @@ class _Answer:
     def _has_room(self, chunk: bytes) -> bool:
         """Whether the reader is behind by so little that the chunk does not wait for it. Then there
         is no need of a timer, which costs as much as sending."""
-        transport = self._request.transport
-        return (
-            transport is not None
-            and self.response.prepared
-            and transport.get_write_buffer_size() + len(chunk) <= _SURELY_TAKEN
-        )
+        begun = self._transport
+        return begun is not None and begun.get_write_buffer_size() + len(chunk) <= _SURELY_TAKEN
 
     async def beat(self, pulse: Pulse) -> None:
         """Sends a beat after every long silence, until it is cancelled or there is no reader."""

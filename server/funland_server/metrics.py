@@ -7,6 +7,7 @@ more series than those allow.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +28,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._latest_steps: dict[str, Step] = {}
         self.calls = Counter(
             "funland_calls", "Calls that ended, by status code.", ["rpc", "code"],
             registry=self.registry,
@@ -98,13 +100,18 @@ class Metrics:
         return generate_latest(self.registry)
 
     def steps(self, model: str) -> Callable[[Step, int], None]:
-        """What counts a model's forward passes and the tokens that each made. Its series are looked
-        up once: passes are many."""
+        """What counts a model's forward passes and the tokens that each made.
+
+        Passes are many: their series are looked up once, and gauges read the latest when asked.
+        """
         batch_size = self.batch_size.labels(model)
         completion_tokens = self.completion_tokens.labels(model)
-        queue_depth = self.queue_depth.labels(model)
-        active_sequences = self.active_sequences.labels(model)
-        cached_tokens = self.cached_tokens.labels(model)
+        for gauge, field in (
+            (self.queue_depth, "waiting_sequences"),
+            (self.active_sequences, "active_sequences"),
+            (self.cached_tokens, "cached_tokens"),
+        ):
+            gauge.labels(model).set_function(partial(self._latest, model, field))
 
         def count(step: Step, tokens: int) -> None:
             if step.decoded_sequences:
@@ -112,17 +119,13 @@ class Metrics:
             if tokens:
                 completion_tokens.inc(tokens)
             if step.HasField("active_sequences"):
-                queue_depth.set(step.waiting_sequences)
-                active_sequences.set(step.active_sequences)
-                cached_tokens.set(step.cached_tokens)
+                self._latest_steps[model] = step
 
         return count
 
     def worker_ended(self, model: str) -> None:
         """Sets back what only a running worker has."""
-        self.queue_depth.labels(model).set(0)
-        self.active_sequences.labels(model).set(0)
-        self.cached_tokens.labels(model).set(0)
+        self._latest_steps.pop(model, None)
 
     def backs_off(self, model: str, until: float | None) -> None:
         """Tells until when a model is not started, in Unix time; None: it may be."""
@@ -140,3 +143,7 @@ class Metrics:
                 metric.remove(model)
             except KeyError:
                 continue  # the model was never used
+
+    def _latest(self, model: str, field: str) -> float:
+        step = self._latest_steps.get(model)
+        return getattr(step, field) if step is not None else 0

@@ -186,7 +186,8 @@ class _Deadline:
 
     def rest(self) -> None:
         """Lets it pass unseen."""
-        self._steps.over()
+        if self._when is not None:
+            self._steps.over()
 
     async def __aenter__(self) -> Self:
         await self._steps.__aenter__()
