@@ -61,8 +61,26 @@ async def send_events(
     is closed, which cancels the call behind it.
     """
     answer = _Answer(request, content_type, headers or {}, send_timeout)
+    # In a task of its own, which is waked for every chunk, and does not pass all that stands
+    # between aiohttp and this function each time.
+    sending = asyncio.create_task(_send_all(answer, chunks, failed))
     try:
-        async with _beating(answer, pulse), answer.patience() as patience:
+        if pulse is not None:
+            await answer.beat(pulse, sending)
+        await sending
+    except _ReaderGone as gone:
+        answer.give_up(gone)
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    return answer.response
+
+
+async def _send_all(
+    answer: _Answer, chunks: AsyncIterator[bytes], failed: Callable[[Exception], bytes]
+) -> None:
+    try:
+        async with answer.patience() as patience:
             try:
                 async for chunk in chunks:
                     await answer.send(chunk, patience)
@@ -73,12 +91,9 @@ async def send_events(
                     raise
                 await answer.send(failed(problem), patience)
             await answer.begin()
-    except _ReaderGone as gone:
-        answer.give_up(gone)
     finally:
         if isinstance(chunks, AsyncGenerator):
             await chunks.aclose()
-    return answer.response
 
 
 class _Answer:
@@ -143,34 +158,19 @@ class _Answer:
         begun = self._transport
         return begun is not None and begun.get_write_buffer_size() + len(chunk) <= _SURELY_TAKEN
 
-    async def beat(self, pulse: Pulse) -> None:
-        """Sends a beat after every long silence, until it is cancelled or there is no reader."""
-        try:
-            async with self.patience() as patience:
-                while True:
-                    silence = self._clock() - self._last
-                    if silence < pulse.seconds or self._sending.locked():
-                        await asyncio.sleep(max(pulse.seconds - silence, pulse.seconds / 10))
-                    else:
-                        await self.send(pulse.beat(), patience)
-        except _ReaderGone as gone:
-            self.give_up(gone)
+    async def beat(self, pulse: Pulse, until: asyncio.Task[None]) -> None:
+        """Sends a beat after every long silence, until a task ends; raises `_ReaderGone`."""
+        async with self.patience() as patience:
+            while not until.done():
+                silence = self._clock() - self._last
+                if silence < pulse.seconds or self._sending.locked():
+                    rest = max(pulse.seconds - silence, pulse.seconds / 10)
+                    await asyncio.wait({until}, timeout=rest)
+                else:
+                    await self.send(pulse.beat(), patience)
 
     def give_up(self, gone: _ReaderGone) -> None:
         """Breaks the connection off, which no client takes for an end."""
         _log.info("reader_gone", path=self._request.path, why=str(gone))
         if isinstance(self._request.transport, asyncio.Transport):
             self._request.transport.abort()
-
-
-@asynccontextmanager
-async def _beating(answer: _Answer, pulse: Pulse | None) -> AsyncGenerator[None]:
-    if pulse is None:
-        yield
-        return
-    task = asyncio.create_task(answer.beat(pulse))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
