@@ -19,7 +19,7 @@ from tools.bench.vocabulary import LEAST, vocabulary
 
 ROOT = Path(__file__).parents[2]
 ENGINES = ("engine", "OpenVINO engine", "CTranslate2 engine")
-ROWS = ("bare loop", *ENGINES, "gRPC", "OpenAI", "examples-server")
+ROWS = ("bare loop", *ENGINES, "gRPC", "OpenAI", "least gRPC server", "examples-server")
 WAIT = Percentiles(0.1, 0.1, 0.1)
 
 
@@ -47,8 +47,9 @@ def test_every_row_is_measured(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "bench.json").read_bytes())
     assert [cell["row"] for cell in document["cells"]] == list(ROWS)
     assert {cell["tokens"] for cell in document["cells"]} == {16}
-    for row, against in (("gRPC", "engine"), ("CTranslate2 engine", "engine"),
-                         ("OpenVINO engine", "engine"), ("OpenAI", "examples-server")):  # fmt: skip
+    for row, against in (("gRPC", "engine"), ("gRPC", "least gRPC server"),
+                         ("CTranslate2 engine", "engine"), ("OpenVINO engine", "engine"),
+                         ("OpenAI", "examples-server")):  # fmt: skip
         assert f"{row} / {against}, total" in result.stdout
     assert (tmp_path / "bench.svg").read_text(encoding="utf-8").startswith("<svg")
 

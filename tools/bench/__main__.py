@@ -18,9 +18,11 @@ from funland_cli.bench_plot import charts, svg
 from funland_cli.bench_statistics import to_json
 from tools.bench import cached_prompt, report
 from tools.bench.installing import install
+from tools.bench.least_server import least_server
 from tools.bench.noise import machine
 from tools.bench.peers import BatchedBenchRow, LlamaServer, PeerRow, PythonServer
 from tools.bench.plan import CONTEXT, Plan, read_plan
+from tools.bench.report import LEAST_SERVER
 from tools.bench.rounds import measure
 from tools.bench.rows import Row, probe
 from tools.bench.services import Service, funland
@@ -64,6 +66,11 @@ def _own_rows(plan: Plan, service: Service, model: str, started: ExitStack) -> d
         "gRPC": plan.subject("grpc", service.grpc, model, 5),
         "OpenAI": plan.subject("http", service.http, model, 6),
     }
+    if plan.wants(LEAST_SERVER):
+        address = started.enter_context(
+            least_server(plan.model, CONTEXT, plan.slots, plan.threads, plan.out / "least.log")
+        )
+        subjects[LEAST_SERVER] = plan.subject("grpc", address, model, 9)
     rows: dict[str, Row] = {}
     for name, subject in subjects.items():
         if not plan.wants(name):
