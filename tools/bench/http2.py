@@ -60,6 +60,7 @@ class GrpcConnection:
         start = perf_counter()
         self._send()
         (chunks,) = record([self._socket], _Ends(len(streams)), self._timeout)
+        self._socket.settimeout(self._timeout)
         messages = self._read(chunks)
         self._send()
         return start, [messages[stream] for stream in streams]

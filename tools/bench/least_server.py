@@ -34,6 +34,7 @@ from tools.bench.services import read_line, running
 _START_SECONDS = 120
 _TOGETHER_SECONDS = 0.005
 """Calls that come so soon after one another begin together, as in a worker (ADR 0038)."""
+_READ_BYTES = 64 * 1024
 
 
 @contextmanager
@@ -58,16 +59,31 @@ async def _serve() -> None:
             pass_fds=[engines.fileno()],
             env={**ENVIRONMENT, **os.environ},
         )  # fmt: skip
-    reader, writer = await asyncio.open_connection(sock=own)
-    await reader.readline()  # the model is loaded
+    loop = asyncio.get_running_loop()
+    own.setblocking(False)
+    await loop.sock_recv(own, 1)  # the model is loaded
     numbers = itertools.count()
     events: dict[int, asyncio.Queue[GenerationEvent]] = {}
+    pending = b""
+    over: asyncio.Future[None] = loop.create_future()
+
+    def read() -> None:
+        nonlocal pending
+        if not (data := own.recv(_READ_BYTES)):
+            loop.remove_reader(own)
+            over.set_result(None)
+        *lines, pending = (pending + data).split(b"\n")
+        for number, text, made in (told for line in lines for told in orjson.loads(line)):
+            events[number].put_nowait(GenerationEvent(delta=Delta(text=text)))
+            if made:
+                usage = Usage(completion_tokens=made)
+                events[number].put_nowait(GenerationEvent(finish=Finish(usage=usage)))
 
     async def chat(request: ChatRequest, _: object) -> AsyncGenerator[GenerationEvent]:
         number = next(numbers)
         queue = events[number] = asyncio.Queue()
         wanted = [number, request.messages[0].content, request.sampling.max_tokens]
-        writer.write(orjson.dumps(wanted) + b"\n")
+        own.send(orjson.dumps(wanted) + b"\n")
         while True:
             event = await queue.get()
             yield event
@@ -88,13 +104,9 @@ async def _serve() -> None:
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
+    loop.add_reader(own, read)
     print(f"127.0.0.1:{port}", flush=True)
-    while line := await reader.readline():
-        for number, text, made in orjson.loads(line):
-            events[number].put_nowait(GenerationEvent(delta=Delta(text=text)))
-            if made:
-                usage = Usage(completion_tokens=made)
-                events[number].put_nowait(GenerationEvent(finish=Finish(usage=usage)))
+    await over
 
 
 def _compute(engine: Engine, link: socket.socket) -> None:
@@ -104,7 +116,7 @@ def _compute(engine: Engine, link: socket.socket) -> None:
     while True:
         patience = None if engine.idle else 0.0
         while select.select([link], [], [], patience)[0]:
-            if not (data := link.recv(65536)):
+            if not (data := link.recv(_READ_BYTES)):
                 return
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 14
 
 
 class Chunk(NamedTuple):
@@ -40,6 +40,7 @@ def record(
     recordings: list[list[Chunk]] = [[] for _ in connections]
     with selectors.DefaultSelector() as selector:
         for connection, recording in zip(connections, recordings, strict=True):
+            connection.setblocking(False)  # else each reading asks whether there is something
             selector.register(connection, selectors.EVENT_READ, (connection, recording))
         while selector.get_map():
             if not (ready := selector.select(timeout)):
