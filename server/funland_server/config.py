@@ -49,6 +49,11 @@ class ServerSettings(BaseModel):
     queue_limit: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1024, description="How many calls of a model may wait for a slot."
     )
+    prefix_memory_bytes: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="How much memory a model may take for prompts that left its cache; unset: 5% of"
+        " the machine's, at most 512 MiB.",
+    )
     prefix_spill_bytes: Annotated[int, Field(ge=0)] = Field(
         default=0, description="How much a model may keep on the disk of prompts it computed."
     )

@@ -36,6 +36,7 @@ def test_other_addresses_are_refused_by_name(host: str) -> None:
         ("keep_alive_seconds", -2),
         ("memory_limit_bytes", 1024),
         ("queue_limit", 0),
+        ("prefix_memory_bytes", -1),
         ("prefix_spill_bytes", -1),
         ("hang_timeout_seconds", 0),
         ("step_timeout_seconds", 0),

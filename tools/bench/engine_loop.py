@@ -58,6 +58,7 @@ def open_engine(name: str, path: Path, context_length: int, slots: int, threads:
         format=Model.GGUF,
         settings=settings,
         max_context_length=context_length,
+        prefix_memory_bytes=512 * 1024**2,
         conversion_folder=str(path.parent),
         model_sha256=path.stem,  # names what is converted; the model's bytes follow from its name
     )

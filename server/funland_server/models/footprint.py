@@ -21,8 +21,6 @@ _ROW_VALUES = 16
 """How many rows of an embedding's length a pass has at once for each of its tokens."""
 _HEAD_LENGTH = 64
 """At least; so there are at most so many heads as it goes into an embedding."""
-_STORE_BYTES = 512 * 1024**2
-"""What the engine may keep of texts that left its cache, if there is memory to spare."""
 _PROCESS_BYTES = 160 * 1024**2
 _GROWTH = 1.5
 
@@ -44,9 +42,12 @@ def needed_bytes(
     return needed
 
 
-def memory_limit_bytes(model: InstalledModel, settings: LoadSettings, needed: int) -> int:
-    """The most that the process may take; 0: no limit. Unasked, only llama.cpp on the CPU gets one:
-    drivers and other engines reserve address space as they please."""
+def memory_limit_bytes(
+    model: InstalledModel, settings: LoadSettings, needed: int, prefixes: int
+) -> int:
+    """The most that the process may take; 0: no limit. `prefixes` is what it may keep of texts that
+    left its cache. Unasked, only llama.cpp on the CPU gets one: drivers and other engines reserve
+    address space as they please."""
     if settings.HasField("memory_limit_bytes"):
         return settings.memory_limit_bytes
     ours = (LoadSettings.ENGINE_UNSPECIFIED, LoadSettings.LLAMA_CPP)
@@ -54,7 +55,7 @@ def memory_limit_bytes(model: InstalledModel, settings: LoadSettings, needed: in
     if others or settings.device not in ("", "CPU"):
         return 0
     # A mapped file stays so when its weights are copied into an order that the CPU likes better.
-    return int(_GROWTH * needed) + model.fingerprint.size_bytes + _STORE_BYTES
+    return int(_GROWTH * needed) + model.fingerprint.size_bytes + prefixes
 
 
 def _context_bytes(model: InstalledModel, settings: LoadSettings, max_context_length: int) -> int:

@@ -16,11 +16,15 @@ from funland_server.models.installed import InstalledModel
 from funland_server.models.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.lifecycle import MakeSpec
+from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import PrefixSpill, WorkerSpec
 from funland_server.workers.worker import Worker
 
 _FOR_EVER = -1.0
+_PREFIX_BYTES = 512 * 1024**2
+_PREFIX_SHARE = 0.05
+"""Of the machine's memory."""
 
 
 class ModelLoader:
@@ -87,6 +91,7 @@ class ModelLoader:
             if draft is not None:
                 self._catalog.verify(draft)
             needed = needed_bytes(model, settings, self._settings.max_context_length, draft)
+            prefixes = self._prefix_memory()
             return WorkerSpec(
                 model_id=model.model_id,
                 path=model.path,
@@ -98,12 +103,19 @@ class ModelLoader:
                 draft_model_path=draft.path if draft else None,
                 queue_limit=self._settings.queue_limit,
                 needed_bytes=needed,
-                memory_limit_bytes=memory_limit_bytes(model, settings, needed),
+                memory_limit_bytes=memory_limit_bytes(model, settings, needed, prefixes),
+                prefix_memory_bytes=prefixes,
                 prefix_spill=self._prefix_spill(model.model_id),
                 conversion_folder=self._conversions(model.model_id),
             )
 
         return make
+
+    def _prefix_memory(self) -> int:
+        limit = self._settings.prefix_memory_bytes
+        if limit is not None:
+            return limit
+        return min(_PREFIX_BYTES, int(_PREFIX_SHARE * machine_memory().total))
 
     def _prefix_spill(self, model_id: str) -> PrefixSpill | None:
         limit = self._settings.prefix_spill_bytes

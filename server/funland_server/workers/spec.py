@@ -39,6 +39,8 @@ class WorkerSpec:
     """What it is expected to take; 0: nothing is known."""
     memory_limit_bytes: int = 0
     """The most that its process may take; 0: no limit of its own."""
+    prefix_memory_bytes: int = 0
+    """How much memory prefixes that leave the cache may take."""
     prefix_spill: PrefixSpill | None = None
     conversion_folder: Path | None = None
 
@@ -62,6 +64,7 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
         draft_model_path=str(spec.draft_model_path or ""),
         queue_limit=spec.queue_limit,
         memory_limit_bytes=spec.memory_limit_bytes,
+        prefix_memory_bytes=spec.prefix_memory_bytes,
         model_sha256=spec.sha256,
         conversion_folder=str(spec.conversion_folder or ""),
         link_descriptor=link_descriptor,

@@ -58,13 +58,13 @@ def test_the_limit_is_above_the_need_or_what_was_asked_for() -> None:
     model = replace(embedded_model(), fingerprint=Fingerprint(100 * MIB, 0))
 
     # Half as much again, the file that stays mapped, and what is kept of texts that ended.
-    assert memory_limit_bytes(model, SETTINGS, 200 * MIB) == (300 + 100 + 512) * MIB
+    assert memory_limit_bytes(model, SETTINGS, 200 * MIB, 50 * MIB) == (300 + 100 + 50) * MIB
     asked = LoadSettings(memory_limit_bytes=77 * MIB, engine=LoadSettings.OPENVINO)
-    assert memory_limit_bytes(model, asked, 200 * MIB) == 77 * MIB
+    assert memory_limit_bytes(model, asked, 200 * MIB, MIB) == 77 * MIB
 
 
 def test_engines_that_reserve_as_they_please_have_no_limit_unasked() -> None:
     model = embedded_model()
 
-    assert memory_limit_bytes(model, LoadSettings(engine=LoadSettings.OPENVINO), MIB) == 0
-    assert memory_limit_bytes(model, LoadSettings(device="GPU"), MIB) == 0
+    assert memory_limit_bytes(model, LoadSettings(engine=LoadSettings.OPENVINO), MIB, MIB) == 0
+    assert memory_limit_bytes(model, LoadSettings(device="GPU"), MIB, MIB) == 0

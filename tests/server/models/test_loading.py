@@ -21,13 +21,16 @@ from funland_server.config import ServerSettings
 from tests.server.conftest import call, until
 
 COPY = "copy"
+PREFIXES = 10 * 1024**3
+"""More than anything else takes of what a process may have."""
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> ServerSettings:
     return ServerSettings(
         home=tmp_path / "home", port=0, slots=4, max_context_length=256, queue_limit=7,
-        keep_alive_seconds=60, prefix_spill_bytes=1024, memory_limit_bytes=500 * 1024**2,
+        keep_alive_seconds=60, prefix_spill_bytes=1024, prefix_memory_bytes=PREFIXES,
+        memory_limit_bytes=500 * 1024**2,
     )  # fmt: skip
 
 
@@ -46,7 +49,7 @@ async def test_a_loaded_model_tells_how_it_runs(server_with_copy: Server) -> Non
     loaded = (await load(server_with_copy, COPY)).loaded
 
     assert (loaded.slots, loaded.queue_limit) == (4, 7)
-    assert loaded.memory_limit_bytes > loaded.memory_bytes
+    assert PREFIXES < loaded.memory_limit_bytes < 2 * PREFIXES
     kept = loaded.unload_time.ToDatetime() - loaded.load_time.ToDatetime()
     assert 59 < kept.total_seconds() < 62
 

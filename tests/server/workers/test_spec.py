@@ -62,6 +62,7 @@ def test_the_worker_is_told_all() -> None:
         "m", Path("/m"), RUNS, 512,
         format=Model.OPENVINO_IR, sha256="5a", adapters={"a": Path("/a")},
         draft_model_path=Path("/d"), queue_limit=7, memory_limit_bytes=9,
+        prefix_memory_bytes=10,
         prefix_spill=PrefixSpill(Path("/p"), 11, b"key"), conversion_folder=Path("/c"),
     )  # fmt: skip
 

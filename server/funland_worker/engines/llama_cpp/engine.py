@@ -15,7 +15,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.batch import Batch
 from funland_worker.engines.llama_cpp.cache.contexts import KV_CELLS, new_cache
-from funland_worker.engines.llama_cpp.cache.store import Spill
+from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.generation import Generation
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
@@ -44,9 +44,10 @@ class LlamaEngine:
         kv_cells: int = KV_CELLS,
         adapters: Adapters | None = None,
         guesses: Guesses | None = None,
-        spill: Spill | None = None,
+        store: StateStore | None = None,
     ) -> None:
-        """Makes the cache. `kv_cells` bounds its memory, but for one full text.
+        """Makes the cache. `kv_cells` bounds its memory, but for one full text; `store` takes what
+        leaves it, which is lost without one.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -73,7 +74,7 @@ class LlamaEngine:
             threads=threads,
             rows=rows,
             cells=kv_cells,
-            spill=spill,
+            store=store or StateStore(0),
         )
         self._scheduler = Scheduler(self._cache)
         self._batch = Batch(LARGEST_PASS + rows)

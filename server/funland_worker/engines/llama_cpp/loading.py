@@ -10,6 +10,7 @@ from funland.worker.v1 import worker_pb2
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
+from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.encoder import LlamaEncoder
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
 from funland_worker.engines.llama_cpp.model import LlamaModel
@@ -38,7 +39,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
         count,
         cache=launch.settings.cache or LoadSettings.STREAMS,
         adapters=adapters,
-        spill=_spill(launch),
+        store=StateStore(launch.prefix_memory_bytes, _spill(launch)),
         guesses=Guesses(_draft_model(launch, model, length, count), launch.settings.speculation),
     )
     return Loaded(engine, model.facts)

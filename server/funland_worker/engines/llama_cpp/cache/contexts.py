@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import psutil
-
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.llama_cpp.binding import bind
 from funland_worker.engines.llama_cpp.cache.protocol import Cache
 from funland_worker.engines.llama_cpp.cache.state import Transfer
-from funland_worker.engines.llama_cpp.cache.store import Spill, StateStore
+from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.cache.streams import StreamCache
 from funland_worker.engines.llama_cpp.cache.unified import UnifiedCache
 from funland_worker.engines.llama_cpp.library import lib
@@ -28,9 +26,6 @@ _LONG_PASS = 128
 parts."""
 
 _MOST_SEQUENCES = 256
-_STORE_BYTES = 512 * 1024**2
-_STORE_SHARE = 0.05
-"""Of the machine's memory, for states that the cache has no room for."""
 
 
 def new_cache(
@@ -41,15 +36,15 @@ def new_cache(
     slots: int,
     threads: int,
     rows: int,
-    cells: int = KV_CELLS,
-    spill: Spill | None = None,
+    cells: int,
+    store: StateStore,
 ) -> Cache:
-    """The cache of a model. `rows` is how many outputs a pass may ask for.
+    """The cache of a model. `rows` is how many outputs a pass may ask for; `store` takes the states
+    that leave the cache.
 
     Raises:
         EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
     """
-    store = StateStore(min(_STORE_BYTES, int(_STORE_SHARE * psutil.virtual_memory().total)), spill)
     cells = min(slots * context_length, max(context_length, cells))
 
     def context(sequences: int, length: int, *, unified: bool = False) -> Transfer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,25 +47,27 @@ class StateStore:
         """By number, least recently used first."""
         self._numbers = 0
 
-    def put(self, uses: Uses, kept: Kept) -> None:
-        """Keeps a state. One that it continues is given up: it has all that one had."""
-        if len(kept.tokens) < SHORTEST:
+    def put(self, uses: Uses, tokens: list[int], save: Callable[[], State]) -> None:
+        """Keeps the state of `tokens`, which `save` copies, if it is new and there is room.
+
+        One that it continues is given up: it has all that one had.
+        """
+        if len(tokens) < SHORTEST or (self._limit == 0 and self._spill is None):
             return
+        tree = self._trees.get(uses)
+        known = tree.match(tokens) if tree else None
+        if known is not None and known.length == len(tokens):
+            self._kept.move_to_end(known.key)
+            return
+        kept = Kept(tokens, save())
         if kept.state.size > self._limit:
             if self._spill is not None:
                 self._spill.put(uses, kept)
             return
-        tree = self._trees.setdefault(uses, PrefixTree())
-        known = tree.match(kept.tokens)
-        if known is not None:
-            other = self._kept[known.key][1]
-            if known.length == len(kept.tokens):
-                self._kept.move_to_end(known.key)
-                return
-            if known.length == len(other.tokens):
-                self._remove(known.key)
+        if known is not None and known.length == len(self._kept[known.key][1].tokens):
+            self._remove(known.key)
         self._numbers += 1
-        self._trees.setdefault(uses, tree).insert(kept.tokens, self._numbers)
+        self._trees.setdefault(uses, PrefixTree()).insert(tokens, self._numbers)
         self._kept[self._numbers] = (uses, kept)
         self._bytes += kept.state.size
         while self._bytes > self._limit:

@@ -15,7 +15,7 @@ from funland_worker.engines.llama_cpp.adapters import Uses
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
 from funland_worker.engines.llama_cpp.cache.state import Transfer
-from funland_worker.engines.llama_cpp.cache.store import SHORTEST, Kept, StateStore
+from funland_worker.engines.llama_cpp.cache.store import Kept, StateStore
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.protocol import EngineError
 
@@ -158,8 +158,7 @@ class StreamCache:
     def _put_away(self, slot: int) -> None:
         """Gives the store a copy of what a free part holds."""
         part = self._parts[slot]
-        if len(part.kept) >= SHORTEST:
-            self._store.put(part.uses, Kept(part.kept, self._transfer.save(slot, slot)))
+        self._store.put(part.uses, part.kept, lambda: self._transfer.save(slot, slot))
 
     def _cut(self, lease: Lease, length: int) -> Lease:
         """Leaves a text's first `length` tokens, or none if they are not there."""

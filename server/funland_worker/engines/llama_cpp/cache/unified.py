@@ -19,7 +19,7 @@ from funland_worker.engines.llama_cpp.cache.prefix_tree import (
 )
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
 from funland_worker.engines.llama_cpp.cache.state import Transfer
-from funland_worker.engines.llama_cpp.cache.store import SHORTEST, Kept, StateStore
+from funland_worker.engines.llama_cpp.cache.store import SHORTEST, StateStore
 from funland_worker.engines.llama_cpp.library import lib
 
 
@@ -168,7 +168,7 @@ class UnifiedCache:
 
     def _evict(self, slot: int) -> None:
         uses, tokens = self._ended.pop(slot)
-        self._store.put(uses, Kept(tokens, self._transfer.save(slot, 0)))
+        self._store.put(uses, tokens, lambda: self._transfer.save(slot, 0))
         self._forget(slot, uses)
 
     def _forget(self, slot: int, uses: Uses) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
-from funland_worker.engines.llama_cpp.cache import contexts
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
+from funland_worker.engines.llama_cpp.cache.store import StateStore
 from tests.worker.conftest import GREEDY, Driver, StartEngine
 
 SYSTEM = "<|im_start|>system\n" + "You are kind and short. " * 40 + "<|im_end|>\n"
 SHORT = replace(GREEDY, max_tokens=8, ignore_end=True)
+ROOM = 50_000_000
+"""Bytes for all states of a test; one of them has 2 MB."""
 
 
 def chat(number: int) -> str:
@@ -85,7 +87,7 @@ def test_a_long_text_makes_the_streams_longer_and_goes_on(start_engine: StartEng
 def test_what_has_no_room_in_the_cache_comes_back_from_the_store(
     start_engine: StartEngine,
 ) -> None:
-    driver = start_engine(slots=1, context_length=512)
+    driver = start_engine(slots=1, context_length=512, store=StateStore(ROOM))
     first, _ = driver.complete(chat(1), SHORT)
     for number in range(3):
         driver.complete(f"Number {number} " * 30, SHORT)
@@ -96,8 +98,19 @@ def test_what_has_no_room_in_the_cache_comes_back_from_the_store(
     assert again == first
 
 
+def test_without_a_store_what_has_no_room_is_computed_again(start_engine: StartEngine) -> None:
+    driver = start_engine(slots=1, context_length=512, store=StateStore(0))
+    first, _ = driver.complete(chat(1), SHORT)
+    driver.complete("Number 0 " * 60, SHORT)
+
+    again, outcome = driver.complete(chat(1), SHORT)
+
+    assert outcome.cached_tokens < len(driver.tokens(SYSTEM))
+    assert again == first
+
+
 def test_many_chats_in_few_slots_find_their_own_turns(start_engine: StartEngine) -> None:
-    driver = start_engine(slots=2, context_length=512)
+    driver = start_engine(slots=2, context_length=512, store=StateStore(ROOM))
     histories = [chat(number) for number in range(5)]
     answers = [driver.complete(history, SHORT)[0] for history in histories]
 
@@ -124,18 +137,17 @@ def test_holes_are_closed_and_texts_stay_the_same(start_engine: StartEngine) -> 
 
 @pytest.mark.parametrize("room", [0, 2_500_000], ids=["for no state", "for one"])
 def test_what_memory_has_no_room_for_comes_back_from_disk_after_a_restart(
-    start_engine: StartEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+    start_engine: StartEngine, tmp_path: Path, room: int
 ) -> None:
-    monkeypatch.setattr(contexts, "_STORE_BYTES", room)
     spill = SpillFolder(tmp_path, 100_000_000, bytes(32), "the embedded model")
-    driver = start_engine(slots=1, context_length=512, spill=spill)
+    driver = start_engine(slots=1, context_length=512, store=StateStore(room, spill))
     first, _ = driver.complete(chat(1), SHORT)
     for number in range(3):
         driver.complete(f"Number {number} " * 60, SHORT)
     spill.wait()
 
     again = SpillFolder(tmp_path, 100_000_000, bytes(32), "the embedded model")
-    restarted = start_engine(slots=1, context_length=512, spill=again)
+    restarted = start_engine(slots=1, context_length=512, store=StateStore(room, again))
     text, outcome = restarted.complete(chat(1), SHORT)
 
     assert outcome.cached_tokens == outcome.prompt_tokens - 1
