@@ -47,7 +47,9 @@ class _Text:
 
     def _part(self, answer: AnswerStream, advance: Advance, event: SequenceEvent) -> None:
         thought = answer.thinking
-        parts = answer.feed(advance.text, ended=advance.outcome is not None)
+        ended = advance.outcome is not None
+        cut = ended and advance.outcome.reason == Finish.LENGTH
+        parts = answer.feed(advance.text, ended=ended, cut=cut)
         # The marks around the reasoning count too: one ends it, one has begun it.
         if thought or answer.thinking:
             self._reasoning_tokens += advance.tokens
@@ -60,7 +62,7 @@ class _Text:
 
     def _finish(self, outcome: Outcome, finish: Finish) -> None:
         finish.CopyFrom(finish_to_wire(outcome, self._reasoning_tokens))
-        called = self._answer is not None and self._answer.calls
+        called = self._answer is not None and self._answer.called
         if called and finish.reason == Finish.STOP:
             finish.reason = Finish.TOOL_CALLS
 

@@ -11,6 +11,7 @@ from time import monotonic
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import GenerationOptions, OutputFormat
 from funland.worker.v1 import worker_pb2
+from funland_worker.chat.blame import blamed
 from funland_worker.chat.grammar import answer_grammar
 from funland_worker.chat.stream import AnswerShape
 from funland_worker.chat.tools import Calling, calling_from_wire
@@ -80,6 +81,9 @@ class PromptReader:
             rendering = await self.render(submit.conversation)
             tokens, shape = rendering.tokens, rendering.shape
             matchers = await self._answer_matchers(rendering, submit.format)
+            if rendering.calling.required:
+                # Stop strings are for content, and calls are none: they may well have such text.
+                sampling = dataclasses.replace(sampling, stop=())
         else:
             tokens = await self.tokens(submit.prompt, add_special=True, parse_special=True)
             matchers = await self._matchers(from_wire(submit.format))
@@ -182,7 +186,13 @@ class PromptReader:
             self._mark_token,
             begun=shape.begun,
         )
-        return await self._matchers(Constraint("lark", grammar) if grammar is not None else None)
+        if grammar is None:
+            return None
+        try:
+            return await self._constraints.compile(Constraint("lark", grammar))
+        except EngineError as error:
+            compiled = self._constraints.compile
+            raise await blamed(error, rendering.calling, content, compiled) from error
 
     async def _matchers(self, constraint: Constraint | None) -> Callable[[], Matcher] | None:
         return await self._constraints.compile(constraint) if constraint is not None else None

@@ -124,6 +124,17 @@ def test_an_answer_that_was_cut_off_says_so_though_it_has_calls() -> None:
     assert event.finish.reason == Finish.LENGTH
 
 
+def test_a_call_that_a_stop_string_broke_off_is_not_told_as_made() -> None:
+    texts = OpenTexts(slots=1, queue_limit=0)
+    texts.admit(1, 1)
+    texts.shape(1, SHAPE)
+
+    (event,) = events(texts, Advance(1, f"</think>{CALL.rpartition('}}')[0]}", 3, outcome()))
+
+    assert event.delta.tool_calls[0].name == "get"
+    assert event.finish.reason == Finish.STOP
+
+
 def test_each_text_is_read_by_itself() -> None:
     texts = OpenTexts(slots=1, queue_limit=1)
     texts.admit(1, 2)

@@ -14,6 +14,8 @@ from funland.v1.inference_pb2 import (
     OutputFormat,
     SamplingParameters,
     Speculation,
+    Tool,
+    ToolChoice,
 )
 from funland.worker.v1.worker_pb2 import Conversation, Submit
 from funland_worker.engines.protocol import EngineError
@@ -38,6 +40,10 @@ async def renderer() -> AsyncIterator[TemplateRenderer]:
 @pytest.fixture
 def reader(driver: Driver, renderer: TemplateRenderer) -> PromptReader:
     return PromptReader(driver.engine, renderer, begin_mark=BEGIN)
+
+
+def with_tools(tools: list[Tool]) -> Conversation:
+    return Conversation(messages=HELLO.messages, tools=tools)
 
 
 async def refusal(reader: PromptReader, submit: Submit) -> EngineError:
@@ -155,6 +161,41 @@ async def test_each_text_has_its_own_seed_and_matcher(reader: PromptReader) -> N
     assert [prompt.sampling.seed for prompt in prompts] == [2**32 - 1, 0, 1]
     assert len({id(prompt.matcher) for prompt in prompts}) == 3
     assert all(prompt.tokens == prompts[0].tokens for prompt in prompts)
+
+
+async def test_a_tool_that_can_not_be_called_is_named(reader: PromptReader) -> None:
+    tools = [
+        Tool(name="good", parameters='{"type": "object"}'),
+        Tool(name="bad", parameters='{"properties": {"a": {"type": "thing"}}}'),
+    ]
+
+    error = await refusal(reader, Submit(conversation=with_tools(tools)))
+
+    assert error.reason == ErrorReason.CONSTRAINT_INVALID
+    assert error.message == "The parameters of tool 'bad' can't be used: Invalid type: thing."
+
+
+async def test_beside_tools_a_format_is_named_as_alone(reader: PromptReader) -> None:
+    tools = [Tool(name="good", parameters='{"type": "object"}')]
+    wanted = OutputFormat(regex="a(")
+
+    error = await refusal(reader, Submit(conversation=with_tools(tools), format=wanted))
+
+    assert error.message == (await refusal(reader, Submit(prompt="Hi", format=wanted))).message
+    assert "good" not in error.message
+
+
+async def test_stop_strings_are_not_for_calls_that_must_be_made(reader: PromptReader) -> None:
+    tools = [Tool(name="good", parameters='{"type": "object"}')]
+    stops = {}
+    for mode in (ToolChoice.AUTO, ToolChoice.REQUIRED):
+        conversation = with_tools(tools)
+        conversation.tool_choice.mode = mode
+        submit = Submit(conversation=conversation, sampling=SamplingParameters(stop=["\n"]))
+        (prompt,) = (await reader.read(submit)).prompts
+        stops[mode] = prompt.sampling.stop
+
+    assert stops == {ToolChoice.AUTO: ("\n",), ToolChoice.REQUIRED: ()}
 
 
 async def test_options_reach_the_engine(reader: PromptReader) -> None:

@@ -34,7 +34,7 @@ class CallStream:
         self._head: tuple[str, ...] = ()
         """The marks with which the call that is read now began."""
         self._arguments = ObjectScan()
-        self._ended = False
+        self._ended = self._cut = False
         self.calls = 0
         """How many calls were told."""
         self._read = self._read_content if chat_format.triggers else self._read_beginning
@@ -45,9 +45,15 @@ class CallStream:
         self._text += text
         return self._take()
 
-    def finish(self) -> tuple[str, list[ToolCallDelta]]:
-        """Gives what was held back, when no more text comes."""
-        self._ended = True
+    @property
+    def complete(self) -> bool:
+        """Whether the arguments of all calls are whole."""
+        return self._read != self._read_arguments
+
+    def finish(self, *, cut: bool = False) -> tuple[str, list[ToolCallDelta]]:
+        """Gives what was held back, when no more text comes. Of an answer that was `cut` off, what
+        may have become a call is dropped."""
+        self._ended, self._cut = True, cut
         return self._take()
 
     def _take(self) -> tuple[str, list[ToolCallDelta]]:
@@ -75,7 +81,7 @@ class CallStream:
             held = longest_beginning(self._text, triggers)
             # Whitespace in front of a call is dropped, so it waits for what comes.
             certain = len(self._text[: len(self._text) - held].rstrip())
-            self._release(len(self._text) if self._ended else certain)
+            self._release(len(self._text) if self._ended and not self._cut else certain)
             return False
         content = self._text[:place].rstrip()
         begun = self._begin_call(place, self._format.first)
@@ -134,12 +140,13 @@ class CallStream:
                 self._read = self._read_arguments
                 return True
             unclear |= isinstance(found, Unclear)
-        return None if unclear and not self._ended else False
+        return None if unclear and (self._cut or not self._ended) else False
 
     def _pass_over(self, choices: list[tuple[str, ...]], then: Callable[[], bool]) -> bool:
-        """Drops the marks that are there, if they are, and reads on with `then`."""
+        """Drops the marks that are there, if they are, and reads on with `then`. Marks that the
+        answer ends in the middle of are dropped too: no content begins behind a call."""
         found = [match(self._text, marks) for marks in choices]
-        if not self._ended and any(isinstance(one, Unclear) for one in found):
+        if any(isinstance(one, Unclear) for one in found):
             return False
         end = next((one.end for one in found if isinstance(one, Found)), 0)
         self._text = self._text[end:]

@@ -8,8 +8,11 @@ lexeme, so free text that ends with a mark must be one lazy lexeme with it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+
+import orjson
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import OutputFormat
@@ -20,6 +23,7 @@ from funland_worker.constraints.constraint import JSON_RULES
 from funland_worker.constraints.errors import GrammarError
 from funland_worker.constraints.gbnf import read
 from funland_worker.constraints.lark import to_lark
+from funland_worker.constraints.schema import settle
 from funland_worker.engines.protocol import EngineError
 
 MarkToken = Callable[[str], int | None]
@@ -31,6 +35,9 @@ _TOOL_RULES = {**JSON_RULES, "lenient": True, "whitespace_pattern": " "}
 """Keywords that can't be enforced are passed over: the schemas of many tools have some, for models
 and people to read. Calls are for programs: they need no lines and indents, in which a small model
 that is forced to call loses itself."""
+
+_BARE_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)/")
+"""A slash that is not escaped yet."""
 
 _SPACE = r" {1,4}|\n{1,2} {0,4}"
 """Between the marks of a call."""
@@ -88,7 +95,7 @@ def _start(
     # Free text takes the whitespace itself: the longer lexeme would hide the shorter one.
     space = "" if free else "SPACE? "
     if reasoning is None:
-        yield f"start: {space}answer"
+        yield "start: answer"
         return
     yield from marks.until("thought", reasoning.end)
     if begun:
@@ -99,7 +106,7 @@ def _start(
     yield from marks.until("thinking", reasoning.end, "BEGUN")
     token = marks.token(reasoning.begin)
     choices = "thinking" if token is None else f"thinking | <[{token}]> thought"
-    yield f"start: {space}({choices})? {space}answer"
+    yield f"start: answer | {space}({choices}) {space}answer"
 
 
 def _answer(
@@ -114,8 +121,7 @@ def _answer(
         yield f"answer: {_content(content)}"
         return
     for index, function in enumerate(calling.allowed):
-        schema = _schema(_object(function.parameters), _TOOL_RULES)
-        yield f"arguments_{index}: %json {schema}"
+        yield f"arguments_{index}: %json {arguments_schema(function)}"
     yield f"call: {_choices(chat_format.forms, calling.allowed, marks)}"
     more = f"({marks.row(chat_format.between)} SPACE? call)*" if calling.several else ""
     yield f"more: {more} {marks.row(chat_format.last)} SPACE?"
@@ -191,9 +197,13 @@ def _symbol(mark: str, index: int, function: Function, marks: _Marks) -> str:
     return marks.one(mark.replace(NAME, function.name) if mark.strip('"') == NAME else mark)
 
 
-def _object(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, of objects at any rate: some leave that to be guessed."""
-    return schema if "type" in schema or "$ref" in schema else {"type": "object", **schema}
+def arguments_schema(function: Function) -> str:
+    """What holds a function's arguments to its schema, in llguidance's form."""
+    schema = orjson.loads(orjson.dumps(function.parameters))  # a copy
+    settle(schema, lenient=True)
+    if "type" not in schema and "$ref" not in schema:  # some leave that to be guessed
+        schema = {"type": "object", **schema}
+    return _schema(schema, _TOOL_RULES)
 
 
 def _content(content: OutputFormat) -> str:
@@ -203,7 +213,7 @@ def _content(content: OutputFormat) -> str:
     if kind == "json_schema":
         return f"%json {_schema(_parsed(content.json_schema), JSON_RULES)}"
     if kind == "regex":
-        pattern = content.regex.replace("/", r"\/").replace("\n", r"\n")
+        pattern = _BARE_SLASH.sub(r"\1\/", content.regex).replace("\n", r"\n")
         return f"/{pattern}/"
     try:
         return f"%lark {{\n{to_lark(read(content.grammar))}}}"
@@ -214,11 +224,17 @@ def _content(content: OutputFormat) -> str:
 
 def _parsed(schema: str) -> Any:
     try:
-        return json.loads(schema)
+        parsed = json.loads(schema)
+        settle(parsed)
     except (ValueError, RecursionError) as error:
         raise EngineError(
             ErrorReason.CONSTRAINT_INVALID, f"The JSON Schema is not JSON: {error}"
         ) from error
+    except GrammarError as error:
+        raise EngineError(
+            ErrorReason.CONSTRAINT_INVALID, f"The JSON Schema can't be used: {error.message}."
+        ) from error
+    return parsed
 
 
 def _schema(schema: Any, rules: dict[str, Any]) -> str:

@@ -50,17 +50,18 @@ class AnswerStream:
         return self._reasoning.thinking
 
     @property
-    def calls(self) -> int:
-        """How many calls the answer has so far."""
-        return self._calls.calls if self._calls is not None else 0
+    def called(self) -> bool:
+        """Whether the answer has calls, and all of them whole."""
+        return self._calls is not None and self._calls.calls > 0 and self._calls.complete
 
-    def feed(self, text: str, *, ended: bool = False) -> Parts:
-        """Takes more text and gives the parts that are now certain; all, if it is `ended`."""
+    def feed(self, text: str, *, ended: bool = False, cut: bool = False) -> Parts:
+        """Takes more text and gives the parts that are now certain; all, if it is `ended`. `cut`:
+        it would have gone on."""
         reasoning, answer = self._reasoning.feed(text, ended=ended)
         if self._calls is None:
             return Parts(answer, reasoning)
         content, calls = self._calls.feed(answer)
         if ended:
-            rest, more = self._calls.finish()
+            rest, more = self._calls.finish(cut=cut)
             content, calls = content + rest, calls + more
         return Parts(content, reasoning, calls)

@@ -25,6 +25,7 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
+_NEVER = re.compile(r"\{0(,0)?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,9 @@ class _Reader:
     def _item(self) -> Node:
         item = self._atom()
         while self._kind() == "repeat":
-            item = Repeat(item, re.sub(r"\s", "", self._take()))
+            times = re.sub(r"\s", "", self._take())
+            # llguidance knows no repetition that never happens.
+            item = Row(()) if _NEVER.fullmatch(times) else Repeat(item, times)
         return item
 
     def _atom(self) -> Node:

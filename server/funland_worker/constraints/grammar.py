@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from funland_worker.constraints.constraint import JSON_RULES, Kind
 from funland_worker.constraints.errors import GrammarError
 from funland_worker.constraints.gbnf import read
 from funland_worker.constraints.lark import to_lark
+from funland_worker.constraints.schema import settle
 
 SPECIAL = b"\xff"
 """Begins the name of a token that is no text: no text has this byte. llguidance's convention."""
@@ -24,6 +26,9 @@ _JSON_RULES: Any = JSON_RULES
 
 _TOO_MUCH = re.compile(r"too (big|large|many|complex|deep)|fuel|limit|recursion", re.IGNORECASE)
 _NOTHING = "NoExtension"
+_PLACE = re.compile(r"^((at )?\d+\(\d+\): )?(failed to compile JSON schema: )?")
+_SOURCE = re.compile(r"\n\s*\d+ \| ")
+"""Where an error begins to show the grammar, which is not as the caller wrote it."""
 
 
 def to_grammar(kind: Kind, text: str) -> str:
@@ -37,7 +42,7 @@ def to_grammar(kind: Kind, text: str) -> str:
             return LLMatcher.grammar_from_json_schema('{"type": "object"}', overrides=_JSON_RULES)
         case "json_schema":
             try:
-                return LLMatcher.grammar_from_json_schema(text, overrides=_JSON_RULES)
+                return LLMatcher.grammar_from_json_schema(_settled(text), overrides=_JSON_RULES)
             except ValueError as error:
                 raise _problem(str(error)) from error
         case "gbnf":
@@ -64,6 +69,15 @@ def matcher(grammar: str, tokenizer: LLTokenizer) -> LLMatcher:
     return start
 
 
+def _settled(schema: str) -> str:
+    try:
+        parsed = json.loads(schema)
+    except (ValueError, RecursionError):
+        return schema  # llguidance says what is wrong
+    settle(parsed)
+    return json.dumps(parsed)
+
+
 def _mask(state: LLMatcher) -> bytes:
     mask = b"" if state.is_stopped() else state.compute_bitmask()
     if state.is_error():
@@ -80,5 +94,6 @@ def _first(mask: bytes) -> int:
 def _problem(error: str) -> GrammarError:
     if error.startswith(_NOTHING):
         return GrammarError("no text can match it")
-    words = " ".join(error.replace("<non-verbose/>", "").split())
+    told = _SOURCE.split(error.replace("<non-verbose/>", ""), maxsplit=1)[0]
+    words = " ".join(_PLACE.sub("", told).split())
     return GrammarError(words.rstrip(".")[:300], limit=bool(_TOO_MUCH.search(error)))

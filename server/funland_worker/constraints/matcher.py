@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.protocol import EngineError
 
+_NO_WAY_ON = "NoExtension"
 _MINUS_INFINITY = np.float32(-np.inf).view(np.int32)
 
 
@@ -20,7 +21,8 @@ class GrammarMatcher:
     When nothing but the end is left, all ends are allowed, also after one of them, so that a text
     that goes on after its end for a measurement stays as it is.
 
-    All methods raise `EngineError`, CONSTRAINT_LIMIT, if the grammar takes too long to follow.
+    All methods raise `EngineError`: CONSTRAINT_LIMIT if the grammar takes too long to follow,
+    CONSTRAINT_INVALID if it has led where nothing is allowed.
     """
 
     def __init__(self, state: LLMatcher, is_end: Callable[[int], bool]) -> None:
@@ -55,6 +57,11 @@ class GrammarMatcher:
 
     def _check(self) -> None:
         if self._state.is_error():
+            if self._state.get_error().startswith(_NO_WAY_ON):
+                raise EngineError(
+                    ErrorReason.CONSTRAINT_INVALID,
+                    "The format contradicts itself: no text can go on from here and match it.",
+                )
             raise EngineError(
                 ErrorReason.CONSTRAINT_LIMIT,
                 "The format became too complex to follow in the middle of the text:"

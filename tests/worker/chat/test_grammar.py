@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from google.protobuf.empty_pb2 import Empty
@@ -203,12 +205,35 @@ def test_a_format_binds_what_is_neither_reasoning_nor_a_call(
     assert not checker.allows(grammar, before + "Three")
 
 
+@pytest.mark.parametrize("thought", [*THOUGHTS, Thought(None, False, "")])
+@pytest.mark.parametrize("chat_format", [HERMES, LLAMA, MISTRAL, DEEPSEEK])
+def test_content_that_is_bound_has_no_space_before_it(
+    checker: Checker, chat_format: ChatFormat, thought: Thought
+) -> None:
+    content = OutputFormat(regex="yes|no")
+    grammar = answer_grammar(
+        chat_format,
+        Calling(BOTH, BOTH),
+        content,
+        thought.reasoning,
+        no_marks,
+        begun=thought.begun,
+    )
+
+    assert checker.allows(grammar, thought.text + "yes")
+    assert not checker.allows(grammar, thought.text + "maybe")
+    if not thought.text:
+        assert not checker.allows(grammar, " yes")
+        assert not checker.allows(grammar, "\nyes")
+
+
 @pytest.mark.parametrize(
     ("content", "right", "wrong"),
     [
         (OutputFormat(json_object=Empty()), '{"a": [1]}', "[1]"),
         (OutputFormat(json_schema="true"), "[1]", "one"),
         (OutputFormat(regex="[0-9]+/[a-z]"), "12/b", "12/3"),
+        (OutputFormat(regex=r"[0-9]+\/[a-z]\\\/"), "12/b\\/", "12/b/"),
         (OutputFormat(grammar='root ::= "{" [a-z]+ "}" | "yes"'), "{ab}", "{}"),
     ],
 )
@@ -238,7 +263,12 @@ def test_any_text_needs_no_grammar() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [OutputFormat(json_schema="{"), OutputFormat(grammar="root ::= other")]
+    "content",
+    [
+        OutputFormat(json_schema="{"),
+        OutputFormat(json_schema=f'{{"const": {2**53 + 1}}}'),
+        OutputFormat(grammar="root ::= other"),
+    ],
 )
 def test_a_format_that_can_not_be_read_is_refused(content: OutputFormat) -> None:
     with pytest.raises(EngineError) as raised:
@@ -250,10 +280,23 @@ def test_a_format_that_can_not_be_read_is_refused(content: OutputFormat) -> None
 def test_keywords_of_a_tools_schema_that_can_not_be_enforced_are_passed_over(
     checker: Checker,
 ) -> None:
-    schema = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "a": {"type": "array", "uniqueItems": True},
+            "b": {"type": "string", "pattern": r"^(?!x)\bfoo$"},
+            "c": {"enum": [2**60, "x"]},
+            "d": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+        },
+        "patternProperties": {"^(?=e)": {"type": "null"}},
+    }
+    told = deepcopy(schema)
     calling = Calling((), (Function("get", "", schema),), required=True)
     grammar = answer_grammar(HERMES, calling, ANY, None, no_marks, begun=False)
 
     assert checker.allows(
-        grammar, '<tool_call>{"name": "get", "arguments": {"a": [1, 2]}}</tool_call>'
+        grammar,
+        '<tool_call>{"name": "get", "arguments":'
+        ' {"a": [1, 1], "b": "x", "c": 7, "d": -5}}</tool_call>',
     )
+    assert schema == told, "the model is told all of it"

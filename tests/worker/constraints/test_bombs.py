@@ -88,6 +88,8 @@ REFUSED: list[tuple[str, Kind, str, int]] = [
         LIMIT,
     ),
     ("half a schema", "json_schema", "{", INVALID),
+    ("an integer that no float holds", "json_schema", schema(const=2**53 + 1), INVALID),
+    ("the lowest of 64 bits", "json_schema", schema(enum=[["a", {"b": -(2**63)}]]), INVALID),
     ("an unknown type", "json_schema", schema(type="thing"), INVALID),
     ("what can't be", "json_schema", schema(type="integer", minimum=5, maximum=3), INVALID),
     ("no root", "gbnf", 'a ::= "b"', INVALID),

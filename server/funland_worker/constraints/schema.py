@@ -1,0 +1,98 @@
+"""Makes JSON Schemas ready for llguidance, which reads numbers as floats and regular expressions
+without what looks around."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, cast
+
+from funland_worker.constraints.errors import GrammarError
+
+_LARGEST_EXACT = 2**53
+"""The integers up to which floats tell all apart."""
+_LOWEST = math.nextafter(-(2.0**63), 0)
+"""Below it llguidance finds no way to write a bound."""
+
+_SCHEMAS_BY_NAME = frozenset(
+    ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+)
+_LOWER, _UPPER = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
+_OPTIONS = "x-guidance"
+"""Where llguidance reads options, which are not the caller's to set."""
+
+_LOOKS_AROUND = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\\[1-9bBk])")
+
+
+def settle(schema: Any, *, lenient: bool = False) -> None:
+    """Changes a parsed schema in place. Bounds that floats can't hold are drawn closer, by less
+    than one in 2^52. `lenient` leaves out constants and patterns that can't be enforced.
+
+    Raises:
+        GrammarError: A constant can't be written exactly, and it is not `lenient`.
+    """
+    open_: list[tuple[str, Any]] = [("", schema)]
+    while open_:
+        path, node = open_.pop()
+        if isinstance(node, list):
+            each = enumerate(cast("list[Any]", node))
+            open_ += [(f"{path}[{index}]", inner) for index, inner in each]
+        elif isinstance(node, dict):
+            open_ += _settle_one(path, cast("dict[str, Any]", node), lenient=lenient)
+
+
+def _settle_one(path: str, node: dict[str, Any], *, lenient: bool) -> Iterator[tuple[str, Any]]:
+    """Settles a schema but for those within it, which it gives with where they are."""
+    node.pop(_OPTIONS, None)
+    for key, value in list(node.items()):
+        where = f"{path}.{key}" if path else key
+        if key in _SCHEMAS_BY_NAME and isinstance(value, dict):
+            named = cast("dict[str, Any]", value)
+            if lenient and key == "patternProperties":
+                for pattern in filter(_LOOKS_AROUND.search, list(named)):
+                    del named[pattern]
+            yield from ((f"{where}.{name}", inner) for name, inner in named.items())
+        elif key in ("const", "enum"):
+            if _is_exact(value):
+                continue
+            if not lenient:
+                raise GrammarError(
+                    f"{where} has an integer beyond 2^53, which can't be told from its neighbours;"
+                    " make it a string"
+                )
+            del node[key]
+        elif key in (*_LOWER, *_UPPER):
+            if isinstance(value, int) and abs(value) > _LARGEST_EXACT:
+                node[key] = _inward(value, up=key in _LOWER)
+        elif key == "pattern":
+            if lenient and isinstance(value, str) and _LOOKS_AROUND.search(value):
+                del node[key]
+        elif isinstance(value, dict | list):
+            yield where, value
+
+
+def _is_exact(value: Any) -> bool:
+    """Whether floats hold all integers in a value."""
+    open_ = [value]
+    while open_:
+        match open_.pop():
+            case int(number) if abs(number) > _LARGEST_EXACT:
+                return False
+            case list() as values:
+                open_ += cast("list[Any]", values)
+            case dict() as values:
+                open_ += cast("dict[str, Any]", values).values()
+            case _:
+                pass
+    return True
+
+
+def _inward(bound: int, *, up: bool) -> int:
+    """The nearest float on one side of an integer, as an integer."""
+    near = float(bound)
+    if up and int(near) < bound:
+        near = math.nextafter(near, math.inf)
+    elif not up and int(near) > bound:
+        near = math.nextafter(near, -math.inf)
+    return int(max(near, _LOWEST))
