@@ -36,6 +36,10 @@ class Stack:
         """The server's process id."""
         return self.process.pid
 
+    def log(self) -> str:
+        """What it has written to its log."""
+        return (self.home / "server.log").read_text(encoding="utf-8")
+
     def workers(self) -> list[psutil.Process]:
         """Its worker processes, one for each loaded model."""
         return children(pid=self.pid)

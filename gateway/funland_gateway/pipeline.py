@@ -82,6 +82,14 @@ def _failed(problem: Exception, request: web.Request) -> CallFailed:
         return failure(
             "NOT_FOUND",
             ErrorReason.ROUTE_NOT_FOUND,
-            f"There is nothing at {request.path}. /openapi.json lists what there is.",
+            f"There is nothing at {request.path}{_hint(request)}. /openapi.json lists what there"
+            " is.",
         )
     return unforeseen(problem)
+
+
+def _hint(request: web.Request) -> str:
+    """What was meant by who left out the /v1 of a client's base URL."""
+    meant = f"/v1{request.path}"
+    known = {resource.canonical for resource in request.app.router.resources()}
+    return f", but at {meant}" if meant in known else ""

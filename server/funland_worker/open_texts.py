@@ -47,9 +47,9 @@ class _Text:
 
     def _part(self, answer: AnswerStream, advance: Advance, event: SequenceEvent) -> None:
         thought = answer.thinking
-        ended = advance.outcome is not None
-        cut = ended and advance.outcome.reason == Finish.LENGTH
-        parts = answer.feed(advance.text, ended=ended, cut=cut)
+        outcome = advance.outcome
+        cut = outcome is not None and outcome.reason == Finish.LENGTH
+        parts = answer.feed(advance.text, ended=outcome is not None, cut=cut)
         # The marks around the reasoning count too: one ends it, one has begun it.
         if thought or answer.thinking:
             self._reasoning_tokens += advance.tokens

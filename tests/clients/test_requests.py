@@ -223,6 +223,22 @@ def test_a_word_that_the_contract_does_not_know_names_its_field(make: Any, field
     assert [wrong.field for wrong in raised.value.field_violations] == [field]
 
 
+@pytest.mark.parametrize(
+    ("make", "given", "told"),
+    [
+        (requests.chat, {"max_token": 3}, "'max_token'; did you mean 'max_tokens'"),
+        (requests.chat, {"store": True}, "'store'"),
+        (requests.generate, {"timeout": 1}, "'timeout'"),
+        (requests.response, {"stored": True}, "'stored'; did you mean 'store'"),
+    ],
+)
+def test_an_argument_that_there_is_not_is_refused(
+    make: Any, given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TypeError, match=told):
+        make("x", "", given)
+
+
 def test_a_batch_gives_its_model_and_sampling_to_the_texts_only() -> None:
     own = GenerateRequest(model="other", prompt="two")
 

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
@@ -137,6 +137,29 @@ async def test_a_response_that_was_never_made_can_not_be_followed(client: AsyncO
         )
 
     assert raised.value.param == "previous_response_id"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "param"),
+    [
+        ({"input": "word " * 20_000}, "input"),
+        ({"tools": [{**WEATHER, "parameters": {"properties": {"a": {"type": "x"}}}}]}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        (
+            {"text": {"format": {"type": "json_schema", "name": "a", "schema": {"type": "x"}}}},
+            "text.format.schema",
+        ),
+    ],
+)
+async def test_what_can_not_be_answered_names_its_parameter(
+    client: AsyncOpenAI, wanted: dict[str, Any], param: str
+) -> None:
+    request: Any = {"model": MODEL, "input": "Hello!", **wanted}
+
+    with pytest.raises(openai.BadRequestError) as raised:
+        await client.responses.create(**request)
+
+    assert raised.value.param == param
 
 
 async def test_a_response_is_parsed_into_a_pydantic_model(client: AsyncOpenAI) -> None:

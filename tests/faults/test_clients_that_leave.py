@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from funland.v1.models_pb2 import GetModelRequest
 from tests.faults.service import HELLO, MODEL, Service, endless, eventually, failure
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack
 
 # Far less than the calls would take: each goes on until the context is full.
 SOON = 1.0
@@ -73,6 +76,21 @@ async def test_a_passed_grpc_deadline_ends_the_call(service: Service, method: st
     assert fault.code == "DEADLINE_EXCEEDED"
     assert 0.2 <= monotonic() - begin < SOON
     await eventually(lambda: holds(service, 0), seconds=SOON)
+
+
+async def test_deadlines_that_pass_are_no_errors_of_the_server(
+    service: Service, stack: Stack
+) -> None:
+    await service.say()
+    before = len(stack.log())
+
+    for _ in range(15):
+        calls = [drain(service.inference.StreamChat(endless(), timeout=0.03)) for _ in range(8)]
+        faults = await asyncio.gather(*map(failure, calls))
+        assert {fault.code for fault in faults} == {"DEADLINE_EXCEEDED"}
+
+    await eventually(lambda: holds(service, 0), seconds=SOON)
+    assert "Traceback" not in stack.log()[before:]
 
 
 async def test_a_passed_http_deadline_ends_the_call_with_504(service: Service) -> None:

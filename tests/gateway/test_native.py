@@ -343,6 +343,14 @@ async def test_a_server_that_is_not_there_is_said_to_be_unreachable() -> None:
     assert "127.0.0.1:1" not in error["message"]
 
 
+async def test_a_base_url_without_its_version_is_found_out(http: aiohttp.ClientSession) -> None:
+    async with http.post("/chat/completions", json={}) as response:
+        error = (await response.json())["error"]
+
+    assert response.status == 404
+    assert "at /v1/chat/completions" in error["message"]
+
+
 async def test_what_is_not_there_is_said_in_the_same_shape(http: aiohttp.ClientSession) -> None:
     async with http.get("/funland/v1/nothing") as nothing:
         nothing_error = (await nothing.json())["error"]

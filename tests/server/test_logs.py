@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -59,3 +60,20 @@ def test_less_than_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) 
     written = capsys.readouterr().err
     assert "loud" in written
     assert "quiet" not in written
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_traceback_does_not_tell_what_callers_sent(
+    capsys: pytest.CaptureFixture[str], form: Literal["text", "json"]
+) -> None:
+    logs.configure(ServerSettings(log_format=form))
+    prompt = "a " + "secret"
+
+    try:
+        int(prompt[:1])
+    except ValueError:
+        logging.getLogger("grpc").exception("failed")
+
+    written = capsys.readouterr().err
+    assert "ValueError" in written
+    assert prompt not in written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Literal, TypedDict
 
 from funland.v1.inference_pb2 import (
@@ -94,6 +95,20 @@ class LoadArguments(TypedDict, total=False):
     cache: Literal["unified", "streams"]
     draft_model: str
     speculation: SpeculationMethod | Speculation
+
+
+def check(arguments: Mapping[str, Any], kind: type[Any]) -> None:
+    """Refuses arguments that the kind of call has none of, as Python does.
+
+    Raises:
+        TypeError: It names one, and the one that was perhaps meant.
+    """
+    known: frozenset[str] = kind.__optional_keys__
+    for name in arguments:
+        if name not in known:
+            meant = get_close_matches(name, known, 1)
+            hint = f"; did you mean {meant[0]!r}?" if meant else ""
+            raise TypeError(f"unexpected keyword argument {name!r}{hint}")
 
 
 def sampling(arguments: Mapping[str, Any]) -> SamplingParameters:

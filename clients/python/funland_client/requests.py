@@ -41,13 +41,24 @@ def chat(
     tools: Sequence[AnyTool] = (),
 ) -> ChatRequest:
     """Makes a request for `Chat` and `StreamChat`."""
+    arguments.check(given, ChatArguments)
+    return _chat(conversation, model, given, format, tools)
+
+
+def _chat(
+    conversation: Conversation,
+    model: str,
+    given: ChatArguments,
+    form: Format | None,
+    tools: Sequence[AnyTool],
+) -> ChatRequest:
     choice = given.get("tool_choice")
     variables = given.get("template_arguments")
     return ChatRequest(
         model=model,
         messages=messages(conversation),
         sampling=arguments.sampling(given),
-        format=output_format(format),
+        format=output_format(form),
         options=arguments.options(given),
         tools=[tool(described) for described in tools],
         tool_choice=None if choice is None else arguments.tool_choice(choice),
@@ -65,6 +76,7 @@ def generate(
     format: Format | None = None,  # noqa: A002 - the contract's name
 ) -> GenerateRequest:
     """Makes a request for `Generate` and `StreamGenerate`."""
+    arguments.check(given, GenerationArguments)
     return GenerateRequest(
         model=model,
         prompt=prompt,
@@ -95,8 +107,9 @@ def response(
     tools: Sequence[AnyTool] = (),
 ) -> CreateResponseRequest:
     """Makes a request for `CreateResponse` and `StreamResponse`."""
+    arguments.check(given, ResponseArguments)
     request = filled(CreateResponseRequest, "", arguments.response_fields(given))
-    request.chat.CopyFrom(chat(conversation, model, given, format=format, tools=tools))
+    request.chat.CopyFrom(_chat(conversation, model, given, format, tools))
     return request
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -94,7 +94,7 @@ class GrpcServer:
             try:
                 return await self._pipeline.unary(method, request, call)
             except CallFailed as failed:
-                return await context.abort_with_status(to_grpc(failed.status, call.request_id))
+                return await _end(context, to_grpc(failed.status, call.request_id))
 
         return answer
 
@@ -112,12 +112,18 @@ class GrpcServer:
                         await context.write(message)
                         sending.over()
             except CallFailed as failed:
-                await context.abort_with_status(to_grpc(failed.status, call.request_id))
+                await _end(context, to_grpc(failed.status, call.request_id))
             except TimeoutError:
                 gone = to_status(CallerGoneError(), call.request_id)
-                await context.abort_with_status(to_grpc(gone, call.request_id))
+                await _end(context, to_grpc(gone, call.request_id))
 
         return answer
+
+
+async def _end(context: Context, status: Any) -> Any:
+    """Ends a call with a status, unless it is over: gRPC's core watches deadlines too."""
+    with suppress(grpc.aio.InternalError):
+        await context.abort_with_status(status)
 
 
 def _call(method: Method, context: Context) -> Call:

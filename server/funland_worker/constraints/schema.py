@@ -76,15 +76,13 @@ def _is_exact(value: Any) -> bool:
     """Whether floats hold all integers in a value."""
     open_ = [value]
     while open_:
-        match open_.pop():
-            case int(number) if abs(number) > _LARGEST_EXACT:
-                return False
-            case list() as values:
-                open_ += cast("list[Any]", values)
-            case dict() as values:
-                open_ += cast("dict[str, Any]", values).values()
-            case _:
-                pass
+        one = open_.pop()
+        if isinstance(one, int) and abs(one) > _LARGEST_EXACT:
+            return False
+        if isinstance(one, list):
+            open_ += cast("list[Any]", one)
+        elif isinstance(one, dict):
+            open_ += cast("dict[str, Any]", one).values()
     return True
 
 

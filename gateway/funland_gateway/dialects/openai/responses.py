@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from google.protobuf.empty_pb2 import Empty
 
-from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ApplyTemplateRequest, ApplyTemplateResponse, Message
 from funland.v1.responses_pb2 import (
     CancelResponseRequest,
@@ -48,8 +47,6 @@ STARTING_AFTER: Final = whole_number(
     None,
 )
 
-_BLAMES: Final[Mapping[int, str]] = {ErrorReason.RESPONSE_NOT_FOUND: "previous_response_id"}
-
 
 def create_response(incoming: Incoming) -> Unary | Streaming:
     """Reads a request for a response."""
@@ -63,10 +60,10 @@ def create_response(incoming: Incoming) -> Unary | Streaming:
             request.field_name,
             is_last=stream.is_last,
             failure=stream.failed,
-            blames=_BLAMES,
+            blames=request.blames,
         )
     answer = partial(_response, request.echo)
-    return Unary(CREATE_RESPONSE, request.message, answer, request.field_name, _BLAMES)
+    return Unary(CREATE_RESPONSE, request.message, answer, request.field_name, request.blames)
 
 
 def retrieve_response(incoming: Incoming) -> Unary | Streaming:

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import orjson
 
+from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import (
     ChatRequest,
     GenerationOptions,
@@ -17,6 +18,7 @@ from funland.v1.inference_pb2 import (
     ToolChoice,
 )
 from funland.v1.responses_pb2 import CreateResponseRequest
+from funland_gateway.dialects.dialect import Blames
 from funland_gateway.dialects.openai.formats import json_object, json_schema
 from funland_gateway.dialects.openai.parameters import Refusals, read_metadata, refuse
 from funland_gateway.dialects.openai.reasoning import read_effort, wants_thought
@@ -87,8 +89,23 @@ class ResponseRequest:
         # One message can be several items, and several messages one.
         path = re.sub(r"^messages(\[\d+\].*)?$", "input", path)
         path = re.sub(r"^format\.\w+$", "text.format.schema", path)
+        path = re.sub(r"^tool_choice\.\w+$", "tool_choice", path)
         path = path.removeprefix("options.")
         return self.sampling.field_name(path)
+
+    @property
+    def blames(self) -> Blames:
+        """The field that is to blame, by reasons."""
+        bound = self.message.chat.HasField("format")
+        constraint = "text.format.schema" if bound else "tools"
+        return {
+            ErrorReason.RESPONSE_NOT_FOUND: "previous_response_id",
+            ErrorReason.PROMPT_TOO_LONG: "input",
+            ErrorReason.TEMPLATE_FAILED: "input",
+            ErrorReason.TEMPLATE_LIMIT: "input",
+            ErrorReason.CONSTRAINT_INVALID: constraint,
+            ErrorReason.CONSTRAINT_LIMIT: constraint,
+        }
 
 
 def read_request(body: JsonObject) -> ResponseRequest:

@@ -133,4 +133,5 @@ def _functions(body: JsonObject) -> Tools:
 
 def _names(paths: list[str], choice: str) -> dict[str, str]:
     names = {f"tools[{index}]": path for index, path in enumerate(paths)}
-    return {**names, "tool_choice": choice, "tool_choice.name": choice}
+    chosen = ("tool_choice", "tool_choice.mode", "tool_choice.name")
+    return names | dict.fromkeys(chosen, choice)
