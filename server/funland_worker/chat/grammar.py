@@ -64,7 +64,9 @@ def answer_grammar(
         return None
     marks = _Marks(mark_token)
     rules = list(_answer(chat_format, calling, content if bound else None, reasoning, marks))
-    rules += _start(reasoning, marks, begun=begun, free=not bound and not calling.required)
+    free = not bound and not calling.required
+    exact = content.WhichOneof("format") in ("regex", "grammar")
+    rules += _start(reasoning, marks, begun=begun, free=free, exact=exact)
     return "\n".join((*rules, r"TEXT: /(.|\n)*/", f"SPACE: /{_SPACE}/")) + "\n"
 
 
@@ -90,10 +92,12 @@ class _Marks:
 
 
 def _start(
-    reasoning: ReasoningMarks | None, marks: _Marks, *, begun: bool, free: bool
+    reasoning: ReasoningMarks | None, marks: _Marks, *, begun: bool, free: bool, exact: bool
 ) -> Iterator[str]:
     # Free text takes the whitespace itself: the longer lexeme would hide the shorter one.
     space = "" if free else "SPACE? "
+    # Where content may not begin with whitespace, a thought that may would be forced by it.
+    lead = "" if exact else space
     if reasoning is None:
         yield "start: answer"
         return
@@ -106,7 +110,7 @@ def _start(
     yield from marks.until("thinking", reasoning.end, "BEGUN")
     token = marks.token(reasoning.begin)
     choices = "thinking" if token is None else f"thinking | <[{token}]> thought"
-    yield f"start: answer | {space}({choices}) {space}answer"
+    yield f"start: answer | {lead}({choices}) {space}answer"
 
 
 def _answer(
@@ -209,9 +213,9 @@ def arguments_schema(function: Function) -> str:
 def _content(content: OutputFormat) -> str:
     kind = content.WhichOneof("format")
     if kind == "json_object":
-        return f"%json {_schema({'type': 'object'}, JSON_RULES)}"
+        return f"SPACE? %json {_schema({'type': 'object'}, JSON_RULES)}"
     if kind == "json_schema":
-        return f"%json {_schema(_parsed(content.json_schema), JSON_RULES)}"
+        return f"SPACE? %json {_schema(_parsed(content.json_schema), JSON_RULES)}"
     if kind == "regex":
         pattern = _BARE_SLASH.sub(r"\1\/", content.regex).replace("\n", r"\n")
         return f"/{pattern}/"

@@ -1,0 +1,16 @@
+"""Starts the command. What it imports takes a moment, in which it may be interrupted too."""
+
+from __future__ import annotations
+
+import sys
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Runs `funland` and exits."""
+    try:
+        from funland_cli.main import app  # noqa: PLC0415 - within the reach of the `except`
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    app()
