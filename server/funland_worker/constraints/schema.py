@@ -14,10 +14,13 @@ _LARGEST_EXACT = 2**53
 """The integers up to which floats tell all apart."""
 _LOWEST = math.nextafter(-(2.0**63), 0)
 """Below it llguidance finds no way to write a bound."""
+_LARGEST_DIVISOR = 10_000
+"""Telling the multiples of larger ones takes an automaton of too many states."""
 
 _SCHEMAS_BY_NAME = frozenset(
     ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 )
+_CONSTANTS = ("const", "enum")
 _LOWER, _UPPER = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
 _OPTIONS = "x-guidance"
 """Where llguidance reads options, which are not the caller's to set."""
@@ -27,7 +30,7 @@ _LOOKS_AROUND = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\\[1-9bBk])")
 
 def settle(schema: Any, *, lenient: bool = False) -> None:
     """Changes a parsed schema in place. Bounds that floats can't hold are drawn closer, by less
-    than one in 2^52. `lenient` leaves out constants and patterns that can't be enforced.
+    than one in 2^52. `lenient` leaves out constants, divisors and patterns that can't be enforced.
 
     Raises:
         GrammarError: A constant can't be written exactly, and it is not `lenient`.
@@ -47,29 +50,39 @@ def _settle_one(path: str, node: dict[str, Any], *, lenient: bool) -> Iterator[t
     node.pop(_OPTIONS, None)
     for key, value in list(node.items()):
         where = f"{path}.{key}" if path else key
-        if key in _SCHEMAS_BY_NAME and isinstance(value, dict):
-            named = cast("dict[str, Any]", value)
-            if lenient and key == "patternProperties":
-                for pattern in filter(_LOOKS_AROUND.search, list(named)):
-                    del named[pattern]
-            yield from ((f"{where}.{name}", inner) for name, inner in named.items())
-        elif key in ("const", "enum"):
-            if _is_exact(value):
-                continue
-            if not lenient:
+        if lenient and _is_beyond(key, value):
+            del node[key]
+        elif key in _CONSTANTS:
+            if not _is_exact(value):
                 raise GrammarError(
                     f"{where} has an integer beyond 2^53, which can't be told from its neighbours;"
                     " make it a string"
                 )
-            del node[key]
         elif key in (*_LOWER, *_UPPER):
             if isinstance(value, int) and abs(value) > _LARGEST_EXACT:
                 node[key] = _inward(value, up=key in _LOWER)
-        elif key == "pattern":
-            if lenient and isinstance(value, str) and _LOOKS_AROUND.search(value):
-                del node[key]
+        elif key in _SCHEMAS_BY_NAME and isinstance(value, dict):
+            named = cast("dict[str, Any]", value)
+            for name, inner in list(named.items()):
+                if lenient and key == "patternProperties" and _LOOKS_AROUND.search(name):
+                    del named[name]
+                else:
+                    yield f"{where}.{name}", inner
         elif isinstance(value, dict | list):
             yield where, value
+
+
+def _is_beyond(keyword: str, value: Any) -> bool:
+    """Whether llguidance can't enforce a keyword, or not at a price that anyone would pay."""
+    match keyword, value:
+        case (("const" | "enum"), _):
+            return not _is_exact(value)
+        case "multipleOf", int() | float():
+            return value > _LARGEST_DIVISOR
+        case "pattern", str():
+            return _LOOKS_AROUND.search(value) is not None
+        case _:
+            return False
 
 
 def _is_exact(value: Any) -> bool:

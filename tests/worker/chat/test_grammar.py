@@ -288,6 +288,7 @@ def test_keywords_of_a_tools_schema_that_can_not_be_enforced_are_passed_over(
             "b": {"type": "string", "pattern": r"^(?!x)\bfoo$"},
             "c": {"enum": [2**60, "x"]},
             "d": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+            "e": {"type": "integer", "multipleOf": 1_000_003},
         },
         "patternProperties": {"^(?=e)": {"type": "null"}},
     }
@@ -298,6 +299,6 @@ def test_keywords_of_a_tools_schema_that_can_not_be_enforced_are_passed_over(
     assert checker.allows(
         grammar,
         '<tool_call>{"name": "get", "arguments":'
-        ' {"a": [1, 1], "b": "x", "c": 7, "d": -5}}</tool_call>',
+        ' {"a": [1, 1], "b": "x", "c": 7, "d": -5, "e": 2}}</tool_call>',
     )
     assert schema == told, "the model is told all of it"
