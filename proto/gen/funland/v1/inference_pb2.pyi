@@ -87,7 +87,10 @@ class SamplingParameters(_message.Message):
     """Go on after the model's own end, until `max_tokens`: for measurements. Default false."""
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """End before any of these strings; none of it is sent, wherever its tokens' borders are."""
+        """End before any of these strings; none of it is sent, wherever its tokens' borders are. They are
+        looked for in all that the model writes, the marks of calls included; where a call must be made,
+        they are not.
+        """
 
     @_builtins.property
     def logit_bias(self) -> _containers.ScalarMap[_builtins.int, _builtins.float]:
