@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from funland.v1.inference_pb2 import OutputFormat
-from funland_worker.chat.grammar import arguments_schema
+from funland_worker.chat.fragments import arguments_schema
 from funland_worker.chat.tools import Calling
 from funland_worker.constraints.constraint import Constraint, from_wire
 from funland_worker.engines.protocol import EngineError

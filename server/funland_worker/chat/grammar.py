@@ -8,36 +8,18 @@ lexeme, so free text that ends with a mark must be one lazy lexeme with it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
-import orjson
-
-from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import OutputFormat
 from funland_worker.chat.formats import ARGUMENTS, ID, NAME, CallForm, ChatFormat
+from funland_worker.chat.fragments import arguments_schema, content_grammar
 from funland_worker.chat.reasoning import ReasoningMarks
 from funland_worker.chat.tools import Calling, Function
-from funland_worker.constraints.constraint import JSON_RULES
-from funland_worker.constraints.errors import GrammarError
-from funland_worker.constraints.gbnf import read
-from funland_worker.constraints.lark import to_lark
-from funland_worker.constraints.schema import settle
-from funland_worker.engines.protocol import EngineError
 
 MarkToken = Callable[[str], int | None]
 """The token that a mark is by itself, if it is one."""
 
 _SPACES = r"[ \t\r\n]*"
-
-_TOOL_RULES = {**JSON_RULES, "lenient": True, "whitespace_pattern": " "}
-"""Keywords that can't be enforced are passed over: the schemas of many tools have some, for models
-and people to read. Calls are for programs: they need no lines and indents, in which a small model
-that is forced to call loses itself."""
-
-_BARE_SLASH = re.compile(r"(?<!\\)((?:\\\\)*)/")
-"""A slash that is not escaped yet."""
 
 _SPACE = r" {1,4}|\n{1,2} {0,4}"
 """Between the marks of a call."""
@@ -122,7 +104,7 @@ def _answer(
 ) -> Iterator[str]:
     if not calling.allowed:
         assert content is not None  # noqa: S101 - else there is nothing to bind
-        yield f"answer: {_content(content)}"
+        yield f"answer: {content_grammar(content)}"
         return
     for index, function in enumerate(calling.allowed):
         yield f"arguments_{index}: %json {arguments_schema(function)}"
@@ -139,7 +121,7 @@ def _answer(
     yield f"first: {_choices(forms, calling.allowed, marks)}"
     yield f"calls: {marks.row(chat_format.first)} SPACE? first more"
     if content is not None and not calling.required:
-        yield f"content: {_content(content)}"
+        yield f"content: {content_grammar(content)}"
         yield "answer: content | calls"
     else:
         yield "answer: calls"
@@ -199,53 +181,6 @@ def _symbol(mark: str, index: int, function: Function, marks: _Marks) -> str:
     if mark.strip('"') == ID:
         return f"/{mark.replace(ID, '[A-Za-z0-9_-]{1,64}')}/"
     return marks.one(mark.replace(NAME, function.name) if mark.strip('"') == NAME else mark)
-
-
-def arguments_schema(function: Function) -> str:
-    """What holds a function's arguments to its schema, in llguidance's form."""
-    schema = orjson.loads(orjson.dumps(function.parameters))  # a copy
-    settle(schema, lenient=True)
-    if "type" not in schema and "$ref" not in schema:  # some leave that to be guessed
-        schema = {"type": "object", **schema}
-    return _schema(schema, _TOOL_RULES)
-
-
-def _content(content: OutputFormat) -> str:
-    kind = content.WhichOneof("format")
-    if kind == "json_object":
-        return f"SPACE? %json {_schema({'type': 'object'}, JSON_RULES)}"
-    if kind == "json_schema":
-        return f"SPACE? %json {_schema(_parsed(content.json_schema), JSON_RULES)}"
-    if kind == "regex":
-        pattern = _BARE_SLASH.sub(r"\1\/", content.regex).replace("\n", r"\n")
-        return f"/{pattern}/"
-    try:
-        return f"%lark {{\n{to_lark(read(content.grammar))}}}"
-    except GrammarError as error:
-        reason = ErrorReason.CONSTRAINT_LIMIT if error.limit else ErrorReason.CONSTRAINT_INVALID
-        raise EngineError(reason, f"The grammar can't be used: {error.message}.") from error
-
-
-def _parsed(schema: str) -> Any:
-    try:
-        parsed = json.loads(schema)
-        settle(parsed)
-    except (ValueError, RecursionError) as error:
-        raise EngineError(
-            ErrorReason.CONSTRAINT_INVALID, f"The JSON Schema is not JSON: {error}"
-        ) from error
-    except GrammarError as error:
-        raise EngineError(
-            ErrorReason.CONSTRAINT_INVALID, f"The JSON Schema can't be used: {error.message}."
-        ) from error
-    return parsed
-
-
-def _schema(schema: Any, rules: dict[str, Any]) -> str:
-    """The schema with rules for how its JSON is written; true and false are schemas too."""
-    if not isinstance(schema, dict):
-        schema = {"allOf": [schema]}
-    return json.dumps({**schema, "x-guidance": rules})
 
 
 def _literal(text: str) -> str:
