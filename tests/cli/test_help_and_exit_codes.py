@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from funland_cli import entry
 from funland_cli.failures import ExitCode
 from funland_cli.main import app
 
@@ -32,6 +33,21 @@ def test_help_lists_every_command_and_exit_code(funland: Command) -> None:
         assert f"\n  {word} " in result.stdout
     for code in ExitCode:
         assert f"\n    {code.value} " in result.stdout
+
+
+def test_ctrl_c_while_it_is_imported_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "funland_cli.main":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "funland_cli.main")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+
+    with pytest.raises(SystemExit) as raised:
+        entry.main()
+
+    assert raised.value.code == ExitCode.INTERRUPTED
 
 
 @pytest.mark.parametrize("arguments", [[], ["models"]])

@@ -229,6 +229,7 @@ def test_a_word_that_the_contract_does_not_know_names_its_field(make: Any, field
         (requests.chat, {"max_token": 3}, "'max_token'; did you mean 'max_tokens'"),
         (requests.chat, {"store": True}, "'store'"),
         (requests.generate, {"timeout": 1}, "'timeout'"),
+        (requests.generate_batch, {"max_token": 3}, "'max_token'"),
         (requests.response, {"stored": True}, "'stored'; did you mean 'store'"),
     ],
 )
@@ -237,6 +238,12 @@ def test_an_argument_that_there_is_not_is_refused(
 ) -> None:
     with pytest.raises(TypeError, match=told):
         make("x", "", given)
+
+
+@pytest.mark.parametrize("wanted", [int, list[int], "json", 3])
+def test_what_is_no_format_is_refused(wanted: Any) -> None:
+    with pytest.raises(TypeError, match="a pydantic model, a JSON Schema"):
+        requests.chat("x", "", {}, format=wanted)
 
 
 def test_a_batch_gives_its_model_and_sampling_to_the_texts_only() -> None:

@@ -60,7 +60,7 @@ class GrpcConnection:
         start = perf_counter()
         self._send()
         (chunks,) = record([self._socket], _Ends(len(streams)), self._timeout)
-        self._socket.settimeout(self._timeout)
+        self._socket.settimeout(self._timeout)  # recording left it without one
         messages = self._read(chunks)
         self._send()
         return start, [messages[stream] for stream in streams]

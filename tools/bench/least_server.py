@@ -72,6 +72,7 @@ async def _serve() -> None:
         if not (data := own.recv(_READ_BYTES)):
             loop.remove_reader(own)
             over.set_result(None)
+            return
         *lines, pending = (pending + data).split(b"\n")
         for number, text, made in (told for line in lines for told in orjson.loads(line)):
             events[number].put_nowait(GenerationEvent(delta=Delta(text=text)))

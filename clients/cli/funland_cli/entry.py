@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 _INTERRUPTED = 130
+"""`ExitCode` has it too, but importing that takes as long as the rest."""
 
 
 def main() -> None:

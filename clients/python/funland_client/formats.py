@@ -49,14 +49,14 @@ def output_format(wanted: Format | None) -> OutputFormat | None:
             return OutputFormat(regex=pattern)
         case Mapping():
             return OutputFormat(json_schema=json.dumps(wanted))
-        case _ if not (isinstance(wanted, type) and issubclass(wanted, BaseModel)):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may have no types
+        case type() if issubclass(wanted, BaseModel):
+            schema = wanted.model_json_schema(schema_generator=ClosedSchema)
+            return OutputFormat(json_schema=json.dumps(schema))
+        case _:
             raise TypeError(
                 f"format is {wanted!r}; it must be a pydantic model, a JSON Schema as a dictionary,"
                 " Grammar, Regex or 'json_object'"
             )
-        case _:
-            schema = wanted.model_json_schema(schema_generator=ClosedSchema)
-            return OutputFormat(json_schema=json.dumps(schema))
 
 
 class ClosedSchema(GenerateJsonSchema):

@@ -90,6 +90,7 @@ def generate_batch(
     prompts: Sequence[str | GenerateRequest], model: str, given: GenerationArguments
 ) -> BatchGenerateRequest:
     """Makes a request for `BatchGenerate`; a prompt that is a request already stays as it is."""
+    arguments.check(given, GenerationArguments)
     return BatchGenerateRequest(
         requests=[
             prompt if isinstance(prompt, GenerateRequest) else generate(prompt, model, given)

@@ -42,6 +42,7 @@ def matches(grammar: str, text: str) -> bool:
         ('root ::= letters "x"\nletters ::= [a-z]*', ["x", "abcx", "xx"], ["abc", ""]),
         ('root ::= "a"{2,3} "b"{2} "c"{1,}', ["aabbc", "aaabbccc"], ["abbc", "aabc"]),
         ('root ::= ("a"+ "b")? ("c"*)+', ["", "aab", "abcc"], ["b"]),
+        ('root ::= "a"{0} "b" (root "c"){0,0}', ["b"], ["ab", "bbc", ""]),
         ('root ::= (("a"{1,2}){2}){2}', ["aaaa", "aaaaaaaa"], ["aaa", "aaaaaaaaa"]),
         ('root ::= "(" root ")" | word\nword ::= [a-z]+', ["((ab))", "x"], ["((ab)", "()"]),
         ('root ::= my-Rule my_rule\nmy-Rule ::= "a"\nmy_rule ::= "b"', ["ab"], ["aa", "bb"]),

@@ -44,15 +44,20 @@ class Generation:
 
     def blames(self, prompt: str, tools: str = "tools") -> Blames:
         """The field that is to blame, by reasons; `prompt` holds what is continued."""
-        constraint = self.names.get("format", tools)
-        return {
-            errors_pb2.PROMPT_TOO_LONG: prompt,
-            errors_pb2.TEMPLATE_FAILED: prompt,
-            errors_pb2.TEMPLATE_LIMIT: prompt,
-            errors_pb2.CONSTRAINT_INVALID: constraint,
-            errors_pb2.CONSTRAINT_LIMIT: constraint,
-            errors_pb2.ADAPTER_NOT_FOUND: "lora",
-        }
+        blames = generation_blames(prompt, self.names.get("format", tools))
+        return {**blames, errors_pb2.ADAPTER_NOT_FOUND: "lora"}
+
+
+def generation_blames(prompt: str, constraint: str) -> Blames:
+    """The field that is to blame, by the reasons that all generations share: the one that holds
+    what is continued, and the one that binds the answer."""
+    return {
+        errors_pb2.PROMPT_TOO_LONG: prompt,
+        errors_pb2.TEMPLATE_FAILED: prompt,
+        errors_pb2.TEMPLATE_LIMIT: prompt,
+        errors_pb2.CONSTRAINT_INVALID: constraint,
+        errors_pb2.CONSTRAINT_LIMIT: constraint,
+    }
 
 
 def read_generation(body: JsonObject, top_logprobs: int | None, logprobs_name: str) -> Generation:

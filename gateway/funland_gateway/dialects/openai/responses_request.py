@@ -20,6 +20,7 @@ from funland.v1.inference_pb2 import (
 from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_gateway.dialects.dialect import Blames
 from funland_gateway.dialects.openai.formats import json_object, json_schema
+from funland_gateway.dialects.openai.generation import generation_blames
 from funland_gateway.dialects.openai.parameters import Refusals, read_metadata, refuse
 from funland_gateway.dialects.openai.reasoning import read_effort, wants_thought
 from funland_gateway.dialects.openai.responses_input import read_input
@@ -97,15 +98,8 @@ class ResponseRequest:
     def blames(self) -> Blames:
         """The field that is to blame, by reasons."""
         bound = self.message.chat.HasField("format")
-        constraint = "text.format.schema" if bound else "tools"
-        return {
-            ErrorReason.RESPONSE_NOT_FOUND: "previous_response_id",
-            ErrorReason.PROMPT_TOO_LONG: "input",
-            ErrorReason.TEMPLATE_FAILED: "input",
-            ErrorReason.TEMPLATE_LIMIT: "input",
-            ErrorReason.CONSTRAINT_INVALID: constraint,
-            ErrorReason.CONSTRAINT_LIMIT: constraint,
-        }
+        blames = generation_blames("input", "text.format.schema" if bound else "tools")
+        return {**blames, ErrorReason.RESPONSE_NOT_FOUND: "previous_response_id"}
 
 
 def read_request(body: JsonObject) -> ResponseRequest:

@@ -97,7 +97,7 @@ class Launch(_message.Message):
     link_descriptor: _builtins.int
     """The number of the descriptor that is the worker's end of its link."""
     prefix_memory_bytes: _builtins.int
-    """How many bytes of prefixes that leave the cache may be kept in memory."""
+    """How many bytes of prefixes that leave the cache may be kept in memory. 0: none."""
     @_builtins.property
     def settings(self) -> _models_pb2.LoadSettings:
         """How to run the model; what is unset the worker chooses."""
