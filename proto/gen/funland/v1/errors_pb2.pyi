@@ -132,6 +132,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The engine that runs the model can't do what the call asks for.
     Metadata: `model`, `engine`, `feature`.
     """
+    MODEL_OUTPUT_INVALID: _ErrorReason.ValueType  # 48
+    """INTERNAL. The model computed what is not a number: its file is damaged or badly quantized.
+    Metadata: `model`.
+    """
     ADAPTER_NOT_FOUND: _ErrorReason.ValueType  # 60
     """NOT_FOUND. The model has no adapter of this id. Metadata: `model`, `adapter`."""
     ADAPTER_EXISTS: _ErrorReason.ValueType  # 61
@@ -264,6 +268,10 @@ Metadata: `model`, `engine`, `device`.
 ENGINE_UNSUPPORTED: ErrorReason.ValueType  # 47
 """FAILED_PRECONDITION. The engine that runs the model can't do what the call asks for.
 Metadata: `model`, `engine`, `feature`.
+"""
+MODEL_OUTPUT_INVALID: ErrorReason.ValueType  # 48
+"""INTERNAL. The model computed what is not a number: its file is damaged or badly quantized.
+Metadata: `model`.
 """
 ADAPTER_NOT_FOUND: ErrorReason.ValueType  # 60
 """NOT_FOUND. The model has no adapter of this id. Metadata: `model`, `adapter`."""

@@ -63,10 +63,17 @@ class SamplingParameters(_message.Message):
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     LOGIT_BIAS_FIELD_NUMBER: _builtins.int
     IGNORE_END_FIELD_NUMBER: _builtins.int
+    MIN_TOKENS_FIELD_NUMBER: _builtins.int
+    STOP_TOKENS_FIELD_NUMBER: _builtins.int
+    ALLOWED_TOKENS_FIELD_NUMBER: _builtins.int
+    BANNED_TEXTS_FIELD_NUMBER: _builtins.int
+    INCLUDE_STOP_FIELD_NUMBER: _builtins.int
     temperature: _builtins.float
     """How freely to choose: 0 always takes the likeliest token. Default 0.8."""
     top_p: _builtins.float
-    """Keep the likeliest tokens whose probabilities add up to this. 1 keeps all. Default 0.95."""
+    """Keep the likeliest tokens whose probabilities add up to this. 1 keeps all, 0 the likeliest alone.
+    Default 0.95.
+    """
     top_k: _builtins.int
     """Keep this many of the likeliest tokens. 0 keeps all. Default 40."""
     min_p: _builtins.float
@@ -82,9 +89,17 @@ class SamplingParameters(_message.Message):
     seed: _builtins.int
     """The same seed, model, prompt and parameters choose alike. Unset: a new one for each call."""
     max_tokens: _builtins.int
-    """Make at most this many tokens. Unset: until the model ends or its context is full."""
+    """Make at most this many tokens. 0: none, for who wants `prompt_logprobs` alone. Unset: until the
+    model ends or its context is full.
+    """
     ignore_end: _builtins.bool
     """Go on after the model's own end, until `max_tokens`: for measurements. Default false."""
+    min_tokens: _builtins.int
+    """Make at least this many tokens before the model may end its text, or a token of `stop_tokens` may;
+    a stop string that comes sooner ends it all the same. Default 0.
+    """
+    include_stop: _builtins.bool
+    """Send the stop string that ends a text as its last part. Default false."""
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """End before any of these strings; none of it is sent, wherever its tokens' borders are. They are
@@ -95,6 +110,20 @@ class SamplingParameters(_message.Message):
     @_builtins.property
     def logit_bias(self) -> _containers.ScalarMap[_builtins.int, _builtins.float]:
         """Added to the scores of these tokens, by token id; -100 bans a token, 100 forces it."""
+
+    @_builtins.property
+    def stop_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """End with any of these tokens, which are no part of the text, as the model's own end is none."""
+
+    @_builtins.property
+    def allowed_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Choose from these tokens and the model's end marks alone. Empty: from all."""
+
+    @_builtins.property
+    def banned_texts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Never write any of these texts: the token that would complete one, at the start of a word or within
+        it, is not chosen. A text that tokens cut in another way can still come.
+        """
 
     def __init__(
         self,
@@ -112,19 +141,28 @@ class SamplingParameters(_message.Message):
         max_tokens: _builtins.int | None = ...,
         logit_bias: _abc.Mapping[_builtins.int, _builtins.float] | None = ...,
         ignore_end: _builtins.bool | None = ...,
+        min_tokens: _builtins.int | None = ...,
+        stop_tokens: _abc.Iterable[_builtins.int] | None = ...,
+        allowed_tokens: _abc.Iterable[_builtins.int] | None = ...,
+        banned_texts: _abc.Iterable[_builtins.str] | None = ...,
+        include_stop: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_ignore_end", b"_ignore_end", "_max_tokens", b"_max_tokens", "_min_p", b"_min_p", "_penalty_window", b"_penalty_window", "_presence_penalty", b"_presence_penalty", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "ignore_end", b"ignore_end", "max_tokens", b"max_tokens", "min_p", b"min_p", "penalty_window", b"penalty_window", "presence_penalty", b"presence_penalty", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_ignore_end", b"_ignore_end", "_include_stop", b"_include_stop", "_max_tokens", b"_max_tokens", "_min_p", b"_min_p", "_min_tokens", b"_min_tokens", "_penalty_window", b"_penalty_window", "_presence_penalty", b"_presence_penalty", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "ignore_end", b"ignore_end", "include_stop", b"include_stop", "max_tokens", b"max_tokens", "min_p", b"min_p", "min_tokens", b"min_tokens", "penalty_window", b"penalty_window", "presence_penalty", b"presence_penalty", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_ignore_end", b"_ignore_end", "_max_tokens", b"_max_tokens", "_min_p", b"_min_p", "_penalty_window", b"_penalty_window", "_presence_penalty", b"_presence_penalty", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "ignore_end", b"ignore_end", "logit_bias", b"logit_bias", "max_tokens", b"max_tokens", "min_p", b"min_p", "penalty_window", b"penalty_window", "presence_penalty", b"presence_penalty", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_ignore_end", b"_ignore_end", "_include_stop", b"_include_stop", "_max_tokens", b"_max_tokens", "_min_p", b"_min_p", "_min_tokens", b"_min_tokens", "_penalty_window", b"_penalty_window", "_presence_penalty", b"_presence_penalty", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "allowed_tokens", b"allowed_tokens", "banned_texts", b"banned_texts", "frequency_penalty", b"frequency_penalty", "ignore_end", b"ignore_end", "include_stop", b"include_stop", "logit_bias", b"logit_bias", "max_tokens", b"max_tokens", "min_p", b"min_p", "min_tokens", b"min_tokens", "penalty_window", b"penalty_window", "presence_penalty", b"presence_penalty", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "stop", b"stop", "stop_tokens", b"stop_tokens", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__frequency_penalty: _TypeAlias = _typing.Literal["frequency_penalty"]  # noqa: Y015
     _WhichOneofArgType__frequency_penalty: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty"]  # noqa: Y015
     _WhichOneofReturnType__ignore_end: _TypeAlias = _typing.Literal["ignore_end"]  # noqa: Y015
     _WhichOneofArgType__ignore_end: _TypeAlias = _typing.Literal["_ignore_end", b"_ignore_end"]  # noqa: Y015
+    _WhichOneofReturnType__include_stop: _TypeAlias = _typing.Literal["include_stop"]  # noqa: Y015
+    _WhichOneofArgType__include_stop: _TypeAlias = _typing.Literal["_include_stop", b"_include_stop"]  # noqa: Y015
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
     _WhichOneofReturnType__min_p: _TypeAlias = _typing.Literal["min_p"]  # noqa: Y015
     _WhichOneofArgType__min_p: _TypeAlias = _typing.Literal["_min_p", b"_min_p"]  # noqa: Y015
+    _WhichOneofReturnType__min_tokens: _TypeAlias = _typing.Literal["min_tokens"]  # noqa: Y015
+    _WhichOneofArgType__min_tokens: _TypeAlias = _typing.Literal["_min_tokens", b"_min_tokens"]  # noqa: Y015
     _WhichOneofReturnType__penalty_window: _TypeAlias = _typing.Literal["penalty_window"]  # noqa: Y015
     _WhichOneofArgType__penalty_window: _TypeAlias = _typing.Literal["_penalty_window", b"_penalty_window"]  # noqa: Y015
     _WhichOneofReturnType__presence_penalty: _TypeAlias = _typing.Literal["presence_penalty"]  # noqa: Y015
@@ -144,9 +182,13 @@ class SamplingParameters(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ignore_end) -> _WhichOneofReturnType__ignore_end | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__include_stop) -> _WhichOneofReturnType__include_stop | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_p) -> _WhichOneofReturnType__min_p | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_tokens) -> _WhichOneofReturnType__min_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__penalty_window) -> _WhichOneofReturnType__penalty_window | None: ...
     @_typing.overload
@@ -244,6 +286,9 @@ class GenerationOptions(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     ADAPTERS_FIELD_NUMBER: _builtins.int
     SPECULATION_FIELD_NUMBER: _builtins.int
+    PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
+    LAST_PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     n: _builtins.int
     """How many texts to make of the one prompt, which is computed once. With a `seed`, each text takes
     the next higher one. Default 1.
@@ -254,6 +299,17 @@ class GenerationOptions(_message.Message):
     """
     priority: Global___GenerationOptions.Priority.ValueType
     """Which calls go first."""
+    prompt_logprobs: _builtins.int
+    """Tell the logarithm of the probability of each token of the prompt, and of this many of the likeliest
+    at its place. 0: of the prompt's own alone. Unset: of none. The prompt is computed whole then, and
+    nothing of it is taken from the cache.
+    """
+    last_prompt_tokens: _builtins.int
+    """Keep only this many of the prompt's last tokens. -1: as many as the context has room for. Unset: all,
+    and a prompt that is too long is refused.
+    """
+    progress: _builtins.bool
+    """Send `prefill` events while the prompt is computed. Streams only."""
     @_builtins.property
     def adapters(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterUse]:
         """The adapters to answer with, of those that are attached to the model. None: the model as it is."""
@@ -270,17 +326,28 @@ class GenerationOptions(_message.Message):
         priority: Global___GenerationOptions.Priority.ValueType = ...,
         adapters: _abc.Iterable[Global___AdapterUse] | None = ...,
         speculation: Global___Speculation | None = ...,
+        prompt_logprobs: _builtins.int | None = ...,
+        last_prompt_tokens: _builtins.int | None = ...,
+        progress: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_n", b"_n", "_top_logprobs", b"_top_logprobs", "n", b"n", "speculation", b"speculation", "top_logprobs", b"top_logprobs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_prompt_tokens", b"_last_prompt_tokens", "_n", b"_n", "_prompt_logprobs", b"_prompt_logprobs", "_top_logprobs", b"_top_logprobs", "last_prompt_tokens", b"last_prompt_tokens", "n", b"n", "prompt_logprobs", b"prompt_logprobs", "speculation", b"speculation", "top_logprobs", b"top_logprobs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_n", b"_n", "_top_logprobs", b"_top_logprobs", "adapters", b"adapters", "n", b"n", "priority", b"priority", "speculation", b"speculation", "top_logprobs", b"top_logprobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_prompt_tokens", b"_last_prompt_tokens", "_n", b"_n", "_prompt_logprobs", b"_prompt_logprobs", "_top_logprobs", b"_top_logprobs", "adapters", b"adapters", "last_prompt_tokens", b"last_prompt_tokens", "n", b"n", "priority", b"priority", "progress", b"progress", "prompt_logprobs", b"prompt_logprobs", "speculation", b"speculation", "top_logprobs", b"top_logprobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__last_prompt_tokens: _TypeAlias = _typing.Literal["last_prompt_tokens"]  # noqa: Y015
+    _WhichOneofArgType__last_prompt_tokens: _TypeAlias = _typing.Literal["_last_prompt_tokens", b"_last_prompt_tokens"]  # noqa: Y015
     _WhichOneofReturnType__n: _TypeAlias = _typing.Literal["n"]  # noqa: Y015
     _WhichOneofArgType__n: _TypeAlias = _typing.Literal["_n", b"_n"]  # noqa: Y015
+    _WhichOneofReturnType__prompt_logprobs: _TypeAlias = _typing.Literal["prompt_logprobs"]  # noqa: Y015
+    _WhichOneofArgType__prompt_logprobs: _TypeAlias = _typing.Literal["_prompt_logprobs", b"_prompt_logprobs"]  # noqa: Y015
     _WhichOneofReturnType__top_logprobs: _TypeAlias = _typing.Literal["top_logprobs"]  # noqa: Y015
     _WhichOneofArgType__top_logprobs: _TypeAlias = _typing.Literal["_top_logprobs", b"_top_logprobs"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_prompt_tokens) -> _WhichOneofReturnType__last_prompt_tokens | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__n) -> _WhichOneofReturnType__n | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__prompt_logprobs) -> _WhichOneofReturnType__prompt_logprobs | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_logprobs) -> _WhichOneofReturnType__top_logprobs | None: ...
 
@@ -371,7 +438,7 @@ Global___Speculation: _TypeAlias = Speculation  # noqa: Y015
 
 @_typing.final
 class GenerateRequest(_message.Message):
-    """Request for `Generate` and `StreamGenerate`."""
+    """Request for `Generate` and `StreamGenerate`. Exactly one of `prompt` and `prompt_tokens` is not empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -380,10 +447,16 @@ class GenerateRequest(_message.Message):
     SAMPLING_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    AS_MESSAGE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
     prompt: _builtins.str
-    """The text to continue, as it is: no chat template is applied."""
+    """The text to continue, as it is: no chat template is applied unless `as_message` says so."""
+    as_message: _builtins.bool
+    """Answer the prompt as what a user says, through the model's chat template, if it has one that works;
+    a model without one continues it as it is. Default false.
+    """
     @_builtins.property
     def sampling(self) -> Global___SamplingParameters:
         """How to choose tokens, and when to end."""
@@ -396,6 +469,10 @@ class GenerateRequest(_message.Message):
     def options(self) -> Global___GenerationOptions:
         """How to run the call."""
 
+    @_builtins.property
+    def prompt_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The tokens to continue, in place of `prompt`: exactly these, none is added."""
+
     def __init__(
         self,
         *,
@@ -404,10 +481,12 @@ class GenerateRequest(_message.Message):
         sampling: Global___SamplingParameters | None = ...,
         format: Global___OutputFormat | None = ...,
         options: Global___GenerationOptions | None = ...,
+        prompt_tokens: _abc.Iterable[_builtins.int] | None = ...,
+        as_message: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "options", b"options", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "model", b"model", "options", b"options", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_message", b"as_message", "format", b"format", "model", b"model", "options", b"options", "prompt", b"prompt", "prompt_tokens", b"prompt_tokens", "sampling", b"sampling"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -427,6 +506,8 @@ class GenerateResponse(_message.Message):
     TIMINGS_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
+    PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The call's id, unique in this server's life."""
     model: _builtins.str
@@ -435,6 +516,8 @@ class GenerateResponse(_message.Message):
     """The text after the prompt."""
     finish_reason: Global___Finish.Reason.ValueType
     """Why it ended."""
+    reasoning: _builtins.str
+    """What the model thought before it answered, if `as_message` was set and it is one that tells."""
     @_builtins.property
     def usage(self) -> Global___Usage:
         """What it took, in tokens: the prompt's once, and those of all texts."""
@@ -451,6 +534,10 @@ class GenerateResponse(_message.Message):
     def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlternativeText]:
         """The second to the `n`-th text."""
 
+    @_builtins.property
+    def prompt_logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The tokens of the prompt, if `prompt_logprobs` is set."""
+
     def __init__(
         self,
         *,
@@ -462,10 +549,12 @@ class GenerateResponse(_message.Message):
         timings: Global___Timings | None = ...,
         logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
         alternatives: _abc.Iterable[Global___AlternativeText] | None = ...,
+        reasoning: _builtins.str = ...,
+        prompt_logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "model", b"model", "text", b"text", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "model", b"model", "prompt_logprobs", b"prompt_logprobs", "reasoning", b"reasoning", "text", b"text", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -480,10 +569,13 @@ class AlternativeText(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text after the prompt."""
     finish_reason: Global___Finish.Reason.ValueType
     """Why it ended."""
+    reasoning: _builtins.str
+    """As in `GenerateResponse`."""
     @_builtins.property
     def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
         """The tokens of the text, if `top_logprobs` is set."""
@@ -494,10 +586,11 @@ class AlternativeText(_message.Message):
         text: _builtins.str = ...,
         finish_reason: Global___Finish.Reason.ValueType = ...,
         logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
+        reasoning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "reasoning", b"reasoning", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -509,16 +602,52 @@ class TokenLogprob(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Part:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PartEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[TokenLogprob._Part.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PART_UNSPECIFIED: TokenLogprob._Part.ValueType  # 0
+        """CONTENT."""
+        CONTENT: TokenLogprob._Part.ValueType  # 1
+        """The text, or what a chat's message says."""
+        REASONING: TokenLogprob._Part.ValueType  # 2
+        """The thoughts before it, their marks included."""
+        CALLS: TokenLogprob._Part.ValueType  # 3
+        """Calls of functions, their marks included."""
+        END: TokenLogprob._Part.ValueType  # 4
+        """None: an end mark, or a stop string that is not sent."""
+
+    class Part(_Part, metaclass=_PartEnumTypeWrapper):
+        """The parts of an answer."""
+
+    PART_UNSPECIFIED: TokenLogprob.Part.ValueType  # 0
+    """CONTENT."""
+    CONTENT: TokenLogprob.Part.ValueType  # 1
+    """The text, or what a chat's message says."""
+    REASONING: TokenLogprob.Part.ValueType  # 2
+    """The thoughts before it, their marks included."""
+    CALLS: TokenLogprob.Part.ValueType  # 3
+    """Calls of functions, their marks included."""
+    END: TokenLogprob.Part.ValueType  # 4
+    """None: an end mark, or a stop string that is not sent."""
+
     TOKEN_ID_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
     LOGPROB_FIELD_NUMBER: _builtins.int
     TOP_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
     token_id: _builtins.int
     """The token's id."""
     token: _builtins.bytes
     """Its bytes: a character may be cut between two tokens."""
     logprob: _builtins.float
-    """The natural logarithm of its probability, before temperature and filters."""
+    """The natural logarithm of its probability, before temperature and filters. Unset for the first token
+    of a prompt, which follows nothing.
+    """
+    part: Global___TokenLogprob.Part.ValueType
+    """What part of an answer it belongs to."""
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
         """The likeliest tokens at its place, the likeliest first; they have no `top` of their own."""
@@ -528,14 +657,17 @@ class TokenLogprob(_message.Message):
         *,
         token_id: _builtins.int = ...,
         token: _builtins.bytes = ...,
-        logprob: _builtins.float = ...,
+        logprob: _builtins.float | None = ...,
         top: _abc.Iterable[Global___TokenLogprob] | None = ...,
+        part: Global___TokenLogprob.Part.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_logprob", b"_logprob", "logprob", b"logprob"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["logprob", b"logprob", "token", b"token", "token_id", b"token_id", "top", b"top"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_logprob", b"_logprob", "logprob", b"logprob", "part", b"part", "token", b"token", "token_id", b"token_id", "top", b"top"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__logprob: _TypeAlias = _typing.Literal["logprob"]  # noqa: Y015
+    _WhichOneofArgType__logprob: _TypeAlias = _typing.Literal["_logprob", b"_logprob"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__logprob) -> _WhichOneofReturnType__logprob | None: ...
 
 Global___TokenLogprob: _TypeAlias = TokenLogprob  # noqa: Y015
 
@@ -703,22 +835,34 @@ class Tool(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
+    FREE_FORM_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The function's name."""
     description: _builtins.str
     """What it does, for the model to read."""
     parameters: _builtins.str
     """Its arguments: a JSON Schema of an object, as JSON text. Empty: it takes none."""
+    free_form: _builtins.bool
+    """It takes one text and no arguments: those of its calls are a JSON object with that text as its only
+    member, `input`. Then `parameters` must be empty.
+    """
+    namespace: _builtins.str
+    """The group that it belongs to, for callers that sort their functions; the model is not told. Empty:
+    none.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         description: _builtins.str = ...,
         parameters: _builtins.str = ...,
+        free_form: _builtins.bool = ...,
+        namespace: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "parameters", b"parameters"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "free_form", b"free_form", "name", b"name", "namespace", b"namespace", "parameters", b"parameters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -823,6 +967,8 @@ class ChatRequest(_message.Message):
     PARALLEL_TOOL_CALLS_FIELD_NUMBER: _builtins.int
     REASONING_FIELD_NUMBER: _builtins.int
     TEMPLATE_ARGUMENTS_FIELD_NUMBER: _builtins.int
+    CONTINUE_LAST_FIELD_NUMBER: _builtins.int
+    DROP_OLDEST_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
     parallel_tool_calls: _builtins.bool
@@ -831,6 +977,15 @@ class ChatRequest(_message.Message):
     """Whether a model that can think before it answers does. Unset: as its template has it."""
     template_arguments: _builtins.str
     """More variables for the chat template: a JSON object, as JSON text. Empty: none."""
+    continue_last: _builtins.bool
+    """Go on with the last message, which must be the model's own and have content, in place of answering
+    it. What it says already is not said again.
+    """
+    drop_oldest: _builtins.bool
+    """Leave out as many of the oldest messages as it takes for the rest to fit the context, but no system
+    message and not the last; `Usage.dropped_messages` says how many. Default false: a conversation that
+    is too long is refused.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]:
         """The conversation so far, oldest first; the model answers the last message."""
@@ -868,10 +1023,12 @@ class ChatRequest(_message.Message):
         parallel_tool_calls: _builtins.bool | None = ...,
         reasoning: _builtins.bool | None = ...,
         template_arguments: _builtins.str = ...,
+        continue_last: _builtins.bool = ...,
+        drop_oldest: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "format", b"format", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "format", b"format", "messages", b"messages", "model", b"model", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "continue_last", b"continue_last", "drop_oldest", b"drop_oldest", "format", b"format", "messages", b"messages", "model", b"model", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
@@ -898,6 +1055,7 @@ class ChatResponse(_message.Message):
     TIMINGS_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
+    PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The call's id, unique in this server's life."""
     model: _builtins.str
@@ -924,6 +1082,10 @@ class ChatResponse(_message.Message):
     def alternatives(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlternativeMessage]:
         """The second to the `n`-th answer."""
 
+    @_builtins.property
+    def prompt_logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """The tokens of the prompt, if `prompt_logprobs` is set."""
+
     def __init__(
         self,
         *,
@@ -935,10 +1097,11 @@ class ChatResponse(_message.Message):
         timings: Global___Timings | None = ...,
         logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
         alternatives: _abc.Iterable[Global___AlternativeMessage] | None = ...,
+        prompt_logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "message", b"message", "model", b"model", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "message", b"message", "model", b"model", "prompt_logprobs", b"prompt_logprobs", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -991,6 +1154,8 @@ class GenerationEvent(_message.Message):
     DELTA_FIELD_NUMBER: _builtins.int
     FINISH_FIELD_NUMBER: _builtins.int
     QUEUED_FIELD_NUMBER: _builtins.int
+    PREFILL_FIELD_NUMBER: _builtins.int
+    PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
     choice: _builtins.int
     """Which of the `n` texts it belongs to, from 0."""
     @_builtins.property
@@ -1009,6 +1174,16 @@ class GenerationEvent(_message.Message):
     def queued(self) -> Global___Queued:
         """The request still waits, and its place in the queue changed."""
 
+    @_builtins.property
+    def prefill(self) -> Global___Prefill:
+        """More of the prompt was computed: only if `GenerationOptions.progress` is set. The last of them has
+        `done` equal to `total`.
+        """
+
+    @_builtins.property
+    def prompt_logprobs(self) -> Global___PromptLogprobs:
+        """The tokens of the prompt, if `prompt_logprobs` is set. Once, before the first `delta`."""
+
     def __init__(
         self,
         *,
@@ -1017,12 +1192,14 @@ class GenerationEvent(_message.Message):
         delta: Global___Delta | None = ...,
         finish: Global___Finish | None = ...,
         queued: Global___Queued | None = ...,
+        prefill: Global___Prefill | None = ...,
+        prompt_logprobs: Global___PromptLogprobs | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "queued", b"queued", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "event", b"event", "finish", b"finish", "queued", b"queued", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "event", b"event", "finish", b"finish", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish", "queued"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish", "queued", "prefill", "prompt_logprobs"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1075,6 +1252,64 @@ class Queued(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Queued: _TypeAlias = Queued  # noqa: Y015
+
+@_typing.final
+class Prefill(_message.Message):
+    """How far a prompt is computed, in tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DONE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    CACHED_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    done: _builtins.int
+    """Those that are computed or were in the cache."""
+    total: _builtins.int
+    """All of the prompt."""
+    cached: _builtins.int
+    """Those that were in the cache."""
+    elapsed_ms: _builtins.float
+    """Since the first of them was computed, in milliseconds."""
+    def __init__(
+        self,
+        *,
+        done: _builtins.int = ...,
+        total: _builtins.int = ...,
+        cached: _builtins.int = ...,
+        elapsed_ms: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "done", b"done", "elapsed_ms", b"elapsed_ms", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Prefill: _TypeAlias = Prefill  # noqa: Y015
+
+@_typing.final
+class PromptLogprobs(_message.Message):
+    """How likely a prompt's tokens were."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
+        """All of them, in their order."""
+
+    def __init__(
+        self,
+        *,
+        tokens: _abc.Iterable[Global___TokenLogprob] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromptLogprobs: _TypeAlias = PromptLogprobs  # noqa: Y015
 
 @_typing.final
 class Delta(_message.Message):
@@ -1222,6 +1457,7 @@ class Usage(_message.Message):
     REASONING_TOKENS_FIELD_NUMBER: _builtins.int
     DRAFTED_TOKENS_FIELD_NUMBER: _builtins.int
     ACCEPTED_TOKENS_FIELD_NUMBER: _builtins.int
+    DROPPED_MESSAGES_FIELD_NUMBER: _builtins.int
     prompt_tokens: _builtins.int
     """Tokens of the prompt, the chat template's included."""
     completion_tokens: _builtins.int
@@ -1236,6 +1472,8 @@ class Usage(_message.Message):
     """Guesses that the model checked."""
     accepted_tokens: _builtins.int
     """Guesses that were right, and so part of the text."""
+    dropped_messages: _builtins.int
+    """Messages that were left out, as `ChatRequest.drop_oldest` asks."""
     def __init__(
         self,
         *,
@@ -1246,10 +1484,11 @@ class Usage(_message.Message):
         reasoning_tokens: _builtins.int = ...,
         drafted_tokens: _builtins.int = ...,
         accepted_tokens: _builtins.int = ...,
+        dropped_messages: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_tokens", b"accepted_tokens", "cached_prompt_tokens", b"cached_prompt_tokens", "completion_tokens", b"completion_tokens", "drafted_tokens", b"drafted_tokens", "prompt_tokens", b"prompt_tokens", "reasoning_tokens", b"reasoning_tokens", "total_tokens", b"total_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted_tokens", b"accepted_tokens", "cached_prompt_tokens", b"cached_prompt_tokens", "completion_tokens", b"completion_tokens", "drafted_tokens", b"drafted_tokens", "dropped_messages", b"dropped_messages", "prompt_tokens", b"prompt_tokens", "reasoning_tokens", b"reasoning_tokens", "total_tokens", b"total_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1343,7 +1582,7 @@ Global___ApplyTemplateResponse: _TypeAlias = ApplyTemplateResponse  # noqa: Y015
 
 @_typing.final
 class EmbedRequest(_message.Message):
-    """Request for `Embed`."""
+    """Request for `Embed`. There is at least one text in `inputs` and `token_inputs` together."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1379,6 +1618,7 @@ class EmbedRequest(_message.Message):
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     POOLING_FIELD_NUMBER: _builtins.int
     NORMALIZE_FIELD_NUMBER: _builtins.int
+    TOKEN_INPUTS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
     dimensions: _builtins.int
@@ -1393,6 +1633,10 @@ class EmbedRequest(_message.Message):
     def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts."""
 
+    @_builtins.property
+    def token_inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenList]:
+        """More texts, as tokens: exactly these, none is added."""
+
     def __init__(
         self,
         *,
@@ -1401,10 +1645,11 @@ class EmbedRequest(_message.Message):
         dimensions: _builtins.int | None = ...,
         pooling: Global___EmbedRequest.Pooling.ValueType = ...,
         normalize: _builtins.bool | None = ...,
+        token_inputs: _abc.Iterable[Global___TokenList] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "_normalize", b"_normalize", "dimensions", b"dimensions", "normalize", b"normalize"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "_normalize", b"_normalize", "dimensions", b"dimensions", "inputs", b"inputs", "model", b"model", "normalize", b"normalize", "pooling", b"pooling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions", "_normalize", b"_normalize", "dimensions", b"dimensions", "inputs", b"inputs", "model", b"model", "normalize", b"normalize", "pooling", b"pooling", "token_inputs", b"token_inputs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__dimensions: _TypeAlias = _typing.Literal["dimensions"]  # noqa: Y015
     _WhichOneofArgType__dimensions: _TypeAlias = _typing.Literal["_dimensions", b"_dimensions"]  # noqa: Y015
@@ -1416,6 +1661,30 @@ class EmbedRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__normalize) -> _WhichOneofReturnType__normalize | None: ...
 
 Global___EmbedRequest: _TypeAlias = EmbedRequest  # noqa: Y015
+
+@_typing.final
+class TokenList(_message.Message):
+    """A text as its tokens."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The tokens' ids."""
+
+    def __init__(
+        self,
+        *,
+        tokens: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenList: _TypeAlias = TokenList  # noqa: Y015
 
 @_typing.final
 class EmbedResponse(_message.Message):
@@ -1430,7 +1699,7 @@ class EmbedResponse(_message.Message):
     """The id of the model that answered."""
     @_builtins.property
     def embeddings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Embedding]:
-        """As many as there were inputs, in their order."""
+        """Those of `inputs` and then those of `token_inputs`, in their order."""
 
     @_builtins.property
     def usage(self) -> Global___Usage:
@@ -1555,21 +1824,25 @@ class RankedDocument(_message.Message):
 
     INDEX_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
+    RAW_SCORE_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Where it stood in the request, from 0."""
     score: _builtins.float
-    """The higher, the better it answers. A ranking head's scores are the model's own; a cosine is between
-    -1 and 1.
+    """From 0 to 1: the higher, the better it answers. The logistic function of `raw_score` for a model with
+    a ranking head; for any other the cosine, 0 if it is below.
     """
+    raw_score: _builtins.float
+    """What the model itself gave: the number of its ranking head, or the cosine, from -1 to 1."""
     def __init__(
         self,
         *,
         index: _builtins.int = ...,
         score: _builtins.float = ...,
+        raw_score: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "raw_score", b"raw_score", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1585,6 +1858,7 @@ class TokenizeRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ADD_SPECIAL_FIELD_NUMBER: _builtins.int
     PARSE_SPECIAL_FIELD_NUMBER: _builtins.int
+    WITH_PIECES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
     text: _builtins.str
@@ -1593,6 +1867,8 @@ class TokenizeRequest(_message.Message):
     """Add the tokens that the model wants at the start and end of a text. Default true."""
     parse_special: _builtins.bool
     """Read marks such as `<|im_start|>` as the control tokens they name, not as text. Default false."""
+    with_pieces: _builtins.bool
+    """Give the bytes of each token too. Default false."""
     def __init__(
         self,
         *,
@@ -1600,10 +1876,11 @@ class TokenizeRequest(_message.Message):
         text: _builtins.str = ...,
         add_special: _builtins.bool | None = ...,
         parse_special: _builtins.bool | None = ...,
+        with_pieces: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_add_special", b"_add_special", "_parse_special", b"_parse_special", "add_special", b"add_special", "parse_special", b"parse_special"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_special", b"_add_special", "_parse_special", b"_parse_special", "add_special", b"add_special", "model", b"model", "parse_special", b"parse_special", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_special", b"_add_special", "_parse_special", b"_parse_special", "add_special", b"add_special", "model", b"model", "parse_special", b"parse_special", "text", b"text", "with_pieces", b"with_pieces"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__add_special: _TypeAlias = _typing.Literal["add_special"]  # noqa: Y015
     _WhichOneofArgType__add_special: _TypeAlias = _typing.Literal["_add_special", b"_add_special"]  # noqa: Y015
@@ -1624,21 +1901,27 @@ class TokenizeResponse(_message.Message):
 
     MODEL_FIELD_NUMBER: _builtins.int
     TOKENS_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The id of the model that answered."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The tokens' ids."""
 
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Each token's bytes, if `with_pieces` is set: a character may be cut between two."""
+
     def __init__(
         self,
         *,
         model: _builtins.str = ...,
         tokens: _abc.Iterable[_builtins.int] | None = ...,
+        pieces: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "pieces", b"pieces", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1697,3 +1980,73 @@ class DetokenizeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DetokenizeResponse: _TypeAlias = DetokenizeResponse  # noqa: Y015
+
+@_typing.final
+class GetTokenizerRequest(_message.Message):
+    """Request for `GetTokenizer`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model's id, alias or source. Empty: the default model."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTokenizerRequest: _TypeAlias = GetTokenizerRequest  # noqa: Y015
+
+@_typing.final
+class Tokenizer(_message.Message):
+    """A model's tokens and their marks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    VOCABULARY_SIZE_FIELD_NUMBER: _builtins.int
+    BEGIN_MARK_FIELD_NUMBER: _builtins.int
+    ADDS_BEGIN_MARK_FIELD_NUMBER: _builtins.int
+    END_MARK_FIELD_NUMBER: _builtins.int
+    END_TOKENS_FIELD_NUMBER: _builtins.int
+    CHAT_TEMPLATE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The id of the model whose tokenizer it is."""
+    vocabulary_size: _builtins.int
+    """How many tokens a step scores: ids are below it."""
+    begin_mark: _builtins.str
+    """What stands in front of a text, as it is written. Empty: the model has no such mark."""
+    adds_begin_mark: _builtins.bool
+    """Whether `add_special` puts it there."""
+    end_mark: _builtins.str
+    """What ends a text, as it is written. Empty: the model has no such mark."""
+    chat_template: _builtins.str
+    """The chat template, in Jinja. Empty: the model has none."""
+    @_builtins.property
+    def end_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """All tokens with which the model may end a text."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        vocabulary_size: _builtins.int = ...,
+        begin_mark: _builtins.str = ...,
+        adds_begin_mark: _builtins.bool = ...,
+        end_mark: _builtins.str = ...,
+        end_tokens: _abc.Iterable[_builtins.int] | None = ...,
+        chat_template: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adds_begin_mark", b"adds_begin_mark", "begin_mark", b"begin_mark", "chat_template", b"chat_template", "end_mark", b"end_mark", "end_tokens", b"end_tokens", "model", b"model", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tokenizer: _TypeAlias = Tokenizer  # noqa: Y015

@@ -99,6 +99,11 @@ class InferenceServiceStub:
                 request_serializer=funland_dot_v1_dot_inference__pb2.DetokenizeRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_inference__pb2.DetokenizeResponse.FromString,
                 _registered_method=True)
+        self.GetTokenizer = channel.unary_unary(
+                '/funland.v1.InferenceService/GetTokenizer',
+                request_serializer=funland_dot_v1_dot_inference__pb2.GetTokenizerRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_inference__pb2.Tokenizer.FromString,
+                _registered_method=True)
 
 
 class InferenceServiceServicer:
@@ -217,6 +222,13 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTokenizer(self, request, context):
+        """Tells what programs that make prompts themselves must know of a model's tokens.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -269,6 +281,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.Detokenize,
                     request_deserializer=funland_dot_v1_dot_inference__pb2.DetokenizeRequest.FromString,
                     response_serializer=funland_dot_v1_dot_inference__pb2.DetokenizeResponse.SerializeToString,
+            ),
+            'GetTokenizer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTokenizer,
+                    request_deserializer=funland_dot_v1_dot_inference__pb2.GetTokenizerRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_inference__pb2.Tokenizer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -556,6 +573,33 @@ class InferenceService:
             '/funland.v1.InferenceService/Detokenize',
             funland_dot_v1_dot_inference__pb2.DetokenizeRequest.SerializeToString,
             funland_dot_v1_dot_inference__pb2.DetokenizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTokenizer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.InferenceService/GetTokenizer',
+            funland_dot_v1_dot_inference__pb2.GetTokenizerRequest.SerializeToString,
+            funland_dot_v1_dot_inference__pb2.Tokenizer.FromString,
             options,
             channel_credentials,
             insecure,

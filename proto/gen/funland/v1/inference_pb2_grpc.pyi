@@ -105,6 +105,8 @@ class InferenceServiceStub:
 
     Errors: INVALID_ARGUMENT, TOKEN_UNKNOWN.
     """
+    GetTokenizer: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GetTokenizerRequest, _inference_pb2.Tokenizer]
+    """Tells what programs that make prompts themselves must know of a model's tokens."""
 
 @_typing.type_check_only
 class InferenceServiceAsyncStub(InferenceServiceStub):
@@ -183,6 +185,8 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
 
     Errors: INVALID_ARGUMENT, TOKEN_UNKNOWN.
     """
+    GetTokenizer: _aio.UnaryUnaryMultiCallable[_inference_pb2.GetTokenizerRequest, _inference_pb2.Tokenizer]  # type: ignore[assignment]
+    """Tells what programs that make prompts themselves must know of a model's tokens."""
 
 class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Text from language models.
@@ -318,5 +322,13 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_ARGUMENT, TOKEN_UNKNOWN.
         """
+
+    @_abc_1.abstractmethod
+    def GetTokenizer(
+        self,
+        request: _inference_pb2.GetTokenizerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_pb2.Tokenizer, _abc.Awaitable[_inference_pb2.Tokenizer]]:
+        """Tells what programs that make prompts themselves must know of a model's tokens."""
 
 def add_InferenceServiceServicer_to_server(servicer: InferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

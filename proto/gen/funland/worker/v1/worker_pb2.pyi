@@ -184,6 +184,7 @@ class Ready(_message.Message):
     CAN_RANK_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    TOKENIZER_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a sequence may have."""
     slots: _builtins.int
@@ -202,6 +203,10 @@ class Ready(_message.Message):
     """What computes the model."""
     device: _builtins.str
     """Where it computes."""
+    @_builtins.property
+    def tokenizer(self) -> _inference_pb2.Tokenizer:
+        """What there is to know of its tokens, but for the model's id."""
+
     def __init__(
         self,
         *,
@@ -214,10 +219,11 @@ class Ready(_message.Message):
         can_rank: _builtins.bool = ...,
         engine: _models_pb2.LoadSettings.Engine.ValueType = ...,
         device: _builtins.str = ...,
+        tokenizer: _inference_pb2.Tokenizer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_chat", b"can_chat", "can_generate", b"can_generate", "can_rank", b"can_rank", "context_length", b"context_length", "device", b"device", "engine", b"engine", "slots", b"slots", "threads", b"threads", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_chat", b"can_chat", "can_generate", b"can_generate", "can_rank", b"can_rank", "context_length", b"context_length", "device", b"device", "engine", b"engine", "slots", b"slots", "threads", b"threads", "tokenizer", b"tokenizer", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -270,6 +276,8 @@ class Submit(_message.Message):
     SEQUENCE_ID_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
@@ -277,9 +285,15 @@ class Submit(_message.Message):
     """The server's number for it, never used twice."""
     prompt: _builtins.str
     """A text, as it is."""
+    message: _builtins.str
+    """A text that answers a user's message, if the model has a chat template; else as `prompt`."""
     @_builtins.property
     def conversation(self) -> Global___Conversation:
         """A conversation, for the model's chat template."""
+
+    @_builtins.property
+    def tokens(self) -> Global___Tokens:
+        """Tokens, as they are."""
 
     @_builtins.property
     def sampling(self) -> _inference_pb2.SamplingParameters:
@@ -299,15 +313,17 @@ class Submit(_message.Message):
         sequence_id: _builtins.int = ...,
         prompt: _builtins.str = ...,
         conversation: Global___Conversation | None = ...,
+        tokens: Global___Tokens | None = ...,
+        message: _builtins.str = ...,
         sampling: _inference_pb2.SamplingParameters | None = ...,
         format: _inference_pb2.OutputFormat | None = ...,
         options: _inference_pb2.GenerationOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "options", b"options", "prompt", b"prompt", "sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["prompt", "conversation"]  # noqa: Y015
+    _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["prompt", "conversation", "tokens", "message"]  # noqa: Y015
     _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_input) -> _WhichOneofReturnType_input | None: ...
 
@@ -325,12 +341,18 @@ class Conversation(_message.Message):
     PARALLEL_TOOL_CALLS_FIELD_NUMBER: _builtins.int
     REASONING_FIELD_NUMBER: _builtins.int
     TEMPLATE_ARGUMENTS_FIELD_NUMBER: _builtins.int
+    CONTINUE_LAST_FIELD_NUMBER: _builtins.int
+    DROP_OLDEST_FIELD_NUMBER: _builtins.int
     parallel_tool_calls: _builtins.bool
     """Whether it may ask for several at once. Unset: it may."""
     reasoning: _builtins.bool
     """Whether a model that can think before it answers does. Unset: as its template has it."""
     template_arguments: _builtins.str
     """More variables for the template: a JSON object, as JSON text. Empty: none."""
+    continue_last: _builtins.bool
+    """Go on with the last message, which is the model's own."""
+    drop_oldest: _builtins.bool
+    """Leave out the oldest messages if the rest then fits the context."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Message]:
         """The messages, oldest first."""
@@ -352,10 +374,12 @@ class Conversation(_message.Message):
         parallel_tool_calls: _builtins.bool | None = ...,
         reasoning: _builtins.bool | None = ...,
         template_arguments: _builtins.str = ...,
+        continue_last: _builtins.bool = ...,
+        drop_oldest: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "messages", b"messages", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "continue_last", b"continue_last", "drop_oldest", b"drop_oldest", "messages", b"messages", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
@@ -538,6 +562,8 @@ class SequenceEvent(_message.Message):
     FINISH_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     QUEUE_POSITION_FIELD_NUMBER: _builtins.int
+    PREFILL_FIELD_NUMBER: _builtins.int
+    PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
     sequence_id: _builtins.int
     """The server's number for the sequence."""
     choice: _builtins.int
@@ -558,6 +584,14 @@ class SequenceEvent(_message.Message):
     def failure(self) -> Global___Failure:
         """Why the sequence failed, if it did: all its texts."""
 
+    @_builtins.property
+    def prefill(self) -> _inference_pb2.Prefill:
+        """How far its prompt is computed, if it wants to know."""
+
+    @_builtins.property
+    def prompt_logprobs(self) -> _inference_pb2.PromptLogprobs:
+        """The tokens of its prompt, if it wants to know."""
+
     def __init__(
         self,
         *,
@@ -568,10 +602,12 @@ class SequenceEvent(_message.Message):
         finish: _inference_pb2.Finish | None = ...,
         failure: Global___Failure | None = ...,
         queue_position: _builtins.int = ...,
+        prefill: _inference_pb2.Prefill | None = ...,
+        prompt_logprobs: _inference_pb2.PromptLogprobs | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "failure", b"failure", "finish", b"finish"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "failure", b"failure", "finish", b"finish", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "failure", b"failure", "finish", b"finish", "queue_position", b"queue_position", "sequence_id", b"sequence_id", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "failure", b"failure", "finish", b"finish", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queue_position", b"queue_position", "sequence_id", b"sequence_id", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -645,6 +681,7 @@ class EmbedTexts(_message.Message):
     POOLING_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     RAW_FIELD_NUMBER: _builtins.int
+    TOKEN_INPUTS_FIELD_NUMBER: _builtins.int
     pooling: _inference_pb2.EmbedRequest.Pooling.ValueType
     """How the vectors of a text's tokens become one."""
     dimensions: _builtins.int
@@ -655,6 +692,10 @@ class EmbedTexts(_message.Message):
     def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The texts."""
 
+    @_builtins.property
+    def token_inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tokens]:
+        """More texts, as tokens: their vectors come after those of `inputs`."""
+
     def __init__(
         self,
         *,
@@ -662,10 +703,11 @@ class EmbedTexts(_message.Message):
         pooling: _inference_pb2.EmbedRequest.Pooling.ValueType = ...,
         dimensions: _builtins.int = ...,
         raw: _builtins.bool = ...,
+        token_inputs: _abc.Iterable[Global___Tokens] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "inputs", b"inputs", "pooling", b"pooling", "raw", b"raw"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "inputs", b"inputs", "pooling", b"pooling", "raw", b"raw", "token_inputs", b"token_inputs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -735,21 +777,25 @@ class RankedDocuments(_message.Message):
 
     SCORES_FIELD_NUMBER: _builtins.int
     PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    COSINES_FIELD_NUMBER: _builtins.int
     prompt_tokens: _builtins.int
     """How many tokens queries and documents had."""
+    cosines: _builtins.bool
+    """Whether the scores are cosines."""
     @_builtins.property
     def scores(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """As many as there were documents, in their order."""
+        """As many as there were documents, in their order: of the ranking head, or cosines."""
 
     def __init__(
         self,
         *,
         scores: _abc.Iterable[_builtins.float] | None = ...,
         prompt_tokens: _builtins.int = ...,
+        cosines: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompt_tokens", b"prompt_tokens", "scores", b"scores"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosines", b"cosines", "prompt_tokens", b"prompt_tokens", "scores", b"scores"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -764,22 +810,26 @@ class TokenizeText(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     ADD_SPECIAL_FIELD_NUMBER: _builtins.int
     PARSE_SPECIAL_FIELD_NUMBER: _builtins.int
+    WITH_PIECES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text."""
     add_special: _builtins.bool
     """Add the tokens that the model wants at the start and end."""
     parse_special: _builtins.bool
     """Read control marks as control tokens."""
+    with_pieces: _builtins.bool
+    """Give their bytes too."""
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         add_special: _builtins.bool = ...,
         parse_special: _builtins.bool = ...,
+        with_pieces: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_special", b"add_special", "parse_special", b"parse_special", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_special", b"add_special", "parse_special", b"parse_special", "text", b"text", "with_pieces", b"with_pieces"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -792,18 +842,24 @@ class Tokens(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKENS_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The ids."""
+
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The bytes of each, if they were asked for."""
 
     def __init__(
         self,
         *,
         tokens: _abc.Iterable[_builtins.int] | None = ...,
+        pieces: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pieces", b"pieces", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
