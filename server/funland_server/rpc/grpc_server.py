@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from funland_server.errors import CallerGoneError
+from funland_server.rpc.ended_calls import leave_out_ended_calls
 from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
 from funland_server.rpc.request_ids import HEADER, request_id
 from funland_server.rpc.status import to_grpc, to_status
@@ -33,6 +34,7 @@ class GrpcServer:
 
     def __init__(self, pipeline: Pipeline, send_timeout_seconds: float) -> None:
         """A reader that takes nothing for `send_timeout_seconds` loses its call."""
+        leave_out_ended_calls()
         self._pipeline = pipeline
         self._send_timeout = send_timeout_seconds
         self._server: Any = grpc.aio.server(

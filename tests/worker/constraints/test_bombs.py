@@ -197,27 +197,6 @@ async def test_a_caller_that_goes_away_takes_nothing_from_the_others(
     assert (await staying)()
 
 
-async def test_a_format_that_leads_nowhere_is_no_bomb(
-    compiler: ConstraintCompiler, long_driver: Driver
-) -> None:
-    empty = {"type": "null"}
-    nowhere = schema(
-        type="object",
-        properties={"a": empty},
-        patternProperties={"^a$": empty},
-        additionalProperties=False,
-    )
-    matcher = (await compiler.compile(Constraint("json_schema", nowhere)))()
-
-    with pytest.raises(EngineError) as raised:
-        for token in long_driver.tokens('{"a":null,"'):
-            matcher.accept(token)
-            matcher.mask(np.zeros(long_driver.engine.vocabulary_size, np.float32))
-
-    assert raised.value.reason == INVALID
-    assert "contradicts itself" in raised.value.message
-
-
 async def test_a_bomb_in_the_middle_of_a_text_fails_that_text_alone(
     compiler: ConstraintCompiler, long_driver: Driver
 ) -> None:
