@@ -59,6 +59,15 @@ async def test_a_failure_ends_all_of_them(others: int) -> None:
     assert all(source.closed for source in sources)
 
 
+async def test_none_passes_another_that_waits() -> None:
+    sources = [Source(1000), Source(10)]
+
+    async with aclosing(merged([source.stream() for source in sources])) as items:
+        first = [(await anext(items))[0] for _ in range(20)]
+
+    assert first.count(1) >= 9
+
+
 @pytest.mark.parametrize("count", [1, 3])
 async def test_closing_it_closes_all_of_them(count: int) -> None:
     sources = [Source(1_000_000) for _ in range(count)]

@@ -17,6 +17,7 @@ from funland_gateway.dialects.openai.responses_answer import response_object
 from funland_gateway.dialects.openai.responses_stream import ResponseStream
 
 ID = "resp_1f"
+STREAM_EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)  # making it takes long
 TOKENS = [TokenLogprob(token=text, logprob=-1) for text in (b"I ", b"lo", b"ok.")]
 WHOLE = Delta(
     reasoning="Hm!",
@@ -60,7 +61,7 @@ def told(
     ]
     data = [orjson.loads(each.data) for each in named]
     for each in data:
-        TypeAdapter[Any](ResponseStreamEvent).validate_python(each)
+        STREAM_EVENT.validate_python(each)
     return data
 
 

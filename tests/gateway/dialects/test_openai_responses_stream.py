@@ -21,6 +21,7 @@ from funland_gateway.dialects.openai.responses_stream import ResponseStream
 from tests.gateway.conftest import Answers
 
 ID = "resp_1f"
+STREAM_EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)  # making it takes long
 CREATED = ResponseEvent(created=Response(response_id=ID, state=Response.IN_PROGRESS, model="tiny"))
 
 
@@ -39,7 +40,7 @@ def told(events: Sequence[ResponseEvent]) -> list[dict[str, Any]]:
 def read(named: Named) -> dict[str, Any]:
     data = orjson.loads(named.data)
     assert named.name == data["type"]
-    TypeAdapter[Any](ResponseStreamEvent).validate_python(data)
+    STREAM_EVENT.validate_python(data)
     return data
 
 
