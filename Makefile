@@ -33,9 +33,12 @@ check: $(INSTALLED_DEV) ## Check format, lint, types, layers and contract.
 	$(BIN)/buf format --diff --exit-code --path proto/funland
 	tools/proto/generate.sh --check
 
+# Half of the tests wait for a process or a deadline: more of them than there are cores keep the cores busy.
+TEST_PROCESSES ?= 3
+
 .PHONY: unit
-unit: $(INSTALLED_DEV) ## Run the tests; ARGS="tests/gateway -x" picks some.
-	$(BIN)/pytest $(ARGS)
+unit: $(INSTALLED_DEV) ## Run the tests side by side; ARGS="tests/gateway -x" picks some.
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 .PHONY: format
 format: $(INSTALLED_DEV) ## Write all sources in the one format.

@@ -50,7 +50,7 @@ async def test_a_head_that_trickles_gets_no_more_time(start_gateway: StartGatewa
 
     async with asyncio.timeout(5):
         reader, writer = await asyncio.open_connection(*address(gateway))
-        ended = asyncio.create_task(reader.read())
+        ended = asyncio.create_task(rest_of(reader))
         for byte in GET_HEALTH * 10:
             if ended.done():
                 break
@@ -218,3 +218,11 @@ async def accepts(gateway: Gateway) -> bool:
 def address(gateway: Gateway) -> tuple[str, int]:
     host, port = gateway.url.removeprefix("http://").split(":")
     return host, int(port)
+
+
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the connection is closed: a byte sent after that makes it a reset one."""
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
