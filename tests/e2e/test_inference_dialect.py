@@ -40,8 +40,9 @@ async def events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
             yield json.loads(line.decode().replace("data: ", "", 1))
 
 
-async def test_a_prompt_is_continued(http: aiohttp.ClientSession) -> None:
-    status, body = await post(http, "/api/v1/generate", {**PROMPT, "model": MODEL})
+@pytest.mark.parametrize("raw", [False, True])
+async def test_a_prompt_has_an_answer(http: aiohttp.ClientSession, raw: bool) -> None:
+    status, body = await post(http, "/api/v1/generate", {**PROMPT, "model": MODEL, "raw": raw})
 
     assert status == 200
     assert body["text"]
@@ -76,10 +77,28 @@ async def test_a_stream_says_what_the_whole_answer_says(
 async def test_the_same_request_says_the_same_in_openais_shape(
     http: aiohttp.ClientSession,
 ) -> None:
-    _, here = await post(http, "/api/v1/generate", PROMPT)
+    _, here = await post(http, "/api/v1/generate", {**PROMPT, "raw": True})
     _, there = await post(http, "/v1/completions", PROMPT)
 
     assert here["text"] == there["choices"][0]["text"]
+
+
+async def test_a_prompt_is_answered_as_a_chat_answers_it(http: aiohttp.ClientSession) -> None:
+    hello = "Hello, who are you?"
+    choices = {"temperature": 0, "max_tokens": 24}
+    chat = {"messages": [{"role": "user", "content": hello}], **choices}
+    _, there = await post(http, "/v1/chat/completions", chat)
+
+    _, here = await post(http, "/api/v1/generate", {"prompt": hello, **choices})
+    _, batch = await post(
+        http, "/api/v1/batch/generate", {"requests": [{"prompt": hello, **choices}]}
+    )
+    async with http.post("/api/v1/generate/stream", json={"prompt": hello, **choices}) as response:
+        streamed = "".join([event["token"] async for event in events(response)])
+
+    wanted = there["choices"][0]["message"]["content"]
+    assert wanted
+    assert [here["text"], batch["results"][0]["text"], streamed] == [wanted] * 3
 
 
 async def test_a_batch_answers_each_or_says_why_not(http: aiohttp.ClientSession) -> None:

@@ -69,11 +69,14 @@ def test_the_documents_request_becomes_the_contracts() -> None:
         model="llama-2-7b-chat",
         prompt="请解释人工智能的概念",
         sampling=SamplingParameters(max_tokens=512, temperature=0.5),
+        as_message=True,
     )
 
 
 def test_unset_is_the_default_model_and_512_tokens() -> None:
-    expected = GenerateRequest(prompt="x", sampling=SamplingParameters(max_tokens=512))
+    expected = GenerateRequest(
+        prompt="x", sampling=SamplingParameters(max_tokens=512), as_message=True
+    )
 
     assert generate(incoming(prompt="x")).message == expected
     assert generate(incoming(prompt="x", model="default")).message == expected
@@ -84,6 +87,32 @@ def test_the_answer_has_text_usage_and_latency_in_seconds() -> None:
     assert isinstance(call, Unary)
 
     assert content(call.answer(RESPONSE)) == {"text": "是", **OUTCOME}
+
+
+@pytest.mark.parametrize("read", [generate, generate_stream])
+@pytest.mark.parametrize(("raw", "answered"), [(None, True), (False, True), (True, False)])
+def test_a_prompt_is_answered_unless_it_is_raw(read: Any, raw: Any, answered: bool) -> None:
+    assert read(incoming(prompt="x", raw=raw)).message.as_message is answered
+
+
+def test_what_a_model_thought_stands_beside_its_answer() -> None:
+    whole = generate(incoming(prompt="x"))
+    stream = generate_stream(incoming(prompt="x"))
+    assert isinstance(whole, Unary)
+    response = GenerateResponse(text="42", reasoning="6 · 7", finish_reason=Finish.STOP)
+    deltas = [Delta(reasoning="6 "), Delta(reasoning="· 7", text="4"), Delta(text="2")]
+
+    told: list[Any] = [
+        data for delta in deltas for data in stream.events(GenerationEvent(delta=delta))
+    ]
+
+    answer = content(whole.answer(response))
+    assert (answer["text"], answer["thinking"]) == ("42", "6 · 7")
+    assert [orjson.loads(each) for each in told] == [
+        {"token": "", "thinking": "6 ", "finished": False},
+        {"token": "4", "thinking": "· 7", "finished": False},
+        {"token": "2", "finished": False},
+    ]
 
 
 def test_stream_in_the_body_answers_like_generate_stream() -> None:
@@ -113,12 +142,16 @@ def test_a_stream_is_tokens_of_which_the_last_is_finished() -> None:
 
 def test_a_batch_keeps_its_order_and_each_error_its_place() -> None:
     call = generate_batch(
-        incoming(requests=[{"prompt": "问题1", "max_tokens": 100}, {"prompt": "问题2"}])
+        incoming(
+            requests=[{"prompt": "问题1", "max_tokens": 100}, {"prompt": "问题2", "raw": True}]
+        )
     )
 
     assert call.message == BatchGenerateRequest(
         requests=[
-            GenerateRequest(prompt="问题1", sampling=SamplingParameters(max_tokens=100)),
+            GenerateRequest(
+                prompt="问题1", sampling=SamplingParameters(max_tokens=100), as_message=True
+            ),
             GenerateRequest(prompt="问题2", sampling=SamplingParameters(max_tokens=512)),
         ]
     )
@@ -150,6 +183,8 @@ def test_a_field_of_the_contract_is_called_as_the_document_calls_it(path: str, n
     [
         ({}, "prompt"),
         ({"prompt": 1}, "prompt"),
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "x", "raw": "yes"}, "raw"),
         ({"prompt": "x", "model": 1}, "model"),
         ({"prompt": "x", "max_tokens": "many"}, "max_tokens"),
         ({"prompt": "x", "stream": 1}, "stream"),

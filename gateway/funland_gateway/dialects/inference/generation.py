@@ -12,6 +12,7 @@ from funland.v1 import inference_pb2
 from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Unary, json_reply
 from funland_gateway.dialects.finish import FINISH_REASONS
 from funland_gateway.dialects.inference.errors import error_body
+from funland_gateway.dialects.prompts import as_message, read_prompt
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.rpcs import BATCH_GENERATE, GENERATE, STREAM_GENERATE
 from funland_gateway.dialects.sampling import EVERY_PARAMETER, read_sampling
@@ -49,8 +50,9 @@ def _request(body: JsonObject) -> inference_pb2.GenerateRequest:
         sampling.max_tokens = DEFAULT_MAX_TOKENS
     return inference_pb2.GenerateRequest(
         model="" if model == DEFAULT_MODEL else model,
-        prompt=body.string("prompt"),
+        prompt=read_prompt(body),
         sampling=sampling,
+        as_message=as_message(body),
     )
 
 
@@ -76,13 +78,14 @@ def _batch(response: inference_pb2.BatchGenerateResponse) -> Reply:
 
 def _result(response: inference_pb2.GenerateResponse) -> dict[str, Any]:
     outcome = _outcome(response.finish_reason, response.usage, response.timings)
-    return {"text": response.text, **outcome}
+    return {"text": response.text, **_thinking(response.reasoning), **outcome}
 
 
 def _events(event: inference_pb2.GenerationEvent) -> Iterator[bytes]:
     match event.WhichOneof("event"):
         case "delta":
-            yield orjson.dumps({"token": event.delta.text, "finished": False})
+            thinking = _thinking(event.delta.reasoning)
+            yield orjson.dumps({"token": event.delta.text, **thinking, "finished": False})
         case "finish":
             # Held back until it is known to be the last, a token would come a step late.
             finish = event.finish
@@ -90,6 +93,11 @@ def _events(event: inference_pb2.GenerationEvent) -> Iterator[bytes]:
             yield orjson.dumps({"token": "", "finished": True, **outcome})
         case _:
             pass
+
+
+def _thinking(reasoning: str) -> dict[str, str]:
+    """What the document does not know, under Ollama's name, and only from models that think."""
+    return {"thinking": reasoning} if reasoning else {}
 
 
 def _outcome(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from funland_gateway.dialects.inference.generation import DEFAULT_MAX_TOKENS
+from funland_gateway.dialects.prompts import PROMPT_SCHEMAS
 from funland_gateway.dialects.sampling import EVERY_PARAMETER, sampling_schemas
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
@@ -20,15 +21,18 @@ from funland_gateway.dialects.schemas import (
 )
 
 _PROMPT = {
-    "prompt": described(STRING, "The text to continue, as it is: no chat template is applied."),
+    **PROMPT_SCHEMAS,
     "model": described(STRING, "A model's id, alias or source, or `default`.", default="default"),
     **sampling_schemas(EVERY_PARAMETER),
     "max_tokens": described(INTEGER, "Make at most this many tokens.", default=DEFAULT_MAX_TOKENS),
 }
 
+_THINKING = described(STRING, "What the model thought before its answer, if it is one that tells.")
+
 _RESULT = object_with(
     {
         "text": STRING,
+        "thinking": _THINKING,
         "usage": object_with(
             {"prompt_tokens": INTEGER, "completion_tokens": INTEGER, "total_tokens": INTEGER}
         ),
@@ -53,7 +57,9 @@ GENERATE_RESPONSE: Final = _RESULT
 
 STREAM_REQUEST: Final = object_with(_PROMPT, ("prompt",))
 
-STREAM_EVENT: Final = object_with({"token": STRING, "finished": BOOLEAN}, ("finished",))
+STREAM_EVENT: Final = object_with(
+    {"token": STRING, "thinking": _THINKING, "finished": BOOLEAN}, ("finished",)
+)
 
 BATCH_REQUEST: Final = object_with(
     {"requests": array_of(object_with(_PROMPT, ("prompt",)))}, ("requests",)
