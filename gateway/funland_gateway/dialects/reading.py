@@ -8,6 +8,7 @@ from typing import Any, cast
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.failures import CallFailed, failure
 
+_LARGEST_ID = 2**31 - 1  # as far as the contract's type goes
 _INTEGER_NAMES = {32: "a 32-bit integer", 64: "a 64-bit integer"}
 
 
@@ -94,6 +95,11 @@ class JsonObject:
                 raise malformed(f"{self.path_of(name)}[{index}]", "a string")
         return cast("list[str]", values)
 
+    def token_ids(self, name: str) -> list[int]:
+        """A list of tokens' ids; empty if absent."""
+        value = self.raw(name)
+        return [] if value is None else token_ids(value, self.path_of(name))
+
     def object(self, name: str) -> JsonObject | None:
         """An object."""
         value = self.raw(name)
@@ -118,6 +124,22 @@ def number(value: object, path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise malformed(path, "a number")
     return float(value)
+
+
+def token_ids(value: object, path: str) -> list[int]:
+    """A parsed value that must be a list of tokens' ids. Which there are is the model's to say."""
+    values = _list(value, path, "a list of token ids")
+    if (
+        set(map(type, values)) <= {int}
+        and 0 <= min(values, default=0) <= max(values, default=0) <= _LARGEST_ID
+    ):
+        return values  # by far the most, and there may be millions
+    for index, item in enumerate(values):
+        if isinstance(item, bool) or not isinstance(item, int):
+            raise malformed(f"{path}[{index}]", "a token id, which is an integer")
+        if not 0 <= item <= _LARGEST_ID:
+            raise invalid(f"{path}[{index}]", f"must be a token id, from 0 to {_LARGEST_ID}")
+    return values
 
 
 def malformed(path: str, expected: str) -> CallFailed:

@@ -20,6 +20,7 @@ APPLY_TEMPLATE: Final = _INFERENCE["ApplyTemplate"]
 EMBED: Final = _INFERENCE["Embed"]
 DETOKENIZE: Final = _INFERENCE["Detokenize"]
 TOKENIZE: Final = _INFERENCE["Tokenize"]
+GET_TOKENIZER: Final = _INFERENCE["GetTokenizer"]
 RERANK: Final = _INFERENCE["Rerank"]
 
 LIST_MODELS: Final = _MODELS["ListModels"]

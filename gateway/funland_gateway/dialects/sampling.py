@@ -9,18 +9,21 @@ from typing import Any, Final
 
 from funland.v1 import inference_pb2
 from funland_gateway.dialects.dialect import JsonSchema
-from funland_gateway.dialects.reading import JsonObject, malformed, number
-from funland_gateway.dialects.schemas import (
-    BOOLEAN,
-    INTEGER,
-    NUMBER,
-    STRING,
-    any_of,
-    array_of,
-    described,
-)
+from funland_gateway.dialects.logit_bias import read_logit_bias
+from funland_gateway.dialects.reading import JsonObject
+from funland_gateway.dialects.rules import field_schema
+from funland_gateway.dialects.schemas import INTEGER, any_of, array_of, described
 
 _SAMPLING_PATH = re.compile(r"sampling\.(\w+)")
+_FIELDS = inference_pb2.SamplingParameters.DESCRIPTOR.fields_by_name
+
+MINUS_ONE: Final[Mapping[str, int | None]] = {
+    "top_k": 0,  # keep all
+    "penalty_window": 1_000_000,  # the whole context: the contract's most
+    "max_tokens": None,  # until the model ends
+    "seed": None,  # another for each call
+}
+"""What -1 means to the servers whose clients send it, by the contract's fields; None: unset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,15 @@ class Sampling:
 def read_sampling(body: JsonObject, names: Mapping[str, str]) -> Sampling:
     """Reads the parameters that `names` lists, the contract's names by the dialect's.
 
-    Where several names mean one parameter, the first that the body has counts.
+    Where several names mean one parameter, the first that the body has counts. A seed is any
+    64-bit integer, as OpenAI has it: it is folded to 32.
     """
     values: dict[str, Any] = {}
     used: dict[str, str] = {}
     for name, field in names.items():
         if field not in used and body.raw(name) is not None:
-            values[field] = _KINDS[field].read(body, name)
+            value = _READERS[field](body, name)
+            values[field] = MINUS_ONE[field] if value == -1 and field in MINUS_ONE else value
             used[field] = name
     return Sampling(inference_pb2.SamplingParameters(**values), used)
 
@@ -53,54 +58,49 @@ def read_sampling(body: JsonObject, names: Mapping[str, str]) -> Sampling:
 def sampling_schemas(names: Mapping[str, str]) -> dict[str, JsonSchema]:
     """The schemas of the parameters that `names` lists."""
     return {
-        name: described(_KINDS[field].schema, f"`SamplingParameters.{field}` of the contract.")
+        name: described(_schema(field), f"`SamplingParameters.{field}` of the contract.")
         for name, field in names.items()
     }
 
 
+def _schema(field: str) -> JsonSchema:
+    schema = field_schema(_FIELDS[field])
+    if field == "seed":
+        return {**INTEGER, "format": "int64"}
+    if field == "logit_bias":
+        return any_of(schema, array_of({"type": "array", "minItems": 2, "maxItems": 2}))
+    if field in MINUS_ONE:
+        return {**schema, "minimum": -1}
+    if _READERS[field] is JsonObject.strings:
+        return any_of(schema["items"], schema)
+    return schema
+
+
 def _seed(body: JsonObject, name: str) -> int | None:
-    return body.integer(name, bits=64)
+    seed = body.integer(name, bits=64)
+    return seed if seed is None or seed == -1 else seed & 0xFFFFFFFF
 
 
-def _logit_bias(body: JsonObject, name: str) -> dict[int, float]:
-    biases = JsonObject.read(body.raw(name), body.path_of(name))
-    return {
-        _token(token, path=body.path_of(name)): number(bias, f"{body.path_of(name)}[{token}]")
-        for token, bias in biases.items()
-    }
-
-
-def _token(text: str, path: str) -> int:
-    # Nine digits fit the wire's int32; int() alone would take "+1" and "1_0" too.
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise malformed(path, "an object whose keys are token ids")
-    return int(text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    read: Callable[[JsonObject, str], Any]
-    schema: JsonSchema
-
-
-_NUMBER = _Kind(JsonObject.number, NUMBER)
-_INTEGER = _Kind(JsonObject.integer, INTEGER)
-
-_KINDS: Final[Mapping[str, _Kind]] = {
-    "temperature": _NUMBER,
-    "top_p": _NUMBER,
-    "top_k": _INTEGER,
-    "min_p": _NUMBER,
-    "frequency_penalty": _NUMBER,
-    "presence_penalty": _NUMBER,
-    "repetition_penalty": _NUMBER,
-    "penalty_window": _INTEGER,
-    "seed": _Kind(_seed, INTEGER),
-    "stop": _Kind(JsonObject.strings, any_of(STRING, array_of(STRING))),
-    "max_tokens": _INTEGER,
-    "logit_bias": _Kind(_logit_bias, {"type": "object", "additionalProperties": NUMBER}),
-    "ignore_end": _Kind(JsonObject.boolean, BOOLEAN),
+_READERS: Final[Mapping[str, Callable[[JsonObject, str], Any]]] = {
+    "temperature": JsonObject.number,
+    "top_p": JsonObject.number,
+    "top_k": JsonObject.integer,
+    "min_p": JsonObject.number,
+    "frequency_penalty": JsonObject.number,
+    "presence_penalty": JsonObject.number,
+    "repetition_penalty": JsonObject.number,
+    "penalty_window": JsonObject.integer,
+    "seed": _seed,
+    "stop": JsonObject.strings,
+    "max_tokens": JsonObject.integer,
+    "logit_bias": read_logit_bias,
+    "ignore_end": JsonObject.boolean,
+    "min_tokens": JsonObject.integer,
+    "stop_tokens": JsonObject.token_ids,
+    "allowed_tokens": JsonObject.token_ids,
+    "banned_texts": JsonObject.strings,
+    "include_stop": JsonObject.boolean,
 }
 
-EVERY_PARAMETER: Final[Mapping[str, str]] = {field: field for field in _KINDS}
+EVERY_PARAMETER: Final[Mapping[str, str]] = {field: field for field in _READERS}
 """For a dialect that calls the parameters as the contract does."""

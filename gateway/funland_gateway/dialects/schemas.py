@@ -12,6 +12,8 @@ INTEGER: Final[JsonSchema] = {"type": "integer"}
 NUMBER: Final[JsonSchema] = {"type": "number"}
 BOOLEAN: Final[JsonSchema] = {"type": "boolean"}
 
+_ABOUT: Final = ("description", "default")
+
 
 def described(schema: JsonSchema, description: str, **rest: Any) -> JsonSchema:
     """The schema with a description and further keywords, such as `default`."""
@@ -19,8 +21,19 @@ def described(schema: JsonSchema, description: str, **rest: Any) -> JsonSchema:
 
 
 def nullable(schema: JsonSchema) -> JsonSchema:
-    """The schema's values, or null."""
-    return any_of(schema, {"type": "null"})
+    """The schema's values, or null. What describes it stays outside, where it is read first."""
+    inner = {key: value for key, value in schema.items() if key not in _ABOUT}
+    about = {key: value for key, value in schema.items() if key in _ABOUT}
+    return {**any_of(inner, {"type": "null"}), **about}
+
+
+def body_with(properties: Mapping[str, JsonSchema], required: Sequence[str] = ()) -> JsonSchema:
+    """The object that a request is: a field that may be left out may be null too."""
+    told = {
+        name: schema if name in required else nullable(schema)
+        for name, schema in properties.items()
+    }
+    return object_with(told, required)
 
 
 def any_of(*schemas: JsonSchema) -> JsonSchema:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from openai.types import Completion
 
-from funland.v1.errors_pb2 import Error, ErrorReason
+from funland.v1.errors_pb2 import Error, ErrorReason, FieldViolation
 from funland.v1.inference_pb2 import (
     AlternativeText,
     BatchGenerateResponse,
@@ -23,14 +23,9 @@ from funland.v1.inference_pb2 import (
     TokenLogprob,
     Usage,
 )
-from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Together, Unary
-from funland_gateway.dialects.openai.completions import create_completion
-from funland_gateway.dialects.reading import JsonObject
+from funland_gateway.dialects.dialect import Reply, Streaming, Together, Unary
 from funland_gateway.failures import CallFailed
-
-
-def read(**body: Any) -> Unary | Streaming | Together:
-    return create_completion(Incoming(JsonObject(body), {}, 1_700_000_000))
+from tests.gateway.dialects.completing import asked, parts, read
 
 
 def response(text: str) -> GenerateResponse:
@@ -108,16 +103,91 @@ def test_one_failed_prompt_fails_the_call() -> None:
     [
         ("requests", "prompt"),
         ("requests[1].prompt", "prompt[1]"),
+        ("requests[0].sampling.stop_tokens[2]", "stop_token_ids[2]"),
+        ("requests[0].options.last_prompt_tokens", "truncate_prompt_tokens"),
         ("requests[0].sampling.temperature", "temperature"),
         ("requests[0].sampling.max_tokens", "max_completion_tokens"),
         ("requests[0].model", "model"),
     ],
 )
 def test_a_batchs_field_is_called_as_the_request_called_it(path: str, name: str) -> None:
-    call = read(prompt=["a", "b"], max_completion_tokens=4)
+    call = read(prompt=["a", "b"], max_completion_tokens=4, stop_token_ids=[1, 2, 3])
 
     assert isinstance(call, Unary)
     assert call.field_name(path) == name
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("prompt", "requests"),
+    [
+        ([5, 6], [GenerateRequest(prompt_tokens=[5, 6])]),
+        ([[5, 6]], [GenerateRequest(prompt_tokens=[5, 6])]),
+        ([[5], "a"], [GenerateRequest(prompt_tokens=[5]), GenerateRequest(prompt="a")]),
+        (["a", [7, 8]], [GenerateRequest(prompt="a"), GenerateRequest(prompt_tokens=[7, 8])]),
+    ],
+)
+def test_prompts_are_texts_or_tokens(
+    prompt: Any, requests: list[GenerateRequest], stream: bool
+) -> None:
+    for request in requests:
+        request.sampling.max_tokens = 16
+
+    assert asked(read(prompt=prompt, stream=stream)) == requests
+
+
+@pytest.mark.parametrize(
+    ("prompt", "request_", "path", "name"),
+    [
+        ([5, 6], 0, "prompt_tokens[1]", "prompt[1]"),
+        ([[5, 6]], 0, "prompt_tokens[1]", "prompt[0][1]"),
+        (["a", [5, 6]], 1, "prompt_tokens[1]", "prompt[1][1]"),
+        (["a", [5, 6]], 0, "prompt", "prompt[0]"),
+        ("a", 0, "prompt", "prompt"),
+        ({"prompt_string": "a"}, 0, "prompt", "prompt.prompt_string"),
+    ],
+)
+def test_a_prompt_is_called_by_its_place(prompt: Any, request_: int, path: str, name: str) -> None:
+    whole = read(prompt=prompt)
+    assert isinstance(whole, Unary)
+    inside = f"requests[{request_}].{path}" if whole.rpc.name == "BatchGenerate" else path
+
+    assert whole.field_name(inside) == name
+    assert parts(read(prompt=prompt, stream=True))[request_].field_name(path) == name
+
+
+def test_a_failed_prompts_field_has_the_prompts_place() -> None:
+    call = read(prompt=[[5], [6]])
+    assert isinstance(call, Unary)
+    violation = FieldViolation(field="prompt_tokens[0]", description="is not in the vocabulary")
+    error = Error(reason=ErrorReason.TOKEN_UNKNOWN, field_violations=[violation])
+
+    with pytest.raises(CallFailed) as raised:
+        call.answer(
+            BatchGenerateResponse(
+                results=[BatchResult(response=response("x")), BatchResult(error=error)]
+            )
+        )
+
+    [named] = raised.value.error.field_violations
+    assert call.field_name(named.field) == "prompt[1][0]"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, 16),
+        ({"max_tokens": 0}, 0),
+        ({"n_predict": 3}, 3),
+        ({"max_tokens": -1}, None),
+        ({"n_predict": -1}, None),
+    ],
+)
+def test_a_limit_is_given_or_openais(body: dict[str, Any], expected: int | None) -> None:
+    [request] = asked(read(prompt="a", **body))
+
+    sampling = request.sampling
+    assert (sampling.max_tokens if sampling.HasField("max_tokens") else None) == expected
 
 
 @pytest.mark.parametrize("prompt", ["Once", ["Once"]])
@@ -130,13 +200,13 @@ def test_a_stream_is_chunks_of_text_then_the_reason_then_done(prompt: Any) -> No
         GenerationEvent(finish=Finish(reason=Finish.STOP)),
     ]
 
-    told: list[Any] = [data for event in events for data in call.events(event)]
-    *data, done = told
+    sent: list[Any] = [data for event in events for data in call.events(event)]
+    *data, done = sent
 
     chunks = [orjson.loads(each) for each in data]
     assert {(chunk["id"], chunk["object"]) for chunk in chunks} == {("cmpl-7", "text_completion")}
-    choices = [chunk["choices"][0] for chunk in chunks]
-    assert [(choice["text"], choice["finish_reason"]) for choice in choices] == [
+    told = [chunk["choices"][0] for chunk in chunks]
+    assert [(choice["text"], choice["finish_reason"]) for choice in told] == [
         ("upon", None),
         ("", "stop"),
     ]
@@ -253,9 +323,7 @@ def test_a_streams_logprobs_put_together_are_those_of_the_whole() -> None:
 @pytest.mark.parametrize(
     ("body", "parameter"),
     [
-        ({"prompt": [1, 2, 3]}, "prompt"),
-        ({"prompt": [[1, 2], [3]]}, "prompt"),
-        ({"prompt": "a", "echo": True, "logprobs": 0}, "echo"),
+        ({"prompt": {"prompt_string": "a", "multimodal_data": ["x"]}}, "prompt.multimodal_data"),
         ({"prompt": "a", "suffix": "z"}, "suffix"),
         ({"prompt": "a", "best_of": 2}, "best_of"),
         ({"prompt": "a", "best_of": 4, "n": 3}, "best_of"),
@@ -273,9 +341,7 @@ def test_what_would_change_the_answer_is_refused(body: dict[str, Any], parameter
     ("body", "field"),
     [
         ({}, "prompt"),
-        ({"prompt": 1}, "prompt"),
-        ({"prompt": ["a", None]}, "prompt[1]"),
-        ({"prompt": [], "stream": True}, "prompt"),
+        ({"prompt": ["a"] * 257}, "prompt"),
         ({"prompt": ["a"] * 257, "stream": True}, "prompt"),
         ({"prompt": "a", "logprobs": True}, "logprobs"),
         ({"prompt": "a", "grammar": "root ::= x", "guided_regex": "x"}, "guided_regex"),

@@ -16,25 +16,35 @@ from funland.v1.inference_pb2 import (
     ChatRequest,
     DetokenizeRequest,
     DetokenizeResponse,
+    GetTokenizerRequest,
     Message,
     RankedDocument,
     RerankRequest,
     RerankResponse,
+    Tokenizer,
     TokenizeRequest,
     TokenizeResponse,
     Tool,
     Usage,
 )
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary
-from funland_gateway.dialects.openai.rerank import rerank
-from funland_gateway.dialects.openai.tokens import apply_template, detokenize, tokenize
+from funland_gateway.dialects.openai.rerank import rerank, rerank_as_cohere
+from funland_gateway.dialects.openai.tokens import (
+    apply_template,
+    detokenize,
+    tokenize,
+    tokenizer_info,
+)
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import CallFailed
 
 HELLO = [{"role": "user", "content": "Hello"}]
 RANKED = RerankResponse(
     model="tiny",
-    results=[RankedDocument(index=1, score=0.5), RankedDocument(index=0, score=-0.25)],
+    results=[
+        RankedDocument(index=1, score=0.9, raw_score=2.2),
+        RankedDocument(index=0, score=0.25, raw_score=-1.1),
+    ],
     usage=Usage(prompt_tokens=9, total_tokens=9),
 )
 
@@ -59,8 +69,8 @@ def test_documents_are_ranked_by_their_place_in_the_request() -> None:
     body = answer(rerank(incoming(query="q", documents=["a", "b"])), RANKED)
 
     assert body["results"] == [
-        {"index": 1, "relevance_score": 0.5},
-        {"index": 0, "relevance_score": -0.25},
+        {"index": 1, "relevance_score": 0.9},
+        {"index": 0, "relevance_score": 0.25},
     ]
     assert body["usage"] == {"prompt_tokens": 9, "total_tokens": 9}
 
@@ -83,10 +93,10 @@ def test_documents_come_back_when_asked_for() -> None:
         ),
         (
             {"model": "tiny", "prompt": "Hi"},
-            TokenizeRequest(model="tiny", text="Hi", add_special=True, parse_special=False),
+            TokenizeRequest(model="tiny", text="Hi", add_special=True, parse_special=True),
         ),
         (
-            {"prompt": "Hi", "add_special_tokens": False},
+            {"prompt": "Hi", "add_special_tokens": False, "parse_special": False},
             TokenizeRequest(text="Hi", add_special=False, parse_special=False),
         ),
     ],
@@ -142,13 +152,124 @@ def test_a_template_is_told_all_that_a_chat_tells_it() -> None:
     assert call.field_name("chat.messages[0].content") == "messages[0].content"
 
 
+def test_scores_are_the_models_own_for_who_wants_them() -> None:
+    call = rerank(incoming(query="q", documents=["a", "b"], raw_scores=True))
+
+    assert [each["relevance_score"] for each in answer(call, RANKED)["results"]] == [2.2, -1.1]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, [{"index": 1, "score": 0.9}, {"index": 0, "score": 0.25}]),
+        (
+            {"return_text": True, "truncate": True},
+            [{"index": 1, "score": 0.9, "text": "b"}, {"index": 0, "score": 0.25, "text": "a"}],
+        ),
+        ({"raw_scores": True}, [{"index": 1, "score": 2.2}, {"index": 0, "score": -1.1}]),
+    ],
+)
+def test_texts_are_ranked_as_text_embeddings_inference_has_it(more: Any, expected: Any) -> None:
+    call = rerank(incoming(query="q", texts=["a", "b"], **more))
+
+    assert call.message == RerankRequest(query="q", documents=["a", "b"])
+    assert answer(call, RANKED) == expected
+    assert call.field_name("documents[1]") == "texts[1]"
+
+
+def test_coheres_second_version_has_an_answer_of_its_own() -> None:
+    call = rerank_as_cohere(incoming(model="tiny", query="q", documents=["a", "b"], top_n=2))
+
+    assert call.message == RerankRequest(model="tiny", query="q", documents=["a", "b"], top_n=2)
+    assert answer(call, RANKED) == {
+        "results": [
+            {"index": 1, "relevance_score": 0.9},
+            {"index": 0, "relevance_score": 0.25},
+        ],
+        "meta": {"api_version": {"version": "2"}, "tokens": {"input_tokens": 9}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "blamed"),
+    [
+        ({"documents": ["a"]}, "documents"),
+        ({"documents": ["a"], "truncate_prompt_tokens": -1}, "truncate_prompt_tokens"),
+        ({"texts": ["a"]}, "texts"),
+        ({"texts": ["a"], "truncate": False}, "texts"),
+        ({"texts": ["a"], "truncate": True}, "truncate"),
+    ],
+)
+def test_a_text_that_is_too_long_is_blamed_on_what_allowed_to_cut_it(
+    body: dict[str, Any], blamed: str
+) -> None:
+    assert rerank(incoming(query="q", **body)).blames[ErrorReason.PROMPT_TOO_LONG] == blamed
+
+
+PIECES = [b"Hi", " 你".encode()[:2], " 你".encode()[2:]]
+
+
+@pytest.mark.parametrize("name", ["content", "prompt"])
+def test_tokens_are_told_with_their_pieces_as_llama_server_has_them(name: str) -> None:
+    call = tokenize(incoming(**{name: "Hi 你", "with_pieces": True}))
+
+    assert isinstance(call.message, TokenizeRequest)
+    assert call.message.with_pieces
+    assert answer(call, TokenizeResponse(tokens=[3, 4, 5], pieces=PIECES)) == {
+        "tokens": [
+            {"id": 3, "piece": "Hi"},
+            {"id": 4, "piece": [0x20, 0xE4]},
+            {"id": 5, "piece": [0xBD, 0xA0]},
+        ],
+        "count": 3,
+    }
+
+
+def test_tokens_are_told_with_their_texts_as_vllm_has_them() -> None:
+    call = tokenize(incoming(prompt="Hi 你", return_token_strs=True))
+
+    assert answer(call, TokenizeResponse(tokens=[3, 4, 5], pieces=PIECES)) == {
+        "tokens": [3, 4, 5],
+        "count": 3,
+        "token_strs": ["Hi", r" \xe4", r"\xbd\xa0"],
+    }
+
+
 @pytest.mark.parametrize("name", ["with_pieces", "return_token_strs"])
-def test_pieces_of_tokens_are_refused(name: str) -> None:
+def test_pieces_of_a_chat_are_refused_by_name(name: str) -> None:
+    assert tokenize(incoming(messages=HELLO, **{name: False}))
     with pytest.raises(CallFailed) as raised:
-        tokenize(incoming(content="Hi", **{name: True}))
+        tokenize(incoming(messages=HELLO, **{name: True}))
 
     assert raised.value.error.reason == ErrorReason.PARAMETER_UNSUPPORTED
     assert raised.value.error.metadata["parameter"] == name
+
+
+def test_a_tokenizer_tells_its_marks_under_the_names_of_their_files() -> None:
+    call = tokenizer_info(Incoming(JsonObject({}), {}, 0, {"model": "tiny"}))
+    known = Tokenizer(
+        model="tiny",
+        vocabulary_size=9,
+        begin_mark="<s>",
+        adds_begin_mark=True,
+        end_mark="</s>",
+        end_tokens=[2, 7],
+        chat_template="{{ x }}",
+    )
+
+    assert call.message == GetTokenizerRequest(model="tiny")
+    assert answer(call, known) == {
+        "model": "tiny",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "pad_token": None,
+        "add_bos_token": True,
+        "eos_token_ids": [2, 7],
+        "vocab_size": 9,
+        "chat_template": "{{ x }}",
+    }
+    told = answer(call, Tokenizer(model="tiny"))
+    assert [told[name] for name in ("bos_token", "eos_token", "chat_template")] == [None] * 3
 
 
 WRONG: list[tuple[Callable[[Incoming], Unary], dict[str, Any], str]] = [
@@ -164,6 +285,13 @@ WRONG: list[tuple[Callable[[Incoming], Unary], dict[str, Any], str]] = [
     (detokenize, {"tokens": "a"}, "tokens"),
     (detokenize, {"tokens": [1, True]}, "tokens[1]"),
     (detokenize, {"tokens": [2**31]}, "tokens[0]"),
+    (detokenize, {"tokens": [-1]}, "tokens[0]"),
+    (rerank, {"query": "q", "texts": "a"}, "texts"),
+    (rerank, {"query": "q", "texts": [1]}, "texts[0]"),
+    (rerank, {"query": "q", "texts": ["a"], "return_text": 1}, "return_text"),
+    (rerank, {"query": "q", "texts": ["a"], "truncate": "yes"}, "truncate"),
+    (rerank_as_cohere, {"query": "q", "texts": ["a"]}, "documents"),
+    (tokenize, {"content": "a", "with_pieces": 1}, "with_pieces"),
     (apply_template, {}, "messages"),
 ]
 

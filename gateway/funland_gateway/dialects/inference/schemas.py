@@ -14,17 +14,20 @@ from funland_gateway.dialects.schemas import (
     STRING,
     any_of,
     array_of,
+    body_with,
     described,
     nullable,
     object_with,
     one_of_values,
 )
 
+_SAMPLING = sampling_schemas(EVERY_PARAMETER)
+
 _PROMPT = {
     **PROMPT_SCHEMAS,
     "model": described(STRING, "A model's id, alias or source, or `default`.", default="default"),
-    **sampling_schemas(EVERY_PARAMETER),
-    "max_tokens": described(INTEGER, "Make at most this many tokens.", default=DEFAULT_MAX_TOKENS),
+    **_SAMPLING,
+    "max_tokens": {**_SAMPLING["max_tokens"], "default": DEFAULT_MAX_TOKENS},
 }
 
 _THINKING = described(STRING, "What the model thought before its answer, if it is one that tells.")
@@ -45,7 +48,7 @@ _ERROR = object_with(
     {"error": object_with({"code": STRING, "message": STRING, "details": STRING})}, ("error",)
 )
 
-GENERATE_REQUEST: Final = object_with(
+GENERATE_REQUEST: Final = body_with(
     {
         **_PROMPT,
         "stream": described(BOOLEAN, "Answer as `generate/stream` does.", default=False),
@@ -55,14 +58,14 @@ GENERATE_REQUEST: Final = object_with(
 
 GENERATE_RESPONSE: Final = _RESULT
 
-STREAM_REQUEST: Final = object_with(_PROMPT, ("prompt",))
+STREAM_REQUEST: Final = body_with(_PROMPT, ("prompt",))
 
 STREAM_EVENT: Final = object_with(
     {"token": STRING, "thinking": _THINKING, "finished": BOOLEAN}, ("finished",)
 )
 
-BATCH_REQUEST: Final = object_with(
-    {"requests": array_of(object_with(_PROMPT, ("prompt",)))}, ("requests",)
+BATCH_REQUEST: Final = body_with(
+    {"requests": {**array_of(STREAM_REQUEST), "minItems": 1, "maxItems": 256}}, ("requests",)
 )
 
 BATCH_RESPONSE: Final = object_with({"results": array_of(any_of(_RESULT, _ERROR))})
@@ -80,7 +83,7 @@ MODEL: Final = object_with(
 
 MODEL_LIST: Final = object_with({"models": array_of(MODEL)})
 
-LOAD_REQUEST: Final = object_with(
+LOAD_REQUEST: Final = body_with(
     {
         "quantization": described(STRING, "The one that the model has; another fails."),
         "prefer_gpu": described(BOOLEAN, "A preference; without a GPU it changes nothing."),

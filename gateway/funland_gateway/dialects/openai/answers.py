@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from funland.v1 import inference_pb2
+from funland.v1.inference_pb2 import TokenLogprob
 from funland_gateway.dialects.dialect import Blames, Streaming
 
 SYSTEM_FINGERPRINT: Final = f"funland-{version('funland')}"
@@ -89,8 +90,18 @@ class _Call:
 class Chunks:
     """Makes the chunks of one answer, of one call or of several at once with `n` texts each."""
 
-    def __init__(self, shape: ChoiceShape, created: int, include_usage: bool, n: int = 1) -> None:
+    def __init__(
+        self,
+        shape: ChoiceShape,
+        created: int,
+        include_usage: bool,
+        n: int = 1,
+        *,
+        prompt: Callable[[int, Sequence[TokenLogprob]], Choice] | None = None,
+    ) -> None:
+        """`prompt` makes a choice that tells a prompt's tokens, where they are asked for."""
         self._shape = shape
+        self._prompt = prompt
         self._include_usage = include_usage
         self._n = n
         self._calls: list[_Call] = []
@@ -128,6 +139,9 @@ class Chunks:
                     first = self._shape.first(choice)
                     if first is not None:
                         yield self._chunk([first])
+            case "prompt_logprobs" if self._prompt is not None:
+                for choice in range(index, index + self._n):
+                    yield self._chunk([self._prompt(choice, event.prompt_logprobs.tokens)])
             case "delta":
                 yield self._chunk([self._shape.more(index, event.delta)])
             case "finish":

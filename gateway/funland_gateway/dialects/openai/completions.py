@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import Final
 
-from funland.v1 import inference_pb2
+from funland.v1 import errors_pb2, inference_pb2
 from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Together, Unary, json_reply
-from funland_gateway.dialects.finish import FINISH_REASONS
-from funland_gateway.dialects.openai.answers import Choice, Chunks, added, head, usage
+from funland_gateway.dialects.naming import renamed
+from funland_gateway.dialects.openai.answers import Chunks, added, head, usage
+from funland_gateway.dialects.openai.completion_choices import ID_PREFIX, TextChoices
 from funland_gateway.dialects.openai.generation import Generation, read_generation
-from funland_gateway.dialects.openai.logprobs import TextLogprobs
-from funland_gateway.dialects.openai.parameters import (
-    COMPLETION_REFUSALS,
-    refuse,
-    texts,
-    wants_usage,
-)
-from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
+from funland_gateway.dialects.openai.inputs import Input, read_inputs
+from funland_gateway.dialects.openai.logprobs import Echo
+from funland_gateway.dialects.openai.parameters import COMPLETION_REFUSALS, refuse, wants_usage
+from funland_gateway.dialects.reading import JsonObject, unsupported
 from funland_gateway.dialects.rpcs import BATCH_GENERATE, GENERATE, STREAM_GENERATE
 from funland_gateway.failures import CallFailed
 
 DEFAULT_MAX_TOKENS: Final = 16
 """OpenAI's own, which its clients count on."""
 
-_ID_PREFIX: Final = "cmpl-"
-_MOST_PROMPTS: Final = 256  # as many as BatchGenerate takes
+MOST_PROMPTS: Final = 256
+"""As many as BatchGenerate takes."""
 
 
 def create_completion(incoming: Incoming) -> Unary | Streaming | Together:
@@ -34,34 +32,31 @@ def create_completion(incoming: Incoming) -> Unary | Streaming | Together:
     body = incoming.body
     refuse(body, COMPLETION_REFUSALS)
     generation = _generation(body)
-    prompts = texts(body, "prompt")
-    echoed = prompts if _echo(body) else []
+    prompts = read_inputs(body, "prompt", MOST_PROMPTS)
+    echoes = _echoes(generation, prompts) if body.boolean("echo") else None
     requests = [_request(body, prompt, generation) for prompt in prompts]
-    single = isinstance(body.raw("prompt"), str)
-    blames = generation.blames("prompt")
+    for request, echo in zip(requests, echoes or (), strict=False):
+        if echo is None or generation.wants_logprobs:
+            request.options.prompt_logprobs = request.options.top_logprobs
+    blames = {**generation.blames("prompt"), errors_pb2.TOKEN_UNKNOWN: "prompt"}
+    shape = TextChoices(generation.n, generation.wants_logprobs, echoes)
+    names = [partial(_field_name, generation, prompt) for prompt in prompts]
     if body.boolean("stream"):
-        if not 0 < len(prompts) <= _MOST_PROMPTS:
-            raise invalid(body.path_of("prompt"), f"must have 1 to {_MOST_PROMPTS} items")
-        shape = _TextChoices(generation, echoed)
-        chunks = Chunks(shape, incoming.time, wants_usage(body), generation.n)
-        names = [
-            partial(_field_name, generation, "prompt" if single else f"prompt[{index}]")
-            for index in range(len(requests))
-        ]
+        usage_too = wants_usage(body)
+        chunks = Chunks(shape, incoming.time, usage_too, generation.n, prompt=shape.prompt)
         parts = [
             chunks.call(STREAM_GENERATE, request, name, blames)
             for request, name in zip(requests, names, strict=True)
         ]
         return parts[0] if len(parts) == 1 else Together(tuple(parts))
-    answer = partial(_completion, incoming.time, generation, echoed)
-    if single:
-        name = partial(_field_name, generation, "prompt")
-        return Unary(GENERATE, requests[0], lambda response: answer([response]), name, blames)
+    answer = partial(_completion, incoming.time, shape)
+    if len(requests) == 1:
+        return Unary(GENERATE, requests[0], lambda each: answer([each]), names[0], blames)
     return Unary(
         BATCH_GENERATE,
         inference_pb2.BatchGenerateRequest(requests=requests),
         lambda response: answer(_responses(response)),
-        partial(_batch_field_name, generation),
+        partial(_batch_field_name, names),
         blames,
     )
 
@@ -71,9 +66,8 @@ def _generation(body: JsonObject) -> Generation:
     best_of = body.integer("best_of")
     if best_of is not None and best_of > generation.n:
         raise unsupported(body.path_of("best_of"), "no more texts are made than n.")
-    sampling = generation.sampling.parameters
-    if not sampling.HasField("max_tokens"):
-        sampling.max_tokens = DEFAULT_MAX_TOKENS
+    if "max_tokens" not in generation.sampling.names:
+        generation.sampling.parameters.max_tokens = DEFAULT_MAX_TOKENS
     return generation
 
 
@@ -82,106 +76,62 @@ def _top_logprobs(body: JsonObject) -> int | None:
     return None if body.raw("logprobs") is False else body.integer("logprobs")
 
 
-def _echo(body: JsonObject) -> bool:
-    echo = bool(body.boolean("echo"))
-    if echo and _top_logprobs(body) is not None:
-        raise unsupported(body.path_of("echo"), "there are no logprobs of the prompt.")
-    return echo
+def _echoes(generation: Generation, prompts: Sequence[Input]) -> list[Echo]:
+    """The texts of the prompts, where the request has them and all of them is read."""
+    options = generation.options
+    cut = options is not None and options.HasField("last_prompt_tokens")
+    return [None if cut or prompt.tokens else prompt.text for prompt in prompts]
 
 
 def _request(
-    body: JsonObject, prompt: str, generation: Generation
+    body: JsonObject, prompt: Input, generation: Generation
 ) -> inference_pb2.GenerateRequest:
     return inference_pb2.GenerateRequest(
         model=body.optional_string("model"),
-        prompt=prompt,
+        prompt=prompt.text,
+        prompt_tokens=prompt.tokens,
         sampling=generation.sampling.parameters,
         options=generation.options,
         format=generation.format,
     )
 
 
-def _field_name(generation: Generation, prompt: str, path: str) -> str:
-    return prompt if path == "prompt" else generation.field_name(path)
+def _field_name(generation: Generation, prompt: Input, path: str) -> str:
+    """What the request calls a field of the call for one of its prompts."""
+    named = renamed(path, {"prompt": prompt.path, "prompt_tokens": prompt.path})
+    return generation.field_name(path) if named == path else named
 
 
-def _batch_field_name(generation: Generation, path: str) -> str:
-    """`requests[1].prompt` is `prompt[1]` here; all else is the same for all prompts."""
-    if path == "requests":
-        return "prompt"
-    path = re.sub(r"^requests\[(\d+)\]\.prompt", r"prompt[\1]", path)
-    return generation.field_name(re.sub(r"^requests\[\d+\]\.", "", path))
+def _batch_field_name(names: Sequence[Callable[[str], str]], path: str) -> str:
+    """`requests[1].prompt_tokens[3]` is `prompt[1][3]` here; most is the same for all prompts."""
+    match = re.fullmatch(r"requests\[(\d+)\]\.(.*)", path)
+    return names[int(match[1])](match[2]) if match is not None else "prompt"
 
 
 def _responses(
     response: inference_pb2.BatchGenerateResponse,
 ) -> list[inference_pb2.GenerateResponse]:
-    for result in response.results:
+    for index, result in enumerate(response.results):
         if result.HasField("error"):
             # OpenAI's shape has no place for an error beside answers.
+            for violation in result.error.field_violations:
+                violation.field = f"requests[{index}].{violation.field}"
             raise CallFailed(result.error)
     return [result.response for result in response.results]
 
 
 def _completion(
-    created: int,
-    generation: Generation,
-    echoed: list[str],
-    responses: list[inference_pb2.GenerateResponse],
+    created: int, shape: TextChoices, responses: Sequence[inference_pb2.GenerateResponse]
 ) -> Reply:
-    shape = _TextChoices(generation, echoed)
-    texts = [text for each in responses for text in (each, *each.alternatives)]
+    choices = [
+        (text, response.prompt_logprobs)
+        for response in responses
+        for text in (response, *response.alternatives)
+    ]
     return json_reply(
         {
-            **head(_ID_PREFIX + responses[0].id, shape.kind, created, responses[0].model),
-            "choices": [shape.whole(index, text) for index, text in enumerate(texts)],
+            **head(ID_PREFIX + responses[0].id, shape.kind, created, responses[0].model),
+            "choices": [shape.whole(index, *choice) for index, choice in enumerate(choices)],
             "usage": usage(added(response.usage for response in responses)),
         }
     )
-
-
-class _TextChoices:
-    """The choices of a completion, whole and of its chunks."""
-
-    id_prefix: ClassVar[str] = _ID_PREFIX
-    kind: ClassVar[str] = "text_completion"
-
-    def __init__(self, generation: Generation, echoed: list[str]) -> None:
-        self._n = generation.n
-        self._echoed = echoed
-        self._wants_logprobs = generation.wants_logprobs
-        self._logprobs: dict[int, TextLogprobs] = {}
-
-    def whole(
-        self,
-        index: int,
-        text: inference_pb2.GenerateResponse | inference_pb2.AlternativeText,
-    ) -> Choice:
-        """A choice that is complete."""
-        choice = self._choice(index, self._echo(index) + text.text, text.finish_reason)
-        if self._wants_logprobs:
-            choice["logprobs"] = TextLogprobs().of(text.logprobs)
-        return choice
-
-    def first(self, index: int) -> Choice | None:
-        """See `ChoiceShape`."""
-        return self._choice(index, self._echo(index)) if self._echoed else None
-
-    def more(self, index: int, delta: inference_pb2.Delta) -> Choice:
-        """See `ChoiceShape`."""
-        choice = self._choice(index, delta.text)
-        if self._wants_logprobs and delta.logprobs:
-            logprobs = self._logprobs.setdefault(index, TextLogprobs())
-            choice["logprobs"] = logprobs.of(delta.logprobs)
-        return choice
-
-    def last(self, index: int, reason: int) -> Choice:
-        """See `ChoiceShape`."""
-        return self._choice(index, "", reason)
-
-    def _echo(self, index: int) -> str:
-        return self._echoed[index // self._n] if self._echoed else ""
-
-    def _choice(self, index: int, text: str, reason: int | None = None) -> dict[str, object]:
-        finish_reason = None if reason is None else FINISH_REASONS[reason]
-        return {"index": index, "text": text, "logprobs": None, "finish_reason": finish_reason}

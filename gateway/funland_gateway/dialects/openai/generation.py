@@ -10,12 +10,16 @@ from funland.v1.inference_pb2 import GenerationOptions, Speculation
 from funland_gateway.dialects.dialect import Blames
 from funland_gateway.dialects.naming import renamed
 from funland_gateway.dialects.openai.formats import read_format
-from funland_gateway.dialects.openai.parameters import read_openai_sampling
+from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.reading import JsonObject
-from funland_gateway.dialects.sampling import Sampling
+from funland_gateway.dialects.sampling import Sampling, read_sampling
 
 _PRIORITIES: Final = {"flex": GenerationOptions.LOW, "priority": GenerationOptions.HIGH}
 """By service tier; the others are NORMAL."""
+
+_COUNTS: Final = ("n", "n_cmpl")  # the second is llama-server's
+
+_LAST: Final = "truncate_prompt_tokens"  # vLLM's
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,13 @@ def generation_blames(prompt: str, constraint: str) -> Blames:
 
 def read_generation(body: JsonObject, top_logprobs: int | None, logprobs_name: str) -> Generation:
     """Reads what requests share; how they ask for logprobs is their own."""
-    names = {"options.n": "n", "options.top_logprobs": logprobs_name}
+    n = next((name for name in _COUNTS if body.raw(name) is not None), "n")
+    names = {
+        "options.n": n,
+        "options.top_logprobs": logprobs_name,
+        "options.prompt_logprobs": logprobs_name,
+        "options.last_prompt_tokens": _LAST,
+    }
     wanted = read_format(body)
     if wanted is not None:
         names["format"] = wanted.name
@@ -70,16 +80,17 @@ def read_generation(body: JsonObject, top_logprobs: int | None, logprobs_name: s
         kind = wanted.wire.WhichOneof("format")
         names[f"format.{kind}"] = wanted.name
     options = GenerationOptions(
-        n=body.integer("n"),
+        n=body.integer(n),
         top_logprobs=top_logprobs,
         priority=_PRIORITIES.get(
             body.optional_string("service_tier"), GenerationOptions.PRIORITY_UNSPECIFIED
         ),
         adapters=_adapters(body, names),
         speculation=_speculation(body),
+        last_prompt_tokens=body.integer(_LAST),
     )
     return Generation(
-        sampling=read_openai_sampling(body),
+        sampling=read_sampling(body, SAMPLING),
         options=options if options.ListFields() else None,
         format=None if wanted is None else wanted.wire,
         names=names,

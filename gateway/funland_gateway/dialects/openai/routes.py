@@ -11,11 +11,30 @@ from funland_gateway.dialects.openai.completions import create_completion
 from funland_gateway.dialects.openai.embeddings import create_embedding
 from funland_gateway.dialects.openai.errors import ENVELOPE
 from funland_gateway.dialects.openai.models import delete_model, list_models, retrieve_model
-from funland_gateway.dialects.openai.rerank import rerank
+from funland_gateway.dialects.openai.rerank import rerank, rerank_as_cohere
 from funland_gateway.dialects.openai.responses_routes import RESPONSE_ROUTES
-from funland_gateway.dialects.openai.tokens import apply_template, detokenize, tokenize
+from funland_gateway.dialects.openai.tokens import (
+    MODEL,
+    apply_template,
+    detokenize,
+    tokenize,
+    tokenizer_info,
+)
 
 _TAG: Final = "openai"
+
+
+def _rerank(path: str) -> Route:
+    return Route(
+        "POST",
+        path,
+        rerank,
+        "Orders documents by how well they answer a query.",
+        _TAG,
+        other_schemas.RERANK_REQUEST,
+        other_schemas.RERANK_RESPONSE,
+    )
+
 
 OPENAI: Final = Dialect(
     name=_TAG,
@@ -68,14 +87,18 @@ OPENAI: Final = Dialect(
         ),
         *RESPONSE_ROUTES,
         # What OpenAI has no endpoint for, as other servers have it.
+        _rerank("/v1/rerank"),
+        _rerank("/rerank"),
+        _rerank("/v1/reranking"),
+        _rerank("/reranking"),
         Route(
             "POST",
-            "/v1/rerank",
-            rerank,
-            "Orders documents by how well they answer a query.",
+            "/v2/rerank",
+            rerank_as_cohere,
+            "Orders documents by how well they answer a query; Cohere's answer.",
             _TAG,
-            other_schemas.RERANK_REQUEST,
-            other_schemas.RERANK_RESPONSE,
+            other_schemas.COHERE_RERANK_REQUEST,
+            other_schemas.COHERE_RERANK_RESPONSE,
         ),
         Route(
             "POST",
@@ -94,6 +117,15 @@ OPENAI: Final = Dialect(
             _TAG,
             other_schemas.DETOKENIZE_REQUEST,
             other_schemas.DETOKENIZE_RESPONSE,
+        ),
+        Route(
+            "GET",
+            "/tokenizer_info",
+            tokenizer_info,
+            "Tells what a model's tokens and marks are.",
+            _TAG,
+            response_schema=other_schemas.TOKENIZER,
+            query=(MODEL,),
         ),
         Route(
             "POST",

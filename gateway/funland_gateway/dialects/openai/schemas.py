@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from funland.v1.inference_pb2 import EmbedRequest
 from funland_gateway.dialects.dialect import JsonSchema
-from funland_gateway.dialects.openai.completions import DEFAULT_MAX_TOKENS
-from funland_gateway.dialects.openai.embeddings import ENCODINGS
+from funland_gateway.dialects.openai.completions import DEFAULT_MAX_TOKENS, MOST_PROMPTS
+from funland_gateway.dialects.openai.embeddings import ENCODINGS, MOST_INPUTS
 from funland_gateway.dialects.openai.formats import FORMAT_SCHEMAS
 from funland_gateway.dialects.openai.logprobs import MOST
 from funland_gateway.dialects.openai.messages import ROLES
-from funland_gateway.dialects.openai.parameters import SAMPLING
+from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.openai.reasoning import EFFORTS
+from funland_gateway.dialects.rules import field_schema
 from funland_gateway.dialects.sampling import sampling_schemas
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
@@ -21,15 +23,27 @@ from funland_gateway.dialects.schemas import (
     STRING,
     any_of,
     array_of,
+    body_with,
     described,
     nullable,
     object_with,
     one_of_values,
 )
 
-_TEXTS = any_of(STRING, array_of(STRING))
+_TEXT: JsonSchema = {**STRING, "minLength": 1}
+_TOKENS: JsonSchema = {
+    **array_of({**INTEGER, "minimum": 0, "maximum": 2**31 - 1}),
+    "minItems": 1,
+}
 _LIKELIEST: JsonSchema = {**INTEGER, "minimum": 0, "maximum": MOST}
 _OBJECT: JsonSchema = {"type": "object"}
+
+
+def _inputs(most: int) -> JsonSchema:
+    """One text or several, each as text or as tokens."""
+    one = (_TEXT, _TOKENS, object_with({"prompt_string": _TEXT}, ("prompt_string",)))
+    return any_of(*one, {**array_of(any_of(*one)), "minItems": 1, "maxItems": most})
+
 
 MODEL_NAME: Final = described(
     STRING, "A model's id, alias or source; empty or absent: the default one."
@@ -41,6 +55,9 @@ _GENERATION: Mapping[str, JsonSchema] = {
     "stream_options": object_with({"include_usage": BOOLEAN}),
     **sampling_schemas(SAMPLING),
     "n": described(INTEGER, "How many texts to make.", default=1),
+    "truncate_prompt_tokens": described(
+        {**INTEGER, "minimum": -1}, "Keep this many of the prompt's last tokens; -1: what fits."
+    ),
     **FORMAT_SCHEMAS,
     "service_tier": described(
         STRING, "`flex` waits behind all other calls, `priority` goes before them."
@@ -203,13 +220,11 @@ CHAT_MESSAGE_LIST: Final = list_of(
     )
 )
 
-COMPLETION_REQUEST: Final = object_with(
+COMPLETION_REQUEST: Final = body_with(
     {
         **_GENERATION,
-        "prompt": _TEXTS,
-        "max_tokens": described(
-            INTEGER, "Make at most this many tokens.", default=DEFAULT_MAX_TOKENS
-        ),
+        "prompt": _inputs(MOST_PROMPTS),
+        "max_tokens": {**_GENERATION["max_tokens"], "default": DEFAULT_MAX_TOKENS},
         "logprobs": described(_LIKELIEST, "Tell this many of the likeliest tokens."),
         "echo": described(BOOLEAN, "Begin the text with the prompt.", default=False),
         "best_of": described(INTEGER, "At most `n`."),
@@ -226,9 +241,9 @@ COMPLETION_RESPONSE: Final = _completion_of(
                 object_with(
                     {
                         "tokens": array_of(STRING),
-                        "token_logprobs": array_of(NUMBER),
+                        "token_logprobs": array_of(nullable(NUMBER)),
                         "top_logprobs": array_of(
-                            {"type": "object", "additionalProperties": NUMBER}
+                            nullable({"type": "object", "additionalProperties": NUMBER})
                         ),
                         "text_offset": array_of(INTEGER),
                     }
@@ -239,12 +254,16 @@ COMPLETION_RESPONSE: Final = _completion_of(
     )
 )
 
-EMBEDDING_REQUEST: Final = object_with(
+EMBEDDING_REQUEST: Final = body_with(
     {
         "model": MODEL_NAME,
-        "input": _TEXTS,
+        "input": _inputs(MOST_INPUTS),
         "encoding_format": {**one_of_values(*ENCODINGS), "default": "float"},
-        "dimensions": described(INTEGER, "Keep this many of the first numbers; unset: all."),
+        "dimensions": described(
+            field_schema(EmbedRequest.DESCRIPTOR.fields_by_name["dimensions"]),
+            "Keep this many of the first numbers; unset: all.",
+        ),
+        "normalize": described(BOOLEAN, "Make each vector's length 1.", default=True),
     },
     ("input",),
 )
