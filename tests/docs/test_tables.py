@@ -17,6 +17,7 @@ from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_cli.main import app
 from funland_gateway.config import GatewaySettings
 from funland_gateway.dialects import DIALECTS
+from funland_gateway.dialects.openai.parameter_table import CHAT, COMPLETION
 from funland_gateway.failures import http_status
 from funland_gateway.transcoding.comments import contract_comments
 from funland_gateway.transcoding.routes import compile_routes
@@ -96,6 +97,20 @@ def test_every_metric_is_documented() -> None:
             assert metric.labels(**dict.fromkeys(codes(labels), "x"))
         else:
             assert next(iter(metric.collect())).samples[0].labels == {}
+
+
+def test_every_parameter_of_openais_requests_is_documented_with_its_fate() -> None:
+    document = read("docs/openai-parameters.md")
+    both = {name: CHAT[name] for name in CHAT if CHAT[name] == COMPLETION.get(name)}
+    tables = {
+        "## Both": both,
+        "## Chats alone": {name: CHAT[name] for name in CHAT if name not in both},
+        "## Completions alone": {name: COMPLETION[name] for name in COMPLETION if name not in both},
+    }
+
+    for heading, table in tables.items():
+        documented = {code(row[0]): row[1] for row in rows(section(document, heading))}
+        assert documented == {name: fate.told for name, fate in table.items()}
 
 
 def test_every_command_is_documented() -> None:

@@ -61,6 +61,10 @@ _ORDER: Final = (
 )  # fmt: skip
 """The order of samplers of which Funland has some, as llama-server has it unasked."""
 
+_SPECULATIVE: Final = (
+    "n_min", "n_max", "p_min", "type", "ngram_size_n", "ngram_size_m", "ngram_min_hits",
+)  # fmt: skip
+
 _EVERY: Final[Mapping[str, Fate]] = {
     # OpenAI's.
     "model": Served("`model`"),
@@ -112,6 +116,7 @@ _EVERY: Final[Mapping[str, Fate]] = {
     "json_schema": _FORMAT,
     "lora": Served("`options.adapters`"),
     "n_cmpl": Served("`options.n`"),
+    "grammar_type": Harmless("it acts with calls that llama-server makes itself"),
     "grammar_lazy": unless(False),
     "grammar_triggers": unless_empty(),
     "preserved_tokens": unless_empty(),
@@ -128,6 +133,7 @@ _EVERY: Final[Mapping[str, Fate]] = {
     "xtc_threshold": Harmless("it acts with `xtc_probability` alone"),
     "typical_p": unless(1),
     "tfs_z": unless(1),
+    "penalize_nl": unless(True),
     "top_n_sigma": unless_at_most(0),
     "dynatemp_range": unless(0),
     "dynatemp_exponent": Harmless("it acts with `dynatemp_range` alone"),
@@ -135,6 +141,7 @@ _EVERY: Final[Mapping[str, Fate]] = {
     "adaptive_decay": Harmless("it acts with `adaptive_target` alone"),
     "min_keep": unless_at_most(1),
     "n_probs": unless(0),
+    **{f"speculative.{name}": _SPEED for name in _SPECULATIVE},
     "post_sampling_probs": unless(False),
     "n_indent": unless(0),
     "t_max_predict_ms": unless_at_most(0),
@@ -159,6 +166,7 @@ _EVERY: Final[Mapping[str, Fate]] = {
     "reasoning_budget_end_tag": _BUDGET,
     "reasoning_budget_end_tags": _BUDGET,
     "reasoning_budget_message": _BUDGET,
+    "thinking_forced_open": unless(False),
     "chat_format": unless_empty(),
     "chat_parser": unless_empty(),
     "generation_prompt": unless_empty(),
@@ -195,6 +203,7 @@ CHAT: Final[Mapping[str, Fate]] = {
     "add_special_tokens": unless(False),
     "include_reasoning": unless(True),
     "echo": unless(False),
+    "best_of": unless(1),
     "documents": unless_empty(),
     "chat_template": unless_empty(),
     "media_io_kwargs": _ELSEWHERE,
