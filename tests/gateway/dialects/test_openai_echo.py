@@ -64,7 +64,7 @@ MADE = [
     TokenLogprob(token=b"</s>", logprob=-6, part=TokenLogprob.END),
 ]
 ECHOED: dict[str, Any] = {
-    "tokens": ["<s>", r"\xe5", r"\x90\x97", "q", "a", "</s>"],
+    "tokens": ["<s>", r"\xe5", r"\x90\x97", "q", "a", ""],
     "token_logprobs": [None, -3.0, -2.0, -4.0, -0.5, -6.0],
     "top_logprobs": [
         None,

@@ -32,7 +32,7 @@ class TextLogprobs:
     """Makes `choices[].logprobs` of one text of a completion, whole or piece by piece.
 
     Every token that was made is told, the end's mark too: programs count them. What is no part of
-    the text takes no place in it.
+    the text takes no place in it and has none of its own.
     """
 
     def __init__(self) -> None:
@@ -49,20 +49,22 @@ class TextLogprobs:
 
     def of(self, tokens: Iterable[TokenLogprob]) -> dict[str, list[Any]]:
         """Tells the next tokens; the offsets count the characters of the text before each."""
-        return self._told(
-            (token, b"" if token.part == TokenLogprob.END else token.token) for token in tokens
-        )
+        return self._told((token, _shown(token)) for token in tokens)
 
     def _told(self, tokens: Iterable[tuple[TokenLogprob, bytes]]) -> dict[str, list[Any]]:
         told: dict[str, list[Any]] = {name: [] for name in _LISTS}
         for token, shown in tokens:
             first = not token.HasField("logprob")  # it follows nothing
-            told["tokens"].append(_text(token))
+            told["tokens"].append("" if token.part == TokenLogprob.END else _text(token))
             told["token_logprobs"].append(None if first else _logprob(token))
             told["top_logprobs"].append(None if first else _named(token))
             told["text_offset"].append(self._offset)
             self._offset += len(self._decoder.decode(shown))
         return told
+
+
+def _shown(token: TokenLogprob) -> bytes:
+    return b"" if token.part == TokenLogprob.END else token.token
 
 
 def text_of(tokens: Iterable[TokenLogprob]) -> str:
