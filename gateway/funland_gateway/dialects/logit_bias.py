@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final, cast
 
+from funland_gateway.dialects.dialect import JsonSchema
 from funland_gateway.dialects.reading import JsonObject, malformed, number, token_ids
+from funland_gateway.dialects.schemas import TOKEN, any_of, array_of
+
+# Nine digits fit the wire's int32; int() alone would take "+1" and "1_0" too.
+_TOKEN: Final = re.compile("[0-9]{1,9}")
 
 _BAN: Final = -100.0  # the contract's least, which bans a token
 
@@ -21,6 +26,20 @@ def read_logit_bias(body: JsonObject, name: str) -> dict[int, float]:
     return {_token(token, path): _bias(bias, f"{path}[{token}]") for token, bias in biases.items()}
 
 
+def bias_schema(biases: JsonSchema) -> JsonSchema:
+    """The schema of what is read here, by that of the contract's field."""
+    bias = any_of(biases["additionalProperties"], {"const": False})
+    pair = {"type": "array", "prefixItems": [TOKEN, bias], "minItems": 2, "maxItems": 2}
+    return any_of(
+        {
+            **biases,
+            "propertyNames": {"pattern": f"^{_TOKEN.pattern}$"},
+            "additionalProperties": bias,
+        },
+        array_of(pair),
+    )
+
+
 def _pair(value: object, path: str) -> tuple[int, float]:
     pair = cast("list[object]", value) if isinstance(value, list) else []
     if len(pair) != 2:  # noqa: PLR2004 - it is a pair
@@ -30,8 +49,7 @@ def _pair(value: object, path: str) -> tuple[int, float]:
 
 
 def _token(text: str, path: str) -> int:
-    # Nine digits fit the wire's int32; int() alone would take "+1" and "1_0" too.
-    if not re.fullmatch(r"[0-9]{1,9}", text):
+    if not _TOKEN.fullmatch(text):
         raise malformed(path, "an object whose keys are token ids")
     return int(text)
 

@@ -16,6 +16,7 @@ _TYPES: Final = {
     FieldDescriptor.CPPTYPE_INT64: "integer",
     FieldDescriptor.CPPTYPE_STRING: "string",
 }
+_LARGEST: Final = {FieldDescriptor.CPPTYPE_INT32: 2**31 - 1}
 _KEYWORDS: Final = {
     "gt": "exclusiveMinimum",
     "gte": "minimum",
@@ -45,7 +46,10 @@ def field_schema(field: FieldDescriptor) -> JsonSchema:
 
 def _scalar(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> JsonSchema:
     kind = rules.WhichOneof("type")
-    return {"type": _TYPES[field.cpp_type], **(_limits(getattr(rules, kind)) if kind else {})}
+    limits = _limits(getattr(rules, kind)) if kind else {}
+    if "minimum" in limits and field.cpp_type in _LARGEST:
+        limits.setdefault("maximum", _LARGEST[field.cpp_type])
+    return {"type": _TYPES[field.cpp_type], **limits}
 
 
 def _limits(rules: Any) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from funland.v1 import inference_pb2
 from funland_gateway.dialects.dialect import JsonSchema
-from funland_gateway.dialects.logit_bias import read_logit_bias
+from funland_gateway.dialects.logit_bias import bias_schema, read_logit_bias
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.rules import field_schema
-from funland_gateway.dialects.schemas import INTEGER, any_of, array_of, described
+from funland_gateway.dialects.schemas import INTEGER, any_of, described
+
+_SEED: Final = {**INTEGER, "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1}
 
 _SAMPLING_PATH = re.compile(r"sampling\.(\w+)")
 _FIELDS = inference_pb2.SamplingParameters.DESCRIPTOR.fields_by_name
@@ -66,9 +68,9 @@ def sampling_schemas(names: Mapping[str, str]) -> dict[str, JsonSchema]:
 def _schema(field: str) -> JsonSchema:
     schema = field_schema(_FIELDS[field])
     if field == "seed":
-        return {**INTEGER, "format": "int64"}
+        return _SEED
     if field == "logit_bias":
-        return any_of(schema, array_of({"type": "array", "minItems": 2, "maxItems": 2}))
+        return bias_schema(schema)
     if field in MINUS_ONE:
         return {**schema, "minimum": -1}
     if _READERS[field] is JsonObject.strings:

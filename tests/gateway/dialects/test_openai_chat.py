@@ -261,7 +261,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"audio": {"voice": "x"}}, "audio"),
     ({"web_search_options": {}}, "web_search_options"),
     ({"response_format": {"type": "structural_tag"}}, "response_format.type"),
-    ({"min_tokens": 3}, "min_tokens"),
     ({"prompt_logprobs": 0}, "prompt_logprobs"),
     ({"continue_final_message": True}, "continue_final_message"),
     ({"add_generation_prompt": False}, "add_generation_prompt"),

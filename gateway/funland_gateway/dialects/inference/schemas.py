@@ -25,7 +25,11 @@ _SAMPLING = sampling_schemas(EVERY_PARAMETER)
 
 _PROMPT = {
     **PROMPT_SCHEMAS,
-    "model": described(STRING, "A model's id, alias or source, or `default`.", default="default"),
+    "model": described(
+        {**STRING, "maxLength": 256},
+        "A model's id, alias or source, or `default`.",
+        default="default",
+    ),
     **_SAMPLING,
     "max_tokens": {**_SAMPLING["max_tokens"], "default": DEFAULT_MAX_TOKENS},
 }

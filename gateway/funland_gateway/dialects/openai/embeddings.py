@@ -43,7 +43,8 @@ def create_embedding(incoming: Incoming) -> Unary:
     body = incoming.body
     refuse(body, REFUSALS)
     inputs = read_inputs(body, "input", MOST_INPUTS)
-    encoding = body.optional_string("encoding_format") or "float"
+    wanted = body.raw("encoding_format") is not None
+    encoding = body.string("encoding_format") if wanted else "float"
     if encoding not in ENCODINGS:
         raise invalid(body.path_of("encoding_format"), f"must be one of {', '.join(ENCODINGS)}")
     # The contract has texts before tokens.

@@ -12,6 +12,7 @@ from funland_gateway.dialects.schemas import (
     INTEGER,
     NUMBER,
     STRING,
+    TOKEN,
     any_of,
     array_of,
     body_with,
@@ -21,7 +22,7 @@ from funland_gateway.dialects.schemas import (
 )
 
 _TEXT: Final[JsonSchema] = {**STRING, "minLength": 1}
-_TOKENS: Final = array_of({**INTEGER, "minimum": 0, "maximum": 2**31 - 1})
+_TOKENS: Final = array_of(TOKEN)
 _RANKING: Final[Mapping[str, JsonSchema]] = {
     "model": MODEL_NAME,
     "query": _TEXT,

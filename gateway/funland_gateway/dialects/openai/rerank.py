@@ -48,6 +48,7 @@ class _Ranking:
 def rerank(incoming: Incoming) -> Unary:
     """Reads a request. A document is a text, or an object with its `text`."""
     if incoming.body.raw("texts") is not None:
+        incoming.body.boolean("truncate")
         return _ask(incoming.body, "texts", "return_text", _ranked_texts)
     return _ask(incoming.body, "documents", "return_documents", _ranked)
 
@@ -75,7 +76,6 @@ def _ask(
         documents=ranking.documents,
         top_n=body.integer("top_n") or 0,
     )
-    body.boolean("truncate")
     blamed = next((cut for cut in _CUTS if body.raw(cut)), name)
     blames: Blames = {errors_pb2.PROMPT_TOO_LONG: blamed}
     return Unary(

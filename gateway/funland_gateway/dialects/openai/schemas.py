@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from funland.v1.inference_pb2 import EmbedRequest
+from funland.v1.inference_pb2 import EmbedRequest, GenerationOptions
 from funland_gateway.dialects.dialect import JsonSchema
 from funland_gateway.dialects.openai.completions import DEFAULT_MAX_TOKENS, MOST_PROMPTS
 from funland_gateway.dialects.openai.embeddings import ENCODINGS, MOST_INPUTS
@@ -21,6 +21,7 @@ from funland_gateway.dialects.schemas import (
     INTEGER,
     NUMBER,
     STRING,
+    TOKEN,
     any_of,
     array_of,
     body_with,
@@ -31,12 +32,10 @@ from funland_gateway.dialects.schemas import (
 )
 
 _TEXT: JsonSchema = {**STRING, "minLength": 1}
-_TOKENS: JsonSchema = {
-    **array_of({**INTEGER, "minimum": 0, "maximum": 2**31 - 1}),
-    "minItems": 1,
-}
+_TOKENS: JsonSchema = {**array_of(TOKEN), "minItems": 1}
 _LIKELIEST: JsonSchema = {**INTEGER, "minimum": 0, "maximum": MOST}
 _OBJECT: JsonSchema = {"type": "object"}
+_OPTIONS = GenerationOptions.DESCRIPTOR.fields_by_name
 
 
 def _inputs(most: int) -> JsonSchema:
@@ -46,7 +45,7 @@ def _inputs(most: int) -> JsonSchema:
 
 
 MODEL_NAME: Final = described(
-    STRING, "A model's id, alias or source; empty or absent: the default one."
+    {**STRING, "maxLength": 256}, "A model's id, alias or source; empty or absent: the default one."
 )
 
 _GENERATION: Mapping[str, JsonSchema] = {
@@ -54,9 +53,10 @@ _GENERATION: Mapping[str, JsonSchema] = {
     "stream": described(BOOLEAN, "Answer with chunks as server-sent events.", default=False),
     "stream_options": object_with({"include_usage": BOOLEAN}),
     **sampling_schemas(SAMPLING),
-    "n": described(INTEGER, "How many texts to make.", default=1),
+    "n": described(field_schema(_OPTIONS["n"]), "How many texts to make.", default=1),
     "truncate_prompt_tokens": described(
-        {**INTEGER, "minimum": -1}, "Keep this many of the prompt's last tokens; -1: what fits."
+        {**field_schema(_OPTIONS["last_prompt_tokens"]), "not": {"const": 0}},
+        "Keep this many of the prompt's last tokens; -1: what fits.",
     ),
     **FORMAT_SCHEMAS,
     "service_tier": described(
@@ -225,7 +225,9 @@ COMPLETION_REQUEST: Final = body_with(
         **_GENERATION,
         "prompt": _inputs(MOST_PROMPTS),
         "max_tokens": {**_GENERATION["max_tokens"], "default": DEFAULT_MAX_TOKENS},
-        "logprobs": described(_LIKELIEST, "Tell this many of the likeliest tokens."),
+        "logprobs": described(
+            any_of(_LIKELIEST, {"const": False}), "Tell this many of the likeliest tokens."
+        ),
         "echo": described(BOOLEAN, "Begin the text with the prompt.", default=False),
         "best_of": described(INTEGER, "At most `n`."),
     },

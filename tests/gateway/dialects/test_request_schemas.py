@@ -1,0 +1,114 @@
+"""What a request's schema lets pass is what is taken, by the dialect and then by the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jsonschema
+import pytest
+
+from funland_gateway.dialects import DIALECTS
+from funland_gateway.dialects.dialect import Incoming, Route, Streaming, Together, Unary
+from funland_gateway.dialects.reading import JsonObject
+from funland_gateway.failures import CallFailed
+from funland_server.errors import FieldInvalidError
+from funland_server.rpc.validation import validate
+
+ROUTES = {route.path: route for dialect in DIALECTS for route in dialect.routes}
+
+BODIES: Mapping[str, list[dict[str, Any]]] = {
+    "/v1/completions": [{"prompt": "a"}],
+    "/v1/embeddings": [{"input": "a"}],
+    "/v1/rerank": [{"query": "a", "documents": ["a"]}, {"query": "a", "texts": ["a"]}],
+    "/v2/rerank": [{"query": "a", "documents": ["a"]}],
+    "/tokenize": [{"content": "a"}, {"prompt": "a"}],
+    "/detokenize": [{"tokens": [1]}],
+    "/api/v1/generate": [{"prompt": "a"}],
+    "/api/v1/generate/stream": [{"prompt": "a"}],
+    "/api/v1/batch/generate": [{"requests": [{"prompt": "a"}]}],
+    "/api/v1/models/{model_name}/load": [{}],
+}
+"""A least body of each form that a route takes."""
+
+VALUES: list[Any] = [
+    None, True, False, -2, -1, 0, 0.5, 1, 3, 21, 2**31, 2**63, 1e39, "", "a", "x" * 257,
+    [], [""], ["a"], ["a"] * 2049, [0], [1, -1], [True], [2**31], [[]], [[1]], [[1], "a"],
+    [[1, 2, 3]],     [["a"]], {}, {"1": 1}, {"1": 101}, {"1": False}, [[7, False]],
+    [[7, 101]], {"text": "a"}, [{"text": "a"}], [{"text": ""}], [{}],
+    {"prompt_string": "a"}, {"prompt_string": ""}, [{"prompt_string": "a"}], [{"prompt": "a"}],
+    [{"prompt": ""}], [{"prompt": "a", "top_p": 2}],
+]  # fmt: skip
+
+ELSEWHERE: Mapping[str, frozenset[str]] = {
+    "/v1/completions": frozenset(
+        {
+            "response_format", "grammar", "json_schema", "guided_json", "guided_regex",
+            "guided_choice", "guided_grammar", "structured_outputs", "lora", "prediction",
+            "stream_options", "best_of", "service_tier",
+        }
+    ),
+    "/api/v1/models/{model_name}/load": frozenset({"quantization"}),  # the model has its own
+}  # fmt: skip
+"""What a schema can't tell whole: grammars, and values that depend on others."""
+
+
+def schema_of(path: str) -> Any:
+    return ROUTES[path].request_schema
+
+
+def fields(path: str, body: Mapping[str, Any]) -> set[str]:
+    """The fields of the form that a body has."""
+    schema = schema_of(path)
+    [form] = [
+        form for form in schema.get("anyOf", [schema]) if set(form.get("required", ())) == set(body)
+    ]
+    return set(form["properties"]) - ELSEWHERE.get(path, frozenset())
+
+
+CHANGED = [
+    pytest.param(path, body, name, id=f"{path} {'+'.join(body)} {name}")
+    for path, bodies in BODIES.items()
+    for body in bodies
+    for name in sorted(fields(path, body))
+]
+
+
+@pytest.mark.parametrize(("path", "body", "name"), CHANGED)
+def test_a_schema_lets_pass_what_is_taken(path: str, body: dict[str, Any], name: str) -> None:
+    check = validator(schema_of(path))
+
+    for value in VALUES:
+        told = {**body, name: value}
+        assert check(told) == taken(ROUTES[path], told), repr(value)[:80]
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_a_schema_wants_what_is_required(path: str) -> None:
+    check = validator(schema_of(path))
+
+    for body in BODIES[path]:
+        assert check(body)
+        for name in body:
+            rest = {key: value for key, value in body.items() if key != name}
+            assert not check(rest)
+            assert not taken(ROUTES[path], rest)
+
+
+def validator(schema: Any) -> Callable[[Any], bool]:
+    check: Any = jsonschema.Draft202012Validator(schema)  # whose types are not all known
+    return check.is_valid
+
+
+def taken(route: Route, body: dict[str, Any]) -> bool:
+    """Whether dialect and contract take a body."""
+    try:
+        for message in messages(route.call(Incoming(JsonObject(body), {"model_name": "x"}, 0))):
+            validate(message)
+    except (CallFailed, FieldInvalidError):
+        return False
+    return True
+
+
+def messages(call: Unary | Streaming | Together) -> list[Any]:
+    return [part.message for part in call.parts] if isinstance(call, Together) else [call.message]
