@@ -29,7 +29,7 @@ from funland_worker.link import Link
 from funland_worker.prompts import PromptReader
 from funland_worker.servicer import WorkerServicer
 from funland_worker.templates.renderer import TemplateRenderer
-from funland_worker.wire import failure_to_wire
+from funland_worker.wire import failure_to_wire, tokenizer_to_wire
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +90,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
         can_rank=engine.can_rank,
         engine=engine.kind,
         device=engine.device,
+        tokenizer=tokenizer_to_wire(loaded),
     )
     _say(worker_pb2.Handshake(ready=ready))
     obeying = asyncio.create_task(_obey(link, servicer))

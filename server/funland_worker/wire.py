@@ -5,6 +5,7 @@ from __future__ import annotations
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import Finish, SamplingParameters, Timings, Usage
 from funland.worker.v1 import worker_pb2
+from funland_worker.engines.loaded import Loaded
 from funland_worker.engines.protocol import (
     EngineError,
     Outcome,
@@ -42,6 +43,19 @@ def step_to_wire(report: StepReport) -> worker_pb2.Step:
         active_sequences=report.active_sequences,
         waiting_sequences=report.waiting_sequences,
         cached_tokens=report.cached_tokens,
+    )
+
+
+def tokenizer_to_wire(loaded: Loaded) -> inference_pb2.Tokenizer:
+    """What there is to know of a model's tokens."""
+    vocabulary, facts = loaded.engine.vocabulary, loaded.facts
+    return inference_pb2.Tokenizer(
+        vocabulary_size=loaded.engine.vocabulary_size,
+        begin_mark=facts.begin_mark,
+        adds_begin_mark=facts.adds_begin_mark,
+        end_mark=facts.end_mark,
+        end_tokens=[token for token in range(vocabulary.size) if vocabulary.is_end(token)],
+        chat_template=facts.chat_template or "",
     )
 
 

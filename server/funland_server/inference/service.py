@@ -155,6 +155,16 @@ class InferenceService:
         text = await worker.detokenize(worker_pb2.Tokens(tokens=request.tokens))
         return inference_pb2.DetokenizeResponse(model=worker.model_id, text=text.text)
 
+    async def GetTokenizer(
+        self, request: inference_pb2.GetTokenizerRequest
+    ) -> inference_pb2.Tokenizer:
+        """See `inference.proto`."""
+        worker = await self._loader.worker(request.model)
+        tokenizer = inference_pb2.Tokenizer()
+        tokenizer.CopyFrom(worker.ready.tokenizer)
+        tokenizer.model = worker.model_id
+        return tokenizer
+
     async def _result(self, request: inference_pb2.GenerateRequest) -> inference_pb2.BatchResult:
         """One request's text, or why there is none: the others go on."""
         try:
