@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from funland.v1 import inference_pb2
 from funland_gateway.dialects.dialect import Blames, Streaming
+from funland_gateway.dialects.openai.timings import progress_of, timings_of
 
 SYSTEM_FINGERPRINT: Final = f"funland-{version('funland')}"
 
@@ -69,12 +70,12 @@ class ChoiceShape(Protocol):
         """A choice before any text; None: there is none."""
         ...
 
-    def more(self, index: int, delta: inference_pb2.Delta) -> Choice:
-        """A choice that carries more of a text."""
+    def more(self, index: int, delta: inference_pb2.Delta) -> Sequence[Choice]:
+        """Choices that carry more of a text, each for a chunk of its own."""
         ...
 
     def last(self, index: int, reason: int) -> Choice:
-        """A choice that carries a `Finish.Reason`."""
+        """A choice that carries a `Finish.Reason`; unspecified: the text goes on."""
         ...
 
 
@@ -89,13 +90,22 @@ class _Call:
 class Chunks:
     """Makes the chunks of one answer, of one call or of several at once with `n` texts each."""
 
-    def __init__(self, shape: ChoiceShape, created: int, include_usage: bool, n: int = 1) -> None:
+    def __init__(
+        self,
+        shape: ChoiceShape,
+        created: int,
+        include_usage: bool,
+        n: int = 1,
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`told` is what the first chunk has beside its choice."""
         self._shape = shape
         self._include_usage = include_usage
         self._n = n
+        self._told = told
         self._calls: list[_Call] = []
         self._head = head("", shape.kind, created, "")
-        self._total = inference_pb2.Usage()
+        self._total = inference_pb2.Finish()
 
     def call(
         self,
@@ -127,22 +137,30 @@ class Chunks:
                 for choice in range(index, index + self._n):
                     first = self._shape.first(choice)
                     if first is not None:
-                        yield self._chunk([first])
+                        yield self._chunk([first], self._told)
+                        self._told = None
             case "delta":
-                yield self._chunk([self._shape.more(index, event.delta)])
+                for choice in self._shape.more(index, event.delta):
+                    yield self._chunk([choice])
+            case "prefill":
+                nothing = self._shape.last(index, inference_pb2.Finish.REASON_UNSPECIFIED)
+                yield self._chunk([nothing], {"prompt_progress": progress_of(event.prefill)})
             case "finish":
-                yield self._chunk([self._shape.last(index, event.finish.reason)])
-                self._count(event.finish.usage, with_prompt=event.choice == 0)
+                finish = event.finish
+                yield self._chunk([self._shape.last(index, finish.reason)], timings_of(finish))
+                self._count(finish, with_prompt=event.choice == 0)
                 call.unfinished -= 1
                 if not any(each.unfinished for each in self._calls):
                     if self._include_usage:
-                        yield self._chunk([], usage(self._total))
+                        told = {"usage": usage(self._total.usage), **timings_of(self._total)}
+                        yield self._chunk([], told)
                     yield DONE
             case _:
                 pass
 
-    def _count(self, tokens: inference_pb2.Usage, with_prompt: bool) -> None:
+    def _count(self, finish: inference_pb2.Finish, with_prompt: bool) -> None:
         """The prompt of a call is computed once for all its texts, and counted with the first."""
+        tokens = finish.usage
         if not with_prompt:
             tokens = inference_pb2.Usage(
                 completion_tokens=tokens.completion_tokens,
@@ -151,11 +169,18 @@ class Chunks:
                 drafted_tokens=tokens.drafted_tokens,
                 accepted_tokens=tokens.accepted_tokens,
             )
-        self._total = added((self._total, tokens))
+        total = self._total
+        total.usage.CopyFrom(added((total.usage, tokens)))
+        if finish.HasField("timings"):  # as those of an answer that isn't streamed: the longest
+            for name in ("queue_ms", "prompt_ms", "decode_ms"):
+                longest = max(getattr(total.timings, name), getattr(finish.timings, name))
+                setattr(total.timings, name, longest)
 
-    def _chunk(self, choices: list[Choice], tokens: dict[str, Any] | None = None) -> bytes:
+    def _chunk(self, choices: list[Choice], more: Mapping[str, Any] | None = None) -> bytes:
         chunk = {**self._head, "choices": choices}
         # With include_usage every chunk has the field: null, but for the last.
         if self._include_usage:
-            chunk["usage"] = tokens
+            chunk["usage"] = None
+        if more:
+            chunk.update(more)
         return orjson.dumps(chunk)

@@ -18,6 +18,7 @@ from funland_gateway.dialects.openai.parameters import (
     texts,
     wants_usage,
 )
+from funland_gateway.dialects.openai.timings import timings_of
 from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
 from funland_gateway.dialects.rpcs import BATCH_GENERATE, GENERATE, STREAM_GENERATE
 from funland_gateway.failures import CallFailed
@@ -136,6 +137,7 @@ def _completion(
             **head(_ID_PREFIX + responses[0].id, shape.kind, created, responses[0].model),
             "choices": [shape.whole(index, text) for index, text in enumerate(texts)],
             "usage": usage(added(response.usage for response in responses)),
+            **(timings_of(responses[0]) if len(responses) == 1 else {}),
         }
     )
 
@@ -167,13 +169,13 @@ class _TextChoices:
         """See `ChoiceShape`."""
         return self._choice(index, self._echo(index)) if self._echoed else None
 
-    def more(self, index: int, delta: inference_pb2.Delta) -> Choice:
+    def more(self, index: int, delta: inference_pb2.Delta) -> tuple[Choice, ...]:
         """See `ChoiceShape`."""
         choice = self._choice(index, delta.text)
         if self._wants_logprobs and delta.logprobs:
             logprobs = self._logprobs.setdefault(index, TextLogprobs())
             choice["logprobs"] = logprobs.of(delta.logprobs)
-        return choice
+        return (choice,)
 
     def last(self, index: int, reason: int) -> Choice:
         """See `ChoiceShape`."""
@@ -183,5 +185,5 @@ class _TextChoices:
         return self._echoed[index // self._n] if self._echoed else ""
 
     def _choice(self, index: int, text: str, reason: int | None = None) -> dict[str, object]:
-        finish_reason = None if reason is None else FINISH_REASONS[reason]
+        finish_reason = None if reason is None else FINISH_REASONS.get(reason)
         return {"index": index, "text": text, "logprobs": None, "finish_reason": finish_reason}

@@ -77,6 +77,7 @@ def read_generation(body: JsonObject, top_logprobs: int | None, logprobs_name: s
         ),
         adapters=_adapters(body, names),
         speculation=_speculation(body),
+        progress=bool(body.boolean("return_progress") and body.boolean("stream")),
     )
     return Generation(
         sampling=read_openai_sampling(body),

@@ -43,6 +43,7 @@ def _whatever(_value: Any) -> bool:
 REFUSALS: Final[Refusals] = {
     # Not OpenAI's: vLLM's.
     "min_tokens": _anything,
+    "timings_per_token": _anything,  # llama-server's
     "prompt_logprobs": _whatever,  # 0 asks for those of the prompt's own tokens
 }
 """For every request that makes text."""
@@ -52,9 +53,6 @@ CHAT_REFUSALS: Final[Refusals] = {
     "audio": _anything,
     "modalities": lambda value: value != ["text"],
     "web_search_options": _whatever,  # an empty object asks for it too
-    # Not OpenAI's: vLLM's.
-    "continue_final_message": _anything,
-    "add_generation_prompt": lambda value: value is not True,
 }
 
 COMPLETION_REFUSALS: Final[Refusals] = {**REFUSALS, "store": _anything, "suffix": _anything}
