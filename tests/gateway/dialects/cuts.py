@@ -24,7 +24,7 @@ def cut(text: str, data: st.DataObject) -> list[str]:
 @st.composite
 def deltas(draw: st.DrawFn, names: Sequence[str] = NAMES, most_calls: int = 3) -> list[Delta]:
     """An answer with thoughts, text and calls, each of which may be absent, in random events:
-    one may hold a letter or all of the answer."""
+    one may hold a letter or all of the answer. Its tokens are told or not."""
     steps = [Delta(reasoning=letter, logprobs=[_token(letter, TokenLogprob.REASONING)])
              for letter in draw(_TEXTS)]  # fmt: skip
     steps += [Delta(text=letter, logprobs=[_token(letter)]) for letter in draw(_TEXTS)]
@@ -38,6 +38,9 @@ def deltas(draw: st.DrawFn, names: Sequence[str] = NAMES, most_calls: int = 3) -
         if not events or draw(st.integers(0, 3)) == 0:
             events.append(Delta())
         _add(events[-1], step, join=draw(st.booleans()))
+    if draw(st.booleans()):
+        for event in events:
+            event.ClearField("logprobs")
     return events
 
 
@@ -46,7 +49,10 @@ def letters(events: Sequence[Delta]) -> list[Delta]:
     made: list[Delta] = []
     for event in events:
         made += [Delta(reasoning=letter) for letter in event.reasoning]
-        made += [Delta(text=letter, logprobs=[_token(letter)]) for letter in event.text]
+        tokens = bool(event.logprobs)
+        made += [
+            Delta(text=letter, logprobs=[_token(letter)] if tokens else ()) for letter in event.text
+        ]
         for call in event.tool_calls:
             if call.id:
                 begun = ToolCallDelta(index=call.index, id=call.id, name=call.name)

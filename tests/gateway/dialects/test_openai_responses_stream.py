@@ -172,6 +172,31 @@ def test_logprobs_of_thought_and_text_that_come_together_are_parted() -> None:
     assert [each["token"] for each in done["logprobs"]] == ["one"]
 
 
+@pytest.mark.parametrize(
+    ("after", "text", "tokens"),
+    [(4, "oneés", ["one", "é", "s"]), (7, "és", ["é", "s"]), (6, "eés", ["one", "é", "s"])],
+)
+def test_what_was_lacking_of_a_delta_comes_with_its_own_tokens(
+    after: int, text: str, tokens: list[str]
+) -> None:
+    begun = Response(response_id=ID, state=Response.QUEUED, background=True)
+    logprobs = [TokenLogprob(token=token.encode(), logprob=-1) for token in ("one", "é", "s")]
+    stream = ResponseStream({}, after)
+
+    events = [
+        read(named)
+        for event in (
+            ResponseEvent(created=begun),
+            ResponseEvent(delta=Delta(text="oneés", logprobs=logprobs)),
+        )
+        for named in stream.events_of(event)
+    ]
+
+    (delta,) = events
+    assert delta["delta"] == text
+    assert [token["token"] for token in delta["logprobs"]] == tokens
+
+
 def test_a_custom_call_has_events_of_its_own() -> None:
     begun = Response(response_id=ID, state=Response.IN_PROGRESS, model="tiny")
     begun.request.tools.add(name="mcp__patch", namespace="mcp", free_form=True)

@@ -16,6 +16,7 @@ from funland.v1.inference_pb2 import (
     GenerateResponse,
     GenerationEvent,
     Message,
+    Prefill,
     Start,
     Timings,
     Tool,
@@ -155,8 +156,8 @@ def test_the_chunks_of_a_chat_are_its_answer(cuts: list[Delta]) -> None:
     told = answer(chat(tools=NESTED), response_of(cuts))
     assert put_together(chunks) == of_one_piece(told)
     content = told["choices"][0]["message"]["content"] or ""
-    tokens = told["choices"][0]["logprobs"]["content"]
-    assert b"".join(bytes(token["bytes"]) for token in tokens).decode() == content
+    if tokens := told["choices"][0]["logprobs"]["content"]:
+        assert b"".join(bytes(token["bytes"]) for token in tokens).decode() == content
 
 
 @given(deltas(names=("add",)))
@@ -191,6 +192,19 @@ def test_the_chunks_of_a_completion_are_its_answer(cuts: list[Delta]) -> None:
     tokens = [chunk["choices"][0]["logprobs"] or NO_TOKENS for chunk in chunks]
     assert [token for each in tokens for token in each["tokens"]] == choice["logprobs"]["tokens"]
     assert chunks[-1]["timings"] == told["timings"]
+
+
+def test_the_progress_of_a_completions_prompt_is_told() -> None:
+    call: Any = create_completion(
+        incoming({"prompt": "Once", "return_progress": True, "stream": True})
+    )
+    progress = GenerationEvent(prefill=Prefill(done=3, total=3, cached=1, elapsed_ms=2))
+
+    (chunk,) = [orjson.loads(data) for data in call.events(progress)]
+
+    assert call.message.options.progress
+    assert chunk["prompt_progress"] == {"total": 3, "cache": 1, "processed": 3, "time_ms": 2.0}
+    assert (chunk["choices"][0]["text"], chunk["choices"][0]["finish_reason"]) == ("", None)
 
 
 def response_events(cuts: list[Delta], **made: Any) -> list[ResponseEvent]:
@@ -235,9 +249,9 @@ def test_the_events_of_a_response_are_its_answer(cuts: list[Delta]) -> None:
     assert kept["output"] == whole_response["output"]
 
 
-@given(deltas(), st.integers(0, 60))
+@given(deltas(most_calls=1), st.data())
 def test_a_response_in_the_background_is_taken_up_at_any_character(
-    cuts: list[Delta], after: int
+    cuts: list[Delta], data: st.DataObject
 ) -> None:
     def watched(cuts: list[Delta], **more: str) -> list[dict[str, Any]]:
         query = {"stream": "true", **more}
@@ -245,12 +259,20 @@ def test_a_response_in_the_background_is_taken_up_at_any_character(
         return told_by(retrieve_response(incoming(query=query)), sent)
 
     told = watched(letters(cuts))
+    after = data.draw(st.integers(0, told[-1]["sequence_number"]))
     rest = watched(cuts, starting_after=str(after))
 
     assert rest[-1]["response"] == told[-1]["response"]
     seen = [each for each in told if each["sequence_number"] <= after]
     for index in range(len(told[-1]["response"]["output"])):
         assert grown(seen, index) + grown(rest, index) == grown(told, index)
+    assert tokens_of(seen) + tokens_of(rest) == tokens_of(told)
+
+
+def tokens_of(told: list[dict[str, Any]]) -> list[Any]:
+    """The tokens of all texts, by their deltas."""
+    deltas = [event for event in told if event["type"] == "response.output_text.delta"]
+    return [token for event in deltas for token in event["logprobs"]]
 
 
 def grown(told: list[dict[str, Any]], index: int) -> str:
