@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from structlog.testing import capture_logs
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Tool, ToolChoice
 from funland_gateway.dialects.openai.callees import Callee
 from funland_gateway.dialects.openai.offers import log
+from funland_gateway.dialects.openai.tool_schemas import FLAT_TOOLS
+from funland_gateway.dialects.openai.tool_schemas import TOOLS as TOOLS_SCHEMA
 from funland_gateway.dialects.openai.tools import Tools, read_tools
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import CallFailed
@@ -303,3 +306,17 @@ def test_the_model_is_told_the_same_names_whatever_stands_beside_them() -> None:
 
     assert alone.told_name("mcp", "shell") == among.told_name("mcp", "shell") == "mcp__shell"
     assert flat().told_name("mcp", "shell") == "mcp__shell"
+
+
+DESCRIBED: list[tuple[Any, list[dict[str, Any]]]] = [
+    (TOOLS_SCHEMA, [*TOOLS, SPACE, {"type": "custom", "custom": PATCH}, {"type": "mcp"}]),
+    (FLAT_TOOLS, [FLAT, SPACE, PATCH, {"type": "web_search"}]),
+]
+
+
+@pytest.mark.parametrize(("schema", "tools"), DESCRIBED)
+def test_what_is_read_is_what_the_schema_allows(schema: Any, tools: list[dict[str, Any]]) -> None:
+    validator: Any = Draft202012Validator(schema)
+    validator.validate(tools)
+    for kind in ("function", "custom", "namespace"):
+        assert not validator.is_valid([{"type": kind}])

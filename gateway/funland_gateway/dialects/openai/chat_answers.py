@@ -64,6 +64,7 @@ class ChatChoices:
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
+        self._logprobs = shape.logprobs
         self._free: dict[tuple[int, int], FreeText] = {}
         """The calls that take a text, by choice and index."""
 
@@ -79,10 +80,11 @@ class ChatChoices:
 
     def more(self, index: int, delta: Delta) -> Sequence[Choice]:
         """See `ChoiceShape`."""
-        if delta.text and not (delta.reasoning or delta.tool_calls or delta.logprobs):
-            return (_choice(index, {"content": delta.text}),)  # most often
+        text = delta.text
+        if text and not (self._logprobs or delta.reasoning or delta.tool_calls):  # most often
+            return (_choice(index, {"content": text}),)
         choices = [_choice(index, part) for part in self._parts(index, delta)]
-        if self._shape.logprobs:
+        if self._logprobs:
             told = chat_logprobs(delta.logprobs)
             if told["content"]:
                 choices = choices or [_choice(index, {})]

@@ -68,7 +68,12 @@ MESSAGE: Final = object_with(
             any_of(
                 STRING,
                 array_of(
-                    object_with({"type": one_of_values("text"), "text": STRING}, ("type", "text"))
+                    any_of(
+                        *(
+                            object_with({"type": one_of_values(kind), kind: STRING}, ("type", kind))
+                            for kind in ("text", "refusal")
+                        )
+                    )
                 ),
             )
         ),

@@ -47,8 +47,10 @@ _NAMESPACE: Final = object_with(
     },
     ("type", "name", "tools"),
 )
+_SERVED: Final = one_of_values("function", "custom", "namespace")
 _HOSTED: Final = described(
-    object_with({"type": STRING}, ("type",)), "Any other: left out, and told in `warnings`."
+    object_with({"type": {**STRING, "not": _SERVED}}, ("type",)),
+    "Any other: left out, and told in `warnings`.",
 )
 
 FLAT_TOOLS: Final = array_of(any_of(*_FLAT, _NAMESPACE, _HOSTED))
