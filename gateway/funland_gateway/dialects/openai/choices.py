@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from funland.v1.inference_pb2 import ToolChoice
 from funland_gateway.dialects.openai.callees import Key
@@ -51,7 +51,7 @@ def read_choice(body: JsonObject, offered: Collection[Key], nested: bool) -> Cho
         return Choice(_mode(value, path))
     if not isinstance(value, dict):
         raise malformed(path, "a string or an object")
-    wanted = JsonObject.read(value, path)  # pyright: ignore[reportUnknownArgumentType] - JSON
+    wanted = JsonObject.read(cast("object", value), path)
     kind = wanted.string("type")
     if kind in _CALLED:
         return Choice(ToolChoice.REQUIRED, _key(wanted, kind, offered, nested))

@@ -11,6 +11,7 @@ from funland_gateway.dialects.openai.embeddings import ENCODINGS
 from funland_gateway.dialects.openai.formats import FORMAT_SCHEMAS
 from funland_gateway.dialects.openai.logprobs import MOST
 from funland_gateway.dialects.openai.messages import ROLES
+from funland_gateway.dialects.openai.models import META
 from funland_gateway.dialects.openai.parameters import SAMPLING
 from funland_gateway.dialects.openai.reasoning import EFFORTS
 from funland_gateway.dialects.openai.tool_schemas import (
@@ -305,9 +306,7 @@ MODEL: Final = object_with(
         "context_length": described(_KNOWN_SIZE, "How many tokens a call may have."),
         "max_model_len": described(_KNOWN_SIZE, "The same by vLLM's name."),
         "capabilities": described(array_of(STRING), "Such as `chat`, `tools`, `embedding`."),
-        "meta": object_with(
-            dict.fromkeys(("n_ctx_train", "n_embd", "n_params", "size"), _KNOWN_SIZE)
-        ),
+        "meta": object_with(dict.fromkeys(META, _KNOWN_SIZE)),
     }
 )
 
