@@ -163,9 +163,9 @@ async def test_an_unknown_model_is_not_found(client: AsyncOpenAI, name: str) -> 
     [
         ({"temperature": 3}, "temperature"),
         ({"temperature": -0.1}, "temperature"),
-        ({"top_p": 0}, "top_p"),
-        ({"max_tokens": 0}, "max_tokens"),
-        ({"max_completion_tokens": 0}, "max_completion_tokens"),
+        ({"top_p": 1.5}, "top_p"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"max_completion_tokens": -1}, "max_completion_tokens"),
         ({"max_completion_tokens": 2**40}, "max_completion_tokens"),
         ({"presence_penalty": 2.1}, "presence_penalty"),
         ({"logit_bias": {"1": 101}}, "logit_bias[1]"),
@@ -198,14 +198,35 @@ async def test_a_wrong_parameter_is_named_as_it_was_sent(
     assert "sampling." not in raised.value.message
 
 
-async def test_a_prompt_longer_than_the_context_is_refused_by_openais_code(
-    client: AsyncOpenAI,
+LONG = "word " * 3000
+TOO_LONG: list[tuple[str, dict[str, Any], str]] = [
+    ("chat/completions", {"messages": [{"role": "user", "content": LONG}]}, "messages"),
+    (
+        "chat/completions",
+        {"messages": [{"role": "user", "content": LONG}], "stream": True},
+        "messages",
+    ),
+    ("completions", {"prompt": LONG}, "prompt"),
+    ("completions", {"prompt": LONG, "stream": True}, "prompt"),
+    ("responses", {"input": LONG}, "input"),
+    ("responses", {"input": LONG, "stream": True}, "input"),
+    ("embeddings", {"input": LONG}, "input"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "param"), TOO_LONG)
+async def test_a_prompt_longer_than_the_context_is_told_as_clients_know_it(
+    client: AsyncOpenAI, path: str, body: dict[str, Any], param: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as raised:
-        await client.completions.create(model=MODEL, prompt="word " * 100_000)
+        await client.post(f"/{path}", body={"model": MODEL, **body}, cast_to=object)
 
-    assert raised.value.code == "context_length_exceeded"
-    assert raised.value.param == "prompt"
+    error: Any = raised.value.body
+    assert (error["code"], error["param"]) == ("context_length_exceeded", param)
+    assert error["n_ctx"] == 1024
+    assert error["n_prompt_tokens"] > 3000
+    assert "maximum context length is 1024 tokens" in error["message"]
+    assert f"prompt is too long: {error['n_prompt_tokens']} tokens" in error["message"]
 
 
 async def test_an_unknown_adapter_is_not_found(client: AsyncOpenAI) -> None:

@@ -103,6 +103,34 @@ def test_openais_body(error: Error, kind: str, code: str | None, param: str | No
     }
 
 
+def test_a_prompt_that_is_too_long_is_told_in_words_and_numbers_that_clients_know() -> None:
+    lengths = {"prompt_tokens": "1300", "context_length": "1024", "parameter": "messages"}
+    error = Error(
+        code="INVALID_ARGUMENT",
+        reason=ErrorReason.PROMPT_TOO_LONG,
+        message="The prompt has 1300 tokens.",
+        metadata=lengths,
+    )
+
+    told = openai_body(error)["error"]
+
+    assert "This model's maximum context length is 1024 tokens" in told["message"]
+    assert "prompt is too long: 1300 tokens" in told["message"]
+    assert (told["code"], told["param"]) == ("context_length_exceeded", "messages")
+    assert (told["n_ctx"], told["n_prompt_tokens"]) == (1024, 1300)
+
+
+@pytest.mark.parametrize("lengths", [{}, {"prompt_tokens": "9"}, {"context_length": "x"}])
+def test_lengths_that_are_not_known_are_not_made_up(lengths: dict[str, str]) -> None:
+    reason = ErrorReason.PROMPT_TOO_LONG
+    error = Error(code="INVALID_ARGUMENT", reason=reason, message="Too long.", metadata=lengths)
+
+    told = openai_body(error)["error"]
+
+    assert told["message"] == "Too long."
+    assert "n_ctx" not in told
+
+
 @pytest.mark.parametrize(
     ("error", "code", "details"),
     [

@@ -114,7 +114,7 @@ def test_a_stream_begins_with_the_role_and_ends_with_the_reason_and_done() -> No
     assert {chunk.id for chunk in chunks} == {"chatcmpl-7"}
     assert {chunk.model for chunk in chunks} == {"tiny"}
     assert [orjson.loads(each)["choices"][0]["delta"] for each in data] == [
-        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": None},
         {"content": "Hi"},
         {"content": "你"},
         {},
@@ -211,9 +211,73 @@ def test_calls_and_their_results_are_read() -> None:
     ]
 
 
+@pytest.mark.parametrize("prompt", [{}, {"add_generation_prompt": False}])
+def test_an_answer_may_go_on_with_the_last_message(prompt: dict[str, Any]) -> None:
+    begun = [*HELLO["messages"], {"role": "assistant", "content": "It is"}]
+
+    message: Any = read(messages=begun, continue_final_message=True, **prompt).message
+
+    assert message.continue_last
+
+
+def test_a_last_message_of_the_model_alone_is_answered_as_any_other() -> None:
+    message: Any = read(messages=[{"role": "assistant", "content": "It is"}]).message
+
+    assert not message.continue_last
+
+
+def test_both_fields_that_exclude_each_other_are_named() -> None:
+    with pytest.raises(CallFailed) as raised:
+        read(continue_final_message=True, add_generation_prompt=True)
+
+    for name in ("continue_final_message", "add_generation_prompt"):
+        assert name in raised.value.error.message
+
+
+@pytest.mark.parametrize(
+    ("message", "wire"),
+    [
+        ({"role": "assistant"}, Message(role=Message.ASSISTANT)),
+        ({"role": "assistant", "content": None}, Message(role=Message.ASSISTANT)),
+        ({"role": "assistant", "content": []}, Message(role=Message.ASSISTANT)),
+        (
+            {
+                "role": "assistant",
+                "content": [{"type": "text", "text": "No"}, {"type": "refusal", "refusal": "!"}],
+            },
+            Message(role=Message.ASSISTANT, content="No\n!"),
+        ),
+        (
+            {"role": "assistant", "content": None, "tool_calls": None, "function_call": None},
+            Message(role=Message.ASSISTANT),
+        ),
+        ({"role": "assistant", "reasoning": "Hm"}, Message(role=Message.ASSISTANT, reasoning="Hm")),
+    ],
+)
+def test_a_message_of_the_model_may_say_nothing(message: dict[str, Any], wire: Message) -> None:
+    made: Any = read(messages=[message]).message
+
+    assert list(made.messages) == [wire]
+
+
+def test_roles_come_in_any_order() -> None:
+    roles = ["user", "user", "system", "assistant", "assistant", "developer", "user"]
+
+    made: Any = read(messages=[{"role": role, "content": role} for role in roles]).message
+
+    assert [message.content for message in made.messages] == roles
+
+
+def test_progress_is_asked_for_by_streams() -> None:
+    message: Any = read(stream=True, return_progress=True).message
+
+    assert message.options.progress
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
+        ("continue_last", "continue_final_message"),
         ("sampling.max_tokens", "max_completion_tokens"),
         ("options.n", "n"),
         ("options.top_logprobs", "top_logprobs"),
@@ -256,20 +320,18 @@ def test_errors_that_name_no_field_blame_the_requests() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
     ({"modalities": ["text", "audio"]}, "modalities"),
     ({"audio": {"voice": "x"}}, "audio"),
     ({"web_search_options": {}}, "web_search_options"),
     ({"response_format": {"type": "structural_tag"}}, "response_format.type"),
     ({"prompt_logprobs": 0}, "prompt_logprobs"),
-    ({"continue_final_message": True}, "continue_final_message"),
     ({"add_generation_prompt": False}, "add_generation_prompt"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
         "messages[0].content[0].type",
     ),
     (
-        {"messages": [{"role": "assistant", "tool_calls": [{"type": "custom"}]}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"type": "mcp"}]}]},
         "messages[0].tool_calls[0].type",
     ),
 ]
@@ -305,6 +367,9 @@ def test_what_would_change_the_answer_is_refused(body: dict[str, Any], parameter
         {"lora": []},
         {"service_tier": "auto"},
         {"stream_options": None},
+        {"continue_final_message": False, "add_generation_prompt": True},
+        {"return_progress": True},  # only a stream can tell it
+        {"timings_per_token": True},
     ],
 )
 def test_what_changes_nothing_is_passed_over(body: dict[str, Any]) -> None:
@@ -328,7 +393,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"messages": [{"role": "user", "content": [{"type": "text"}]}]},
         "messages[0].content[0].text",
     ),
-    ({"messages": [{"role": "assistant"}]}, "messages[0].content"),
+    ({"messages": [{"role": "assistant", "content": 1}]}, "messages[0].content"),
+    (
+        {"continue_final_message": True, "add_generation_prompt": True},
+        "continue_final_message",
+    ),
+    ({"continue_final_message": "yes"}, "continue_final_message"),
+    ({"return_progress": 1}, "return_progress"),
     ({"messages": [{"role": "tool", "content": "4"}]}, "messages[0].tool_call_id"),
     ({"messages": [{"role": "function", "content": "4"}]}, "messages[0].name"),
     (

@@ -15,8 +15,10 @@ from funland.v1.inference_pb2 import (
     Finish,
     GenerationEvent,
     Message,
+    Prefill,
     Queued,
     Start,
+    Timings,
     TokenLogprob,
     ToolCall,
     ToolCallDelta,
@@ -100,7 +102,7 @@ def test_calls_stand_in_the_message_and_its_content_is_null() -> None:
 
     assert choice.finish_reason == "tool_calls"
     assert choice.message.content is None
-    assert choice.message.model_extra == {"reasoning_content": "Sums."}
+    assert choice.message.model_extra == {"reasoning_content": "Sums.", "reasoning": "Sums."}
     assert [call.model_dump() for call in choice.message.tool_calls or []] == [
         {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}},
         {"id": "c2", "type": "function", "function": {"name": "add", "arguments": "{}"}},
@@ -152,10 +154,190 @@ def test_several_answers_are_choices_with_logprobs_of_their_own() -> None:
     assert second.logprobs.content == []
 
 
+def test_logprobs_are_those_of_the_content_alone() -> None:
+    parts = {
+        b"<think>Hm</think>": TokenLogprob.REASONING,
+        b"Hi": TokenLogprob.CONTENT,
+        b"!": TokenLogprob.PART_UNSPECIFIED,
+        b"<tool_call>": TokenLogprob.CALLS,
+        b"<end>": TokenLogprob.END,
+    }
+    tokens = [TokenLogprob(token=token, part=part) for token, part in parts.items()]
+    response = ChatResponse(
+        message=Message(content="Hi!"), logprobs=tokens, finish_reason=Finish.STOP
+    )
+    deltas = [GenerationEvent(delta=Delta(text="Hi!", logprobs=tokens))]
+    ended = [GenerationEvent(delta=Delta(logprobs=tokens[-1:]))]
+
+    whole = answer(response, logprobs=True).choices[0].logprobs
+    chunks, _ = stream(deltas + ended, logprobs=True)
+
+    assert whole is not None
+    assert [token.token for token in whole.content or []] == ["Hi", "!"]
+    assert len(chunks) == 1
+    (choice,) = chunks[0]["choices"]
+    assert [token["token"] for token in choice["logprobs"]["content"]] == ["Hi", "!"]
+
+
 def test_without_logprobs_there_are_none() -> None:
     response = ChatResponse(finish_reason=Finish.STOP, logprobs=TOKENS)
 
     assert answer(response).choices[0].logprobs is None
+
+
+TIMINGS = Timings(queue_ms=1, prompt_ms=4, decode_ms=18)
+TIMED = {
+    "cache_n": 3, "prompt_n": 2, "prompt_ms": 4.0, "prompt_per_token_ms": 2.0,
+    "prompt_per_second": 500.0, "predicted_n": 9, "predicted_ms": 18.0,
+    "predicted_per_token_ms": 2.0, "predicted_per_second": 500.0,
+}  # fmt: skip
+
+
+def test_what_it_took_is_told_as_llama_server_does() -> None:
+    took = ChatResponse(finish_reason=Finish.STOP, usage=USAGE, timings=TIMINGS)
+
+    assert (answer(took).model_extra or {})["timings"] == TIMED
+    untimed = answer(ChatResponse(finish_reason=Finish.STOP, usage=USAGE))
+    assert "timings" not in (untimed.model_extra or {})
+
+
+def test_what_can_not_be_divided_is_null() -> None:
+    response = ChatResponse(finish_reason=Finish.STOP, timings=Timings())
+
+    took = (answer(response).model_extra or {})["timings"]
+
+    assert {name for name, value in took.items() if value is None} == {
+        "prompt_per_token_ms",
+        "prompt_per_second",
+        "predicted_per_token_ms",
+        "predicted_per_second",
+    }
+
+
+def test_the_last_chunks_of_a_stream_tell_what_it_took() -> None:
+    finish = Finish(reason=Finish.STOP, usage=USAGE, timings=TIMINGS)
+    events = [
+        GenerationEvent(start=Start(id="7", model="tiny")),
+        GenerationEvent(delta=Delta(text="Hi")),
+        GenerationEvent(finish=finish),
+    ]
+
+    chunks, _ = stream(events, stream_options={"include_usage": True})
+
+    assert [chunk.get("timings") for chunk in chunks[:-1]] == [None, None, TIMED, TIMED]
+    assert all(("timings" in chunk) == (chunk["timings"] is not None) for chunk in chunks[2:-1])
+
+
+def test_of_several_answers_the_usage_chunk_tells_the_longest() -> None:
+    slow, fast = (Timings(prompt_ms=4, decode_ms=ms) for ms in (90, 30))
+    usage = Usage(prompt_tokens=2, completion_tokens=3, total_tokens=5)
+    events = [
+        GenerationEvent(start=Start(id="7", model="tiny")),
+        GenerationEvent(choice=1, finish=Finish(usage=usage, timings=fast)),
+        GenerationEvent(choice=0, finish=Finish(usage=usage, timings=slow)),
+    ]
+
+    chunks, _ = stream(events, n=2, stream_options={"include_usage": True})
+
+    told = [chunk["timings"]["predicted_ms"] for chunk in chunks[2:-1]]
+    assert told == [30, 90, 90]
+    assert chunks[-2]["timings"]["predicted_n"] == 6
+
+
+def test_progress_is_told_as_llama_server_does() -> None:
+    events = [
+        GenerationEvent(start=Start(id="7", model="tiny")),
+        *(
+            GenerationEvent(prefill=Prefill(done=done, total=9, cached=1, elapsed_ms=done / 2))
+            for done in (4, 9)
+        ),
+        GenerationEvent(delta=Delta(text="Hi")),
+    ]
+
+    chunks, last = stream(events, return_progress=True)
+
+    assert [chunk.get("prompt_progress") for chunk in chunks] == [
+        None,
+        {"total": 9, "cache": 1, "processed": 4, "time_ms": 2.0},
+        {"total": 9, "cache": 1, "processed": 9, "time_ms": 4.5},
+        None,
+    ]
+    assert [chunk["choices"][0]["delta"] for chunk in chunks[1:3]] == [{}, {}]
+    assert last == [False] * 4
+
+
+def test_the_parts_of_one_event_are_chunks_of_their_own() -> None:
+    calls = [
+        ToolCallDelta(index=0, id="c1", name="add"),
+        ToolCallDelta(index=0, arguments='{"a"'),
+        ToolCallDelta(index=0, arguments=":1}"),
+        ToolCallDelta(index=1, id="c2", name="add", arguments="{"),
+        ToolCallDelta(index=1, arguments="}"),
+    ]
+    event = GenerationEvent(delta=Delta(reasoning="Hm", text="So", tool_calls=calls))
+
+    chunks, _ = stream([event], **TOOLS)
+
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    assert [list(delta) for delta in deltas] == [
+        ["reasoning_content", "reasoning"], ["content"], ["tool_calls"], ["tool_calls"],
+    ]  # fmt: skip
+    assert [delta["tool_calls"] for delta in deltas[2:]] == [
+        [_call(0, "c1", '{"a":1}')],
+        [_call(1, "c2", "{}")],
+    ]
+    older, _ = stream([event], **FUNCTIONS)
+    assert older[-1]["choices"][0]["delta"] == {
+        "function_call": {"name": "add", "arguments": '{"a":1}'}
+    }
+
+
+def _call(index: int, call_id: str, arguments: str) -> dict[str, Any]:
+    function = {"name": "add", "arguments": arguments}
+    return {"index": index, "id": call_id, "type": "function", "function": function}
+
+
+def test_the_text_of_a_custom_call_is_streamed_as_it_is() -> None:
+    pieces = [
+        ToolCallDelta(id="c1", name="patch"),
+        ToolCallDelta(arguments='{"input": "a'),
+        ToolCallDelta(arguments="\\"),
+        ToolCallDelta(arguments='n"'),
+        ToolCallDelta(arguments="}"),
+    ]
+    call = read(stream=True, tools=[{"type": "custom", "custom": {"name": "patch"}}])
+    assert isinstance(call, Streaming)
+
+    deltas = [
+        orjson.loads(chunk)["choices"][0]["delta"]["tool_calls"]
+        for piece in pieces
+        for chunk in call.events(GenerationEvent(delta=Delta(tool_calls=[piece])))
+        if isinstance(chunk, bytes)
+    ]
+
+    assert deltas == [
+        [{"index": 0, "id": "c1", "type": "custom", "custom": {"name": "patch", "input": ""}}],
+        [{"index": 0, "custom": {"input": "a"}}],
+        [{"index": 0, "custom": {"input": "\n"}}],
+    ]
+
+
+def test_what_was_left_out_is_told_once() -> None:
+    tools = [{"type": "web_search"}]
+    events = [
+        GenerationEvent(start=Start(id="7", model="tiny")),
+        GenerationEvent(delta=Delta(text="Hi")),
+        GenerationEvent(finish=Finish(reason=Finish.STOP)),
+    ]
+
+    response = ChatResponse(message=Message(content="Hi"), finish_reason=Finish.STOP)
+    whole = answer(response, tools=tools).model_extra or {}
+    chunks, _ = stream(events, tools=tools, n=2)
+
+    (warning,) = whole["warnings"]
+    assert warning["param"] == "tools[0]"
+    assert "web_search" in warning["message"]
+    assert [chunk.get("warnings") for chunk in chunks[:3]] == [[warning], None, None]
 
 
 CALL_EVENTS = [
@@ -175,8 +357,8 @@ def test_a_streamed_call_is_its_name_then_its_arguments_piece_by_piece() -> None
     function = {"name": "add", "arguments": ""}
     call = {"index": 0, "id": "c1", "type": "function", "function": function}
     assert [chunk["choices"][0]["delta"] for chunk in chunks[:-1]] == [
-        {"role": "assistant", "content": ""},
-        {"reasoning_content": "Sums."},
+        {"role": "assistant", "content": None},
+        {"reasoning_content": "Sums.", "reasoning": "Sums."},
         {"tool_calls": [call]},
         {"tool_calls": [{"index": 0, "function": {"arguments": '{"a":'}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": "1}"}}]},

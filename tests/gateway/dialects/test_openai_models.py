@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
+import pytest
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 from openai.types import Model as OpenAIModel
@@ -13,6 +16,7 @@ from funland.v1.models_pb2 import (
     GetModelRequest,
     ListModelsRequest,
     ListModelsResponse,
+    LoadedModel,
     Model,
 )
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary
@@ -58,6 +62,45 @@ def test_a_built_in_model_was_created_at_zero_by_funland() -> None:
     assert isinstance(reply, Reply)
     model = OpenAIModel.model_validate_json(reply.content, strict=True)
     assert (model.created, model.owned_by) == (0, "funland")
+
+
+def shown(**fields: Any) -> dict[str, Any]:
+    call = retrieve_model(Incoming(JsonObject({}), {"model": "tiny"}, 0))
+    reply = call.answer(Model(model_id="tiny", **fields))
+    assert isinstance(reply, Reply)
+    return orjson.loads(reply.content)
+
+
+def test_a_model_tells_how_much_it_holds_and_how_large_it_is() -> None:
+    trained: dict[str, Any] = {
+        "context_length": 4096, "embedding_length": 256, "parameter_count": 9, "size_bytes": 77,
+    }  # fmt: skip
+
+    resting, loaded = shown(**trained), shown(**trained, loaded=LoadedModel(context_length=1024))
+
+    assert (resting["context_length"], resting["max_model_len"]) == (4096, 4096)
+    assert (loaded["context_length"], loaded["max_model_len"]) == (1024, 1024)
+    assert loaded["meta"] == {"n_ctx_train": 4096, "n_embd": 256, "n_params": 9, "size": 77}
+
+
+def test_what_a_models_file_does_not_tell_is_null() -> None:
+    model = shown()
+
+    assert (model["context_length"], model["max_model_len"]) == (None, None)
+    assert set(model["meta"].values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("can", "words"),
+    [
+        ({"can_generate": True}, ["completion"]),
+        ({"can_generate": True, "can_chat": True}, ["completion", "chat", "tools"]),
+        ({"can_rerank": True}, ["rerank"]),
+        ({}, ["embedding"]),
+    ],
+)
+def test_a_model_tells_what_it_is_for(can: dict[str, bool], words: list[str]) -> None:
+    assert shown(**can)["capabilities"] == words
 
 
 def test_a_deleted_model_is_named() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from openai.types.responses import Response as OpenAIResponse
 from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage
 
-from funland.v1.errors_pb2 import Error
+from funland.v1.errors_pb2 import Error, ErrorReason
 from funland.v1.inference_pb2 import (
     ChatRequest,
     Message,
@@ -109,12 +109,14 @@ def test_an_answer_that_was_cut_off_is_incomplete() -> None:
 
 def test_logprobs_are_those_of_the_text() -> None:
     tokens = [b"<think>", b"Hm", b"</think>", "你".encode()[:2], "你".encode()[2:], b"!", b"<end>"]
+    parts = [TokenLogprob.REASONING] * 3 + [TokenLogprob.CONTENT] * 3 + [TokenLogprob.END]
     response = complete(
         logprobs=[
             TokenLogprob(
                 token_id=number,
                 token=token,
                 logprob=-0.5,
+                part=parts[number],
                 top=[TokenLogprob(token=token, logprob=-0.5)],
             )
             for number, token in enumerate(tokens)
@@ -132,6 +134,80 @@ def test_logprobs_are_those_of_the_text() -> None:
         "logprob": -0.5,
         "top_logprobs": [{"token": "!", "bytes": [33], "logprob": -0.5}],
     }
+
+
+def test_tools_and_calls_come_back_as_they_were_offered() -> None:
+    tools = [
+        WEATHER,
+        {
+            "type": "namespace",
+            "name": "mcp",
+            "description": "",
+            "tools": [WEATHER, {"type": "custom", "name": "run", "description": None}],
+        },
+        {"type": "custom", "name": "patch", "description": None},
+    ]
+    body = {"input": "Hello", "tools": tools, "tool_choice": {"type": "custom", "name": "run"}}
+    output = Message(role=Message.ASSISTANT)
+    for name in ("weather", "mcp__weather", "mcp__run", "patch"):
+        output.tool_calls.add(id=name[0], name=name, arguments='{"input":"x"}')
+    made = complete(request=request_of(**body).chat, output=output)
+    made.output.content = ""
+
+    answer, kept = answer_of(create_response(incoming(body)), made), got(made)
+
+    assert OpenAIResponse.model_validate(kept)
+    assert kept["output"] == answer["output"]
+    assert [
+        (item["type"], item.get("namespace"), item["name"], item.get("input"))
+        for item in kept["output"]
+    ] == [
+        ("function_call", None, "weather", None),
+        ("function_call", "mcp", "weather", None),
+        ("custom_tool_call", "mcp", "run", "x"),
+        ("custom_tool_call", None, "patch", "x"),
+    ]
+    assert len({item["id"] for item in kept["output"]}) == 4
+    assert answer["tools"] == tools
+    text = {"format": {"type": "text"}}
+    first, space, last = kept["tools"]
+    assert (first, last) == (WEATHER, {**tools[2], **text})
+    assert space["tools"] == [
+        WEATHER,
+        {"type": "custom", "name": "run", "description": None, **text},
+    ]
+    assert kept["tool_choice"] == {"type": "custom", "name": "run", "namespace": "mcp"}
+
+
+def test_what_was_left_out_is_told_in_the_answer() -> None:
+    call = create_response(incoming({"input": "Hello", "tools": [{"type": "mcp"}]}))
+
+    (warning,) = answer_of(call, complete())["warnings"]
+
+    assert warning["param"] == "tools[0]"
+    assert "warnings" not in got(complete())
+
+
+def test_whether_messages_may_be_left_out_is_told_again() -> None:
+    for truncation in ("auto", "disabled"):
+        body = {"input": "Hello", "truncation": truncation}
+        made = complete(request=request_of(**body).chat)
+
+        assert answer_of(create_response(incoming(body)), made)["truncation"] == truncation
+        assert got(made)["truncation"] == truncation
+
+
+def test_a_prompt_that_is_too_long_is_told_in_words_that_clients_know() -> None:
+    error = Error(
+        code="INVALID_ARGUMENT",
+        reason=ErrorReason.PROMPT_TOO_LONG,
+        metadata={"prompt_tokens": "1300", "context_length": "1024"},
+    )
+
+    failed = got(complete(state=Response.FAILED, error=error))["error"]
+
+    assert "maximum context length is 1024 tokens" in failed["message"]
+    assert "prompt is too long: 1300 tokens" in failed["message"]
 
 
 def test_a_failed_response_tells_openais_codes() -> None:

@@ -21,6 +21,7 @@ from funland.v1.inference_pb2 import (
 from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_gateway.dialects.dialect import Streaming, Unary
 from funland_gateway.dialects.openai.responses import create_response
+from funland_gateway.dialects.openai.responses_items import input_items
 from funland_gateway.failures import CallFailed
 from tests.gateway.dialects.kept import WEATHER, incoming, request_of
 
@@ -123,6 +124,57 @@ def test_items_become_messages_and_neighbours_one_message() -> None:
     ]
 
 
+def test_calls_of_namespaces_and_custom_calls_are_taken_back() -> None:
+    items: list[dict[str, Any]] = [
+        {"role": "user", "content": "Go."},
+        {
+            "type": "function_call", "namespace": "mcp", "call_id": "c1", "name": "weather",
+            "arguments": "{}",
+        },
+        {"type": "custom_tool_call", "call_id": "c2", "name": "patch", "input": 'Say "x"'},
+        {"type": "function_call_output", "call_id": "c1", "output": "dry"},
+        {"type": "custom_tool_call_output", "call_id": "c2", "output": "done"},
+        {"type": "custom_tool_call_output", "call_id": "c0", "output": "of an earlier response"},
+        {"role": "assistant", "content": None},
+    ]  # fmt: skip
+    tools = [
+        {"type": "namespace", "name": "mcp", "tools": [WEATHER]},
+        {"type": "custom", "name": "patch"},
+    ]
+
+    chat = chat_of(input=items, tools=tools)
+
+    assert list(chat.messages)[1:] == [
+        Message(
+            role=Message.ASSISTANT,
+            tool_calls=[
+                ToolCall(id="c1", name="mcp__weather", arguments="{}"),
+                ToolCall(id="c2", name="patch", arguments='{"input":"Say \\"x\\""}'),
+            ],
+        ),
+        Message(role=Message.TOOL, tool_call_id="c1", name="mcp__weather", content="dry"),
+        Message(role=Message.TOOL, tool_call_id="c2", name="patch", content="done"),
+        Message(
+            role=Message.TOOL, tool_call_id="c0", name="patch", content="of an earlier response"
+        ),
+        Message(role=Message.ASSISTANT),
+    ]
+    told = input_items("resp_1f", chat.messages, chat.tools)
+    assert [item["type"] for item in told] == [
+        "message", "function_call", "custom_tool_call", "function_call_output",
+        "custom_tool_call_output", "custom_tool_call_output",
+    ]  # fmt: skip
+    again = chat_of(input=told, tools=tools)
+    assert list(again.messages) == list(chat.messages)[:-1]
+
+
+@pytest.mark.parametrize(
+    ("truncation", "drops"), [(None, False), ("disabled", False), ("auto", True)]
+)
+def test_the_oldest_messages_may_be_left_out(truncation: str | None, drops: bool) -> None:
+    assert chat_of(truncation=truncation).drop_oldest is drops
+
+
 def test_tools_are_functions_and_may_be_chosen() -> None:
     chat = chat_of(tools=[WEATHER], tool_choice={"type": "function", "name": "weather"})
 
@@ -180,8 +232,6 @@ def test_logprobs_are_told_when_they_are_included() -> None:
         ("prompt", {"id": "p"}),
         ("context_management", [{"type": "compaction"}]),
         ("moderation", {"model": "m"}),
-        ("truncation", "auto"),
-        ("tools", [{"type": "web_search"}]),
         ("tool_choice", {"type": "web_search"}),
         ("text", {"format": {"type": "grammar"}}),
         ("input", [{"type": "item_reference", "id": "msg_1"}]),
@@ -214,6 +264,15 @@ def test_what_can_not_be_done_is_refused_by_name(field: str, value: Any) -> None
         ({"tool_choice": "sometimes"}, "tool_choice", "FIELD_INVALID"),
         ({"tool_choice": 7}, "tool_choice", "BODY_MALFORMED"),
         ({"tools": [{"type": "function"}]}, "tools[0].name", "FIELD_INVALID"),
+        ({"tools": [{"type": "namespace"}]}, "tools[0].name", "FIELD_INVALID"),
+        ({"tools": [{"type": "namespace", "name": "n"}]}, "tools[0].tools", "FIELD_INVALID"),
+        (
+            {"tools": [{"type": "namespace", "name": "n", "tools": [{"type": "custom"}]}]},
+            "tools[0].tools[0].name",
+            "FIELD_INVALID",
+        ),
+        ({"truncation": "middle"}, "truncation", "FIELD_INVALID"),
+        ({"truncation": 7}, "truncation", "BODY_MALFORMED"),
         (
             {
                 "tool_choice": {
@@ -246,6 +305,8 @@ def test_a_wrong_field_is_named(body: dict[str, Any], field: str, reason: str) -
         ("chat.sampling.max_tokens", "max_output_tokens"),
         ("chat.messages[3].content", "input"),
         ("chat.messages", "input"),
+        ("chat.drop_oldest", "truncation"),
+        ("chat.tool_choice.name", "tool_choice"),
         ("chat.tools[0].name", "tools[0].name"),
         ("chat.format.json_schema", "text.format.schema"),
         ("chat.options.top_logprobs", "top_logprobs"),

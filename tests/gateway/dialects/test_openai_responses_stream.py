@@ -15,10 +15,12 @@ from pydantic import TypeAdapter
 from funland.v1.errors_pb2 import Error
 from funland.v1.inference_pb2 import Delta, Message, Queued, TokenLogprob, ToolCall, ToolCallDelta
 from funland.v1.responses_pb2 import ListResponseInputResponse, Response, ResponseEvent
-from funland_gateway.dialects.dialect import Named
+from funland_gateway.dialects.dialect import Named, Streaming
+from funland_gateway.dialects.openai.responses import create_response
 from funland_gateway.dialects.openai.responses_answer import response_object
 from funland_gateway.dialects.openai.responses_stream import ResponseStream
 from tests.gateway.conftest import Answers
+from tests.gateway.dialects.kept import incoming
 
 ID = "resp_1f"
 STREAM_EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)  # making it takes long
@@ -137,14 +139,14 @@ def test_text_after_a_call_is_another_message() -> None:
 
 
 def test_logprobs_wait_for_their_text_and_those_of_thoughts_are_left_out() -> None:
-    def token(text: str) -> TokenLogprob:
-        return TokenLogprob(token=text.encode(), logprob=-1)
+    def token(text: str, part: TokenLogprob.Part.ValueType = TokenLogprob.CONTENT) -> TokenLogprob:
+        return TokenLogprob(token=text.encode(), logprob=-1, part=part)
 
     deltas = [
-        Delta(reasoning="Hm", logprobs=[token("Hm")]),
+        Delta(reasoning="Hm", logprobs=[token("Hm", TokenLogprob.REASONING)]),
         Delta(logprobs=[token("o")]),
         Delta(text="one", logprobs=[token("ne")]),
-        Delta(logprobs=[token("<end>")]),
+        Delta(logprobs=[token("<end>", TokenLogprob.END)]),
     ]
 
     events = told(
@@ -158,13 +160,92 @@ def test_logprobs_wait_for_their_text_and_those_of_thoughts_are_left_out() -> No
 
 
 def test_logprobs_of_thought_and_text_that_come_together_are_parted() -> None:
-    tokens = [TokenLogprob(token=text, logprob=-1) for text in (b"<t>", b"Hm", b"</t>", b"one")]
+    thought = [
+        TokenLogprob(token=text, logprob=-1, part=TokenLogprob.REASONING)
+        for text in (b"<t>", b"Hm", b"</t>")
+    ]
+    tokens = [*thought, TokenLogprob(token=b"one", logprob=-1)]
     together = Delta(reasoning="Hm", text="one", logprobs=tokens)
 
     events = told([CREATED, ResponseEvent(delta=together), completed(content="one")])
 
     (done,) = [event for event in events if event["type"] == "response.output_text.done"]
     assert [each["token"] for each in done["logprobs"]] == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("after", "text", "tokens"),
+    [(4, "oneés", ["one", "é", "s"]), (7, "és", ["é", "s"]), (6, "eés", ["one", "é", "s"])],
+)
+def test_what_was_lacking_of_a_delta_comes_with_its_own_tokens(
+    after: int, text: str, tokens: list[str]
+) -> None:
+    begun = Response(response_id=ID, state=Response.QUEUED, background=True)
+    logprobs = [TokenLogprob(token=token.encode(), logprob=-1) for token in ("one", "é", "s")]
+    stream = ResponseStream({}, after)
+
+    events = [
+        read(named)
+        for event in (
+            ResponseEvent(created=begun),
+            ResponseEvent(delta=Delta(text="oneés", logprobs=logprobs)),
+        )
+        for named in stream.events_of(event)
+    ]
+
+    (delta,) = events
+    assert delta["delta"] == text
+    assert [token["token"] for token in delta["logprobs"]] == tokens
+
+
+def test_a_custom_call_has_events_of_its_own() -> None:
+    begun = Response(response_id=ID, state=Response.IN_PROGRESS, model="tiny")
+    begun.request.tools.add(name="mcp__patch", namespace="mcp", free_form=True)
+    pieces = [
+        ToolCallDelta(id="c1", name="mcp__patch"),
+        ToolCallDelta(arguments='{"input":"*'),
+        ToolCallDelta(arguments="** End"),
+        ToolCallDelta(arguments='"}'),
+    ]
+
+    events = told(
+        [
+            ResponseEvent(created=begun),
+            *(ResponseEvent(delta=Delta(tool_calls=[piece])) for piece in pieces),
+            completed(),
+        ]
+    )
+
+    assert kinds(events)[2:] == [
+        "output_item.added", "custom_tool_call_input.delta", "custom_tool_call_input.delta",
+        "custom_tool_call_input.done", "output_item.done", "completed",
+    ]  # fmt: skip
+    assert [event.get("delta") for event in events[3:5]] == ["*", "** End"]
+    assert events[5]["input"] == "*** End"
+    assert events[6]["item"] == {
+        "id": "ctc_1f_0",
+        "type": "custom_tool_call",
+        "status": "completed",
+        "call_id": "c1",
+        "name": "patch",
+        "input": "*** End",
+        "namespace": "mcp",
+    }
+
+
+def test_what_was_left_out_is_told_in_every_response_of_a_stream() -> None:
+    call = create_response(incoming({"input": "x", "tools": [{"type": "mcp"}], "stream": True}))
+    assert isinstance(call, Streaming)
+
+    events = [
+        orjson.loads(named.data)
+        for event in (CREATED, completed())
+        for named in call.events(event)
+        if isinstance(named, Named)
+    ]
+
+    warned = [event["response"]["warnings"][0]["param"] for event in events if "response" in event]
+    assert warned == ["tools[0]"] * 3
 
 
 def test_a_stream_that_breaks_off_says_so_with_what_there_is() -> None:

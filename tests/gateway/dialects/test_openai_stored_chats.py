@@ -20,6 +20,7 @@ from funland.v1.inference_pb2 import (
     Queued,
     SamplingParameters,
     Start,
+    Timings,
     TokenLogprob,
     ToolCall,
 )
@@ -72,6 +73,33 @@ def test_a_chat_that_is_to_be_kept_is_a_response_of_their_collection() -> None:
         collection="chat.completions",
         metadata={"topic": "test"},
     )
+
+
+def test_calls_are_found_again_as_their_caller_knows_them() -> None:
+    tools: list[dict[str, Any]] = [
+        {"type": "custom", "custom": {"name": "patch"}},
+        {"type": "namespace", "name": "mcp", "tools": [{"type": "function", "name": "list"}]},
+    ]
+    call = create(store=True, tools=tools)
+    assert isinstance(call.message, CreateResponseRequest)
+    said = Message(role=Message.ASSISTANT)
+    said.tool_calls.add(id="c1", name="patch", arguments='{"input":"x"}')
+    said.tool_calls.add(id="c2", name="mcp__list", arguments="{}")
+    kept = chat(request=call.message.chat, timings=Timings(decode_ms=8))
+    kept.output.CopyFrom(said)
+
+    made = answer_of(call, kept)
+    found = answer_of(retrieve_chat_completion(incoming(path=ID)), kept)
+    listed = answer_of(
+        list_chat_messages(incoming(path=ID)), kept, ListResponseInputResponse(messages=[said])
+    )
+
+    assert made == found
+    calls = found["choices"][0]["message"]["tool_calls"]
+    assert calls[0] == {"id": "c1", "type": "custom", "custom": {"name": "patch", "input": "x"}}
+    assert (calls[1]["namespace"], calls[1]["function"]["name"]) == ("mcp", "list")
+    assert listed["data"][0]["tool_calls"] == calls
+    assert found["timings"]["predicted_ms"] == 8
 
 
 @pytest.mark.parametrize("store", [False, None])

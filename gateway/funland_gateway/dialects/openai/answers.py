@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import TokenLogprob
 from funland_gateway.dialects.dialect import Blames, Streaming
+from funland_gateway.dialects.openai.timings import progress_of, timings_of
 
 SYSTEM_FINGERPRINT: Final = f"funland-{version('funland')}"
 
@@ -70,12 +71,12 @@ class ChoiceShape(Protocol):
         """A choice before any text; None: there is none."""
         ...
 
-    def more(self, index: int, delta: inference_pb2.Delta) -> Choice:
-        """A choice that carries more of a text."""
+    def more(self, index: int, delta: inference_pb2.Delta) -> Sequence[Choice]:
+        """Choices that carry more of a text, each for a chunk of its own."""
         ...
 
     def last(self, index: int, reason: int) -> Choice:
-        """A choice that carries a `Finish.Reason`."""
+        """A choice that carries a `Finish.Reason`; unspecified: the text goes on."""
         ...
 
 
@@ -96,17 +97,20 @@ class Chunks:
         created: int,
         include_usage: bool,
         n: int = 1,
+        told: Mapping[str, Any] | None = None,
         *,
         prompt: Callable[[int, Sequence[TokenLogprob]], Choice] | None = None,
     ) -> None:
-        """`prompt` makes a choice that tells a prompt's tokens, where they are asked for."""
+        """`told` is what the first chunk has beside its choice; `prompt` makes a choice that tells
+        a prompt's tokens, where they are asked for."""
         self._shape = shape
         self._prompt = prompt
         self._include_usage = include_usage
         self._n = n
+        self._told = told
         self._calls: list[_Call] = []
         self._head = head("", shape.kind, created, "")
-        self._total = inference_pb2.Usage()
+        self._total = inference_pb2.Finish()
 
     def call(
         self,
@@ -138,25 +142,40 @@ class Chunks:
                 for choice in range(index, index + self._n):
                     first = self._shape.first(choice)
                     if first is not None:
-                        yield self._chunk([first])
+                        yield self._chunk([first], self._told)
+                        self._told = None
             case "prompt_logprobs" if self._prompt is not None:
                 for choice in range(index, index + self._n):
                     yield self._chunk([self._prompt(choice, event.prompt_logprobs.tokens)])
             case "delta":
-                yield self._chunk([self._shape.more(index, event.delta)])
+                for choice in self._shape.more(index, event.delta):
+                    yield self._chunk([choice])
+            case "prefill":
+                nothing = self._shape.last(index, inference_pb2.Finish.REASON_UNSPECIFIED)
+                yield self._chunk([nothing], {"prompt_progress": progress_of(event.prefill)})
             case "finish":
-                yield self._chunk([self._shape.last(index, event.finish.reason)])
-                self._count(event.finish.usage, with_prompt=event.choice == 0)
-                call.unfinished -= 1
-                if not any(each.unfinished for each in self._calls):
-                    if self._include_usage:
-                        yield self._chunk([], usage(self._total))
-                    yield DONE
+                yield from self._finished(call, index, event)
             case _:
                 pass
 
-    def _count(self, tokens: inference_pb2.Usage, with_prompt: bool) -> None:
+    def _finished(
+        self, call: _Call, index: int, event: inference_pb2.GenerationEvent
+    ) -> Iterator[bytes]:
+        """The end of a text, and behind the last of them that of the answer."""
+        finish = event.finish
+        yield self._chunk([self._shape.last(index, finish.reason)], timings_of(finish))
+        self._count(finish, with_prompt=event.choice == 0)
+        call.unfinished -= 1
+        if any(each.unfinished for each in self._calls):
+            return
+        if self._include_usage:
+            told = {"usage": usage(self._total.usage), **timings_of(self._total)}
+            yield self._chunk([], told)
+        yield DONE
+
+    def _count(self, finish: inference_pb2.Finish, with_prompt: bool) -> None:
         """The prompt of a call is computed once for all its texts, and counted with the first."""
+        tokens = finish.usage
         if not with_prompt:
             tokens = inference_pb2.Usage(
                 completion_tokens=tokens.completion_tokens,
@@ -165,11 +184,18 @@ class Chunks:
                 drafted_tokens=tokens.drafted_tokens,
                 accepted_tokens=tokens.accepted_tokens,
             )
-        self._total = added((self._total, tokens))
+        total = self._total
+        total.usage.CopyFrom(added((total.usage, tokens)))
+        if finish.HasField("timings"):  # as those of an answer that isn't streamed: the longest
+            for name in ("queue_ms", "prompt_ms", "decode_ms"):
+                longest = max(getattr(total.timings, name), getattr(finish.timings, name))
+                setattr(total.timings, name, longest)
 
-    def _chunk(self, choices: list[Choice], tokens: dict[str, Any] | None = None) -> bytes:
+    def _chunk(self, choices: list[Choice], more: Mapping[str, Any] | None = None) -> bytes:
         chunk = {**self._head, "choices": choices}
         # With include_usage every chunk has the field: null, but for the last.
         if self._include_usage:
-            chunk["usage"] = tokens
+            chunk["usage"] = None
+        if more:
+            chunk.update(more)
         return orjson.dumps(chunk)

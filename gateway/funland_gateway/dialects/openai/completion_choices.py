@@ -57,12 +57,12 @@ class TextChoices:
             choice["logprobs"] = self._logprobs_of(index).of_prompt(tokens, echo)
         return choice
 
-    def more(self, index: int, delta: inference_pb2.Delta) -> Choice:
+    def more(self, index: int, delta: inference_pb2.Delta) -> tuple[Choice, ...]:
         """See `ChoiceShape`."""
         choice = self._choice(index, delta.text)
         if self._wants_logprobs and delta.logprobs:
             choice["logprobs"] = self._logprobs_of(index).of(delta.logprobs)
-        return choice
+        return (choice,)
 
     def last(self, index: int, reason: int) -> Choice:
         """See `ChoiceShape`."""
@@ -75,5 +75,5 @@ class TextChoices:
         return self._logprobs.setdefault(index, TextLogprobs())
 
     def _choice(self, index: int, text: str, reason: int | None = None) -> dict[str, object]:
-        finish_reason = None if reason is None else FINISH_REASONS[reason]
+        finish_reason = None if reason is None else FINISH_REASONS.get(reason)
         return {"index": index, "text": text, "logprobs": None, "finish_reason": finish_reason}

@@ -18,6 +18,8 @@ _CODES: Final[Mapping[int, str]] = {
 }
 """Where OpenAI has a code of its own. Elsewhere the reason in lower case is the code."""
 
+_LENGTHS: Final = {"n_prompt_tokens": "prompt_tokens", "n_ctx": "context_length"}
+
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 
@@ -36,8 +38,39 @@ def error_body(error: errors_pb2.Error) -> dict[str, Any]:
     else:
         kind, code = "invalid_request_error", _CODES.get(error.reason, reason)
     return {
-        "error": {"message": error.message, "type": kind, "param": _parameter(error), "code": code}
+        "error": {
+            "message": message(error),
+            "type": kind,
+            "param": _parameter(error),
+            "code": code,
+            **_lengths(error),
+        }
     }
+
+
+def message(error: errors_pb2.Error) -> str:
+    """What is said of an error.
+
+    Of a prompt that is too long it has the words by which clients know it, so as to shorten it or
+    ask a model that holds more: the first for LiteLLM and aider, the second for LangChain and
+    Claude Code.
+    """
+    lengths = _lengths(error)
+    if not lengths:
+        return error.message
+    return (
+        f"This model's maximum context length is {lengths['n_ctx']} tokens, however the prompt is"
+        f" too long: {lengths['n_prompt_tokens']} tokens. Shorten it, or load the model with a"
+        " longer context; an answer needs room in it too."
+    )
+
+
+def _lengths(error: errors_pb2.Error) -> dict[str, int]:
+    """Of a prompt that is too long, as llama-server tells it: how long it is, and may be."""
+    told = {name: error.metadata.get(ours, "") for name, ours in _LENGTHS.items()}
+    if error.reason != errors_pb2.PROMPT_TOO_LONG or not all(map(str.isdecimal, told.values())):
+        return {}
+    return {name: int(length) for name, length in told.items()}
 
 
 def _parameter(error: errors_pb2.Error) -> str | None:

@@ -88,6 +88,7 @@ def read_generation(body: JsonObject, top_logprobs: int | None, logprobs_name: s
         adapters=_adapters(body, names),
         speculation=_speculation(body),
         last_prompt_tokens=body.integer(_LAST),
+        progress=bool(body.boolean("return_progress") and body.boolean("stream")),
     )
     return Generation(
         sampling=read_sampling(body, SAMPLING),

@@ -15,17 +15,23 @@ _LISTS: Final = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
 
 Echo = str | None
 """The prompt that a text begins with. None: its tokens come with the answer and make it."""
+_CONTENT: Final = (TokenLogprob.CONTENT, TokenLogprob.PART_UNSPECIFIED)
 
 _LEAST: Final = -9999.0  # OpenAI's word for a probability of 0, for which JSON has no number
 
 
 def chat_logprobs(tokens: Iterable[TokenLogprob]) -> dict[str, Any]:
-    """`choices[].logprobs` of a chat."""
+    """`choices[].logprobs` of a chat: of the tokens that its content is made of, and no others."""
     content = [
         {**_token(token), "top_logprobs": [_token(other) for other in token.top]}
-        for token in tokens
+        for token in content_tokens(tokens)
     ]
     return {"content": content, "refusal": None}
+
+
+def content_tokens(tokens: Iterable[TokenLogprob]) -> Iterable[TokenLogprob]:
+    """Without those of reasoning, calls, marks and stop strings."""
+    return (token for token in tokens if token.part in _CONTENT)
 
 
 class TextLogprobs:

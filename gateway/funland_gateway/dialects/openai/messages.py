@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import orjson
 
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import Message
+from funland_gateway.dialects.openai.free_form import free_arguments
 from funland_gateway.dialects.reading import JsonObject, invalid, malformed, missing, unsupported
+
+ToldName = Callable[[str, str], str]
+"""What the model is told for the function of a namespace and a name."""
 
 _ROLES: Final = {
     "system": Message.SYSTEM,
@@ -23,12 +28,13 @@ _ROLES: Final = {
 ROLES: Final = tuple(_ROLES)
 
 _CALL_FIELD = re.compile(r"(\.tool_calls\[\d+\])\.(name|arguments)$")
+_CALL_KINDS: Final = ("function", "custom")
 _REASONING_FIELD = re.compile(r"(^messages\[\d+\])\.reasoning$")
 
 
-def read_messages(body: JsonObject) -> list[Message]:
+def read_messages(body: JsonObject, told_name: ToldName) -> list[Message]:
     """Reads `messages`."""
-    return [_message(message) for message in body.objects("messages")]
+    return [_message(message, told_name) for message in body.objects("messages")]
 
 
 def message_field_name(path: str) -> str:
@@ -36,19 +42,20 @@ def message_field_name(path: str) -> str:
     return _REASONING_FIELD.sub(r"\1.reasoning_content", _CALL_FIELD.sub(r"\1.function.\2", path))
 
 
-def _message(message: JsonObject) -> Message:
+def _message(message: JsonObject, told_name: ToldName) -> Message:
     name = message.string("role")
     role = _ROLES.get(name)
     if role is None:
         raise invalid(message.path_of("role"), f"must be one of {', '.join(_ROLES)}")
-    calls = _calls(message) if role == Message.ASSISTANT else []
+    answers = role == Message.ASSISTANT
     return Message(
         role=role,
-        content="" if calls and message.raw("content") is None else _content(message),
-        tool_calls=calls,
+        # Clients leave out that of a model that said nothing, with calls or without.
+        content="" if answers and message.raw("content") is None else _content(message),
+        tool_calls=_calls(message, told_name) if answers else [],
         tool_call_id=message.string("tool_call_id") if name == "tool" else "",
         name=message.string("name") if name == "function" else message.optional_string("name"),
-        reasoning=_reasoning(message) if role == Message.ASSISTANT else "",
+        reasoning=_reasoning(message) if answers else "",
     )
 
 
@@ -71,33 +78,37 @@ def _part(part: JsonObject) -> str:
     return part.string(kind)
 
 
-def _calls(message: JsonObject) -> list[inference_pb2.ToolCall]:
+def _calls(message: JsonObject, told_name: ToldName) -> list[inference_pb2.ToolCall]:
     single = message.object("function_call")
     if single is not None:
-        return [_call(single)]
+        name, arguments = single.string("name"), _arguments(single)
+        return [inference_pb2.ToolCall(name=name, arguments=arguments)]
     if not message.raw("tool_calls"):
         return []
-    calls: list[inference_pb2.ToolCall] = []
-    for item in message.objects("tool_calls"):
-        kind = item.optional_string("type") or "function"
-        if kind != "function":
-            raise unsupported(
-                item.path_of("type"), f"only functions are supported, not {kind[:64]!r}."
-            )
-        called = item.object("function")
-        if called is None:
-            raise missing(item.path_of("function"))
-        calls.append(_call(called, item.optional_string("id")))
-    return calls
+    return [_call(item, told_name) for item in message.objects("tool_calls")]
 
 
-def _call(called: JsonObject, call_id: str = "") -> inference_pb2.ToolCall:
+def _call(item: JsonObject, told_name: ToldName) -> inference_pb2.ToolCall:
+    kind = item.optional_string("type") or "function"
+    if kind not in _CALL_KINDS:
+        problem = f"calls are of type function or custom, not {kind[:64]!r}."
+        raise unsupported(item.path_of("type"), problem)
+    called = item.object(kind)
+    if called is None:
+        raise missing(item.path_of(kind))
+    custom = kind == "custom"
+    return inference_pb2.ToolCall(
+        id=item.optional_string("id"),
+        name=told_name(item.optional_string("namespace"), called.string("name")),
+        arguments=free_arguments(called.string("input")) if custom else _arguments(called),
+    )
+
+
+def _arguments(called: JsonObject) -> str:
     arguments = called.raw("arguments")
     if isinstance(arguments, dict):  # as templates and some clients have them
-        text = orjson.dumps(arguments).decode()
-    else:
-        text = called.optional_string("arguments")
-    return inference_pb2.ToolCall(id=call_id, name=called.string("name"), arguments=text)
+        return orjson.dumps(arguments).decode()
+    return called.optional_string("arguments")
 
 
 def _reasoning(message: JsonObject) -> str:

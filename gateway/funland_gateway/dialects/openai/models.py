@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -10,6 +11,23 @@ from funland.v1 import models_pb2
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.models import every_model
 from funland_gateway.dialects.rpcs import DELETE_MODEL, GET_MODEL
+
+META: Final = {
+    "n_ctx_train": "context_length",
+    "n_embd": "embedding_length",
+    "n_params": "parameter_count",
+    "size": "size_bytes",
+}
+"""What `meta` calls the fields of the contract, as llama-server does."""
+
+_CAPABILITIES: Final[Mapping[str, Callable[[models_pb2.Model], bool]]] = {
+    "completion": lambda model: model.can_generate,
+    "chat": lambda model: model.can_chat,
+    "tools": lambda model: model.can_chat,  # every template's models are told of them somehow
+    "rerank": lambda model: model.can_rerank,
+    "embedding": lambda model: not (model.can_generate or model.can_rerank),
+}
+"""What a model is for, in Ollama's words where it has them."""
 
 
 def list_models(_incoming: Incoming) -> Unary:
@@ -51,4 +69,16 @@ def _model(model: models_pb2.Model) -> dict[str, Any]:
         # OpenAI's shape has no null here. Unset, as for a built-in model, reads as 0.
         "created": model.create_time.seconds,
         "owned_by": "funland" if model.built_in else "local",
+        # What clients of OpenRouter and LM Studio, and of vLLM, read; `meta` is llama-server's.
+        "context_length": _context_length(model),
+        "max_model_len": _context_length(model),
+        "capabilities": [word for word, can in _CAPABILITIES.items() if can(model)],
+        "meta": {name: getattr(model, ours) or None for name, ours in META.items()},
     }
+
+
+def _context_length(model: models_pb2.Model) -> int | None:
+    """How many tokens a call may have, its answer included; what the model was trained for while
+    it isn't loaded, None if its file doesn't tell."""
+    loaded = model.loaded.context_length if model.HasField("loaded") else 0
+    return loaded or model.context_length or None

@@ -20,6 +20,7 @@ from funland.v1.responses_pb2 import (
 )
 from funland_gateway.dialects.dialect import Incoming, Named, Reply, Streaming, Unary, json_reply
 from funland_gateway.dialects.openai.kept import kept_response
+from funland_gateway.dialects.openai.offers import log
 from funland_gateway.dialects.openai.paging import NEWEST_FIRST, read_paging
 from funland_gateway.dialects.openai.responses_answer import response_object
 from funland_gateway.dialects.openai.responses_items import input_items
@@ -51,6 +52,7 @@ STARTING_AFTER: Final = whole_number(
 def create_response(incoming: Incoming) -> Unary | Streaming:
     """Reads a request for a response."""
     request = read_request(incoming.body)
+    log(request.tools.warnings)
     if request.stream:
         stream = ResponseStream(request.echo)
         return Streaming(
@@ -118,10 +120,14 @@ def list_input_items(incoming: Incoming) -> Unary:
     wanted = kept_response(incoming.path["response_id"])
     request = ListResponseInputRequest(response_id=wanted.response_id)
 
-    def answer(response: ListResponseInputResponse) -> Reply:
-        return json_reply(paging.of(input_items(wanted.response_id, response.messages)))
+    def list_them(response: Response) -> Unary:
+        def answer(found: ListResponseInputResponse) -> Reply:
+            items = input_items(wanted.response_id, found.messages, response.request.tools)
+            return json_reply(paging.of(items))
 
-    return wanted.found(lambda _: Unary(LIST_RESPONSE_INPUT, request, answer, words=wanted.words))
+        return Unary(LIST_RESPONSE_INPUT, request, answer, words=wanted.words)
+
+    return wanted.found(list_them)
 
 
 def count_input_tokens(incoming: Incoming) -> Unary:

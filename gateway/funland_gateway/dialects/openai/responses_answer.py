@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, cast
 
 import orjson
@@ -10,6 +12,8 @@ import orjson
 from funland.v1.errors_pb2 import Error
 from funland.v1.inference_pb2 import ChatRequest, GenerationOptions, Tool, ToolChoice, Usage
 from funland.v1.responses_pb2 import Response
+from funland_gateway.dialects.openai.callees import Callee, callee, callees
+from funland_gateway.dialects.openai.errors import message
 from funland_gateway.dialects.openai.responses_items import Item, output_items
 from funland_gateway.failures import http_status
 
@@ -65,10 +69,10 @@ def response_object(
         "temperature": _sampling(request, "temperature"),
         "text": {"format": _format(request)},
         "tool_choice": _tool_choice(request),
-        "tools": [_tool(tool) for tool in request.tools],
+        "tools": _tools(request.tools),
         "top_logprobs": request.options.top_logprobs,
         "top_p": _sampling(request, "top_p"),
-        "truncation": "disabled",
+        "truncation": "auto" if request.drop_oldest else "disabled",
         "usage": usage(response.usage) if response.HasField("usage") else None,
         "user": None,
         "metadata": dict(response.metadata),
@@ -97,7 +101,7 @@ def response_error(error: Error) -> dict[str, Any]:
         code = "rate_limit_exceeded"
     else:
         code = "server_error" if status >= _SERVER_ERROR else "invalid_prompt"
-    return {"code": code, "message": error.message}
+    return {"code": code, "message": message(error)}
 
 
 def _sampling(request: ChatRequest, name: str) -> Any:
@@ -132,19 +136,37 @@ def _format(request: ChatRequest) -> dict[str, Any]:
 
 
 def _tool_choice(request: ChatRequest) -> Any:
-    if request.tool_choice.name:
-        return {"type": "function", "name": request.tool_choice.name}
+    if name := request.tool_choice.name:
+        known = callee(callees(request.tools), name)
+        space = {"namespace": known.namespace} if known.namespace else {}
+        return {"type": _tool_kind(known), "name": known.name, **space}
     return _MODES.get(request.tool_choice.mode, "auto")
 
 
-def _tool(tool: Tool) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "name": tool.name,
+def _tools(tools: Iterable[Tool]) -> list[dict[str, Any]]:
+    """The tools as they were offered, but for those that were left out."""
+    known = callees(tools)
+    made: list[dict[str, Any]] = []
+    for namespace, members in groupby(tools, attrgetter("namespace")):
+        told = [_tool(tool, callee(known, tool.name)) for tool in members]
+        group = {"type": "namespace", "name": namespace, "description": "", "tools": told}
+        made += [group] if namespace else told
+    return made
+
+
+def _tool(tool: Tool, known: Callee) -> dict[str, Any]:
+    described = {
+        "type": _tool_kind(known),
+        "name": known.name,
         "description": tool.description or None,
-        "parameters": _parsed(tool.parameters),
-        "strict": True,
     }
+    if known.free_form:
+        return {**described, "format": {"type": "text"}}
+    return {**described, "parameters": _parsed(tool.parameters), "strict": True}
+
+
+def _tool_kind(known: Callee) -> str:
+    return "custom" if known.free_form else "function"
 
 
 def _parsed(text: str) -> dict[str, Any]:

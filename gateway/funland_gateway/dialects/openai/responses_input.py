@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from funland.v1.inference_pb2 import Message, ToolCall
+from funland_gateway.dialects.openai.free_form import free_arguments
+from funland_gateway.dialects.openai.tools import Tools
 from funland_gateway.dialects.reading import JsonObject, invalid, malformed, missing, unsupported
 
 _ROLES: Final = {
@@ -18,7 +20,7 @@ _ROLES: Final = {
 _TEXT_PARTS: Final = ("input_text", "output_text", "text", "reasoning_text", "summary_text")
 
 
-def read_input(body: JsonObject) -> list[Message]:
+def read_input(body: JsonObject, tools: Tools) -> list[Message]:
     """The messages of the request, at least one."""
     value = body.raw("input")
     path = body.path_of("input")
@@ -34,11 +36,11 @@ def read_input(body: JsonObject) -> list[Message]:
         read = _ITEMS.get(kind)
         if read is None:
             raise unsupported(item.path_of("type"), f"{kind[:64]!r} is not supported.")
-        read(item, messages)
+        read(item, messages, tools)
     return messages
 
 
-def _message(item: JsonObject, messages: list[Message]) -> None:
+def _message(item: JsonObject, messages: list[Message], _tools: Tools) -> None:
     name = item.string("role")
     role = _ROLES.get(name)
     if role is None:
@@ -49,34 +51,52 @@ def _message(item: JsonObject, messages: list[Message]) -> None:
     last = messages[-1] if messages else None
     if last is None or last.role != role or last.content or last.tool_calls:
         last = _answer(messages)
-    last.content = _text(item, "content")
+    # Some clients leave out that of a model that said nothing.
+    last.content = "" if item.raw("content") is None else _text(item, "content")
 
 
-def _function_call(item: JsonObject, messages: list[Message]) -> None:
+def _function_call(item: JsonObject, messages: list[Message], tools: Tools) -> None:
+    _call(item, messages, tools, item.string("arguments"))
+
+
+def _custom_call(item: JsonObject, messages: list[Message], tools: Tools) -> None:
+    _call(item, messages, tools, free_arguments(item.string("input")))
+
+
+def _call(item: JsonObject, messages: list[Message], tools: Tools, arguments: str) -> None:
     """Calls that stand in a row, and the text before them, are one message of the model."""
-    call = ToolCall(
-        id=item.string("call_id"), name=item.string("name"), arguments=item.string("arguments")
-    )
+    name = tools.told_name(item.optional_string("namespace"), item.string("name"))
+    call = ToolCall(id=item.string("call_id"), name=name, arguments=arguments)
     last = messages[-1] if messages else None
     if last is None or last.role != Message.ASSISTANT:
         last = _answer(messages)
     last.tool_calls.append(call)
 
 
-def _function_call_output(item: JsonObject, messages: list[Message]) -> None:
+def _function_output(item: JsonObject, messages: list[Message], _tools: Tools) -> None:
+    _output(item, messages, "")
+
+
+def _custom_output(item: JsonObject, messages: list[Message], tools: Tools) -> None:
+    _output(item, messages, tools.free_form())
+
+
+def _output(item: JsonObject, messages: list[Message], otherwise: str) -> None:
+    """The result of a call; `otherwise` is the function's name if the call is in an earlier
+    response."""
     call_id = item.string("call_id")
     names = (call.name for message in messages for call in message.tool_calls if call.id == call_id)
     messages.append(
         Message(
             role=Message.TOOL,
             tool_call_id=call_id,
-            name=next(names, ""),
+            name=next(names, otherwise),
             content=_text(item, "output"),
         )
     )
 
 
-def _reasoning(item: JsonObject, messages: list[Message]) -> None:
+def _reasoning(item: JsonObject, messages: list[Message], _tools: Tools) -> None:
     """What the model thought, or at least a summary of it, before what comes next."""
     told = "content" if item.raw("content") else "summary"
     _answer(messages).reasoning = _text(item, told)
@@ -87,10 +107,12 @@ def _answer(messages: list[Message]) -> Message:
     return messages[-1]
 
 
-_ITEMS: Final[Mapping[str, Callable[[JsonObject, list[Message]], None]]] = {
+_ITEMS: Final[Mapping[str, Callable[[JsonObject, list[Message], Tools], None]]] = {
     "message": _message,
     "function_call": _function_call,
-    "function_call_output": _function_call_output,
+    "function_call_output": _function_output,
+    "custom_tool_call": _custom_call,
+    "custom_tool_call_output": _custom_output,
     "reasoning": _reasoning,
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from funland.v1.inference_pb2 import Message, TokenLogprob
+from funland.v1.inference_pb2 import Message, TokenLogprob, Tool, ToolCall
 from funland.v1.responses_pb2 import Response
+from funland_gateway.dialects.openai.callees import Callee, Callees, callee, callees
+from funland_gateway.dialects.openai.free_form import free_text
 from funland_gateway.dialects.openai.logprobs import chat_logprobs
 
 Item = dict[str, Any]
@@ -46,16 +49,33 @@ def reasoning_item(item_id: str, text: str, status: str) -> Item:
     }
 
 
-def call_item(item_id: str, call_id: str, name: str, arguments: str, status: str) -> Item:
-    """A call that the model asks for."""
+def call_item(item_id: str, call_id: str, known: Callee, text: str, status: str) -> Item:
+    """A call that the model asks for; `text` is its arguments, or the text that it takes."""
     return {
         "id": item_id,
-        "type": "function_call",
+        "type": call_kind(known),
         "status": status,
         "call_id": call_id,
-        "name": name,
-        "arguments": arguments,
+        "name": known.name,
+        "input" if known.free_form else "arguments": text,
+        **({"namespace": known.namespace} if known.namespace else {}),
     }
+
+
+def call_kind(known: Callee) -> str:
+    """The type of a call's item."""
+    return "custom_tool_call" if known.free_form else "function_call"
+
+
+PREFIXES: Final[Mapping[str, str]] = {
+    "reasoning": "rs",
+    "message": "msg",
+    "function_call": "fc",
+    "custom_tool_call": "ctc",
+    "function_call_output": "fco",
+    "custom_tool_call_output": "ctco",
+}
+"""What the ids of items begin with, by their type."""
 
 
 def item_id(prefix: str, response_id: str, number: int = 0) -> str:
@@ -77,38 +97,48 @@ def output_items(response: Response) -> list[Item]:
     identity, output = response.response_id, response.output
     items: list[Item] = []
     if output.reasoning:
-        items.append(reasoning_item(item_id("rs", identity), output.reasoning, "completed"))
+        items.append(reasoning_item("", output.reasoning, "completed"))
     empty = not (output.reasoning or output.tool_calls) and response.state in _WHOLE
     if output.content or empty:
-        tokens = text_logprobs(output.content, response.logprobs)
-        items.append(message_item(item_id("msg", identity), output.content, tokens, "completed"))
-    items += [
-        call_item(item_id("fc", identity, number), call.id, call.name, call.arguments, "completed")
-        for number, call in enumerate(output.tool_calls)
-    ]
+        items.append(message_item("", output.content, response.logprobs, "completed"))
+    known = callees(response.request.tools)
+    items += [_call(call, known) for call in output.tool_calls]
     if items and response.state in _CUT_OFF:
         items[-1]["status"] = "incomplete"
+    numbers = Counter[str]()
+    for item in items:
+        kind = item["type"]
+        item["id"] = item_id(PREFIXES[kind], identity, numbers[kind])
+        numbers[kind] += 1
     return items
 
 
-def input_items(response_id: str, messages: Sequence[Message]) -> list[Item]:
-    """The messages of a request as items, in their order."""
-    items = [item for message in messages for item in _items_of(message)]
-    prefixes = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
+def input_items(response_id: str, messages: Sequence[Message], tools: Iterable[Tool]) -> list[Item]:
+    """The messages of a request as items, in their order; `tools` are those of the request."""
+    known = callees(tools)
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    items: list[Item] = []
+    for message in messages:
+        if message.role == Message.TOOL:
+            called = callee(known, names.get(message.tool_call_id, message.name))
+            items.append(_output(message, called))
+        else:
+            items += _items_of(message, known)
     for number, item in enumerate(items):
-        item["id"] = item_id(f"{prefixes.get(item['type'], 'fco')}_in", response_id, number)
+        item["id"] = item_id(f"{PREFIXES[item['type']]}_in", response_id, number)
     return items
 
 
-def _items_of(message: Message) -> Iterator[Item]:
-    if message.role == Message.TOOL:
-        yield {
-            "type": "function_call_output",
-            "status": "completed",
-            "call_id": message.tool_call_id,
-            "output": message.content,
-        }
-        return
+def _output(message: Message, called: Callee) -> Item:
+    return {
+        "type": f"{call_kind(called)}_output",
+        "status": "completed",
+        "call_id": message.tool_call_id,
+        "output": message.content,
+    }
+
+
+def _items_of(message: Message, known: Callees) -> Iterator[Item]:
     if message.reasoning:
         yield reasoning_item("", message.reasoning, "completed")
     if message.role == Message.ASSISTANT:
@@ -122,20 +152,10 @@ def _items_of(message: Message) -> Iterator[Item]:
             "content": [{"type": "input_text", "text": message.content}],
         }
     for call in message.tool_calls:
-        yield call_item("", call.id, call.name, call.arguments, "completed")
+        yield _call(call, known)
 
 
-def text_logprobs(text: str, tokens: Sequence[TokenLogprob]) -> Sequence[TokenLogprob]:
-    """Those of the tokens that the text was made of: the others are reasoning, calls and marks."""
-    content = text.encode()
-    begin = b"".join(token.token for token in tokens).rfind(content)
-    if begin < 0:
-        return tokens
-    kept: list[TokenLogprob] = []
-    position = 0
-    for token in tokens:
-        end = position + len(token.token)
-        if position < begin + len(content) and end > begin:
-            kept.append(token)
-        position = end
-    return kept
+def _call(call: ToolCall, known: Callees) -> Item:
+    called = callee(known, call.name)
+    text = free_text(call.arguments) if called.free_form else call.arguments
+    return call_item("", call.id, called, text, "completed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 
@@ -14,17 +14,18 @@ from funland.v1.inference_pb2 import (
     ChatRequest,
     GenerationOptions,
     OutputFormat,
-    Tool,
-    ToolChoice,
 )
 from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_gateway.dialects.dialect import Blames
+from funland_gateway.dialects.naming import renamed
 from funland_gateway.dialects.openai.formats import json_object, json_schema
 from funland_gateway.dialects.openai.generation import generation_blames
+from funland_gateway.dialects.openai.offers import warnings_of
 from funland_gateway.dialects.openai.parameters import Refusals, read_metadata, refuse
 from funland_gateway.dialects.openai.reasoning import read_effort, wants_thought
 from funland_gateway.dialects.openai.responses_input import read_input
-from funland_gateway.dialects.reading import JsonObject, invalid, malformed, unsupported
+from funland_gateway.dialects.openai.tools import Tools, read_tools
+from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
 from funland_gateway.dialects.sampling import Sampling, read_sampling
 
 RESPONSE_SAMPLING: Final[Mapping[str, str]] = {
@@ -52,15 +53,11 @@ REFUSALS: Final[Refusals] = {
     "prompt": _anything,
     "context_management": _anything,
     "moderation": _anything,
-    "truncation": lambda value: value != "disabled",
 }
 """What else is not here is a hint that changes no answer of ours, such as `prompt_cache_key`."""
 
-_CHOICES: Final = {
-    "auto": ToolChoice.AUTO,
-    "none": ToolChoice.NONE,
-    "required": ToolChoice.REQUIRED,
-}
+_DROPS: Final = {"": False, "disabled": False, "auto": True}
+"""Whether the oldest messages may be left out, by `truncation`."""
 
 _PRIORITIES: Final = {
     "flex": GenerationOptions.LOW,
@@ -80,6 +77,7 @@ class ResponseRequest:
 
     message: CreateResponseRequest
     sampling: Sampling
+    tools: Tools
     stream: bool
     echo: Mapping[str, Any]
     """The parameters as they came: the contract's form of them has not every detail."""
@@ -90,9 +88,9 @@ class ResponseRequest:
         # One message can be several items, and several messages one.
         path = re.sub(r"^messages(\[\d+\].*)?$", "input", path)
         path = re.sub(r"^format\.\w+$", "text.format.schema", path)
-        path = re.sub(r"^tool_choice\.\w+$", "tool_choice", path)
+        path = re.sub(r"^drop_oldest$", "truncation", path)
         path = path.removeprefix("options.")
-        return self.sampling.field_name(path)
+        return self.sampling.field_name(renamed(path, self.tools.names))
 
     @property
     def blames(self) -> Blames:
@@ -111,16 +109,20 @@ def read_request(body: JsonObject) -> ResponseRequest:
     effort = _effort(body)
     # Some templates write it into the prompt.
     told = _json({"reasoning_effort": effort}) if effort not in (None, "none") else ""
+    tools = read_tools(body, nested=False)
     message = CreateResponseRequest(
         chat=ChatRequest(
             model=body.optional_string("model"),
-            messages=read_input(body),
+            messages=read_input(body, tools),
             sampling=sampling.parameters,
             format=_format(body),
             options=_options(body),
+            tools=tools.tools,
+            tool_choice=tools.choice,
             parallel_tool_calls=body.boolean("parallel_tool_calls"),
             reasoning=wants_thought(effort),
             template_arguments=told,
+            drop_oldest=_drops_oldest(body),
         ),
         previous_response_id=body.optional_string("previous_response_id"),
         instructions=body.optional_string("instructions"),
@@ -128,11 +130,18 @@ def read_request(body: JsonObject) -> ResponseRequest:
         metadata=read_metadata(body),
         background=bool(body.boolean("background")),
     )
-    _add_tools(body, message.chat)
     echo = {name: body.raw(name) for name in _ECHOED if body.raw(name) is not None}
     if "text" in echo:
         echo["text"] = {"format": {"type": "text"}, **echo["text"]}
-    return ResponseRequest(message, sampling, bool(body.boolean("stream")), echo)
+    echo |= warnings_of(tools.warnings)
+    return ResponseRequest(message, sampling, tools, bool(body.boolean("stream")), echo)
+
+
+def _drops_oldest(body: JsonObject) -> bool:
+    wanted = body.optional_string("truncation")
+    if wanted not in _DROPS:
+        raise invalid(body.path_of("truncation"), "must be one of auto, disabled")
+    return _DROPS[wanted]
 
 
 def _format(body: JsonObject) -> OutputFormat | None:
@@ -167,58 +176,6 @@ def _options(body: JsonObject) -> GenerationOptions:
 def _effort(body: JsonObject) -> str | None:
     reasoning = body.object("reasoning")
     return read_effort(reasoning, "effort") if reasoning is not None else None
-
-
-def _add_tools(body: JsonObject, chat: ChatRequest) -> None:
-    tools = body.objects("tools") if body.raw("tools") is not None else []
-    chat.tools.extend(_tool(tool) for tool in tools)
-    choice = body.raw("tool_choice")
-    path = body.path_of("tool_choice")
-    if choice is None:
-        return
-    if isinstance(choice, str):
-        chat.tool_choice.mode = _mode(choice, path)
-    elif isinstance(choice, dict):
-        _choose(JsonObject.read(cast("object", choice), path), chat)
-    else:
-        raise malformed(path, "a string or an object")
-
-
-def _tool(tool: JsonObject) -> Tool:
-    kind = tool.string("type")
-    if kind != "function":
-        raise unsupported(tool.path_of("type"), f"only functions are supported, not {kind[:64]!r}.")
-    parameters = tool.object("parameters")
-    return Tool(
-        name=tool.string("name"),
-        description=tool.optional_string("description"),
-        parameters=_json(dict(parameters.items())) if parameters is not None else "",
-    )
-
-
-def _choose(choice: JsonObject, chat: ChatRequest) -> None:
-    """Names the function to call, or leaves only those tools that are allowed."""
-    match choice.string("type"):
-        case "function":
-            chat.tool_choice.mode = ToolChoice.REQUIRED
-            chat.tool_choice.name = choice.string("name")
-        case "allowed_tools":
-            chat.tool_choice.mode = _mode(choice.string("mode"), choice.path_of("mode"))
-            allowed = {tool.string("name") for tool in choice.objects("tools")}
-            if unknown := allowed - {tool.name for tool in chat.tools}:
-                names = ", ".join(sorted(unknown))[:256]
-                raise invalid(choice.path_of("tools"), f"names what is not in tools: {names}")
-            kept = [tool for tool in chat.tools if tool.name in allowed]
-            del chat.tools[:]
-            chat.tools.extend(kept)
-        case kind:
-            raise unsupported(choice.path_of("type"), f"{kind[:64]!r} is not supported.")
-
-
-def _mode(name: str, path: str) -> ToolChoice.Mode.ValueType:
-    if name not in _CHOICES:
-        raise invalid(path, f"must be one of {', '.join(_CHOICES)}")
-    return _CHOICES[name]
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from funland_gateway.dialects.dialect import JsonSchema
 from funland_gateway.dialects.openai.responses_answer import STATES
 from funland_gateway.dialects.openai.responses_request import LOGPROBS, RESPONSE_SAMPLING
 from funland_gateway.dialects.openai.schemas import METADATA, list_of
+from funland_gateway.dialects.openai.tool_schemas import FLAT_TOOLS, WARNINGS
 from funland_gateway.dialects.sampling import sampling_schemas
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
@@ -31,6 +33,20 @@ _PARTS: Final = any_of(
     ),
 )
 
+
+def _call(kind: str, text: str) -> JsonSchema:
+    return object_with(
+        {
+            "type": one_of_values(kind),
+            "call_id": STRING,
+            "namespace": STRING,
+            "name": STRING,
+            text: STRING,
+        },
+        ("type", "call_id", "name", text),
+    )
+
+
 _INPUT: Final = described(
     any_of(
         STRING,
@@ -40,22 +56,15 @@ _INPUT: Final = described(
                     {
                         "type": one_of_values("message"),
                         "role": one_of_values("user", "assistant", "system", "developer"),
-                        "content": _PARTS,
+                        "content": described(nullable(_PARTS), "Null or absent: role `assistant`."),
                     },
-                    ("role", "content"),
+                    ("role",),
                 ),
+                _call("function_call", "arguments"),
+                _call("custom_tool_call", "input"),
                 object_with(
                     {
-                        "type": one_of_values("function_call"),
-                        "call_id": STRING,
-                        "name": STRING,
-                        "arguments": STRING,
-                    },
-                    ("type", "call_id", "name", "arguments"),
-                ),
-                object_with(
-                    {
-                        "type": one_of_values("function_call_output"),
+                        "type": one_of_values("function_call_output", "custom_tool_call_output"),
                         "call_id": STRING,
                         "output": _PARTS,
                     },
@@ -66,17 +75,6 @@ _INPUT: Final = described(
         ),
     ),
     "What is new; the rest of the conversation comes with `previous_response_id`.",
-)
-
-_TOOL: Final = object_with(
-    {
-        "type": one_of_values("function"),
-        "name": STRING,
-        "description": STRING,
-        "parameters": described(_OBJECT, "A JSON Schema."),
-        "strict": BOOLEAN,
-    },
-    ("type", "name"),
 )
 
 _FORMAT: Final = object_with(
@@ -100,9 +98,13 @@ RESPONSE_REQUEST: Final = object_with(
             BOOLEAN, "Answer at once that it is queued; write it in the background.", default=False
         ),
         "stream": described(BOOLEAN, "Answer with server-sent events.", default=False),
-        "tools": array_of(_TOOL),
+        "tools": FLAT_TOOLS,
         "tool_choice": any_of(one_of_values("none", "auto", "required"), _OBJECT),
         "parallel_tool_calls": BOOLEAN,
+        "truncation": described(
+            one_of_values("disabled", "auto"),
+            "`auto`: leave out the oldest messages if the context has no room for all.",
+        ),
         "text": object_with({"format": _FORMAT}),
         "reasoning": object_with({"effort": described(STRING, "`none`: the model doesn't think.")}),
         "include": array_of(described(STRING, f"Of those there are, `{LOGPROBS}` counts.")),
@@ -132,13 +134,14 @@ RESPONSE: Final = object_with(
         "status": one_of_values(*STATES.values()),
         "background": BOOLEAN,
         "model": STRING,
-        "output": described(array_of(_OBJECT), "Items: `reasoning`, `message`, `function_call`."),
+        "output": described(array_of(_OBJECT), "Items: `reasoning`, `message`, calls."),
         "previous_response_id": nullable(STRING),
         "instructions": nullable(STRING),
         "incomplete_details": nullable(object_with({"reason": STRING})),
         "error": nullable(object_with({"code": STRING, "message": STRING})),
         "usage": nullable(_USAGE),
         "metadata": METADATA,
+        "warnings": WARNINGS,
     }
 )
 

@@ -10,16 +10,19 @@ from funland.v1.errors_pb2 import Error
 from funland.v1.inference_pb2 import Delta, TokenLogprob, ToolCallDelta
 from funland.v1.responses_pb2 import Response, ResponseEvent
 from funland_gateway.dialects.dialect import Named
-from funland_gateway.dialects.openai.logprobs import chat_logprobs
+from funland_gateway.dialects.openai.callees import Callee, Callees, callee, callees
+from funland_gateway.dialects.openai.free_form import FreeText
+from funland_gateway.dialects.openai.logprobs import chat_logprobs, content_tokens
 from funland_gateway.dialects.openai.responses_answer import response_object
 from funland_gateway.dialects.openai.responses_events import NumberedEvents
 from funland_gateway.dialects.openai.responses_items import (
+    PREFIXES,
     Item,
     call_item,
+    call_kind,
     item_id,
     message_item,
     reasoning_item,
-    text_logprobs,
     text_part,
 )
 
@@ -32,7 +35,14 @@ _OUTCOMES: Final = {
 }
 """The last event, and how the item ends that was open: empty if it does not."""
 
-_PREFIXES: Final = {"reasoning": "rs", "message": "msg", "function_call": "fc"}
+_CALL_EVENTS: Final = {
+    "function_call": ("response.function_call_arguments", "arguments"),
+    "custom_tool_call": ("response.custom_tool_call_input", "input"),
+}
+"""How the events of a call begin, and what the last of them calls its text."""
+
+
+_NOBODY: Final = Callee("")
 
 
 @dataclass(slots=True)
@@ -42,8 +52,11 @@ class _Open:
     kind: str
     id: str
     index: int
-    call: ToolCallDelta
-    """Its first delta, if it is a call."""
+    call_id: str
+    callee: Callee
+    """These two are those of a call."""
+    free: FreeText | None
+    """For a call that takes a text."""
     text: list[str] = field(default_factory=list[str])
     logprobs: list[TokenLogprob] = field(default_factory=list[TokenLogprob])
 
@@ -54,7 +67,7 @@ class _Open:
             return reasoning_item(self.id, text, status)
         if self.kind == "message":
             return message_item(self.id, text, self.logprobs, status)
-        return call_item(self.id, self.call.id, self.call.name, text, status)
+        return call_item(self.id, self.call_id, self.callee, text, status)
 
 
 class ResponseStream:
@@ -67,8 +80,9 @@ class ResponseStream:
         self._begun = False
         self._done: list[Item] = []
         self._open: _Open | None = None
+        self._callees: Callees = {}
         self._waiting: list[TokenLogprob] = []
-        """Of tokens whose text has not come yet."""
+        """Of tokens of the message whose text has not come yet."""
 
     def events_of(self, event: ResponseEvent) -> Iterator[Named]:
         """The events for one event of the contract; none for kinds that are not known here."""
@@ -95,6 +109,7 @@ class ResponseStream:
 
     def _create(self, response: Response) -> Iterator[Named]:
         self._response.CopyFrom(response)
+        self._callees = callees(response.request.tools)
         self._events.resumable = response.background
         if not response.background:
             self._response.state = Response.IN_PROGRESS
@@ -124,15 +139,12 @@ class ResponseStream:
         yield self._events.last(kind, self._whole())
 
     def _grow(self, delta: Delta) -> Iterator[Named]:
-        self._waiting.extend(delta.logprobs)
+        self._waiting.extend(content_tokens(delta.logprobs))
         if delta.reasoning:
             yield from self._text("reasoning", delta.reasoning, ())
         if delta.text:
-            # Those of thoughts and marks may be among them.
-            tokens = text_logprobs(delta.text, self._waiting)
+            tokens, self._waiting = self._waiting, []
             yield from self._text("message", delta.text, tokens)
-        if delta.reasoning or delta.text:
-            self._waiting = []
         for piece in delta.tool_calls:
             yield from self._call(piece)
 
@@ -148,26 +160,29 @@ class ResponseStream:
             yield from self._of_part("response.reasoning_text.delta", delta=new)
             return
         if new != text:
-            tokens = text_logprobs(new, tokens)
+            tokens = _of_the_end(tokens, new)
         told = chat_logprobs(tokens)["content"]
         yield from self._of_part("response.output_text.delta", delta=new, logprobs=told)
 
     def _call(self, piece: ToolCallDelta) -> Iterator[Named]:
         yield from self._begin_once()
         if piece.id:  # the first of a call
-            yield from self._begin("function_call", piece)
-        self._waiting = []
-        if piece.arguments:
-            self._grown().text.append(piece.arguments)
-            new = self._events.unseen(piece.arguments)
-            yield from self._of_item("response.function_call_arguments.delta", delta=new)
+            called = callee(self._callees, piece.name)
+            yield from self._begin(call_kind(called), piece.id, called)
+        grown = self._grown()
+        text = piece.arguments if grown.free is None else grown.free.more(piece.arguments)
+        if text:
+            grown.text.append(text)
+            event, _ = _CALL_EVENTS[grown.kind]
+            yield from self._of_item(f"{event}.delta", delta=self._events.unseen(text))
 
-    def _begin(self, kind: str, call: ToolCallDelta | None = None) -> Iterator[Named]:
+    def _begin(self, kind: str, call_id: str = "", called: Callee = _NOBODY) -> Iterator[Named]:
         """Ends the item that is open and begins another."""
         yield from self._end("completed")
         number = sum(item["type"] == kind for item in self._done)
-        identity = item_id(_PREFIXES[kind], self._response.response_id, number)
-        self._open = _Open(kind, identity, len(self._done), call or ToolCallDelta())
+        identity = item_id(PREFIXES[kind], self._response.response_id, number)
+        free = FreeText() if called.free_form else None
+        self._open = _Open(kind, identity, len(self._done), call_id, called, free)
         item = self._open.item("in_progress")
         content = item.pop("content", None)
         if content is not None:
@@ -181,15 +196,17 @@ class ResponseStream:
         if self._open is None:
             return
         ended, text = self._open, "".join(self._open.text)
-        if ended.kind == "function_call":
-            yield from self._of_item(
-                "response.function_call_arguments.done", name=ended.call.name, arguments=text
-            )
+        if ended.kind in _CALL_EVENTS:
+            event, name = _CALL_EVENTS[ended.kind]
+            more = {} if ended.free else {"name": ended.callee.name}
+            yield from self._of_item(f"{event}.done", **more, **{name: text})
         elif ended.kind == "reasoning":
             yield from self._of_part("response.reasoning_text.done", text=text)
             part = {"type": "reasoning_text", "text": text}
             yield from self._of_part("response.content_part.done", part=part)
         else:
+            ended.logprobs.extend(self._waiting)  # the last are of no whole character
+            self._waiting = []
             part = text_part(text, ended.logprobs)
             logprobs = part["logprobs"]
             yield from self._of_part("response.output_text.done", text=text, logprobs=logprobs)
@@ -216,3 +233,13 @@ class ResponseStream:
     def _whole(self) -> dict[str, Any]:
         """The response as it is now."""
         return {"response": response_object(self._response, self._echo, self._done)}
+
+
+def _of_the_end(tokens: Sequence[TokenLogprob], text: str) -> Sequence[TokenLogprob]:
+    """Those of the tokens that their last characters, which are `text`, are made of."""
+    lacking = len(text.encode())
+    for begin in range(len(tokens) - 1, -1, -1):
+        lacking -= len(tokens[begin].token)
+        if lacking <= 0:
+            return tokens[begin:]
+    return tokens

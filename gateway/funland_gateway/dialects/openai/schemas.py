@@ -12,8 +12,18 @@ from funland_gateway.dialects.openai.embeddings import ENCODINGS, MOST_INPUTS
 from funland_gateway.dialects.openai.formats import FORMAT_SCHEMAS
 from funland_gateway.dialects.openai.logprobs import MOST
 from funland_gateway.dialects.openai.messages import ROLES
+from funland_gateway.dialects.openai.models import META
 from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.openai.reasoning import EFFORTS
+from funland_gateway.dialects.openai.tool_schemas import (
+    CALL,
+    FUNCTION,
+    NAMED,
+    TOOL_CALL,
+    TOOL_CHOICE,
+    TOOLS,
+    WARNINGS,
+)
 from funland_gateway.dialects.rules import field_schema
 from funland_gateway.dialects.sampling import sampling_schemas
 from funland_gateway.dialects.schemas import (
@@ -69,14 +79,6 @@ _GENERATION: Mapping[str, JsonSchema] = {
     ),
 }
 
-_FUNCTION = object_with(
-    {"name": STRING, "description": STRING, "parameters": _OBJECT, "strict": BOOLEAN}, ("name",)
-)
-_NAMED = object_with({"name": STRING}, ("name",))
-_TOOL = object_with({"type": one_of_values("function"), "function": _FUNCTION}, ("type",))
-_CALL = object_with({"name": STRING, "arguments": STRING}, ("name",))
-_TOOL_CALL = object_with({"id": STRING, "type": STRING, "function": _CALL}, ("function",))
-
 MESSAGE: Final = object_with(
     {
         "role": one_of_values(*ROLES),
@@ -84,14 +86,20 @@ MESSAGE: Final = object_with(
             any_of(
                 STRING,
                 array_of(
-                    object_with({"type": one_of_values("text"), "text": STRING}, ("type", "text"))
+                    any_of(
+                        *(
+                            object_with({"type": one_of_values(kind), kind: STRING}, ("type", kind))
+                            for kind in ("text", "refusal")
+                        )
+                    )
                 ),
             )
         ),
         "name": STRING,
-        "tool_calls": array_of(_TOOL_CALL),
+        "tool_calls": nullable(array_of(TOOL_CALL)),
         "tool_call_id": described(STRING, "Role `tool`: the call whose result this is."),
         "reasoning_content": described(STRING, "Role `assistant`: what it thought."),
+        "reasoning": described(STRING, "The same by another name."),
     },
     ("role",),
 )
@@ -110,6 +118,25 @@ _USAGE = object_with(
             }
         ),
     }
+)
+
+_TIMINGS = described(
+    object_with(
+        {
+            "cache_n": INTEGER,
+            **{
+                f"{part}_{name}": schema
+                for part in ("prompt", "predicted")
+                for name, schema in (
+                    ("n", INTEGER),
+                    ("ms", NUMBER),
+                    ("per_token_ms", nullable(NUMBER)),
+                    ("per_second", nullable(NUMBER)),
+                )
+            },
+        }
+    ),
+    "Tokens and milliseconds, as llama-server tells them; of a stream in its last chunks.",
 )
 
 _TOKEN: Mapping[str, JsonSchema] = {
@@ -132,6 +159,7 @@ def _completion_of(choice: JsonSchema, **rest: JsonSchema) -> JsonSchema:
             "system_fingerprint": STRING,
             "choices": array_of(choice),
             "usage": _USAGE,
+            "timings": _TIMINGS,
             **rest,
         }
     )
@@ -156,18 +184,21 @@ CHAT_REQUEST: Final = object_with(
         "messages": array_of(MESSAGE),
         "logprobs": described(BOOLEAN, "Tell how likely each token was.", default=False),
         "top_logprobs": described(_LIKELIEST, "Tell this many of the likeliest tokens too."),
-        "tools": array_of(_TOOL),
-        "tool_choice": any_of(
-            one_of_values("none", "auto", "required"),
-            object_with({"type": one_of_values("function"), "function": _NAMED}),
-            object_with({"type": one_of_values("allowed_tools"), "allowed_tools": _OBJECT}),
-        ),
+        "tools": TOOLS,
+        "tool_choice": TOOL_CHOICE,
         "parallel_tool_calls": described(BOOLEAN, "Whether several may be made.", default=True),
-        "functions": described(array_of(_FUNCTION), "`tools` in an older shape."),
-        "function_call": any_of(one_of_values("none", "auto"), _NAMED),
+        "functions": described(array_of(FUNCTION), "`tools` in an older shape."),
+        "function_call": any_of(one_of_values("none", "auto"), NAMED),
         "reasoning_effort": described(one_of_values(*EFFORTS), "`none`: not to think."),
         "enable_thinking": described(BOOLEAN, "Whether to think before the answer."),
         "chat_template_kwargs": described(_OBJECT, "More variables for the chat template."),
+        "continue_final_message": described(
+            BOOLEAN, "Go on with the last message, the model's own, in place of answering it."
+        ),
+        "add_generation_prompt": described(BOOLEAN, "False with `continue_final_message` alone."),
+        "return_progress": described(
+            BOOLEAN, "With `stream`: chunks with `prompt_progress` while the prompt is computed."
+        ),
         "store": described(BOOLEAN, "Keep question and answer, to be got again.", default=False),
         "metadata": described(METADATA, "With `store`: what to keep with them."),
     },
@@ -184,8 +215,9 @@ CHAT_RESPONSE: Final = _completion_of(
                     "content": nullable(STRING),
                     "refusal": nullable(STRING),
                     "reasoning_content": STRING,
-                    "tool_calls": array_of(_TOOL_CALL),
-                    "function_call": _CALL,
+                    "reasoning": STRING,
+                    "tool_calls": array_of(TOOL_CALL),
+                    "function_call": CALL,
                 }
             ),
             "logprobs": nullable(
@@ -201,6 +233,7 @@ CHAT_RESPONSE: Final = _completion_of(
         }
     ),
     metadata=described(METADATA, "With `store`: what is kept with it."),
+    warnings=WARNINGS,
 )
 
 CHAT_LIST: Final = list_of(CHAT_RESPONSE)
@@ -214,7 +247,7 @@ CHAT_MESSAGE_LIST: Final = list_of(
             "role": STRING,
             "content": nullable(STRING),
             "name": nullable(STRING),
-            "tool_calls": array_of(_TOOL_CALL),
+            "tool_calls": array_of(TOOL_CALL),
             "tool_call_id": STRING,
         }
     )
@@ -283,7 +316,20 @@ EMBEDDING_RESPONSE: Final = object_with(
     }
 )
 
-MODEL: Final = object_with({"id": STRING, "object": STRING, "created": INTEGER, "owned_by": STRING})
+_KNOWN_SIZE = nullable(INTEGER)
+
+MODEL: Final = object_with(
+    {
+        "id": STRING,
+        "object": STRING,
+        "created": INTEGER,
+        "owned_by": STRING,
+        "context_length": described(_KNOWN_SIZE, "How many tokens a call may have."),
+        "max_model_len": described(_KNOWN_SIZE, "The same by vLLM's name."),
+        "capabilities": described(array_of(STRING), "Such as `chat`, `tools`, `embedding`."),
+        "meta": object_with(dict.fromkeys(META, _KNOWN_SIZE)),
+    }
+)
 
 MODEL_LIST: Final = object_with({"object": STRING, "data": array_of(MODEL)})
 

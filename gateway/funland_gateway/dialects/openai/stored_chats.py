@@ -30,8 +30,10 @@ from funland.v1.responses_pb2 import (
 )
 from funland_gateway.dialects.dialect import Incoming, Named, Reply, Streaming, Unary, json_reply
 from funland_gateway.dialects.naming import renamed
+from funland_gateway.dialects.openai.callees import callees
 from funland_gateway.dialects.openai.chat_answers import (
     ID_PREFIX,
+    Shape,
     completion_object,
     message_object,
 )
@@ -57,7 +59,7 @@ _ROLES: Final = {Message.SYSTEM: "system", Message.USER: "user", Message.TOOL: "
 
 
 def stored(
-    body: JsonObject, chat: ChatRequest, call: Unary | Streaming, legacy: bool
+    body: JsonObject, chat: ChatRequest, call: Unary | Streaming, shape: Shape
 ) -> Unary | Streaming:
     """Instead of the call that answers a chat, the one that keeps the completion too."""
     if chat.options.n > 1:
@@ -74,7 +76,7 @@ def stored(
             call,
             rpc=CREATE_RESPONSE,
             message=request,
-            answer=partial(_completion, legacy),
+            answer=partial(_completion, shape),
             field_name=field_name,
         )
     make_chunks = call.events
@@ -99,7 +101,7 @@ def list_chat_completions(incoming: Incoming) -> Unary:
     )
 
     def answer(found: ListResponsesResponse) -> Reply:
-        completions = [_object(response) for response in found.responses]
+        completions = [_object(response, Shape()) for response in found.responses]
         return json_reply(page(completions, bool(found.next_page_token)))
 
     return Unary(LIST_RESPONSES, request, answer, partial(renamed, names=_LIST_NAMES))
@@ -107,7 +109,7 @@ def list_chat_completions(incoming: Incoming) -> Unary:
 
 def retrieve_chat_completion(incoming: Incoming) -> Unary:
     """Asks for one that is kept."""
-    return kept_chat(incoming.path["completion_id"]).found(partial(_completion, False))
+    return kept_chat(incoming.path["completion_id"]).found(partial(_completion, Shape()))
 
 
 def update_chat_completion(incoming: Incoming) -> Unary:
@@ -117,7 +119,7 @@ def update_chat_completion(incoming: Incoming) -> Unary:
     metadata = read_metadata(incoming.body)
     wanted = kept_chat(incoming.path["completion_id"])
     request = UpdateResponseRequest(response_id=wanted.response_id, metadata=metadata)
-    answer = partial(_completion, False)
+    answer = partial(_completion, Shape())
     return wanted.found(lambda _: Unary(UPDATE_RESPONSE, request, answer, words=wanted.words))
 
 
@@ -138,18 +140,23 @@ def list_chat_messages(incoming: Incoming) -> Unary:
     wanted = kept_chat(incoming.path["completion_id"])
     request = ListResponseInputRequest(response_id=wanted.response_id)
 
-    def answer(found: ListResponseInputResponse) -> Reply:
-        return json_reply(paging.of(_messages(wanted.response_id, found.messages)))
+    def list_them(response: Response) -> Unary:
+        shape = Shape(callees=callees(response.request.tools))
 
-    return wanted.found(lambda _: Unary(LIST_RESPONSE_INPUT, request, answer, words=wanted.words))
+        def answer(found: ListResponseInputResponse) -> Reply:
+            return json_reply(paging.of(_messages(wanted.response_id, found.messages, shape)))
+
+        return Unary(LIST_RESPONSE_INPUT, request, answer, words=wanted.words)
+
+    return wanted.found(list_them)
 
 
-def _completion(legacy: bool, response: Response) -> Reply:
-    return json_reply(_object(response, legacy))
+def _completion(shape: Shape, response: Response) -> Reply:
+    return json_reply(_object(response, shape))
 
 
-def _object(response: Response, legacy: bool = False) -> dict[str, Any]:
-    """A whole completion. Which shape its calls were asked for in is not kept."""
+def _object(response: Response, shape: Shape) -> dict[str, Any]:
+    """A whole completion. Of the shape that was asked for, that of older calls is not kept."""
     answer = ChatResponse(
         id=bare_id(response.response_id),
         model=response.model,
@@ -158,8 +165,15 @@ def _object(response: Response, legacy: bool = False) -> dict[str, Any]:
         usage=response.usage,
         logprobs=response.logprobs,
     )
-    logprobs = response.request.options.HasField("top_logprobs")
-    made = completion_object(response.create_time.seconds, logprobs, legacy, answer)
+    if response.HasField("timings"):
+        answer.timings.CopyFrom(response.timings)
+    request = response.request
+    known = replace(
+        shape,
+        logprobs=request.options.HasField("top_logprobs"),
+        callees=callees(request.tools),
+    )
+    made = completion_object(response.create_time.seconds, known, answer)
     return {**made, "metadata": dict(response.metadata)}
 
 
@@ -173,23 +187,26 @@ def _chat_event(event: ResponseEvent) -> GenerationEvent:
             return GenerationEvent(delta=event.delta)
         case "completed":
             whole = event.completed
-            return GenerationEvent(finish=Finish(reason=whole.finish_reason, usage=whole.usage))
+            finish = Finish(reason=whole.finish_reason, usage=whole.usage)
+            if whole.HasField("timings"):
+                finish.timings.CopyFrom(whole.timings)
+            return GenerationEvent(finish=finish)
         case _:
             return GenerationEvent()
 
 
-def _messages(response_id: str, messages: Sequence[Message]) -> list[dict[str, Any]]:
+def _messages(response_id: str, messages: Sequence[Message], shape: Shape) -> list[dict[str, Any]]:
     """The messages of a request, each with an id that is the same however often it is asked for."""
     identity = ID_PREFIX + bare_id(response_id)
     return [
-        {"id": f"{identity}-{number}", **_message(message), "content_parts": None}
+        {"id": f"{identity}-{number}", **_message(message, shape), "content_parts": None}
         for number, message in enumerate(messages)
     ]
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, shape: Shape) -> dict[str, Any]:
     if message.role == Message.ASSISTANT:
-        made = message_object(message)
+        made = message_object(message, shape)
     else:
         made = {"role": _ROLES[message.role], "content": message.content}
     if message.role == Message.TOOL:
