@@ -235,7 +235,7 @@ def test_who_waits_goes_by_priority_and_is_told_the_place(driver: Driver) -> Non
 def test_logprobs_agree(driver: Driver, reference: Driver) -> None:
     sampling = replace(GREEDY, max_tokens=12)
 
-    told: list[list[tuple[int, bytes, float, list[int]]]] = []
+    told: list[list[tuple[int, bytes, float | None, list[int]]]] = []
     for each in (driver, reference):
         prompt = replace(each.prompt(chat("Tell me a story."), sampling), top_logprobs=3)
         key = each.submit(prompt)

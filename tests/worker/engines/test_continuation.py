@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
-
 from funland.v1.inference_pb2 import Finish
 from funland_worker.engines.continuation import Continuation
-from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.protocol import Advance, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.sampler import Sampled
 
 PROMPT = [1, 2, 3]
-
-
-@pytest.fixture
-def vocabulary(model: LlamaModel) -> Vocabulary:
-    return model.vocabulary
 
 
 def text_of(vocabulary: Vocabulary, sampling: Sampling, **more: Any) -> Continuation:

@@ -21,7 +21,7 @@ class GuessedText(Continuation):
 
     def __init__(self, prompt: Prompt, vocabulary: Vocabulary, context_length: int) -> None:
         super().__init__(prompt, vocabulary, context_length)
-        self.sampler = GuessSampler(prompt, vocabulary.piece)
+        self.sampler = GuessSampler(prompt, vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class News:
     cohort: Cohort
     text: GuessedText | None = None
     advance: Advance | None = None
+    first: bool = False
+    """Whether the advance has the text's first token, so that its prompt is computed."""
     left: bool = False
     """Whether the text is no longer in the batch, be it at its end or not."""
     error: BaseException | None = None
@@ -113,7 +115,7 @@ class Cohort:
             return News(self, text, left=True, error=error)
         advance = text.take(sampled)
         ends = sampled.token != guess or advance.outcome is not None or result.is_last
-        return News(self, text, advance, left=ends)
+        return News(self, text, advance, first=text.made == 1, left=ends)
 
     def _scores(self, place: int, guess: int, result: Any) -> NDArray[np.float32]:
         """The scores that a text's token was chosen from.

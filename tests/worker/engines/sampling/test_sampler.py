@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.protocol import Matcher, Prompt, Sampling
+from funland_worker.engines.protocol import Matcher, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.penalties import PenaltyWindow
 from funland_worker.engines.sampling.sampler import TokenSampler
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
@@ -134,15 +135,26 @@ class Even:
 SCORES = np.array([1.0, 3.0, 0.0, 2.0, 2.0, -1.0], np.float32)
 
 
-def sampler(
-    sampling: Sampling, matcher: Matcher | None = None, top_logprobs: int | None = None
-) -> TokenSampler:
-    prompt = Prompt(1, [0], sampling, 0.0, matcher=matcher, top_logprobs=top_logprobs)
-    return TokenSampler(prompt, lambda token: b"%d" % token)
+MakeSampler = Callable[..., TokenSampler]
+
+
+@pytest.fixture
+def sampler(vocabulary: Vocabulary) -> MakeSampler:
+    """Makes a sampler: `sampler(GREEDY, matcher, top_logprobs=1)`."""
+
+    def make(
+        sampling: Sampling, matcher: Matcher | None = None, top_logprobs: int | None = None
+    ) -> TokenSampler:
+        prompt = Prompt(1, [0], sampling, 0.0, matcher=matcher, top_logprobs=top_logprobs)
+        return TokenSampler(prompt, vocabulary)
+
+    return make
 
 
 @pytest.mark.parametrize("matcher", [None, Even()])
-def test_tokens_are_drawn_as_often_as_they_are_likely(matcher: Matcher | None) -> None:
+def test_tokens_are_drawn_as_often_as_they_are_likely(
+    sampler: MakeSampler, matcher: Matcher | None
+) -> None:
     draws = 20_000
     tokens = sampler(replace(FREE, seed=5, temperature=1.0), matcher)
     counts = np.zeros(len(SCORES))
@@ -161,11 +173,11 @@ def test_tokens_are_drawn_as_often_as_they_are_likely(matcher: Matcher | None) -
     assert chi_square < 20.5
 
 
-def test_greedy_takes_the_likeliest_that_is_allowed() -> None:
+def test_greedy_takes_the_likeliest_that_is_allowed(sampler: MakeSampler) -> None:
     assert sampler(GREEDY, Even()).sample(SCORES).token == 4
 
 
-def test_the_scores_of_a_row_are_left_as_they_are() -> None:
+def test_the_scores_of_a_row_are_left_as_they_are(sampler: MakeSampler) -> None:
     before = SCORES.copy()
     changing = replace(GREEDY, logit_bias={1: -100.0}, repetition_penalty=1.5)
 
@@ -174,20 +186,22 @@ def test_the_scores_of_a_row_are_left_as_they_are() -> None:
     assert SCORES.tolist() == before.tolist()
 
 
-def test_likelihood_is_told_before_bias_temperature_and_form() -> None:
+def test_likelihood_is_told_before_bias_temperature_and_form(
+    sampler: MakeSampler, vocabulary: Vocabulary
+) -> None:
     changing = replace(FREE, seed=1, temperature=2.0, logit_bias={4: 100.0})
 
     logprob = sampler(changing, Even(), top_logprobs=3).sample(SCORES).logprob
 
     likely = SCORES - np.log(np.exp(SCORES.astype(float)).sum())
     assert logprob is not None
-    assert (logprob.token, logprob.piece) == (4, b"4")
+    assert (logprob.token, logprob.piece) == (4, vocabulary.piece(4))
     assert logprob.logprob == pytest.approx(likely[4])
     assert [top.token for top in logprob.top] == [1, 3, 4]
     assert [top.logprob for top in logprob.top] == pytest.approx(likely[[1, 3, 4]].tolist())
 
 
-def test_likelihood_is_told_of_the_chosen_alone_or_not_at_all() -> None:
+def test_likelihood_is_told_of_the_chosen_alone_or_not_at_all(sampler: MakeSampler) -> None:
     chosen = sampler(GREEDY, top_logprobs=0).sample(SCORES).logprob
 
     assert chosen is not None
@@ -195,12 +209,12 @@ def test_likelihood_is_told_of_the_chosen_alone_or_not_at_all() -> None:
     assert sampler(GREEDY).sample(SCORES).logprob is None
 
 
-def test_more_likely_tokens_than_there_are_can_be_asked_for() -> None:
+def test_more_likely_tokens_than_there_are_can_be_asked_for(sampler: MakeSampler) -> None:
     logprob = sampler(GREEDY, top_logprobs=20).sample(SCORES).logprob
 
     assert logprob is not None
     assert len(logprob.top) == len(SCORES)
-    assert sum(np.exp(top.logprob) for top in logprob.top) == pytest.approx(1)
+    assert sum(np.exp(top.logprob or 0) for top in logprob.top) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
