@@ -65,7 +65,7 @@ class Bans:
             left[self._ends] = -np.inf
             if is_empty(left):
                 left[self._ends] = ends
-        if is_empty(left):
+        if is_empty(left) and not is_empty(scores):  # else it is the model's fault
             raise EngineError(
                 ErrorReason.FIELD_INVALID,
                 "banned_texts leaves none of them to choose",

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.protocol import Matcher, Prompt, Sampling, Vocabulary
+from funland_worker.engines.protocol import EngineError, Matcher, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.penalties import PenaltyWindow
-from funland_worker.engines.sampling.sampler import TokenSampler
+from funland_worker.engines.sampling.sampler import Sampled, TokenSampler, sample_all
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 FREE = Sampling(temperature=1.5, top_k=0, top_p=1, min_p=0, max_tokens=24, ignore_end=True)
@@ -252,3 +253,66 @@ def test_penalties_are_llama_cpps(penalties: dict[str, Any]) -> None:
     lib.llama_sampler_apply(theirs, lib.llama_token_data_array(data, size, -1, False))
     assert scores.tolist() == pytest.approx([entry.logit for entry in data])
     lib.llama_sampler_free(theirs)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        np.full(4096, np.nan, np.float32),
+        np.full(4096, -np.inf, np.float32),
+        np.full(4096, np.inf, np.float32),
+        np.where(np.arange(4096) == 77, np.nan, 1).astype(np.float32),
+        np.where(np.arange(4096) == 77, np.inf, 1).astype(np.float32),
+        np.where(np.arange(4096) == 77, np.nan, -np.inf).astype(np.float32),
+    ],
+)
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        GREEDY,
+        Sampling(),
+        replace(FREE, seed=1),
+        replace(FREE, min_p=0.1),
+        replace(FREE, top_p=0.5),
+        Sampling(top_k=2),
+        replace(GREEDY, repetition_penalty=1.5, logit_bias={1: 2.0}),
+        replace(GREEDY, min_tokens=3),
+    ],
+)
+@pytest.mark.parametrize("matcher", [None, Even()])
+@pytest.mark.parametrize("top_logprobs", [None, 2])
+def test_scores_that_are_no_numbers_are_the_models_fault(
+    sampler: MakeSampler,
+    row: NDArray[np.float32],
+    sampling: Sampling,
+    matcher: Matcher | None,
+    top_logprobs: int | None,
+) -> None:
+    with pytest.raises(EngineError) as raised:
+        sampler(sampling, matcher, top_logprobs).sample(row)
+
+    assert raised.value.reason == ErrorReason.MODEL_OUTPUT_INVALID
+
+
+def test_a_token_that_can_not_come_is_no_damage(sampler: MakeSampler) -> None:
+    scores = np.array([-np.inf, 1, -np.inf], np.float32)
+
+    for sampling in (GREEDY, Sampling(), FREE):
+        assert sampler(sampling, top_logprobs=2).sample(scores).token == 1
+
+
+def test_one_damaged_row_fails_its_text_alone(sampler: MakeSampler) -> None:
+    good, bad = sampler(GREEDY), sampler(GREEDY)
+
+    first, second = sample_all([(bad, SCORES * np.float32(np.nan)), (good, SCORES)])
+
+    assert isinstance(first, EngineError)
+    assert isinstance(second, Sampled)
+    assert second.token == 1
+
+
+def test_a_share_of_nothing_is_the_likeliest_alone(sampler: MakeSampler) -> None:
+    for top_k in (0, 3, 40):
+        drawn = sampler(Sampling(temperature=2, top_p=0, top_k=top_k, min_p=0))
+
+        assert {drawn.sample(SCORES).token for _ in range(50)} == {1}
