@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,13 @@ from numpy.typing import NDArray
 
 from funland_worker.engines.continuation import Continuation
 from funland_worker.engines.ctranslate2.guesses import Guessing, GuessSampler
-from funland_worker.engines.protocol import Advance, EngineError, Prompt, Vocabulary
+from funland_worker.engines.protocol import (
+    Advance,
+    EngineError,
+    ModelOutputError,
+    Prompt,
+    Vocabulary,
+)
 from funland_worker.engines.sampling.sampler import Sampled
 
 
@@ -81,6 +88,7 @@ class Cohort:
                 sampling_topk=self.way.top_k,
                 sampling_temperature=self.way.temperature,
                 return_logits_vocab=self.way.checked,
+                return_scores=not self.way.checked,  # they tell whether the logits are numbers
                 callback=self._take,
             )
         except BaseException as error:  # it is told, and the engine raises it
@@ -110,8 +118,13 @@ class Cohort:
         if place in self._leaving:
             return News(self, text, left=True)
         try:
-            sampled = Sampled(guess, None) if logits is None else text.sampler.check(guess, logits)
-        except EngineError as error:  # the text's format is too complex to follow
+            if logits is not None:
+                sampled = text.sampler.check(guess, logits)
+            elif math.isfinite(result.log_prob):
+                sampled = Sampled(guess, None)
+            else:
+                raise ModelOutputError
+        except EngineError as error:  # see `TokenSampler.sample`
             return News(self, text, left=True, error=error)
         advance = text.take(sampled)
         ends = sampled.token != guess or advance.outcome is not None or result.is_last
