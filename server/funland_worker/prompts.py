@@ -188,10 +188,12 @@ class PromptReader:
             )
 
     def _kept(self, last: int, sampling: Sampling) -> int:
-        """How many of a prompt's last tokens to keep; -1: what the context has room for."""
+        """How many of a prompt's last tokens to keep; -1: what the context has room for beside
+        `max_tokens`, or beside one if so many can't be."""
         if last > 0:
             return last
-        return max(1, self._engine.context_length - max(1, sampling.max_tokens or 1))
+        length, most = self._engine.context_length, sampling.max_tokens or 1
+        return length - (most if most < length else 1)
 
     async def _answer_matchers(
         self, rendering: Rendering, content: OutputFormat
