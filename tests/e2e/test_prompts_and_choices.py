@@ -109,7 +109,8 @@ async def wire(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Ov
 
 def generate(prompt: str | Sequence[int] = STORY, **sampling: Any) -> GenerateRequest:
     """A greedy continuation of at most 24 tokens."""
-    parameters = SamplingParameters(**{"temperature": 0, "max_tokens": 24, **sampling})
+    given: dict[str, Any] = {"temperature": 0, "max_tokens": 24, **sampling}
+    parameters = SamplingParameters(**given)
     if isinstance(prompt, str):
         return GenerateRequest(prompt=prompt, sampling=parameters)
     return GenerateRequest(prompt_tokens=prompt, sampling=parameters)
