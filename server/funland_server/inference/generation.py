@@ -33,6 +33,8 @@ class Generations:
         worker = await self._loader.worker(model)
         model_id = worker.model_id
         start = inference_pb2.Start(id=f"gen-{uuid.uuid4().hex}", model=model_id)
+        options = submit.options
+        asks_of_prompt = options.progress or options.HasField("prompt_logprobs")
         started = False
         first = True
         async with aclosing(worker.generate(submit)) as events:
@@ -48,9 +50,9 @@ class Generations:
                 if event.queue_position:
                     queued = inference_pb2.Queued(position=event.queue_position)
                     yield GenerationEvent(choice=choice, queued=queued)
-                if event.HasField("prefill"):
+                if asks_of_prompt and event.HasField("prefill"):
                     yield GenerationEvent(choice=choice, prefill=event.prefill)
-                if event.HasField("prompt_logprobs"):
+                if asks_of_prompt and event.HasField("prompt_logprobs"):
                     yield GenerationEvent(choice=choice, prompt_logprobs=event.prompt_logprobs)
                 if event.HasField("delta"):
                     yield GenerationEvent(choice=choice, delta=event.delta)

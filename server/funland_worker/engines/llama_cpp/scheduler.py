@@ -132,14 +132,15 @@ class Scheduler:
         for generation in ready:
             lease = generation.lease
             assert lease is not None  # noqa: S101 - it runs
-            run = min(budget, LONGEST_RUN)
-            if scored := generation.lacks_scores:
-                run = min(run, rows + 1)
             if generation.decoding:
                 guessed = guesses.get(generation, [])
                 tokens = [generation.tokens[-1], *guessed]
                 shares.append(Share(generation, lease, tokens, len(tokens), len(guessed)))
-            elif not began or generation.lacking <= run:
+                continue
+            run = min(budget, LONGEST_RUN)
+            if scored := generation.lacks_scores:
+                run = min(run, rows + 1)
+            if not began or generation.lacking <= run:
                 tokens = generation.tokens[lease.computed : lease.computed + run]
                 budget -= len(tokens)
                 began = True
