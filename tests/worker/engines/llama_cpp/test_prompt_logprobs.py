@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from funland.v1.inference_pb2 import Speculation
 from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
 from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.protocol import StepReport, TokenLogprob
 from tests import lora_files
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
@@ -146,6 +148,26 @@ def test_who_loses_its_part_of_the_cache_tells_the_same_once(
     assert any(later < earlier for earlier, later in pairwise(active[:-40])), "one had to wait"
     for number, tokens in enumerate(prompts):
         assert_right(model, tokens, told(reports)[number])
+
+
+def test_a_pass_has_no_more_scores_than_its_context_has_room_for(
+    start_engine: StartEngine, model: LlamaModel
+) -> None:
+    """llama.cpp gives up if it has, and takes the process with it."""
+    driver = start_engine(slots=2, context_length=512)
+    room = 2 + Guesses.most
+    lookup = Speculation(method=Speculation.PROMPT_LOOKUP)
+    repeating = "One two three four five six seven. " * 8
+    driver.submit(1, repeating, replace(GREEDY, max_tokens=60), speculation=lookup)
+    while not driver.texts[1]:
+        driver.step()
+
+    driver.submit(2, LONG, NOTHING, prompt_logprobs=0)
+    reports = driver.run()
+
+    assert driver.outcomes[1].accepted_tokens
+    assert_right(model, driver.tokens(LONG), told(reports)[2])
+    assert room - 10 <= max(report.prompt_tokens for report in reports) < room
 
 
 def test_one_that_is_cancelled_amid_its_prompt_leaves_others_alone(
