@@ -39,6 +39,7 @@
     │   └── ServerStoppingError        SERVER_STOPPING
     ├── DeadlinePassedError            DEADLINE_PASSED
     ├── CallerGoneError                CALLER_GONE
+    ├── ModelOutputError               MODEL_OUTPUT_INVALID
     ├── InternalError                  INTERNAL_ERROR
     └── StartError                     never sent: for the person who starts the server
 
@@ -56,6 +57,14 @@ from typing import ClassVar
 from funland.v1.errors_pb2 import Error, ErrorReason, FieldViolation
 
 
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field that breaks a rule."""
+
+    field: str
+    description: str
+
+
 class FunlandError(Exception):
     """An error that a caller is meant to see. `metadata` is what `ErrorReason` documents."""
 
@@ -63,6 +72,8 @@ class FunlandError(Exception):
     reason: ClassVar[ErrorReason.ValueType]
     retry_seconds: float | None = None
     """How long to wait before another try; None when waiting does not help."""
+    violations: tuple[Violation, ...] = ()
+    """The fields of the request that are wrong."""
 
     def __init__(self, message: str, **metadata: str) -> None:
         super().__init__(message)
@@ -77,6 +88,9 @@ class FunlandError(Exception):
             message=self.message,
             metadata=self.metadata,
             request_id=request_id,
+            field_violations=[
+                FieldViolation(field=v.field, description=v.description) for v in self.violations
+            ],
         )
         if self.retry_seconds is not None:
             error.retry_delay.FromTimedelta(timedelta(seconds=self.retry_seconds))
@@ -89,14 +103,6 @@ class InvalidArgumentError(FunlandError):
     code = "INVALID_ARGUMENT"
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One field that breaks a rule."""
-
-    field: str
-    description: str
-
-
 class FieldInvalidError(InvalidArgumentError):
     """One or more fields break a rule of the contract."""
 
@@ -106,14 +112,6 @@ class FieldInvalidError(InvalidArgumentError):
         named = "; ".join(f"{v.field}: {v.description}" for v in violations)
         super().__init__(named)
         self.violations = tuple(violations)
-
-    def to_wire(self, request_id: str = "") -> Error:
-        """See `FunlandError`."""
-        error = super().to_wire(request_id)
-        error.field_violations.extend(
-            FieldViolation(field=v.field, description=v.description) for v in self.violations
-        )
-        return error
 
 
 class PromptTooLongError(InvalidArgumentError):
@@ -126,6 +124,10 @@ class TokenUnknownError(InvalidArgumentError):
     """Some token of the request is not in the model's vocabulary."""
 
     reason = ErrorReason.TOKEN_UNKNOWN
+
+    def __init__(self, description: str, field: str, **metadata: str) -> None:
+        super().__init__(f"{field}: {description}", **metadata)
+        self.violations = (Violation(field, description),)
 
 
 class TemplateFailedError(InvalidArgumentError):
@@ -399,6 +401,13 @@ class CallerGoneError(FunlandError):
 
     def __init__(self) -> None:
         super().__init__("The caller did not read for too long, so the call was ended.")
+
+
+class ModelOutputError(FunlandError):
+    """The model computed what is not a number."""
+
+    code = "INTERNAL"
+    reason = ErrorReason.MODEL_OUTPUT_INVALID
 
 
 class InternalError(FunlandError):

@@ -12,7 +12,13 @@ from funland.v1.inference_pb2 import Finish
 from funland.worker.v1.worker_pb2 import SequenceEvent
 from funland_worker.chat.stream import AnswerShape, AnswerStream
 from funland_worker.engines.protocol import Advance, EngineError, Outcome, StepReport
-from funland_worker.wire import failed_event, finish_to_wire, logprob_to_wire
+from funland_worker.wire import (
+    failed_event,
+    finish_to_wire,
+    logprob_to_wire,
+    prefill_event,
+    prompt_event,
+)
 
 if TYPE_CHECKING:
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
@@ -110,7 +116,14 @@ class OpenTexts:
         self._count -= len(self._texts.pop(sequence_id, ()))
 
     def tell(self, report: StepReport, events: Events) -> None:
-        """Adds what a step brought for the texts that are open."""
+        """Adds what a step brought for the texts that are open; what is told of a prompt comes
+        before its text."""
+        for sequence_id, prefill in report.prefills:
+            if sequence_id in self._texts:
+                events.append(prefill_event(sequence_id, prefill))
+        for sequence_id, tokens in report.prompt_logprobs:
+            if sequence_id in self._texts:
+                events.append(prompt_event(sequence_id, tokens))
         for advance in report.advances:
             text = self._texts.get(advance.sequence_id, {}).get(advance.choice)
             if text is None:  # cancelled while the step ran

@@ -18,6 +18,7 @@ from funland_worker.chat.tools import Calling, calling_from_wire
 from funland_worker.constraints.compiler import ConstraintCompiler
 from funland_worker.constraints.constraint import Constraint, from_wire
 from funland_worker.engines.protocol import Engine, EngineError, Matcher, Prompt, Sampling
+from funland_worker.engines.vocabulary import banned_runs, check_tokens
 from funland_worker.templates.conversation import TemplateTraits, template_variables
 from funland_worker.templates.renderer import TemplateRenderer
 from funland_worker.wire import sampling_from_wire
@@ -75,18 +76,26 @@ class PromptReader:
                 "The model writes no text: it is made for embeddings or for ranking.",
             )
         sampling = sampling_from_wire(submit.sampling)
-        self._check_bias(sampling)
+        self._check_named(sampling)
         shape = None
-        if submit.WhichOneof("input") == "conversation":
+        given = submit.WhichOneof("input")
+        if given == "conversation":
             rendering = await self.render(submit.conversation)
             tokens, shape = rendering.tokens, rendering.shape
             matchers = await self._answer_matchers(rendering, submit.format)
             if rendering.calling.required:
                 # Stop strings are for content, and calls are none: they may well have such text.
                 sampling = dataclasses.replace(sampling, stop=())
-        else:
-            tokens = await self.tokens(submit.prompt, add_special=True, parse_special=True)
+        elif given == "tokens":
+            tokens = list(submit.tokens.tokens)
+            check_tokens(tokens, self._engine.vocabulary.size, "prompt_tokens")
             matchers = await self._matchers(from_wire(submit.format))
+        else:
+            text = submit.message or submit.prompt
+            tokens = await self.tokens(text, add_special=True, parse_special=True)
+            matchers = await self._matchers(from_wire(submit.format))
+        if submit.options.HasField("last_prompt_tokens"):
+            tokens = tokens[-self._kept(submit.options.last_prompt_tokens, sampling) :]
         self.check_length(tokens, room_for_answer=1)
         first = Prompt(
             submit.sequence_id,
@@ -98,6 +107,9 @@ class PromptReader:
             adapters=_adapters(submit.options),
             speculation=submit.options.speculation,
             shows_control=shape is not None and self._has_marks(shape),
+            banned=banned_runs(self._engine.vocabulary, sampling.banned_texts),
+            prompt_logprobs=_prompt_logprobs(submit.options),
+            progress=submit.options.progress,
         )
         count = submit.options.n or 1
         return Reading([_choice(first, choice, matchers) for choice in range(count)], shape)
@@ -162,15 +174,26 @@ class PromptReader:
                 ErrorReason.FIELD_INVALID, "The prompt has no tokens: there is nothing to continue."
             )
 
-    def _check_bias(self, sampling: Sampling) -> None:
-        for token in sampling.logit_bias:
-            if token >= self._engine.vocabulary_size:
-                raise EngineError(
-                    ErrorReason.TOKEN_UNKNOWN,
-                    f"logit_bias names token {token}, but the vocabulary has only"
-                    f" {self._engine.vocabulary_size} tokens.",
-                    vocabulary_size=str(self._engine.vocabulary_size),
-                )
+    def _check_named(self, sampling: Sampling) -> None:
+        """Refuses tokens that the model does not score."""
+        size = self._engine.vocabulary_size
+        check_tokens(sampling.stop_tokens, size, "sampling.stop_tokens")
+        check_tokens(sampling.allowed_tokens, size, "sampling.allowed_tokens")
+        if sampling.logit_bias and (token := max(sampling.logit_bias)) >= size:
+            raise EngineError(
+                ErrorReason.TOKEN_UNKNOWN,
+                f"token {token} is not in the vocabulary of {size} tokens",
+                vocabulary_size=str(size),
+                field="sampling.logit_bias",
+            )
+
+    def _kept(self, last: int, sampling: Sampling) -> int:
+        """How many of a prompt's last tokens to keep; -1: what the context has room for beside
+        `max_tokens`, or beside one if so many can't be."""
+        if last > 0:
+            return last
+        length, most = self._engine.context_length, sampling.max_tokens or 1
+        return length - (most if most < length else 1)
 
     async def _answer_matchers(
         self, rendering: Rendering, content: OutputFormat
@@ -215,11 +238,23 @@ def _choice(prompt: Prompt, choice: int, matchers: Callable[[], Matcher] | None)
     if sampling.seed is not None:
         sampling = dataclasses.replace(sampling, seed=(sampling.seed + choice) % _SEEDS)
     matcher = matchers() if matchers is not None else None
-    return dataclasses.replace(prompt, choice=choice, sampling=sampling, matcher=matcher)
+    first = choice == 0  # it computes the prompt for all
+    return dataclasses.replace(
+        prompt,
+        choice=choice,
+        sampling=sampling,
+        matcher=matcher,
+        prompt_logprobs=prompt.prompt_logprobs if first else None,
+        progress=prompt.progress and first,
+    )
 
 
 def _top_logprobs(options: GenerationOptions) -> int | None:
     return options.top_logprobs if options.HasField("top_logprobs") else None
+
+
+def _prompt_logprobs(options: GenerationOptions) -> int | None:
+    return options.prompt_logprobs if options.HasField("prompt_logprobs") else None
 
 
 def _adapters(options: GenerationOptions) -> tuple[tuple[str, float], ...]:

@@ -17,11 +17,11 @@ from funland.v1.inference_pb2 import Embedding, EmbedRequest
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engine_thread import EngineThread
 from funland_worker.engines.protocol import Engine, EngineError, StepReport
-from funland_worker.engines.vocabulary import detokenize
+from funland_worker.engines.vocabulary import check_tokens, detokenize
 from funland_worker.gathering import Gathering
 from funland_worker.open_texts import OpenTexts
 from funland_worker.prompts import PromptReader
-from funland_worker.vectors import cosines, parts, shortened
+from funland_worker.vectors import cosines, finite, parts, shortened
 from funland_worker.wire import (
     accepted_sequence,
     failed_sequence,
@@ -83,7 +83,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """See `worker.proto`."""
         await self._authorize(context)
         try:
-            texts, vectors = await self._embedded(request.inputs, request.pooling)
+            texts = await self._texts_of(request.inputs)
+            for index, one in enumerate(request.token_inputs):
+                field = f"token_inputs[{index}].tokens"
+                check_tokens(one.tokens, self._engine.vocabulary.size, field)
+                texts.append(list(one.tokens))
+            vectors = await self._embedded(texts, request.pooling)
             vectors = shortened(vectors, request.dimensions, raw=request.raw)
         except EngineError as error:
             await _abort(context, error)
@@ -101,13 +106,15 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             if self._engine.can_rank:
                 texts, scores = await self._ranked(request.query, request.documents)
             else:
-                texts, vectors = await self._embedded(
-                    (request.query, *request.documents), EmbedRequest.POOLING_UNSPECIFIED
-                )
-                scores = cosines(vectors)
+                texts = await self._texts_of((request.query, *request.documents))
+                scores = cosines(await self._embedded(texts, EmbedRequest.POOLING_UNSPECIFIED))
         except EngineError as error:
             await _abort(context, error)
-        return worker_pb2.RankedDocuments(scores=scores, prompt_tokens=sum(map(len, texts)))
+        return worker_pb2.RankedDocuments(
+            scores=scores,
+            prompt_tokens=sum(map(len, texts)),
+            cosines=not self._engine.can_rank,
+        )
 
     async def Render(self, request: worker_pb2.Conversation, context: Context) -> worker_pb2.Prompt:
         """See `worker.proto`."""
@@ -126,7 +133,11 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         tokens = await self._prompts.tokens(
             request.text, add_special=request.add_special, parse_special=request.parse_special
         )
-        return worker_pb2.Tokens(tokens=tokens)
+        answer = worker_pb2.Tokens(tokens=tokens)
+        if request.with_pieces:
+            pieces = map(self._engine.vocabulary.piece, tokens)
+            answer.pieces.extend(await asyncio.to_thread(list, pieces))
+        return answer
 
     async def Detokenize(self, request: worker_pb2.Tokens, context: Context) -> worker_pb2.Text:
         """See `worker.proto`."""
@@ -190,23 +201,25 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._texts.tell(report, step.events)
         self._send(step)
 
-    async def _embedded(
-        self, inputs: Sequence[str], pooling: EmbedRequest.Pooling.ValueType
-    ) -> tuple[list[list[int]], list[list[float]]]:
-        """The tokens and the vectors of texts."""
-        texts = [
+    async def _texts_of(self, inputs: Sequence[str]) -> list[list[int]]:
+        """The tokens of texts that are to be embedded."""
+        return [
             await self._prompts.tokens(text, add_special=True, parse_special=False)
             for text in inputs
         ]
+
+    async def _embedded(
+        self, texts: Sequence[list[int]], pooling: EmbedRequest.Pooling.ValueType
+    ) -> list[list[float]]:
+        """The vectors of texts."""
         for tokens in texts:
             self._prompts.check_length(tokens)
         # A few texts at a time, so that generations go on between them.
-        vectors = [
+        return [
             vector
             for part in parts(texts, _EMBED_TOKENS)
             for vector in await self.thread.run(partial(self._engine.embed, part, pooling))
         ]
-        return texts, vectors
 
     async def _ranked(
         self, query: str, documents: Sequence[str]
@@ -222,7 +235,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             for part in parts(pairs, _EMBED_TOKENS)
             for score in await self.thread.run(partial(self._engine.rank, part))
         ]
-        return pairs, scores
+        return pairs, finite(scores)
 
 
 async def _abort(context: Context, error: EngineError) -> NoReturn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import Finish, SamplingParameters, Timings, Usage
 from funland.worker.v1 import worker_pb2
@@ -9,6 +11,7 @@ from funland_worker.engines.loaded import Loaded
 from funland_worker.engines.protocol import (
     EngineError,
     Outcome,
+    Prefill,
     Sampling,
     StepReport,
     TokenLogprob,
@@ -26,13 +29,22 @@ _OPTIONAL = (
     "seed",
     "max_tokens",
     "ignore_end",
+    "min_tokens",
+    "include_stop",
 )
 
 
 def sampling_from_wire(parameters: SamplingParameters) -> Sampling:
     """The parameters with defaults for what is unset."""
     given = {name: getattr(parameters, name) for name in _OPTIONAL if parameters.HasField(name)}
-    return Sampling(**given, stop=tuple(parameters.stop), logit_bias=dict(parameters.logit_bias))
+    return Sampling(
+        **given,
+        stop=tuple(parameters.stop),
+        logit_bias=dict(parameters.logit_bias),
+        stop_tokens=tuple(parameters.stop_tokens),
+        allowed_tokens=tuple(parameters.allowed_tokens),
+        banned_texts=tuple(parameters.banned_texts),
+    )
 
 
 def step_to_wire(report: StepReport) -> worker_pb2.Step:
@@ -54,7 +66,7 @@ def tokenizer_to_wire(loaded: Loaded) -> inference_pb2.Tokenizer:
         begin_mark=facts.begin_mark,
         adds_begin_mark=facts.adds_begin_mark,
         end_mark=facts.end_mark,
-        end_tokens=[token for token in range(vocabulary.size) if vocabulary.is_end(token)],
+        end_tokens=sorted(vocabulary.end_tokens),
         chat_template=facts.chat_template or "",
     )
 
@@ -67,6 +79,25 @@ def logprob_to_wire(token: TokenLogprob) -> inference_pb2.TokenLogprob:
         logprob=token.logprob,
         top=map(logprob_to_wire, token.top),
     )
+
+
+def prefill_event(sequence_id: int, prefill: Prefill) -> worker_pb2.SequenceEvent:
+    """An event that says only how far a prompt is computed."""
+    return worker_pb2.SequenceEvent(
+        sequence_id=sequence_id,
+        prefill=inference_pb2.Prefill(
+            done=prefill.done,
+            total=prefill.total,
+            cached=prefill.cached,
+            elapsed_ms=prefill.elapsed_ms,
+        ),
+    )
+
+
+def prompt_event(sequence_id: int, tokens: Iterable[TokenLogprob]) -> worker_pb2.SequenceEvent:
+    """An event that says only how likely a prompt's tokens were."""
+    told = inference_pb2.PromptLogprobs(tokens=map(logprob_to_wire, tokens))
+    return worker_pb2.SequenceEvent(sequence_id=sequence_id, prompt_logprobs=told)
 
 
 def failure_to_wire(error: EngineError) -> worker_pb2.Failure:

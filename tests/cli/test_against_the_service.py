@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from base64 import b64decode
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -236,3 +237,7 @@ def test_texts_become_vectors_ranks_and_tokens(funland: Command, stack: Stack) -
     assert [len(json.loads(line)) for line in piped] == [4, 4]
     assert ranked.splitlines()[1].endswith("A fox in a forest.")
     assert run("tokenize", "-", stdin="Hello").split() == [str(token) for token in tokens]
+    table = run("tokenize", "--pieces", "Hello you").splitlines()
+    assert [line.split(maxsplit=1)[1].strip() for line in table] == ["PIECE", "'Hello'", "' you'"]
+    pieces = json.loads(run("tokenize", "--pieces", "Hello you", "--json"))["pieces"]
+    assert b"".join(map(b64decode, pieces)) == b"Hello you"

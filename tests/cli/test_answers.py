@@ -12,6 +12,7 @@ from funland.v1.inference_pb2 import (
     Delta,
     Finish,
     GenerationEvent,
+    Prefill,
     Queued,
     Start,
     TokenLogprob,
@@ -69,6 +70,19 @@ def test_a_terminal_shows_thoughts_dimmed_and_the_place_in_the_queue(
     assert "\x1b[2mLet me see." in written.out
     assert written.out.endswith("\nWell.\n")
     assert "Waiting in the queue, at place 2" in written.err
+
+
+def test_a_terminal_shows_how_far_a_prompt_is_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    read = [GenerationEvent(prefill=Prefill(done=512, total=4096)), *EVENTS[2:]]
+
+    write(stream([EVENTS[0], *read]), Output(as_json=False))
+
+    assert "Reading the prompt, 12% of 4096 tokens" in capsys.readouterr().err
 
 
 def test_a_program_gets_every_event(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,28 @@ def test_tokens_turn_back_into_their_text(client: Funland) -> None:
 
     assert tokens
     assert client.detokenize(tokens) == "Hello, 世界!"
+    pieces = client.pieces("Hello, 世界!", add_special=False)
+    assert [token for token, _ in pieces] == tokens
+    assert b"".join(piece for _, piece in pieces).decode() == "Hello, 世界!"
+    assert client.generate(tokens, temperature=0, max_tokens=3).usage.prompt_tokens == len(tokens)
+
+
+def test_a_tokenizer_tells_its_marks(client: Funland) -> None:
+    tokenizer = client.tokenizer()
+
+    assert tokenizer.model == MODEL
+    (mark,) = client.tokenize(tokenizer.end_mark, parse_special=True)
+    assert mark in tokenizer.end_tokens
+
+
+def test_a_stream_tells_of_its_prompt(client: Funland) -> None:
+    with client.stream_chat("Hello!", max_tokens=3, progress=True, prompt_logprobs=0) as stream:
+        assert stream.prefill is None
+        list(stream)
+
+    assert stream.prefill is not None
+    assert stream.prefill.done == stream.prefill.total == stream.finish.usage.prompt_tokens
+    assert len(stream.prompt_logprobs) == stream.prefill.total
 
 
 def test_the_built_in_model_is_listed_and_stays(client: Funland) -> None:

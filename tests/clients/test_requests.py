@@ -67,6 +67,33 @@ def test_stop_is_a_string_or_several(stop: str | list[str]) -> None:
     assert requests.generate("Once", "", {"stop": stop}).sampling.stop == ["\n\n"]
 
 
+def test_a_text_that_is_banned_is_not_taken_letter_by_letter() -> None:
+    for banned in ("time", ["time"]):
+        sampling = requests.generate("Once", "", {"banned_texts": banned}).sampling
+        assert sampling.banned_texts == ["time"]
+
+
+def test_how_a_text_is_chosen_and_ends_is_passed_on() -> None:
+    sampling = requests.generate(
+        "Once",
+        "",
+        {"min_tokens": 0, "stop_tokens": [1], "allowed_tokens": (2, 3), "include_stop": False},
+    ).sampling
+
+    assert (sampling.HasField("min_tokens"), sampling.HasField("include_stop")) == (True, True)
+    assert (list(sampling.stop_tokens), list(sampling.allowed_tokens)) == ([1], [2, 3])
+
+
+def test_a_prompt_is_a_text_or_tokens() -> None:
+    assert requests.generate("Once", "m", {}) == GenerateRequest(
+        model="m", prompt="Once", sampling=SamplingParameters()
+    )
+    assert requests.generate([5, 6], "", {}).prompt_tokens == [5, 6]
+    assert requests.generate("Once", "", {}, as_message=True).as_message
+    one, two = requests.generate_batch([[5], "Once"], "", {}).requests
+    assert (list(one.prompt_tokens), two.prompt) == ([5], "Once")
+
+
 SAMPLING = set(SamplingParameters.DESCRIPTOR.fields_by_name)
 OPTIONS = set(GenerationOptions.DESCRIPTOR.fields_by_name)
 CHAT = set(ChatRequest.DESCRIPTOR.fields_by_name) - {
@@ -108,6 +135,10 @@ def test_arguments_have_every_field_of_the_contract(kind: Any, fields: set[str])
         (
             {"speculation": Speculation(max_tokens=4)},
             GenerationOptions(speculation=Speculation(max_tokens=4)),
+        ),
+        (
+            {"prompt_logprobs": 0, "last_prompt_tokens": -1, "progress": True},
+            GenerationOptions(prompt_logprobs=0, last_prompt_tokens=-1, progress=True),
         ),
         ({"temperature": 0}, None),
     ],
@@ -185,7 +216,13 @@ def test_what_only_chats_have_is_set_only_when_it_is_given() -> None:
     full = requests.chat(
         "Hello",
         "",
-        {"reasoning": False, "parallel_tool_calls": False, "template_arguments": {"tone": "dry"}},
+        {
+            "reasoning": False,
+            "parallel_tool_calls": False,
+            "template_arguments": {"tone": "dry"},
+            "continue_last": True,
+            "drop_oldest": True,
+        },
     )
 
     unset: Any = ("reasoning", "parallel_tool_calls", "tool_choice", "format", "options")
@@ -193,6 +230,8 @@ def test_what_only_chats_have_is_set_only_when_it_is_given() -> None:
         assert not bare.HasField(field)
     assert (full.HasField("reasoning"), full.reasoning) == (True, False)
     assert full.template_arguments == '{"tone": "dry"}'
+    assert (bare.continue_last, bare.drop_oldest) == (False, False)
+    assert (full.continue_last, full.drop_oldest) == (True, True)
 
 
 def test_embeddings_are_told_how() -> None:
@@ -254,6 +293,25 @@ def test_a_batch_gives_its_model_and_sampling_to_the_texts_only() -> None:
     assert request.requests[0].model == "tiny"
     assert request.requests[0].sampling.max_tokens == 3
     assert request.requests[1] == own
+
+
+def test_texts_to_embed_may_be_tokens() -> None:
+    request = requests.embed(["a", [5, 6], "b", (7,)], "")
+
+    assert list(request.inputs) == ["a", "b"]
+    assert [list(one.tokens) for one in request.token_inputs] == [[5, 6], [7]]
+    with pytest.raises(InvalidRequestError) as raised:
+        requests.embed([[5], [2**40]], "")
+    (wrong,) = raised.value.field_violations
+    assert wrong.field == "token_inputs[1].tokens"
+
+
+def test_a_tool_may_take_a_text_in_place_of_arguments() -> None:
+    request = requests.chat(
+        "Hello", "", {}, tools=[{"name": "run", "free_form": True, "namespace": "shell"}]
+    )
+
+    assert list(request.tools) == [Tool(name="run", free_form=True, namespace="shell")]
 
 
 def test_one_text_to_embed_is_not_taken_letter_by_letter() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest, Finish, GenerationOptions
 from funland.v1.models_pb2 import LoadSettings
-from funland_worker.engines.protocol import EngineError, Sampling
-from funland_worker.engines.vocabulary import detokenize
+from funland_worker.engines.protocol import EngineError, Sampling, StepReport, TokenLogprob
+from funland_worker.engines.vocabulary import banned_runs, detokenize
 from tests.conformance.conftest import CONTEXT, GREEDY, SLOTS, Driver, chat
 
 QUESTIONS = [
@@ -154,6 +155,120 @@ def test_the_longest_prompt_gives_one_token(driver: Driver) -> None:
     assert (outcome.reason, outcome.completion_tokens) == (Finish.LENGTH, 1)
 
 
+def test_a_text_of_no_tokens_is_counted_and_says_nothing(driver: Driver) -> None:
+    prompt = replace(
+        driver.prompt(chat("Tell me a story."), replace(GREEDY, max_tokens=0)), progress=True
+    )
+    keys = [driver.submit(replace(prompt, choice=choice)) for choice in range(2)]
+    reports = driver.run()
+
+    assert [driver.texts[key] for key in keys] == ["", ""]
+    for key in keys:
+        outcome = driver.outcomes[key]
+        assert (outcome.reason, outcome.completion_tokens) == (Finish.LENGTH, 0)
+        assert outcome.prompt_tokens == len(prompt.tokens)
+    assert _done(reports)[-1] == len(prompt.tokens)
+
+
+def test_progress_ends_with_the_whole_prompt_before_the_first_text(driver: Driver) -> None:
+    prompt = driver.prompt(driver.tokens(chat("Tell me a story.")) * 12, SHORT)
+    key = driver.submit(replace(prompt, progress=True))
+    driver.submit(driver.prompt(chat("Hello!"), SHORT))
+    reports: list[StepReport] = []
+    while not driver.texts[key]:
+        reports.append(driver.step())
+    driver.run()
+
+    done = _done(reports)
+    assert done == sorted(set(done))
+    assert done[-1] == len(prompt.tokens)
+
+
+def test_likelihoods_of_a_prompt_agree_or_are_refused_by_name(
+    driver: Driver, reference: Driver
+) -> None:
+    told: list[list[TokenLogprob]] = []
+    for each in (driver, reference):
+        tokens = each.tokens(chat("Tell me a story.")) * 10
+        prompt = replace(each.prompt(tokens, replace(GREEDY, max_tokens=1)), prompt_logprobs=2)
+        if each.engine.kind == LoadSettings.CTRANSLATE2:
+            with pytest.raises(EngineError) as raised:
+                each.engine.submit(prompt)
+            assert raised.value.metadata == {
+                "engine": "CTRANSLATE2",
+                "feature": "prompt_logprobs",
+            }
+            return
+        each.submit(prompt)
+        ((_, scores),) = [one for report in each.run() for one in report.prompt_logprobs]
+        told.append(list(scores))
+
+    mine, expected = told
+    assert [one.token for one in mine] == tokens
+    assert mine[0].logprob is None
+    apart = [
+        abs((one.logprob or 0) - (other.logprob or 0))
+        for one, other in zip(mine, expected, strict=True)
+    ]
+    assert max(apart) < 0.3
+    assert np.mean(apart) < 0.03
+    assert all(len(one.top) == 2 for one in mine[1:])
+
+
+def test_stop_tokens_end_a_text(driver: Driver) -> None:
+    whole, _ = driver.complete(chat("Tell me a story."), replace(GREEDY, max_tokens=40))
+    (little,) = driver.engine.vocabulary.tokenize(" little", add_special=False, parse_special=False)
+
+    text, outcome = driver.complete(
+        chat("Tell me a story."), replace(GREEDY, stop_tokens=(little,))
+    )
+
+    assert outcome.reason == Finish.STOP
+    assert text == whole.partition(" little")[0]
+
+
+@pytest.mark.parametrize(
+    "sampling", [GREEDY, Sampling(seed=3), Sampling(temperature=1.5)], ids=["greedy", "seed", "hot"]
+)
+def test_what_is_not_wanted_does_not_come(driver: Driver, sampling: Sampling) -> None:
+    vocabulary = driver.engine.vocabulary
+    words = ["time", "fox", "Felix"]
+    limited = replace(sampling, max_tokens=40, min_tokens=30)
+
+    text, outcome = driver.complete(
+        chat("Tell me a story."), limited, banned=banned_runs(vocabulary, words)
+    )
+
+    assert outcome.completion_tokens >= 30
+    for word in words:  # as any tokens that its text is cut into by itself
+        assert not set(banned_runs(vocabulary, [word])) & _runs(driver.tokens(text))
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, Sampling(seed=3), Sampling(temperature=1.5)])
+def test_only_what_is_allowed_comes(driver: Driver, sampling: Sampling) -> None:
+    allowed = (*driver.tokens("a"), *driver.tokens("b"))
+
+    text, _ = driver.complete(
+        chat("Hello!"), replace(sampling, allowed_tokens=allowed, min_tokens=5, max_tokens=9)
+    )
+
+    assert len(text) >= 5
+    assert set(text) <= {"a", "b"}
+
+
+def test_a_text_goes_on_to_its_least_tokens_and_no_further_than_it_would(driver: Driver) -> None:
+    text, outcome = driver.complete(chat("Hello!"))
+    least = outcome.completion_tokens + 5
+
+    longer, more = driver.complete(chat("Hello!"), replace(GREEDY, min_tokens=least))
+    same, _ = driver.complete(chat("Hello!"), replace(GREEDY, min_tokens=3))
+
+    assert more.completion_tokens >= least
+    assert longer.startswith(text)
+    assert "<|" not in longer
+    assert same == text
+
+
 def test_a_stop_string_ends_the_text_before_it(driver: Driver) -> None:
     whole, _ = driver.complete(chat("Tell me a story."), replace(GREEDY, max_tokens=40))
 
@@ -235,7 +350,7 @@ def test_who_waits_goes_by_priority_and_is_told_the_place(driver: Driver) -> Non
 def test_logprobs_agree(driver: Driver, reference: Driver) -> None:
     sampling = replace(GREEDY, max_tokens=12)
 
-    told: list[list[tuple[int, bytes, float, list[int]]]] = []
+    told: list[list[tuple[int, bytes, float | None, list[int]]]] = []
     for each in (driver, reference):
         prompt = replace(each.prompt(chat("Tell me a story."), sampling), top_logprobs=3)
         key = each.submit(prompt)
@@ -307,3 +422,17 @@ def test_ranking_without_a_head_is_refused(driver: Driver) -> None:
         driver.engine.rank([driver.tokens("query document")])
 
     assert raised.value.reason == ErrorReason.ENGINE_UNSUPPORTED
+
+
+def _done(reports: Sequence[StepReport]) -> list[int]:
+    """How far prompts were told to be computed."""
+    return [prefill.done for report in reports for _, prefill in report.prefills]
+
+
+def _runs(tokens: Sequence[int]) -> set[tuple[int, ...]]:
+    """All runs of at most eight tokens."""
+    return {
+        tuple(tokens[begin : begin + length])
+        for begin in range(len(tokens))
+        for length in range(1, 9)
+    }

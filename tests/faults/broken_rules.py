@@ -21,6 +21,39 @@ _STEP = 1e-3  # float32 tells it from every bound in the contract
 _NO_NUMBERS = (math.nan, math.inf, -math.inf)
 
 
+_LONGEST_LIST = 2_000_000
+"""Longer lists than this are not made too long: they fill the memory before they break a rule."""
+
+
+def _both(message: Any) -> None:
+    message.prompt, message.prompt_tokens[:] = "x", [1]
+
+
+def _tokens_as_message(message: Any) -> None:
+    message.ClearField("prompt")
+    message.prompt_tokens[:] = [1]
+    message.as_message = True
+
+
+def _too_many(message: Any) -> None:
+    message.inputs.extend(["x"] * 2048)
+    message.token_inputs.add(tokens=[1])
+
+
+_KEEP: dict[str, Callable[[Any], None]] = {
+    "generate.prompt": lambda message: setattr(message, "prompt", "x"),
+    "generate.as_message": lambda _: None,
+    "embed.inputs": lambda message: message.inputs.append("x"),
+}
+"""What keeps the rules of whole messages, by their ids."""
+_BREAK: dict[str, tuple[Callable[[Any], None], ...]] = {
+    "generate.prompt": (lambda message: message.ClearField("prompt"), _both),
+    "generate.as_message": (_tokens_as_message,),
+    "embed.inputs": (lambda message: message.ClearField("inputs"), _too_many),
+}
+"""What breaks them. The last part of an id is the field that is to blame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
     """One way to break one rule."""
@@ -44,6 +77,8 @@ def valid(descriptor: Descriptor) -> Any:
             setattr(message, field.name, value)
         elif field.message_type is not None and rules.required:
             getattr(message, field.name).CopyFrom(valid(field.message_type))
+    for rule in _whole(descriptor):
+        _KEEP[rule](message)
     return message
 
 
@@ -61,6 +96,9 @@ def breaks(descriptor: Descriptor) -> Iterator[Break]:
         else:
             for rule, value in _bad_values(rules):
                 yield Break(field.name, rule, _setter(field.name, value))
+    for rule in _whole(descriptor):
+        for apply in _BREAK[rule]:
+            yield Break(rule.rpartition(".")[2], rule, apply)
 
 
 def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Iterator[Break]:
@@ -69,7 +107,7 @@ def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Itera
     _check_known(rules, known)
     if rules.min_items:
         yield Break(name, "min_items", lambda message: message.ClearField(name))
-    if rules.max_items:
+    if 0 < rules.max_items <= _LONGEST_LIST:
 
         def overfill(message: Any) -> None:
             values = getattr(message, name)
@@ -141,8 +179,11 @@ def _bad_values(rules: validate_pb2.FieldRules) -> Iterator[tuple[str, Any]]:
             yield "defined_only", 99
     else:
         step = _STEP if kind in ("float", "double") else 1
-        _check_known(rule, {"gt", "gte", "lt", "lte"})
+        _check_known(rule, {"gt", "gte", "lt", "lte", "not_in"})
+        yield from (("not_in", value) for value in rule.not_in)
         for bound, value in rule.ListFields():
+            if bound.name == "not_in":
+                continue
             offset = {"gt": 0, "gte": -step, "lt": 0, "lte": step}[bound.name]
             yield bound.name, value + offset
         if kind in ("float", "double"):
@@ -194,6 +235,11 @@ def _setter(name: str, value: object) -> Callable[[Any], None]:
 
 def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
     return field.GetOptions().Extensions[validate_pb2.field]
+
+
+def _whole(descriptor: Descriptor) -> list[str]:
+    """The ids of the rules for a message as a whole."""
+    return [rule.id for rule in descriptor.GetOptions().Extensions[validate_pb2.message].cel]
 
 
 def is_map(field: FieldDescriptor) -> bool:

@@ -1,8 +1,10 @@
-"""Makes GGUF files out of the embedded model by changing bytes of its header."""
+"""Makes GGUF files out of the embedded model by changing bytes of it."""
 
 from __future__ import annotations
 
 import struct
+
+import gguf
 
 from funland_server.models.embedded_model import embedded_model
 
@@ -49,6 +51,14 @@ def with_number(key: str, value: int) -> bytes:
     mark = struct.pack("<Q", len(key)) + key.encode() + struct.pack("<I", _UINT32)
     offset = content.index(mark) + len(mark)
     return content[:offset] + struct.pack("<I", value) + content[offset + 4 :]
+
+
+def with_values(tensor: str, value: float) -> bytes:
+    """The same with another value in all places of a tensor of float32."""
+    content = whole()
+    (found,) = [one for one in gguf.GGUFReader(embedded_model().path).tensors if one.name == tensor]
+    begin, size = int(found.data_offset), int(found.n_bytes)
+    return content[:begin] + struct.pack("<f", value) * (size // 4) + content[begin + size :]
 
 
 def _template(content: bytes) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from funland.v1.inference_pb2 import GenerateRequest, SamplingParameters
+from funland.v1.inference_pb2 import GenerateRequest, GetTokenizerRequest, SamplingParameters
 from funland.v1.models_pb2 import LoadModelRequest
 from tests.faults.gguf_files import with_template, without_template
 from tests.faults.service import Service, chat, failure
@@ -129,3 +129,16 @@ async def test_a_model_without_a_useful_template_completes_but_does_not_chat(
     assert (fault.code, fault.reason) == ("FAILED_PRECONDITION", "MODEL_CANNOT_CHAT")
     assert fault.metadata["model"] == "mute"
     assert completed.text
+
+
+async def test_a_template_of_any_length_is_told_with_the_tokenizer(
+    service: Service, install: Install
+) -> None:
+    template = "{{ messages[0].content }}{# " + "好 " * 100_000 + "#}"
+    await install("long", with_template(template))
+
+    tokenizer = await service.inference.GetTokenizer(GetTokenizerRequest(model="long"))
+
+    assert tokenizer.model == "long"
+    assert tokenizer.chat_template.startswith(template)
+    assert await service.say(model="long")

@@ -14,7 +14,7 @@ import pytest
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
 from funland_worker.engines.llama_cpp.model import LlamaModel
-from funland_worker.engines.protocol import Outcome, Prompt, Sampling, StepReport
+from funland_worker.engines.protocol import Outcome, Prompt, Sampling, StepReport, Vocabulary
 
 STORY = "<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n"
 GREEDY = Sampling(temperature=0)
@@ -102,6 +102,11 @@ def model_path() -> Path:
 def model(model_path: Path) -> LlamaModel:
     library.start()
     return LlamaModel(model_path)
+
+
+@pytest.fixture(scope="session")
+def vocabulary(model: LlamaModel) -> Vocabulary:
+    return model.vocabulary
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ async def test_a_bias_for_an_unknown_token_is_refused(reader: PromptReader, driv
     error = await refusal(reader, Submit(prompt="Hello", sampling=past))
 
     assert error.reason == ErrorReason.TOKEN_UNKNOWN
-    assert error.metadata == {"vocabulary_size": str(size)}
+    assert error.metadata == {"vocabulary_size": str(size), "field": "sampling.logit_bias"}
 
 
 async def test_without_a_template_there_is_no_chat(driver: Driver) -> None:

@@ -338,3 +338,92 @@ async def test_without_a_ranking_head_documents_are_ranked_by_their_embeddings(
     assert same == pytest.approx(1, abs=1e-4)
     assert -1 <= other < same
     assert ranked.prompt_tokens > 0
+    assert ranked.cosines
+
+
+async def test_texts_and_tokens_are_embedded_in_their_order(start: StartClient) -> None:
+    client = await start()
+    tokens = await client.stub.Tokenize(
+        worker_pb2.TokenizeText(text="Hello there"), metadata=AUTHORIZED
+    )
+    request = worker_pb2.EmbedTexts(
+        inputs=["one", "Hello there"], token_inputs=[tokens, worker_pb2.Tokens(tokens=[5, 6])]
+    )
+
+    answer = await client.stub.Embed(request, metadata=AUTHORIZED)
+    alone = await client.stub.Embed(
+        worker_pb2.EmbedTexts(token_inputs=request.token_inputs[1:]), metadata=AUTHORIZED
+    )
+
+    one, text, same, other = [list(embedding.values) for embedding in answer.embeddings]
+    assert text == pytest.approx(same, abs=1e-5)
+    assert one != text
+    assert other == pytest.approx(list(alone.embeddings[0].values), abs=1e-4)
+    assert alone.prompt_tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("tokens", "reason"),
+    [([5, 4096], ErrorReason.TOKEN_UNKNOWN), ([5] * 1025, ErrorReason.PROMPT_TOO_LONG)],
+)
+async def test_tokens_to_embed_must_be_the_models_and_fit(
+    start: StartClient, tokens: list[int], reason: ErrorReason.ValueType
+) -> None:
+    client = await start()
+    inputs = [worker_pb2.Tokens(tokens=each) for each in ([5], tokens)]
+
+    told = await failure(
+        client.stub.Embed(worker_pb2.EmbedTexts(token_inputs=inputs), metadata=AUTHORIZED)
+    )
+
+    assert told.reason == reason
+    if reason == ErrorReason.TOKEN_UNKNOWN:
+        assert told.metadata["field"] == "token_inputs[1].tokens[1]"
+
+
+async def test_the_bytes_of_tokens_are_told_to_those_who_ask(start: StartClient) -> None:
+    client = await start()
+    text = "time 好🙂<|im_end|>"
+
+    for parse_special in (False, True):
+        request = worker_pb2.TokenizeText(text=text, with_pieces=True, parse_special=parse_special)
+        answer = await client.stub.Tokenize(request, metadata=AUTHORIZED)
+        assert len(answer.pieces) == len(answer.tokens)
+        assert b"".join(answer.pieces).decode() == text
+    plain = await client.stub.Tokenize(worker_pb2.TokenizeText(text=text), metadata=AUTHORIZED)
+    assert not plain.pieces
+
+
+async def test_what_is_told_of_a_prompt_comes_once_and_before_its_texts(
+    start: StartClient,
+) -> None:
+    client = await start()
+    options = GenerationOptions(n=2, prompt_logprobs=1, progress=True)
+
+    client.submit(
+        sequence_id=1,
+        prompt="Once upon a time " * 80,
+        options=options,
+        sampling=SamplingParameters(temperature=0, max_tokens=3),
+    )
+    events = await client.events_until_end(1, texts=2)
+
+    kinds = [
+        kind
+        for event in events
+        if event.sequence_id == 1
+        for kind in ("prefill", "prompt_logprobs", "delta", "finish")
+        if event.HasField(kind)
+    ]
+    assert kinds.count("prompt_logprobs") == 1
+    assert kinds[0] == "prefill"
+    assert kinds.index("prompt_logprobs") < kinds.index("delta")
+    assert kinds.index("prompt_logprobs") > max(
+        place for place, kind in enumerate(kinds) if kind == "prefill"
+    )
+    (told,) = [event.prompt_logprobs for event in events if event.HasField("prompt_logprobs")]
+    last = [event.prefill for event in events if event.HasField("prefill")][-1]
+    assert len(told.tokens) == last.total == last.done
+    assert not told.tokens[0].HasField("logprob")
+    assert all(token.HasField("logprob") and len(token.top) == 1 for token in told.tokens[1:])
+    assert all(not event.choice for event in events if event.HasField("prompt_logprobs"))

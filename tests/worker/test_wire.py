@@ -9,6 +9,7 @@ from funland.v1.inference_pb2 import Finish, SamplingParameters, Timings, Usage
 from funland_worker.engines.protocol import (
     EngineError,
     Outcome,
+    Prefill,
     Sampling,
     StepReport,
     TokenLogprob,
@@ -19,6 +20,8 @@ from funland_worker.wire import (
     finish_to_wire,
     logprob_to_wire,
     pong,
+    prefill_event,
+    prompt_event,
     sampling_from_wire,
     step_to_wire,
 )
@@ -45,6 +48,11 @@ def test_what_is_unset_has_the_documented_defaults() -> None:
         max_tokens=None,
         logit_bias={},
         ignore_end=False,
+        min_tokens=0,
+        stop_tokens=(),
+        allowed_tokens=(),
+        banned_texts=(),
+        include_stop=False,
     )
 
 
@@ -58,13 +66,22 @@ def test_a_zero_that_is_set_is_not_a_default() -> None:
 
 
 def test_lists_and_maps_arrive() -> None:
-    given = SamplingParameters(stop=["a", "b"], logit_bias={3: -100, 4: 1.5}, max_tokens=9)
+    given = SamplingParameters(
+        stop=["a", "b"],
+        logit_bias={3: -100, 4: 1.5},
+        max_tokens=9,
+        stop_tokens=[1, 2],
+        allowed_tokens=[3],
+        banned_texts=["c"],
+    )
 
     sampling = sampling_from_wire(given)
 
     assert sampling.stop == ("a", "b")
     assert sampling.logit_bias == {3: -100, 4: 1.5}
     assert sampling.max_tokens == 9
+    assert sampling.stop_tokens == (1, 2)
+    assert (sampling.allowed_tokens, sampling.banned_texts) == ((3,), ("c",))
 
 
 def test_a_step_tells_what_it_did() -> None:
@@ -110,6 +127,23 @@ def test_a_token_is_told_with_those_that_were_likely_too() -> None:
 
     assert (told.token_id, told.token, told.logprob) == (2, b"\xe5", -1.5)
     assert [(token.token_id, token.token) for token in told.top] == [(1, b"a"), (2, b"\xe5")]
+
+
+def test_the_first_token_of_a_prompt_follows_nothing_and_others_may_be_sure() -> None:
+    event = prompt_event(3, [TokenLogprob(1, b"a", None), TokenLogprob(2, b"b", 0.0)])
+
+    first, second = event.prompt_logprobs.tokens
+    assert event.sequence_id == 3
+    assert not first.HasField("logprob")
+    assert second.HasField("logprob")
+
+
+def test_progress_is_told_with_all_its_numbers() -> None:
+    event = prefill_event(3, Prefill(done=2, total=5, cached=1, elapsed_ms=1.5))
+
+    told = event.prefill
+    assert (event.sequence_id, told.done, told.total, told.cached) == (3, 2, 5, 1)
+    assert told.elapsed_ms == 1.5
 
 
 def test_the_answer_to_a_ping_says_nothing_else() -> None:

@@ -39,6 +39,9 @@ def _follow(stream: TextStream, output: Output) -> None:
     for event in stream.events():
         if event.HasField("queued"):
             output.wait(f"Waiting in the queue, at place {event.queued.position}")
+        if event.HasField("prefill"):
+            share = event.prefill.done * 100 // event.prefill.total
+            output.wait(f"Reading the prompt, {share}% of {event.prefill.total} tokens")
         if not event.HasField("delta"):
             continue
         output.waited()
@@ -64,13 +67,13 @@ def _end(text: str, output: Output, *, whole: bool) -> None:
 
 def _likely(tokens: list[TokenLogprob]) -> Iterator[tuple[str, str, str]]:
     for token in tokens:
-        others = ", ".join(f"{_shown(other)} {_percent(other)}" for other in token.top)
-        yield _shown(token), _percent(token), others
+        others = ", ".join(f"{shown_piece(other.token)} {_percent(other)}" for other in token.top)
+        yield shown_piece(token.token), _percent(token), others
 
 
-def _shown(token: TokenLogprob) -> str:
+def shown_piece(piece: bytes) -> str:
     """A token's text in quotes: a blank or half a character would not be seen."""
-    return repr(token.token.decode(errors="backslashreplace"))
+    return repr(piece.decode(errors="backslashreplace"))
 
 
 def _percent(token: TokenLogprob) -> str:

@@ -95,6 +95,7 @@ def chat(
         top_logprobs=logprobs,
         adapter=adapter,
         priority=priority,
+        progress=None if session.output.as_json else True,
     )
     wanted = options.text_format(json_schema, grammar, regex)
     with session.client() as client:

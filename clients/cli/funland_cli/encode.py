@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from funland_cli import options
+from funland_cli.answers import shown_piece
 from funland_cli.documents import document
 
 EMBED_EPILOG = """\b
@@ -92,19 +94,28 @@ def tokenize(
     special: Annotated[
         bool, typer.Option("--special", help="Read marks such as <|im_start|> as what they name.")
     ] = False,
+    pieces: Annotated[
+        bool, typer.Option("--pieces", help="Show what each token is written as.")
+    ] = False,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
     """Turn a text into the model's tokens."""
     session = options.session(context, server, as_json)
     with session.client() as client:
-        tokens = client.tokenize(
+        told = client.pieces(
             sys.stdin.read() if text == "-" else text, model, parse_special=special
         )
     if session.output.as_json:
-        session.output.document({"tokens": tokens})
+        written: dict[str, Any] = {"tokens": [token for token, _ in told]}
+        if pieces:  # as the REST API has bytes
+            written["pieces"] = [b64encode(piece).decode() for _, piece in told]
+        session.output.document(written)
+    elif pieces:
+        rows = ((str(token), shown_piece(piece)) for token, piece in told)
+        session.output.table((">TOKEN", "PIECE"), rows)
     else:
-        session.output.line(" ".join(str(token) for token in tokens))
+        session.output.line(" ".join(str(token) for token, _ in told))
 
 
 def _texts(given: Sequence[str] | None) -> Sequence[str]:

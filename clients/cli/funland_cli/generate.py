@@ -56,6 +56,7 @@ def generate(
         top_logprobs=logprobs,
         adapter=adapter,
         priority=priority,
+        progress=None if session.output.as_json else True,
     )
     wanted = options.text_format(json_schema, grammar, regex)
     if prompt == "-":

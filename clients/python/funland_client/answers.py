@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from funland.v1.inference_pb2 import Finish, GenerationEvent, Message, TokenLogprob, ToolCall
+from funland.v1.inference_pb2 import (
+    Finish,
+    GenerationEvent,
+    Message,
+    Prefill,
+    TokenLogprob,
+    ToolCall,
+)
 from funland_client.parsing import Read, read
 from funland_client.pieces import AsyncPieceStream, PieceStream, Progress
 from funland_client.streams import AsyncEventStream, EventStream
@@ -16,12 +23,16 @@ class StreamedAnswer(Progress[GenerationEvent]):
 
     Of several (`n`), `texts` has all; the iteration and the other properties are of the first.
     `queue_position` is how many calls must begin before it can, itself included; 0: it has begun.
+    `prefill` is how far its prompt is computed, None until that is told, which `progress` asks for.
+    `prompt_logprobs` are the tokens of the prompt, if that argument was given.
     """
 
     def __init__(self, n: int = 1) -> None:
         self.id = ""
         self.model = ""
         self.queue_position = 0
+        self.prefill: Prefill | None = None
+        self.prompt_logprobs: list[TokenLogprob] = []
         self._texts = [StreamedText() for _ in range(n)]
 
     @property
@@ -82,6 +93,10 @@ class StreamedAnswer(Progress[GenerationEvent]):
                 self.id, self.model = event.start.id, event.start.model
             case "queued":
                 self.queue_position = event.queued.position
+            case "prefill":
+                self.queue_position, self.prefill = 0, event.prefill
+            case "prompt_logprobs":
+                self.prompt_logprobs = list(event.prompt_logprobs.tokens)
             case "delta":
                 self.queue_position = 0
                 self._texts[event.choice].add(event.delta)

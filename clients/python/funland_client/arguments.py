@@ -40,6 +40,11 @@ class Sampling(TypedDict, total=False):
     max_tokens: int
     logit_bias: Mapping[int, float]
     ignore_end: bool
+    min_tokens: int
+    stop_tokens: Sequence[int]
+    allowed_tokens: Sequence[int]
+    banned_texts: str | Sequence[str]
+    include_stop: bool
 
 
 class GenerationArguments(Sampling, total=False):
@@ -54,6 +59,9 @@ class GenerationArguments(Sampling, total=False):
     priority: Priority
     adapters: str | Sequence[str] | Mapping[str, float]
     speculation: SpeculationMethod | Speculation
+    prompt_logprobs: int
+    last_prompt_tokens: int
+    progress: bool
 
 
 class ChatArguments(GenerationArguments, total=False):
@@ -66,6 +74,8 @@ class ChatArguments(GenerationArguments, total=False):
     parallel_tool_calls: bool
     reasoning: bool
     template_arguments: Mapping[str, Any]
+    continue_last: bool
+    drop_oldest: bool
 
 
 class ResponseArguments(ChatArguments, total=False):
@@ -114,8 +124,9 @@ def check(arguments: Mapping[str, Any], kind: type[Any]) -> None:
 def sampling(arguments: Mapping[str, Any]) -> SamplingParameters:
     """Takes the sampling out of a call's arguments."""
     values = _of(SamplingParameters, arguments)
-    if isinstance(values.get("stop"), str):
-        values["stop"] = [values["stop"]]
+    for name in ("stop", "banned_texts"):
+        if isinstance(values.get(name), str):
+            values[name] = [values[name]]
     return filled(SamplingParameters, "sampling", values)
 
 

@@ -15,7 +15,9 @@ from funland.v1.inference_pb2 import (
     EmbedResponse,
     GenerateRequest,
     GenerateResponse,
+    GetTokenizerRequest,
     RerankResponse,
+    Tokenizer,
 )
 from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
@@ -27,7 +29,7 @@ from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
 from funland_client.model_calls import AsyncModels
 from funland_client.parsing import Parsed, Read, with_kind
-from funland_client.requests import Pooling
+from funland_client.requests import Pooling, Prompt
 from funland_client.response_calls import AsyncResponses
 from funland_client.retries import DEFAULT_RETRIES
 from funland_client.status import error_from_wire
@@ -147,52 +149,59 @@ class AsyncFunland:
     @overload
     async def generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: type[Read],
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> Parsed[GenerateResponse, Read]: ...
 
     @overload
     async def generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: TextFormat | None = None,
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse: ...
 
     async def generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: Format | None = None,
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse | Parsed[GenerateResponse, Any]:
-        """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`."""
-        request = requests.generate(prompt, model, arguments, format=format)
+        """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`.
+
+        A prompt may be tokens. `as_message` has the model answer it through its chat template.
+        """
+        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
         return with_kind(await self._connection.call(self._inference.Generate, request), format)
 
     def stream_generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: Format | None = None,
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> AsyncTextStream:
         """As `generate`, but gives the text as it comes."""
-        request = requests.generate(prompt, model, arguments, format=format)
+        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
         return AsyncTextStream(
             self._connection.stream(self._inference.StreamGenerate, request), arguments.get("n", 1)
         )
 
     async def generate_batch(
         self,
-        prompts: Sequence[str | GenerateRequest],
+        prompts: Sequence[Prompt | GenerateRequest],
         model: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> list[GenerateResponse | FunlandError]:
@@ -209,7 +218,7 @@ class AsyncFunland:
 
     async def embed(
         self,
-        texts: str | Sequence[str],
+        texts: str | Sequence[Prompt],
         model: str = "",
         *,
         dimensions: int | None = None,
@@ -217,6 +226,8 @@ class AsyncFunland:
         normalize: bool = True,
     ) -> EmbedResponse:
         """Turns each text into a vector; the vectors stand in the texts' order.
+
+        A text may be its tokens; of texts and tokens together those of all texts come first.
 
         They are of length 1 unless `normalize` is false, and have the model's embedding length
         unless `dimensions` cuts them. `pooling` is the model's own unless it is named.
@@ -260,6 +271,28 @@ class AsyncFunland:
             text, model, add_special=add_special, parse_special=parse_special
         )
         return list((await self._connection.call(self._inference.Tokenize, request)).tokens)
+
+    async def pieces(
+        self,
+        text: str,
+        model: str = "",
+        *,
+        add_special: bool = True,
+        parse_special: bool = False,
+    ) -> list[tuple[int, bytes]]:
+        """Turns a text into the model's tokens, each with its bytes: a character may be cut
+        between two."""
+        request = requests.tokenize(
+            text, model, add_special=add_special, parse_special=parse_special, with_pieces=True
+        )
+        answer = await self._connection.call(self._inference.Tokenize, request)
+        return list(zip(answer.tokens, answer.pieces, strict=True))
+
+    async def tokenizer(self, model: str = "") -> Tokenizer:
+        """Tells what there is to know of a model's tokens: their marks, their number, its chat
+        template."""
+        request = GetTokenizerRequest(model=model)
+        return await self._connection.call(self._inference.GetTokenizer, request)
 
     async def detokenize(self, tokens: Sequence[int], model: str = "") -> str:
         """Turns tokens back into text; bytes that are not UTF-8 become U+FFFD."""

@@ -21,7 +21,9 @@ from funland.v1.inference_pb2 import (
     EmbedResponse,
     GenerateRequest,
     GenerateResponse,
+    GetTokenizerRequest,
     RerankResponse,
+    Tokenizer,
 )
 from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
@@ -33,7 +35,7 @@ from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
 from funland_client.model_calls import Models
 from funland_client.parsing import Parsed, Read, with_kind
-from funland_client.requests import Pooling
+from funland_client.requests import Pooling, Prompt
 from funland_client.response_calls import Responses
 from funland_client.retries import DEFAULT_RETRIES
 from funland_client.status import error_from_wire
@@ -153,52 +155,59 @@ class Funland:
     @overload
     def generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: type[Read],
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> Parsed[GenerateResponse, Read]: ...
 
     @overload
     def generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: TextFormat | None = None,
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse: ...
 
     def generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: Format | None = None,
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse | Parsed[GenerateResponse, Any]:
-        """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`."""
-        request = requests.generate(prompt, model, arguments, format=format)
+        """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`.
+
+        A prompt may be tokens. `as_message` has the model answer it through its chat template.
+        """
+        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
         return with_kind(self._connection.call(self._inference.Generate, request), format)
 
     def stream_generate(
         self,
-        prompt: str,
+        prompt: Prompt,
         model: str = "",
         *,
         format: Format | None = None,
+        as_message: bool = False,
         **arguments: Unpack[GenerationArguments],
     ) -> TextStream:
         """As `generate`, but gives the text as it comes."""
-        request = requests.generate(prompt, model, arguments, format=format)
+        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
         return TextStream(
             self._connection.stream(self._inference.StreamGenerate, request), arguments.get("n", 1)
         )
 
     def generate_batch(
         self,
-        prompts: Sequence[str | GenerateRequest],
+        prompts: Sequence[Prompt | GenerateRequest],
         model: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> list[GenerateResponse | FunlandError]:
@@ -215,7 +224,7 @@ class Funland:
 
     def embed(
         self,
-        texts: str | Sequence[str],
+        texts: str | Sequence[Prompt],
         model: str = "",
         *,
         dimensions: int | None = None,
@@ -223,6 +232,8 @@ class Funland:
         normalize: bool = True,
     ) -> EmbedResponse:
         """Turns each text into a vector; the vectors stand in the texts' order.
+
+        A text may be its tokens; of texts and tokens together those of all texts come first.
 
         They are of length 1 unless `normalize` is false, and have the model's embedding length
         unless `dimensions` cuts them. `pooling` is the model's own unless it is named.
@@ -266,6 +277,28 @@ class Funland:
             text, model, add_special=add_special, parse_special=parse_special
         )
         return list(self._connection.call(self._inference.Tokenize, request).tokens)
+
+    def pieces(
+        self,
+        text: str,
+        model: str = "",
+        *,
+        add_special: bool = True,
+        parse_special: bool = False,
+    ) -> list[tuple[int, bytes]]:
+        """Turns a text into the model's tokens, each with its bytes: a character may be cut
+        between two."""
+        request = requests.tokenize(
+            text, model, add_special=add_special, parse_special=parse_special, with_pieces=True
+        )
+        answer = self._connection.call(self._inference.Tokenize, request)
+        return list(zip(answer.tokens, answer.pieces, strict=True))
+
+    def tokenizer(self, model: str = "") -> Tokenizer:
+        """Tells what there is to know of a model's tokens: their marks, their number, its chat
+        template."""
+        request = GetTokenizerRequest(model=model)
+        return self._connection.call(self._inference.GetTokenizer, request)
 
     def detokenize(self, tokens: Sequence[int], model: str = "") -> str:
         """Turns tokens back into text; bytes that are not UTF-8 become U+FFFD."""

@@ -34,7 +34,8 @@
     │   └── StreamBrokenError
     ├── DeadlineExceededError
     ├── CallCancelledError
-    ├── InternalError                 a defect of Funland
+    ├── InternalError                 a defect of Funland, or of the model:
+    │   └── ModelOutputError          it computes what is not a number
     └── AnswerError                   the call went well, what the model said is of no use
         ├── AnswerCutOffError
         ├── AnswerInvalidError
@@ -226,6 +227,10 @@ class CallCancelledError(FunlandError):
 
 class InternalError(FunlandError):
     """A defect of Funland; `metadata["error_id"]` finds it in the server's log."""
+
+
+class ModelOutputError(InternalError):
+    """The model computed what is not a number: its file is damaged or badly quantized."""
 
 
 class AnswerError(FunlandError):

@@ -14,6 +14,7 @@ from funland.v1.inference_pb2 import (
     GenerateRequest,
     RerankRequest,
     TokenizeRequest,
+    TokenList,
 )
 from funland.v1.models_pb2 import AttachAdapterRequest, ImportModelRequest, LoadModelRequest
 from funland.v1.responses_pb2 import CreateResponseRequest
@@ -30,6 +31,8 @@ from funland_client.messages import Conversation, messages
 from funland_client.tools import AnyTool, tool
 
 Pooling = Literal["mean", "cls", "last"]
+Prompt = str | Sequence[int]
+"""A text, or its tokens."""
 
 
 def chat(
@@ -65,29 +68,34 @@ def _chat(
         parallel_tool_calls=given.get("parallel_tool_calls"),
         reasoning=given.get("reasoning"),
         template_arguments=json.dumps(variables) if variables else "",
+        continue_last=given.get("continue_last", False),
+        drop_oldest=given.get("drop_oldest", False),
     )
 
 
 def generate(
-    prompt: str,
+    prompt: Prompt,
     model: str,
     given: GenerationArguments,
     *,
     format: Format | None = None,  # noqa: A002 - the contract's name
+    as_message: bool = False,
 ) -> GenerateRequest:
     """Makes a request for `Generate` and `StreamGenerate`."""
     arguments.check(given, GenerationArguments)
-    return GenerateRequest(
-        model=model,
-        prompt=prompt,
-        sampling=arguments.sampling(given),
-        format=output_format(format),
-        options=arguments.options(given),
-    )
+    kind = "prompt" if isinstance(prompt, str) else "prompt_tokens"
+    request = filled(GenerateRequest, "", {kind: prompt, "as_message": as_message})
+    request.model = model
+    request.sampling.CopyFrom(arguments.sampling(given))
+    if (wanted := output_format(format)) is not None:
+        request.format.CopyFrom(wanted)
+    if (options := arguments.options(given)) is not None:
+        request.options.CopyFrom(options)
+    return request
 
 
 def generate_batch(
-    prompts: Sequence[str | GenerateRequest], model: str, given: GenerationArguments
+    prompts: Sequence[Prompt | GenerateRequest], model: str, given: GenerationArguments
 ) -> BatchGenerateRequest:
     """Makes a request for `BatchGenerate`; a prompt that is a request already stays as it is."""
     arguments.check(given, GenerationArguments)
@@ -120,7 +128,7 @@ def is_kept(request: CreateResponseRequest) -> bool:
 
 
 def embed(
-    texts: str | Sequence[str],
+    texts: str | Sequence[Prompt],
     model: str,
     *,
     dimensions: int | None = None,
@@ -132,7 +140,12 @@ def embed(
     given = {name: value for name, value in how.items() if value is not None}
     request = filled(EmbedRequest, "", given)
     request.model = model
-    request.inputs.extend([texts] if isinstance(texts, str) else texts)
+    for text in [texts] if isinstance(texts, str) else texts:
+        if isinstance(text, str):
+            request.inputs.append(text)
+        else:
+            field = f"token_inputs[{len(request.token_inputs)}]"
+            request.token_inputs.append(filled(TokenList, field, {"tokens": text}))
     return request
 
 
@@ -141,10 +154,16 @@ def rerank(query: str, documents: Sequence[str], model: str, *, top_n: int) -> R
     return RerankRequest(model=model, query=query, documents=documents, top_n=top_n)
 
 
-def tokenize(text: str, model: str, *, add_special: bool, parse_special: bool) -> TokenizeRequest:
+def tokenize(
+    text: str, model: str, *, add_special: bool, parse_special: bool, with_pieces: bool = False
+) -> TokenizeRequest:
     """Makes a request for `Tokenize`."""
     return TokenizeRequest(
-        model=model, text=text, add_special=add_special, parse_special=parse_special
+        model=model,
+        text=text,
+        add_special=add_special,
+        parse_special=parse_special,
+        with_pieces=with_pieces,
     )
 
 

@@ -39,6 +39,7 @@ BY_REASON: Final[Mapping[str, type[errors.FunlandError]]] = {
     "MODEL_BACKING_OFF": errors.ModelBackingOffError,
     "ENGINE_UNAVAILABLE": errors.EngineError,
     "ENGINE_UNSUPPORTED": errors.EngineError,
+    "MODEL_OUTPUT_INVALID": errors.ModelOutputError,
     "ADAPTER_NOT_FOUND": errors.AdapterNotFoundError,
     "ADAPTER_EXISTS": errors.AdapterExistsError,
     "ADAPTER_INVALID": errors.AdapterFileError,

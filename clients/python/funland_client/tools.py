@@ -22,11 +22,17 @@ model is told of it, and its result's JSON (a text as it is) what the model gets
 
 
 class ToolDefinition(TypedDict):
-    """A function that is called elsewhere; `parameters` is the JSON Schema of an object."""
+    """A function that is called elsewhere; `parameters` is the JSON Schema of an object.
+
+    One that is `free_form` takes one text and has no `parameters`. `namespace` is the group that
+    the caller sorts it into.
+    """
 
     name: str
     description: NotRequired[str]
     parameters: NotRequired[Mapping[str, Any]]
+    free_form: NotRequired[bool]
+    namespace: NotRequired[str]
 
 
 AnyTool = Function | ToolDefinition | Tool
@@ -37,10 +43,14 @@ def tool(described: AnyTool) -> Tool:
     if isinstance(described, Tool):
         return described
     if not callable(described):
+        free_form = described.get("free_form", False)
+        parameters = described.get("parameters", None if free_form else {})
         return Tool(
             name=described["name"],
             description=described.get("description", ""),
-            parameters=json.dumps(described.get("parameters", {})),
+            parameters="" if parameters is None else json.dumps(parameters),
+            free_form=free_form,
+            namespace=described.get("namespace", ""),
         )
     schema = _arguments(described).json_schema(schema_generator=ClosedSchema)
     return Tool(

@@ -33,6 +33,8 @@ class Generations:
         worker = await self._loader.worker(model)
         model_id = worker.model_id
         start = inference_pb2.Start(id=f"gen-{uuid.uuid4().hex}", model=model_id)
+        options = submit.options
+        asks_of_prompt = options.progress or options.HasField("prompt_logprobs")
         started = False
         first = True
         async with aclosing(worker.generate(submit)) as events:
@@ -48,6 +50,10 @@ class Generations:
                 if event.queue_position:
                     queued = inference_pb2.Queued(position=event.queue_position)
                     yield GenerationEvent(choice=choice, queued=queued)
+                if asks_of_prompt and event.HasField("prefill"):
+                    yield GenerationEvent(choice=choice, prefill=event.prefill)
+                if asks_of_prompt and event.HasField("prompt_logprobs"):
+                    yield GenerationEvent(choice=choice, prompt_logprobs=event.prompt_logprobs)
                 if event.HasField("delta"):
                     yield GenerationEvent(choice=choice, delta=event.delta)
                 if event.HasField("finish"):
@@ -71,13 +77,19 @@ class Generations:
 
 
 def from_prompt(request: inference_pb2.GenerateRequest) -> Submit:
-    """What the worker is told to continue a text."""
-    return Submit(
-        prompt=request.prompt,
+    """What the worker is told to continue a text, or to answer it."""
+    submit = Submit(
         sampling=request.sampling,
         format=_set(request, "format"),
         options=_set(request, "options"),
     )
+    if request.prompt_tokens:
+        submit.tokens.tokens.extend(request.prompt_tokens)
+    elif request.as_message:
+        submit.message = request.prompt
+    else:
+        submit.prompt = request.prompt
+    return submit
 
 
 def from_chat(request: inference_pb2.ChatRequest) -> Submit:
@@ -99,6 +111,8 @@ def conversation(request: inference_pb2.ChatRequest) -> Conversation:
         parallel_tool_calls=_set(request, "parallel_tool_calls"),
         reasoning=_set(request, "reasoning"),
         template_arguments=request.template_arguments,
+        continue_last=request.continue_last,
+        drop_oldest=request.drop_oldest,
     )
 
 

@@ -14,6 +14,7 @@ from funland_server.inference.generation import (
     from_chat,
     from_prompt,
 )
+from funland_server.inference.ranking import ranking
 from funland_server.models.loading import ModelLoader
 
 
@@ -34,13 +35,18 @@ class InferenceService:
             id=done.id,
             model=done.model,
             text=first.text,
+            reasoning=first.thoughts,
             finish_reason=first.finish.reason,
             logprobs=first.logprobs,
+            prompt_logprobs=done.prompt_logprobs,
             usage=done.usage,
             timings=done.timings,
             alternatives=[
                 inference_pb2.AlternativeText(
-                    text=other.text, finish_reason=other.finish.reason, logprobs=other.logprobs
+                    text=other.text,
+                    reasoning=other.thoughts,
+                    finish_reason=other.finish.reason,
+                    logprobs=other.logprobs,
                 )
                 for other in others
             ],
@@ -70,6 +76,7 @@ class InferenceService:
             message=first.message,
             finish_reason=first.finish.reason,
             logprobs=first.logprobs,
+            prompt_logprobs=done.prompt_logprobs,
             usage=done.usage,
             timings=done.timings,
             alternatives=[
@@ -104,6 +111,7 @@ class InferenceService:
         embedded = await worker.embed(
             worker_pb2.EmbedTexts(
                 inputs=request.inputs,
+                token_inputs=[worker_pb2.Tokens(tokens=one.tokens) for one in request.token_inputs],
                 pooling=request.pooling,
                 dimensions=request.dimensions,
                 raw=request.HasField("normalize") and not request.normalize,
@@ -122,11 +130,7 @@ class InferenceService:
         ranked = await worker.rank(
             worker_pb2.RankDocuments(query=request.query, documents=request.documents)
         )
-        results = [
-            inference_pb2.RankedDocument(index=index, score=score)
-            for index, score in enumerate(ranked.scores)
-        ]
-        results.sort(key=lambda result: -result.score)
+        results = ranking(ranked.scores, cosines=ranked.cosines)
         tokens = ranked.prompt_tokens
         return inference_pb2.RerankResponse(
             model=worker.model_id,
@@ -142,10 +146,15 @@ class InferenceService:
         add_special = request.add_special if request.HasField("add_special") else True
         tokens = await worker.tokenize(
             worker_pb2.TokenizeText(
-                text=request.text, add_special=add_special, parse_special=request.parse_special
+                text=request.text,
+                add_special=add_special,
+                parse_special=request.parse_special,
+                with_pieces=request.with_pieces,
             )
         )
-        return inference_pb2.TokenizeResponse(model=worker.model_id, tokens=tokens.tokens)
+        return inference_pb2.TokenizeResponse(
+            model=worker.model_id, tokens=tokens.tokens, pieces=tokens.pieces
+        )
 
     async def Detokenize(
         self, request: inference_pb2.DetokenizeRequest

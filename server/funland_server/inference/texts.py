@@ -37,12 +37,17 @@ class Text:
         return "".join(self.content)
 
     @property
+    def thoughts(self) -> str:
+        """Its reasoning."""
+        return "".join(self.reasoning)
+
+    @property
     def message(self) -> inference_pb2.Message:
         """As the message of a chat."""
         return inference_pb2.Message(
             role=inference_pb2.Message.ASSISTANT,
             content=self.text,
-            reasoning="".join(self.reasoning),
+            reasoning=self.thoughts,
             tool_calls=[call for _, call in sorted(self.calls.items())],
         )
 
@@ -56,6 +61,8 @@ class Completed:
     texts: tuple[Text, ...]
     usage: inference_pb2.Usage
     timings: inference_pb2.Timings
+    prompt_logprobs: tuple[TokenLogprob, ...]
+    """The prompt's tokens, if they were asked for."""
 
 
 class Texts:
@@ -64,6 +71,7 @@ class Texts:
     def __init__(self) -> None:
         self._start = inference_pb2.Start()
         self._texts: dict[int, Text] = {}
+        self._prompt_logprobs: tuple[TokenLogprob, ...] = ()
 
     def add(self, event: GenerationEvent) -> None:
         """Takes the next event."""
@@ -74,6 +82,8 @@ class Texts:
                 self._text(event.choice).add(event.delta)
             case "finish":
                 self._text(event.choice).finish = event.finish
+            case "prompt_logprobs":
+                self._prompt_logprobs = tuple(event.prompt_logprobs.tokens)
             case _:
                 pass
 
@@ -82,7 +92,12 @@ class Texts:
         texts = tuple(text for _, text in sorted(self._texts.items()))
         finishes = [text.finish for text in texts]
         return Completed(
-            self._start.id, self._start.model, texts, _usage(finishes), _timings(finishes)
+            self._start.id,
+            self._start.model,
+            texts,
+            _usage(finishes),
+            _timings(finishes),
+            self._prompt_logprobs,
         )
 
     def _text(self, choice: int) -> Text:

@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_server.errors import FieldInvalidError, FunlandError
+from funland_server.errors import FunlandError
 from funland_server.rpc.request_ids import HEADER
 
 DOMAIN = "funland"
@@ -23,7 +23,7 @@ def to_status(error: FunlandError, request_id: str) -> status_pb2.Status:
         reason=ErrorReason.Name(error.reason), domain=DOMAIN, metadata=error.metadata
     )
     details: list[Message] = [info, error_details_pb2.RequestInfo(request_id=request_id)]
-    if isinstance(error, FieldInvalidError):
+    if error.violations:
         violations = [
             error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
             for v in error.violations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import protovalidate
 from google.protobuf.message import Message
 
@@ -15,11 +17,21 @@ _MOST = 10
 def validate(request: Message) -> None:
     """Raises FieldInvalidError if the request breaks a rule, with the first fields that do."""
     violations = [
-        Violation(_path(violation.proto.field)[:_LONGEST_PATH], violation.proto.message)
+        Violation(_place(violation.proto)[:_LONGEST_PATH], violation.proto.message)
         for violation in protovalidate.collect_violations(request)[:_MOST]
     ]
     if violations:
         raise FieldInvalidError(violations)
+
+
+def _place(violation: Any) -> str:
+    """The field that breaks a rule. One for a whole message has an id that ends with the name of the
+    field to blame."""
+    path = _path(violation.field)
+    if violation.rule is not None:
+        return path
+    field = violation.rule_id.rpartition(".")[2]
+    return f"{path}.{field}" if path else field
 
 
 def _path(path: object) -> str:

@@ -12,6 +12,8 @@ from funland_server.workers.worker import Worker
 
 Answer = TypeVar("Answer")
 
+_TELLING = ("delta", "finish", "prompt_logprobs")
+
 
 class ModelCalls:
     """Has the calls of `Worker`, each with one retry by the worker that replaces a lost one.
@@ -94,5 +96,6 @@ class ModelCalls:
 
 
 def _tells(event: SequenceEvent) -> bool:
-    """Whether the event is more than that the sequence is in the queue, or where."""
-    return bool(event.tokens) or event.HasField("delta") or event.HasField("finish")
+    """Whether the event is more than that the sequence is in the queue, or where, or how far its
+    prompt is computed."""
+    return bool(event.tokens) or any(map(event.HasField, _TELLING))

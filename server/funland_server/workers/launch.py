@@ -26,6 +26,7 @@ from funland_server.workers.spec import WorkerSpec, to_wire
 logger = structlog.get_logger(__name__)
 
 _ENDING_SECONDS = 2.0
+_READ_BYTES = 65536
 
 ENVIRONMENT = {
     # Else every thread that allocates reserves 64 MiB of address space, which the limit of a
@@ -142,6 +143,17 @@ async def _start() -> tuple[asyncio.subprocess.Process, Link, int]:
     return process, link, descriptor
 
 
+async def _line(output: asyncio.StreamReader) -> bytes:
+    """A line of any length: a chat template may be longer than what `readline` takes."""
+    parts: list[bytes] = []
+    while not (parts and parts[-1].endswith(b"\n")):
+        part = await output.read(_READ_BYTES)
+        if not part:
+            break
+        parts.append(part)
+    return b"".join(parts)
+
+
 async def _handshake(
     process: asyncio.subprocess.Process, worker: WorkerProcess, link_descriptor: int
 ) -> Ready:
@@ -153,7 +165,7 @@ async def _handshake(
     with contextlib.suppress(ConnectionError):  # it ended already; its output says so
         process.stdin.write(line.encode() + b"\n")
         await process.stdin.drain()
-    answer = await process.stdout.readline()
+    answer = await _line(process.stdout)
     if not answer:
         code = await process.wait()
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

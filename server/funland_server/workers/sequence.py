@@ -66,9 +66,14 @@ class Sequence:
 
 
 def _join(held: SequenceEvent, event: SequenceEvent) -> None:
-    """Adds what came later. A position in the queue is the latest; all else adds up."""
+    """Adds what came later. A position in the queue and how far the prompt is computed are the
+    latest; all else adds up."""
     held.tokens += event.tokens
     held.queue_position = event.queue_position or held.queue_position
+    if event.HasField("prefill"):
+        held.prefill.CopyFrom(event.prefill)
+    if event.HasField("prompt_logprobs"):
+        held.prompt_logprobs.CopyFrom(event.prompt_logprobs)
     if event.HasField("delta"):
         _add(held.delta, event.delta)
     if event.HasField("finish"):

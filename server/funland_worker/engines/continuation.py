@@ -5,7 +5,8 @@ from __future__ import annotations
 from time import monotonic
 
 from funland.v1.inference_pb2 import Finish, GenerationOptions
-from funland_worker.engines.protocol import Advance, Outcome, Prompt, Vocabulary
+from funland_worker.engines.prompt_scores import PromptScores
+from funland_worker.engines.protocol import Advance, Outcome, Prefill, Prompt, Vocabulary
 from funland_worker.engines.sampling.sampler import Sampled
 from funland_worker.engines.text import TextStream
 
@@ -25,10 +26,19 @@ class Continuation:
         """Its place among those who wait, as it was last told; 0: it was not."""
         self._vocabulary = vocabulary
         self._limit = context_length
-        if prompt.sampling.max_tokens is not None:
-            most = len(prompt.tokens) + prompt.sampling.max_tokens
-            self._limit = min(context_length, most)
-        self._text = TextStream(prompt.sampling.stop)
+        sampling = prompt.sampling
+        if sampling.max_tokens is not None:
+            self._limit = min(context_length, len(prompt.tokens) + sampling.max_tokens)
+        self.writes = self._limit > len(prompt.tokens)
+        """Whether it is to have any token of its own."""
+        self.scores: PromptScores | None = None
+        """What is told of its prompt's tokens, if it wants to know."""
+        if prompt.prompt_logprobs is not None:
+            self.scores = PromptScores(prompt.tokens, prompt.prompt_logprobs, vocabulary.piece)
+        self._ends = frozenset(sampling.stop_tokens)
+        if not sampling.ignore_end:
+            self._ends |= vocabulary.end_tokens
+        self._text = TextStream(sampling.stop, include_stop=sampling.include_stop)
         self._started: float | None = None
         self._first_token: float | None = None
 
@@ -57,6 +67,26 @@ class Continuation:
         if self._started is None:
             self._started = monotonic()
 
+    @property
+    def lacks_scores(self) -> bool:
+        """Whether its prompt must be computed for what is told of its tokens."""
+        return self.scores is not None and not self.scores.complete
+
+    def prefill(self, done: int) -> Prefill:
+        """How far its prompt is computed, `done` of its tokens being so."""
+        now = monotonic()
+        return Prefill(
+            done,
+            len(self.prompt.tokens),
+            cached=max(0, done - self.prompt_computed),
+            elapsed_ms=1e3 * (now - (self._started or now)),
+        )
+
+    def close(self) -> Advance:
+        """Ends a text that is to have no token, its prompt being computed."""
+        outcome = self._outcome(Finish.LENGTH)
+        return Advance(self.id, "", 0, outcome, choice=self.prompt.choice)
+
     def take(self, sampled: Sampled) -> Advance:
         """Appends the token that was chosen and says what it brings."""
         token = sampled.token
@@ -65,7 +95,7 @@ class Continuation:
         self.tokens.append(token)
         text = ""
         reason = Finish.REASON_UNSPECIFIED
-        if self._vocabulary.is_end(token) and not self.prompt.sampling.ignore_end:
+        if token in self._ends:
             reason = Finish.STOP
         else:
             shown = self.prompt.shows_control or not self._vocabulary.is_control(token)

@@ -31,6 +31,16 @@ class EngineError(Exception):
         self.metadata = metadata
 
 
+class ModelOutputError(EngineError):
+    """The model computed what is not a number."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ErrorReason.MODEL_OUTPUT_INVALID,
+            "The model computed what is not a number: its file is damaged or badly quantized.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """`funland.v1.SamplingParameters` with its defaults filled in."""
@@ -48,6 +58,11 @@ class Sampling:
     max_tokens: int | None = None
     logit_bias: dict[int, float] = field(default_factory=dict[int, float])
     ignore_end: bool = False
+    min_tokens: int = 0
+    stop_tokens: tuple[int, ...] = ()
+    allowed_tokens: tuple[int, ...] = ()
+    banned_texts: tuple[str, ...] = ()
+    include_stop: bool = False
 
 
 class Matcher(Protocol):
@@ -92,6 +107,13 @@ class Prompt:
     speculation: Speculation = field(default_factory=Speculation)
     shows_control: bool = False
     """Write control tokens out, for chat formats that mark calls with them."""
+    banned: tuple[tuple[int, ...], ...] = ()
+    """Runs of tokens, the last of which is never chosen behind the others: `banned_texts`."""
+    prompt_logprobs: int | None = None
+    """How many of the likeliest tokens to tell beside each token of the prompt; None: tell nothing
+    of the prompt. Of a sequence's texts only the first has it."""
+    progress: bool = False
+    """Whether to tell how far the prompt is computed; of a sequence's texts the first alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +122,8 @@ class TokenLogprob:
 
     token: int
     piece: bytes
-    logprob: float
+    logprob: float | None
+    """None for the first token of a prompt, which follows nothing."""
     top: tuple[TokenLogprob, ...] = ()
     """The likeliest tokens at its place, the likeliest first."""
 
@@ -143,6 +166,18 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefill:
+    """How far a prompt is computed, in tokens."""
+
+    done: int
+    """Those that are computed or were in the cache."""
+    total: int
+    cached: int
+    """Those that were in the cache."""
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class StepReport:
     """What one forward pass did."""
 
@@ -158,6 +193,10 @@ class StepReport:
     """Sequences that wait and whose place in the queue changed, and that place: 1 is the next."""
     failures: tuple[tuple[int, EngineError], ...] = ()
     """Sequences that failed after they were submitted."""
+    prefills: tuple[tuple[int, Prefill], ...] = ()
+    """Sequences that want to know it and of whose prompt some was computed."""
+    prompt_logprobs: tuple[tuple[int, tuple[TokenLogprob, ...]], ...] = ()
+    """Sequences that want to know it and whose prompt is computed, and each of its tokens."""
 
 
 class Vocabulary(Protocol):
@@ -165,6 +204,8 @@ class Vocabulary(Protocol):
 
     size: int
     """How many there are; the network may have rows for more."""
+    end_tokens: frozenset[int]
+    """Those with which the model may end a text."""
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of a text: with the marks that the model wants around it, and with the marks

@@ -14,9 +14,11 @@ class TextStream:
     cut into pieces makes no difference: the stop string that is complete first counts.
     """
 
-    def __init__(self, stop: Sequence[str] = ()) -> None:
+    def __init__(self, stop: Sequence[str] = (), *, include_stop: bool = False) -> None:
+        """`include_stop`: the stop string that came is the text's last part."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = stop
+        self._include_stop = include_stop
         self._held = ""
         self.stopped = False
         """Whether a stop string came; then there is no more text."""
@@ -35,20 +37,24 @@ class TextStream:
         if self.stopped or not self._stop:
             return "" if self.stopped else text
         text = self._held + text
-        end = _first_match(text, self._stop)
-        if end is not None:
+        match = _first_match(text, self._stop)
+        if match is not None:
             self.stopped = True
             self._held = ""
-            return text[:end]
+            begin, end = match
+            return text[: end if self._include_stop else begin]
         safe = len(text) - _longest_beginning(text, self._stop)
         self._held = text[safe:]
         return text[:safe]
 
 
-def _first_match(text: str, stop: Sequence[str]) -> int | None:
-    """Where the stop string begins that is complete first; of several, the longest."""
+def _first_match(text: str, stop: Sequence[str]) -> tuple[int, int] | None:
+    """Where the stop string begins and ends that is complete first; of several, the longest."""
     found = [(begin + len(word), begin) for word in stop if (begin := text.find(word)) >= 0]
-    return min(found)[1] if found else None
+    if not found:
+        return None
+    end, begin = min(found)
+    return begin, end
 
 
 def _longest_beginning(text: str, stop: Sequence[str]) -> int:

@@ -53,7 +53,7 @@ class JsonVocabulary:
             token["id"] for token in added if token.get("special")
         )
         marks = {token for token in self._control if self._written[token] in _END_MARKS}
-        self._ends = frozenset(ends) | marks
+        self.end_tokens = frozenset(ends) | marks
         self._of_bytes = _writes_bytes_as_letters(content)
 
     def token(self, text: str) -> int | None:
@@ -84,7 +84,7 @@ class JsonVocabulary:
 
     def is_end(self, token: int) -> bool:
         """See `Vocabulary`."""
-        return token in self._ends
+        return token in self.end_tokens
 
 
 def _writes_bytes_as_letters(content: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Delta, Finish
+from funland.v1.inference_pb2 import Delta, Finish, Prefill, PromptLogprobs, TokenLogprob
 from funland.worker.v1.worker_pb2 import Failure, SequenceEvent
 from funland_server.errors import WorkerLostError
 from funland_server.workers.failures import WorkerDefectError
@@ -23,6 +23,20 @@ async def test_what_was_not_taken_is_joined() -> None:
     event = await sequence.take()
 
     assert (event.delta.text, event.tokens, event.finish.reason) == ("ab", 4, Finish.STOP)
+
+
+async def test_what_is_told_of_a_prompt_is_joined_too() -> None:
+    sequence = Sequence("m", 1)
+    tokens = PromptLogprobs(tokens=[TokenLogprob(token_id=4)])
+    sequence.put(SequenceEvent(prefill=Prefill(done=1, total=3)))
+    sequence.put(SequenceEvent(prefill=Prefill(done=3, total=3)))
+    sequence.put(SequenceEvent(prompt_logprobs=tokens))
+    sequence.put(SequenceEvent(delta=Delta(text="a"), tokens=1))
+
+    event = await sequence.take()
+
+    assert (event.prefill.done, event.delta.text, event.tokens) == (3, "a", 1)
+    assert event.prompt_logprobs == tokens
 
 
 async def test_a_failure_joins_the_text_before_it() -> None:

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
-
 from funland.v1.inference_pb2 import Finish
 from funland_worker.engines.continuation import Continuation
-from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.protocol import Advance, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.sampler import Sampled
 
 PROMPT = [1, 2, 3]
-
-
-@pytest.fixture
-def vocabulary(model: LlamaModel) -> Vocabulary:
-    return model.vocabulary
 
 
 def text_of(vocabulary: Vocabulary, sampling: Sampling, **more: Any) -> Continuation:
@@ -82,3 +74,46 @@ def test_prompt_tokens_that_nobody_computed_count_as_cached(vocabulary: Vocabula
 
         assert outcome is not None
         assert (outcome.prompt_tokens, outcome.cached_tokens) == (3, cached)
+
+
+def test_stop_tokens_end_a_text_and_are_no_part_of_it(vocabulary: Vocabulary) -> None:
+    a, b = tokens(vocabulary, "a"), tokens(vocabulary, "b")
+    for sampling in (Sampling(stop_tokens=(*b, 9)), Sampling(stop_tokens=(*b,), ignore_end=True)):
+        last = take(text_of(vocabulary, sampling), [*a, *b])
+
+        assert last.outcome is not None
+        assert (last.text, last.outcome.reason) == ("a", Finish.STOP)
+        assert last.outcome.completion_tokens == 2
+
+
+def test_a_stop_token_lets_what_was_held_back_go(vocabulary: Vocabulary) -> None:
+    a, b = tokens(vocabulary, "a"), tokens(vocabulary, "b")
+
+    last = take(text_of(vocabulary, Sampling(stop=("ac",), stop_tokens=(*b,))), [*a, *b])
+
+    assert last.text == "a"
+
+
+def test_a_text_of_no_tokens_ends_with_length(vocabulary: Vocabulary) -> None:
+    assert text_of(vocabulary, Sampling(max_tokens=1)).writes
+    text = text_of(vocabulary, Sampling(max_tokens=0))
+    text.begin()
+    text.prompt_computed = 2
+
+    last = text.close()
+
+    assert not text.writes
+    assert last.outcome is not None
+    assert (last.text, last.tokens, last.outcome.reason) == ("", 0, Finish.LENGTH)
+    assert (last.outcome.completion_tokens, last.outcome.cached_tokens) == (0, 1)
+
+
+def test_progress_counts_what_others_computed_as_cached(vocabulary: Vocabulary) -> None:
+    text = text_of(vocabulary, Sampling())
+    text.begin()
+    text.prompt_computed = 1
+
+    prefill = text.prefill(2)
+
+    assert (prefill.done, prefill.total, prefill.cached) == (2, 3, 1)
+    assert prefill.elapsed_ms >= 0

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from funland_worker.engines.text import TextStream
 
 
-def stream(pieces: list[bytes], stop: tuple[str, ...] = ()) -> tuple[str, bool]:
+def stream(
+    pieces: list[bytes], stop: tuple[str, ...] = (), *, include_stop: bool = False
+) -> tuple[str, bool]:
     """What comes out for these tokens, as an engine feeds them; and whether it was stopped."""
-    text = TextStream(stop)
+    text = TextStream(stop, include_stop=include_stop)
     out: list[str] = []
     for piece in pieces:
         out.append(text.feed(piece))
@@ -90,3 +92,23 @@ def test_nothing_of_a_stop_string_leaks(
 @given(st.binary(max_size=30), st.lists(st.integers(0, 100), max_size=10))
 def test_any_bytes_give_the_text_that_they_give_whole(data: bytes, borders: list[int]) -> None:
     assert stream(cut(data, borders))[0] == data.decode(errors="replace")
+
+
+def test_a_stop_string_is_sent_to_those_who_want_it() -> None:
+    for pieces in ([b"one END two"], [b"one EN", b"D", b" two"], [b"one ", b"END"]):
+        assert stream(pieces, ("END",), include_stop=True) == ("one END", True)
+    assert stream([b"xabc"], ("abc", "b"), include_stop=True) == ("xab", True)
+    assert stream([b"xabc"], ("c", "abc"), include_stop=True) == ("xabc", True)
+    assert stream([b"one EN"], ("END",), include_stop=True) == ("one EN", False)
+
+
+@given(letters, stops, st.lists(st.integers(0, 100), max_size=10))
+def test_a_stop_string_that_is_sent_is_the_end_and_all_that_is_more(
+    text: str, stop: tuple[str, ...], borders: list[int]
+) -> None:
+    without, stopped = stream([text.encode()], stop)
+    sent = stream(cut(text.encode(), borders), stop, include_stop=True)
+
+    assert sent[1] == stopped
+    assert sent[0] in ({without + word for word in stop} if stopped else {text})
+    assert text.startswith(sent[0])

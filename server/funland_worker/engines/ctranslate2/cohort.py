@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,13 @@ from numpy.typing import NDArray
 
 from funland_worker.engines.continuation import Continuation
 from funland_worker.engines.ctranslate2.guesses import Guessing, GuessSampler
-from funland_worker.engines.protocol import Advance, EngineError, Prompt, Vocabulary
+from funland_worker.engines.protocol import (
+    Advance,
+    EngineError,
+    ModelOutputError,
+    Prompt,
+    Vocabulary,
+)
 from funland_worker.engines.sampling.sampler import Sampled
 
 
@@ -21,7 +28,7 @@ class GuessedText(Continuation):
 
     def __init__(self, prompt: Prompt, vocabulary: Vocabulary, context_length: int) -> None:
         super().__init__(prompt, vocabulary, context_length)
-        self.sampler = GuessSampler(prompt, vocabulary.piece)
+        self.sampler = GuessSampler(prompt, vocabulary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,8 @@ class News:
     cohort: Cohort
     text: GuessedText | None = None
     advance: Advance | None = None
+    first: bool = False
+    """Whether the advance has the text's first token, so that its prompt is computed."""
     left: bool = False
     """Whether the text is no longer in the batch, be it at its end or not."""
     error: BaseException | None = None
@@ -79,6 +88,7 @@ class Cohort:
                 sampling_topk=self.way.top_k,
                 sampling_temperature=self.way.temperature,
                 return_logits_vocab=self.way.checked,
+                return_scores=not self.way.checked,  # they tell whether the logits are numbers
                 callback=self._take,
             )
         except BaseException as error:  # it is told, and the engine raises it
@@ -108,12 +118,17 @@ class Cohort:
         if place in self._leaving:
             return News(self, text, left=True)
         try:
-            sampled = Sampled(guess, None) if logits is None else text.sampler.check(guess, logits)
-        except EngineError as error:  # the text's format is too complex to follow
+            if logits is not None:
+                sampled = text.sampler.check(guess, logits)
+            elif math.isfinite(result.log_prob):
+                sampled = Sampled(guess, None)
+            else:
+                raise ModelOutputError
+        except EngineError as error:  # see `TokenSampler.sample`
             return News(self, text, left=True, error=error)
         advance = text.take(sampled)
         ends = sampled.token != guess or advance.outcome is not None or result.is_last
-        return News(self, text, advance, left=ends)
+        return News(self, text, advance, first=text.made == 1, left=ends)
 
     def _scores(self, place: int, guess: int, result: Any) -> NDArray[np.float32]:
         """The scores that a text's token was chosen from.

@@ -15,6 +15,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.ctranslate2.cohort import Cohort, GuessedText, News
 from funland_worker.engines.ctranslate2.guesses import guessing
 from funland_worker.engines.ctranslate2.library import unsupported
+from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
 from funland_worker.engines.waiting import WaitingQueue
 
@@ -65,6 +66,11 @@ class CTranslate2Engine:
             raise unsupported(
                 "adapters", "CTranslate2 can't run this model with adapters; llama.cpp can."
             )
+        if prompt.prompt_logprobs is not None:
+            raise unsupported(
+                "prompt_logprobs",
+                "CTranslate2 can't give the scores of a prompt piece by piece; llama.cpp can.",
+            )
         self._waiting.add(GuessedText(prompt, self.vocabulary, self.context_length))
 
     def cancel(self, sequence_id: int) -> None:
@@ -80,11 +86,13 @@ class CTranslate2Engine:
 
     def step(self) -> StepReport:
         """See `Engine`. A pass of one cohort or of several, or a part of a long one."""
+        told = PromptNews()
+        closed = self._close(told)
         prompt_tokens = self._begin()
-        advances, failures = self._collect()
+        advances, failures = self._collect(told)
         self._make_way()
         return StepReport(
-            advances=list(advances.values()),
+            advances=[*closed, *advances.values()],
             decoded_sequences=len(advances),
             prompt_tokens=prompt_tokens,
             active_sequences=self._active,
@@ -92,6 +100,7 @@ class CTranslate2Engine:
             cached_tokens=sum(len(text.tokens) for text in self._running),
             positions=self._waiting.moved(),
             failures=tuple(failures.items()),
+            prefills=tuple(told.prefills),
         )
 
     def embed(
@@ -107,6 +116,18 @@ class CTranslate2Engine:
     def rank(self, pairs: Sequence[Sequence[int]]) -> list[float]:
         """See `Engine`."""
         raise _no_ranking()
+
+    def _close(self, told: PromptNews) -> list[Advance]:
+        """Ends those who wait and are to have no token. Their prompts are not computed, since no
+        later text could use what is."""
+        advances: list[Advance] = []
+        for text in [text for text in self._waiting if not text.writes]:
+            self._waiting.remove(text)
+            text.begin()
+            text.prompt_computed = len(text.tokens)
+            told.add(text, len(text.tokens), whole=True)
+            advances.append(text.close())
+        return advances
 
     def _begin(self) -> int:
         """Begins cohorts of those who wait, as far as slots go, and gives the number of tokens that
@@ -151,15 +172,19 @@ class CTranslate2Engine:
                 ready.append(text)
         return ready
 
-    def _collect(self) -> tuple[dict[tuple[int, int], Advance], dict[int, EngineError]]:
+    def _collect(
+        self, told: PromptNews
+    ) -> tuple[dict[tuple[int, int], Advance], dict[int, EngineError]]:
         """What the texts brought, by sequence and choice, and the errors of sequences that
-        failed."""
+        failed. `told` takes what there is to tell of prompts."""
         advances: dict[tuple[int, int], Advance] = {}
         failures: dict[int, EngineError] = {}
         try:
             news = self._news.get(timeout=_WAIT_SECONDS)
             while True:
                 for one in news:
+                    if one.first and one.text in self._running:
+                        told.add(one.text, len(one.text.prompt.tokens), whole=True)
                     self._take(one, advances, failures)
                 news = self._news.get_nowait()
         except Empty:

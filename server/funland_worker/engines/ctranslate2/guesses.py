@@ -8,13 +8,13 @@ others, https://arxiv.org/abs/2211.17192): the texts come out as if we had chose
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from funland_worker.engines.protocol import Prompt
+from funland_worker.engines.protocol import Prompt, Vocabulary
+from funland_worker.engines.sampling.bans import has_bans
 from funland_worker.engines.sampling.candidates import draw, likeliest, narrow
 from funland_worker.engines.sampling.penalties import has_penalties
 from funland_worker.engines.sampling.sampler import Sampled, TokenSampler
@@ -43,6 +43,7 @@ def guessing(prompt: Prompt) -> Guessing:
         and prompt.top_logprobs is None
         and not sampling.logit_bias
         and not has_penalties(sampling)
+        and not has_bans(prompt)
     )
     return Guessing(checked=not plain)
 
@@ -50,8 +51,8 @@ def guessing(prompt: Prompt) -> Guessing:
 class GuessSampler(TokenSampler):
     """Chooses the tokens of one text, and those that were guessed as often as it may."""
 
-    def __init__(self, prompt: Prompt, piece: Callable[[int], bytes]) -> None:
-        super().__init__(prompt, piece)
+    def __init__(self, prompt: Prompt, vocabulary: Vocabulary) -> None:
+        super().__init__(prompt, vocabulary)
         self._way = guessing(prompt)
         self._guess: int | None = None
         self._raw: NDArray[np.float32] = np.empty(0, np.float32)
@@ -65,7 +66,7 @@ class GuessSampler(TokenSampler):
 
     def _choose(self, scores: NDArray[np.float32]) -> int:
         guess, self._guess = self._guess, None  # a guess that the format forbids is used up
-        if guess is None:
+        if guess is None or not np.isfinite(scores.max()):
             return super()._choose(scores)
         candidates = narrow(scores, self._sampling)
         tokens = candidates.tokens

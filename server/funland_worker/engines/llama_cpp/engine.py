@@ -23,6 +23,7 @@ from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.vectors import Vectors
 from funland_worker.engines.prefill import LARGEST_PASS
+from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
 from funland_worker.engines.sampling.sampler import Sampled, sample_all
 
@@ -76,7 +77,7 @@ class LlamaEngine:
             cells=kv_cells,
             store=store or StateStore(0),
         )
-        self._scheduler = Scheduler(self._cache)
+        self._scheduler = Scheduler(self._cache, rows)
         self._batch = Batch(LARGEST_PASS + rows)
 
     def submit(self, prompt: Prompt) -> None:
@@ -109,7 +110,9 @@ class LlamaEngine:
         """See `Engine`."""
         self._scheduler.admit()
         shares, prompt_tokens = self._compute()
-        advances, failures = self._sample(shares)
+        failures: dict[int, EngineError] = {}
+        news = self._read_prompts(shares, failures) if prompt_tokens else None
+        advances = self._sample(shares, failures)
         return StepReport(
             advances=advances,
             decoded_sequences=len(advances),
@@ -118,7 +121,9 @@ class LlamaEngine:
             waiting_sequences=len(self._scheduler.waiting),
             cached_tokens=self._cache.cached_tokens,
             positions=self._scheduler.waiting.moved(),
-            failures=failures,
+            failures=tuple(failures.items()),
+            prefills=tuple(news.prefills) if news else (),
+            prompt_logprobs=tuple(news.logprobs) if news else (),
         )
 
     def embed(
@@ -147,7 +152,7 @@ class LlamaEngine:
             self._batch.clear()
             for share in shares:
                 self._batch.add(
-                    share.lease.slot, share.lease.computed, share.tokens, outputs=share.outputs
+                    share.lease.slot, share.lease.computed, share.tokens, outputs=share.rows
                 )
             begin = monotonic()
             outcome = self._batch.decode(context)
@@ -159,30 +164,57 @@ class LlamaEngine:
                 self._scheduler.budget.measured(
                     prompt_tokens, milliseconds, writing=len(shares) - len(prompts)
                 )
+                for share in shares:
+                    known = len(share.tokens) - share.guesses
+                    share.lease.computed += known
+                    if not share.generation.made:
+                        share.generation.prompt_computed += known
                 return shares, prompt_tokens
             if outcome != 1:
                 raise RuntimeError(f"llama_decode failed with {outcome}")
             self._scheduler.preempt()
 
-    def _sample(
-        self, shares: list[Share]
-    ) -> tuple[list[Advance], tuple[tuple[int, EngineError], ...]]:
-        """Chooses the next tokens of all whose pass gave them logits."""
+    def _read_prompts(self, shares: list[Share], failures: dict[int, EngineError]) -> PromptNews:
+        """What there is to tell of prompts, for those who want to know; adds to the failures."""
+        news = PromptNews()
+        row = 0
+        for share in shares:
+            generation = share.generation
+            if not generation.made:
+                try:
+                    self._score(share, row)
+                except EngineError as error:
+                    failures[generation.id] = error
+                else:
+                    news.add(generation, share.lease.computed, whole=share.outputs > 0)
+            row += len(share.tokens)
+        return news
+
+    def _score(self, share: Share, row: int) -> None:
+        """Takes what follows each token of a scored prompt; the first is at a row of the pass."""
+        scores = share.generation.scores
+        if scores is None or not share.scored:
+            return
+        first = share.lease.computed - len(share.tokens)
+        for place in range(len(share.tokens)):
+            scores.take(first + place, self._logits(row + place))
+
+    def _sample(self, shares: list[Share], failures: dict[int, EngineError]) -> list[Advance]:
+        """Chooses the next tokens of all whose pass gave them logits, but for the sequences of
+        `failures`; adds those that fail."""
+        advances: list[Advance] = []
         ready: list[tuple[Share, int]] = []
         row = 0
         for share in shares:
             row += len(share.tokens)
-            if share.outputs:
+            if not share.outputs or share.generation.id in failures:
+                continue
+            if share.generation.writes:
                 ready.append((share, row - share.outputs))
+            else:
+                advances.append(self._closed(share))
         jobs = [(share.generation.sampler, self._logits(first)) for share, first in ready]
         chosen = sample_all(jobs)
-        for share in shares:
-            known = len(share.tokens) - share.guesses
-            share.lease.computed += known
-            if not share.generation.made:
-                share.generation.prompt_computed += known
-        advances: list[Advance] = []
-        failures: dict[int, EngineError] = {}
         for (share, first), sampled in zip(ready, chosen, strict=True):
             try:
                 advances.append(self._advance(share, first, sampled))
@@ -191,7 +223,15 @@ class LlamaEngine:
                 failures[share.generation.id] = error
         for sequence_id in failures:
             self.cancel(sequence_id)
-        return advances, tuple(failures.items())
+        return advances
+
+    def _closed(self, share: Share) -> Advance:
+        """Ends a text that wants no more than that its prompt is computed."""
+        generation = share.generation
+        self._cache.publish(share.lease, generation.tokens)
+        advance = generation.close()
+        self._end(generation)
+        return advance
 
     def _advance(self, share: Share, row: int, sampled: Sampled | EngineError) -> Advance:
         """Takes the chosen token, and as many guesses as are what would be chosen.

@@ -18,7 +18,7 @@ class Generation(Continuation):
 
     def __init__(self, prompt: Prompt, vocabulary: Vocabulary, context_length: int) -> None:
         super().__init__(prompt, vocabulary, context_length)
-        self.sampler = TokenSampler(prompt, vocabulary.piece)
+        self.sampler = TokenSampler(prompt, vocabulary)
         self.lease: Lease | None = None
         self.leader: Generation | None = None
         """Who computes tokens that this one begins with too, and waits for."""

@@ -23,13 +23,16 @@ class Share:
     lease: Lease
     tokens: list[int]
     """What is computed: tokens that the cache lacks, then guesses."""
+    outputs: int
+    """After how many of the last tokens a next one is chosen: 0 if some are still lacking."""
     guesses: int = 0
+    scored: bool = False
+    """Whether scores are wanted after every token, for what is told of the prompt."""
 
     @property
-    def outputs(self) -> int:
-        """After how many of the last tokens a next one is chosen: 0 if some are still lacking."""
-        known = len(self.tokens) - self.guesses
-        return self.guesses + 1 if known == self.generation.lacking else 0
+    def rows(self) -> int:
+        """After how many of the last tokens scores are wanted."""
+        return len(self.tokens) if self.scored else self.outputs
 
 
 class Scheduler:
@@ -40,11 +43,13 @@ class Scheduler:
     computes a pass with one set of them.
     """
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, rows: int) -> None:
+        """`rows` is after how many tokens a pass may give scores."""
         self.waiting: WaitingQueue[Generation] = WaitingQueue()
         self.running: list[Generation] = []
         self.budget = PrefillBudget()
         self._cache = cache
+        self._rows = rows
         self._turn = 0
         self._turns: dict[Uses, int] = {}
 
@@ -57,7 +62,9 @@ class Scheduler:
         """Lets those who wait begin, in order, as far as there is room."""
         self._follow()
         while (generation := self.waiting.next()) is not None:
-            lease = self._cache.admit(generation.tokens, generation.prompt.adapters)
+            lease = self._cache.admit(
+                generation.tokens, generation.prompt.adapters, fresh=generation.lacks_scores
+            )
             if lease is None:
                 if not self.running:
                     raise RuntimeError("there is not enough memory for one sequence")
@@ -118,28 +125,36 @@ class Scheduler:
         ready = [generation for generation in ready if generation.prompt.adapters == uses]
         writing = sum(one.decoding for one in self.running)
         budget = self.budget.tokens(prompts=len(self.running) - writing, writing=writing)
+        # Each takes one row, and one more for each guess; what is left is for scored prompts.
+        rows = self._rows - len(ready) - sum(map(len, guesses.values()))
         began = False
         shares: list[Share] = []
         for generation in ready:
             lease = generation.lease
             assert lease is not None  # noqa: S101 - it runs
-            run = min(budget, LONGEST_RUN)
             if generation.decoding:
                 guessed = guesses.get(generation, [])
                 tokens = [generation.tokens[-1], *guessed]
-                shares.append(Share(generation, lease, tokens, len(guessed)))
-            elif not began or generation.lacking <= run:
+                shares.append(Share(generation, lease, tokens, len(tokens), len(guessed)))
+                continue
+            run = min(budget, LONGEST_RUN)
+            if scored := generation.lacks_scores:
+                run = min(run, rows + 1)
+            if not began or generation.lacking <= run:
                 tokens = generation.tokens[lease.computed : lease.computed + run]
                 budget -= len(tokens)
                 began = True
-                shares.append(Share(generation, lease, tokens))
+                if scored:
+                    rows -= len(tokens) - 1
+                outputs = int(len(tokens) == generation.lacking)
+                shares.append(Share(generation, lease, tokens, outputs, scored=scored))
         return uses, shares
 
     def _leader(self, generation: Generation) -> tuple[Generation | None, int]:
         """Who computes, or has computed, more of a text's beginning than the cache gave it."""
         best, most = None, generation.computed
-        if not self._cache.shares_what_runs:
-            return best, 0
+        if generation.lacks_scores or not self._cache.shares_what_runs:
+            return None, 0
         wanted = generation.tokens[:-1]
         for other in self.running:
             if other.prompt.adapters != generation.prompt.adapters:

@@ -26,7 +26,7 @@ class GgufVocabulary:
         if self.size <= 0:
             raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "The model has no vocabulary.")
         self._pieces: dict[int, bytes] = {}
-        self._ends = frozenset(
+        self.end_tokens = frozenset(
             token for token in range(self.size) if lib.llama_vocab_is_eog(self._handle, token)
         )
 
@@ -82,7 +82,7 @@ class GgufVocabulary:
 
     def is_end(self, token: int) -> bool:
         """See `Vocabulary`."""
-        return token in self._ends
+        return token in self.end_tokens
 
     def _read_piece(self, token: int) -> bytes:
         if token >= self.size:  # another engine's network may have more rows; llama.cpp aborts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -16,9 +17,14 @@ from funland_worker.engines.openvino.embedding import Embedder
 from funland_worker.engines.openvino.library import unsupported
 from funland_worker.engines.openvino.network import Network, Row
 from funland_worker.engines.prefill import PrefillBudget
+from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
 from funland_worker.engines.sampling.sampler import TokenSampler
 from funland_worker.engines.waiting import WaitingQueue
+
+SCORED_ROWS = 64
+"""Of how many prompt tokens a pass gives scores: those of a large vocabulary take half a megabyte
+each."""
 
 
 class _Text(Continuation):
@@ -28,7 +34,7 @@ class _Text(Continuation):
         super().__init__(prompt, vocabulary, context_length)
         self.computed = 0
         self.blocks: list[int] = []
-        self.sampler = TokenSampler(prompt, vocabulary.piece)
+        self.sampler = TokenSampler(prompt, vocabulary)
 
     @property
     def lacking(self) -> int:
@@ -39,6 +45,17 @@ class _Text(Continuation):
     def decoding(self) -> bool:
         """Whether it advances by one token a step, its prompt being in the cache."""
         return self.made > 0 and self.lacking == 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A text's part of a pass."""
+
+    text: _Text
+    tokens: int
+    """How many of its tokens are computed."""
+    outputs: int
+    """After how many of the last of them scores are wanted."""
 
 
 class OpenVinoEngine:
@@ -81,6 +98,11 @@ class OpenVinoEngine:
             raise unsupported(
                 "adapters", "OpenVINO can't run this model with adapters; llama.cpp can."
             )
+        if prompt.prompt_logprobs is not None and not self._network.scores_prompts:
+            raise unsupported(
+                "prompt_logprobs",
+                f"OpenVINO gives no scores of a prompt on {self.device}; on a CPU it does.",
+            )
         self._waiting.add(_Text(prompt, self.vocabulary, self.context_length))
 
     def cancel(self, sequence_id: int) -> None:
@@ -98,13 +120,14 @@ class OpenVinoEngine:
         """See `Engine`."""
         self._admit()
         shares = self._shares()
-        decoding = sum(text.decoding for text, _ in shares)
-        prompt_tokens = sum(share for _, share in shares) - decoding
+        decoding = sum(share.text.decoding for share in shares)
+        prompt_tokens = sum(share.tokens for share in shares) - decoding
         begin = monotonic()
         scores = self._compute(shares)
         milliseconds = 1e3 * (monotonic() - begin)
         self._prefill.measured(prompt_tokens, milliseconds, writing=decoding)
-        advances, failures = self._advance(shares, scores)
+        news = PromptNews()
+        advances, failures = self._advance(shares, scores, news)
         return StepReport(
             advances=advances,
             decoded_sequences=decoding,
@@ -114,6 +137,8 @@ class OpenVinoEngine:
             cached_tokens=self._pool.held * self._pool.size,
             positions=self._waiting.moved(),
             failures=tuple(failures.items()),
+            prefills=tuple(news.prefills),
+            prompt_logprobs=tuple(news.logprobs),
         )
 
     def embed(
@@ -140,7 +165,7 @@ class OpenVinoEngine:
                 other.id == text.id and not other.made for other in self._running
             ):
                 continue
-            shared = self._pool.find(text.tokens)
+            shared = [] if text.lacks_scores else self._pool.find(text.tokens)
             rest = self._pool.take(self._pool.needed(len(text.tokens) + 1) - len(shared))
             if rest is None:
                 self._pool.give_back(shared)
@@ -151,7 +176,7 @@ class OpenVinoEngine:
             text.begin()
             self._running.append(text)
 
-    def _shares(self) -> list[tuple[_Text, int]]:
+    def _shares(self) -> list[_Share]:
         """Who computes how many tokens in the next pass: one for each that decodes, and a budget
         for prompts, first come first served."""
         for text in tuple(self._running):
@@ -162,13 +187,19 @@ class OpenVinoEngine:
         if self._network.parts_prompts:
             prompts = len(self._running) - writing
             budget = self._prefill.tokens(prompts=prompts, writing=writing)
-        shares: list[tuple[_Text, int]] = []
+        scored = SCORED_ROWS
+        shares: list[_Share] = []
         for text in self._running:
-            share = 1 if text.decoding else min(text.lacking, budget)
+            lacking = text.lacking
+            share = 1 if text.decoding else min(lacking, budget)
+            if text.lacks_scores:
+                share = min(share, scored)
+                scored -= share
             if not text.decoding:
                 budget -= share
             if share:
-                shares.append((text, share))
+                outputs = share if text.lacks_scores else int(share == lacking)
+                shares.append(_Share(text, share, outputs))
         return shares
 
     def _make_room(self, text: _Text) -> None:
@@ -187,37 +218,42 @@ class OpenVinoEngine:
             if youngest is text:
                 return
 
-    def _compute(self, shares: list[tuple[_Text, int]]) -> NDArray[np.float32]:
-        """Runs the pass and gives the scores of those who lack no token after it."""
+    def _compute(self, shares: list[_Share]) -> NDArray[np.float32]:
+        """Runs the pass and gives the scores that are wanted."""
         rows = [
             Row(
-                tokens=text.tokens[text.computed : text.computed + share],
-                start=text.computed,
-                blocks=text.blocks,
-                output=share == text.lacking,
+                tokens=share.text.tokens[share.text.computed : share.text.computed + share.tokens],
+                start=share.text.computed,
+                blocks=share.text.blocks,
+                outputs=share.outputs,
             )
-            for text, share in shares
+            for share in shares
         ]
         return self._network.forward(rows) if rows else np.empty((0, 0), np.float32)
 
     def _advance(
-        self, shares: list[tuple[_Text, int]], scores: NDArray[np.float32]
+        self, shares: list[_Share], scores: NDArray[np.float32], news: PromptNews
     ) -> tuple[list[Advance], dict[int, EngineError]]:
-        """Chooses a token for each text that lacks none now; the errors are those of sequences that
-        failed."""
-        lines = iter(scores)
+        """Chooses a token for each text that lacks none now, and takes note of what there is to
+        tell of prompts; the errors are those of sequences that failed."""
         advances: list[Advance] = []
         failures: dict[int, EngineError] = {}
-        for text, share in shares:
-            text.computed += share
+        begin = 0
+        for share in shares:
+            text = share.text
+            text.computed += share.tokens
             if not text.made:
-                text.prompt_computed += share
+                text.prompt_computed += share.tokens
             self._pool.learn(text.tokens, text.blocks, text.computed)
-            if text.lacking:
-                continue
+            rows = scores[begin : begin + share.outputs]
+            begin += share.outputs
             try:
-                advance = text.take(text.sampler.sample(next(lines)))
-            except EngineError as error:  # the text's format is too complex to follow
+                if not text.made:
+                    self._read_prompt(text, rows, news)
+                if text.lacking:
+                    continue
+                advance = text.take(text.sampler.sample(rows[-1])) if text.writes else text.close()
+            except EngineError as error:
                 failures[text.id] = error
                 continue
             advances.append(advance)
@@ -226,6 +262,14 @@ class OpenVinoEngine:
         for sequence_id in failures:
             self.cancel(sequence_id)
         return advances, failures
+
+    def _read_prompt(self, text: _Text, rows: NDArray[np.float32], news: PromptNews) -> None:
+        """Takes note of what there is to tell of a prompt of which some was computed."""
+        if text.lacks_scores and text.scores is not None:
+            first = text.computed - len(rows)
+            for place, row in enumerate(rows):
+                text.scores.take(first + place, row)
+        news.add(text, text.computed, whole=not text.lacking)
 
     def _end(self, text: _Text) -> None:
         self._running.remove(text)

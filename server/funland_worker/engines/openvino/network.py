@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 @dataclass(frozen=True, slots=True)
 class Row:
     """A text's part in a pass: the tokens to compute, how many lie in the cache before them, where
-    its cache is, and whether the last token's scores are wanted."""
+    its cache is, and after how many of the last tokens scores are wanted."""
 
     tokens: Sequence[int]
     start: int
     blocks: Sequence[int]
-    output: bool
+    outputs: int
 
 
 class Network(Protocol):
@@ -31,8 +31,10 @@ class Network(Protocol):
     shares_blocks: bool
     parts_prompts: bool
     """Whether a prompt may go into several passes."""
+    scores_prompts: bool
+    """Whether scores may be wanted after more than the last token of a text."""
 
     def forward(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Computes a pass, without the GIL, and gives the scores that are wanted: a line of the
-        vocabulary's size for each row with `output`, in their order."""
+        vocabulary's size for each that a row wants, in their order."""
         ...

@@ -29,6 +29,7 @@ class PagedNetwork:
 
     shares_blocks = True
     parts_prompts = True
+    scores_prompts = True
 
     def __init__(self, core: Any, path: Path, device: str, threads: int, cells: int) -> None:
         """Compiles the model at `path` for a cache of at least `cells` tokens."""
@@ -69,7 +70,11 @@ class PagedNetwork:
             row.blocks[: -(-(row.start + len(row.tokens)) // self.block_size)] for row in rows
         ]
         block_ends = np.cumsum([len(held) for held in blocks])
-        chosen = [end - 1 for end, row in zip(ends, rows, strict=True) if row.output]
+        chosen = [
+            token
+            for end, row in zip(ends, rows, strict=True)
+            for token in range(end - row.outputs, end)
+        ]
         # A pass without any score still has to compute something there.
         asked = chosen or [0]
         values: dict[str, NDArray[Any]] = {

@@ -22,6 +22,7 @@ class StatefulNetwork:
 
     shares_blocks = False
     parts_prompts = False
+    scores_prompts = False
     block_count = 1
 
     def __init__(
@@ -50,4 +51,4 @@ class StatefulNetwork:
         if row.start == 0:
             self._request.forget()
         scores = self._request.infer(text_inputs(row.tokens, row.start))
-        return scores[0, -1:, :] if row.output else scores[0, :0, :]
+        return scores[0, -1:, :] if row.outputs else scores[0, :0, :]

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from funland_worker.engines.protocol import EngineError, Prompt, TokenLogprob
-from funland_worker.engines.sampling.candidates import draw, likeliest, narrow
+from funland_worker.engines.protocol import (
+    EngineError,
+    Matcher,
+    ModelOutputError,
+    Prompt,
+    TokenLogprob,
+    Vocabulary,
+)
+from funland_worker.engines.sampling.bans import Bans, has_bans, is_empty
+from funland_worker.engines.sampling.candidates import draw, narrow
+from funland_worker.engines.sampling.likelihood import Likelihood
 from funland_worker.engines.sampling.penalties import PenaltyWindow, has_penalties
 
 
@@ -29,13 +39,14 @@ class TokenSampler:
     call must be for the token after the last one chosen.
     """
 
-    def __init__(self, prompt: Prompt, piece: Callable[[int], bytes]) -> None:
-        """`piece` gives a token's bytes, for what is told of likelihood."""
+    def __init__(self, prompt: Prompt, vocabulary: Vocabulary) -> None:
         sampling = prompt.sampling
         self._sampling = sampling
         self._matcher = prompt.matcher
-        self._top_logprobs = prompt.top_logprobs
-        self._piece = piece
+        self._likelihood: Likelihood | None = None
+        if prompt.top_logprobs is not None:
+            self._likelihood = Likelihood(prompt.top_logprobs, vocabulary.piece)
+        self._bans = Bans(prompt, vocabulary) if has_bans(prompt) else None
         self._biased = np.fromiter(sampling.logit_bias.keys(), np.int64)
         self._biases = np.fromiter(sampling.logit_bias.values(), np.float32)
         self._window = PenaltyWindow(sampling, prompt.tokens) if has_penalties(sampling) else None
@@ -46,21 +57,37 @@ class TokenSampler:
         """The next token, by the scores of the whole vocabulary, which are left as they are.
 
         Raises:
-            EngineError: CONSTRAINT_LIMIT, when the text's format takes too long to follow.
+            EngineError: MODEL_OUTPUT_INVALID; CONSTRAINT_LIMIT, when the text's format takes too
+                long to follow; FIELD_INVALID, when no token is left.
         """
-        scores = self._adjust(logits)
+        adjusted = self._adjust(logits)
+        scores = adjusted if self._bans is None else self._bans.without(adjusted)
         token = self._choose(scores)
-        if self._matcher is not None and not self._matcher.allows(token):
-            # A token is allowed far more often than not, and asking costs a tenth of a mask.
-            # A second draw from what is allowed makes the same distribution as the mask alone.
-            scores = logits.copy() if scores is logits else scores
-            self._matcher.mask(scores)
-            token = self._choose(scores)
+        if not math.isfinite(logits[token]):  # then the highest of all is not, and was taken
+            raise ModelOutputError
         if self._matcher is not None:
+            if not self._matcher.allows(token):
+                # A token is allowed far more often than not, and asking costs a tenth of a mask.
+                # A second draw from what is allowed makes the same distribution as the mask alone.
+                token = self._choose(self._masked(self._matcher, scores, adjusted))
             self._matcher.accept(token)
         if self._window is not None:
             self._window.add(token)
-        return Sampled(token, self._logprob(token, logits))
+        if self._bans is not None:
+            self._bans.add(token)
+        return Sampled(token, self._likelihood.of(token, logits) if self._likelihood else None)
+
+    def _masked(
+        self, matcher: Matcher, scores: NDArray[np.float32], adjusted: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The scores of what the format allows. It goes before the bans: where it leaves only what
+        they forbid, they don't hold."""
+        masked = scores.copy()
+        matcher.mask(masked)
+        if self._bans is not None and is_empty(masked):
+            masked = adjusted.copy()
+            matcher.mask(masked)
+        return masked
 
     def _adjust(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """The scores with biases and penalties. Texts of one prompt share their first logits, so
@@ -79,19 +106,6 @@ class TokenSampler:
         candidates = narrow(scores, self._sampling)
         position = draw(candidates.weights, self._random.random())
         return position if candidates.tokens is None else int(candidates.tokens[position])
-
-    def _logprob(self, token: int, logits: NDArray[np.float32]) -> TokenLogprob | None:
-        if self._top_logprobs is None:
-            return None
-        highest = logits.max()
-        # In float32 the sum of 150,000 terms is right to 7 digits: numpy adds them pairwise.
-        total = float(highest) + float(np.log(np.exp(logits - highest).sum()))
-
-        def tell(token: int, top: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
-            return TokenLogprob(token, self._piece(token), float(logits[token]) - total, top)
-
-        best = likeliest(logits, self._top_logprobs) if self._top_logprobs else ()
-        return tell(token, tuple(tell(int(other)) for other in best))
 
 
 def sample_all(

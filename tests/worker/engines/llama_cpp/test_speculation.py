@@ -16,6 +16,7 @@ from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.speculation.lookup import Lookup
 from funland_worker.engines.protocol import EngineError, Sampling
+from funland_worker.engines.vocabulary import banned_runs
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 LOOKUP = Speculation(method=Speculation.PROMPT_LOOKUP)
@@ -55,6 +56,26 @@ def test_texts_are_the_same_with_and_without_guesses(
     assert driver.texts[2] == driver.texts[1]
     assert driver.outcomes[2].completion_tokens == driver.outcomes[1].completion_tokens
     assert driver.outcomes[1].drafted_tokens == 0
+
+
+@pytest.mark.parametrize("speculation", [LOOKUP, DRAFT], ids=["lookup", "draft"])
+@pytest.mark.parametrize("sampling", [LONG, DRAWN], ids=["greedy", "drawn"])
+def test_guesses_keep_to_what_a_caller_wants(
+    start: StartEngine, speculation: Speculation, sampling: Sampling
+) -> None:
+    driver = start()
+    five = driver.tokens(" five")
+    wanted = replace(sampling, ignore_end=False, min_tokens=50, stop_tokens=driver.tokens(" seven"))
+    banned = banned_runs(driver.engine.vocabulary, ["six", "five"])
+
+    for number, method in enumerate((NONE, speculation)):
+        driver.submit(number, ALPHABET, wanted, speculation=method, banned=banned)
+        driver.run()
+
+    assert driver.texts[1] == driver.texts[0]
+    assert driver.outcomes[1].completion_tokens == driver.outcomes[0].completion_tokens >= 50
+    assert driver.outcomes[1].accepted_tokens > 0
+    assert not set(five) & set(driver.tokens(driver.texts[1]))
 
 
 def test_a_text_that_repeats_itself_is_guessed_well(start: StartEngine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.protocol import Matcher, Prompt, Sampling
+from funland_worker.engines.protocol import EngineError, Matcher, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.penalties import PenaltyWindow
-from funland_worker.engines.sampling.sampler import TokenSampler
+from funland_worker.engines.sampling.sampler import Sampled, TokenSampler, sample_all
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 FREE = Sampling(temperature=1.5, top_k=0, top_p=1, min_p=0, max_tokens=24, ignore_end=True)
@@ -134,15 +136,26 @@ class Even:
 SCORES = np.array([1.0, 3.0, 0.0, 2.0, 2.0, -1.0], np.float32)
 
 
-def sampler(
-    sampling: Sampling, matcher: Matcher | None = None, top_logprobs: int | None = None
-) -> TokenSampler:
-    prompt = Prompt(1, [0], sampling, 0.0, matcher=matcher, top_logprobs=top_logprobs)
-    return TokenSampler(prompt, lambda token: b"%d" % token)
+MakeSampler = Callable[..., TokenSampler]
+
+
+@pytest.fixture
+def sampler(vocabulary: Vocabulary) -> MakeSampler:
+    """Makes a sampler: `sampler(GREEDY, matcher, top_logprobs=1)`."""
+
+    def make(
+        sampling: Sampling, matcher: Matcher | None = None, top_logprobs: int | None = None
+    ) -> TokenSampler:
+        prompt = Prompt(1, [0], sampling, 0.0, matcher=matcher, top_logprobs=top_logprobs)
+        return TokenSampler(prompt, vocabulary)
+
+    return make
 
 
 @pytest.mark.parametrize("matcher", [None, Even()])
-def test_tokens_are_drawn_as_often_as_they_are_likely(matcher: Matcher | None) -> None:
+def test_tokens_are_drawn_as_often_as_they_are_likely(
+    sampler: MakeSampler, matcher: Matcher | None
+) -> None:
     draws = 20_000
     tokens = sampler(replace(FREE, seed=5, temperature=1.0), matcher)
     counts = np.zeros(len(SCORES))
@@ -161,11 +174,11 @@ def test_tokens_are_drawn_as_often_as_they_are_likely(matcher: Matcher | None) -
     assert chi_square < 20.5
 
 
-def test_greedy_takes_the_likeliest_that_is_allowed() -> None:
+def test_greedy_takes_the_likeliest_that_is_allowed(sampler: MakeSampler) -> None:
     assert sampler(GREEDY, Even()).sample(SCORES).token == 4
 
 
-def test_the_scores_of_a_row_are_left_as_they_are() -> None:
+def test_the_scores_of_a_row_are_left_as_they_are(sampler: MakeSampler) -> None:
     before = SCORES.copy()
     changing = replace(GREEDY, logit_bias={1: -100.0}, repetition_penalty=1.5)
 
@@ -174,20 +187,22 @@ def test_the_scores_of_a_row_are_left_as_they_are() -> None:
     assert SCORES.tolist() == before.tolist()
 
 
-def test_likelihood_is_told_before_bias_temperature_and_form() -> None:
+def test_likelihood_is_told_before_bias_temperature_and_form(
+    sampler: MakeSampler, vocabulary: Vocabulary
+) -> None:
     changing = replace(FREE, seed=1, temperature=2.0, logit_bias={4: 100.0})
 
     logprob = sampler(changing, Even(), top_logprobs=3).sample(SCORES).logprob
 
     likely = SCORES - np.log(np.exp(SCORES.astype(float)).sum())
     assert logprob is not None
-    assert (logprob.token, logprob.piece) == (4, b"4")
+    assert (logprob.token, logprob.piece) == (4, vocabulary.piece(4))
     assert logprob.logprob == pytest.approx(likely[4])
     assert [top.token for top in logprob.top] == [1, 3, 4]
     assert [top.logprob for top in logprob.top] == pytest.approx(likely[[1, 3, 4]].tolist())
 
 
-def test_likelihood_is_told_of_the_chosen_alone_or_not_at_all() -> None:
+def test_likelihood_is_told_of_the_chosen_alone_or_not_at_all(sampler: MakeSampler) -> None:
     chosen = sampler(GREEDY, top_logprobs=0).sample(SCORES).logprob
 
     assert chosen is not None
@@ -195,12 +210,12 @@ def test_likelihood_is_told_of_the_chosen_alone_or_not_at_all() -> None:
     assert sampler(GREEDY).sample(SCORES).logprob is None
 
 
-def test_more_likely_tokens_than_there_are_can_be_asked_for() -> None:
+def test_more_likely_tokens_than_there_are_can_be_asked_for(sampler: MakeSampler) -> None:
     logprob = sampler(GREEDY, top_logprobs=20).sample(SCORES).logprob
 
     assert logprob is not None
     assert len(logprob.top) == len(SCORES)
-    assert sum(np.exp(top.logprob) for top in logprob.top) == pytest.approx(1)
+    assert sum(np.exp(top.logprob or 0) for top in logprob.top) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +253,66 @@ def test_penalties_are_llama_cpps(penalties: dict[str, Any]) -> None:
     lib.llama_sampler_apply(theirs, lib.llama_token_data_array(data, size, -1, False))
     assert scores.tolist() == pytest.approx([entry.logit for entry in data])
     lib.llama_sampler_free(theirs)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        np.full(4096, np.nan, np.float32),
+        np.full(4096, -np.inf, np.float32),
+        np.full(4096, np.inf, np.float32),
+        np.where(np.arange(4096) == 77, np.nan, 1).astype(np.float32),
+        np.where(np.arange(4096) == 77, np.inf, 1).astype(np.float32),
+        np.where(np.arange(4096) == 77, np.nan, -np.inf).astype(np.float32),
+    ],
+)
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        GREEDY,
+        Sampling(),
+        replace(FREE, seed=1),
+        replace(FREE, min_p=0.1),
+        replace(FREE, top_p=0.5),
+        Sampling(top_k=2),
+        replace(GREEDY, repetition_penalty=1.5, logit_bias={1: 2.0}),
+        replace(GREEDY, min_tokens=3),
+    ],
+)
+@pytest.mark.parametrize("matcher", [None, Even()])
+@pytest.mark.parametrize("top_logprobs", [None, 2])
+def test_scores_that_are_no_numbers_are_the_models_fault(
+    sampler: MakeSampler,
+    row: NDArray[np.float32],
+    sampling: Sampling,
+    matcher: Matcher | None,
+    top_logprobs: int | None,
+) -> None:
+    with pytest.raises(EngineError) as raised:
+        sampler(sampling, matcher, top_logprobs).sample(row)
+
+    assert raised.value.reason == ErrorReason.MODEL_OUTPUT_INVALID
+
+
+def test_a_token_that_can_not_come_is_no_damage(sampler: MakeSampler) -> None:
+    scores = np.array([-np.inf, 1, -np.inf], np.float32)
+
+    for sampling in (GREEDY, Sampling(), FREE):
+        assert sampler(sampling, top_logprobs=2).sample(scores).token == 1
+
+
+def test_one_damaged_row_fails_its_text_alone(sampler: MakeSampler) -> None:
+    good, bad = sampler(GREEDY), sampler(GREEDY)
+
+    first, second = sample_all([(bad, SCORES * np.float32(np.nan)), (good, SCORES)])
+
+    assert isinstance(first, EngineError)
+    assert isinstance(second, Sampled)
+    assert second.token == 1
+
+
+def test_a_share_of_nothing_is_the_likeliest_alone(sampler: MakeSampler) -> None:
+    for top_k in (0, 3, 40):
+        drawn = sampler(Sampling(temperature=2, top_p=0, top_k=top_k, min_p=0))
+
+        assert {drawn.sample(SCORES).token for _ in range(50)} == {1}

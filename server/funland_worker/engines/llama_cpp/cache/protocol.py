@@ -41,10 +41,11 @@ class Cache(Protocol):
         """How many tokens it holds; what texts share is counted once if it is kept once."""
         ...
 
-    def admit(self, tokens: list[int], uses: Uses) -> Lease | None:
+    def admit(self, tokens: list[int], uses: Uses, *, fresh: bool = False) -> Lease | None:
         """A part for a new text, with what is known of its tokens; None if there is no room.
 
-        The last token is never taken as known: it must be computed to choose the next.
+        The last token is never taken as known: it must be computed to choose the next. Of a `fresh`
+        text none is.
         """
         ...
 

@@ -86,17 +86,19 @@ class StreamCache:
         """See `Cache`; tokens are kept once for each text."""
         return sum(part.lease.computed if part.lease else len(part.kept) for part in self._parts)
 
-    def admit(self, tokens: list[int], uses: Uses) -> Lease | None:
+    def admit(self, tokens: list[int], uses: Uses, *, fresh: bool = False) -> Lease | None:
         """See `Cache`."""
         used = sum(part.lease is not None for part in self._parts)
         length = min(len(tokens) + _RESERVE, self._longest)
         if used == self._slots or not self._fit(used + 1, length):
             return None
         free = [index for index, part in enumerate(self._parts) if part.lease is None]
-        known = {index: self._known(self._parts[index], tokens, uses) for index in free}
+        known = {
+            index: 0 if fresh else self._known(self._parts[index], tokens, uses) for index in free
+        }
         slot = max(free, key=lambda index: (known[index], -index))
         cached = known[slot]
-        kept = self._store.longest(uses, tokens[:-1], cached)
+        kept = None if fresh else self._store.longest(uses, tokens[:-1], cached)
         if kept is not None and len(kept.tokens) > self._length:
             kept = None  # it went on too far to be taken back whole
         if cached == 0 or kept is not None:

@@ -74,13 +74,13 @@ class UnifiedCache:
         alone = sum(lease.computed - self._published[slot] for slot, lease in self._running.items())
         return shared + alone
 
-    def admit(self, tokens: list[int], uses: Uses) -> Lease | None:
+    def admit(self, tokens: list[int], uses: Uses, *, fresh: bool = False) -> Lease | None:
         """See `Cache`."""
         if len(self._running) == self._slots:
             return None
-        match = self._match(tokens, uses)
+        match = None if fresh else self._match(tokens, uses)
         cached = match.length if match else 0
-        kept = self._store.longest(uses, tokens[:-1], cached)
+        kept = None if fresh else self._store.longest(uses, tokens[:-1], cached)
         new = len(kept.tokens) + len(tokens) if kept else len(tokens) - cached
         owed = 1 + sum(max(0, one.expected - one.computed) for one in self._running.values())
         if not self._make_room(new + owed, match.key if match else None):
