@@ -39,18 +39,18 @@ async def tokens_of(http: aiohttp.ClientSession, text: str) -> list[int]:
     return (await post(http, "/tokenize", prompt=text))["tokens"]
 
 
-async def streamed_choices(
-    http: aiohttp.ClientSession, body: dict[str, Any]
-) -> dict[int, dict[str, Any]]:
+async def streamed_choices(http: aiohttp.ClientSession, body: dict[str, Any]) -> dict[int, Any]:
     """The choices of a streamed completion, each put together."""
-    choices: dict[int, dict[str, Any]] = {}
+    choices: dict[int, Any] = {}
     async with http.post("/v1/completions", json={**body, "stream": True}) as response:
         async for line in response.content:
             data = line.decode().removeprefix("data: ").strip()
-            for choice in json.loads(data)["choices"] if data.startswith("{") else ():
+            chunk: Any = json.loads(data) if data.startswith("{") else {"choices": []}
+            for choice in chunk["choices"]:
                 whole = choices.setdefault(choice["index"], {"text": "", "logprobs": {}})
                 whole["text"] += choice["text"]
-                for name, values in (choice["logprobs"] or {}).items():
+                told: dict[str, list[Any]] = choice["logprobs"] or {}
+                for name, values in told.items():
                     whole["logprobs"][name] = whole["logprobs"].get(name, []) + values
     return choices
 
@@ -108,12 +108,14 @@ async def test_an_echo_tells_how_likely_the_prompt_was(
         assert all(math.isfinite(each) and each <= 0 for each in told["token_logprobs"][1:])
         ends = [*told["text_offset"][1:], len(choice["text"])]
         for token, begin, end in zip(told["tokens"], told["text_offset"], ends, strict=True):
-            if not token.startswith("bytes:"):  # a part of a character
+            # A part of a character is told as its bytes, and an end mark is no part of the text.
+            if "\\x" not in token and token != "<|im_end|>":
                 assert choice["text"][begin:end] == token
     first, _, other, _ = answer["choices"]
     assert first["text"].startswith(TEXT)
     assert other["text"].startswith("a fox")
-    assert len(first["logprobs"]["tokens"]) == len(tokens) + GREEDY["max_tokens"]
+    made = len(first["logprobs"]["tokens"]) - len(tokens)
+    assert 1 <= made <= GREEDY["max_tokens"]
 
 
 async def test_a_prompt_is_as_likely_as_it_was_when_it_was_written(

@@ -53,7 +53,7 @@ async def test_a_chat_gives_the_same_text_on_every_surface(
         ),
         "OpenAI": openai["choices"][0]["message"]["content"],
         "OpenAI, events": "".join(
-            event["choices"][0]["delta"].get("content", "")
+            event["choices"][0]["delta"].get("content") or ""
             for event in await sse(http, "/v1/chat/completions", {**OPENAI_CHAT, "stream": True})
         ),
     }
@@ -122,7 +122,7 @@ async def test_plain_curl_sees_the_text_come(stack: Stack) -> None:
     deltas = [json.loads(event.removeprefix("data: "))["choices"][0]["delta"] for event in events]
     assert curl.returncode == 0
     assert done == "data: [DONE]"
-    assert "".join(each.get("content", "") for each in deltas) == await say(stack, QUESTION)
+    assert "".join(each.get("content") or "" for each in deltas) == await say(stack, QUESTION)
     assert len([each for each in deltas if each.get("content")]) > 10
 
 

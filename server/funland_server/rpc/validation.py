@@ -25,8 +25,8 @@ def validate(request: Message) -> None:
 
 
 def _place(violation: Any) -> str:
-    """The field that breaks a rule. One for a whole message has an id that ends with the name of the
-    field to blame."""
+    """The field that breaks a rule. One for a whole message has an id that ends with the name of
+    the field to blame."""
     path = _path(violation.field)
     if violation.rule is not None:
         return path
