@@ -189,7 +189,7 @@ class PromptReader:
         if grammar is None:
             return None
         try:
-            return await self._constraints.compile(Constraint("lark", grammar))
+            return await self._constraints.compile(grammar)
         except EngineError as error:
             compiled = self._constraints.compile
             raise await blamed(error, rendering.calling, content, compiled) from error

@@ -1,0 +1,386 @@
+"""Finds what no value can be, before a text begins that could not end.
+
+Not all that contradicts itself is found: patterns and `multipleOf` are the compiler's business.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+from funland_worker.constraints.errors import GrammarError
+from funland_worker.constraints.subschemas import (
+    Json,
+    Path,
+    in_words,
+    listed,
+    objects,
+    resolved,
+    within,
+)
+
+_CHOICES = ("anyOf", "oneOf")
+_STEPS = 20_000
+"""How many schemas are looked at; what is not found by then the compiler may find."""
+_NEVER = "it is false, but a value must come"
+_KINDS = {
+    "null": "null",
+    "boolean": "boolean",
+    "integer": "number",
+    "number": "number",
+    "string": "string",
+    "array": "array",
+    "object": "object",
+}
+_SIZES = {
+    "string": ("minLength", "maxLength"),
+    "array": ("minItems", "maxItems"),
+    "object": ("minProperties", "maxProperties"),
+}
+
+
+class _Part(NamedTuple):
+    """A schema that holds for a value, with others."""
+
+    path: Path
+    schema: Any
+
+
+Parts = tuple[_Part, ...]
+_Skipped = frozenset[tuple[int, str]]
+"""Keywords that are looked at elsewhere, with the identity of what has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why there is no value."""
+
+    path: Path
+    why: str
+
+
+def settle_contradictions(root: Any) -> None:
+    """Changes a parsed schema in place: what nothing can be, but need not be, is false.
+
+    Raises:
+        GrammarError: Nothing can be what the schema asks for.
+    """
+    finder = _Finder(root)
+    if fault := finder.fault((_Part((), root),)):
+        raise GrammarError(f"{in_words(fault.path)}: {fault.why}")
+    open_: list[tuple[Path, Any]] = [((), root)]
+    while open_:
+        path, node = open_.pop()
+        if not isinstance(node, dict):
+            continue
+        for inner in within(path, cast("Json", node)):
+            if inner.schema is not False and finder.fault((_Part(inner.path, inner.schema),)):
+                inner.holder[inner.key] = False
+            else:
+                open_.append((inner.path, inner.schema))
+
+
+class _OutOfStepsError(Exception):
+    pass
+
+
+class _Finder:
+    """Looks for a value. A schema within itself needs another way to end."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._steps = _STEPS
+        self._able: set[Any] = set()
+        """What there is a value for."""
+        self._open: set[Any] = set()
+        """What is looked at: a value must do without it."""
+
+    def fault(self, parts: Parts) -> Fault | None:
+        """Why no value is all that the parts say; None if there is one, or if it is not clear."""
+        try:
+            return self._fault(parts, frozenset())
+        except _OutOfStepsError:
+            self._open.clear()
+            return None
+
+    def _fault(self, parts: Parts, skipped: _Skipped) -> Fault | None:
+        self._steps -= 1
+        if self._steps < 0:
+            raise _OutOfStepsError
+        spread: list[_Part] = []
+        for part in self._spread(parts, set()):
+            if part.schema is False:
+                return Fault(part.path, _NEVER)
+            spread.append(part)
+        key = (frozenset(id(part.schema) for part in spread), skipped)
+        if key in self._able:
+            return None
+        if key in self._open:
+            return Fault(spread[0].path, "it must have itself within it, without end")
+        self._open.add(key)
+        fault = self._look(tuple(spread), skipped)
+        self._open.discard(key)
+        if fault is None:
+            self._able.add(key)
+        return fault
+
+    def _spread(self, parts: Parts, seen: set[str]) -> Iterator[_Part]:
+        """The parts, with those that they are put together with."""
+        for part in parts:
+            if part.schema is False:
+                yield part
+            if not isinstance(part.schema, dict):
+                continue
+            node = cast("Json", part.schema)
+            yield part
+            reference = node.get("$ref")
+            if isinstance(reference, str) and reference not in seen:
+                seen.add(reference)
+                if (found := resolved(self._root, reference)) is not None:
+                    yield from self._spread((_Part(*found),), seen)
+            all_of = listed(node, "allOf")
+            each = (_Part((*part.path, "allOf", i), one) for i, one in enumerate(all_of))
+            yield from self._spread(tuple(each), seen)
+
+    def _look(self, parts: Parts, skipped: _Skipped) -> Fault | None:
+        kinds = set(_KINDS.values())
+        faults: list[Fault] = []
+        for part in parts:
+            if "type" in part.schema:
+                given = part.schema["type"]
+                names = cast("list[Any]", given) if isinstance(given, list) else [given]
+                if not all(isinstance(name, str) and name in _KINDS for name in names):
+                    continue  # it is no schema, which the compiler says better
+                kinds &= {_KINDS[name] for name in names}
+                if not kinds:
+                    return Fault((*part.path, "type"), "no type is left that a value may have")
+        constant, fault = _constants(parts)
+        if constant:
+            return fault
+        for kind in sorted(kinds):
+            if fault := self._fault_of(kind, parts):
+                faults.append(fault)
+                kinds.discard(kind)
+        if not kinds:
+            return faults[0]
+        return self._fault_of_choices(parts, skipped)
+
+    def _fault_of(self, kind: str, parts: Parts) -> Fault | None:
+        if kind == "number":
+            return _bounds(parts)
+        if kind not in _SIZES:
+            return None
+        least, most, fault = _sizes(parts, *_SIZES[kind])
+        if fault is None and kind == "array" and least:
+            return self._fault_of_items(parts, least)
+        if fault is None and kind == "object":
+            return self._fault_of_properties(parts, least, most)
+        return fault
+
+    def _fault_of_items(self, parts: Parts, least: int) -> Fault | None:
+        longest = max(len(_prefix(part.schema)[0]) for part in parts)
+        for place in range(min(least, longest + 1)):
+            items: list[_Part] = []
+            for part in parts:
+                keyword, (prefix, rest) = _prefix_keyword(part.schema), _prefix(part.schema)
+                if place < len(prefix):
+                    items.append(_Part((*part.path, keyword, place), prefix[place]))
+                else:
+                    items.append(_Part((*part.path, "items"), rest))
+            if fault := self._fault(tuple(items), frozenset()):
+                return fault
+        return None
+
+    def _fault_of_properties(self, parts: Parts, least: int, most: float) -> Fault | None:
+        required = {
+            name: (*part.path, "required")
+            for part in parts
+            for name in listed(part.schema, "required")
+            if isinstance(name, str)
+        }
+        if len(required) > most:
+            place = next(iter(required.values()))
+            return Fault(place, "it requires more properties than maxProperties lets in")
+        for name, place in required.items():
+            if fault := self._fault(_property(parts, name), frozenset()):
+                if fault.why == _NEVER:
+                    return Fault(place, f"property {name!r} is required, but can't be there")
+                return fault
+        for part in parts:
+            closed = part.schema.get("additionalProperties") is False
+            names = objects(part.schema, "properties")
+            if closed and not objects(part.schema, "patternProperties") and least > len(names):
+                return Fault(
+                    part.path, "minProperties asks for more properties than it may have"
+                )
+        return None
+
+    def _fault_of_choices(self, parts: Parts, skipped: _Skipped) -> Fault | None:
+        for part in parts:
+            for keyword in _CHOICES:
+                branches = part.schema.get(keyword)
+                mark = (id(part.schema), keyword)
+                if not isinstance(branches, list) or mark in skipped:
+                    continue
+                path = (*part.path, keyword)
+                first: Fault | None = None
+                for index, branch in enumerate(cast("list[Any]", branches)):
+                    with_it = (*parts, _Part((*path, index), branch))
+                    fault = self._fault(with_it, skipped | {mark})
+                    if fault is None:
+                        break
+                    first = first or fault
+                else:
+                    return first or Fault(path, "it has no schemas to choose from")
+        return None
+
+
+def _constants(parts: Parts) -> tuple[bool, Fault | None]:
+    """Whether only some values are left, and the fault if in truth none is."""
+    left: list[Any] | None = None
+    for part in parts:
+        for keyword in ("const", "enum"):
+            if keyword not in part.schema:
+                continue
+            values = listed(part.schema, "enum") if keyword == "enum" else [part.schema["const"]]
+            if not values:
+                return True, Fault((*part.path, keyword), "it has no values")
+            left = [one for one in left or values if any(_same(one, other) for other in values)]
+            fit = [one for one in left if all(_fits(one, other.schema) for other in parts)]
+            if not fit:
+                why = "no value of it is what else is asked for"
+                return True, Fault((*part.path, keyword), why)
+            left = fit
+    return left is not None, None
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    return one == other
+
+
+def _fits(value: Any, schema: Json) -> bool:
+    """Whether a value is what the simple keywords of a schema ask for."""
+    if "type" in schema and not _has_type(value, schema["type"]):
+        return False
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int | float):
+        low, high, _ = _range((_Part((), schema),))
+        return low[0] <= value <= high[0] and not (
+            (low[1] and value == low[0]) or (high[1] and value == high[0])
+        )
+    if isinstance(value, str | list | dict):
+        kind = "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
+        least, most, _ = _sizes((_Part((), schema),), *_SIZES[kind])
+        return least <= len(cast("list[Any]", value)) <= most
+    return True
+
+
+def _has_type(value: Any, given: Any) -> bool:
+    names = cast("list[Any]", given) if isinstance(given, list) else [given]
+    match value:
+        case None:
+            return "null" in names
+        case bool():
+            return "boolean" in names
+        case int():
+            return "integer" in names or "number" in names
+        case float():
+            return "number" in names or ("integer" in names and value.is_integer())
+        case str():
+            return "string" in names
+        case list():
+            return "array" in names
+        case _:
+            return "object" in names
+
+
+_Bound = tuple[float, bool]
+
+
+def _range(parts: Parts) -> tuple[_Bound, _Bound, Path]:
+    """The bounds of a number, each with whether it is none itself, and where the last one is."""
+    low: _Bound = (-math.inf, False)
+    high: _Bound = (math.inf, False)
+    path: Path = ()
+    for part in parts:
+        for keyword, excluded in (("minimum", False), ("exclusiveMinimum", True)):
+            value = part.schema.get(keyword)
+            if _is_number(value) and (value, excluded) > low:
+                low, path = (value, excluded), (*part.path, keyword)
+        for keyword, excluded in (("maximum", False), ("exclusiveMaximum", True)):
+            value = part.schema.get(keyword)
+            if _is_number(value) and (value, not excluded) < (high[0], not high[1]):
+                high, path = (value, excluded), (*part.path, keyword)
+    return low, high, path
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _bounds(parts: Parts) -> Fault | None:
+    (low, above), (high, below), path = _range(parts)
+    empty = low > high or (low == high and (above or below))
+    whole = any(part.schema.get("type") == "integer" for part in parts)
+    if whole and not empty and math.isfinite(low) and math.isfinite(high):
+        first = math.floor(low) + 1 if above else math.ceil(low)
+        last = math.ceil(high) - 1 if below else math.floor(high)
+        empty = first > last
+    return Fault(path, "no number is within its bounds") if empty else None
+
+
+def _sizes(parts: Parts, least: str, most: str) -> tuple[int, float, Fault | None]:
+    """The bounds of a size, and the fault if nothing is within them."""
+    low, high = 0, math.inf
+    path: Path = ()
+    for part in parts:
+        value = part.schema.get(least)
+        if _is_number(value) and value > low:
+            low, path = value, (*part.path, least)
+        value = part.schema.get(most)
+        if _is_number(value) and value < high:
+            high, path = value, (*part.path, most)
+    return low, high, Fault(path, f"{least} is above {most}") if low > high else None
+
+
+def _prefix_keyword(schema: Json) -> str:
+    return "items" if isinstance(schema.get("items"), list) else "prefixItems"
+
+
+def _prefix(schema: Json) -> tuple[list[Any], Any]:
+    """The schemas of an array's first items, and of the rest."""
+    if isinstance(schema.get("items"), list):
+        return listed(schema, "items"), schema.get("additionalItems", True)
+    return listed(schema, "prefixItems"), schema.get("items", True)
+
+
+def _property(parts: Parts, name: str) -> Parts:
+    """What holds for a property, by name, by pattern or because it is neither."""
+    found: list[_Part] = []
+    for part in parts:
+        named = objects(part.schema, "properties")
+        if name in named:
+            found.append(_Part((*part.path, "properties", name), named[name]))
+        matching = [
+            _Part((*part.path, "patternProperties", pattern), schema)
+            for pattern, schema in objects(part.schema, "patternProperties").items()
+            if _matches(pattern, name)
+        ]
+        found += matching
+        if name not in named and not matching and "additionalProperties" in part.schema:
+            path = (*part.path, "additionalProperties")
+            found.append(_Part(path, part.schema["additionalProperties"]))
+    return tuple(found)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:
+        return True
