@@ -27,9 +27,10 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 class _Text:
     """One text that is being written."""
 
-    def __init__(self, shape: AnswerShape | None) -> None:
+    def __init__(self, shape: AnswerShape | None, dropped: int = 0) -> None:
         self._answer = None if shape is None or shape.plain else AnswerStream(shape)
         self._reasoning_tokens = 0
+        self._dropped = dropped
 
     def tell(self, advance: Advance, event: SequenceEvent) -> None:
         """Writes what a step brought for it."""
@@ -62,6 +63,7 @@ class _Text:
 
     def _finish(self, outcome: Outcome, finish: Finish) -> None:
         finish.CopyFrom(finish_to_wire(outcome, self._reasoning_tokens))
+        finish.usage.dropped_messages = self._dropped
         called = self._answer is not None and self._answer.called
         if called and finish.reason == Finish.STOP:
             finish.reason = Finish.TOOL_CALLS
@@ -99,11 +101,12 @@ class OpenTexts:
         self._texts[sequence_id] = {choice: _Text(None) for choice in range(texts)}
         self._count += texts
 
-    def shape(self, sequence_id: int, shape: AnswerShape) -> None:
-        """Says how the texts of a sequence are to be read, before the first of it comes."""
+    def shape(self, sequence_id: int, shape: AnswerShape, dropped: int = 0) -> None:
+        """Says how the texts of a sequence are to be read, and how many messages were left out of
+        what they answer, before the first of it comes."""
         texts = self._texts.get(sequence_id, {})
         for choice in texts:
-            texts[choice] = _Text(shape)
+            texts[choice] = _Text(shape, dropped)
 
     def drop(self, sequence_id: int) -> None:
         """Lets a sequence go that failed or was cancelled; one that is not there is passed over."""

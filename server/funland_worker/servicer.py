@@ -172,7 +172,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 self._fail(sequence_id, EngineError(ErrorReason.INTERNAL_ERROR, repr(error)))
             else:
                 if reading.shape is not None:
-                    self._texts.shape(sequence_id, reading.shape)
+                    self._texts.shape(sequence_id, reading.shape, dropped=reading.dropped)
                 self.thread.submit(reading.prompts, partial(self._submitted, sequence_id))
 
     def _submitted(self, sequence_id: int, error: EngineError | None) -> None:

@@ -182,10 +182,11 @@ class _Closer:
         self._budget -= _size(schema)
         if self._budget < 0:
             raise GrammarError("it is too large when its references are put in", limit=True)
-        copied = deepcopy(schema)
-        if isinstance(copied, dict):
-            for keyword in ("$defs", "definitions"):
-                cast("Json", copied).pop(keyword, None)
+        if not isinstance(schema, dict):
+            return schema
+        copied = deepcopy(cast("Json", schema))
+        for keyword in ("$defs", "definitions"):
+            copied.pop(keyword, None)
         return copied
 
     def _declared(self, part: Json) -> _Declared:

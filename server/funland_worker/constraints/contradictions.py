@@ -110,18 +110,16 @@ class _Finder:
         self._steps -= 1
         if self._steps < 0:
             raise _OutOfStepsError
-        spread: list[_Part] = []
-        for part in self._spread(parts, set()):
-            if part.schema is False:
-                return Fault(part.path, _NEVER)
-            spread.append(part)
+        spread: Parts = tuple(self._spread(parts, set()))
+        if never := [part.path for part in spread if part.schema is False]:
+            return Fault(never[0], _NEVER)
         key = (frozenset(id(part.schema) for part in spread), skipped)
         if key in self._able:
             return None
         if key in self._open:
             return Fault(spread[0].path, "it must have itself within it, without end")
         self._open.add(key)
-        fault = self._look(tuple(spread), skipped)
+        fault = self._look(spread, skipped)
         self._open.discard(key)
         if fault is None:
             self._able.add(key)

@@ -210,7 +210,7 @@ async def test_a_format_that_leads_nowhere_is_no_bomb(
     matcher = (await compiler.compile(Constraint("json_schema", nowhere)))()
 
     with pytest.raises(EngineError) as raised:
-        for token in long_driver.tokens('{"a":null,"'):
+        for token in long_driver.tokens('{"a":null, '):
             matcher.accept(token)
             matcher.mask(np.zeros(long_driver.engine.vocabulary_size, np.float32))
 
