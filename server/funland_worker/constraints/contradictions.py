@@ -111,8 +111,9 @@ class _Finder:
         if self._steps < 0:
             raise _OutOfStepsError
         spread: Parts = tuple(self._spread(parts, set()))
-        if never := [part.path for part in spread if part.schema is False]:
-            return Fault(never[0], _NEVER)
+        for part in spread:
+            if part.schema is False:
+                return Fault(part.path, _NEVER)
         key = (frozenset(id(part.schema) for part in spread), skipped)
         if key in self._able:
             return None
