@@ -128,20 +128,20 @@ class _Finder:
 
     def _spread(self, parts: Parts, seen: set[str]) -> Iterator[_Part]:
         """The parts, with those that they are put together with."""
-        for part in parts:
-            if part.schema is False:
-                yield part
-            if not isinstance(part.schema, dict):
+        for path, schema in parts:
+            if schema is False:
+                yield _Part(path, schema)
+            if not isinstance(schema, dict):
                 continue
-            node = cast("Json", part.schema)
-            yield part
+            node = cast("Json", schema)
+            yield _Part(path, node)
             reference = node.get("$ref")
             if isinstance(reference, str) and reference not in seen:
                 seen.add(reference)
                 if (found := resolved(self._root, reference)) is not None:
                     yield from self._spread((_Part(*found),), seen)
             all_of = listed(node, "allOf")
-            each = (_Part((*part.path, "allOf", i), one) for i, one in enumerate(all_of))
+            each = (_Part((*path, "allOf", i), one) for i, one in enumerate(all_of))
             yield from self._spread(tuple(each), seen)
 
     def _look(self, parts: Parts, skipped: _Skipped) -> Fault | None:

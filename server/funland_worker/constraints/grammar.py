@@ -19,7 +19,7 @@ SPECIAL = b"\xff"
 # 0.9 s with all of it. The rest are llguidance's own limits; a step may take some 20 ms.
 _LIMITS = LLParserLimits(initial_lexer_fuel=200_000, verbose_errors=False)
 
-_TOO_MUCH = re.compile(r"too (big|large|many|complex|deep)|fuel|limit|recursion", re.IGNORECASE)
+_TOO_MUCH = re.compile(r"too (big|large|many|complex|deep)|fuel|limit|recursion|max is", re.IGNORECASE)
 _NOTHING = "NoExtension"
 _PLACE = re.compile(r"^((at )?\d+\(\d+\): )?(failed to compile JSON schema: )?")
 _SOURCE = re.compile(r"\n\s*\d+ \| ")
@@ -51,7 +51,10 @@ def to_grammar(constraint: Constraint) -> str:
 
 
 def _json(schema: str) -> str:
-    return LLMatcher.grammar_from_lark(f"start: %json {json_grammar(schema)}\n")
+    try:
+        return LLMatcher.grammar_from_json_schema(json_grammar(schema))
+    except ValueError as error:
+        raise _problem(str(error)) from error
 
 
 def matcher(grammar: str, tokenizer: LLTokenizer) -> LLMatcher:

@@ -92,16 +92,16 @@ class ConversationWriter:
     ) -> str:
         """The prompt up to what the last message says: templates trim that, and put marks behind
         it, so another word stands in its place."""
-        place = f"Qz{secrets.token_hex(12)}x"
         stand_in = Conversation()
         stand_in.CopyFrom(conversation)
-        stand_in.messages[-1].content = place
-        variables = template_variables(stand_in, calling.told, traits)
-        variables["add_generation_prompt"] = False
-        before, found, _ = (await self._renderer.render(variables)).rpartition(place)
-        if found:
-            return before
-        # The template drops an answer that is last.
+        if traits.assistant_last:
+            place = stand_in.messages[-1].content = f"Qz{secrets.token_hex(12)}x"
+            variables = template_variables(stand_in, calling.told, traits)
+            variables["add_generation_prompt"] = False
+            before, found, _ = (await self._renderer.render(variables)).rpartition(place)
+            if found:
+                return before
+        # The template takes no answer that is last: it is asked for a new one.
         del stand_in.messages[-1]
         variables = template_variables(stand_in, calling.told, traits)
         text = await self._renderer.render(variables)

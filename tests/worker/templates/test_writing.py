@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Message, Tool, ToolCall
 from funland.worker.v1.worker_pb2 import Conversation
+from funland_worker.engines.protocol import EngineError
 from funland_worker.templates.renderer import TemplateRenderer
 from funland_worker.templates.writing import ConversationWriter, Written
 from tests.worker.templates.family import FAMILY
@@ -97,3 +99,110 @@ def test_nothing_of_a_conversation_is_lost(
         assert place >= 0, (text, prompt)
     if with_tools:
         assert "Looks up." in prompt
+
+
+BEGUN = ["The capital of France", "Two  \n", "  * one\n", "So </think> it is", "{{ x }}<|im_end|>"]
+
+
+@pytest.mark.parametrize("begun", BEGUN)
+@pytest.mark.parametrize("name", FAMILY)
+def test_an_answer_goes_on_where_it_stops(write: Write, name: str, begun: str) -> None:
+    talk = conversation("SUAUA", [*WORDS[:4], begun])
+    talk.continue_last = True
+
+    written = write(FAMILY[name], talk)
+
+    assert written.text.endswith(begun)
+    before = written.text.removesuffix(begun)
+    assert begun not in before
+    assert all(word in before for word in WORDS[:4])
+    assert before.rfind(WORDS[3]) > before.rfind(WORDS[2])
+    assert not written.shape.begun
+    assert written.shape.reasoning is None
+    # It is an answer: what stands in front is what the template has in front of one.
+    whole = write(FAMILY[name], conversation("SUAUA", WORDS)).text
+    assert before == whole[: whole.rindex(WORDS[4])]
+
+
+def test_a_thought_that_was_begun_goes_on(write: Write) -> None:
+    talk = conversation("UA", ["Why?", "<think>\nBecause"])
+    talk.continue_last = True
+
+    written = write(FAMILY["qwen"], talk)
+
+    assert written.text.endswith("<think>\nBecause")
+    assert written.shape.begun
+    assert written.shape.reasoning is not None
+
+
+@pytest.mark.parametrize(
+    ("generation", "end"), [("<bot>", "<bot>"), ("<bot><think>\n", "<bot><think>\n\n</think>\n\n")]
+)
+def test_a_template_that_drops_a_last_answer_is_asked_for_a_new_one(
+    write: Write, generation: str, end: str
+) -> None:
+    template = (
+        "{% for m in messages %}{% if m.role == 'user' or not loop.last %}{{ m.content }}|"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}" + generation + "{% endif %}"
+    )
+    talk = conversation("UA", ["Hi", "Hello"])
+    talk.continue_last = True
+
+    assert write(template, talk).text == f"Hi|{end}Hello"
+
+
+def test_calls_that_only_their_place_tells_can_not_follow_what_was_said(write: Write) -> None:
+    talk = conversation("UA", ["Hi", "Hello"])
+    talk.tools.extend(TOOLS)
+    shapes = {}
+    for name in ("llama", "qwen"):
+        for talk.continue_last in (False, True):
+            shapes[name, talk.continue_last] = set(write(FAMILY[name], talk).shape.functions)
+
+    assert shapes == {
+        ("llama", False): {"lookup"},
+        ("llama", True): set(),
+        ("qwen", False): {"lookup"},
+        ("qwen", True): {"lookup"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("letters", "words", "field"),
+    [
+        ("U", ["Hi"], "messages[0].role"),
+        ("UAU", ["Hi", "Hello", "Go on"], "messages[2].role"),
+        ("UA", ["Hi", ""], "messages[1].content"),
+        ("UC", ["Hi", "x", "y"], "messages[2].role"),
+    ],
+)
+def test_what_can_not_go_on_is_refused_by_its_field(
+    write: Write, letters: str, words: list[str], field: str
+) -> None:
+    talk = conversation(letters, words)
+    talk.continue_last = True
+
+    with pytest.raises(EngineError) as raised:
+        write(FAMILY["permissive"], talk)
+
+    assert raised.value.reason == ErrorReason.FIELD_INVALID
+    assert raised.value.metadata["field"] == field
+
+
+def test_calls_can_not_go_on(write: Write) -> None:
+    talk = conversation("UC", ["Hi", "x", "y"])
+    del talk.messages[-1]
+    talk.messages[-1].content = "Let me see"
+    talk.continue_last = True
+
+    with pytest.raises(EngineError) as raised:
+        write(FAMILY["permissive"], talk)
+
+    assert raised.value.metadata["field"] == "messages[1].tool_calls"
+
+
+def test_a_template_that_refuses_all_is_told_by_its_own_words(write: Write) -> None:
+    with pytest.raises(EngineError, match="I take nothing") as raised:
+        write("{{ raise_exception('I take nothing.') }}", conversation("U", ["Hi"]))
+
+    assert raised.value.reason == ErrorReason.TEMPLATE_FAILED
