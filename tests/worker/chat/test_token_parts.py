@@ -107,13 +107,13 @@ def test_a_plain_text_is_content_and_its_end_mark_is_not(vocabulary: Vocabulary)
     assert told.of("CONTENT") == told.content == "Hello 好!"
 
 
-def test_a_stop_string_is_no_content_but_a_token_that_begins_before_it_is(
+def test_a_stop_string_is_no_content_but_what_a_token_has_before_it_is(
     vocabulary: Vocabulary,
 ) -> None:
     told = read(vocabulary, None, [b"One", b", t", b"wo", b" three"], [1, 2, 3], stop=("two",))
 
     assert told.content == "One, "
-    assert told.tokens == [(b"One", "CONTENT"), (b", t", "CONTENT"), (b"wo", "END")]
+    assert told.tokens == [(b"One", "CONTENT"), (b", ", "CONTENT"), (b"wo", "END")]
 
 
 def test_thoughts_and_calls_are_parts_of_their_own(vocabulary: Vocabulary) -> None:
@@ -150,7 +150,7 @@ _PIECES = st.sampled_from(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.sampled_from([HERMES, LLAMA, MISTRAL_ARRAY, DEEPSEEK]),
     st.booleans(),
@@ -181,7 +181,7 @@ def test_steps_make_no_difference_and_contents_tokens_are_the_content(
 
     assert other == one
     assert letters.of("CONTENT") == letters.content == one.content
-    assert len(one.of("CONTENT")) >= len(one.content)
+    assert one.of("CONTENT") == one.content
 
 
 def test_a_real_engines_tokens_are_the_content(driver: Driver) -> None:
