@@ -132,9 +132,7 @@ class OpenTexts:
                 retry_seconds=self._wait(texts),
                 queue_limit=str(self._queue_limit),
             )
-        self._texts[sequence_id] = {
-            choice: _Text(self._vocabulary) for choice in range(texts)
-        }
+        self._texts[sequence_id] = {choice: _Text(self._vocabulary) for choice in range(texts)}
         self._count += texts
 
     def shape(

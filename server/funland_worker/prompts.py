@@ -255,8 +255,8 @@ class PromptReader:
         if going_on is None:
             raise EngineError(
                 ErrorReason.FIELD_INVALID,
-                "must begin what the format and the tool choice ask for, or these must be unset, for"
-                " its message to go on",
+                "must begin what the format and the tool choice ask for, if its message is to go"
+                " on",
                 field=f"messages[{len(submit.conversation.messages) - 1}].content",
             )
         return going_on

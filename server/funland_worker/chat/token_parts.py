@@ -71,7 +71,8 @@ class TokenParts:
         """How many whole characters the tokens have."""
         self._waiting: deque[_Waiting] = deque()
         self._spans: deque[tuple[Part, int, int]] = deque()
-        """Parts of the text with where they begin and end; those that no token waits for are gone."""
+        """Parts of the text with where they begin and end, but for those that no token waits
+        for."""
         self._clear = 0
         """How many characters' parts are known."""
 

@@ -153,7 +153,9 @@ class _Closer:
                     further = self._unfold(inner, chain)
                     parts = list(_together(inner))
                     self._parts.update(map(id, parts))
-                    within = [one for part in parts for key in _CHOICES if (one := listed(part, key))]
+                    within = [
+                        one for part in parts for key in _CHOICES if (one := listed(part, key))
+                    ]
                     self._leave(within, further)
 
     def _unfold(self, node: Json, chain: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import NoneType, UnionType
 from typing import Any, NamedTuple, cast
 
 from funland_worker.constraints.errors import GrammarError
@@ -35,6 +36,16 @@ _KINDS = {
     "array": "array",
     "object": "object",
 }
+_TYPES: dict[Any, type | UnionType] = {
+    "null": NoneType,
+    "boolean": bool,
+    "integer": int | float,
+    "number": int | float,
+    "string": str,
+    "array": list,
+    "object": dict,
+}
+"""What Python's JSON has for a type; whole floats are integers."""
 _SIZES = {
     "string": ("minLength", "maxLength"),
     "array": ("minItems", "maxItems"),
@@ -212,9 +223,7 @@ class _Finder:
             closed = part.schema.get("additionalProperties") is False
             names = objects(part.schema, "properties")
             if closed and not objects(part.schema, "patternProperties") and least > len(names):
-                return Fault(
-                    part.path, "minProperties asks for more properties than it may have"
-                )
+                return Fault(part.path, "minProperties asks for more properties than it may have")
         return None
 
     def _fault_of_choices(self, parts: Parts, skipped: _Skipped) -> Fault | None:
@@ -274,7 +283,9 @@ def _fits(value: Any, schema: Json) -> bool:
             (low[1] and value == low[0]) or (high[1] and value == high[0])
         )
     if isinstance(value, str | list | dict):
-        kind = "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
+        kind = (
+            "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
+        )
         least, most, _ = _sizes((_Part((), schema),), *_SIZES[kind])
         return least <= len(cast("list[Any]", value)) <= most
     return True
@@ -282,21 +293,11 @@ def _fits(value: Any, schema: Json) -> bool:
 
 def _has_type(value: Any, given: Any) -> bool:
     names = cast("list[Any]", given) if isinstance(given, list) else [given]
-    match value:
-        case None:
-            return "null" in names
-        case bool():
-            return "boolean" in names
-        case int():
-            return "integer" in names or "number" in names
-        case float():
-            return "number" in names or ("integer" in names and value.is_integer())
-        case str():
-            return "string" in names
-        case list():
-            return "array" in names
-        case _:
-            return "object" in names
+    if isinstance(value, bool):
+        return "boolean" in names
+    if isinstance(value, float) and not value.is_integer():
+        return "number" in names
+    return any(isinstance(value, _TYPES.get(name, object)) for name in names)
 
 
 _Bound = tuple[float, bool]

@@ -19,7 +19,9 @@ SPECIAL = b"\xff"
 # 0.9 s with all of it. The rest are llguidance's own limits; a step may take some 20 ms.
 _LIMITS = LLParserLimits(initial_lexer_fuel=200_000, verbose_errors=False)
 
-_TOO_MUCH = re.compile(r"too (big|large|many|complex|deep)|fuel|limit|recursion|max is", re.IGNORECASE)
+_TOO_MUCH = re.compile(
+    r"too (big|large|many|complex|deep)|fuel|limit|recursion|max is", re.IGNORECASE
+)
 _NOTHING = "NoExtension"
 _PLACE = re.compile(r"^((at )?\d+\(\d+\): )?(failed to compile JSON schema: )?")
 _SOURCE = re.compile(r"\n\s*\d+ \| ")

@@ -37,8 +37,8 @@ def settle_names(root: Any, *, lenient: bool = False) -> None:
         schema = cast("Json", node)
         if _KEYWORD in schema and not _told(root, schema) and not lenient:
             raise GrammarError(
-                f"{in_words((*path, _KEYWORD))} asks for what can't be enforced; an enum, a const, a"
-                " pattern or lengths can be, without patternProperties beside them"
+                f"{in_words((*path, _KEYWORD))} asks for what can't be enforced; an enum, a const,"
+                " a pattern or lengths can be, without patternProperties beside them"
             )
         open_ += [(inner.path, inner.schema) for inner in within(path, schema)]
 
@@ -47,14 +47,17 @@ def _told(root: Any, node: Json) -> bool:
     """Takes `propertyNames` out of a schema; whether what it asks is told by other keywords."""
     asked = _followed(root, node.pop(_KEYWORD))
     if asked is False:
-        _hold(node, {name: False for name in objects(node, "properties")})
+        _hold(node, dict.fromkeys(objects(node, "properties"), False))
         return True
     if not isinstance(asked, dict):
         return asked is True
     names = cast("Json", asked)
     kinds = names.get("type", "string")
-    if kinds != "string" and not (isinstance(kinds, list) and "string" in kinds):
-        return False
+    strings = kinds == "string" or (isinstance(kinds, list) and "string" in kinds)
+    return strings and _told_of_strings(node, names)
+
+
+def _told_of_strings(node: Json, names: Json) -> bool:
     asks = asking(names) - {"type"}
     if not asks:
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from funland_worker.templates.traits import Beside, Json, Place, TemplateTraits, with_parts
 
@@ -18,8 +18,7 @@ def arranged(messages: list[Json], traits: TemplateTraits) -> list[Json]:
     else of the next user's; those of the same role in a row become one; where a user's message is
     missing there is an empty one.
     """
-    messages = list(_placed(messages, traits.system))
-    messages = list(_joined(messages, traits))
+    messages = list(_joined(_placed(messages, traits.system), traits))
     messages = list(_with_users(messages, traits))
     messages = list(_calls_apart(messages, traits))
     if traits.wants_none:
@@ -31,7 +30,7 @@ def takes_calls(messages: list[Json], traits: TemplateTraits) -> bool:
     """Whether the template can tell the calls of these messages as what they are."""
     messages = list(_joined(_placed(messages, traits.system), traits))
     roles = [message["role"] for message in messages]
-    follows = any(pair == ("tool", "user") for pair in zip(roles, roles[1:], strict=False))
+    follows = ("tool", "user") in pairwise(roles)
     if follows and not traits.user_after_result:
         return False
     both = any(message.get("tool_calls") and message["content"] for message in messages)
@@ -47,51 +46,51 @@ def _text(*contents: str | None) -> str:
     return _GAP.join(filter(None, contents))
 
 
-def _placed(messages: list[Json], system: Place) -> Iterator[Json]:
+def _placed(messages: list[Json], system: Place) -> list[Json]:
     if system == Place.ANYWHERE:
-        yield from messages
-        return
+        return messages
     leading = list(takewhile(lambda message: message["role"] == "system", messages))
+    told: list[Json] = []
     waiting = [message["content"] for message in leading]
     if system == Place.FIRST and leading:
-        yield {**leading[0], "content": _text(*waiting)}
+        told.append({**leading[0], "content": _text(*waiting)})
         waiting = []
-    last: Json | None = None
     for message in messages[len(leading) :]:
-        role = message["role"]
+        role, last = message["role"], told[-1]["role"] if told else ""
         if role == "system":
             waiting.append(message["content"])
-            continue
-        told = message
-        if waiting and role == "user":
-            told = {**message, "content": _text(*waiting, message["content"])}
+        elif role == "user" and waiting:
+            told.append({**message, "content": _text(*waiting, message["content"])})
             waiting = []
-        elif waiting and role == "assistant" and (last is None or last["role"] != "tool"):
-            # It was said before the model spoke.
-            if last is not None and last["role"] == "user":
-                last = {**last, "content": _text(last["content"], *waiting)}
-            else:
-                if last is not None:
-                    yield last
-                last = {"role": "user", "content": _text(*waiting)}
-            waiting = []
-        if last is not None:
-            yield last
-        last = told
-    if waiting and last is not None and last["role"] == "user":
-        last = {**last, "content": _text(last["content"], *waiting)}
-        waiting = []
-    if last is not None:
-        yield last
-    if waiting:
-        yield {"role": "user", "content": _text(*waiting)}
+        else:
+            if role == "assistant" and last != "tool":
+                # It was said before the model spoke.
+                _say(told, waiting)
+                waiting = []
+            told.append(message)
+    _say(told, waiting)
+    return told
+
+
+def _say(told: list[Json], instructions: list[str]) -> None:
+    """Adds instructions to a user's message that is the last, or as one of the user's own."""
+    if not any(instructions):
+        return
+    if told and told[-1]["role"] == "user":
+        told[-1] = {**told[-1], "content": _text(told[-1]["content"], *instructions)}
+    else:
+        told.append({"role": "user", "content": _text(*instructions)})
 
 
 def _joined(messages: Iterable[Json], traits: TemplateTraits) -> Iterator[Json]:
     apart = {"user": traits.users_in_row, "assistant": traits.assistants_in_row}
     last: Json | None = None
     for message in messages:
-        if last is not None and message["role"] == last["role"] and not apart.get(last["role"], True):
+        if (
+            last is not None
+            and message["role"] == last["role"]
+            and not apart.get(last["role"], True)
+        ):
             last = _both(last, message)
             continue
         if last is not None:

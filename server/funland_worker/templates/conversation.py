@@ -32,6 +32,8 @@ You are provided with function signatures within <tools></tools> XML tags:
 
 For each function call, write the function's name and a JSON object of its arguments like this:
 {example}"""
+
+
 def template_variables(
     conversation: Conversation, functions: Sequence[Function], traits: TemplateTraits
 ) -> Json:

@@ -143,25 +143,35 @@ def test_what_was_cut_off_within_a_mark_is_told_with_the_finish(
 
 _PIECES = st.sampled_from(
     [
-        *(CALL, "<tool_call>", "</tool_call>", '{"name": "get", "arguments": ', "<think>", "</think>"),
+        *(
+            CALL,
+            "<tool_call>",
+            "</tool_call>",
+            '{"name": "get", "arguments": ',
+            "<think>",
+            "</think>",
+        ),
         *("[TOOL_CALLS]", '[{"name": "get", "arguments": {}}]', "<｜tool▁calls▁begin｜>"),  # noqa: RUF001
         *("Hello", " ", "\n\n", "ü", "日本", "🦊", "<", "{", "}", "stop", "st"),
     ]
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
-    st.sampled_from([HERMES, LLAMA, MISTRAL_ARRAY, DEEPSEEK]),
-    st.booleans(),
-    st.lists(_PIECES, max_size=8).map("".join),
-    st.lists(st.integers(0, 300)),
-    st.lists(st.integers(0, 300)),
-    st.sampled_from([(), ("stop",)]),
-    st.sampled_from([Finish.STOP, Finish.LENGTH]),
+    chat_format=st.sampled_from([HERMES, LLAMA, MISTRAL_ARRAY, DEEPSEEK]),
+    begun=st.booleans(),
+    text=st.lists(_PIECES, max_size=8).map("".join),
+    cuts=st.lists(st.integers(0, 300)),
+    steps=st.lists(st.integers(0, 300)),
+    stop=st.sampled_from([(), ("stop",)]),
+    end=st.sampled_from([Finish.STOP, Finish.LENGTH]),
 )
 def test_steps_make_no_difference_and_contents_tokens_are_the_content(
     vocabulary: Vocabulary,
+    *,
     chat_format: ChatFormat,
     begun: bool,
     text: str,

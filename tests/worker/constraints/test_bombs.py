@@ -208,11 +208,13 @@ async def test_a_format_that_leads_nowhere_is_no_bomb(
         additionalProperties=False,
     )
     matcher = (await compiler.compile(Constraint("json_schema", nowhere)))()
+    scores = np.zeros(long_driver.engine.vocabulary_size, np.float32)
+    for token in long_driver.tokens('{"a":null, '):
+        matcher.mask(scores)
+        matcher.accept(token)
 
     with pytest.raises(EngineError) as raised:
-        for token in long_driver.tokens('{"a":null, '):
-            matcher.accept(token)
-            matcher.mask(np.zeros(long_driver.engine.vocabulary_size, np.float32))
+        matcher.mask(scores)
 
     assert raised.value.reason == INVALID
     assert "contradicts itself" in raised.value.message

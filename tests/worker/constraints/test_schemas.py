@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from funland_worker.constraints.constraint import Constraint, SchemaRule
 from funland_worker.constraints.errors import GrammarError
@@ -50,43 +46,179 @@ CLOSED: list[tuple[str, Schema, list[str], list[str]]] = [
     ("in a list", {"type": "array", "items": A}, ['[{"a":1}]'], ['[{"a":1,"x":1}]']),
     ("in a map", obj(additionalProperties=A), ['{"k":{"a":1}}'], ['{"k":{"a":1,"x":1}}']),
     ("none at all", obj(properties={}), ["{}"], ['{"a":1}']),
-    ("of several types", {"type": ["object", "null"], "properties": {"a": ONE}}, ["null"], ['{"b":1}']),
+    (
+        "of several types",
+        {"type": ["object", "null"], "properties": {"a": ONE}},
+        ["null"],
+        ['{"b":1}'],
+    ),
     ("any object", {"type": "object"}, ["{}", '{"a":{"b":[1]}}'], ["[]"]),
     ("any value", obj("a", properties={"a": {}}), ['{"a":{"b":1}}'], ['{"a":1,"b":1}']),
     ("opened", obj(properties={"a": {}}, additionalProperties=True), ['{"b":1}'], []),
-    ("opened for some", obj(properties={"a": {}}, additionalProperties=INTEGER), ['{"b":1}'], ['{"b":""}']),
+    (
+        "opened for some",
+        obj(properties={"a": {}}, additionalProperties=INTEGER),
+        ['{"b":1}'],
+        ['{"b":""}'],
+    ),
     ("patterns", obj(patternProperties={"^x_": INTEGER}), ['{"x_1":1,"x_2":2}'], ['{"y":1}']),
-    ("undeclared but required", obj("z", properties={"a": ONE}), ['{"a":1,"z":[]}'], ["{}", '{"z":1,"y":1}']),
+    (
+        "undeclared but required",
+        obj("z", properties={"a": ONE}),
+        ['{"a":1,"z":[]}'],
+        ["{}", '{"z":1,"y":1}'],
+    ),
     ("all of", {"allOf": [A, B]}, ['{"a":1,"b":2}'], ['{"a":1}', '{"a":1,"b":2,"c":3}']),
     ("all of, beside its own", {**A, "allOf": [B]}, ['{"a":1,"b":2}'], ['{"a":1,"b":2,"c":3}']),
     ("any of", {"anyOf": [A, B]}, ['{"a":1}', '{"b":1}'], ['{"a":1,"b":1}']),
-    ("any of, beside its own", {**obj(properties={"k": ONE}), "anyOf": [A, B]}, ['{"k":1,"a":1}'], ['{"k":1,"a":1,"b":1}', '{"k":1}']),
-    ("any of what is required", {**obj(properties={"a": ONE, "b": ONE}), "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}, ['{"a":1}', '{"b":1}', '{"a":1,"b":1}'], ["{}", '{"a":1,"c":1}']),
-    ("two choices", {"type": "object", "allOf": [{"anyOf": [A, B]}, {"anyOf": [obj(properties={"c": ONE}), obj(properties={"d": ONE})]}]}, ['{"a":1,"c":1}', '{"b":1,"d":1}', '{"b":1}'], ['{"a":1,"b":1}', '{"c":1}']),
-    ("one of", {"oneOf": [obj("k", properties={"k": {"const": "a"}, "x": ONE}), obj("k", properties={"k": {"const": "b"}})]}, ['{"k":"a","x":1}'], ['{"k":"b","x":1}']),
-    ("an open one of all", {"allOf": [{**A, "additionalProperties": True}, B]}, ['{"a":1,"b":1,"c":1}'], ['{"a":1}']),
-    ("a reference", {"$defs": {"A": A}, **obj(properties={"o": {"$ref": "#/$defs/A"}})}, ['{"o":{"a":1}}'], ['{"o":{"a":1,"x":1}}']),
-    ("a reference with a description", {"$defs": {"A": A}, **obj(properties={"o": {"$ref": "#/$defs/A", "description": "an A"}})}, ['{"o":{"a":1}}'], ['{"o":{"a":1,"x":1}}']),
-    ("a reference with more", {"$defs": {"A": A}, "$ref": "#/$defs/A", **obj(properties={"b": ONE})}, ['{"a":1,"b":1}'], ['{"a":1,"c":1}']),
-    ("old definitions", {"definitions": {"A": A}, "allOf": [{"$ref": "#/definitions/A"}], **obj(properties={"b": ONE})}, ['{"a":1,"b":1}'], ['{"a":1,"c":1}']),
-    ("two that share a base", {"$defs": {"A": A, "B": {"allOf": [{"$ref": "#/$defs/A"}, B]}, "C": {"allOf": [{"$ref": "#/$defs/A"}, obj(properties={"c": ONE})]}}, "allOf": [{"$ref": "#/$defs/B"}, {"$ref": "#/$defs/C"}]}, ['{"a":1,"b":1,"c":1}'], ['{"a":1,"b":1,"d":1}']),
-    ("a choice of references, beside its own", {"$defs": {"A": A, "B": B}, **obj(properties={"k": ONE}), "anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]}, ['{"k":1,"a":1}', '{"b":1}'], ['{"k":1,"a":1,"b":1}']),
-    ("a choice of references in an open object", {"$defs": {"A": A, "B": B}, "type": "object", "additionalProperties": True, "anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}]}, ['{"a":1,"x":1}'], ['{"x":1}']),
-    ("itself", {"$defs": {"Node": NODE}, "$ref": "#/$defs/Node"}, ['{"v":1,"next":{"v":2}}'], ['{"v":1,"next":{"v":2,"x":1}}']),
-    ("itself, put together", {"$defs": {"Base": A, "Node": {"allOf": [{"$ref": "#/$defs/Base"}], **obj(properties={"n": {"$ref": "#/$defs/Node"}})}}, "$ref": "#/$defs/Node"}, ['{"a":1}', '{"a":1,"n":{"a":1}}'], ['{"a":1,"n":{"a":1,"x":1}}']),
-    ("an enum of objects", {**obj(properties={"a": {}}), "enum": [{"a": 1, "b": 2}]}, ['{"a":1,"b":2}'], ['{"a":1}']),
-    ("unevaluated none", {**A, "allOf": [B], "unevaluatedProperties": False}, ['{"a":1,"b":1}'], ['{"a":1,"b":1,"c":1}']),
+    (
+        "any of, beside its own",
+        {**obj(properties={"k": ONE}), "anyOf": [A, B]},
+        ['{"k":1,"a":1}'],
+        ['{"k":1,"a":1,"b":1}', '{"k":1}'],
+    ),
+    (
+        "any of what is required",
+        {
+            **obj(properties={"a": ONE, "b": ONE}),
+            "anyOf": [{"required": ["a"]}, {"required": ["b"]}],
+        },
+        ['{"a":1}', '{"b":1}', '{"a":1,"b":1}'],
+        ["{}", '{"a":1,"c":1}'],
+    ),
+    (
+        "two choices",
+        {
+            "type": "object",
+            "allOf": [
+                {"anyOf": [A, B]},
+                {"anyOf": [obj(properties={"c": ONE}), obj(properties={"d": ONE})]},
+            ],
+        },
+        ['{"a":1,"c":1}', '{"b":1,"d":1}', '{"b":1}'],
+        ['{"a":1,"b":1}', '{"c":1}'],
+    ),
+    (
+        "one of",
+        {
+            "oneOf": [
+                obj("k", properties={"k": {"const": "a"}, "x": ONE}),
+                obj("k", properties={"k": {"const": "b"}}),
+            ]
+        },
+        ['{"k":"a","x":1}'],
+        ['{"k":"b","x":1}'],
+    ),
+    (
+        "an open one of all",
+        {"allOf": [{**A, "additionalProperties": True}, B]},
+        ['{"a":1,"b":1,"c":1}'],
+        ['{"a":1}'],
+    ),
+    (
+        "a reference",
+        {"$defs": {"A": A}, **obj(properties={"o": {"$ref": "#/$defs/A"}})},
+        ['{"o":{"a":1}}'],
+        ['{"o":{"a":1,"x":1}}'],
+    ),
+    (
+        "a reference with a description",
+        {"$defs": {"A": A}, **obj(properties={"o": {"$ref": "#/$defs/A", "description": "an A"}})},
+        ['{"o":{"a":1}}'],
+        ['{"o":{"a":1,"x":1}}'],
+    ),
+    (
+        "a reference with more",
+        {"$defs": {"A": A}, "$ref": "#/$defs/A", **obj(properties={"b": ONE})},
+        ['{"a":1,"b":1}'],
+        ['{"a":1,"c":1}'],
+    ),
+    (
+        "old definitions",
+        {
+            "definitions": {"A": A},
+            "allOf": [{"$ref": "#/definitions/A"}],
+            **obj(properties={"b": ONE}),
+        },
+        ['{"a":1,"b":1}'],
+        ['{"a":1,"c":1}'],
+    ),
+    (
+        "two that share a base",
+        {
+            "$defs": {
+                "A": A,
+                "B": {"allOf": [{"$ref": "#/$defs/A"}, B]},
+                "C": {"allOf": [{"$ref": "#/$defs/A"}, obj(properties={"c": ONE})]},
+            },
+            "allOf": [{"$ref": "#/$defs/B"}, {"$ref": "#/$defs/C"}],
+        },
+        ['{"a":1,"b":1,"c":1}'],
+        ['{"a":1,"b":1,"d":1}'],
+    ),
+    (
+        "a choice of references, beside its own",
+        {
+            "$defs": {"A": A, "B": B},
+            **obj(properties={"k": ONE}),
+            "anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}],
+        },
+        ['{"k":1,"a":1}', '{"b":1}'],
+        ['{"k":1,"a":1,"b":1}'],
+    ),
+    (
+        "a choice of references in an open object",
+        {
+            "$defs": {"A": A, "B": B},
+            "type": "object",
+            "additionalProperties": True,
+            "anyOf": [{"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}],
+        },
+        ['{"a":1,"x":1}'],
+        ['{"x":1}'],
+    ),
+    (
+        "itself",
+        {"$defs": {"Node": NODE}, "$ref": "#/$defs/Node"},
+        ['{"v":1,"next":{"v":2}}'],
+        ['{"v":1,"next":{"v":2,"x":1}}'],
+    ),
+    (
+        "itself, put together",
+        {
+            "$defs": {
+                "Base": A,
+                "Node": {
+                    "allOf": [{"$ref": "#/$defs/Base"}],
+                    **obj(properties={"n": {"$ref": "#/$defs/Node"}}),
+                },
+            },
+            "$ref": "#/$defs/Node",
+        },
+        ['{"a":1}', '{"a":1,"n":{"a":1}}'],
+        ['{"a":1,"n":{"a":1,"x":1}}'],
+    ),
+    (
+        "an enum of objects",
+        {**obj(properties={"a": {}}), "enum": [{"a": 1, "b": 2}]},
+        ['{"a":1,"b":2}'],
+        ['{"a":1}'],
+    ),
+    (
+        "unevaluated none",
+        {**A, "allOf": [B], "unevaluatedProperties": False},
+        ['{"a":1,"b":1}'],
+        ['{"a":1,"b":1,"c":1}'],
+    ),
     ("unevaluated some", {**A, "unevaluatedProperties": ONE}, ['{"a":1,"c":1}'], ['{"a":1,"c":2}']),
     ("unevaluated all", {**A, "unevaluatedProperties": True}, ['{"a":1,"c":2}'], []),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
     ("schema", "right", "wrong"), [pytest.param(*case[1:], id=case[0]) for case in CLOSED]
 )
-def test_objects_hold_what_they_declare(
-    schema: Schema, right: list[str], wrong: list[str]
-) -> None:
+def test_objects_hold_what_they_declare(schema: Schema, right: list[str], wrong: list[str]) -> None:
     assert all(allows(schema, text) for text in right)
     assert not any(allows(schema, text) for text in wrong)
 
@@ -213,7 +345,10 @@ CONTRADICTIONS: list[tuple[Any, str]] = [
     ({"type": "array", "minItems": 3, "maxItems": 2}, "maxItems"),
     ({"type": "array", "minItems": 1, "items": False}, "items"),
     ({"type": "array", "minItems": 2, "prefixItems": [{}, {"enum": []}]}, "prefixItems[1].enum"),
-    ({"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 2, "maximum": 1}}, "items.maximum"),
+    (
+        {"type": "array", "minItems": 1, "items": {"type": "integer", "minimum": 2, "maximum": 1}},
+        "items.maximum",
+    ),
     (obj(minProperties=2, maxProperties=1), "maxProperties"),
     (obj("a", "b", maxProperties=1), "required"),
     (obj(minProperties=2, properties={"a": {}}), "minProperties"),
@@ -222,10 +357,16 @@ CONTRADICTIONS: list[tuple[Any, str]] = [
     ({"type": "integer", "anyOf": [{"type": "string"}, {"type": "null"}]}, "anyOf[0].type"),
     ({"anyOf": []}, "anyOf"),
     (False, "it is false"),
-    (obj("a", properties={"a": {"$ref": "#/$defs/E"}}, **{"$defs": {"E": {"enum": []}}}), "$defs.E.enum"),
-    ({"$defs": {"N": obj("n", properties={"n": {"$ref": "#/$defs/N"}})}, "$ref": "#/$defs/N"}, "without end"),
+    (
+        obj("a", properties={"a": {"$ref": "#/$defs/E"}}, **{"$defs": {"E": {"enum": []}}}),
+        "$defs.E.enum",
+    ),
+    (
+        {"$defs": {"N": obj("n", properties={"n": {"$ref": "#/$defs/N"}})}, "$ref": "#/$defs/N"},
+        "without end",
+    ),
     (obj("a", propertyNames={"enum": ["b"]}), "required: property 'a'"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("schema", "where"), CONTRADICTIONS)
@@ -240,76 +381,37 @@ def test_what_nothing_can_be_is_refused_and_says_where(schema: Any, where: str) 
 @pytest.mark.parametrize(
     ("schema", "text"),
     [
-        (obj(properties={"a": {"type": "integer", "minimum": 5, "maximum": 3}, "b": ONE}), '{"b":1}'),
-        (obj(properties={"a": {"$ref": "#/$defs/E"}, "b": ONE}, **{"$defs": {"E": {"enum": []}}}), '{"b":1}'),
+        (
+            obj(properties={"a": {"type": "integer", "minimum": 5, "maximum": 3}, "b": ONE}),
+            '{"b":1}',
+        ),
+        (
+            obj(
+                properties={"a": {"$ref": "#/$defs/E"}, "b": ONE}, **{"$defs": {"E": {"enum": []}}}
+            ),
+            '{"b":1}',
+        ),
         ({"anyOf": [{"type": "string", "minLength": 2, "maxLength": 1}, {"type": "null"}]}, "null"),
         ({"type": "array", "items": {"enum": []}}, "[]"),
         (obj(additionalProperties={"enum": []}), "{}"),
         (obj(patternProperties={"^a": {"enum": []}}), "{}"),
         ({"type": ["integer", "null"], "minimum": 5, "maximum": 3}, "null"),
-        ({"$defs": {"T": obj("v", properties={"v": ONE, "t": {"anyOf": [{"$ref": "#/$defs/T"}, {"type": "null"}]}})}, "$ref": "#/$defs/T"}, '{"v":1,"t":{"v":1,"t":null}}'),
+        (
+            {
+                "$defs": {
+                    "T": obj(
+                        "v",
+                        properties={
+                            "v": ONE,
+                            "t": {"anyOf": [{"$ref": "#/$defs/T"}, {"type": "null"}]},
+                        },
+                    )
+                },
+                "$ref": "#/$defs/T",
+            },
+            '{"v":1,"t":{"v":1,"t":null}}',
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_need_not_be_is_left_out_if_nothing_can_be_it(schema: Schema, text: str) -> None:
     assert allows(schema, text)
-
-
-def walk(schema: Any, seed: int) -> str | None:
-    """A text that the schema allows, by chance; None if it did not come to an end."""
-    state, chance = start(schema), random.Random(seed)
-    text = bytearray()
-    for _ in range(400):
-        if state.is_accepting():
-            return text.decode(errors="replace")
-        mask = state.compute_bitmask()
-        allowed = [token for token in range(256) if mask[token // 8] >> token % 8 & 1]
-        assert allowed, f"{bytes(text)!r} can't go on"
-        # Ends are preferred, so that texts have one.
-        likely = [token for token in allowed if token in b'"}]:,01abcde'] or allowed
-        token = chance.choice(likely)
-        assert state.try_consume_tokens([token]) == 1
-        text.append(token)
-    return None
-
-
-NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": 9}
-_objects = st.builds(
-    lambda names, required: obj(*names[:required], properties=dict.fromkeys(names, NUMBER)),
-    st.lists(st.sampled_from("abcd"), max_size=3, unique=True),
-    st.integers(0, 2),
-)
-_leaves = _objects | st.sampled_from([{"$ref": "#/$defs/X"}, {"$ref": "#/$defs/Y"}, {"type": "object"}])
-_put_together = st.recursive(
-    _leaves,
-    lambda inner: st.builds(
-        lambda base, keyword, several: {**base, keyword: several},
-        _objects | st.just({"type": "object"}),
-        st.sampled_from(["allOf", "anyOf"]),
-        st.lists(inner, min_size=1, max_size=3),
-    ),
-    max_leaves=5,
-)
-
-
-def declares(schema: Schema, definitions: Schema) -> bool:
-    if "properties" in schema:
-        return True
-    if "$ref" in schema:
-        return declares(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return any(declares(one, definitions) for one in schema.get("allOf", ()))
-
-
-@settings(deadline=None, max_examples=150)
-@given(_put_together, _objects, _put_together, st.integers(0, 1000))
-def test_however_objects_are_put_together_they_hold_what_is_declared(
-    schema: Schema, x: Schema, y: Schema, seed: int
-) -> None:
-    if "$defs/Y" in json.dumps(y):  # it would be itself
-        return
-    definitions = {"X": x, "Y": y}
-    whole = {**schema, "$defs": definitions}
-    text = walk(whole, seed)
-    if text is None:
-        return
-    closed = {**whole, "unevaluatedProperties": False} if declares(schema, definitions) else whole
-    Draft202012Validator(closed).validate(json.loads(text))

@@ -154,7 +154,7 @@ async def test_arguments_are_an_object_and_text(
     render: Render, template: str, arguments: str
 ) -> None:
     words = template.replace("a ", "c.function.arguments ").replace("a.", "c.function.arguments.")
-    calls = "{% for c in m.tool_calls or [] %}" + words + "{# <tool_call> \"arguments #}{% endfor %}"
+    calls = "{% for c in m.tool_calls or [] %}" + words + '{# <tool_call> "arguments #}{% endfor %}'
     each = "{% for m in messages %}" + calls + "{{ m.content }}|{% endfor %}"
 
     prompt = await render(each, Conversation(messages=MESSAGES))

@@ -29,37 +29,30 @@ async def tried() -> AsyncIterator[Try]:
 
 
 @pytest.mark.parametrize(
-    ("name", "system", "users", "assistants", "first", "calls"),
+    ("name", "system", "in_row", "calls"),
     [
-        ("permissive", Place.ANYWHERE, True, True, True, False),
-        ("system first only", Place.FIRST, True, True, True, False),
-        ("no system", Place.NOWHERE, True, True, True, False),
-        ("system lost", Place.NOWHERE, True, True, True, False),
-        ("alternating", Place.NOWHERE, False, False, False, False),
-        ("gemma", Place.FIRST, False, False, False, False),
-        ("mistral", Place.FIRST, False, False, False, True),
-        ("llama", Place.ANYWHERE, True, True, True, True),
-        ("qwen", Place.FIRST, True, True, True, True),
-        ("phi", Place.ANYWHERE, True, True, True, False),
-        ("deepseek", Place.ANYWHERE, True, True, True, True),
-        ("in parts", Place.ANYWHERE, True, True, True, False),
-        ("system in parts", Place.FIRST, True, True, True, False),
+        ("permissive", Place.ANYWHERE, True, False),
+        ("system first only", Place.FIRST, True, False),
+        ("no system", Place.NOWHERE, True, False),
+        ("system lost", Place.NOWHERE, True, False),
+        ("alternating", Place.NOWHERE, False, False),
+        ("gemma", Place.FIRST, False, False),
+        ("mistral", Place.FIRST, False, True),
+        ("llama", Place.ANYWHERE, True, True),
+        ("qwen", Place.FIRST, True, True),
+        ("phi", Place.ANYWHERE, True, False),
+        ("deepseek", Place.ANYWHERE, True, True),
+        ("in parts", Place.ANYWHERE, True, False),
+        ("system in parts", Place.FIRST, True, False),
     ],
 )
 async def test_what_templates_take(
-    tried: Try,
-    name: str,
-    system: Place,
-    users: bool,
-    assistants: bool,
-    first: bool,
-    calls: bool,
+    tried: Try, name: str, system: Place, in_row: bool, calls: bool
 ) -> None:
     traits = await tried(FAMILY[name])
 
     assert traits.system == system
-    assert (traits.users_in_row, traits.assistants_in_row) == (users, assistants)
-    assert traits.assistant_first == first
+    assert traits.users_in_row == traits.assistants_in_row == traits.assistant_first == in_row
     assert traits.knows_calls == traits.knows_results == calls
 
 
@@ -68,7 +61,12 @@ async def test_what_templates_take_of_calls(tried: Try) -> None:
         await tried(FAMILY[name]) for name in ("mistral", "llama", "qwen", "deepseek")
     ]
 
-    assert [one.knows_tools for one in (mistral, llama, qwen, deepseek)] == [True, True, True, False]
+    assert [one.knows_tools for one in (mistral, llama, qwen, deepseek)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
     assert [one.several_calls for one in (mistral, llama, qwen)] == [True, False, True]
     assert mistral.calls_and_content == Beside.NEVER
     assert llama.calls_and_content == deepseek.calls_and_content == Beside.APART

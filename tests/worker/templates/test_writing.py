@@ -79,7 +79,9 @@ def contents(talk: Conversation) -> tuple[list[str], list[str]]:
 WORDS = [f"wörd{number:03}x and more" for number in range(100)]
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.text("SSUUUAACBD", min_size=1, max_size=9), st.booleans())
 @pytest.mark.parametrize("name", FAMILY)
 def test_nothing_of_a_conversation_is_lost(
