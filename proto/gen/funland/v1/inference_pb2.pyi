@@ -641,7 +641,9 @@ class TokenLogprob(_message.Message):
     token_id: _builtins.int
     """The token's id."""
     token: _builtins.bytes
-    """Its bytes: a character may be cut between two tokens."""
+    """Its bytes: a character may be cut between two tokens. Of a token that goes beyond the CONTENT, only
+    those that are part of it.
+    """
     logprob: _builtins.float
     """The natural logarithm of its probability, before temperature and filters. Unset for the first token
     of a prompt, which follows nothing.
