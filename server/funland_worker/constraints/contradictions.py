@@ -297,7 +297,8 @@ def _has_type(value: Any, given: Any) -> bool:
         return "boolean" in names
     if isinstance(value, float) and not value.is_integer():
         return "number" in names
-    return any(isinstance(value, _TYPES.get(name, object)) for name in names)
+    kinds = (_TYPES.get(name, object) for name in names if isinstance(name, str))
+    return any(isinstance(value, kind) for kind in kinds)
 
 
 _Bound = tuple[float, bool]
@@ -342,7 +343,7 @@ def _sizes(parts: Parts, least: str, most: str) -> tuple[int, float, Fault | Non
     for part in parts:
         value = part.schema.get(least)
         if _is_number(value) and value > low:
-            low, path = value, (*part.path, least)
+            low, path = math.ceil(value), (*part.path, least)
         value = part.schema.get(most)
         if _is_number(value) and value < high:
             high, path = value, (*part.path, most)

@@ -42,7 +42,7 @@ def json_grammar(schema: str, *, of_tool: bool = False) -> str:
             enforced, as far as that is seen before it is compiled.
     """
     try:
-        parsed = json.loads(schema)
+        parsed = json.loads(schema, parse_constant=_refuse)
     except ValueError as error:
         raise GrammarError(f"it is not JSON: {error}") from error
     except RecursionError as error:
@@ -53,6 +53,10 @@ def json_grammar(schema: str, *, of_tool: bool = False) -> str:
         return json.dumps({**settled, "x-guidance": rules})
     except RecursionError as error:
         raise GrammarError(_DEEPEST, limit=True) from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _settled(parsed: Any, *, of_tool: bool) -> dict[str, Any]:

@@ -81,7 +81,8 @@ class ConversationWriter:
         variables = template_variables(conversation, calling.told, traits)
         text = await self._renderer.render(variables)
         within = marks is not None and text.rstrip().endswith(marks.begin)
-        if within and conversation.HasField("reasoning") and not conversation.reasoning:
+        unwanted = conversation.HasField("reasoning") and not conversation.reasoning
+        if marks is not None and within and unwanted:
             # The template has no way not to think.
             text, within = _thought_over(text, marks), False
         shape = AnswerShape(traits.call_format, functions, marks, within)
@@ -94,25 +95,34 @@ class ConversationWriter:
         it, so another word stands in its place."""
         stand_in = Conversation()
         stand_in.CopyFrom(conversation)
-        if traits.assistant_last:
+        marks, begun = traits.reasoning, conversation.messages[-1].content
+        thinks = marks is not None and begun.lstrip().startswith(marks.begin)
+        if traits.assistant_last and not thinks:
             place = stand_in.messages[-1].content = f"Qz{secrets.token_hex(12)}x"
             variables = template_variables(stand_in, calling.told, traits)
             variables["add_generation_prompt"] = False
             before, found, _ = (await self._renderer.render(variables)).rpartition(place)
             if found:
-                return before
-        # The template takes no answer that is last: it is asked for a new one.
+                return _before_answer(before, begun, marks)
+        # The template takes no answer that is last, or has a place for thoughts of its own.
         del stand_in.messages[-1]
         variables = template_variables(stand_in, calling.told, traits)
-        text = await self._renderer.render(variables)
-        marks = traits.reasoning
-        within = marks is not None and text.rstrip().endswith(marks.begin)
-        return _thought_over(text, marks) if within else text
+        return _before_answer(await self._renderer.render(variables), begun, marks)
 
 
-def _thought_over(text: str, marks: ReasoningMarks | None) -> str:
+def _before_answer(text: str, begun: str, marks: ReasoningMarks | None) -> str:
+    """The prompt in front of an answer that has begun, with each thought in it begun once and ended
+    if the answer is behind it."""
+    if marks is None or not text.rstrip().endswith(marks.begin):
+        return text
+    if begun.lstrip().startswith(marks.begin):
+        return text.rstrip().removesuffix(marks.begin)
+    return text if marks.end in begun else _thought_over(text, marks)
+
+
+def _thought_over(text: str, marks: ReasoningMarks) -> str:
     """A prompt that begins a thought, with the thought over before it begins."""
-    return f"{text.rstrip()}\n\n{marks.end}\n\n" if marks is not None else text
+    return f"{text.rstrip()}\n\n{marks.end}\n\n"
 
 
 def _begun(conversation: Conversation) -> str:

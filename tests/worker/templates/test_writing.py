@@ -126,15 +126,27 @@ def test_an_answer_goes_on_where_it_stops(write: Write, name: str, begun: str) -
     assert before == whole[: whole.rindex(WORDS[4])]
 
 
-def test_a_thought_that_was_begun_goes_on(write: Write) -> None:
-    talk = conversation("UA", ["Why?", "<think>\nBecause"])
+@pytest.mark.parametrize(
+    ("begun", "within"),
+    [("<think>\nBecause", True), ("<think>\nSo.\n</think>\n\nIt is", False)],
+)
+def test_a_thought_that_was_begun_goes_on(write: Write, begun: str, within: bool) -> None:
+    talk = conversation("UA", ["Why?", begun])
     talk.continue_last = True
 
     written = write(FAMILY["qwen"], talk)
 
-    assert written.text.endswith("<think>\nBecause")
-    assert written.shape.begun
-    assert written.shape.reasoning is not None
+    assert written.text.endswith(f"Why?<|im_end|>\n<|im_start|>assistant\n{begun}")
+    assert written.shape.begun is within
+    assert (written.shape.reasoning is not None) is within
+
+
+def test_an_answer_that_goes_on_is_behind_its_thought(write: Write) -> None:
+    talk = conversation("UA", ["Why?", "It is"])
+    talk.messages[-1].reasoning = "Hm."
+    talk.continue_last = True
+
+    assert write(FAMILY["qwen"], talk).text.endswith("<think>\nHm.\n</think>\n\nIt is")
 
 
 @pytest.mark.parametrize(
