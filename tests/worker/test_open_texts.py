@@ -147,6 +147,16 @@ def test_a_call_that_a_stop_string_broke_off_is_not_told_as_made(vocabulary: Voc
     assert event.finish.reason == Finish.STOP
 
 
+def test_messages_that_were_left_out_are_counted_in_each_text(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 1, vocabulary)
+    texts.admit(1, 2)
+    texts.shape(1, SHAPE, dropped=3)
+
+    both = events(texts, Advance(1, "a", 1, outcome()), Advance(1, "b", 1, outcome(), choice=1))
+
+    assert [event.finish.usage.dropped_messages for event in both] == [3, 3]
+
+
 def test_each_text_is_read_by_itself(vocabulary: Vocabulary) -> None:
     texts = OpenTexts(1, 1, vocabulary)
     texts.admit(1, 2)
