@@ -5,13 +5,19 @@ Not all that contradicts itself is found: patterns and `multipleOf` are the comp
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from types import NoneType, UnionType
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
+from funland_worker.constraints.bounds import (
+    SIZES,
+    Fault,
+    Part,
+    Parts,
+    fault_of_bounds,
+    fault_of_constants,
+    sizes,
+)
 from funland_worker.constraints.errors import GrammarError
 from funland_worker.constraints.subschemas import (
     Json,
@@ -36,41 +42,8 @@ _KINDS = {
     "array": "array",
     "object": "object",
 }
-_TYPES: dict[Any, type | UnionType] = {
-    "null": NoneType,
-    "boolean": bool,
-    "integer": int | float,
-    "number": int | float,
-    "string": str,
-    "array": list,
-    "object": dict,
-}
-"""What Python's JSON has for a type; whole floats are integers."""
-_SIZES = {
-    "string": ("minLength", "maxLength"),
-    "array": ("minItems", "maxItems"),
-    "object": ("minProperties", "maxProperties"),
-}
-
-
-class _Part(NamedTuple):
-    """A schema that holds for a value, with others."""
-
-    path: Path
-    schema: Any
-
-
-Parts = tuple[_Part, ...]
 _Skipped = frozenset[tuple[int, str]]
 """Keywords that are looked at elsewhere, with the identity of what has them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why there is no value."""
-
-    path: Path
-    why: str
 
 
 def settle_contradictions(root: Any) -> None:
@@ -80,7 +53,7 @@ def settle_contradictions(root: Any) -> None:
         GrammarError: Nothing can be what the schema asks for.
     """
     finder = _Finder(root)
-    if fault := finder.fault((_Part((), root),)):
+    if fault := finder.fault((Part((), root),)):
         raise GrammarError(f"{in_words(fault.path)}: {fault.why}")
     open_: list[tuple[Path, Any]] = [((), root)]
     while open_:
@@ -88,7 +61,7 @@ def settle_contradictions(root: Any) -> None:
         if not isinstance(node, dict):
             continue
         for inner in within(path, cast("Json", node)):
-            if inner.schema is not False and finder.fault((_Part(inner.path, inner.schema),)):
+            if inner.schema is not False and finder.fault((Part(inner.path, inner.schema),)):
                 inner.holder[inner.key] = False
             else:
                 open_.append((inner.path, inner.schema))
@@ -137,22 +110,22 @@ class _Finder:
             self._able.add(key)
         return fault
 
-    def _spread(self, parts: Parts, seen: set[str]) -> Iterator[_Part]:
+    def _spread(self, parts: Parts, seen: set[str]) -> Iterator[Part]:
         """The parts, with those that they are put together with."""
         for path, schema in parts:
             if schema is False:
-                yield _Part(path, schema)
+                yield Part(path, schema)
             if not isinstance(schema, dict):
                 continue
             node = cast("Json", schema)
-            yield _Part(path, node)
+            yield Part(path, node)
             reference = node.get("$ref")
             if isinstance(reference, str) and reference not in seen:
                 seen.add(reference)
                 if (found := resolved(self._root, reference)) is not None:
-                    yield from self._spread((_Part(*found),), seen)
+                    yield from self._spread((Part(*found),), seen)
             all_of = listed(node, "allOf")
-            each = (_Part((*path, "allOf", i), one) for i, one in enumerate(all_of))
+            each = (Part((*path, "allOf", i), one) for i, one in enumerate(all_of))
             yield from self._spread(tuple(each), seen)
 
     def _look(self, parts: Parts, skipped: _Skipped) -> Fault | None:
@@ -167,7 +140,7 @@ class _Finder:
                 kinds &= {_KINDS[name] for name in names}
                 if not kinds:
                     return Fault((*part.path, "type"), "no type is left that a value may have")
-        constant, fault = _constants(parts)
+        constant, fault = fault_of_constants(parts)
         if constant:
             return fault
         for kind in sorted(kinds):
@@ -180,10 +153,10 @@ class _Finder:
 
     def _fault_of(self, kind: str, parts: Parts) -> Fault | None:
         if kind == "number":
-            return _bounds(parts)
-        if kind not in _SIZES:
+            return fault_of_bounds(parts)
+        if kind not in SIZES:
             return None
-        least, most, fault = _sizes(parts, *_SIZES[kind])
+        least, most, fault = sizes(parts, *SIZES[kind])
         if fault is None and kind == "array" and least:
             return self._fault_of_items(parts, least)
         if fault is None and kind == "object":
@@ -193,13 +166,13 @@ class _Finder:
     def _fault_of_items(self, parts: Parts, least: int) -> Fault | None:
         longest = max(len(_prefix(part.schema)[0]) for part in parts)
         for place in range(min(least, longest + 1)):
-            items: list[_Part] = []
+            items: list[Part] = []
             for part in parts:
                 keyword, (prefix, rest) = _prefix_keyword(part.schema), _prefix(part.schema)
                 if place < len(prefix):
-                    items.append(_Part((*part.path, keyword, place), prefix[place]))
+                    items.append(Part((*part.path, keyword, place), prefix[place]))
                 else:
-                    items.append(_Part((*part.path, "items"), rest))
+                    items.append(Part((*part.path, "items"), rest))
             if fault := self._fault(tuple(items), frozenset()):
                 return fault
         return None
@@ -236,7 +209,7 @@ class _Finder:
                 path = (*part.path, keyword)
                 first: Fault | None = None
                 for index, branch in enumerate(cast("list[Any]", branches)):
-                    with_it = (*parts, _Part((*path, index), branch))
+                    with_it = (*parts, Part((*path, index), branch))
                     fault = self._fault(with_it, skipped | {mark})
                     if fault is None:
                         break
@@ -244,110 +217,6 @@ class _Finder:
                 else:
                     return first or Fault(path, "it has no schemas to choose from")
         return None
-
-
-def _constants(parts: Parts) -> tuple[bool, Fault | None]:
-    """Whether only some values are left, and the fault if in truth none is."""
-    left: list[Any] | None = None
-    for part in parts:
-        for keyword in ("const", "enum"):
-            if keyword not in part.schema:
-                continue
-            values = listed(part.schema, "enum") if keyword == "enum" else [part.schema["const"]]
-            if not values:
-                return True, Fault((*part.path, keyword), "it has no values")
-            left = [one for one in left or values if any(_same(one, other) for other in values)]
-            fit = [one for one in left if all(_fits(one, other.schema) for other in parts)]
-            if not fit:
-                why = "no value of it is what else is asked for"
-                return True, Fault((*part.path, keyword), why)
-            left = fit
-    return left is not None, None
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    return one == other
-
-
-def _fits(value: Any, schema: Json) -> bool:
-    """Whether a value is what the simple keywords of a schema ask for."""
-    if "type" in schema and not _has_type(value, schema["type"]):
-        return False
-    if isinstance(value, bool):
-        return True
-    if isinstance(value, int | float):
-        low, high, _ = _range((_Part((), schema),))
-        return low[0] <= value <= high[0] and not (
-            (low[1] and value == low[0]) or (high[1] and value == high[0])
-        )
-    if isinstance(value, str | list | dict):
-        kind = (
-            "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
-        )
-        least, most, _ = _sizes((_Part((), schema),), *_SIZES[kind])
-        return least <= len(cast("list[Any]", value)) <= most
-    return True
-
-
-def _has_type(value: Any, given: Any) -> bool:
-    names = cast("list[Any]", given) if isinstance(given, list) else [given]
-    if isinstance(value, bool):
-        return "boolean" in names
-    if isinstance(value, float) and not value.is_integer():
-        return "number" in names
-    kinds = (_TYPES.get(name, object) for name in names if isinstance(name, str))
-    return any(isinstance(value, kind) for kind in kinds)
-
-
-_Bound = tuple[float, bool]
-
-
-def _range(parts: Parts) -> tuple[_Bound, _Bound, Path]:
-    """The bounds of a number, each with whether it is none itself, and where the last one is."""
-    low: _Bound = (-math.inf, False)
-    high: _Bound = (math.inf, False)
-    path: Path = ()
-    for part in parts:
-        for keyword, excluded in (("minimum", False), ("exclusiveMinimum", True)):
-            value = part.schema.get(keyword)
-            if _is_number(value) and (value, excluded) > low:
-                low, path = (value, excluded), (*part.path, keyword)
-        for keyword, excluded in (("maximum", False), ("exclusiveMaximum", True)):
-            value = part.schema.get(keyword)
-            if _is_number(value) and (value, not excluded) < (high[0], not high[1]):
-                high, path = (value, excluded), (*part.path, keyword)
-    return low, high, path
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _bounds(parts: Parts) -> Fault | None:
-    (low, above), (high, below), path = _range(parts)
-    empty = low > high or (low == high and (above or below))
-    whole = any(part.schema.get("type") == "integer" for part in parts)
-    if whole and not empty and math.isfinite(low) and math.isfinite(high):
-        first = math.floor(low) + 1 if above else math.ceil(low)
-        last = math.ceil(high) - 1 if below else math.floor(high)
-        empty = first > last
-    return Fault(path, "no number is within its bounds") if empty else None
-
-
-def _sizes(parts: Parts, least: str, most: str) -> tuple[int, float, Fault | None]:
-    """The bounds of a size, and the fault if nothing is within them."""
-    low, high = 0, math.inf
-    path: Path = ()
-    for part in parts:
-        value = part.schema.get(least)
-        if _is_number(value) and value > low:
-            low, path = math.ceil(value), (*part.path, least)
-        value = part.schema.get(most)
-        if _is_number(value) and value < high:
-            high, path = value, (*part.path, most)
-    return low, high, Fault(path, f"{least} is above {most}") if low > high else None
 
 
 def _prefix_keyword(schema: Json) -> str:
@@ -363,20 +232,20 @@ def _prefix(schema: Json) -> tuple[list[Any], Any]:
 
 def _property(parts: Parts, name: str) -> Parts:
     """What holds for a property, by name, by pattern or because it is neither."""
-    found: list[_Part] = []
+    found: list[Part] = []
     for part in parts:
         named = objects(part.schema, "properties")
         if name in named:
-            found.append(_Part((*part.path, "properties", name), named[name]))
+            found.append(Part((*part.path, "properties", name), named[name]))
         matching = [
-            _Part((*part.path, "patternProperties", pattern), schema)
+            Part((*part.path, "patternProperties", pattern), schema)
             for pattern, schema in objects(part.schema, "patternProperties").items()
             if _matches(pattern, name)
         ]
         found += matching
         if name not in named and not matching and "additionalProperties" in part.schema:
             path = (*part.path, "additionalProperties")
-            found.append(_Part(path, part.schema["additionalProperties"]))
+            found.append(Part(path, part.schema["additionalProperties"]))
     return tuple(found)
 
 
