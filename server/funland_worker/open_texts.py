@@ -11,7 +11,14 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Finish
 from funland.worker.v1.worker_pb2 import SequenceEvent
 from funland_worker.chat.stream import AnswerShape, AnswerStream
-from funland_worker.engines.protocol import Advance, EngineError, Outcome, StepReport
+from funland_worker.chat.token_parts import CONTENT, Span, TokenParts
+from funland_worker.engines.protocol import (
+    Advance,
+    EngineError,
+    Outcome,
+    StepReport,
+    Vocabulary,
+)
 from funland_worker.wire import (
     failed_event,
     finish_to_wire,
@@ -33,23 +40,50 @@ _SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 class _Text:
     """One text that is being written."""
 
-    def __init__(self, shape: AnswerShape | None) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        shape: AnswerShape | None = None,
+        dropped: int = 0,
+        *,
+        shows_control: bool = False,
+    ) -> None:
         self._answer = None if shape is None or shape.plain else AnswerStream(shape)
         self._reasoning_tokens = 0
+        self._dropped = dropped
+        self._vocabulary = vocabulary
+        self._shows_control = shows_control
+        self._parts: TokenParts | None = None
+        """There is one if likelihoods are told."""
 
     def tell(self, advance: Advance, event: SequenceEvent) -> None:
         """Writes what a step brought for it."""
         event.sequence_id = advance.sequence_id
         event.choice = advance.choice
         event.tokens = advance.tokens
+        if advance.logprobs and self._parts is None:
+            self._parts = TokenParts(self._vocabulary, shows_control=self._shows_control)
+            if self._answer is not None:
+                self._answer.trace()
         if self._answer is not None:
             self._part(self._answer, advance, event)
         elif advance.text:
             event.delta.text = advance.text
-        if advance.logprobs:
-            event.delta.logprobs.extend(map(logprob_to_wire, advance.logprobs))
+        if self._parts is not None:
+            self._tell_logprobs(self._parts, advance, event)
         if advance.outcome is not None:
             self._finish(advance.outcome, event.finish)
+
+    def _tell_logprobs(self, parts: TokenParts, advance: Advance, event: SequenceEvent) -> None:
+        if self._answer is not None:
+            spans = self._answer.spans()
+        else:
+            spans = [Span(CONTENT, len(advance.text))]
+        ended = advance.outcome is not None
+        for token, part in parts.take(advance.logprobs, spans, ended=ended):
+            told = logprob_to_wire(token)
+            told.part = part
+            event.delta.logprobs.append(told)
 
     def _part(self, answer: AnswerStream, advance: Advance, event: SequenceEvent) -> None:
         thought = answer.thinking
@@ -68,6 +102,7 @@ class _Text:
 
     def _finish(self, outcome: Outcome, finish: Finish) -> None:
         finish.CopyFrom(finish_to_wire(outcome, self._reasoning_tokens))
+        finish.usage.dropped_messages = self._dropped
         called = self._answer is not None and self._answer.called
         if called and finish.reason == Finish.STOP:
             finish.reason = Finish.TOOL_CALLS
@@ -76,8 +111,9 @@ class _Text:
 class OpenTexts:
     """Counts the texts of a worker, and turns what the engine says of them into events."""
 
-    def __init__(self, slots: int, queue_limit: int) -> None:
+    def __init__(self, slots: int, queue_limit: int, vocabulary: Vocabulary) -> None:
         """`slots` texts run at once, and at most `queue_limit` wait."""
+        self._vocabulary = vocabulary
         self._slots = slots
         self._queue_limit = queue_limit
         self._texts: dict[int, dict[int, _Text]] = {}
@@ -102,14 +138,22 @@ class OpenTexts:
                 retry_seconds=self._wait(texts),
                 queue_limit=str(self._queue_limit),
             )
-        self._texts[sequence_id] = {choice: _Text(None) for choice in range(texts)}
+        self._texts[sequence_id] = {choice: _Text(self._vocabulary) for choice in range(texts)}
         self._count += texts
 
-    def shape(self, sequence_id: int, shape: AnswerShape) -> None:
-        """Says how the texts of a sequence are to be read, before the first of it comes."""
+    def shape(
+        self,
+        sequence_id: int,
+        shape: AnswerShape,
+        *,
+        dropped: int = 0,
+        shows_control: bool = False,
+    ) -> None:
+        """Says how the texts of a sequence are to be read, before the first of it comes; how many
+        messages were left out of what they answer, and whether they show control tokens."""
         texts = self._texts.get(sequence_id, {})
         for choice in texts:
-            texts[choice] = _Text(shape)
+            texts[choice] = _Text(self._vocabulary, shape, dropped, shows_control=shows_control)
 
     def drop(self, sequence_id: int) -> None:
         """Lets a sequence go that failed or was cancelled; one that is not there is passed over."""

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from time import monotonic
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import GenerationOptions, OutputFormat
+from funland.v1.inference_pb2 import GenerationOptions, Message
 from funland.worker.v1 import worker_pb2
 from funland_worker.chat.blame import blamed
 from funland_worker.chat.grammar import answer_grammar
 from funland_worker.chat.stream import AnswerShape
-from funland_worker.chat.tools import Calling, calling_from_wire
 from funland_worker.constraints.compiler import ConstraintCompiler
 from funland_worker.constraints.constraint import Constraint, from_wire
 from funland_worker.engines.protocol import Engine, EngineError, Matcher, Prompt, Sampling
 from funland_worker.engines.vocabulary import banned_runs, check_tokens
-from funland_worker.templates.conversation import TemplateTraits, template_variables
+from funland_worker.templates.dropping import cuts, without_oldest
 from funland_worker.templates.renderer import TemplateRenderer
+from funland_worker.templates.writing import ConversationWriter, Written
 from funland_worker.wire import sampling_from_wire
 
 _LONG = 20_000
@@ -36,16 +36,28 @@ class Reading:
     """One for each text that is asked for."""
     shape: AnswerShape | None
     """How the texts are to be read; None: they are text and nothing else."""
+    dropped: int = 0
+    """How many messages were left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
     """A conversation as its template writes it."""
 
-    text: str
+    written: Written
     tokens: list[int]
-    calling: Calling
-    shape: AnswerShape
+    dropped: int = 0
+    """How many messages were left out."""
+
+    @property
+    def text(self) -> str:
+        """The prompt."""
+        return self.written.text
+
+    @property
+    def shape(self) -> AnswerShape:
+        """How the answer is to be read."""
+        return self.written.shape
 
 
 class PromptReader:
@@ -56,8 +68,7 @@ class PromptReader:
     ) -> None:
         """`begin_mark` is what `add_special` would put in front, empty if nothing."""
         self._engine = engine
-        self._renderer = renderer
-        self._traits = TemplateTraits(renderer.template) if renderer is not None else None
+        self._writer = ConversationWriter(renderer) if renderer is not None else None
         self._begin_mark = begin_mark
         self._constraints = ConstraintCompiler(engine)
 
@@ -77,23 +88,17 @@ class PromptReader:
             )
         sampling = sampling_from_wire(submit.sampling)
         self._check_named(sampling)
-        shape = None
-        given = submit.WhichOneof("input")
-        if given == "conversation":
-            rendering = await self.render(submit.conversation)
-            tokens, shape = rendering.tokens, rendering.shape
-            matchers = await self._answer_matchers(rendering, submit.format)
-            if rendering.calling.required:
+        rendering = await self._rendered(submit)
+        if rendering is not None:
+            tokens = rendering.tokens
+            matchers = await self._answer_matchers(rendering, submit)
+            if rendering.written.calling.required:
                 # Stop strings are for content, and calls are none: they may well have such text.
                 sampling = dataclasses.replace(sampling, stop=())
-        elif given == "tokens":
-            tokens = list(submit.tokens.tokens)
-            check_tokens(tokens, self._engine.vocabulary.size, "prompt_tokens")
-            matchers = await self._matchers(from_wire(submit.format))
         else:
-            text = submit.message or submit.prompt
-            tokens = await self.tokens(text, add_special=True, parse_special=True)
+            tokens = await self._plain_tokens(submit)
             matchers = await self._matchers(from_wire(submit.format))
+        shape = rendering.shape if rendering is not None else None
         if submit.options.HasField("last_prompt_tokens"):
             tokens = tokens[-self._kept(submit.options.last_prompt_tokens, sampling) :]
         self.check_length(tokens, room_for_answer=1)
@@ -112,37 +117,42 @@ class PromptReader:
             progress=submit.options.progress,
         )
         count = submit.options.n or 1
-        return Reading([_choice(first, choice, matchers) for choice in range(count)], shape)
+        prompts = [_choice(first, choice, matchers) for choice in range(count)]
+        return Reading(prompts, shape, rendering.dropped if rendering is not None else 0)
 
-    async def render(self, conversation: worker_pb2.Conversation) -> Rendering:
-        """The prompt for a conversation.
+    async def render(self, conversation: worker_pb2.Conversation, room: int = 1) -> Rendering:
+        """The prompt for a conversation. If it may be shortened, it leaves `room` for so many
+        tokens, or at least for one.
 
         Raises:
             EngineError: MODEL_CANNOT_CHAT, TEMPLATE_FAILED, TEMPLATE_LIMIT, CONSTRAINT_INVALID or
                 FIELD_INVALID.
         """
-        if self._renderer is None or self._traits is None:
+        if self._writer is None:
             raise EngineError(
                 ErrorReason.MODEL_CANNOT_CHAT,
                 "The model has no chat template that works; use `Generate`, or a model made for"
                 " chat.",
             )
-        traits = self._traits
-        calling = calling_from_wire(conversation)
-        variables = template_variables(conversation, calling.told, traits)
-        text = await self._renderer.render(variables)
-        marks = traits.reasoning
-        begun = marks is not None and text.rstrip().endswith(marks.begin)
-        unwanted = conversation.HasField("reasoning") and not conversation.reasoning
-        if begun and unwanted and marks is not None:
-            # The template has no way not to think: the thought is over before it begins.
-            text, begun = f"{text.rstrip()}\n\n{marks.end}\n\n", False
-        # Many templates write the begin mark themselves; two of them spoil the answer.
-        twice = bool(self._begin_mark) and text.startswith(self._begin_mark)
-        tokens = await self.tokens(text, add_special=not twice, parse_special=True)
-        functions = frozenset(function.name for function in calling.allowed)
-        shape = AnswerShape(traits.call_format, functions, marks, begun)
-        return Rendering(text, tokens, calling, shape)
+        whole = await self._render(self._writer, conversation)
+        if not conversation.drop_oldest or self._has_room(whole, room):
+            return whole
+        places = cuts(conversation.messages)
+        if not places:
+            return whole
+        shortest = await self._shortened(self._writer, conversation, places[-1])
+        if not self._has_room(shortest, room):
+            room = 1
+        # The shortest that is known to fit is the last of those that are left.
+        best = shortest
+        while len(places) > 1:
+            middle = (len(places) - 1) // 2
+            rendering = await self._shortened(self._writer, conversation, places[middle])
+            if self._has_room(rendering, room):
+                best, places = rendering, places[: middle + 1]
+            else:
+                places = places[middle + 1 :]
+        return best
 
     async def close(self) -> None:
         """Ends the processes that check constraints."""
@@ -174,6 +184,15 @@ class PromptReader:
                 ErrorReason.FIELD_INVALID, "The prompt has no tokens: there is nothing to continue."
             )
 
+    async def _plain_tokens(self, submit: worker_pb2.Submit) -> list[int]:
+        """What is submitted as it is: tokens, or a text."""
+        if submit.WhichOneof("input") == "tokens":
+            tokens = list(submit.tokens.tokens)
+            check_tokens(tokens, self._engine.vocabulary.size, "prompt_tokens")
+            return tokens
+        text = submit.prompt or submit.message
+        return await self.tokens(text, add_special=True, parse_special=True)
+
     def _check_named(self, sampling: Sampling) -> None:
         """Refuses tokens that the model does not score."""
         size = self._engine.vocabulary_size
@@ -195,27 +214,77 @@ class PromptReader:
         length, most = self._engine.context_length, sampling.max_tokens or 1
         return length - (most if most < length else 1)
 
+    async def _rendered(self, submit: worker_pb2.Submit) -> Rendering | None:
+        """The rendering of what is a conversation, or can be made one."""
+        context = self._engine.context_length
+        # A longer answer may well end sooner.
+        asked = submit.sampling.max_tokens
+        room = asked if 0 < asked <= context // 2 else 1
+        if submit.WhichOneof("input") == "conversation":
+            return await self.render(submit.conversation, room)
+        if submit.WhichOneof("input") != "message" or self._writer is None:
+            return None
+        message = Message(role=Message.USER, content=submit.message)
+        try:
+            return await self.render(worker_pb2.Conversation(messages=[message]))
+        except EngineError as error:
+            if error.reason == ErrorReason.TEMPLATE_FAILED:
+                return None  # it is none that works
+            raise
+
+    async def _shortened(
+        self, writer: ConversationWriter, conversation: worker_pb2.Conversation, count: int
+    ) -> Rendering:
+        shorter = worker_pb2.Conversation()
+        shorter.CopyFrom(conversation)
+        del shorter.messages[:]
+        shorter.messages.extend(without_oldest(conversation.messages, count))
+        return await self._render(writer, shorter, count)
+
+    async def _render(
+        self, writer: ConversationWriter, conversation: worker_pb2.Conversation, dropped: int = 0
+    ) -> Rendering:
+        written = await writer.write(conversation)
+        # Many templates write the begin mark themselves; two of them spoil the answer.
+        twice = bool(self._begin_mark) and written.text.startswith(self._begin_mark)
+        tokens = await self.tokens(written.text, add_special=not twice, parse_special=True)
+        return Rendering(written, tokens, dropped)
+
+    def _has_room(self, rendering: Rendering, room: int) -> bool:
+        return len(rendering.tokens) + room <= self._engine.context_length
+
     async def _answer_matchers(
-        self, rendering: Rendering, content: OutputFormat
+        self, rendering: Rendering, submit: worker_pb2.Submit
     ) -> Callable[[], Matcher] | None:
-        shape = rendering.shape
-        if shape.reasoning is None and not shape.functions:
-            return await self._matchers(from_wire(content))
-        grammar = answer_grammar(
-            shape.call_format,
-            rendering.calling,
-            content,
-            shape.reasoning,
-            self._mark_token,
-            begun=shape.begun,
-        )
-        if grammar is None:
+        written, content = rendering.written, submit.format
+        form = from_wire(content)
+        if written.reasoning is not None or written.calling.allowed:
+            form = answer_grammar(
+                written.shape.call_format,
+                written.calling,
+                content,
+                written.reasoning,
+                self._mark_token,
+                begun=written.shape.begun and not written.begun,
+            )
+        if form is None:
             return None
         try:
-            return await self._constraints.compile(Constraint("lark", grammar))
+            make = await self._constraints.compile(form)
         except EngineError as error:
             compiled = self._constraints.compile
-            raise await blamed(error, rendering.calling, content, compiled) from error
+            raise await blamed(error, written.calling, content, compiled) from error
+        if not written.begun:
+            return make
+        going_on = await self._constraints.begun(form, written.begun)
+        if going_on is None:
+            raise EngineError(
+                ErrorReason.FIELD_INVALID,
+                "must begin what the format and the tool choice ask for, if its message is to go"
+                " on",
+                field=f"messages[{len(submit.conversation.messages) - 1}].content",
+            )
+        return going_on
 
     async def _matchers(self, constraint: Constraint | None) -> Callable[[], Matcher] | None:
         return await self._constraints.compile(constraint) if constraint is not None else None

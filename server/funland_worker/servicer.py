@@ -59,7 +59,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._engine = engine
         self._prompts = prompts
         self._token = token
-        self._texts = OpenTexts(engine.slots, queue_limit or _QUEUE_LIMIT)
+        self._texts = OpenTexts(engine.slots, queue_limit or _QUEUE_LIMIT, engine.vocabulary)
         self._send = send
         self._reading: dict[int, asyncio.Task[None]] = {}
         """Submitted sequences whose prompts are being rendered and tokenized."""
@@ -183,7 +183,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
                 self._fail(sequence_id, EngineError(ErrorReason.INTERNAL_ERROR, repr(error)))
             else:
                 if reading.shape is not None:
-                    self._texts.shape(sequence_id, reading.shape)
+                    self._texts.shape(
+                        sequence_id,
+                        reading.shape,
+                        dropped=reading.dropped,
+                        shows_control=reading.prompts[0].shows_control,
+                    )
                 self.thread.submit(reading.prompts, partial(self._submitted, sequence_id))
 
     def _submitted(self, sequence_id: int, error: EngineError | None) -> None:

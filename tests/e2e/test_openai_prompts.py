@@ -107,10 +107,10 @@ async def test_an_echo_tells_how_likely_the_prompt_was(
         assert told["top_logprobs"][0] is None
         assert all(math.isfinite(each) and each <= 0 for each in told["token_logprobs"][1:])
         ends = [*told["text_offset"][1:], len(choice["text"])]
-        for token, begin, end in zip(told["tokens"], told["text_offset"], ends, strict=True):
+        for piece, begin, end in zip(told["tokens"], told["text_offset"], ends, strict=True):
             # A part of a character is told as its bytes, and an end mark is no part of the text.
-            if "\\x" not in token and token != "<|im_end|>":
-                assert choice["text"][begin:end] == token
+            if "\\x" not in piece and piece != "<|im_end|>":
+                assert choice["text"][begin:end] == piece
     first, _, other, _ = answer["choices"]
     assert first["text"].startswith(TEXT)
     assert other["text"].startswith("a fox")

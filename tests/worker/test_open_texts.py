@@ -10,11 +10,23 @@ from funland.worker.v1.worker_pb2 import SequenceEvent, Step
 from funland_worker.chat.formats import HERMES
 from funland_worker.chat.reasoning import ReasoningMarks
 from funland_worker.chat.stream import AnswerShape
-from funland_worker.engines.protocol import Advance, EngineError, Outcome, StepReport
+from funland_worker.engines.protocol import (
+    Advance,
+    EngineError,
+    Outcome,
+    StepReport,
+    Vocabulary,
+)
 from funland_worker.open_texts import OpenTexts
+from tests.worker.conftest import StartEngine
 
 SHAPE = AnswerShape(HERMES, frozenset({"get"}), ReasoningMarks("<think>", "</think>"), begun=True)
 CALL = '<tool_call>{"name": "get", "arguments": {}}</tool_call>'
+
+
+@pytest.fixture(scope="module")
+def vocabulary(start_engine: StartEngine) -> Vocabulary:
+    return start_engine().engine.vocabulary
 
 
 def outcome(reason: Finish.Reason.ValueType = Finish.STOP) -> Outcome:
@@ -31,8 +43,8 @@ def told(texts: OpenTexts, report: StepReport) -> list[SequenceEvent]:
     return list(step.events)
 
 
-def test_more_texts_than_there_is_room_for_are_refused() -> None:
-    texts = OpenTexts(slots=1, queue_limit=2)
+def test_more_texts_than_there_is_room_for_are_refused(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 2, vocabulary)
     texts.admit(1, 2)
 
     with pytest.raises(EngineError) as raised:
@@ -45,8 +57,8 @@ def test_more_texts_than_there_is_room_for_are_refused() -> None:
     texts.admit(3, 1)
 
 
-def test_a_sequence_larger_than_the_room_is_taken_when_it_is_alone() -> None:
-    texts = OpenTexts(slots=1, queue_limit=0)
+def test_a_sequence_larger_than_the_room_is_taken_when_it_is_alone(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 0, vocabulary)
 
     texts.admit(1, 4)
 
@@ -54,8 +66,8 @@ def test_a_sequence_larger_than_the_room_is_taken_when_it_is_alone() -> None:
         texts.admit(2, 1)
 
 
-def test_texts_that_end_make_room() -> None:
-    texts = OpenTexts(slots=1, queue_limit=0)
+def test_texts_that_end_make_room(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 0, vocabulary)
     texts.admit(1, 1)
     events(texts, Advance(1, "a", 1, outcome()))
 
@@ -71,8 +83,8 @@ def test_texts_that_end_make_room() -> None:
         texts.admit(5, 1)
 
 
-def test_a_cancelled_sequence_is_told_of_no_more() -> None:
-    texts = OpenTexts(slots=1, queue_limit=1)
+def test_a_cancelled_sequence_is_told_of_no_more(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 1, vocabulary)
     texts.admit(1, 1)
     texts.drop(1)
     report = StepReport(
@@ -82,8 +94,8 @@ def test_a_cancelled_sequence_is_told_of_no_more() -> None:
     assert not told(texts, report)
 
 
-def test_a_text_is_told_as_it_is() -> None:
-    texts = OpenTexts(slots=1, queue_limit=1)
+def test_a_text_is_told_as_it_is(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 1, vocabulary)
     texts.admit(1, 2)
 
     (event,) = events(texts, Advance(1, f"<think>{CALL}", 3, choice=1))
@@ -93,8 +105,8 @@ def test_a_text_is_told_as_it_is() -> None:
     )
 
 
-def test_an_answer_is_told_in_parts_and_its_thoughts_are_counted() -> None:
-    texts = OpenTexts(slots=1, queue_limit=0)
+def test_an_answer_is_told_in_parts_and_its_thoughts_are_counted(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 0, vocabulary)
     texts.admit(1, 1)
     texts.shape(1, SHAPE)
 
@@ -114,8 +126,8 @@ def test_an_answer_is_told_in_parts_and_its_thoughts_are_counted() -> None:
     assert parts[-1].finish.usage.reasoning_tokens == 3
 
 
-def test_an_answer_that_was_cut_off_says_so_though_it_has_calls() -> None:
-    texts = OpenTexts(slots=1, queue_limit=0)
+def test_an_answer_that_was_cut_off_says_so_though_it_has_calls(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 0, vocabulary)
     texts.admit(1, 1)
     texts.shape(1, SHAPE)
 
@@ -124,8 +136,8 @@ def test_an_answer_that_was_cut_off_says_so_though_it_has_calls() -> None:
     assert event.finish.reason == Finish.LENGTH
 
 
-def test_a_call_that_a_stop_string_broke_off_is_not_told_as_made() -> None:
-    texts = OpenTexts(slots=1, queue_limit=0)
+def test_a_call_that_a_stop_string_broke_off_is_not_told_as_made(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 0, vocabulary)
     texts.admit(1, 1)
     texts.shape(1, SHAPE)
 
@@ -135,8 +147,18 @@ def test_a_call_that_a_stop_string_broke_off_is_not_told_as_made() -> None:
     assert event.finish.reason == Finish.STOP
 
 
-def test_each_text_is_read_by_itself() -> None:
-    texts = OpenTexts(slots=1, queue_limit=1)
+def test_messages_that_were_left_out_are_counted_in_each_text(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 1, vocabulary)
+    texts.admit(1, 2)
+    texts.shape(1, SHAPE, dropped=3)
+
+    both = events(texts, Advance(1, "a", 1, outcome()), Advance(1, "b", 1, outcome(), choice=1))
+
+    assert [event.finish.usage.dropped_messages for event in both] == [3, 3]
+
+
+def test_each_text_is_read_by_itself(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 1, vocabulary)
     texts.admit(1, 2)
     texts.shape(1, SHAPE)
 
@@ -146,8 +168,8 @@ def test_each_text_is_read_by_itself() -> None:
     assert (second.delta.text, second.delta.reasoning) == ("", "b")
 
 
-def test_places_in_the_queue_and_failures_are_told() -> None:
-    texts = OpenTexts(slots=1, queue_limit=1)
+def test_places_in_the_queue_and_failures_are_told(vocabulary: Vocabulary) -> None:
+    texts = OpenTexts(1, 1, vocabulary)
     texts.admit(1, 1)
     texts.admit(2, 1)
     report = StepReport([], 0, 0, 0, 0, positions=((1, 3),), failures=((2, failure()),))

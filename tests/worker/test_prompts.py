@@ -252,3 +252,172 @@ async def test_whether_the_prompt_ends_within_reasoning_is_known(
 
     assert rendering.text == end
     assert rendering.shape.begun == begun
+
+
+TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture
+async def chat_reader(driver: Driver) -> AsyncIterator[PromptReader]:
+    renderer = TemplateRenderer(TEMPLATE, begin_mark="", end_mark="")
+    reader = PromptReader(driver.engine, renderer, begin_mark="")
+    yield reader
+    await reader.close()
+    await renderer.close()
+
+
+def say(*contents: str) -> list[Message]:
+    """Users and assistants in turn, the last of them a user."""
+    roles = (Message.USER, Message.ASSISTANT)
+    first = (len(contents) + 1) % 2
+    return [Message(role=roles[(i + first) % 2], content=text) for i, text in enumerate(contents)]
+
+
+async def text_of(reader: PromptReader, driver: Driver, submit: Submit) -> tuple[str, int]:
+    """What the engine continues, and how many messages were left out of it."""
+    reading = await reader.read(submit)
+    return detokenize(driver.engine.vocabulary, reading.prompts[0].tokens), reading.dropped
+
+
+async def test_the_oldest_messages_are_left_out_until_the_rest_fits(
+    chat_reader: PromptReader, driver: Driver
+) -> None:
+    system = Message(role=Message.SYSTEM, content="Be brief.")
+    turns = say(*(f"message {number}: " + "so " * 20 for number in range(21)))
+    conversation = Conversation(messages=[system, *turns], drop_oldest=True)
+
+    text, dropped = await text_of(chat_reader, driver, Submit(conversation=conversation))
+
+    assert 0 < dropped < 20
+    assert "Be brief." in text
+    assert [f"message {number}:" in text for number in range(21)] == [
+        number >= dropped for number in range(21)
+    ]
+    fewer = Conversation(messages=[system, *turns[dropped - 1 :]])
+    error = await refusal(chat_reader, Submit(conversation=fewer))
+    assert error.reason == ErrorReason.PROMPT_TOO_LONG, "one message more would have fit"
+
+
+async def test_a_conversation_that_fits_stays_whole(
+    chat_reader: PromptReader, driver: Driver
+) -> None:
+    conversation = Conversation(messages=say("a", "b", "c"), drop_oldest=True)
+
+    text, dropped = await text_of(chat_reader, driver, Submit(conversation=conversation))
+
+    assert dropped == 0
+    assert text == (await text_of(chat_reader, driver, Submit(conversation=conversation)))[0]
+    assert "user\na<" in text
+
+
+async def test_room_is_made_for_the_answer_that_is_asked_for(
+    chat_reader: PromptReader, driver: Driver
+) -> None:
+    turns = say(*(f"message {number}: " + "so " * 10 for number in range(21)))
+    conversation = Conversation(messages=turns, drop_oldest=True)
+    lengths = {}
+    for most in (None, 100, 10_000):
+        sampling = SamplingParameters(max_tokens=most)
+        reading = await chat_reader.read(Submit(conversation=conversation, sampling=sampling))
+        lengths[most] = len(reading.prompts[0].tokens)
+
+    assert lengths[100] <= driver.engine.context_length - 100
+    assert lengths[None] == lengths[10_000] > lengths[100]
+
+
+async def test_what_must_stay_and_is_too_long_is_refused(chat_reader: PromptReader) -> None:
+    system = Message(role=Message.SYSTEM, content="Be brief. " * 200)
+    messages = [system, *say("a", "b", "c")]
+    long_last = say("a", "b", "c " * 2000)
+
+    for conversation in (
+        Conversation(messages=messages, drop_oldest=True),
+        Conversation(messages=long_last, drop_oldest=True),
+    ):
+        error = await refusal(chat_reader, Submit(conversation=conversation))
+        assert error.reason == ErrorReason.PROMPT_TOO_LONG
+
+
+async def test_a_message_is_answered_through_the_template(
+    chat_reader: PromptReader, driver: Driver
+) -> None:
+    text, _ = await text_of(chat_reader, driver, Submit(message="Who are you?"))
+
+    expected = "<|im_start|>user\nWho are you?<|im_end|>\n<|im_start|>assistant\n"
+    assert text == expected
+
+
+@pytest.mark.parametrize("template", [None, "{{ raise_exception('No!') }}"])
+async def test_a_message_for_a_model_without_a_template_that_works_is_a_prompt(
+    driver: Driver, template: str | None
+) -> None:
+    renderer = TemplateRenderer(template, begin_mark="", end_mark="") if template else None
+    reader = PromptReader(driver.engine, renderer, begin_mark="")
+
+    reading = await reader.read(Submit(message="Who are you?"))
+    if renderer is not None:
+        await renderer.close()
+
+    assert reading.shape is None
+    assert reading.prompts[0].tokens == driver.tokens("Who are you?")
+
+
+async def test_a_format_binds_the_whole_of_an_answer_that_goes_on(
+    chat_reader: PromptReader, driver: Driver
+) -> None:
+    schema = '{"type": "object", "properties": {"name": {"enum": ["Ada"]}}, "required": ["name"]}'
+    messages = [*say("Who?"), Message(role=Message.ASSISTANT, content='{"name": "A')]
+    conversation = Conversation(messages=messages, continue_last=True)
+    submit = Submit(conversation=conversation, format=OutputFormat(json_schema=schema))
+
+    (prompt,) = (await chat_reader.read(submit)).prompts
+    driver.engine.submit(prompt)
+    driver.texts[0] = ""
+    driver.run()
+
+    assert driver.texts[0] == 'da"}'
+
+
+@pytest.mark.parametrize("mode", [ToolChoice.AUTO, ToolChoice.REQUIRED])
+async def test_an_answer_that_could_not_have_begun_like_that_is_refused(
+    chat_reader: PromptReader, mode: ToolChoice.Mode.ValueType
+) -> None:
+    messages = [*say("Who?"), Message(role=Message.ASSISTANT, content="I am")]
+    tools = [Tool(name="look")] if mode == ToolChoice.REQUIRED else []
+    wanted = OutputFormat() if tools else OutputFormat(regex="[0-9]+")
+    conversation = Conversation(
+        messages=messages, continue_last=True, tools=tools, tool_choice=ToolChoice(mode=mode)
+    )
+
+    error = await refusal(chat_reader, Submit(conversation=conversation, format=wanted))
+
+    assert error.reason == ErrorReason.FIELD_INVALID
+    assert error.metadata["field"] == "messages[1].content"
+
+
+async def test_a_contradiction_in_a_tool_names_the_tool_and_the_place(
+    reader: PromptReader,
+) -> None:
+    parameters = '{"properties": {"a": {"enum": []}}, "required": ["a"]}'
+    tools = [Tool(name="good"), Tool(name="bad", parameters=parameters)]
+
+    error = await refusal(reader, Submit(conversation=with_tools(tools)))
+
+    assert error.reason == ErrorReason.CONSTRAINT_INVALID
+    assert error.message == (
+        "The parameters of tool 'bad' can't be used: properties.a.enum: it has no values."
+    )
+
+
+async def test_a_schema_is_refused_by_the_same_words_beside_tools(reader: PromptReader) -> None:
+    wanted = OutputFormat(json_schema='{"const": 9007199254740993}')
+    alone = await refusal(reader, Submit(prompt="Hi", format=wanted))
+    beside = await refusal(
+        reader, Submit(conversation=with_tools([Tool(name="good")]), format=wanted)
+    )
+
+    assert alone.reason == beside.reason == ErrorReason.CONSTRAINT_INVALID
+    assert alone.message == beside.message

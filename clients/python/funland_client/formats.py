@@ -49,7 +49,7 @@ def output_format(wanted: Format | None) -> OutputFormat | None:
             return OutputFormat(regex=pattern)
         case Mapping():
             return OutputFormat(json_schema=json.dumps(wanted))
-        case type() if issubclass(wanted, BaseModel):
+        case type() if issubclass(wanted, BaseModel):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers may have no types
             schema = wanted.model_json_schema(schema_generator=ClosedSchema)
             return OutputFormat(json_schema=json.dumps(schema))
         case _:

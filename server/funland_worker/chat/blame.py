@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from funland.v1.inference_pb2 import OutputFormat
-from funland_worker.chat.fragments import arguments_schema
+from funland_worker.chat.fragments import arguments_rule
 from funland_worker.chat.tools import Calling
 from funland_worker.constraints.constraint import Constraint, from_wire
 from funland_worker.engines.protocol import EngineError
@@ -20,7 +20,7 @@ async def blamed(
     """The error of the tool or format that fails alone too; else `error`, which is of all of them
     together. `compiled` tries one."""
     for function in calling.allowed:
-        arguments = Constraint("lark", f"start: %json {arguments_schema(function)}\n")
+        arguments = Constraint("lark", schemas=(arguments_rule("start", function),))
         if fault := await _fault(arguments, compiled):
             _, _, why = fault.message.partition(": ")
             return EngineError(

@@ -14,6 +14,7 @@ from funland_worker.chat.scanning import (
     longest_beginning,
     match,
 )
+from funland_worker.chat.token_parts import CALLS, CONTENT, Part, Span
 
 
 class CallStream:
@@ -37,6 +38,8 @@ class CallStream:
         self._ended = self._cut = False
         self.calls = 0
         """How many calls were told."""
+        self.spans: list[Span] | None = None
+        """If it is a list, what was read of the text is added to it."""
         self._read = self._read_content if chat_format.triggers else self._read_beginning
         """Reads what it can from the text; True asks for the next to be called."""
 
@@ -54,7 +57,9 @@ class CallStream:
         """Gives what was held back, when no more text comes. Of an answer that was `cut` off, what
         may have become a call is dropped."""
         self._ended, self._cut = True, cut
-        return self._take()
+        taken = self._take()
+        self._pass(len(self._text), CALLS)
+        return taken
 
     def _take(self) -> tuple[str, list[ToolCallDelta]]:
         while self._read():
@@ -89,6 +94,7 @@ class CallStream:
             self._release(place + 1)
         elif begun:
             self._content.append(content)
+            self._precede(content)
         else:
             self._release(len(content))
         return begun is not None
@@ -98,7 +104,7 @@ class CallStream:
         if taken:
             delta = ToolCallDelta(index=self.calls - 1, arguments=self._text[:taken])
             self._deltas.append(delta)
-            self._text = self._text[taken:]
+            self._pass(taken, CALLS)
         if self._arguments.ended:
             self._read = self._read_tail
         return self._arguments.ended
@@ -117,7 +123,7 @@ class CallStream:
 
     def _read_rest(self) -> bool:
         """The answer goes on behind its calls: models rarely do that."""
-        self._text = self._text.lstrip()
+        self._pass(len(self._text) - len(self._text.lstrip()), CALLS)
         if not self._text:
             return False
         self._read = self._read_content if self._format.triggers else self._read_plain
@@ -136,7 +142,7 @@ class CallStream:
                     ToolCallDelta(index=self.calls, id=self._format.new_id(), name=found.name)
                 )
                 self.calls += 1
-                self._text = text[found.end :]
+                self._pass(place + found.end, CALLS)
                 self._read = self._read_arguments
                 return True
             unclear |= isinstance(found, Unclear)
@@ -149,10 +155,23 @@ class CallStream:
         if any(isinstance(one, Unclear) for one in found):
             return False
         end = next((one.end for one in found if isinstance(one, Found)), 0)
-        self._text = self._text[end:]
+        self._pass(end, CALLS)
         self._read = then
         return True
 
     def _release(self, length: int) -> None:
         self._content.append(self._text[:length])
+        self._pass(length, CONTENT)
+
+    def _pass(self, length: int, part: Part) -> None:
+        """Goes on behind so many characters, which are of one part."""
         self._text = self._text[length:]
+        if self.spans is not None:
+            self.spans.append(Span(part, length))
+
+    def _precede(self, content: str) -> None:
+        """Notes that what was passed last begins with content."""
+        if self.spans is not None:
+            passed = self.spans.pop()
+            rest = passed.length - len(content)
+            self.spans += [Span(CONTENT, len(content)), Span(passed.part, rest)]

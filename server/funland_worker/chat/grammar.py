@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from funland.v1.inference_pb2 import OutputFormat
 from funland_worker.chat.formats import ARGUMENTS, ID, NAME, CallForm, ChatFormat
-from funland_worker.chat.fragments import arguments_schema, content_grammar
+from funland_worker.chat.fragments import arguments_rule, content_grammar
 from funland_worker.chat.reasoning import ReasoningMarks
 from funland_worker.chat.tools import Calling, Function
+from funland_worker.constraints.constraint import Constraint
 
 MarkToken = Callable[[str], int | None]
 """The token that a mark is by itself, if it is one."""
@@ -33,8 +34,8 @@ def answer_grammar(
     mark_token: MarkToken,
     *,
     begun: bool,
-) -> str | None:
-    """The grammar of an answer; None if it may be any text.
+) -> Constraint | None:
+    """The form of an answer; None if it may be any text.
 
     `begun`: the prompt ends within the reasoning.
 
@@ -45,11 +46,17 @@ def answer_grammar(
     if not bound and not calling.allowed:
         return None
     marks = _Marks(mark_token)
-    rules = list(_answer(chat_format, calling, content if bound else None, reasoning, marks))
+    text, schemas = content_grammar(content) if bound else (None, ())
+    rules = list(_answer(chat_format, calling, text, reasoning, marks))
+    schemas += tuple(
+        arguments_rule(f"arguments_{index}", function)
+        for index, function in enumerate(calling.allowed)
+    )
     free = not bound and not calling.required
     exact = content.WhichOneof("format") in ("regex", "grammar")
     rules += _start(reasoning, marks, begun=begun, free=free, exact=exact)
-    return "\n".join((*rules, r"TEXT: /(.|\n)*/", f"SPACE: /{_SPACE}/")) + "\n"
+    rules += [r"TEXT: /(.|\n)*/", f"SPACE: /{_SPACE}/"]
+    return Constraint("lark", "".join(f"{rule}\n" for rule in rules), schemas)
 
 
 class _Marks:
@@ -98,16 +105,14 @@ def _start(
 def _answer(
     chat_format: ChatFormat,
     calling: Calling,
-    content: OutputFormat | None,
+    content: str | None,
     reasoning: ReasoningMarks | None,
     marks: _Marks,
 ) -> Iterator[str]:
     if not calling.allowed:
         assert content is not None  # noqa: S101 - else there is nothing to bind
-        yield f"answer: {content_grammar(content)}"
+        yield f"answer: {content}"
         return
-    for index, function in enumerate(calling.allowed):
-        yield f"arguments_{index}: %json {arguments_schema(function)}"
     yield f"call: {_choices(chat_format.forms, calling.allowed, marks)}"
     more = f"({marks.row(chat_format.between)} SPACE? call)*" if calling.several else ""
     yield f"more: {more} {marks.row(chat_format.last)} SPACE?"
@@ -121,7 +126,7 @@ def _answer(
     yield f"first: {_choices(forms, calling.allowed, marks)}"
     yield f"calls: {marks.row(chat_format.first)} SPACE? first more"
     if content is not None and not calling.required:
-        yield f"content: {content_grammar(content)}"
+        yield f"content: {content}"
         yield "answer: content | calls"
     else:
         yield "answer: calls"

@@ -60,6 +60,11 @@ class ReasoningStream:
         """Whether the text is within its reasoning."""
         return self._place == _Place.REASONING
 
+    @property
+    def held(self) -> int:
+        """How many characters came that are not read yet."""
+        return len(self._text)
+
     def feed(self, text: str, *, ended: bool = False) -> tuple[str, str]:
         """Takes more text; gives what is now certain: more reasoning, more of the answer. `ended`:
         no more comes, so all is certain."""

@@ -10,6 +10,7 @@ from funland.v1.inference_pb2 import ToolCallDelta
 from funland_worker.chat.calls import CallStream
 from funland_worker.chat.formats import ChatFormat
 from funland_worker.chat.reasoning import ReasoningMarks, ReasoningStream
+from funland_worker.chat.token_parts import CONTENT, REASONING, Span
 
 
 class Parts(NamedTuple):
@@ -43,6 +44,7 @@ class AnswerStream:
     def __init__(self, shape: AnswerShape) -> None:
         self._reasoning = ReasoningStream(shape.reasoning, begun=shape.begun)
         self._calls = CallStream(shape.call_format, shape.functions) if shape.functions else None
+        self._spans: list[Span] | None = None
 
     @property
     def thinking(self) -> bool:
@@ -57,11 +59,30 @@ class AnswerStream:
     def feed(self, text: str, *, ended: bool = False, cut: bool = False) -> Parts:
         """Takes more text and gives the parts that are now certain; all, if it is `ended`. `cut`:
         it would have gone on."""
+        held = self._reasoning.held
         reasoning, answer = self._reasoning.feed(text, ended=ended)
+        if self._spans is not None:
+            thought = held + len(text) - self._reasoning.held - len(answer)
+            self._spans.append(Span(REASONING, thought))
         if self._calls is None:
+            if self._spans is not None:
+                self._spans.append(Span(CONTENT, len(answer)))
             return Parts(answer, reasoning)
         content, calls = self._calls.feed(answer)
         if ended:
             rest, more = self._calls.finish(cut=cut)
             content, calls = content + rest, calls + more
         return Parts(content, reasoning, calls)
+
+    def trace(self) -> None:
+        """From now on remembers which characters belong to which part, for `spans`."""
+        self._spans = []
+        if self._calls is not None:
+            self._calls.spans = self._spans
+
+    def spans(self) -> list[Span]:
+        """What was read of the text since this was last asked."""
+        spans = list(self._spans or ())
+        if self._spans is not None:
+            self._spans.clear()
+        return spans

@@ -11,9 +11,16 @@ import orjson
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Tool, ToolChoice
 from funland.worker.v1.worker_pb2 import Conversation
+from funland_worker.constraints.subschemas import asking
 from funland_worker.engines.protocol import EngineError
 
 _NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+_ONE_TEXT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,8 @@ def calling_from_wire(conversation: Conversation) -> Calling:
 
     Raises:
         EngineError: CONSTRAINT_INVALID for parameters that are no JSON Schema of an object,
-            FIELD_INVALID for a choice that names no tool.
+            FIELD_INVALID for a choice that names no tool and for a free-form tool with
+            parameters.
     """
     choice = conversation.tool_choice
     functions = _functions(conversation.tools)
@@ -82,22 +90,39 @@ def _functions(tools: Sequence[Tool]) -> tuple[Function, ...]:
                 "is the name of an earlier tool too",
                 field=f"tools[{index}].name",
             )
-        schema = _schema(tool.parameters, f"tools[{index}].parameters")
+        schema = _schema(tool, f"tools[{index}].parameters")
         functions[tool.name] = Function(tool.name, tool.description, schema)
     return tuple(functions.values())
 
 
-def _schema(text: str, field: str) -> dict[str, Any]:
-    if not text:
-        return _NO_ARGUMENTS
+def _schema(tool: Tool, field: str) -> dict[str, Any]:
+    if tool.free_form:
+        if tool.parameters:
+            raise EngineError(
+                ErrorReason.FIELD_INVALID, "must be empty for a free-form tool", field=field
+            )
+        return _ONE_TEXT
     try:
-        schema = orjson.loads(text)
+        schema = orjson.loads(tool.parameters or "null")
     except orjson.JSONDecodeError as error:
         raise EngineError(
             ErrorReason.CONSTRAINT_INVALID, f"{field} is not JSON: {error}"
         ) from error
+    if schema is None:
+        return _NO_ARGUMENTS
     if not isinstance(schema, dict):
         raise EngineError(
             ErrorReason.CONSTRAINT_INVALID, f"{field} is not a JSON Schema of an object."
         )
-    return cast("dict[str, Any]", schema)
+    parameters = cast("dict[str, Any]", schema)
+    return parameters if _asks(parameters) else _NO_ARGUMENTS
+
+
+def _asks(parameters: dict[str, Any]) -> bool:
+    """Whether a schema says anything of arguments, and not only that they are an object."""
+    said = {
+        key
+        for key in asking(parameters)
+        if not (key == "required" and parameters[key] == []) and parameters[key] is not None
+    }
+    return said != set() and not (said == {"type"} and parameters["type"] == "object")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -41,7 +42,7 @@ class GrammarChecker:
         """
         async with self._turn:
             process = await self._running()
-            answer = await self._ask(process, {"kind": constraint.kind, "text": constraint.text})
+            answer = await self._ask(process, asdict(constraint))
         if problem := answer.get("problem"):
             raise GrammarError(problem, limit=answer["limit"])
         return answer["grammar"]

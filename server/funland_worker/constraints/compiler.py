@@ -42,6 +42,22 @@ class ConstraintCompiler:
             EngineError: CONSTRAINT_INVALID, CONSTRAINT_LIMIT, or ENGINE_UNSUPPORTED for a model
                 that has no mark to end a text with.
         """
+        return self._matchers(await self._start(constraint))
+
+    async def begun(self, constraint: Constraint, text: str) -> Callable[[], Matcher] | None:
+        """The same for what follows the beginning of a text; None if no text that follows the
+        constraint begins like that. Raises as `compile`."""
+        start = await self._start(constraint)
+        words, _ = await self._both_tools()
+        state = start.deep_copy()
+        tokens = await asyncio.to_thread(words.greedy_tokenize, text)
+        taken = await asyncio.to_thread(state.try_consume_tokens, tokens)
+        return self._matchers(state) if taken == len(tokens) else None
+
+    def _matchers(self, state: LLMatcher) -> Callable[[], Matcher]:
+        return lambda: GrammarMatcher(state.deep_copy(), self._engine.vocabulary.is_end)
+
+    async def _start(self, constraint: Constraint) -> LLMatcher:
         task = self._compiled.get(constraint)
         if task is None:
             task = asyncio.create_task(self._compile(constraint))
@@ -51,13 +67,12 @@ class ConstraintCompiler:
         self._compiled.move_to_end(constraint)
         try:
             # One caller that goes away takes nothing from the others.
-            start = await asyncio.shield(task)
+            return await asyncio.shield(task)
         except GrammarError as error:
             raise _refusal(constraint, error) from error
         finally:
             if self._compiled.get(constraint) is task and _failed(task):
                 del self._compiled[constraint]
-        return lambda: GrammarMatcher(start.deep_copy(), self._engine.vocabulary.is_end)
 
     async def close(self) -> None:
         """Ends the process that checks constraints."""
@@ -66,11 +81,14 @@ class ConstraintCompiler:
             await checker.close()
 
     async def _compile(self, constraint: Constraint) -> LLMatcher:
-        if self._tools is None or _failed(self._tools):
-            self._tools = asyncio.create_task(self._make_tools())
-        words, checker = await asyncio.shield(self._tools)
+        words, checker = await self._both_tools()
         grammar = await checker.grammar(constraint)
         return await asyncio.to_thread(matcher, grammar, words)
+
+    async def _both_tools(self) -> tuple[LLTokenizer, GrammarChecker]:
+        if self._tools is None or _failed(self._tools):
+            self._tools = asyncio.create_task(self._make_tools())
+        return await asyncio.shield(self._tools)
 
     async def _make_tools(self) -> tuple[LLTokenizer, GrammarChecker]:
         table = await asyncio.to_thread(token_table, self._engine)

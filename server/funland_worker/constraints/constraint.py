@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # the process that checks constraints starts sooner without it
     from funland.v1.inference_pb2 import OutputFormat
@@ -19,20 +19,19 @@ NAMES: dict[Kind, str] = {
 }
 """What a kind is called in messages."""
 
-JSON_RULES: dict[str, Any] = {
-    "item_separator": ",",
-    "key_separator": ":",
-    "whitespace_flexible": True,
-    "whitespace_pattern": r" |\n[ \t]{0,32}",
-    "coerce_one_of": False,
-    "lenient": False,
-}
-"""How JSON is written: llguidance's options, in a schema of Lark's `%json` under `x-guidance`.
+ANY_OBJECT = '{"type": "object"}'
+"""The JSON Schema of `json_object`."""
 
-Between two parts there may be one space, or one line's end and an indent. More would let a small
-model that is at a loss write whitespace for ever; none at all is not how models learned JSON.
-A schema that says what can't be enforced is refused.
-"""
+
+@dataclass(frozen=True, slots=True)
+class SchemaRule:
+    """A rule of a grammar in Lark that is JSON of a schema."""
+
+    name: str
+    schema: str
+    """The JSON Schema, as its author wrote it."""
+    of_tool: bool = False
+    """Whether it is for a function's arguments, and not for an answer's content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,8 @@ class Constraint:
 
     kind: Kind
     text: str = ""
+    schemas: tuple[SchemaRule, ...] = ()
+    """What a text in Lark refers to. They are read where it does no harm if that takes long."""
 
 
 def from_wire(output_format: OutputFormat) -> Constraint | None:

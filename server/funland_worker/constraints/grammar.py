@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
-from funland_worker.constraints.constraint import JSON_RULES, Kind
+from funland_worker.constraints.constraint import ANY_OBJECT, Constraint
 from funland_worker.constraints.errors import GrammarError
 from funland_worker.constraints.gbnf import read
+from funland_worker.constraints.json_text import json_grammar
 from funland_worker.constraints.lark import to_lark
-from funland_worker.constraints.schema import settle
 
 SPECIAL = b"\xff"
 """Begins the name of a token that is no text: no text has this byte. llguidance's convention."""
@@ -21,36 +19,44 @@ SPECIAL = b"\xff"
 # 0.9 s with all of it. The rest are llguidance's own limits; a step may take some 20 ms.
 _LIMITS = LLParserLimits(initial_lexer_fuel=200_000, verbose_errors=False)
 
-_JSON_RULES: Any = JSON_RULES
-"""Of a type that llguidance has in its stubs alone."""
-
-_TOO_MUCH = re.compile(r"too (big|large|many|complex|deep)|fuel|limit|recursion", re.IGNORECASE)
+_TOO_MUCH = re.compile(
+    r"too (big|large|many|complex|deep)|fuel|limit|recursion|max is", re.IGNORECASE
+)
 _NOTHING = "NoExtension"
 _PLACE = re.compile(r"^((at )?\d+\(\d+\): )?(failed to compile JSON schema: )?")
 _SOURCE = re.compile(r"\n\s*\d+ \| ")
 """Where an error begins to show the grammar, which is not as the caller wrote it."""
 
 
-def to_grammar(kind: Kind, text: str) -> str:
+def to_grammar(constraint: Constraint) -> str:
     """A constraint as llguidance's grammar, which may still have faults that `matcher` finds.
 
     Raises:
         GrammarError: It can't be read, or is too large.
     """
-    match kind:
+    text = constraint.text
+    match constraint.kind:
         case "json_object":
-            return LLMatcher.grammar_from_json_schema('{"type": "object"}', overrides=_JSON_RULES)
+            return _json(ANY_OBJECT)
         case "json_schema":
-            try:
-                return LLMatcher.grammar_from_json_schema(_settled(text), overrides=_JSON_RULES)
-            except ValueError as error:
-                raise _problem(str(error)) from error
+            return _json(text)
         case "gbnf":
             return LLMatcher.grammar_from_lark(to_lark(read(text)))
         case "regex":
             return LLMatcher.grammar_from_regex(text)
         case "lark":
-            return LLMatcher.grammar_from_lark(text)
+            rules = (
+                f"{rule.name}: %json {json_grammar(rule.schema, of_tool=rule.of_tool)}\n"
+                for rule in constraint.schemas
+            )
+            return LLMatcher.grammar_from_lark("".join((text, *rules)))
+
+
+def _json(schema: str) -> str:
+    try:
+        return LLMatcher.grammar_from_json_schema(json_grammar(schema))
+    except ValueError as error:
+        raise _problem(str(error)) from error
 
 
 def matcher(grammar: str, tokenizer: LLTokenizer) -> LLMatcher:
@@ -67,15 +73,6 @@ def matcher(grammar: str, tokenizer: LLTokenizer) -> LLMatcher:
         second.consume_token(_first(mask))
         _mask(second)
     return start
-
-
-def _settled(schema: str) -> str:
-    try:
-        parsed = json.loads(schema)
-    except (ValueError, RecursionError):
-        return schema  # llguidance says what is wrong
-    settle(parsed)
-    return json.dumps(parsed)
 
 
 def _mask(state: LLMatcher) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 
 from llguidance import LLTokenizer, TokenizerWrapper
 
+from funland_worker.constraints.constraint import Constraint, SchemaRule
 from funland_worker.constraints.errors import GrammarError
 from funland_worker.constraints.grammar import SPECIAL, matcher, to_grammar
 
@@ -44,7 +45,8 @@ def main() -> None:
 
 def _answer(request: dict[str, Any], vocabulary: LLTokenizer) -> dict[str, Any]:
     try:
-        grammar = to_grammar(request["kind"], request["text"])
+        rules = tuple(SchemaRule(**rule) for rule in request["schemas"])
+        grammar = to_grammar(Constraint(request["kind"], request["text"], rules))
         matcher(grammar, vocabulary)
     except MemoryError:
         return {"problem": "it takes too much memory", "limit": True}

@@ -60,7 +60,7 @@ def _settle_one(path: str, node: dict[str, Any], *, lenient: bool) -> Iterator[t
                 )
         elif key in (*_LOWER, *_UPPER):
             if isinstance(value, int) and abs(value) > _LARGEST_EXACT:
-                node[key] = _inward(value, up=key in _LOWER)
+                _bound(node, key, value, where)
         elif key in _SCHEMAS_BY_NAME and isinstance(value, dict):
             named = cast("dict[str, Any]", value)
             for name, inner in list(named.items()):
@@ -70,6 +70,15 @@ def _settle_one(path: str, node: dict[str, Any], *, lenient: bool) -> Iterator[t
                     yield f"{where}.{name}", inner
         elif isinstance(value, dict | list):
             yield where, value
+
+
+def _bound(node: dict[str, Any], key: str, value: int, where: str) -> None:
+    try:
+        node[key] = _inward(value, up=key in _LOWER)
+    except OverflowError:
+        if (value < 0) != (key in _LOWER):
+            raise GrammarError(f"{where} is beyond all numbers") from None
+        del node[key]  # it bounds nothing
 
 
 def _is_beyond(keyword: str, value: Any) -> bool:

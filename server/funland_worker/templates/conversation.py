@@ -7,19 +7,19 @@ know functions, or write them in a way that we don't read, are told of them in w
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 import orjson
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Message, ToolCall
 from funland.worker.v1.worker_pb2 import Conversation
-from funland_worker.chat.formats import HERMES, ChatFormat, known_format
-from funland_worker.chat.reasoning import known_reasoning
+from funland_worker.chat.formats import ChatFormat
 from funland_worker.chat.tools import Function
 from funland_worker.engines.protocol import EngineError
+from funland_worker.templates.arranging import arranged, takes_calls
+from funland_worker.templates.traits import Json, TemplateTraits
 
 _TOOLS_IN_WORDS = """# Tools
 
@@ -32,26 +32,6 @@ You are provided with function signatures within <tools></tools> XML tags:
 
 For each function call, write the function's name and a JSON object of its arguments like this:
 {example}"""
-_NO_SYSTEM = re.compile("system (role|message)s? (is |are )?not supported", re.IGNORECASE)
-_CONTENT_IS_NONE = re.compile(r"(?<![a-z_])content['\"]?\]? is none\s*-?%}")
-_TOOL_ROLE = re.compile(r"['\"]tool['\"]")
-
-Json = dict[str, Any]
-
-
-class TemplateTraits:
-    """What a template knows, read from its text."""
-
-    def __init__(self, template: str) -> None:
-        known = known_format(template)
-        self.call_format: ChatFormat = known or HERMES
-        self.reasoning = known_reasoning(template)
-        self.knows_tools = known is not None and "tools" in template
-        self.knows_calls = known is not None and "tool_calls" in template
-        self.knows_results = known is not None and _TOOL_ROLE.search(template) is not None
-        self.knows_system = "system" in template and not _NO_SYSTEM.search(template)
-        self.wants_none = _CONTENT_IS_NONE.search(template) is not None
-        """Whether a message of calls alone is told by a content that is none."""
 
 
 def template_variables(
@@ -65,19 +45,24 @@ def template_variables(
     variables = _template_arguments(conversation.template_arguments)
     if conversation.HasField("reasoning"):
         variables["enable_thinking"] = variables["thinking"] = conversation.reasoning
-    messages = list(_messages(conversation.messages, traits))
     tools = [_tool(function) for function in functions]
-    if tools and not traits.knows_tools:
-        words = _TOOLS_IN_WORDS.format(
-            tools="\n".join(orjson.dumps(tool).decode() for tool in tools),
-            example=traits.call_format.example(),
-        )
-        messages = _with_instructions(messages, words, in_system=traits.knows_system)
+    words = _in_words(tools, traits) if tools and not traits.knows_tools else ""
+    messages = _with_instructions(_messages(conversation.messages, traits), words)
+    if traits.knows_calls and not takes_calls(messages, traits):
+        traits = traits.without_calls
+        messages = _with_instructions(_messages(conversation.messages, traits), words)
     # Templates tell "no tools" by none: a variable that is not there would not be none.
     variables["tools"] = tools if tools and traits.knows_tools else None
-    variables["messages"] = messages
+    variables["messages"] = arranged(messages, traits)
     variables["add_generation_prompt"] = True
     return variables
+
+
+def _in_words(tools: list[Json], traits: TemplateTraits) -> str:
+    return _TOOLS_IN_WORDS.format(
+        tools="\n".join(orjson.dumps(tool).decode() for tool in tools),
+        example=traits.call_format.example(),
+    )
 
 
 def _template_arguments(text: str) -> Json:
@@ -119,8 +104,6 @@ def _message(message: Message, traits: TemplateTraits) -> Json:
         calls = [_call_in_words(call, traits.call_format) for call in message.tool_calls]
         told["content"] = "\n".join(filter(None, [message.content, *calls]))
         return told
-    if traits.wants_none and not message.content:
-        told["content"] = None
     told["tool_calls"] = [
         {
             "type": "function",
@@ -157,32 +140,34 @@ def _id(given: str, call_format: ChatFormat) -> str:
     return hashlib.sha256(given.encode()).hexdigest()[:length]
 
 
-def _messages(messages: Iterable[Message], traits: TemplateTraits) -> Iterator[Json]:
+def _messages(messages: Sequence[Message], traits: TemplateTraits) -> list[Json]:
     """The messages; results of functions become the user's words if the template wants that, those
-    that follow each other in one message, as many templates want users and assistants in turn."""
+    that follow each other in one message. Results say which function's they are: many templates
+    want that."""
+    told: list[Json] = []
+    names: dict[str, str] = {}
     results: list[str] = []
     for message in messages:
         if message.role == Message.TOOL and not traits.knows_results:
             results.append(f"<tool_response>\n{message.content}\n</tool_response>")
             continue
         if results:
-            yield {"role": "user", "content": "\n".join(results)}
+            told.append({"role": "user", "content": "\n".join(results)})
             results = []
-        yield _message(message, traits)
+        told.append(_message(message, traits))
+        names.update((call.id, call.name) for call in message.tool_calls)
+        if message.role == Message.TOOL and message.tool_call_id in names:
+            told[-1].setdefault("name", names[message.tool_call_id])
     if results:
-        yield {"role": "user", "content": "\n".join(results)}
+        told.append({"role": "user", "content": "\n".join(results)})
+    return told
 
 
-def _with_instructions(messages: list[Json], words: str, *, in_system: bool) -> list[Json]:
-    """The messages with more for the model to know: behind what the system message says, or in
-    front of what the user says first."""
-    if in_system and messages[0]["role"] == "system":
+def _with_instructions(messages: list[Json], words: str) -> list[Json]:
+    """The messages with more for the model to know, behind what the first system message says."""
+    if not words:
+        return messages
+    if messages and messages[0]["role"] == "system":
         content = f"{messages[0]['content']}\n\n{words}"
         return [{**messages[0], "content": content}, *messages[1:]]
-    if in_system:
-        return [{"role": "system", "content": words}, *messages]
-    for index, message in enumerate(messages):
-        if message["role"] == "user":
-            content = f"{words}\n\n{message['content']}"
-            return [*messages[:index], {**message, "content": content}, *messages[index + 1 :]]
-    return [{"role": "user", "content": words}, *messages]
+    return [{"role": "system", "content": words}, *messages]

@@ -197,6 +197,29 @@ async def test_a_caller_that_goes_away_takes_nothing_from_the_others(
     assert (await staying)()
 
 
+async def test_a_format_that_leads_nowhere_is_no_bomb(
+    compiler: ConstraintCompiler, long_driver: Driver
+) -> None:
+    empty = {"type": "null"}
+    nowhere = schema(
+        type="object",
+        properties={"a": empty},
+        patternProperties={"^a$": empty},
+        additionalProperties=False,
+    )
+    matcher = (await compiler.compile(Constraint("json_schema", nowhere)))()
+    scores = np.zeros(long_driver.engine.vocabulary_size, np.float32)
+    for token in long_driver.tokens('{"a":null, '):
+        matcher.mask(scores)
+        matcher.accept(token)
+
+    with pytest.raises(EngineError) as raised:
+        matcher.mask(scores)
+
+    assert raised.value.reason == INVALID
+    assert "contradicts itself" in raised.value.message
+
+
 async def test_a_bomb_in_the_middle_of_a_text_fails_that_text_alone(
     compiler: ConstraintCompiler, long_driver: Driver
 ) -> None:

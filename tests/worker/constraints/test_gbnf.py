@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLTokenizer, TokenizerWrapper
 
+from funland_worker.constraints.constraint import Constraint
 from funland_worker.constraints.errors import GrammarError
 from funland_worker.constraints.grammar import matcher, to_grammar
 
@@ -29,7 +30,7 @@ BYTES = LLTokenizer(TokenizerWrapper(ByteTokens()))
 
 
 def matches(grammar: str, text: str) -> bool:
-    state = matcher(to_grammar("gbnf", grammar), BYTES)
+    state = matcher(to_grammar(Constraint("gbnf", grammar)), BYTES)
     spelled = list(text.encode())
     return state.try_consume_tokens(spelled) == len(spelled) and state.is_accepting()
 
@@ -98,6 +99,6 @@ def test_a_set_has_its_characters_and_no_others(
 )
 def test_what_is_wrong_is_named(grammar: str, words: str) -> None:
     with pytest.raises(GrammarError) as raised:
-        to_grammar("gbnf", grammar)
+        to_grammar(Constraint("gbnf", grammar))
 
     assert words in raised.value.message

@@ -219,7 +219,9 @@ class OutputFormat(_message.Message):
     GRAMMAR_FIELD_NUMBER: _builtins.int
     REGEX_FIELD_NUMBER: _builtins.int
     json_schema: _builtins.str
-    """JSON that a JSON Schema describes; the schema as JSON text."""
+    """JSON that a JSON Schema describes; the schema as JSON text. Objects have the properties that it
+    declares and no others, unless it says that they may.
+    """
     grammar: _builtins.str
     """Text that a grammar describes, in GBNF, llama.cpp's form of it; it begins at `root`."""
     regex: _builtins.str
@@ -641,7 +643,9 @@ class TokenLogprob(_message.Message):
     token_id: _builtins.int
     """The token's id."""
     token: _builtins.bytes
-    """Its bytes: a character may be cut between two tokens."""
+    """Its bytes: a character may be cut between two tokens. Of a token that goes beyond the CONTENT, only
+    those that are part of it.
+    """
     logprob: _builtins.float
     """The natural logarithm of its probability, before temperature and filters. Unset for the first token
     of a prompt, which follows nothing.
@@ -979,7 +983,7 @@ class ChatRequest(_message.Message):
     """More variables for the chat template: a JSON object, as JSON text. Empty: none."""
     continue_last: _builtins.bool
     """Go on with the last message, which must be the model's own and have content, in place of answering
-    it. What it says already is not said again.
+    it. What it says already is not said again. A `format` binds both together.
     """
     drop_oldest: _builtins.bool
     """Leave out as many of the oldest messages as it takes for the rest to fit the context, but no system
