@@ -85,10 +85,11 @@ class Database:
     async def read(self, query: Work[T]) -> T:
         """What `query` finds, by a connection that sees one state of the database."""
         task = asyncio.create_task(self._reading(query))
-        if told := await wait_out(task):
-            _pass_over(task)
-            raise told
-        return task.result()
+        told = await wait_out(task)
+        if told is None:
+            return task.result()
+        _succeeded(task)
+        raise told
 
     async def write(self, change: Work[T], give_back: Work[Any] | None = None) -> T:
         """Has `change` write in a transaction: committed at its end, undone by an exception.
@@ -106,10 +107,10 @@ class Database:
             told = await wait_out(task, gone.set)
             if told is None:
                 return task.result()[0]
-            if _pass_over(task) and task.result()[1] and give_back is not None:
+            if _succeeded(task) and task.result()[1] and give_back is not None:
                 giving = asyncio.create_task(self._writing(give_back, asyncio.Event()))
                 await wait_out(giving)
-                if not _pass_over(giving):
+                if not _succeeded(giving):
                     logger.warning("not_given_back", path=self._path.name)
             raise told
 
@@ -136,8 +137,8 @@ async def _migrate(connection: AsyncConnection) -> None:
     await migrate(connection, migrations())
 
 
-def _pass_over(task: asyncio.Task[Any]) -> bool:
-    """Whether a task has a result. If it has none, asyncio need not report that nobody looked."""
+def _succeeded(task: asyncio.Task[Any]) -> bool:
+    """Whether a task has a result. Of one that has none, asyncio reports that nobody asked."""
     return not task.cancelled() and task.exception() is None
 
 
