@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from types import ModuleType
 from typing import cast
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland.v1.errors_pb2 import Error
@@ -20,6 +20,7 @@ from funland_gateway.connections import Connections
 from funland_gateway.dialects import DIALECTS
 from funland_gateway.dialects.serving import add_dialect
 from funland_gateway.guards import Guard
+from funland_gateway.http_protocol import HttpProtocol, expecting
 from funland_gateway.pages import add_pages
 from funland_gateway.pipeline import pipeline
 from funland_gateway.request_ids import HEADER, request_id
@@ -51,9 +52,6 @@ class Gateway:
         self._runner = web.AppRunner(
             _application(channel, settings, self._connections),
             handler_cancellation=True,
-            access_log=None,  # the pipeline writes one
-            logger=_http_logger(),
-            lingering_time=_LINGER_SECONDS,
             shutdown_timeout=_CLOSE_SECONDS,
         )
         self._listener: asyncio.Server | None = None
@@ -70,8 +68,19 @@ class Gateway:
         """Listens. Raises `OSError` if the port is taken."""
         await self._runner.setup()
         server = cast("web.Server", self._runner.server)  # it is there after setup
-        self._listener = await asyncio.get_running_loop().create_server(
-            self._connections.watched(server), self._settings.host, self._settings.port
+        server.request_handler = expecting(server.request_handler, _respond)
+        loop = asyncio.get_running_loop()
+        protocol = partial(
+            HttpProtocol,
+            server,
+            _respond,
+            loop,
+            access_log=None,  # the pipeline writes one
+            logger=_http_logger(),
+            lingering_time=_LINGER_SECONDS,
+        )
+        self._listener = await loop.create_server(
+            self._connections.watched(protocol), self._settings.host, self._settings.port
         )
         _log.info("gateway_listens", url=self.url)
 
@@ -107,18 +116,18 @@ def _application(
 
 
 def _http_logger() -> logging.Logger:
-    """Where aiohttp reports troubles, but not those of who sends no HTTP: they get a 400."""
+    """Where aiohttp reports troubles, but not those of bodies that were broken off."""
 
     def is_ours(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+        return not (record.exc_info and isinstance(record.exc_info[1], web.RequestPayloadError))
 
     logger = logging.getLogger("funland_gateway.http")
     logger.addFilter(is_ours)
     return logger
 
 
-def _respond(error: Error, request: web.Request) -> web.Response:
+def _respond(error: Error, path: str) -> web.Response:
     for dialect in DIALECTS:
-        if dialect.owns(request.path):
-            return dialect.error_response(error, request)
+        if dialect.owns(path):
+            return dialect.error_response(error)
     return error_response(error)

@@ -7,12 +7,18 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from aiohttp.web_exceptions import HTTPException
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.failures import CallFailed, failure
+from funland_gateway.inflating import ENCODINGS, TooLargeError, inflate
 
 MAX_DEPTH = 64
+
+_NO_JSON = (
+    "multipart/", "audio/", "image/", "video/", "application/grpc", "application/proto",
+    "application/x-protobuf", "application/connect",
+)  # fmt: skip
+"""How types begin that are never JSON."""
 
 BODY_TIMEOUT = web.RequestKey("body_timeout", float)
 """In how many seconds the body must be there; without it, whenever."""
@@ -21,15 +27,19 @@ BODY_TIMEOUT = web.RequestKey("body_timeout", float)
 async def read_json(request: web.Request, max_bytes: int) -> Any:
     """Reads the whole body, at most `max_bytes` after decompression, as JSON.
 
-    Whatever content type it claims: curl says form-urlencoded unless told otherwise. An empty
-    body reads as an empty object, so that a request without parameters needs none.
+    Whatever type it claims, unless that can't be JSON: curl says form-urlencoded unless told
+    otherwise. An empty body reads as an empty object, so that a request without parameters needs
+    none.
 
-    Raises `CallFailed` with BODY_MALFORMED (not JSON, or deeper than `MAX_DEPTH` levels) or
-    BODY_TOO_LARGE.
+    Raises `CallFailed` with BODY_MALFORMED (not JSON, or deeper than `MAX_DEPTH` levels),
+    BODY_TOO_LARGE or CONTENT_UNSUPPORTED.
     """
-    if request.content_type.startswith("multipart/"):
-        raise _malformed("The body must be JSON, not a multipart form.")
+    if request.content_type.startswith(_NO_JSON):
+        raise _unsupported("Content-Type", "application/json", request.content_type)
+    encoding = _encoding(request)
     body = await _read(request, max_bytes)
+    if encoding:
+        body = await _inflated(body, encoding, max_bytes)
     if not body:
         return {}
     try:
@@ -57,9 +67,28 @@ async def _read(request: web.Request, max_bytes: int) -> bytes:
                 chunks.append(chunk)
     except TimeoutError:
         raise _malformed(f"The body did not arrive within {seconds} seconds.") from None
-    except (web.RequestPayloadError, HTTPException, ValueError) as error:
-        raise _malformed("The body could not be read to its end.") from error
+    except web.RequestPayloadError as error:
+        raise _malformed("The body could not be read to its end: its chunks are broken.") from error
     return b"".join(chunks)
+
+
+def _encoding(request: web.Request) -> str | None:
+    """How the body is compressed, if it is; raises `CallFailed` for what can't be undone."""
+    named = ",".join(request.headers.getall("Content-Encoding", ())).strip().lower()
+    if named in ("", "identity"):
+        return None
+    if named not in ENCODINGS:
+        raise _unsupported("Content-Encoding", ", ".join(ENCODINGS), named)
+    return named
+
+
+async def _inflated(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    try:
+        return await asyncio.to_thread(inflate, body, encoding, max_bytes)
+    except TooLargeError:
+        raise _too_large(max_bytes) from None
+    except ValueError as error:
+        raise _malformed(f"The body can't be decompressed: {error}.") from error
 
 
 def _deeper(value: Any, levels: int) -> bool:
@@ -74,6 +103,16 @@ def _deeper(value: Any, levels: int) -> bool:
         if not layer:
             return False
     return True
+
+
+def _unsupported(header: str, supported: str, given: str) -> CallFailed:
+    return failure(
+        "INVALID_ARGUMENT",
+        ErrorReason.CONTENT_UNSUPPORTED,
+        f"{header} {given[:100]!r} is not read here, but {supported}.",
+        header=header,
+        supported=supported,
+    )
 
 
 def _malformed(message: str) -> CallFailed:

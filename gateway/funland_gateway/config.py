@@ -3,37 +3,51 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from funland_gateway.names import host_name, web_origin
+
+_LONGEST = 365 * 24 * 3600
+
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
 
 
 class GatewaySettings(BaseModel):
     """The gateway's settings. Sizes are in bytes, times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     host: str = "127.0.0.1"
     """The loopback address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free port."""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
     """Names in the `Host` header to answer to, beside the loopback ones, at any port."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = ()
     """Origins of other sites whose pages may call, such as `https://app.example`."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
     """The largest request body, after decompression."""
     max_connections: int = Field(default=1024, ge=1)
     """How many sockets may be open at once; one more is answered 503 and closed."""
-    header_timeout_seconds: float = Field(default=10, gt=0)
+    header_timeout_seconds: Seconds = 10
     """From a connection's start, or a request's first byte, until its head is complete."""
-    idle_timeout_seconds: float = Field(default=75, gt=0)
+    idle_timeout_seconds: Seconds = 75
     """How long a connection may rest between two requests."""
-    body_timeout_seconds: float = Field(default=30, gt=0)
+    body_timeout_seconds: Seconds = 30
     """From a request's head until its body is complete."""
-    send_timeout_seconds: float = Field(default=30, gt=0)
+    send_timeout_seconds: Seconds = 30
     """How long the reader of a stream may leave it unread."""
-    heartbeat_seconds: float = Field(default=10, gt=0)
+    heartbeat_seconds: Seconds = 10
     """After how long a silence a stream of server-sent events gets a comment."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("it is no switch that is true or false")
+        return value
 
     @field_validator("host")
     @classmethod

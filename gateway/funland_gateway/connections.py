@@ -11,6 +11,7 @@ its protocols runs inside one of ours, which knows three states:
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import cast
@@ -22,11 +23,13 @@ from aiohttp import web
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import failure
+from funland_gateway.http_protocol import HttpProtocol
+from funland_gateway.request_ids import HEADER
 from funland_gateway.transcoding.encoder import encode
 
 _log = structlog.get_logger(__name__)
 
-MakeProtocol = Callable[[], asyncio.Protocol]
+MakeProtocol = Callable[[], HttpProtocol]
 
 
 class Connections:
@@ -39,7 +42,7 @@ class Connections:
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    def watched(self, make: MakeProtocol) -> MakeProtocol:
+    def watched(self, make: MakeProtocol) -> Callable[[], asyncio.Protocol]:
         """The same factory of protocols for a listening socket, under watch."""
         return lambda: _Connection(self, make, self._settings)
 
@@ -133,12 +136,14 @@ class _Connection(asyncio.Protocol):
     def work(self) -> None:
         """A request's head is complete."""
         self._resting = False
+        self._inner.forget()
         self._take_back()
 
     def rest(self) -> None:
         """The request has its answer, though some of it may be unsent yet."""
         if self._transport is not None:
             self._resting = True
+            self._inner.expect()
             self._unsent = self._transport.get_write_buffer_size()
             self._give(self._settings.idle_timeout_seconds)
 
@@ -169,9 +174,11 @@ def _refusal(max_connections: int) -> bytes:
         ErrorReason.TOO_MANY_CONNECTIONS,
         f"The gateway has {max_connections} connections, as many as it takes. Try again later.",
     )
+    failed.error.request_id = uuid.uuid4().hex
     body = orjson.dumps({"error": encode(failed.error)})
     head = (
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n"
+        f"{HEADER}: {failed.error.request_id}\r\n"
         f"content-length: {len(body)}\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -47,6 +47,10 @@ _HTTP_BY_CODE = {
 _HTTP_BY_REASON: dict[Reason, int] = {
     ErrorReason.METHOD_NOT_ALLOWED: 405,
     ErrorReason.BODY_TOO_LARGE: 413,
+    ErrorReason.URL_TOO_LONG: 414,
+    ErrorReason.CONTENT_UNSUPPORTED: 415,
+    ErrorReason.EXPECTATION_UNSUPPORTED: 417,
+    ErrorReason.HEADERS_TOO_LARGE: 431,
     ErrorReason.STORAGE_FULL: 507,
     # Clients try a 429 again, here in vain.
     ErrorReason.TEMPLATE_LIMIT: 400,

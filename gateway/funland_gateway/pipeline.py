@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from funland.v1.errors_pb2 import Error, ErrorReason
@@ -15,12 +14,13 @@ from funland_gateway.config import GatewaySettings
 from funland_gateway.connections import Connections
 from funland_gateway.failures import CallFailed, failure, unforeseen
 from funland_gateway.guards import Guard
+from funland_gateway.http_protocol import Respond
+from funland_gateway.malformed import check_url
 from funland_gateway.request_ids import request_id
+from funland_gateway.routing import Handler, meant
 
 _log = structlog.get_logger(__name__)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Respond = Callable[[Error, web.Request], web.Response]
 _GONE = 499  # nobody sees it but the log
 
 
@@ -32,13 +32,24 @@ def pipeline(
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             guard.check(request)
+            check_url(request.raw_path)
             return guard.preflight(request) or await handler(request)
+        except web.HTTPMethodNotAllowed as problem:
+            if request.method == hdrs.METH_OPTIONS:
+                return web.Response(status=204, headers={"Allow": _allowed(problem)})
+            failed, path = _wrong_method(request, problem), request.path
+        except web.HTTPNotFound:
+            if request.path == "*" and request.method == hdrs.METH_OPTIONS:
+                return web.Response(status=204)
+            hint = meant(request.path, request.app)
+            failed, path = _wrong_path(request, hint), hint or request.path
+        except CallFailed as problem:
+            failed, path = problem, request.path
         except Exception as problem:
-            failed = _failed(problem, request)
+            failed, path = unforeseen(problem), request.path
         failed.error.request_id = failed.error.request_id or request_id(request)
-        response = respond(failed.error, request)
-        if allowed := failed.error.metadata.get("allowed"):
-            response.headers["Allow"] = allowed
+        response = respond(failed.error, path)
+        response.headers.update(_headers(failed.error))
         if not request.content.is_eof():
             response.force_close()  # what follows may be the rest of a body
         return response
@@ -67,29 +78,33 @@ def pipeline(
     return passing
 
 
-def _failed(problem: Exception, request: web.Request) -> CallFailed:
-    if isinstance(problem, CallFailed):
-        return problem
-    if isinstance(problem, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(problem.allowed_methods))
-        return failure(
-            "UNIMPLEMENTED",
-            ErrorReason.METHOD_NOT_ALLOWED,
-            f"{request.path} does not take {request.method}, but {allowed}.",
-            allowed=allowed,
-        )
-    if isinstance(problem, web.HTTPNotFound):
-        return failure(
-            "NOT_FOUND",
-            ErrorReason.ROUTE_NOT_FOUND,
-            f"There is nothing at {request.path}{_hint(request)}. /openapi.json lists what there"
-            " is.",
-        )
-    return unforeseen(problem)
+def _wrong_method(request: web.Request, problem: web.HTTPMethodNotAllowed) -> CallFailed:
+    allowed = _allowed(problem)
+    return failure(
+        "UNIMPLEMENTED",
+        ErrorReason.METHOD_NOT_ALLOWED,
+        f"{request.path} does not take {request.method}, but {allowed}.",
+        allowed=allowed,
+    )
 
 
-def _hint(request: web.Request) -> str:
-    """What was meant by who left out the /v1 of a client's base URL."""
-    meant = f"/v1{request.path}"
-    known = {resource.canonical for resource in request.app.router.resources()}
-    return f", but at {meant}" if meant in known else ""
+def _wrong_path(request: web.Request, hint: str | None) -> CallFailed:
+    but = f", but at {hint}" if hint else ""
+    return failure(
+        "NOT_FOUND",
+        ErrorReason.ROUTE_NOT_FOUND,
+        f"There is nothing at {request.path}{but}. /openapi.json lists what there is.",
+    )
+
+
+def _allowed(problem: web.HTTPMethodNotAllowed) -> str:
+    return ", ".join(sorted({*problem.allowed_methods, hdrs.METH_OPTIONS}))
+
+
+def _headers(error: Error) -> dict[str, str]:
+    """What HTTP says of an error in a header of its own."""
+    if error.reason == ErrorReason.METHOD_NOT_ALLOWED:
+        return {"Allow": error.metadata["allowed"]}
+    if error.metadata.get("header") == "Content-Encoding":
+        return {"Accept-Encoding": error.metadata["supported"]}
+    return {}

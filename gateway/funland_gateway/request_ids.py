@@ -13,7 +13,7 @@ _REQUEST_ID = web.RequestKey("request_id", str)
 _VALID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def request_id(request: web.Request) -> str:
+def request_id(request: web.BaseRequest) -> str:
     """The caller's `x-request-id` if it is a fit one, else a new id; the same at every call."""
     known = request.get(_REQUEST_ID)
     if known is None:

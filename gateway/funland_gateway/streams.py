@@ -8,10 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 _log = structlog.get_logger(__name__)
 
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+"""The content type of server-sent events. They are UTF-8 by their standard, but readers of `text/`
+that are not told so take them for Latin-1."""
 
 _SURELY_TAKEN = 16 * 1024
 """Bytes that wait to be sent and hold up nobody: a quarter of what asyncio holds back."""
@@ -58,9 +61,13 @@ async def send_events(
     is raised here, and can still become an error status; later it goes out as `failed` has it.
 
     A client that reads nothing for `send_timeout` seconds is cut off. However it ends, `chunks`
-    is closed, which cancels the call behind it.
+    is closed, which cancels the call behind it. Who asks for the head alone gets that, and `chunks`
+    is never begun.
     """
     answer = _Answer(request, content_type, headers or {}, send_timeout)
+    if request.method == hdrs.METH_HEAD:
+        await answer.begin()
+        return answer.response
     # In a task of its own, which is waked for every chunk, and does not pass all that stands
     # between aiohttp and this function each time.
     sending = asyncio.create_task(_send_all(answer, chunks, failed))
@@ -107,9 +114,13 @@ class _Answer:
         send_timeout: float,
     ) -> None:
         self.response = web.StreamResponse(
-            headers={"cache-control": "no-cache", "x-accel-buffering": "no", **headers}
+            headers={
+                "content-type": content_type,
+                "cache-control": "no-cache",
+                "x-accel-buffering": "no",
+                **headers,
+            }
         )
-        self.response.content_type = content_type
         self._request = request
         self._transport: asyncio.WriteTransport | None = None
         """Where the answer goes, once its head is sent."""

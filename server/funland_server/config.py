@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+_LONGEST = 365 * 24 * 3600
+
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
 
 
 class ServerSettings(BaseModel):
     """How the server runs; the command line reads it from flags, environment and `funland.toml`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("funland", appauthor=False)),
@@ -23,7 +27,7 @@ class ServerSettings(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=50051, description="The port that gRPC listens on; 0 takes a free one."
     )
-    default_model: str = Field(
+    default_model: Annotated[str, Field(min_length=1, max_length=256)] = Field(
         default="funland-tiny", description="The model of requests that name none: its id or alias."
     )
     slots: Annotated[int, Field(ge=1, le=256)] = Field(
@@ -35,10 +39,10 @@ class ServerSettings(BaseModel):
     threads: Annotated[int, Field(ge=1, le=512)] | None = Field(
         default=None, description="How many threads a model computes with; unset: by its size."
     )
-    load_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+    load_timeout_seconds: Seconds = Field(
         default=300.0, description="How long a model may take to load."
     )
-    keep_alive_seconds: Annotated[float, Field(ge=-1, le=31_536_000)] = Field(
+    keep_alive_seconds: Annotated[float, Field(ge=-1, le=_LONGEST)] = Field(
         default=300.0,
         description="How long a model stays in memory after its last call; -1: for ever.",
     )
@@ -57,16 +61,16 @@ class ServerSettings(BaseModel):
     prefix_spill_bytes: Annotated[int, Field(ge=0)] = Field(
         default=0, description="How much a model may keep on the disk of prompts it computed."
     )
-    hang_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+    hang_timeout_seconds: Seconds = Field(
         default=10.0, description="After how long without a sign of life a model is started anew."
     )
-    step_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+    step_timeout_seconds: Seconds = Field(
         default=600.0, description="How long one forward pass of a model may take."
     )
-    send_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+    send_timeout_seconds: Seconds = Field(
         default=30.0, description="How long a caller may not read before its call is ended."
     )
-    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+    drain_seconds: Annotated[float, Field(ge=0, le=_LONGEST)] = Field(
         default=10.0, description="How long running calls may go on when the server stops."
     )
     response_days: Annotated[int, Field(ge=1, le=36500)] = Field(
@@ -78,6 +82,20 @@ class ServerSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("it is no switch that is true or false")
+        return value
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _some_folder(cls, home: Any) -> Any:
+        if home == "":  # a path that is empty would be the working folder
+            raise ValueError("it must name a folder")
+        return home
 
     @field_validator("host")
     @classmethod

@@ -75,6 +75,12 @@ def test_the_home_may_be_the_users(monkeypatch: pytest.MonkeyPatch, folder: Path
     [
         ("FUNLAND_SERVER__PORT", "high", "server.port (from FUNLAND_SERVER__PORT) is wrong"),
         ("FUNLAND_SERVER__SLOTS", "0", "server.slots (from FUNLAND_SERVER__SLOTS) is wrong"),
+        (
+            "FUNLAND_GATEWAY__ALLOWED_ORIGINS",
+            "https://a.lan, https://b.lan/",
+            "gateway.allowed_origins (from FUNLAND_GATEWAY__ALLOWED_ORIGINS) is wrong: browsers"
+            " don't send 'https://b.lan/': write 'https://b.lan'",
+        ),
         ("FUNLAND_SERVER__PROT", "1", "server.prot (from FUNLAND_SERVER__PROT) is no setting."),
         ("FUNLAND_SREVER__PORT", "1", "srever (from FUNLAND_SREVER__PORT) is no setting."),
         ("FUNLAND_PORT", "1", "port (from FUNLAND_PORT) is no setting."),

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
@@ -25,6 +27,7 @@ SERVICES = {
     "funland.v1.ResponseService",
     "funland.v1.SystemService",
     "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
 }
 
@@ -84,6 +87,34 @@ CHAT: dict[str, Any] = {
 
 def test_the_server_lists_its_services(client: ReflectedClient) -> None:
     assert set(client.database.get_services()) == SERVICES
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_all_services_are_described_by_both_versions(channel: grpc.Channel, version: str) -> None:
+    answers: Any = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        _serialize,
+        reflection_pb2.ServerReflectionResponse.FromString,
+    )
+
+    def ask(**request: Any) -> Any:
+        wanted = reflection_pb2.ServerReflectionRequest(**request)
+        (answer,) = answers(iter([wanted]), timeout=30)
+        return answer
+
+    listed = {each.name for each in ask(list_services="").list_services_response.service}
+    described = {
+        f"{file.package}.{service.name}"
+        for name in listed
+        for data in ask(file_containing_symbol=name).file_descriptor_response.file_descriptor_proto
+        for file in [FileDescriptorProto.FromString(data)]
+        for service in file.service
+    }
+    unknown = ask(file_containing_symbol="funland.v1.Nobody")
+
+    assert listed == SERVICES
+    assert described == SERVICES
+    assert unknown.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
 def test_a_chat_is_answered_whole_and_as_a_stream(client: ReflectedClient) -> None:

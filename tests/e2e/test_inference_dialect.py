@@ -64,7 +64,7 @@ async def test_a_stream_says_what_the_whole_answer_says(
     _, whole = await post(http, "/api/v1/generate", PROMPT)
 
     async with http.post(path, json=body) as response:
-        assert response.content_type == "text/event-stream"
+        assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
         *tokens, last = [event async for event in events(response)]
 
     assert [event["finished"] for event in tokens] == [False] * len(tokens)

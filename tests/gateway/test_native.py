@@ -219,7 +219,7 @@ async def test_a_stream_is_server_sent_events_with_an_end(
     async with http.post("/funland/v1/chat:stream", json=CHAT) as response:
         text = await response.text()
 
-    assert response.content_type == "text/event-stream"
+    assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert text == f"data: {PIECE}\n\ndata: {FINISH}\n\nevent: end\ndata: {{}}\n\n"
 
 
@@ -359,4 +359,4 @@ async def test_what_is_not_there_is_said_in_the_same_shape(http: aiohttp.ClientS
 
     assert (nothing.status, nothing_error["reason"]) == (404, "ROUTE_NOT_FOUND")
     assert (put.status, put_error["reason"]) == (405, "METHOD_NOT_ALLOWED")
-    assert put.headers["allow"] == put_error["metadata"]["allowed"] == "DELETE, GET"
+    assert put.headers["allow"] == put_error["metadata"]["allowed"] == "DELETE, GET, HEAD, OPTIONS"

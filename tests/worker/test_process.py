@@ -166,6 +166,7 @@ async def test_a_file_that_is_no_model_is_told_and_ends_it(tmp_path: Path) -> No
     worker = await start(tmp_path, file)
 
     assert worker.handshake.failure.reason == ErrorReason.MODEL_LOAD_FAILED
+    assert "failed to read header" in worker.handshake.failure.message
     assert str(tmp_path) not in worker.handshake.failure.message
     assert await worker.ended() == 0
     worker.link.close()

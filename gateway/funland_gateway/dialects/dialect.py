@@ -160,7 +160,7 @@ class Dialect:
         """Whether errors at this path are to have this dialect's shape."""
         return path.startswith(self.prefixes) or any(path == route.path for route in self.routes)
 
-    def error_response(self, error: errors_pb2.Error, request: web.Request) -> web.Response:
+    def error_response(self, error: errors_pb2.Error) -> web.Response:
         """The HTTP error of a call that failed before its answer began."""
         headers: dict[str, str] = {}
         if error.HasField("retry_delay"):

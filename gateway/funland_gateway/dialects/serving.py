@@ -29,7 +29,8 @@ from funland_gateway.dialects.dialect import (
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import CallFailed, failure, unforeseen
 from funland_gateway.merging import merged
-from funland_gateway.streams import Pulse, send_events, sse_comment, sse_event
+from funland_gateway.routing import add_route
+from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
 
 
 def add_dialect(
@@ -37,14 +38,13 @@ def add_dialect(
 ) -> None:
     """Adds the dialect's routes. Their failures raise `CallFailed` until an answer has begun."""
     for route in dialect.routes:
-        app.router.add_route(
-            route.method, _pattern(route.path), _handler(route, dialect, calls, settings)
-        )
+        handler = _handler(route, dialect, calls, settings)
+        add_route(app, route.method, _pattern(route.path), handler)
 
 
 def _pattern(path: str) -> str:
-    """Lets the path's variables hold slashes, as the names of models may."""
-    return re.sub(r"\{(\w+)\}", r"{\1:.+}", path)
+    """Lets the path's variables hold slashes, as the names of models may: inside, and single."""
+    return re.sub(r"\{(\w+)\}", r"{\1:[^/]+(?:/[^/]+)*}", path)
 
 
 def _handler(
@@ -111,7 +111,7 @@ async def _stream(
     return await send_events(
         request,
         _events(request, calls, parts, place),
-        content_type="text/event-stream",
+        content_type=EVENT_STREAM,
         failed=failed,
         pulse=Pulse(settings.heartbeat_seconds, place.told),
         send_timeout=settings.send_timeout_seconds,

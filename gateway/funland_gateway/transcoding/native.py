@@ -13,7 +13,7 @@ A message of a stream has no empty texts, lists or maps: tokens would carry more
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -23,20 +23,20 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 
 from funland.v1.errors_pb2 import Error
+from funland_gateway.accepting import prefers
 from funland_gateway.bodies import read_json
 from funland_gateway.calls import Calls
 from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import CallFailed, http_status, unforeseen
 from funland_gateway.request_ids import request_id
-from funland_gateway.streams import Pulse, send_events, sse_comment, sse_event
+from funland_gateway.routing import Handler, add_route
+from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
 from funland_gateway.transcoding.decoder import filler
 from funland_gateway.transcoding.encoder import encode, encoder
 from funland_gateway.transcoding.routes import Route
 
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def add_native(
@@ -54,7 +54,7 @@ def add_native(
             handler = _streaming(route, calls, settings)
         else:
             handler = _unary(route, calls, settings)
-        app.router.add_route(route.http_method, route.pattern, handler)
+        add_route(app, route.http_method, route.pattern, handler)
 
 
 def error_response(error: Error) -> web.Response:
@@ -84,12 +84,12 @@ def _unary(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
 def _streaming(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         message = await _read(route, request, settings)
-        lines = NDJSON in request.headers.get("accept", "")
+        lines = prefers(request.headers.getall("accept", ()), NDJSON, to=SSE)
         frame = _lines if lines else _events
         return await send_events(
             request,
             _framed(calls.stream(request, route.rpc, message), frame),
-            content_type=NDJSON if lines else SSE,
+            content_type=NDJSON if lines else EVENT_STREAM,
             failed=lambda problem: frame(_failure(request, problem), "error"),
             # Lines of JSON have no comments.
             pulse=None if lines else Pulse(settings.heartbeat_seconds, _waiting),

@@ -94,12 +94,14 @@ class DocumentedRoute(Protocol):
 
 def openapi_document(routes: Iterable[Route], others: Iterable[DocumentedRoute]) -> dict[str, Any]:
     """The document, ready for `orjson.dumps`. Raises `ValueError` if two routes are the same."""
+    routes = tuple(routes)
     comments = contract_comments()
-    schemas = Schemas(comments)
+    schemas = Schemas(comments, [route.rpc.input_type for route in routes if route.has_body])
     failure: Schema = {
         "type": "object",
         "properties": {"error": schemas.reference(Error.DESCRIPTOR)},
         "required": ["error"],
+        "additionalProperties": False,
         "description": "The body of every answer that is not 2xx.",
     }
     paths: dict[str, dict[str, Any]] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
+from funland_gateway.transcoding.between_fields import between_fields
 from funland_gateway.transcoding.encoder import encode
 
 Schema = dict[str, Any]
@@ -27,8 +29,18 @@ _SCALARS: dict[int, Schema] = {
     FieldDescriptor.CPPTYPE_BOOL: {"type": "boolean"},
     FieldDescriptor.CPPTYPE_DOUBLE: {"type": "number"},
     FieldDescriptor.CPPTYPE_FLOAT: {"type": "number"},
-    FieldDescriptor.CPPTYPE_INT32: {"type": "integer", "format": "int32"},
-    FieldDescriptor.CPPTYPE_INT64: {"type": "integer", "format": "int64"},
+    FieldDescriptor.CPPTYPE_INT32: {
+        "type": "integer",
+        "format": "int32",
+        "minimum": -(2**31),
+        "maximum": 2**31 - 1,
+    },
+    FieldDescriptor.CPPTYPE_INT64: {
+        "type": "integer",
+        "format": "int64",
+        "minimum": -(2**63),
+        "maximum": 2**63 - 1,
+    },
     FieldDescriptor.CPPTYPE_UINT32: {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
     FieldDescriptor.CPPTYPE_UINT64: {"type": "integer", "minimum": 0, "maximum": 2**64 - 1},
     FieldDescriptor.CPPTYPE_STRING: {"type": "string"},
@@ -36,18 +48,42 @@ _SCALARS: dict[int, Schema] = {
 _WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"},
-    "google.protobuf.Empty": {"type": "object"},
+    "google.protobuf.Empty": {"type": "object", "additionalProperties": False},
 }
+_HIDING = frozenset(
+    {
+        "Any",
+        "AuthenticatedClient",
+        "Client",
+        "Date",
+        "Error",
+        "File",
+        "Map",
+        "Object",
+        "Promise",
+        "Record",
+        "Request",
+        "Response",
+        "Set",
+        "Unset",
+    }
+)
+"""Names that generators and their languages have for things of their own, which a schema's class
+of the same name would hide."""
 
 
 class Schemas:
     """The schemas of the messages that were asked for, and of those inside them.
 
-    `comments` become the descriptions, by full name.
+    `comments` become the descriptions, by full name. In messages that callers send, which are
+    `requests` and what is inside of them, null is a field that is not set.
     """
 
-    def __init__(self, comments: Mapping[str, str]) -> None:
+    def __init__(self, comments: Mapping[str, str], requests: Iterable[Descriptor] = ()) -> None:
         self._comments = comments
+        self._sent: set[str] = set()
+        for request in requests:
+            self._follow(request)
         self.components: dict[str, Schema] = {}
 
     def reference(self, descriptor: Descriptor) -> Schema:
@@ -55,6 +91,7 @@ class Schemas:
         if descriptor.full_name in _WELL_KNOWN:
             return dict(_WELL_KNOWN[descriptor.full_name])
         name = descriptor.full_name.removeprefix(f"{descriptor.file.package}.")
+        name = f"{name}Object" if name in _HIDING else name
         if name not in self.components:
             self.components[name] = {}  # a message may hold itself
             self.components[name].update(self.message(descriptor))
@@ -63,12 +100,21 @@ class Schemas:
     def message(self, descriptor: Descriptor, *, without: Collection[str] = ()) -> Schema:
         """The schema of the object that a message is, but for some of its fields."""
         fields = [field for field in descriptor.fields if field.name not in without]
+        sent = descriptor.full_name in self._sent
         schema: Schema = {
             "type": "object",
-            "properties": {field.name: self.field(field) for field in fields},
+            "properties": {
+                field.name: _or_null(self.field(field))
+                if sent and not is_required(field)
+                else self.field(field)
+                for field in fields
+            },
+            "additionalProperties": False,
         }
         if required := [field.name for field in fields if is_required(field)]:
             schema["required"] = required
+        if sent:
+            schema |= between_fields(descriptor)
         return self._described(schema, descriptor.full_name)
 
     def field(self, field: FieldDescriptor) -> Schema:
@@ -81,6 +127,8 @@ class Schemas:
                 "type": "object",
                 "additionalProperties": self._value(value, rules.map.values),
             }
+            if names := _names(self._value(entry.fields_by_name["key"], rules.map.keys)):
+                schema["propertyNames"] = names
             if rules.map.HasField("max_pairs"):
                 schema["maxProperties"] = rules.map.max_pairs
         elif field.is_repeated:
@@ -113,6 +161,14 @@ class Schemas:
         listed = "\n".join(f"- `{name}`: {text}" for name, text in comments.items() if text)
         return {"type": "string", "enum": values, **({"description": listed} if listed else {})}
 
+    def _follow(self, descriptor: Descriptor) -> None:
+        if descriptor.full_name in self._sent:
+            return
+        self._sent.add(descriptor.full_name)
+        for field in descriptor.fields:
+            if field.message_type is not None:
+                self._follow(field.message_type)
+
     def _described(self, schema: Schema, full_name: str) -> Schema:
         comment = self._comments.get(full_name)
         if comment:
@@ -121,12 +177,38 @@ class Schemas:
         return schema
 
 
+def _or_null(schema: Schema) -> Schema:
+    if "$ref" in schema:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        return {"anyOf": [{"$ref": schema["$ref"]}, {"type": "null"}], **rest}
+    allowed = {**schema, "type": [schema["type"], "null"]}
+    return {**allowed, "enum": [*schema["enum"], None]} if "enum" in schema else allowed
+
+
+def _names(key: Schema) -> Schema:
+    """What an object's names must be: JSON has them as strings, whatever the map's keys are."""
+    if key["type"] == "string":
+        return {rule: limit for rule, limit in key.items() if rule != "type"}
+    return (
+        {"pattern": "^-?[0-9]{1,19}$"} if key["type"] == "integer" else {"enum": ["true", "false"]}
+    )
+
+
 def is_required(field: FieldDescriptor) -> bool:
     """Whether a request without this field breaks a rule."""
     rules = _rules(field)
     if field.has_presence:
         return rules.required
-    return rules.string.min_len > 0 or rules.repeated.min_items > 0 or 0 in rules.enum.not_in
+    # Without presence, what is left out is the type's zero.
+    numeric: Any = getattr(rules, rules.WhichOneof("type") or "", None)
+    return (
+        rules.string.min_len > 0
+        or re.search(rules.string.pattern, "") is None
+        or rules.repeated.min_items > 0
+        or 0 in rules.enum.not_in
+        or getattr(numeric, "gte", 0) > 0
+        or (hasattr(numeric, "gt") and numeric.HasField("gt") and numeric.gt >= 0)
+    )
 
 
 def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:

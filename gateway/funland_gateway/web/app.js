@@ -2,6 +2,7 @@
 "use strict";
 
 const DEEPEST = 4; // levels of a schema that are shown at once
+const OF_ITS_TYPE = [-(2 ** 31), 2 ** 31 - 1, -(2 ** 63), 2 ** 63]; // limits that say no more than int32 and int64
 
 // What examples show although no rule requires it, and what they say.
 const SHOWN = ["content", "text", "tokens"];
@@ -17,13 +18,18 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** What a schema refers to, and what it is when it is not null: that it may be, few need to read. */
 function resolve(spec, schema) {
-  const name = schema?.$ref?.replace("#/components/schemas/", "");
-  return name ? { name, ...spec.components.schemas[name], ...withoutRef(schema) } : schema;
-}
-
-function withoutRef({ $ref, ...rest }) {
-  return rest;
+  if (!schema) return schema;
+  const { $ref, anyOf, ...rest } = schema;
+  const [one, ...more] = (anyOf || []).filter((each) => each.type !== "null");
+  if (one && !more.length) return { ...resolve(spec, one), ...rest };
+  const name = $ref?.replace("#/components/schemas/", "");
+  if (name) return { name, ...spec.components.schemas[name], ...rest };
+  const types = [schema.type].flat().filter((each) => each !== "null");
+  if (types.length !== 1) return schema;
+  const values = schema.enum ? { enum: schema.enum.filter((each) => each !== null) } : {};
+  return { ...schema, type: types[0], ...values };
 }
 
 function typeName(spec, given) {
@@ -47,7 +53,7 @@ function rules(schema) {
     maxProperties: "entries to", pattern: "matches",
   };
   return Object.entries(texts)
-    .filter(([key]) => schema[key] !== undefined)
+    .filter(([key]) => schema[key] !== undefined && !OF_ITS_TYPE.includes(schema[key]))
     .map(([key, text]) => `${text} ${schema[key]}`)
     .join(", ");
 }
@@ -87,7 +93,7 @@ function example(spec, given, name = "", depth = 0) {
       return Object.fromEntries(
         wanted.map((each) => [each, example(spec, schema.properties[each], each, depth + 1)]));
     }
-    case "integer": case "number": return schema.minimum ?? 1;
+    case "integer": case "number": return schema.minimum >= 0 ? schema.minimum : 1;
     case "boolean": return true;
     default: return TEXTS[name] ?? "Hello!";
   }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import Message
 from funland.v1.responses_pb2 import ListResponseInputResponse, Response
@@ -46,9 +48,11 @@ async def history(database: Database, response_id: str) -> list[Message]:
             chain.c.size <= LARGEST_CHAIN,
         )
     )
-    async with database.reading() as connection:
-        found = await connection.execute(select(chain).order_by(chain.c.length.desc()))
-        rows = found.all()
+
+    async def find(connection: AsyncConnection) -> Sequence[AnyRow]:
+        return (await connection.execute(select(chain).order_by(chain.c.length.desc()))).all()
+
+    rows = await database.read(find)
     if not rows:
         raise ResponseNotFoundError(response_id)
     if (state := rows[-1].state) not in _COMPLETE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
@@ -23,18 +24,24 @@ _ORDER: Final = (responses.c.create_time, responses.c.response_id)
 
 async def page(database: Database, request: ListResponsesRequest) -> ListResponsesResponse:
     """The responses that a request asks for; raises FieldInvalidError for its `page_token`."""
-    async with database.reading() as connection:  # one state of the database for all three
-        after = await _place(connection, request.page_token) if request.page_token else None
-        size = request.page_size or _PAGE_SIZE
-        found = await connection.execute(chosen(request, after).limit(size + 1))
-        candidates = found.all()
-        ids = _that_fit(candidates[:size])
-        found = await connection.execute(
-            select(responses.c.response_id, responses.c.output, responses.c.response).where(
-                responses.c.response_id.in_(ids)
-            )
+    return await database.read(partial(_page, request=request))
+
+
+async def _page(
+    connection: AsyncConnection, request: ListResponsesRequest
+) -> ListResponsesResponse:
+    """All of it in one state of the database."""
+    after = await _place(connection, request.page_token) if request.page_token else None
+    size = request.page_size or _PAGE_SIZE
+    found = await connection.execute(chosen(request, after).limit(size + 1))
+    candidates = found.all()
+    ids = _that_fit(candidates[:size])
+    found = await connection.execute(
+        select(responses.c.response_id, responses.c.output, responses.c.response).where(
+            responses.c.response_id.in_(ids)
         )
-        rows = {row.response_id: row for row in found}
+    )
+    rows = {row.response_id: row for row in found}
     return ListResponsesResponse(
         responses=[whole(rows[response_id]) for response_id in ids],
         next_page_token=ids[-1] if len(ids) < len(candidates) else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlalchemy import delete, insert, select, update
@@ -43,22 +44,30 @@ class ResponseStore:
     """After so many days a response is forgotten."""
 
     async def add(self, response: Response, messages: list[Message]) -> None:
-        """Keeps a response and the messages that it answers. It is on the disk on return."""
+        """Keeps a response and the messages that it answers. It is on the disk on return; for a
+        caller that is cancelled meanwhile it is not kept."""
         row = {
             **values(response),
             "follows": response.previous_response_id or None,
             "input": ListResponseInputResponse(messages=messages).SerializeToString(),
         }
         oldest = time.time_ns() // 1000 - self.keep_days * _DAY
-        async with self.database.writing() as connection:
+
+        async def insert_it(connection: AsyncConnection) -> None:
             await connection.execute(insert(responses).values(row))
             await _index(connection, response.response_id, response.metadata)
             await connection.execute(delete(responses).where(responses.c.create_time < oldest))
 
+        async def take_it_back(connection: AsyncConnection) -> None:
+            await connection.execute(delete(responses).where(_id == response.response_id))
+
+        await self.database.write(insert_it, give_back=take_it_back)
+
     async def save(self, changed: Iterable[Response]) -> None:
         """Writes responses anew, all or none, but for their metadata: what `update` wrote stays.
-        One that is not kept any more stays forgotten."""
-        async with self.database.writing() as connection:
+        One that is not kept any more stays forgotten. To save twice is no error."""
+
+        async def write_all(connection: AsyncConnection) -> None:
             for response in changed:
                 found = await connection.execute(
                     select(responses.c.response).where(_id == response.response_id)
@@ -66,18 +75,24 @@ class ResponseStore:
                 if (head := found.scalar_one_or_none()) is not None:
                     await _write(connection, response, Response.FromString(head).metadata)
 
+        await self.database.write(write_all)
+
     async def get(self, response_id: str) -> Response:
         """A response; raises ResponseNotFoundError."""
         return whole(await self._row(response_id))
 
     async def unfinished(self) -> list[Response]:
         """The responses that are not made to their end."""
-        states = responses.c.state.in_(UNFINISHED)
-        async with self.database.reading() as connection:
+
+        async def find(connection: AsyncConnection) -> list[Response]:
             found = await connection.execute(
-                select(responses.c.output, responses.c.response).where(states)
+                select(responses.c.output, responses.c.response).where(
+                    responses.c.state.in_(UNFINISHED)
+                )
             )
             return [whole(row) for row in found]
+
+        return await self.database.read(find)
 
     async def page(self, request: ListResponsesRequest) -> ListResponsesResponse:
         """See `pages.page`."""
@@ -94,7 +109,8 @@ class ResponseStore:
 
     async def update(self, response_id: str, metadata: Mapping[str, str]) -> Response:
         """Replaces a response's metadata; raises ResponseNotFoundError."""
-        async with self.database.writing() as connection:
+
+        async def replace(connection: AsyncConnection) -> Response:
             row = await _row(connection, response_id)
             if row is None:
                 raise ResponseNotFoundError(response_id)
@@ -104,7 +120,9 @@ class ResponseStore:
                 delete(response_metadata).where(response_metadata.c.response_id == response_id)
             )
             await _index(connection, response_id, metadata)
-        return response
+            return response
+
+        return await self.database.write(replace)
 
     async def remove(self, response_id: str) -> None:
         """Forgets a response; those after it follow the one before it.
@@ -112,7 +130,8 @@ class ResponseStore:
         Raises:
             ResponseNotFoundError: It is not kept.
         """
-        async with self.database.writing() as connection:
+
+        async def take_out(connection: AsyncConnection) -> None:
             found = await connection.execute(
                 delete(responses).where(_id == response_id).returning(_follows)
             )
@@ -123,9 +142,10 @@ class ResponseStore:
                 update(responses).where(_follows == response_id).values(follows=row.follows)
             )
 
+        await self.database.write(take_out)
+
     async def _row(self, response_id: str) -> AnyRow:
-        async with self.database.reading() as connection:
-            row = await _row(connection, response_id)
+        row = await self.database.read(partial(_row, response_id=response_id))
         if row is None:
             raise ResponseNotFoundError(response_id)
         return row

@@ -14,11 +14,11 @@ import structlog
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from funland_server.errors import CallerGoneError
 from funland_server.rpc.ended_calls import leave_out_ended_calls
 from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
+from funland_server.rpc.reflection import add_reflection
 from funland_server.rpc.request_ids import HEADER, request_id
 from funland_server.rpc.status import to_grpc, to_status
 from funland_server.rpc.step_timeout import StepTimeout
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
 
 _LARGEST_MESSAGE = 64 * 1024**2
+PING_SECONDS = 5.0
+"""How far apart a client's pings may come while nothing else does. Clients ping every 10 s or more
+rarely, and a busy network may bring two of theirs closer together. gRPC's own 5 minutes would break
+off a stream that is quiet for longer than two of them."""
+_MOST_STRIKES = 2
+"""So many pings that come faster are passed over; one more ends the connection."""
 
 
 class GrpcServer:
@@ -42,6 +48,9 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a partner
                 ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
                 ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", int(1e3 * PING_SECONDS)),
+                ("grpc.http2.max_ping_strikes", _MOST_STRIKES),
             ]
         )
         self._health = health.aio.HealthServicer()
@@ -80,8 +89,7 @@ class GrpcServer:
             generic = grpc.method_handlers_generic_handler(service, handlers)
             self._server.add_generic_rpc_handlers((generic,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        add_reflection((*self._services, health.SERVICE_NAME), self._server)
 
     def _handler(self, method: Method) -> Any:
         descriptor = method.descriptor

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from funland_server.errors import StartError, StorageFullError
 from funland_server.storage.migrations import migrate, migrations
+from funland_server.storage.waiting_out import wait_out
+
+logger = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",  # readers do not wait for the writer
@@ -32,10 +39,15 @@ class Database:
     """Connections to one database. Call `open` before all else and `close` after.
 
     ```python
-    async with database.writing() as connection:
+    async def add(connection: AsyncConnection) -> None:
         await connection.execute(insert(table).values(...))
-    # committed, and on the disk
+
+    await database.write(add)  # committed, and on the disk
     ```
+
+    What a caller asks for runs in a task of its own, and a caller that is cancelled waits for its
+    end: a driver that is cancelled amid a statement would leave the transaction open, and with it
+    the lock on the whole database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,8 +66,7 @@ class Database:
         """
         try:
             await asyncio.to_thread(_make_private, self._path)
-            async with self.writing() as connection:
-                await migrate(connection, migrations())
+            await self.write(_migrate)
         except (OSError, DBAPIError, StorageFullError) as error:
             await self.close()
             reason = _reason(error)
@@ -71,24 +82,64 @@ class Database:
         """Ends all connections. Closing twice is no error."""
         await self._engine.dispose()
 
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection for queries, which see one state of the database."""
-        return self._engine.connect()
+    async def read(self, query: Work[T]) -> T:
+        """What `query` finds, by a connection that sees one state of the database."""
+        task = asyncio.create_task(self._reading(query))
+        told = await wait_out(task)
+        if told is None:
+            return task.result()
+        _succeeded(task)
+        raise told
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        """A connection in a transaction: committed at the end, undone by an exception.
+    async def write(self, change: Work[T], give_back: Work[Any] | None = None) -> T:
+        """Has `change` write in a transaction: committed at its end, undone by an exception.
+
+        A caller that is cancelled before the commit has written nothing. One that is cancelled
+        during the commit has: so `change` must be one that may be made again, or have a
+        `give_back`, which undoes it in a transaction of its own before the caller is let go.
 
         Raises:
             StorageFullError: The disk has no room for what is written.
         """
+        async with self._writer:
+            gone = asyncio.Event()
+            task = asyncio.create_task(self._writing(change, gone))
+            told = await wait_out(task, gone.set)
+            if told is None:
+                return task.result()[0]
+            if _succeeded(task) and task.result()[1] and give_back is not None:
+                giving = asyncio.create_task(self._writing(give_back, asyncio.Event()))
+                await wait_out(giving)
+                if not _succeeded(giving):
+                    logger.warning("not_given_back", path=self._path.name)
+            raise told
+
+    async def _reading(self, query: Work[T]) -> T:
+        async with self._engine.connect() as connection:
+            return await query(connection)
+
+    async def _writing(self, change: Work[T], gone: asyncio.Event) -> tuple[T, bool]:
+        """What `change` gives, and whether that is committed: not for a caller that is gone."""
         try:
-            async with self._writer, self._engine.begin() as connection:
-                yield connection
+            async with self._engine.begin() as connection:
+                made = await change(connection)
+                if gone.is_set():
+                    await connection.rollback()
+                    return made, False
         except DBAPIError as error:
             if _is_full(error):
                 raise StorageFullError from error
             raise
+        return made, True
+
+
+async def _migrate(connection: AsyncConnection) -> None:
+    await migrate(connection, migrations())
+
+
+def _succeeded(task: asyncio.Task[Any]) -> bool:
+    """Whether a task has a result. Of one that has none, asyncio reports that nobody asked."""
+    return not task.cancelled() and task.exception() is None
 
 
 def _make_private(path: Path) -> None:

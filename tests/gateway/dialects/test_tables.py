@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
 from google.protobuf.duration_pb2 import Duration
 
 from funland.v1.errors_pb2 import Error, ErrorReason
@@ -96,7 +95,7 @@ def test_an_error_tells_its_status_and_when_to_come_back() -> None:
         retry_delay=Duration(seconds=1, nanos=1_000_000),
     )
 
-    response = OPENAI.error_response(error, make_mocked_request("GET", "/v1/models"))
+    response = OPENAI.error_response(error)
 
     assert response.status == 503
     assert response.headers["Retry-After"] == "2"

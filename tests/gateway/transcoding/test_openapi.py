@@ -99,16 +99,25 @@ def test_every_operation_and_field_of_the_contract_is_described() -> None:
 @pytest.mark.parametrize(
     ("message", "field", "rules"),
     [
-        ("SamplingParameters", "temperature", {"type": "number", "minimum": 0, "maximum": 2}),
-        ("SamplingParameters", "top_p", {"exclusiveMinimum": 0, "maximum": 1}),
-        ("SamplingParameters", "top_k", {"type": "integer", "format": "int32", "minimum": 0}),
+        (
+            "SamplingParameters",
+            "temperature",
+            {"type": ["number", "null"], "minimum": 0, "maximum": 2},
+        ),
+        ("SamplingParameters", "top_p", {"minimum": 0, "maximum": 1}),
+        (
+            "SamplingParameters",
+            "top_k",
+            {"type": ["integer", "null"], "format": "int32", "minimum": 0},
+        ),
         ("SamplingParameters", "seed", {"format": "int64", "maximum": 4294967295}),
-        ("SamplingParameters", "stop", {"type": "array", "maxItems": 16}),
-        ("SamplingParameters", "logit_bias", {"type": "object", "maxProperties": 1024}),
-        ("GenerateRequest", "prompt", {"type": "string", "minLength": 1}),
+        ("SamplingParameters", "stop", {"type": ["array", "null"], "maxItems": 16}),
+        ("SamplingParameters", "logit_bias", {"type": ["object", "null"], "maxProperties": 1024}),
+        ("TokenizeRequest", "text", {"type": ["string", "null"]}),
         ("GenerateRequest", "model", {"maxLength": 256}),
         ("ChatRequest", "messages", {"type": "array", "minItems": 1, "maxItems": 4096}),
         ("Message", "role", {"enum": ["SYSTEM", "USER", "ASSISTANT", "TOOL"]}),
+        ("ImportModelRequest", "path", {"type": "string", "minLength": 1}),
         ("ImportModelRequest", "sha256", {"pattern": "^([0-9a-f]{64})?$"}),
         ("Model", "create_time", {"type": "string", "format": "date-time"}),
     ],
@@ -133,9 +142,57 @@ def test_the_rules_of_items_and_values_are_in_theirs() -> None:
 
 
 def test_what_a_rule_asks_for_is_required() -> None:
-    assert SCHEMAS["GenerateRequest"]["required"] == ["prompt"]
+    assert SCHEMAS["ImportModelRequest"]["required"] == ["path"]
     assert SCHEMAS["Message"]["required"] == ["role"]
     assert "required" not in SCHEMAS["SamplingParameters"]
+
+
+@pytest.mark.parametrize(
+    ("message", "keywords"),
+    [
+        (
+            "GenerateRequest",
+            {
+                "if": {
+                    "properties": {"prompt": {"type": "string", "minLength": 1}},
+                    "required": ["prompt"],
+                },
+                "then": {"properties": {"prompt_tokens": {"maxItems": 0}}},
+                "else": {
+                    "properties": {"prompt_tokens": {"type": "array", "minItems": 1}},
+                    "required": ["prompt_tokens"],
+                },
+            },
+        ),
+        ("EmbedRequest", {"then": None}),
+        ("Response", None),
+    ],
+)
+def test_rules_between_fields_are_told_of_messages_that_are_sent(
+    message: str, keywords: dict[str, Any] | None
+) -> None:
+    if keywords is None:
+        assert not {"if", "dependentSchemas"} & set(SCHEMAS["ResponseObject"])
+    else:
+        assert {key: SCHEMAS[message].get(key) for key in keywords} == keywords
+
+
+def test_native_messages_are_closed_and_null_is_for_what_need_not_be_sent() -> None:
+    for name, schema in SCHEMAS.items():
+        assert schema["additionalProperties"] is False, name
+    role, content = (SCHEMAS["Message"]["properties"][name] for name in ("role", "content"))
+    assert (role["type"], content["type"]) == ("string", ["string", "null"])
+    assert SCHEMAS["Timings"]["properties"]["queue_ms"]["type"] == "number"  # never sent
+    sampling = SCHEMAS["ChatRequest"]["properties"]["sampling"]
+    assert sampling["anyOf"] == [
+        {"$ref": "#/components/schemas/SamplingParameters"},
+        {"type": "null"},
+    ]
+
+
+def test_no_schema_hides_a_generators_own_class() -> None:
+    assert not {"Response", "Error", "Client", "File", "Unset"} & set(SCHEMAS)
+    assert {"ResponseObject", "ErrorObject"} <= set(SCHEMAS)
 
 
 def test_a_field_in_the_path_is_not_in_the_body() -> None:

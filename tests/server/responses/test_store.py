@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import Message, TokenLogprob
 from funland.v1.responses_pb2 import ListResponsesRequest, Response
@@ -156,8 +157,7 @@ async def test_a_page_has_whole_responses(store: ResponseStore) -> None:
 async def test_of_responses_of_the_same_time_none_is_left_out(store: ResponseStore) -> None:
     for name in "abcd":
         await add(store, name)
-    async with store.database.writing() as connection:
-        await connection.execute(text("UPDATE responses SET create_time = 7"))
+    await run(store, "UPDATE responses SET create_time = 7")
 
     assert await pages(store, page_size=1) == ["d", "c", "b", "a"]
     assert await pages(store, page_size=3, ascending=True) == ["abc", "d"]
@@ -267,9 +267,8 @@ async def test_metadata_goes_with_its_response(store: ResponseStore) -> None:
     await store.remove("a")
     await add(store, "new", metadata={})
 
-    async with store.database.reading() as connection:
-        found = await connection.execute(text("SELECT count(*) FROM response_metadata"))
-        assert found.scalar_one() == 0
+    ((count,),) = await run(store, "SELECT count(*) FROM response_metadata")
+    assert count == 0
 
 
 async def test_only_what_is_being_made_is_unfinished(store: ResponseStore) -> None:
@@ -309,22 +308,30 @@ async def plan(store: ResponseStore, **filters: Any) -> list[str]:
     """How SQLite finds a page."""
     query = page_limits.chosen(ListResponsesRequest(**filters), after=None).limit(20)
     compiled = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    async with store.database.reading() as connection:
-        found = await connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))
-        return [row.detail for row in found]
+    return [row.detail for row in await run(store, f"EXPLAIN QUERY PLAN {compiled}")]
 
 
 async def stored_bytes(store: ResponseStore) -> int:
-    async with store.database.reading() as connection:
-        found = await connection.execute(
-            text("SELECT sum(length(input) + length(output)) FROM responses")
-        )
-        return found.scalar_one()
+    query = "SELECT sum(length(input) + length(output)) FROM responses"
+    ((total,),) = await run(store, query)
+    return total
 
 
 async def age(store: ResponseStore, name: str, days: int) -> None:
-    async with store.database.writing() as connection:
-        await connection.execute(
-            text("UPDATE responses SET create_time = create_time - :span WHERE response_id = :id"),
-            {"span": days * 24 * 3600 * 10**6, "id": name},
-        )
+    span = days * 24 * 3600 * 10**6
+    await run(
+        store,
+        "UPDATE responses SET create_time = create_time - :span WHERE response_id = :id",
+        span=span,
+        id=name,
+    )
+
+
+async def run(store: ResponseStore, statement: str, **values: Any) -> Sequence[Any]:
+    """Runs a statement and gives the rows that it finds."""
+
+    async def execute(connection: AsyncConnection) -> Sequence[Any]:
+        found = await connection.execute(text(statement), values)
+        return found.all() if found.returns_rows else ()
+
+    return await store.database.write(execute)

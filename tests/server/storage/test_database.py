@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.errors import StartError, StorageFullError
 from funland_server.storage.database import Database
@@ -34,7 +35,8 @@ async def database(path: Path) -> AsyncIterator[Database]:
 
 async def add(database: Database, *response_ids: str) -> None:
     """Adds responses in one transaction."""
-    async with database.writing() as connection:
+
+    async def insert_all(connection: AsyncConnection) -> None:
         for response_id in response_ids:
             await connection.execute(
                 text(
@@ -44,11 +46,20 @@ async def add(database: Database, *response_ids: str) -> None:
                 {"id": response_id},
             )
 
+    await database.write(insert_all)
+
 
 async def ids(database: Database) -> list[str]:
-    async with database.reading() as connection:
-        found = await connection.execute(text("SELECT response_id FROM responses ORDER BY 1"))
-        return list(found.scalars())
+    return list(await ask(database, "SELECT response_id FROM responses ORDER BY 1"))
+
+
+async def ask(database: Database, query: str) -> Sequence[Any]:
+    """What a query finds, of each row the first column."""
+
+    async def find(connection: AsyncConnection) -> Sequence[Any]:
+        return (await connection.execute(text(query))).scalars().all()
+
+    return await database.read(find)
 
 
 def test_migrations_are_numbered_without_holes() -> None:
@@ -68,11 +79,8 @@ async def test_only_its_owner_can_read_the_files(database: Database, path: Path)
 
 
 async def test_a_commit_is_on_the_disk_before_it_is_told(database: Database) -> None:
-    async with database.reading() as connection:
-        synchronous = (await connection.execute(text("PRAGMA synchronous"))).scalar_one()
-        journal = (await connection.execute(text("PRAGMA journal_mode"))).scalar_one()
-
-    assert (synchronous, journal) == (2, "wal")  # 2 is FULL
+    assert await ask(database, "PRAGMA synchronous") == [2]  # FULL
+    assert await ask(database, "PRAGMA journal_mode") == ["wal"]
 
 
 async def test_what_was_written_is_there_after_another_start(
@@ -110,8 +118,8 @@ async def test_a_full_disk_is_named_and_what_there_is_can_still_be_read(
     database: Database,
 ) -> None:
     await add(database, "one")
-    async with database.reading() as connection:  # the only one, so the next is the same
-        await connection.execute(text("PRAGMA max_page_count = 1"))  # as many as there are
+    # As many as there are. There is one connection, so the next is the same.
+    await ask(database, "PRAGMA max_page_count = 1")
 
     with pytest.raises(StorageFullError):
         await add(database, *(f"{number:032}" for number in range(1000)))

@@ -152,6 +152,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. The disk has no room for what is to be kept. Free some, or choose another
     folder in the settings.
     """
+    REQUEST_MALFORMED: _ErrorReason.ValueType  # 70
+    """INVALID_ARGUMENT. What came is no HTTP request that the gateway can read."""
+    URL_TOO_LONG: _ErrorReason.ValueType  # 71
+    """INVALID_ARGUMENT. The URL is longer than the gateway takes."""
+    HEADERS_TOO_LARGE: _ErrorReason.ValueType  # 72
+    """INVALID_ARGUMENT. The headers are longer, or more, than the gateway takes."""
+    CONTENT_UNSUPPORTED: _ErrorReason.ValueType  # 73
+    """INVALID_ARGUMENT. The body's type or compression is none that the gateway reads.
+    Metadata: `header`, `supported`.
+    """
+    EXPECTATION_UNSUPPORTED: _ErrorReason.ValueType  # 74
+    """INVALID_ARGUMENT. The request expects of the gateway what it can't do. Metadata: `supported`."""
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -289,6 +301,18 @@ STORAGE_FULL: ErrorReason.ValueType  # 65
 """RESOURCE_EXHAUSTED. The disk has no room for what is to be kept. Free some, or choose another
 folder in the settings.
 """
+REQUEST_MALFORMED: ErrorReason.ValueType  # 70
+"""INVALID_ARGUMENT. What came is no HTTP request that the gateway can read."""
+URL_TOO_LONG: ErrorReason.ValueType  # 71
+"""INVALID_ARGUMENT. The URL is longer than the gateway takes."""
+HEADERS_TOO_LARGE: ErrorReason.ValueType  # 72
+"""INVALID_ARGUMENT. The headers are longer, or more, than the gateway takes."""
+CONTENT_UNSUPPORTED: ErrorReason.ValueType  # 73
+"""INVALID_ARGUMENT. The body's type or compression is none that the gateway reads.
+Metadata: `header`, `supported`.
+"""
+EXPECTATION_UNSUPPORTED: ErrorReason.ValueType  # 74
+"""INVALID_ARGUMENT. The request expects of the gateway what it can't do. Metadata: `supported`."""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

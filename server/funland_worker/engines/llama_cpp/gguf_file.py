@@ -6,6 +6,8 @@ import ctypes
 from pathlib import Path
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.llama_cpp import library
+from funland_worker.engines.llama_cpp.last_words import why
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
 from funland_worker.engines.loaded import ModelFacts
@@ -36,17 +38,18 @@ class GgufFile:
         """Reads the file, without its weights where another engine computes with them.
 
         Raises:
-            EngineError: MODEL_LOAD_FAILED; llama.cpp's reason is in the log.
+            EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason.
         """
         params = lib.llama_model_default_params()
         params.vocab_only = not weights
         params.load_mode = load_mode()
+        library.errors.clear()
         self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
         if not self.handle:
+            told = why(library.errors, str(path))
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
-                "llama.cpp could not load the model: it may be damaged, or of an architecture that"
-                " this version does not know. The server's log has llama.cpp's own words.",
+                f"llama.cpp could not load the model: {told or 'it did not say why'}.",
             )
         self.vocabulary = GgufVocabulary(self.handle)
         self.architecture = self.metadata("general.architecture")

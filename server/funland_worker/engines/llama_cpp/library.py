@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+from collections import deque
 from importlib import import_module
 from typing import Any
 
@@ -19,12 +20,19 @@ os.environ.setdefault("GOMP_SPINCOUNT", "50000")
 lib: Any = import_module("llama_cpp.llama_cpp")
 
 # llama.cpp warns of what is as we want it, such as a cache of more cells than one sequence may use.
-_LEVELS = {2: logging.DEBUG, 3: logging.DEBUG, 4: logging.ERROR}
+_ERROR = 4
+_LEVELS = {2: logging.DEBUG, 3: logging.DEBUG, _ERROR: logging.ERROR}
+
+errors: deque[str] = deque(maxlen=16)
+"""The latest errors that llama.cpp told of: the reasons of failures whose functions give none."""
 
 
 def _log(level: int, text: bytes, _: ctypes.c_void_p) -> None:
     if level in _LEVELS:
-        logger.log(_LEVELS[level], "%s", text.decode(errors="replace").rstrip())
+        line = text.decode(errors="replace").rstrip()
+        logger.log(_LEVELS[level], "%s", line)
+        if level == _ERROR:
+            errors.append(line)
 
 
 # Kept for the life of the process: C calls it.

@@ -17,7 +17,7 @@ class LlamaModel(GgufFile):
         """Loads the file.
 
         Raises:
-            EngineError: MODEL_LOAD_FAILED; llama.cpp's reason is in the log.
+            EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason.
         """
         super().__init__(path, weights=True)
         if lib.llama_model_has_encoder(self.handle):

@@ -1,0 +1,87 @@
+"""Rules between the fields of one message, as JSON schemas.
+
+They are written with `if` and `dependentSchemas`, which check a value and leave its type alone:
+generators of clients would make unions of `oneOf` and `anyOf`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+Schema = dict[str, Any]
+
+_SIZE = r"size\(this\.([a-z_0-9]+)\)"
+_ONE_OF_TWO = re.compile(rf"\({_SIZE} > 0\) != \({_SIZE} > 0\)")
+_SOME_OF_TWO = re.compile(rf"{_SIZE} \+ {_SIZE} > 0 && .*")
+_NOT_WITH = re.compile(rf"!this\.([a-z_0-9]+) \|\| {_SIZE} == 0")
+
+
+def between_fields(descriptor: Descriptor) -> Schema:
+    """The keywords for a message's rules in CEL, and for its oneofs.
+
+    Raises `ValueError` for a rule of a form that is not known here.
+    """
+    schema: Schema = {}
+    for rule in _rules(descriptor):
+        keywords = _keywords(descriptor, rule.expression)
+        if keywords.keys() & schema.keys():
+            raise ValueError(f"{descriptor.full_name}: two rules would need the same keyword")
+        schema |= keywords
+    alternatives: Schema = {}
+    for oneof in descriptor.oneofs:
+        if len(oneof.fields) > 1:
+            alternatives |= {field.name: _alone(field, oneof.fields) for field in oneof.fields}
+    if alternatives:
+        schema["dependentSchemas"] = {**schema.get("dependentSchemas", {}), **alternatives}
+    return schema
+
+
+def _keywords(descriptor: Descriptor, expression: str) -> Schema:
+    fields = descriptor.fields_by_name
+    forms: tuple[tuple[re.Pattern[str], Callable[..., Schema]], ...] = (
+        (_ONE_OF_TWO, _one_of_two),
+        (_SOME_OF_TWO, _some_of_two),
+        (_NOT_WITH, _not_with),
+    )
+    for form, make in forms:
+        if match := form.fullmatch(expression):
+            return make(*(fields[name] for name in match.groups()))
+    raise ValueError(f"{descriptor.full_name}: {expression} is of no form that has a JSON schema")
+
+
+def _one_of_two(first: FieldDescriptor, second: FieldDescriptor) -> Schema:
+    return {"if": _filled(first), "then": _empty(second), "else": _filled(second)}
+
+
+def _some_of_two(first: FieldDescriptor, second: FieldDescriptor) -> Schema:
+    return {"if": _filled(first), "else": _filled(second)}
+
+
+def _not_with(switch: FieldDescriptor, other: FieldDescriptor) -> Schema:
+    on = {"properties": {switch.name: {"const": True}}}
+    return {"dependentSchemas": {switch.name: {"if": on, "then": _empty(other)}}}
+
+
+def _alone(field: FieldDescriptor, group: Sequence[FieldDescriptor]) -> Schema:
+    others = {other.name: {"type": "null"} for other in group if other is not field}
+    return {"if": {"properties": {field.name: {"type": "null"}}}, "else": {"properties": others}}
+
+
+def _filled(field: FieldDescriptor) -> Schema:
+    some: Schema = {"minItems": 1} if field.is_repeated else {"minLength": 1}
+    kind = "array" if field.is_repeated else "string"
+    return {"properties": {field.name: {"type": kind, **some}}, "required": [field.name]}
+
+
+def _empty(field: FieldDescriptor) -> Schema:
+    return {"properties": {field.name: {"maxItems": 0} if field.is_repeated else {"maxLength": 0}}}
+
+
+def _rules(descriptor: Descriptor) -> list[validate_pb2.Rule]:
+    options: Any = descriptor.GetOptions()  # generated stubs of options don't know their extensions
+    return list(options.Extensions[validate_pb2.message].cel)

@@ -1,0 +1,24 @@
+"""What llama.cpp said of a file that it did not load, for whom the file is a model and no path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_SAYS_NOTHING = "failed to load model"
+"""Follows each reason, with or without the file's path."""
+_SPEAKER = re.compile(r"^(?:[a-z0-9]+(?:_[a-z0-9]+)+: |error loading model(?: [a-z]+)?: )+")
+_PATH = re.compile(r"(?<![^\s'\"(])/[^\s'\"(),:]+")
+_LONGEST = 300
+
+
+def why(lines: Iterable[str], path: str) -> str | None:
+    """The last of llama.cpp's error lines that gives a reason, without names of its functions and
+    without paths; None if none does."""
+    for line in reversed(list(lines)):
+        told = " ".join(line.replace(path, "the file").split())
+        if _SAYS_NOTHING in told:
+            continue
+        if told := _PATH.sub("the file", _SPEAKER.sub("", told)).strip(" ."):
+            return told[:_LONGEST]
+    return None
