@@ -89,6 +89,9 @@ class TextReader:
         params.embeddings = True
         params.pooling_type = self._pooling_type
         params.kv_unified = True
+        # As everywhere: some models can't be computed with it, and of others vectors would differ
+        # from what the same model writes by.
+        params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.no_perf = True
         context = lib.llama_init_from_model(self._model.handle, params)
         if not context:

@@ -129,7 +129,7 @@ class StreamCache:
 
     def trim(self, lease: Lease) -> None:
         """See `Cache`."""
-        lib.llama_memory_seq_rm(self._memory, lease.slot, lease.computed, -1)
+        self._transfer.trim(lease.slot, lease.computed)
 
     def release(self, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`."""
