@@ -1,7 +1,7 @@
 """Models of random weights, of any architecture that llama.cpp knows, as small GGUF files.
 
 llama.cpp itself says which tensors a header asks for: it builds a model of the metadata alone and
-has a callback fill each tensor, where only names, shapes and types are noted. Tokens are those of
+has a callback fill each tensor, where only names and shapes are noted. Tokens are those of
 the model that comes with Funland.
 """
 
@@ -96,29 +96,50 @@ KINDS: Mapping[str, dict[str, Any]] = {
 """What an architecture's header has beside what all have."""
 
 
-def write_model(folder: Path, architecture: str, **changes: Any) -> Path:
-    """Writes a model of `KINDS`; `changes` are metadata by their keys after the architecture's
-    name, with `__` for a dot."""
+def write_model(
+    folder: Path,
+    architecture: str,
+    *,
+    without: tuple[str, ...] = (),
+    half: bool = False,
+    name: str = "",
+    **changes: Any,
+) -> Path:
+    """Writes a model of `KINDS`.
+
+    It has no tensors whose names end with one of `without`, and with `half` matrices of 16-bit
+    floats. `changes` are metadata by their keys after the architecture's name, with `__` for a dot.
+    """
     library.start()
     values = _COMMON | KINDS[architecture]
     values |= {key.replace("__", "."): value for key, value in changes.items()}
-    path = folder / f"{architecture}.gguf"
+    path = folder / f"{name or architecture}.gguf"
     _write(path, architecture, values, {})
-    return _write(path, architecture, values, _wanted(path))
+    tensors = {
+        tensor: _weights(tensor, shape).astype(np.float16 if half and shape[1:] else np.float32)
+        for tensor, shape in _wanted(path).items()
+        if not tensor.endswith(without)
+    }
+    return _write(path, architecture, values, tensors, half=half)
 
 
 def _write(
-    path: Path, architecture: str, values: Mapping[str, Any], tensors: Mapping[str, Any]
+    path: Path,
+    architecture: str,
+    values: Mapping[str, Any],
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    half: bool = False,
 ) -> Path:
     writer = gguf.GGUFWriter(path, architecture)
-    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    types = gguf.LlamaFileType
+    writer.add_file_type(types.MOSTLY_F16 if half else types.ALL_F32)
     for key, value in values.items():
         _add_value(writer, f"{architecture}.{key}", value)
     for key, (value, kind, items) in _tokenizer().items():
         writer.add_key_value(key, value, kind, items)
-    for name, (shape, kind) in tensors.items():
-        data = _weights(name, shape)
-        writer.add_tensor(name, data.astype(np.float16) if kind == 1 else data)
+    for name, data in tensors.items():
+        writer.add_tensor(name, data)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -127,7 +148,12 @@ def _write(
 
 
 def _add_value(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
-    kinds = {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32}
+    kinds: dict[type, Any] = {
+        str: writer.add_string,
+        bool: writer.add_bool,
+        int: writer.add_uint32,
+        float: writer.add_float32,
+    }
     if type(value) in kinds:
         kinds[type(value)](key, value)
     else:
@@ -162,19 +188,19 @@ def _weights(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.float32((4 if role == "output" else 1.2) / np.sqrt(shape[-1])) * noise
 
 
-def _wanted(header: Path) -> dict[str, tuple[tuple[int, ...], int]]:
-    """The tensors of a file without any: their names, shapes (rows last) and types."""
-    found: dict[str, tuple[tuple[int, ...], int]] = {}
+def _wanted(header: Path) -> dict[str, tuple[int, ...]]:
+    """The tensors of a file without any: their names and shapes, rows last."""
+    found: dict[str, tuple[int, ...]] = {}
     name_of = ggml.libggml.ggml_get_name
     name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
 
     @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
     def note(tensor: int, _: int) -> None:
-        kind = ctypes.c_int.from_address(tensor).value  # `ggml_tensor` begins with its type
+        # `ggml_tensor` begins with a type and a pointer, then come its sizes.
         sizes = list((ctypes.c_int64 * 4).from_address(tensor + 16))
         while len(sizes) > 1 and sizes[-1] == 1:
             sizes.pop()
-        found.setdefault(name_of(tensor).decode(), (tuple(reversed(sizes)), kind))
+        found.setdefault(name_of(tensor).decode(), tuple(reversed(sizes)))
 
     class Parameters(ctypes.Structure):
         """`gguf_init_params` in gguf.h."""
