@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from funland_server.errors import ModelFileInvalidError
+from funland_server.models.architectures import foreign, writes_text
 from funland_server.models.gguf import GgufContents, invalid, read_contents
 from funland_server.models.header import ModelHeader
 
@@ -34,6 +36,7 @@ _CACHED_SHARES = {
 }  # fmt: skip
 
 
+_POSITIONS = "position_embd.weight"
 _NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
 _NUMBER, _COUNT, _TENSORS = "split.no", "split.count", "split.tensors.count"
 # The format's numbers for the types that llama.cpp reads them by.
@@ -67,9 +70,12 @@ def read_gguf(path: Path) -> GgufModel:
 
     Raises:
         ModelFileInvalidError: It is not a GGUF or not whole; another file is missing, or belongs to
-            another model. The message names the file that is to blame but not its folder.
+            another model; or it is nothing that Funland can run. The message names the file that is
+            to blame but not its folder.
     """
     first = read_contents(path)
+    if (what := foreign(first.values)) is not None:
+        raise ModelFileInvalidError(f"{path.name} is {what}.", file=path.name)
     part = _part(path, first)
     files = (path,)
     if part is not None:
@@ -164,6 +170,8 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
         embedding_length=_number(metadata, f"{architecture}.embedding_length"),
         has_chat_template=bool(_text(metadata, "tokenizer.chat_template")),
         cache_bytes_per_token=_cached_bytes(contents),
+        writes_text=writes_text(metadata),
+        positions=contents.shapes.get(_POSITIONS, (0, 0))[-1],
         files=files,
     )
 

@@ -22,7 +22,9 @@ class LlamaModel(GgufFile):
                 log.
         """
         super().__init__(path, weights=True)
-        if lib.llama_model_has_encoder(self.handle):
+        self.has_encoder: bool = lib.llama_model_has_encoder(self.handle)
+        """Whether it reads texts by `llama_encode`."""
+        if self.has_encoder and lib.llama_model_has_decoder(self.handle):
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
                 "The model has an encoder beside its decoder: Funland can't run it.",
@@ -35,6 +37,7 @@ class LlamaModel(GgufFile):
         # The files of some models that read a text as a whole say so; llama.cpp has no function
         # for it, but gives no memory to the contexts of the others.
         as_a_whole = self.metadata(f"{self.architecture}.attention.causal") == "false"
+        as_a_whole |= self.has_encoder
         kind = MemoryKind.NONE if as_a_whole else memory_kind(self.handle)
         self.is_causal = kind is not MemoryKind.NONE
         """Whether a token sees only those before it, so that a text can grow at its end."""
@@ -67,6 +70,11 @@ class LlamaModel(GgufFile):
     def vector_length(self) -> int:
         """The size of an embedding, after what some models do to the last hidden state."""
         return int(lib.llama_model_n_embd_out(self.handle))
+
+    @property
+    def state_length(self) -> int:
+        """The size of what layers hand on for each token."""
+        return int(lib.llama_model_n_embd(self.handle))
 
     @property
     def rank_template(self) -> str | None:

@@ -59,8 +59,9 @@ class TextReader:
             for part in parts:
                 tokens = texts[part.text][part.start : part.stop]
                 self._batch.add(part.sequence, part.start, tokens, outputs=len(tokens))
-            if outcome := self._batch.decode(self.context):
-                raise RuntimeError(f"llama_decode failed with {outcome}")
+            run = self._batch.encode if self._model.has_encoder else self._batch.decode
+            if outcome := run(self.context):
+                raise RuntimeError(f"llama.cpp can't read the texts: {outcome}")
             yield parts
 
     def _grow(self, tokens: int) -> None:
