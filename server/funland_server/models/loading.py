@@ -86,6 +86,7 @@ class ModelLoader:
             keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
         )
         settings.MergeFrom(wanted)
+        asked = wanted.HasField("slots") or "slots" in self._settings.model_fields_set
         _check_context(model, settings)
         draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
 
@@ -110,6 +111,7 @@ class ModelLoader:
                 prefix_memory_bytes=prefixes,
                 prefix_spill=self._prefix_spill(model.model_id),
                 conversion_folder=self._conversions(model.model_id),
+                fewer_slots=not asked,
             )
 
         return make

@@ -536,7 +536,9 @@ class LoadSettings(_message.Message):
     for, at most the server's `max_context_length`.
     """
     slots: _builtins.int
-    """How many calls to answer at once. Unset: the server's `slots`."""
+    """How many calls to answer at once. Unset: the server's `slots`; and if those were not set either, fewer where the
+    memory does not suffice for the states of so many (recurrent and hybrid models).
+    """
     threads: _builtins.int
     """How many threads compute. Unset: chosen by the model's size and the machine's cores."""
     engine: Global___LoadSettings.Engine.ValueType

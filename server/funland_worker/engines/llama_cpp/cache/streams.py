@@ -77,6 +77,11 @@ class StreamCache:
         return self._transfer.context
 
     @property
+    def slots(self) -> int:
+        """See `Cache`."""
+        return self._slots
+
+    @property
     def shares_what_runs(self) -> bool:
         """See `Cache`."""
         return True

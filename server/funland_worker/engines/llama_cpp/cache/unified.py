@@ -60,6 +60,11 @@ class UnifiedCache:
         return self._transfer.context
 
     @property
+    def slots(self) -> int:
+        """See `Cache`."""
+        return self._slots
+
+    @property
     def shares_what_runs(self) -> bool:
         """See `Cache`."""
         return not self._transfer.recurrent
