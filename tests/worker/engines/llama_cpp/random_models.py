@@ -90,6 +90,9 @@ KINDS: Mapping[str, dict[str, Any]] = {
         "hyper_connection.count": 4, "hyper_connection.sinkhorn_iterations": 2,
         "hyper_connection.epsilon": 1e-6, "hash_layer_count": 0,
     },
+    "hrm_text": {
+        "block_count": 6, "hrm.layers_per_stack": 1, "hrm.h_cycles": 2, "hrm.l_cycles": 2,
+    },
     "dream": {"attention.causal": False},
     "t5encoder": {"attention.relative_buckets_count": 8, "pooling_type": 1},
 }  # fmt: skip

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
 import pytest
 
+from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.llama_cpp.batch import Batch
+from funland_worker.engines.llama_cpp.encoder import LlamaEncoder
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.protocol import Outcome, Prompt
 from tests.worker.conftest import GREEDY
+from tests.worker.engines.llama_cpp.fresh_context import check_greedy, new_context
 from tests.worker.engines.llama_cpp.random_models import write_model
 
 STREAMS, UNIFIED = LoadSettings.STREAMS, LoadSettings.UNIFIED
@@ -30,6 +34,7 @@ ARCHITECTURES = {
     # states, alone and beside keys and values
     "mamba2": False,
     "rwkv7": False,
+    "arwkv7": False,
     "lfm2": False,
     "qwen3next": False,
     # a second cache of what the first is searched by
@@ -41,9 +46,6 @@ ARCHITECTURES = {
 """And whether a text can be moved to a cache of another shape."""
 
 MADE = 12
-_TIE = 0.01
-"""Logits nearer than this may come in either order: a text that is computed beside others is
-rounded otherwise."""
 SHORT = replace(GREEDY, max_tokens=MADE, ignore_end=True)
 
 
@@ -54,36 +56,11 @@ class Zoo:
     name: str
     model: LlamaModel
 
-    def check(self, tokens: list[int], made: list[int]) -> None:
-        """That llama.cpp writes the same, with a context for this text alone. Where two tokens are
-        as likely as each other, what follows tells nothing."""
-        context = self._context(len(tokens) + MADE)
-        batch = Batch(len(tokens))
-        position, new = 0, tokens
-        assert len(made) == MADE
-        for token in made:
-            batch.clear()
-            batch.add(0, position, new, outputs=1)
-            assert batch.decode(context) == 0
-            position, new = position + len(new), [token]
-            pointer: Any = lib.llama_get_logits_ith(context, -1)
-            logits = np.ctypeslib.as_array(pointer, (self.model.vocabulary.size,))
-            if logits.max() - logits[token] < _TIE and logits.argmax() != token:
-                break
-            assert logits.argmax() == token, f"off by {logits.max() - logits[token]}"
-        lib.llama_free(context)
-
-    def check_all(self, prompts: list[list[int]], made: list[list[int]]) -> None:
-        """See `check`."""
+    def check(self, prompts: list[list[int]], made: list[list[int]]) -> None:
+        """That llama.cpp writes the same after each of the prompts."""
         for known, chosen in zip(prompts, made, strict=True):
-            self.check(known, chosen)
-
-    def _context(self, tokens: int) -> Any:
-        params = lib.llama_context_default_params()
-        params.n_ctx = params.n_batch = params.n_ubatch = tokens
-        params.n_threads = params.n_threads_batch = 1
-        params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        return lib.llama_init_from_model(self.model.handle, params)
+            assert len(chosen) == MADE
+            check_greedy(self.model, known, chosen)
 
 
 @pytest.fixture(params=ARCHITECTURES, scope="module")
@@ -130,7 +107,7 @@ def test_one_text_then_texts_of_any_length_at_once(zoo: Zoo) -> None:
 
             made, _ = run(engine, prompts)
 
-            zoo.check_all(prompts, made)
+            zoo.check(prompts, made)
 
 
 def test_texts_that_begin_alike(zoo: Zoo) -> None:
@@ -140,7 +117,7 @@ def test_texts_that_begin_alike(zoo: Zoo) -> None:
         for _ in range(2):
             made, _ = run(engine, prompts)
 
-            zoo.check_all(prompts, made)
+            zoo.check(prompts, made)
 
 
 def test_turns_that_go_on_and_one_that_goes_back(zoo: Zoo) -> None:
@@ -149,14 +126,14 @@ def test_turns_that_go_on_and_one_that_goes_back(zoo: Zoo) -> None:
         for turn in range(3):
             (made,), (outcome,) = run(engine, [known])
 
-            zoo.check(known, made)
+            zoo.check([known], [made])
             assert outcome.cached_tokens == (len(known) - 11 if turn else 0)
             known = [*known, *made, *tokens(10, seed=turn + 1)]
         other = [*known[:80], *tokens(20, seed=9)]
 
         (made,), _ = run(engine, [other])
 
-        zoo.check(other, made)
+        zoo.check([other], [made])
 
 
 def test_a_text_that_outgrows_the_cache_beside_others(zoo: Zoo) -> None:
@@ -164,4 +141,20 @@ def test_a_text_that_outgrows_the_cache_beside_others(zoo: Zoo) -> None:
     for engine in engines(zoo):
         made, _ = run(engine, prompts)
 
-        zoo.check_all(prompts, made)
+        zoo.check(prompts, made)
+
+
+def test_an_encoder_without_a_decoder_embeds_as_llama_cpp_does(tmp_path: Path) -> None:
+    model = LlamaModel(write_model(tmp_path, "t5encoder"))
+    texts = [tokens(length, seed=length) for length in (40, 3, 90)]
+
+    vectors = LlamaEncoder(model, 512, 1).embed(texts, EmbedRequest.MEAN)
+
+    for known, vector in zip(texts, vectors, strict=True):
+        context = new_context(model, len(known), embeds=True)
+        batch = Batch(len(known))
+        batch.add(0, 0, known, outputs=len(known))
+        assert batch.encode(context) == 0
+        pointer: Any = lib.llama_get_embeddings(context)
+        states = np.ctypeslib.as_array(pointer, (len(known), model.vector_length))
+        np.testing.assert_allclose(vector, states.mean(axis=0), atol=1e-4)

@@ -16,13 +16,13 @@ from funland.v1.models_pb2 import LoadSettings, Model
 from funland.worker.v1.worker_pb2 import Launch
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.batch import Batch
-from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.openvino.gguf import MODEL, convert
 from funland_worker.engines.openvino.loading import load
 from funland_worker.engines.openvino.request import Request, text_inputs
 from funland_worker.engines.protocol import EngineError
 from tests.split_files import split
+from tests.worker.engines.llama_cpp.fresh_context import last_logits, new_context
 from tests.worker.engines.llama_cpp.random_models import write_model
 
 TOKENS = list(range(500, 530))
@@ -42,15 +42,11 @@ def write(folder: Path, architecture: str, without: tuple[str, ...], **changes: 
 
 def llama_logits(path: Path) -> NDArray[np.float32]:
     model = LlamaModel(path)
-    params = lib.llama_context_default_params()
-    params.n_ctx = params.n_batch = params.n_ubatch = 64
-    params.n_threads = params.n_threads_batch = 1
-    context = lib.llama_init_from_model(model.handle, params)
+    context = new_context(model, len(TOKENS))
     batch = Batch(len(TOKENS))
     batch.add(0, 0, TOKENS, outputs=1)
     assert batch.decode(context) == 0
-    pointer: Any = lib.llama_get_logits_ith(context, -1)
-    return np.ctypeslib.as_array(pointer, (model.vocabulary.size,)).copy()
+    return last_logits(model, context).copy()
 
 
 def openvino_logits(folder: Path) -> NDArray[np.float32]:
