@@ -6,19 +6,25 @@ import hashlib
 import shutil
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from funland_server.errors import (
+    AdapterInvalidError,
     FieldInvalidError,
     ModelFileChangedError,
     ModelFileInvalidError,
     ModelFileMissingError,
 )
 from funland_server.models.catalog import ModelCatalog
+from funland_server.models.embedded_model import embedded_model
 from funland_server.models.gguf_model import read_gguf
+from funland_server.models.lora import check_adapter
 from funland_server.models.store import ModelStore
+from tests import lora_files
 from tests.server.models.test_catalog import let_go
 from tests.server.models.test_gguf import ENTRIES, STRING, U32, entry, gguf, tensor, text
 from tests.split_files import split
@@ -168,6 +174,19 @@ async def test_what_became_of_each_of_them_is_seen_before_a_load(
     second.unlink()
     with pytest.raises(ModelFileMissingError):
         catalog.verify(model)
+
+
+def test_adapters_fit_the_tensors_of_all_parts(model_path: Path, tmp_path: Path) -> None:
+    paths = split(model_path, tmp_path, "tiny", 4, metadata_alone=True)
+    header = read_gguf(paths[0]).header
+    model = replace(embedded_model(), path=paths[0], header=header)
+
+    check_adapter(lora_files.write(tmp_path / "adapter.gguf"), model)
+    pair = np.zeros((4, 8), np.float32)
+    weights = {"blk.99.x.lora_a": pair, "blk.99.x.lora_b": pair.T}
+    other = lora_files.write(tmp_path / "other.gguf", weights=weights)
+    with pytest.raises(AdapterInvalidError, match="no tensor 'blk.99"):
+        check_adapter(other, model)
 
 
 async def test_several_files_have_no_sha256_to_ask_for(

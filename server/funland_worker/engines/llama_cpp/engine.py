@@ -79,7 +79,7 @@ class LlamaEngine:
             store=store or StateStore(0),
         )
         self.slots = self._cache.slots
-        self._scheduler = Scheduler(self._cache)
+        self._scheduler = Scheduler(self._cache, even=model.needs_even_passes)
         self._batch = Batch(LARGEST_PASS + rows)
 
     def submit(self, prompt: Prompt) -> None:

@@ -45,6 +45,16 @@ class LlamaModel(GgufFile):
         """Whether all it remembers of a text is the keys and values of each token."""
 
     @property
+    def needs_even_passes(self) -> bool:
+        """Whether texts are only right in a pass that computes as many tokens of each.
+
+        So it is with llama-cpp-python 0.3.36: the logits of eight prompts of different length in
+        one `llama_decode` are off by up to 7, those of one length are right. RWKV's own models
+        have the fault not.
+        """
+        return self.architecture in ("arwkv7", "rwkv6qwen2")
+
+    @property
     def can_generate(self) -> bool:
         """Whether the model writes text; one that reads a text as a whole can't."""
         return self.is_causal
