@@ -21,6 +21,7 @@ from funland_server.errors import (
 )
 from funland_server.models.catalog import ModelCatalog
 from funland_server.models.embedded_model import embedded_model
+from funland_server.models.formats import read_model
 from funland_server.models.gguf_model import read_gguf
 from funland_server.models.lora import check_adapter
 from funland_server.models.store import ModelStore
@@ -120,15 +121,29 @@ async def test_it_is_told_which_file_is_to_blame(
 
 
 def test_another_than_the_first_names_the_first(parts: list[Path]) -> None:
-    with pytest.raises(ModelFileInvalidError, match="part 2 of 3.*My Model-00001-of-00003.gguf"):
+    with pytest.raises(ModelFileInvalidError, match=r"part 2 of 3.*My Model-00001-of-00003\.gguf"):
         read_gguf(parts[1])
 
 
 def test_a_part_must_have_its_name(parts: list[Path]) -> None:
     renamed = parts[0].rename(parts[0].with_name("model.gguf"))
 
-    with pytest.raises(ModelFileInvalidError, match="must be called NAME-00001-of-00003.gguf"):
+    with pytest.raises(ModelFileInvalidError, match=r"must be called NAME-00001-of-00003\.gguf"):
         read_gguf(renamed)
+
+
+def test_parts_may_be_links_as_in_a_hubs_cache(parts: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "snapshot").mkdir()
+    for path in parts:
+        blob = path.rename(tmp_path / f"{path.stat().st_ino:x}")
+        (tmp_path / "snapshot" / path.name).symlink_to(blob)
+
+    assert read_gguf(tmp_path / "snapshot" / parts[0].name).header.files == 3
+
+
+def test_a_folder_of_parts_is_told_to_name_the_first(parts: list[Path]) -> None:
+    with pytest.raises(ModelFileInvalidError, match="the first of several"):
+        read_model(parts[0].parent)
 
 
 def test_a_whole_model_may_be_called_like_a_part(parts: list[Path]) -> None:
@@ -185,7 +200,7 @@ def test_adapters_fit_the_tensors_of_all_parts(model_path: Path, tmp_path: Path)
     pair = np.zeros((4, 8), np.float32)
     weights = {"blk.99.x.lora_a": pair, "blk.99.x.lora_b": pair.T}
     other = lora_files.write(tmp_path / "other.gguf", weights=weights)
-    with pytest.raises(AdapterInvalidError, match="no tensor 'blk.99"):
+    with pytest.raises(AdapterInvalidError, match=r"no tensor 'blk\.99"):
         check_adapter(other, model)
 
 

@@ -533,7 +533,8 @@ class LoadSettings(_message.Message):
     SPECULATION_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together. Unset: what the model was trained
-    for, at most the server's `max_context_length`.
+    for, at most the server's `max_context_length`. More than it was trained for is refused for models with a table of
+    positions (GPT-2, StarCoder, BERT).
     """
     slots: _builtins.int
     """How many calls to answer at once. Unset: the server's `slots`; and if those were not set either, fewer where the
