@@ -41,6 +41,8 @@ _NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
 _NUMBER, _COUNT, _TENSORS = "split.no", "split.count", "split.tensors.count"
 # The format's numbers for the types that llama.cpp reads them by.
 _TYPES = {_NUMBER: 2, _COUNT: 2, _TENSORS: 5}
+_IDENTITY = ("general.architecture", "general.name", "general.file_type")
+"""What parts must agree in, if they say it: most say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _joined(files: tuple[Path, ...], first: GgufContents, part: _Part) -> GgufCo
             )
         other = read_contents(path)
         if _part(path, other) != _Part(number, part.count, part.tensors) or any(
-            other.values.get(key, value) != value for key, value in _identity(first).items()
+            other.values.get(key) not in (None, first.values.get(key)) for key in _IDENTITY
         ):
             raise invalid(path, f"it is not part {number + 1} of the model of {files[0].name}")
         if twice := shapes.keys() & other.shapes.keys():
@@ -144,11 +146,6 @@ def _joined(files: tuple[Path, ...], first: GgufContents, part: _Part) -> GgufCo
             files[0], f"its model has {part.tensors} tensors, but there are {len(shapes)} in all"
         )
     return GgufContents(first.values, first.value_types, tensor_types, shapes)
-
-
-def _identity(contents: GgufContents) -> dict[str, object]:
-    """What parts must agree in, if they say it: most say nothing."""
-    return {key: value for key, value in contents.values.items() if key.startswith("general.")}
 
 
 def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:

@@ -49,8 +49,8 @@ class LlamaModel(GgufFile):
         """Whether texts are only right in a pass that computes as many tokens of each.
 
         So it is with llama-cpp-python 0.3.36: the logits of eight prompts of different length in
-        one `llama_decode` are off by up to 7, those of one length are right. RWKV's own models
-        have the fault not.
+        one `llama_decode` are off by up to 7, those of one length are right. RWKV's own
+        models are right.
         """
         return self.architecture in ("arwkv7", "rwkv6qwen2")
 
