@@ -14,6 +14,7 @@ from pathlib import Path
 
 from funland_worker.engines.gguf_source import GgufSource, files
 from funland_worker.engines.openvino.library import openvino_genai, unsupported
+from funland_worker.engines.protocol import EngineError
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,10 @@ def convert(source: Path, target: Path) -> None:
     whole.
 
     Raises:
-        EngineError: ENGINE_UNSUPPORTED for an architecture or quantization that it does not know,
-            ENGINE_UNAVAILABLE if it is not installed.
+        EngineError: ENGINE_UNSUPPORTED for what `check` refuses and quantizations that it does not
+            know, ENGINE_UNAVAILABLE if it is not installed.
     """
     genai = openvino_genai()
-    check(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=target.parent))
     try:
@@ -56,7 +56,10 @@ def convert(source: Path, target: Path) -> None:
         link = partial / "model.gguf"
         link.symlink_to(source.resolve())
         try:
+            check(source)
             genai.LLMPipeline(str(link), "CPU", enable_save_ov_model=True)
+        except EngineError:
+            raise
         except Exception as error:  # it raises whatever C++ does, from maps and strings too
             logger.warning("OpenVINO can't read the GGUF file: %s", error)
             raise unsupported(
