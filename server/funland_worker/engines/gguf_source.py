@@ -30,8 +30,12 @@ class GgufSource:
 
     @property
     def architecture(self) -> str:
-        """What kind of network it is, by llama.cpp's name."""
-        return str(self._value("general.architecture"))
+        """What kind of network it is, by llama.cpp's name; raises ValueError if the file names
+        none."""
+        architecture = self._value("general.architecture")
+        if not isinstance(architecture, str):
+            raise ValueError("the file names no architecture")
+        return architecture
 
     def value(self, key: str, default: Any = None) -> Any:
         """A value of the metadata, by its key after the architecture's name."""
