@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -23,8 +24,7 @@ def limit_memory(limit_bytes: int) -> None:
         return
     import resource  # noqa: PLC0415 - not there on every system
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    present = pages * os.sysconf("SC_PAGE_SIZE")
+    present = _present_bytes()
     # Two threads a core compute and serve.
     headroom = HEADROOM_BYTES + 2 * (os.cpu_count() or 1) * THREAD_BYTES
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -33,3 +33,18 @@ def limit_memory(limit_bytes: int) -> None:
         limit = min(limit, hard)
     # The hard limit stays, for the process of the chat template sets one of its own.
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def room_bytes() -> float:
+    """How much more address space the process may take; infinite without a limit."""
+    if sys.platform != "linux":
+        return math.inf
+    import resource  # noqa: PLC0415 - not there on every system
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return math.inf if limit == resource.RLIM_INFINITY else limit - _present_bytes()
+
+
+def _present_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")

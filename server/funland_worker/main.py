@@ -84,7 +84,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
         context_length=engine.context_length,
         slots=engine.slots,
         threads=engine.threads,
-        can_chat=renderer is not None,
+        can_chat=renderer is not None and engine.can_generate,
         vocabulary_size=engine.vocabulary_size,
         can_generate=engine.can_generate,
         can_rank=engine.can_rank,

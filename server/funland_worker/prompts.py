@@ -84,7 +84,8 @@ class PromptReader:
         if not self._engine.can_generate:
             raise EngineError(
                 ErrorReason.MODEL_CANNOT_GENERATE,
-                "The model writes no text: it is made for embeddings or for ranking.",
+                "The model writes no text here: it reads a text as a whole, as models for"
+                " embeddings, rankers and diffusion models do.",
             )
         sampling = sampling_from_wire(submit.sampling)
         self._check_named(sampling)

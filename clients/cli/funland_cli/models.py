@@ -19,6 +19,7 @@ EPILOG = """\b
 Examples:
   funland models list
   funland models import ~/Downloads/qwen2.5-0.5b-instruct-q4_k_m.gguf --alias qwen
+  funland models import /models/qwen3-235b-a22b-q4_k_m-00001-of-00003.gguf --id qwen3-235b
   funland models load qwen --context 4096
 """
 
@@ -88,7 +89,11 @@ def import_model(
     context: typer.Context,
     *,
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A file or folder on the server's machine.")
+        Path,
+        typer.Argument(
+            metavar="PATH",
+            help="A file or folder on the server's machine; of several GGUF files the first.",
+        ),
     ],
     model_id: Annotated[
         str,

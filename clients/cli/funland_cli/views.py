@@ -59,7 +59,8 @@ def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
     yield "size", size(model.size_bytes)
     yield "sha256", model.sha256
     yield "license", model.license
-    yield "chat", "yes" if model.can_chat else "no: it has no chat template"
+    why_not = "it has no chat template" if model.can_generate else "it writes no text"
+    yield "chat", "yes" if model.can_chat else f"no: {why_not}"
     yield "rerank", "by a ranking head" if model.can_rerank else ""
     yield "adapters", ", ".join(adapter.adapter_id for adapter in model.adapters)
     yield "state", state(model, now)

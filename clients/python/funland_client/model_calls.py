@@ -53,7 +53,8 @@ class Models:
         aliases: Sequence[str] = (),
         sha256: str = "",
     ) -> Model:
-        """Installs the model at the absolute `path`, a file or folder on the server's machine.
+        """Installs the model at the absolute `path`, a file or folder on the server's machine;
+        of several GGUF files the first.
 
         An empty `model_id` is made from the file's name; a `sha256` of 64 hexadecimal digits is
         what a file must have.
@@ -125,7 +126,8 @@ class AsyncModels:
         aliases: Sequence[str] = (),
         sha256: str = "",
     ) -> Model:
-        """Installs the model at the absolute `path`, a file or folder on the server's machine.
+        """Installs the model at the absolute `path`, a file or folder on the server's machine;
+        of several GGUF files the first.
 
         An empty `model_id` is made from the file's name; a `sha256` of 64 hexadecimal digits is
         what a file must have.

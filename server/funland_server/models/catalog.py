@@ -62,11 +62,12 @@ class ModelCatalog:
     async def import_file(
         self, path: str, model_id: str, aliases: tuple[str, ...], expected_sha256: str
     ) -> InstalledModel:
-        """Installs a copy of a model's file or folder, checked first. Goes on if the caller is
-        cancelled: the store and this catalog would else know different models.
+        """Installs a copy of a model's file, files or folder, checked first. Goes on if the caller
+        is cancelled: the store and this catalog would else know different models.
 
         Raises:
-            FieldInvalidError: The path is not absolute, or a folder is expected to have a SHA-256.
+            FieldInvalidError: The path is not absolute, or a folder or several files are expected
+                to have a SHA-256.
             ModelFileInvalidError: There is nothing there, or it is not a whole model.
             ModelFileChangedError: It does not have the expected SHA-256.
             ModelExistsError: The id or an alias is taken.
@@ -77,6 +78,8 @@ class ModelCatalog:
         if expected_sha256 and await asyncio.to_thread(is_folder, source):
             raise FieldInvalidError([Violation("sha256", "must be empty for a folder")])
         header = await asyncio.to_thread(read_model, source)
+        if expected_sha256 and header.files > 1:
+            raise FieldInvalidError([Violation("sha256", "must be empty for several files")])
         task = asyncio.create_task(
             self._add(source, model_id or slug(source.name), aliases, header, expected_sha256)
         )

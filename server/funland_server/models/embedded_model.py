@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from funland_server.models.gguf import read_header
+from funland_server.models.gguf_model import read_gguf
 from funland_server.models.installed import Fingerprint, InstalledModel, sha256
 
 EMBEDDED_ID = "funland-tiny"
@@ -20,6 +20,6 @@ def embedded_model() -> InstalledModel:
         path=_PATH,
         sha256=sha256(_PATH),
         fingerprint=Fingerprint.of(_PATH),
-        header=read_header(_PATH),
+        header=read_gguf(_PATH).header,
         create_time=None,
     )

@@ -157,6 +157,8 @@ def _unknown(there: Collection[str]) -> str:
             "its weights are pickles, which can run programs; Funland reads safetensors, GGUF,"
             " OpenVINO and CTranslate2"
         )
+    if any(name.endswith(".gguf") for name in there):
+        return "name its GGUF file itself, or the first of several"
     return "it has no weights of a format that Funland reads"
 
 

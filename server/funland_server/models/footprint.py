@@ -23,6 +23,9 @@ _HEAD_LENGTH = 64
 """At least; so there are at most so many heads as it goes into an embedding."""
 _PROCESS_BYTES = 160 * 1024**2
 _GROWTH = 1.5
+_PLANS_BYTES = 1024**3
+"""What llama.cpp sets aside for the plans of its passes and hardly touches, with one context that
+writes and one that embeds: 20 KB for each of up to 80 steps a token of a pass."""
 
 
 def needed_bytes(
@@ -55,7 +58,7 @@ def memory_limit_bytes(
     if others or settings.device not in ("", "CPU"):
         return 0
     # A mapped file stays so when its weights are copied into an order that the CPU likes better.
-    return int(_GROWTH * needed) + model.fingerprint.size_bytes + prefixes
+    return int(_GROWTH * needed) + model.fingerprint.size_bytes + prefixes + _PLANS_BYTES
 
 
 def _context_bytes(model: InstalledModel, settings: LoadSettings, max_context_length: int) -> int:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from funland_server.errors import ModelFileInvalidError
 from funland_server.models.folder import read_folder
-from funland_server.models.gguf import read_header
+from funland_server.models.gguf_model import read_gguf
 from funland_server.models.header import ModelHeader
 
 
 def read_model(path: Path) -> ModelHeader:
-    """What a GGUF file or a model's folder says of itself.
+    """What a GGUF file, the first of several, or a model's folder says of itself.
 
     Raises:
         ModelFileInvalidError: There is nothing at the path, or it is not a whole model.
     """
-    return read_folder(path).header if is_folder(path) else read_header(path)
+    return read_folder(path).header if is_folder(path) else read_gguf(path).header
 
 
 def is_folder(path: Path) -> bool:

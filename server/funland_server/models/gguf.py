@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from funland_server.errors import ModelFileInvalidError
-from funland_server.models.header import ModelHeader
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -25,7 +24,6 @@ _MAX_DIMENSIONS = 4
 _MAX_HEADER = 128 * 1024**2
 _LEAST_ALIGNMENT = 8
 _STRING, _ARRAY, _BOOL = 8, 9, 7
-_KEPT_TEXT = 64 * 1024
 
 _SCALARS = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f",
@@ -40,21 +38,6 @@ _BLOCKS = {
     21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
     28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
     40: (64, 36), 41: (128, 18),
-}  # fmt: skip
-
-_FILE_TYPES = {
-    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
-    11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S",
-    17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
-    23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M",
-    30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4",
-    40: "Q1_0",
-}  # fmt: skip
-
-# Tensors that make a token's keys and values, and the share of their rows that does.
-_CACHED_SHARES = {
-    "attn_k.weight": 1.0, "attn_v.weight": 1.0, "attn_kv_a_mqa.weight": 1.0,
-    "attn_qkv.weight": 2 / 3,
 }  # fmt: skip
 
 
@@ -76,38 +59,29 @@ class _BadFileError(Exception):
     pass
 
 
-def read_header(path: Path) -> ModelHeader:
+def read_contents(path: Path) -> GgufContents:
     """Reads and checks a file.
 
     Raises:
         ModelFileInvalidError: It is not a GGUF, not whole, or breaks a rule of the format. The
             message names the file but not its folder.
     """
-    return _read(path)[0]
-
-
-def read_contents(path: Path) -> GgufContents:
-    """Reads and checks a file, for what else is in it; raises as `read_header`."""
-    return _read(path)[1]
-
-
-def _read(path: Path) -> tuple[ModelHeader, GgufContents]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a FIFO would wait for ever
-            raise _invalid(path, "it is not a regular file")
+            raise invalid(path, "it is not a regular file")
         with path.open("rb") as file:
-            reader = _Reader(file, status.st_size)
-            return reader.read(), reader.contents
+            return _Reader(file, status.st_size).read()
     except FileNotFoundError:
-        raise _invalid(path, "there is no such file") from None
+        raise invalid(path, "there is no such file") from None
     except OSError as error:
-        raise _invalid(path, f"it can't be read ({error.strerror})") from None
+        raise invalid(path, f"it can't be read ({error.strerror})") from None
     except (_BadFileError, struct.error) as error:
-        raise _invalid(path, str(error)) from None
+        raise invalid(path, str(error)) from None
 
 
-def _invalid(path: Path, why: str) -> ModelFileInvalidError:
+def invalid(path: Path, why: str) -> ModelFileInvalidError:
+    """The error of a file that is not what it should be; `why` ends the sentence."""
     return ModelFileInvalidError(f"{path.name} is not a whole GGUF file: {why}.", file=path.name)
 
 
@@ -115,10 +89,9 @@ class _Reader:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
         self._size = size
-        self._cached_values = 0.0
-        self.contents = GgufContents({}, {}, {}, {})
+        self._contents = GgufContents({}, {}, {}, {})
 
-    def read(self) -> ModelHeader:
+    def read(self) -> GgufContents:
         if self._file.read(4) != _MAGIC:
             raise _BadFileError("it does not begin with the letters GGUF, so it is something else")
         version = self._scalar(4)
@@ -126,36 +99,28 @@ class _Reader:
             raise _BadFileError(f"its version is {version}; Funland reads 2 and 3")
         tensor_count = self._count(10, "tensors")
         entry_count = self._count(10, "metadata entries")
-        metadata = self._metadata(entry_count)
-        parameters = self._tensors(tensor_count, metadata)
-        return _describe(metadata, parameters, int(2 * self._cached_values))
+        self._metadata(entry_count)
+        self._tensors(tensor_count)
+        return self._contents
 
-    def _metadata(self, count: int) -> dict[str, object]:
-        metadata = self.contents.values
+    def _metadata(self, count: int) -> None:
+        metadata = self._contents.values
         for _ in range(count):
             key = self._string()
             if key in metadata:
                 raise _BadFileError(f"metadata {key[:80]!r} comes twice")
-            kind = self.contents.value_types[key] = self._scalar(4)
+            kind = self._contents.value_types[key] = self._scalar(4)
             metadata[key] = self._value(kind)
-        return metadata
 
-    def _tensors(self, count: int, metadata: dict[str, object]) -> int:
-        """Checks where the tensors lie, and counts their weights."""
-        if count == 0:
-            raise _BadFileError("it has no tensors")
+    def _tensors(self, count: int) -> None:
+        """Checks where the tensors lie."""
         ends: list[tuple[str, int]] = []
-        names: set[str] = set()
-        parameters = 0
         for _ in range(count):
             name = self._string()
-            if name in names:
+            if name in self._contents.shapes:
                 raise _BadFileError(f"tensor {name[:80]!r} comes twice")
-            names.add(name)
-            values, offset, length = self._tensor(name)
-            parameters += values
-            ends.append((name, offset + length))
-        alignment = metadata.get("general.alignment", 32)
+            ends.append((name, self._tensor(name)))
+        alignment = self._contents.values.get("general.alignment", 32)
         if (
             not isinstance(alignment, int)
             or alignment < _LEAST_ALIGNMENT
@@ -169,9 +134,9 @@ class _Reader:
                 raise _BadFileError(
                     f"it is cut short: tensor {name[:80]!r} ends {missing} bytes after the file"
                 )
-        return parameters
 
-    def _tensor(self, name: str) -> tuple[int, int, int]:
+    def _tensor(self, name: str) -> int:
+        """Where it ends."""
         dimensions = self._scalar(4)
         if not 1 <= dimensions <= _MAX_DIMENSIONS:
             raise _BadFileError(f"tensor {name[:80]!r} has {dimensions} dimensions")
@@ -183,12 +148,9 @@ class _Reader:
         block_values, block_bytes = _BLOCKS[kind]
         if values <= 0 or values >= 2**50 or shape[0] % block_values:
             raise _BadFileError(f"tensor {name[:80]!r} has an impossible shape")
-        self.contents.tensor_types[name] = kind
-        self.contents.shapes[name] = tuple(shape)
-        layer, _, role = name.removeprefix("blk.").partition(".")
-        if layer.isdecimal():
-            self._cached_values += _CACHED_SHARES.get(role, 0) * (values // shape[0])
-        return values, offset, values // block_values * block_bytes
+        self._contents.tensor_types[name] = kind
+        self._contents.shapes[name] = tuple(shape)
+        return offset + values // block_values * block_bytes
 
     def _value(self, kind: int) -> object:
         if kind == _STRING:
@@ -247,32 +209,3 @@ class _Reader:
             raise _BadFileError("it is cut short: the file ends within its header")
         if position > _MAX_HEADER:
             raise _BadFileError(f"its header is longer than {_MAX_HEADER} bytes")
-
-
-def _describe(metadata: dict[str, object], parameters: int, cached: int) -> ModelHeader:
-    architecture = metadata.get("general.architecture")
-    if not isinstance(architecture, str) or not architecture:
-        raise _BadFileError("it does not name its architecture")
-    file_type = metadata.get("general.file_type")
-    return ModelHeader(
-        architecture=architecture,
-        name=_text(metadata, "general.name"),
-        description=_text(metadata, "general.description"),
-        license=_text(metadata, "general.license"),
-        quantization=_FILE_TYPES.get(file_type, "") if isinstance(file_type, int) else "",
-        parameter_count=parameters,
-        context_length=_number(metadata, f"{architecture}.context_length"),
-        embedding_length=_number(metadata, f"{architecture}.embedding_length"),
-        has_chat_template=bool(_text(metadata, "tokenizer.chat_template")),
-        cache_bytes_per_token=cached,
-    )
-
-
-def _text(metadata: dict[str, object], key: str) -> str:
-    value = metadata.get(key)
-    return value[:_KEPT_TEXT] if isinstance(value, str) else ""
-
-
-def _number(metadata: dict[str, object], key: str) -> int:
-    value = metadata.get(key)
-    return value if isinstance(value, int) and 0 < value < 2**31 else 0

@@ -20,5 +20,10 @@ class ModelHeader:
     has_chat_template: bool
     cache_bytes_per_token: int = 0
     """What a token's keys and values take, as 16-bit numbers; at most."""
+    writes_text: bool = True
+    positions: int = 0
+    """The tokens that a table of positions goes up to; 0: there is none."""
+    files: int = 1
+    """How many files a GGUF model is in."""
     format: str = "GGUF"
     """The name of a `funland.v1.Model.Format`."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from funland.v1.models_pb2 import Model
+from funland_server.models.gguf_model import named_parts
 from funland_server.models.header import ModelHeader
 
 MAX_ID = 96
@@ -26,11 +27,11 @@ class Fingerprint:
 
     @classmethod
     def of(cls, path: Path) -> Fingerprint:
-        """The file's, or a folder's files' together, as it is now; raises OSError."""
-        status = path.stat()
-        if not stat.S_ISDIR(status.st_mode):
-            return cls(status.st_size, status.st_mtime_ns)
-        files = [file.stat() for file in path.iterdir()]
+        """The file's, or that of several together, as it is now; raises OSError."""
+        paths = files_of(path)
+        files = [file.stat() for file in paths]
+        if paths == [path]:
+            return cls(files[0].st_size, files[0].st_mtime_ns)
         # A sum, since any of them may have changed; in the range of JSON's usual integers.
         changes = sum(file.st_mtime_ns for file in files) % 2**53
         return cls(sum(file.st_size for file in files), changes)
@@ -44,7 +45,7 @@ class InstalledModel:
     aliases: tuple[str, ...]
     source: str
     path: Path
-    """The file, or the folder of a format that has several."""
+    """The file, the first of several, or the folder of a format that has several."""
     sha256: str
     fingerprint: Fingerprint
     header: ModelHeader
@@ -69,16 +70,29 @@ class InstalledModel:
 
 def slug(file_name: str) -> str:
     """A model id made of a file's name: `Qwen2.5 0.5B Q8.gguf` gives `qwen2.5-0.5b-q8`."""
-    stem = re.sub(r"\.gguf$", "", file_name.lower())
+    stem = re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", file_name.lower())
     cleaned = re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._")
     return cleaned[:MAX_ID].rstrip("-._") or "model"
 
 
+def files_of(path: Path) -> list[Path]:
+    """The files of an installed model: those of a folder, all of several, or the only one. Raises
+    OSError if there is nothing."""
+    if stat.S_ISDIR(path.stat().st_mode):
+        return list(path.iterdir())
+    return list(named_parts(path))
+
+
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file as hexadecimal digits; of a folder, that of a list of its files."""
-    if path.is_dir():
-        files = {file.name: (file.stat().st_size, sha256(file)) for file in path.iterdir()}
-        return sha256_of_files(files)
+    """The SHA-256 of a file as hexadecimal digits; of several, that of a list of them."""
+    files = files_of(path)
+    if files != [path]:
+        sums = {file.name: (file.stat().st_size, _sha256(file)) for file in files}
+        return sha256_of_files(sums)
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.config import ServerSettings
+from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.adapters import Adapters
 from funland_server.models.catalog import ModelCatalog
 from funland_server.models.footprint import memory_limit_bytes, needed_bytes
@@ -56,6 +57,7 @@ class ModelLoader:
         """Loads a model with these settings; see `WorkerPool.load`.
 
         Raises:
+            FieldInvalidError: The model has no positions for so long a context.
             ModelNotFoundError: There is no such draft model.
             FunlandError: What its load may raise.
         """
@@ -84,6 +86,8 @@ class ModelLoader:
             keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
         )
         settings.MergeFrom(wanted)
+        asked = wanted.HasField("slots") or "slots" in self._settings.model_fields_set
+        _check_context(model, settings)
         draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
 
         def make() -> WorkerSpec:
@@ -107,6 +111,7 @@ class ModelLoader:
                 prefix_memory_bytes=prefixes,
                 prefix_spill=self._prefix_spill(model.model_id),
                 conversion_folder=self._conversions(model.model_id),
+                fewer_slots=not asked,
             )
 
         return make
@@ -128,3 +133,10 @@ class ModelLoader:
 
     def _conversions(self, model_id: str) -> Path:
         return self._settings.home / "conversions" / model_id
+
+
+def _check_context(model: InstalledModel, settings: LoadSettings) -> None:
+    """Behind the end of a table of positions llama.cpp would read what is not there."""
+    if 0 < model.header.positions < settings.context_length:
+        what = f"must be at most {model.header.positions}: the model has no positions beyond"
+        raise FieldInvalidError([Violation("settings.context_length", what)])

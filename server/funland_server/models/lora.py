@@ -12,6 +12,7 @@ from pathlib import Path
 from funland.v1.models_pb2 import Model
 from funland_server.errors import AdapterInvalidError, ModelFileInvalidError
 from funland_server.models.gguf import GgufContents, read_contents
+from funland_server.models.gguf_model import read_gguf
 from funland_server.models.installed import InstalledModel
 
 _STRING, _FLOAT = 8, 6
@@ -36,7 +37,7 @@ def check_adapter(path: Path, model: InstalledModel) -> None:
         adapter = read_contents(path)
     except ModelFileInvalidError as error:
         raise _invalid(path, model, error.message) from None
-    why = _flaw(adapter, read_contents(model.path))
+    why = _flaw(adapter, read_gguf(model.path).contents)
     if why is not None:
         raise _invalid(path, model, f"{path.name} is not an adapter for {model.model_id!r}: {why}.")
 

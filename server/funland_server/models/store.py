@@ -4,8 +4,13 @@
       qwen2.5-0.5b-instruct-q8_0/
         model.gguf
         model.json
+      qwen3-235b/                    for a GGUF in several files
+        model-00001-of-00003.gguf
+        model-00002-of-00003.gguf
+        model-00003-of-00003.gguf
+        model.json
       tinyllama/
-        model/                       for formats of several files
+        model/                       for the other formats
         model.json
 
 A folder gets its final name only when all its files are whole and on the disk.
@@ -17,6 +22,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +33,13 @@ from pydantic.dataclasses import dataclass
 
 from funland_server.models.folder import read_folder
 from funland_server.models.formats import is_folder
+from funland_server.models.gguf_model import named_parts, part_name, read_gguf
 from funland_server.models.header import ModelHeader
 from funland_server.models.installed import Fingerprint, InstalledModel, sha256_of_files
 
 logger = structlog.get_logger(__name__)
 
-_FILE, _FOLDER, _MANIFEST = "model.gguf", "model", "model.json"
+_STEM, _FILE, _FOLDER, _MANIFEST = "model", "model.gguf", "model", "model.json"
 _CHUNK = 4 * 1024**2
 
 
@@ -74,12 +81,12 @@ class ModelStore:
 
     def add(self, source: Path, model_id: str, aliases: tuple[str, ...], header: ModelHeader,
             expected_sha256: str | None) -> InstalledModel | None:  # fmt: skip
-        """Copies a file, or the files of a folder that count, into the store; None if the SHA-256
-        is not the expected one.
+        """Copies a model's file or files, those of a folder that count, into the store; None if the
+        SHA-256 is not the expected one.
 
         Raises:
             OSError: The disk is full, or a file can't be read.
-            ModelFileInvalidError: The folder has changed since it was checked.
+            ModelFileInvalidError: The files have changed since they were checked.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".import-", dir=self._folder))
@@ -88,6 +95,9 @@ class ModelStore:
             if is_folder(source):
                 digest = _copy_folder(source, weights)
                 header = read_folder(weights).header
+            elif header.files > 1:
+                digest = _copy_parts(named_parts(source), named_parts(weights))
+                header = read_gguf(weights).header
             else:
                 digest = _copy(source, weights)
             if expected_sha256 and digest != expected_sha256:
@@ -136,7 +146,9 @@ class ModelStore:
 
 def _place(header: ModelHeader) -> str:
     """Where the weights lie in a model's folder."""
-    return _FILE if header.format == "GGUF" else _FOLDER
+    if header.format != "GGUF":
+        return _FOLDER
+    return _FILE if header.files == 1 else part_name(_STEM, 0, header.files)
 
 
 def _copy_folder(source: Path, target: Path) -> str:
@@ -147,6 +159,15 @@ def _copy_folder(source: Path, target: Path) -> str:
         digest = _copy(source / name, target / name, flags=os.O_NOFOLLOW | os.O_NONBLOCK)
         copied[name] = ((target / name).stat().st_size, digest)
     _sync(target)
+    return sha256_of_files(copied)
+
+
+def _copy_parts(sources: Sequence[Path], targets: Sequence[Path]) -> str:
+    """Copies a model's files and gives the SHA-256 of them all."""
+    copied: dict[str, tuple[int, str]] = {}
+    for source, target in zip(sources, targets, strict=True):
+        digest = _copy(source, target)
+        copied[target.name] = (target.stat().st_size, digest)
     return sha256_of_files(copied)
 
 

@@ -12,12 +12,6 @@ from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.worker import Worker
 
-_ENCODERS = {
-    "bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert",
-    "modern-bert", "eurobert", "t5encoder", "gemma-embedding",
-}  # fmt: skip
-"""Architectures that write no text, by llama.cpp's names."""
-
 
 def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models_pb2.Model:
     """The model and how it stands now."""
@@ -37,8 +31,8 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         size_bytes=model.fingerprint.size_bytes,
         sha256=model.sha256,
         license=header.license,
-        can_chat=header.has_chat_template,
-        can_generate=header.architecture not in _ENCODERS,
+        can_chat=header.has_chat_template and header.writes_text,
+        can_generate=header.writes_text,
         built_in=model.built_in,
         default=default,
         state=models_pb2.Model.INSTALLED,

@@ -43,6 +43,8 @@ class WorkerSpec:
     """How much memory prefixes that leave the cache may take."""
     prefix_spill: PrefixSpill | None = None
     conversion_folder: Path | None = None
+    fewer_slots: bool = False
+    """Whether fewer slots will do where the memory does not suffice."""
 
     @property
     def keep_alive_seconds(self) -> float:
@@ -68,6 +70,7 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
         model_sha256=spec.sha256,
         conversion_folder=str(spec.conversion_folder or ""),
         link_descriptor=link_descriptor,
+        fewer_slots=spec.fewer_slots,
     )
     if spill := spec.prefix_spill:
         launch.prefix_folder = str(spill.folder)

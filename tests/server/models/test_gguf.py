@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funland_server.errors import ModelFileInvalidError
-from funland_server.models.gguf import read_header
+from funland_server.models.gguf_model import read_gguf
 
 U32, STRING, ARRAY = 4, 8, 9
 
@@ -62,14 +62,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refuses(file: Path, data: bytes) -> str:
     file.write_bytes(data)
     with pytest.raises(ModelFileInvalidError) as raised:
-        read_header(file)
+        read_gguf(file)
     assert str(file.parent) not in raised.value.message
     assert raised.value.metadata == {"file": file.name}
     return raised.value.message
 
 
 def test_the_embedded_model_tells_what_it_is(model_path: Path) -> None:
-    header = read_header(model_path)
+    header = read_gguf(model_path).header
 
     assert header.architecture == "llama"
     assert header.has_chat_template
@@ -81,7 +81,7 @@ def test_the_embedded_model_tells_what_it_is(model_path: Path) -> None:
 def test_a_small_file_is_read_whole(file: Path) -> None:
     file.write_bytes(SMALL)
 
-    header = read_header(file)
+    header = read_gguf(file).header
 
     assert (header.architecture, header.name) == ("llama", "Small")
     assert (header.context_length, header.parameter_count) == (64, 16)
@@ -126,7 +126,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
     for path in (tmp_path / "missing.gguf", tmp_path, fifo, tmp_path / ("x" * 300)):
         with pytest.raises(ModelFileInvalidError):
-            read_header(path)
+            read_gguf(path)
 
 
 @given(st.integers(4, len(SMALL) - 1))
@@ -145,7 +145,7 @@ def test_any_changed_bytes_are_read_or_refused_in_no_time(
     file.write_bytes(data)
 
     try:
-        header = read_header(file)
+        header = read_gguf(file).header
     except ModelFileInvalidError:
         return
     assert header.architecture
@@ -157,7 +157,7 @@ def test_any_bytes_after_the_letters_are_read_or_refused(file: Path, data: bytes
     file.write_bytes(b"GGUF\x03\0\0\0" + data)
 
     with pytest.raises(ModelFileInvalidError):
-        read_header(file)
+        read_gguf(file)
 
 
 @settings(deadline=timedelta(seconds=2), max_examples=10)

@@ -71,7 +71,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: `model`.
     """
     MODEL_FILE_INVALID: _ErrorReason.ValueType  # 13
-    """FAILED_PRECONDITION. The file is not a model that Funland can read, or not whole.
+    """FAILED_PRECONDITION. The file is not a model that Funland can run, or not whole.
     Metadata: `model` or `file` (a name, never a path).
     """
     MODEL_FILE_MISSING: _ErrorReason.ValueType  # 14
@@ -220,7 +220,7 @@ MODEL_CANNOT_CHAT: ErrorReason.ValueType  # 12
 Metadata: `model`.
 """
 MODEL_FILE_INVALID: ErrorReason.ValueType  # 13
-"""FAILED_PRECONDITION. The file is not a model that Funland can read, or not whole.
+"""FAILED_PRECONDITION. The file is not a model that Funland can run, or not whole.
 Metadata: `model` or `file` (a name, never a path).
 """
 MODEL_FILE_MISSING: ErrorReason.ValueType  # 14

@@ -141,9 +141,12 @@ class Model(_message.Message):
     embedding_length: _builtins.int
     """The size of an embedding."""
     size_bytes: _builtins.int
-    """The file's size in bytes."""
+    """The size of the file, or of all files together, in bytes."""
     sha256: _builtins.str
-    """The SHA-256 of the file as 64 hexadecimal digits."""
+    """The SHA-256 of the file as 64 hexadecimal digits. Of several files it is that of a list with a line for each,
+    ordered by name: its SHA-256, a space, its size in bytes, a space, its name, a line feed. Several GGUF files are
+    called `model-00001-of-00003.gguf` and so on there, whatever they were called before.
+    """
     license: _builtins.str
     """The license that the file names. Empty if it names none."""
     can_chat: _builtins.bool
@@ -433,12 +436,14 @@ class ImportModelRequest(_message.Message):
     ALIASES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """The absolute path of the file or folder on the server's machine."""
+    """The absolute path of the file or folder on the server's machine. Of a model in several GGUF files it is the first
+    (`NAME-00001-of-00003.gguf`); the others are in the same folder, and are checked and copied with it.
+    """
     model_id: _builtins.str
     """The id to give it. Empty: made from the file's name."""
     sha256: _builtins.str
-    """The SHA-256 that the file must have, as 64 hexadecimal digits. Empty: any. Folders have none:
-    then it must be empty.
+    """The SHA-256 that the file must have, as 64 hexadecimal digits. Empty: any. It must be empty for a folder, and for a
+    model in several files.
     """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -528,10 +533,13 @@ class LoadSettings(_message.Message):
     SPECULATION_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together. Unset: what the model was trained
-    for, at most the server's `max_context_length`.
+    for, at most the server's `max_context_length`. More than it was trained for is refused for models with a table of
+    positions (GPT-2, StarCoder, BERT).
     """
     slots: _builtins.int
-    """How many calls to answer at once. Unset: the server's `slots`."""
+    """How many calls to answer at once. Unset: the server's `slots`; and if those were not set either, fewer where the
+    memory does not suffice for the states of so many (recurrent and hybrid models).
+    """
     threads: _builtins.int
     """How many threads compute. Unset: chosen by the model's size and the machine's cores."""
     engine: Global___LoadSettings.Engine.ValueType

@@ -17,6 +17,7 @@ from funland_worker.engines.ctranslate2.engine import COHORTS, CTranslate2Engine
 from funland_worker.engines.ctranslate2.gguf_weights import read_gguf
 from funland_worker.engines.ctranslate2.library import ctranslate2
 from funland_worker.engines.ctranslate2.safetensors_weights import read_safetensors, window
+from funland_worker.engines.gguf_source import files
 from funland_worker.engines.llama_cpp import library as llama_library
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.loaded import (
@@ -80,7 +81,8 @@ def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
         facts, read, size = _within_window(path), read_safetensors, _folder_size(path)
     else:
         llama_library.start()
-        facts, read, size = GgufFile(path, weights=False).facts, read_gguf, path.stat().st_size
+        facts, read = GgufFile(path, weights=False).facts, read_gguf
+        size = sum(file.stat().st_size for file in files(path))
     quantization = None if size < _SMALL_BYTES else "int8"
     kept = Path(launch.conversion_folder or tempfile.mkdtemp(prefix="funland-"))
     folder = kept / f"{_CONVERSION}-{quantization or 'float32'}-{launch.model_sha256 or 'unnamed'}"

@@ -58,6 +58,11 @@ class Batch:
         self._batch.n_tokens = self.rows
         return int(lib.llama_decode(context, self._batch))
 
+    def encode(self, context: Any) -> int:
+        """As `decode`, with the encoder of a model that has one."""
+        self._batch.n_tokens = self.rows
+        return int(lib.llama_encode(context, self._batch))
+
 
 def _view(pointer: Any, length: int) -> NDArray[Any]:
     return np.ctypeslib.as_array(pointer, (length,))

@@ -1,4 +1,7 @@
-"""An engine for models that read a text as a whole, such as BERT: they embed and rank."""
+"""An engine for models that read a text as a whole, such as BERT: they embed and rank.
+
+Diffusion models are among them: they would write a text in many passes over all of it.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class LlamaEncoder:
     def submit(self, prompt: Prompt) -> None:
         """See `Engine`; refuses."""
         raise EngineError(
-            ErrorReason.MODEL_CANNOT_GENERATE, "The model writes no text: it embeds or ranks texts."
+            ErrorReason.MODEL_CANNOT_GENERATE, "The model writes no text: it reads it as a whole."
         )
 
     def cancel(self, sequence_id: int) -> None:

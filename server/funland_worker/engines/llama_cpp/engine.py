@@ -41,14 +41,15 @@ class LlamaEngine:
         slots: int,
         threads: int,
         *,
+        fewer_slots: bool = False,
         cache: LoadSettings.KeyValueCache.ValueType = LoadSettings.STREAMS,
         kv_cells: int = KV_CELLS,
         adapters: Adapters | None = None,
         guesses: Guesses | None = None,
         store: StateStore | None = None,
     ) -> None:
-        """Makes the cache. `kv_cells` bounds its memory, but for one full text; `store` takes what
-        leaves it, which is lost without one.
+        """Makes the cache, with `fewer_slots` for fewer texts if it must be. `kv_cells` bounds its
+        memory, but for one full text; `store` takes what leaves it, which is lost without one.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -72,12 +73,14 @@ class LlamaEngine:
             cache,
             context_length=context_length,
             slots=slots,
+            fewer_slots=fewer_slots,
             threads=threads,
             rows=rows,
             cells=kv_cells,
             store=store or StateStore(0),
         )
-        self._scheduler = Scheduler(self._cache, rows)
+        self.slots = self._cache.slots
+        self._scheduler = Scheduler(self._cache, rows, even=model.needs_even_passes)
         self._batch = Batch(LARGEST_PASS + rows)
 
     def submit(self, prompt: Prompt) -> None:

@@ -37,6 +37,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
         length,
         slots(launch),
         count,
+        fewer_slots=launch.fewer_slots,
         cache=launch.settings.cache or LoadSettings.STREAMS,
         adapters=adapters,
         store=StateStore(launch.prefix_memory_bytes, _spill(launch)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.memory import MemoryKind, memory_kind
 from funland_worker.engines.protocol import EngineError
 
 
@@ -17,10 +18,12 @@ class LlamaModel(GgufFile):
         """Loads the file.
 
         Raises:
-            EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason.
+            EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason; for lack of memory too.
         """
         super().__init__(path, weights=True)
-        if lib.llama_model_has_encoder(self.handle):
+        self.has_encoder: bool = lib.llama_model_has_encoder(self.handle)
+        """Whether it reads texts by `llama_encode`."""
+        if self.has_encoder and lib.llama_model_has_decoder(self.handle):
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
                 "The model has an encoder beside its decoder: Funland can't run it.",
@@ -29,17 +32,31 @@ class LlamaModel(GgufFile):
         self.is_recurrent: bool = lib.llama_model_is_recurrent(
             self.handle
         ) or lib.llama_model_is_hybrid(self.handle)
-        self.is_causal = self._reads_from_left_to_right()
+        """Whether it keeps a state that can't go back to an earlier token."""
+        # The files of some models that read a text as a whole say so; llama.cpp has no function
+        # for it, but gives no memory to the contexts of the others.
+        as_a_whole = self.metadata(f"{self.architecture}.attention.causal") == "false"
+        as_a_whole |= self.has_encoder
+        kind = MemoryKind.NONE if as_a_whole else memory_kind(self.handle)
+        self.is_causal = kind is not MemoryKind.NONE
+        """Whether a token sees only those before it, so that a text can grow at its end."""
+        self.has_plain_cache = kind is MemoryKind.PLAIN and not (self.is_recurrent or self.window)
+        """Whether all it remembers of a text is the keys and values of each token."""
+
+    @property
+    def needs_even_passes(self) -> bool:
+        """Whether texts are only right in a pass that computes as many tokens of each.
+
+        So it is with llama-cpp-python 0.3.36: the logits of eight prompts of different length in
+        one `llama_decode` are off by up to 7, those of one length are right. RWKV's own
+        models are right.
+        """
+        return self.architecture in ("arwkv7", "rwkv6qwen2")
 
     @property
     def can_generate(self) -> bool:
         """Whether the model writes text; one that reads a text as a whole can't."""
         return self.is_causal
-
-    @property
-    def has_plain_cache(self) -> bool:
-        """Whether all it remembers of a text is the keys and values of each token."""
-        return not self.is_recurrent and not self.window
 
     @property
     def window(self) -> int:
@@ -64,29 +81,11 @@ class LlamaModel(GgufFile):
         return int(lib.llama_model_n_embd_out(self.handle))
 
     @property
+    def state_length(self) -> int:
+        """The size of what layers hand on for each token."""
+        return int(lib.llama_model_n_embd(self.handle))
+
+    @property
     def rank_template(self) -> str | None:
         """How the file wants `{query}` and `{document}` to be put to its ranking head."""
         return self.template("rerank")
-
-    def _reads_from_left_to_right(self) -> bool:
-        """Whether a token sees only those before it, so that a text can grow at its end.
-
-        llama.cpp has no function for it; it gives no memory to the contexts of most of those that
-        don't, and the files of the others say so.
-
-        Raises:
-            EngineError: MODEL_LOAD_FAILED, for lack of memory.
-        """
-        if self.metadata(f"{self.architecture}.attention.causal") == "false":
-            return False
-        params = lib.llama_context_default_params()
-        params.n_ctx = params.n_batch = params.n_ubatch = 32
-        params.n_threads = params.n_threads_batch = 1
-        context = lib.llama_init_from_model(self.handle, params)
-        if not context:
-            raise EngineError(
-                ErrorReason.MODEL_LOAD_FAILED, "There is not enough memory to run the model."
-            )
-        has_memory = bool(lib.llama_get_memory(context))
-        lib.llama_free(context)
-        return has_memory

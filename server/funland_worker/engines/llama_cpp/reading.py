@@ -16,14 +16,17 @@ from funland_worker.engines.protocol import EngineError
 ROWS = 256
 """How many tokens a pass has, unless one text needs more: a wider one is slower, and others
 wait for the engine meanwhile."""
+_LONG, _LONG_ROWS = 2048, 128
+"""Without flash attention the scores of a pass take rows x tokens of memory."""
 _SEQUENCES = 64
 
 
 class TextReader:
     """A context with one way of pooling, as large as the longest text that it has read.
 
-    A model that reads from left to right takes a long text in runs of `ROWS`: a run changes nothing
-    of those before it. Any other model needs a text in one pass, with buffers of that size.
+    A model that reads from left to right takes a long text in runs of at most `ROWS`: a run changes
+    nothing of those before it. Any other model needs a text in one pass, with buffers of that size:
+    flash attention keeps those small.
     """
 
     def __init__(
@@ -59,8 +62,9 @@ class TextReader:
             for part in parts:
                 tokens = texts[part.text][part.start : part.stop]
                 self._batch.add(part.sequence, part.start, tokens, outputs=len(tokens))
-            if outcome := self._batch.decode(self.context):
-                raise RuntimeError(f"llama_decode failed with {outcome}")
+            run = self._batch.encode if self._model.has_encoder else self._batch.decode
+            if outcome := run(self.context):
+                raise RuntimeError(f"llama.cpp can't read the texts: {outcome}")
             yield parts
 
     def _grow(self, tokens: int) -> None:
@@ -78,7 +82,9 @@ class TextReader:
             self._batch = Batch(self._rows(size))
 
     def _rows(self, size: int) -> int:
-        return ROWS if self._model.is_causal else size
+        if not self._model.is_causal:
+            return size
+        return ROWS if size <= _LONG else _LONG_ROWS
 
     def _open(self, tokens: int) -> Any:
         params = lib.llama_context_default_params()
@@ -89,6 +95,8 @@ class TextReader:
         params.embeddings = True
         params.pooling_type = self._pooling_type
         params.kv_unified = True
+        if self._model.is_causal:  # as in the context that writes: some can't be computed with it
+            params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.no_perf = True
         context = lib.llama_init_from_model(self._model.handle, params)
         if not context:

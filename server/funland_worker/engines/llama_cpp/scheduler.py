@@ -43,13 +43,15 @@ class Scheduler:
     computes a pass with one set of them.
     """
 
-    def __init__(self, cache: Cache, rows: int) -> None:
-        """`rows` is after how many tokens a pass may give scores."""
+    def __init__(self, cache: Cache, rows: int, *, even: bool = False) -> None:
+        """`rows` is after how many tokens a pass may give scores. With `even`, texts of which a
+        pass computes different numbers of tokens take turns."""
         self.waiting: WaitingQueue[Generation] = WaitingQueue()
         self.running: list[Generation] = []
         self.budget = PrefillBudget()
         self._cache = cache
         self._rows = rows
+        self._even = even
         self._turn = 0
         self._turns: dict[Uses, int] = {}
 
@@ -148,7 +150,7 @@ class Scheduler:
                     rows -= len(tokens) - 1
                 outputs = int(len(tokens) == generation.lacking)
                 shares.append(Share(generation, lease, tokens, outputs, scored=scored))
-        return uses, shares
+        return uses, evened(shares, self._turn) if self._even else shares
 
     def _leader(self, generation: Generation) -> tuple[Generation | None, int]:
         """Who computes, or has computed, more of a text's beginning than the cache gave it."""
@@ -179,3 +181,10 @@ class Scheduler:
                 known = generation.tokens[: generation.leader_tokens]
                 self._cache.share(leader.lease, generation.lease, known)
                 generation.leader = None
+
+
+def evened(shares: list[Share], turn: int) -> list[Share]:
+    """One prompt alone, or in every other turn all that write."""
+    writing = [share for share in shares if share.generation.decoding]
+    prompts = [share for share in shares if not share.generation.decoding]
+    return writing if not prompts or (writing and turn % 2) else prompts[:1]

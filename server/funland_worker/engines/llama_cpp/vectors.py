@@ -26,7 +26,21 @@ class Vectors:
     def embed(
         self, texts: Sequence[Sequence[int]], pooling: EmbedRequest.Pooling.ValueType
     ) -> list[list[float]]:
-        """See `Engine`."""
+        """See `Engine`.
+
+        Raises:
+            EngineError: ENGINE_UNSUPPORTED, if what the model writes by is no vector of its length;
+                MODEL_LOAD_FAILED, for lack of memory.
+        """
+        if self._model.is_causal and self._model.vector_length != self._model.state_length:
+            raise EngineError(
+                ErrorReason.ENGINE_UNSUPPORTED,
+                "llama.cpp can't give this model's vectors: its states are of"
+                f" {self._model.vector_length} numbers, its embeddings of"
+                f" {self._model.state_length}.",
+                engine="LLAMA_CPP",
+                feature="embeddings",
+            )
         if self._embedder is None:
             self._embedder = Embedder(self._model, self._context_length, self._threads)
         return self._embedder.embed(texts, pooling)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from funland_worker.engines.openvino.stateful import StatefulNetwork
 from funland_worker.engines.protocol import EngineError
 from funland_worker.engines.vocabulary import check_vocabulary
 
-_CONVERSION = "openvino-1"
+_CONVERSION = "openvino-2"
 """The name of what `convert` makes; the number goes up when it would make something else."""
 _KV_TOKENS = 32768
 """How many tokens all texts together may hold, unless one alone may hold more."""
@@ -83,7 +84,10 @@ def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:
     llama_library.start()
     facts = GgufFile(path, weights=False).facts
     if launch.conversion_folder and launch.model_sha256:
-        folder = Path(launch.conversion_folder) / f"{_CONVERSION}-{launch.model_sha256}"
+        kept = Path(launch.conversion_folder)
+        folder = kept / f"{_CONVERSION}-{launch.model_sha256}"
+        for outdated in {*kept.glob("openvino-*")} - {folder}:
+            shutil.rmtree(outdated, ignore_errors=True)
     else:
         folder = Path(tempfile.mkdtemp(prefix="funland-")) / _CONVERSION
     if not (folder / MODEL).exists():

@@ -16,6 +16,7 @@ from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.protocol import EngineError
+from funland_worker.limits import HEADROOM_BYTES, room_bytes
 
 KV_CELLS = 32768
 """How many tokens all texts together may hold, unless one alone may hold more."""
@@ -34,13 +35,15 @@ def new_cache(
     *,
     context_length: int,
     slots: int,
+    fewer_slots: bool,
     threads: int,
     rows: int,
     cells: int,
     store: StateStore,
 ) -> Cache:
-    """The cache of a model. `rows` is how many outputs a pass may ask for; `store` takes the states
-    that leave the cache.
+    """The cache of a model, with `fewer_slots` for fewer texts if there is no memory for so many
+    states. `rows` is how many outputs a pass may ask for; `store` takes the states that leave the
+    cache.
 
     Raises:
         EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -53,10 +56,29 @@ def new_cache(
         return Transfer(made, parts, plain, model.window, model.is_recurrent)
 
     if kind == LoadSettings.UNIFIED or not model.has_plain_cache:
-        sequences = min(2 * slots + 1, _MOST_SEQUENCES)
-        shared = context(sequences, cells, unified=True)
-        return UnifiedCache(shared, min(slots, sequences - 1), sequences, cells, store)
+        counts = sequence_counts(slots, fewer=fewer_slots)
+        while True:
+            sequences = counts.pop(0)
+            try:
+                shared = context(sequences, cells, unified=True)
+            except EngineError:
+                if not counts:
+                    raise
+                continue
+            if not counts or room_bytes() > HEADROOM_BYTES // 2:
+                return UnifiedCache(shared, min(slots, sequences - 1), sequences, cells, store)
+            lib.llama_free(shared.context)  # nothing would be left to compute with
     return StreamCache(context, slots, context_length, cells, store)
+
+
+def sequence_counts(slots: int, *, fewer: bool) -> list[int]:
+    """For how many sequences a context is made, the later ones if there is no memory for those
+    before: as many for texts that ended as for those that run, then for one, then with `fewer`
+    for half of those that run, and so on. A recurrent model keeps a state for each."""
+    counts = [min(2 * slots, _MOST_SEQUENCES - 1), slots]
+    while fewer and counts[-1] > 1:
+        counts.append(counts[-1] // 2)
+    return [count + 1 for count in counts if count < _MOST_SEQUENCES]
 
 
 def new_context(

@@ -32,6 +32,11 @@ class Cache(Protocol):
         ...
 
     @property
+    def slots(self) -> int:
+        """How many texts may run at once."""
+        ...
+
+    @property
     def shares_what_runs(self) -> bool:
         """Whether a text can be given the beginning of one that has gone on."""
         ...

@@ -18,6 +18,10 @@ _HEADER = struct.Struct("<III")
 _COUNT = 4
 _MOST_PARTS = 256
 
+EMPTY_SIZE = _HEADER.size + _COUNT
+"""How many bytes llama.cpp writes of a text without tokens, if keys and values in one cache, of one
+part, are all that it keeps."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -51,8 +55,8 @@ class Transfer:
     context: Any
     parts: int
     plain: bool = True
-    """Whether the cache is one of keys and values alone. Others (sliding windows, recurrent models)
-    write several, so their texts go back only into as many parts."""
+    """Whether the cache is one of keys and values alone. Texts of others (sliding windows, states,
+    a second cache that tells which keys count) go back only into as many parts."""
     window: int = 0
     """How many of the latest tokens some layers see; 0: all."""
     recurrent: bool = False
@@ -84,6 +88,11 @@ class Transfer:
         size = stop - begin
         pointer = _pointer(state.buffer, begin)
         return bool(lib.llama_state_seq_set_data(self.context, pointer, size, sequence))
+
+    def trim(self, sequence: int, length: int) -> None:
+        """Leaves the first `length` tokens of a sequence that has few more."""
+        if not lib.llama_memory_seq_rm(lib.llama_get_memory(self.context), sequence, length, -1):
+            raise RuntimeError("llama.cpp can't take back the latest tokens of a sequence")
 
     def cut(self, sequence: int, length: int) -> bool:
         """Leaves a sequence's first `length` tokens; False if that can't be, and then it has none.

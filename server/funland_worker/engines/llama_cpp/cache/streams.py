@@ -77,6 +77,11 @@ class StreamCache:
         return self._transfer.context
 
     @property
+    def slots(self) -> int:
+        """See `Cache`."""
+        return self._slots
+
+    @property
     def shares_what_runs(self) -> bool:
         """See `Cache`."""
         return True
@@ -131,7 +136,7 @@ class StreamCache:
 
     def trim(self, lease: Lease) -> None:
         """See `Cache`."""
-        lib.llama_memory_seq_rm(self._memory, lease.slot, lease.computed, -1)
+        self._transfer.trim(lease.slot, lease.computed)
 
     def release(self, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`."""

@@ -1,8 +1,8 @@
 """One cache for all texts: what they have in common is kept once.
 
 A pass attends over all cells in use, so many long texts without anything in common slow each other;
-`streams` is for those. But models with sliding windows or a recurrent state always come here: their
-texts can't be moved to a cache of another shape.
+`streams` is for those. But models that keep more than keys and values, or several caches of them,
+always come here: their texts can't be moved to a cache of another shape.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ class UnifiedCache:
         return self._transfer.context
 
     @property
+    def slots(self) -> int:
+        """See `Cache`."""
+        return self._slots
+
+    @property
     def shares_what_runs(self) -> bool:
         """See `Cache`."""
         return not self._transfer.recurrent
@@ -99,8 +104,7 @@ class UnifiedCache:
         if kept is not None and self._transfer.restore(lease.slot, kept.state):
             self._begin(lease, tokens, common_length(kept.tokens, tokens[:-1]))
         elif match is not None:
-            lib.llama_memory_seq_cp(self._memory, match.key, lease.slot, 0, match.length)
-            self._begin(lease, tokens, match.length)
+            self._copy(match.key, lease, tokens, match.length)
         return lease
 
     def share(self, source: Lease, lease: Lease, tokens: list[int]) -> None:
@@ -108,10 +112,9 @@ class UnifiedCache:
         lib.llama_memory_seq_rm(self._memory, lease.slot, -1, -1)
         if lease.slot in (tree := self._tree(lease.uses)):
             tree.remove(lease.slot)
-        lib.llama_memory_seq_cp(self._memory, source.slot, lease.slot, 0, len(tokens))
         if self._published[source.slot] < len(tokens):
             self.publish(source, tokens)
-        self._begin(lease, tokens, len(tokens))
+        self._copy(source.slot, lease, tokens, len(tokens))
 
     def publish(self, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`. Cells that another text has too are given up for that one's."""
@@ -131,7 +134,7 @@ class UnifiedCache:
 
     def trim(self, lease: Lease) -> None:
         """See `Cache`."""
-        lib.llama_memory_seq_rm(self._memory, lease.slot, lease.computed, -1)
+        self._transfer.trim(lease.slot, lease.computed)
 
     def release(self, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`."""
@@ -146,7 +149,21 @@ class UnifiedCache:
 
     def _match(self, tokens: list[int], uses: Uses) -> Match[int] | None:
         tree = self._trees.get(uses)
-        return tree.match(tokens[:-1]) if tree else None
+        match = tree.match(tokens[:-1]) if tree else None
+        if match is not None and self._transfer.recurrent and match.length < self._held(match.key):
+            return None  # its state is of a later place
+        return match
+
+    def _held(self, slot: int) -> int:
+        """How many tokens a text has computed."""
+        lease = self._running.get(slot)
+        return lease.computed if lease is not None else len(self._ended[slot][1])
+
+    def _copy(self, source: int, lease: Lease, tokens: list[int], length: int) -> None:
+        """Gives a new text the first tokens of another. Not all memories can copy a part of a
+        text; all can copy the whole, and what is too much is cut off."""
+        lib.llama_memory_seq_cp(self._memory, source, lease.slot, -1, -1)
+        self._begin(lease, tokens, length)
 
     def _begin(self, lease: Lease, tokens: list[int], cached: int) -> None:
         """Leaves a new text's first `cached` tokens, or none if that can't be."""

@@ -46,7 +46,8 @@ class DraftModel:
                 "The draft model can't take back what it has read: it can't guess.",
             )
         self._vocabulary = model.vocabulary
-        self._longest = min(context_length, _LONGEST)
+        # Behind what it was trained for it guesses badly, and a table of positions ends there.
+        self._longest = min(context_length, model.trained_context or _LONGEST, _LONGEST)
         self._context: Any = new_context(
             model, _TEXTS, self._longest, threads, _TEXTS, unified=False
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.llama_cpp.cache.contexts import sequence_counts
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
 from funland_worker.engines.llama_cpp.cache.store import StateStore
 from tests.worker.conftest import GREEDY, Driver, StartEngine
@@ -152,3 +153,21 @@ def test_what_memory_has_no_room_for_comes_back_from_disk_after_a_restart(
 
     assert outcome.cached_tokens == outcome.prompt_tokens - 1
     assert text == first
+
+
+@pytest.mark.parametrize(
+    ("slots", "fewer", "counts"),
+    [
+        (32, False, [65, 33]),
+        (32, True, [65, 33, 17, 9, 5, 3, 2]),
+        (5, True, [11, 6, 3, 2]),
+        (1, True, [3, 2]),
+        (200, False, [256, 201]),
+        (256, False, [256]),
+        (256, True, [256, 129, 65, 33, 17, 9, 5, 3, 2]),
+    ],
+)
+def test_states_for_fewer_texts_are_tried_in_turn(
+    slots: int, *, fewer: bool, counts: list[int]
+) -> None:
+    assert sequence_counts(slots, fewer=fewer) == counts
