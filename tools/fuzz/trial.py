@@ -21,6 +21,7 @@ EXPECTED = frozenset(
         "load: WORKER_LOST",
         "generate: MODEL_CANNOT_GENERATE",
         "generate: MODEL_LOAD_FAILED",
+        "generate: MODEL_OUTPUT_INVALID",
         "generate: PROMPT_TOO_LONG",
         "generate: WORKER_LOST",
         "generate: MODEL_BACKING_OFF",

@@ -42,7 +42,10 @@ async def test_it_embeds_and_ranks_as_its_weights_say(server: Server, tmp_path: 
     pairs = [[BEGIN, *ids(QUERY), SEPARATOR, *text, SEPARATOR] for text in texts]
     scores = [bert.score(pair) for pair in pairs]
     assert [result.index for result in results] == list(np.argsort(scores)[::-1])
-    assert [result.score for result in results] == pytest.approx(sorted(scores)[::-1], abs=1e-3)
+    best = np.sort(scores)[::-1]
+    assert [result.raw_score for result in results] == pytest.approx(best.tolist(), abs=1e-3)
+    shares = 1 / (1 + np.exp(-best))
+    assert [result.score for result in results] == pytest.approx(shares.tolist(), abs=1e-3)
 
 
 async def test_it_says_that_it_writes_nothing(server: Server, tmp_path: Path) -> None:

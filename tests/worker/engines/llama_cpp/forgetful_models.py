@@ -1,5 +1,6 @@
-"""Models of a few thousand random weights that can't go back in a text: one of them sees the latest
-tokens only in every second layer, the other keeps a state in place of keys and values."""
+"""Models of a few thousand random weights, in float32. Two can't go back in a text: one of them sees
+the latest tokens only in every second layer, the other keeps a state in place of keys and values. The
+third remembers all."""
 
 from __future__ import annotations
 
@@ -12,6 +13,24 @@ VOCABULARY = 64
 WINDOW = 24
 _LENGTH, _LAYERS, _HEADS, _INNER = 32, 2, 2, 64
 _STATE, _KERNEL, _RANK = 8, 4, 2
+
+
+def write_plain(path: Path) -> Path:
+    """The shape of Llama, arXiv:2302.13971."""
+    writer = _writer(path, "llama")
+    writer.add_head_count(_HEADS)
+    writer.add_feed_forward_length(_INNER)
+    _add(writer, "output.weight", VOCABULARY, _LENGTH)
+    for layer in range(_LAYERS):
+        block = f"blk.{layer}."
+        for name in ("attn_norm", "ffn_norm"):
+            writer.add_tensor(f"{block}{name}.weight", np.ones(_LENGTH, np.float32))
+        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            _add(writer, f"{block}{name}.weight", _LENGTH, _LENGTH)
+        _add(writer, f"{block}ffn_gate.weight", _INNER, _LENGTH)
+        _add(writer, f"{block}ffn_up.weight", _INNER, _LENGTH)
+        _add(writer, f"{block}ffn_down.weight", _LENGTH, _INNER)
+    return _written(writer, path)
 
 
 def write_windowed(path: Path) -> Path:
