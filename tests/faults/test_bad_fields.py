@@ -155,6 +155,12 @@ async def test_a_wrong_json_type_is_named_over_rest(
         assert [each for each in named if each.startswith(name)], (value, error)
 
 
+def in_json(broken: Break) -> dict[str, Any]:
+    message = inference_pb2.SamplingParameters()
+    broken.apply(message)
+    return json_format.MessageToDict(message, preserving_proto_field_name=True)
+
+
 def dialect_breaks(names: Mapping[str, str]) -> Iterator[Any]:
     for name, field in names.items():
         for index, broken in enumerate(breaks(SAMPLING_FIELDS)):
@@ -230,9 +236,3 @@ def wrong_values(field: FieldDescriptor) -> list[Any]:
         key = field.message_type.fields_by_name["key"]
         return WRONG_MAPS if key.cpp_type != FieldDescriptor.CPPTYPE_STRING else WRONG_TEXT_MAPS
     return WRONG_LISTS if field.is_repeated else WRONG_JSON[field.cpp_type]
-
-
-def in_json(broken: Break) -> dict[str, Any]:
-    message = inference_pb2.SamplingParameters()
-    broken.apply(message)
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)
