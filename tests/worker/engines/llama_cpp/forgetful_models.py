@@ -1,6 +1,6 @@
-"""Models of a few thousand random weights, in float32. Two can't go back in a text: one of them sees
-the latest tokens only in every second layer, the other keeps a state in place of keys and values. The
-third remembers all."""
+"""Models of a few thousand random weights, in float32. Two can't go back in a text: one sees the
+latest tokens only in every second layer, the other keeps a state in place of keys and values.
+The third remembers all."""
 
 from __future__ import annotations
 
