@@ -37,7 +37,9 @@ def field_schema(field: FieldDescriptor) -> JsonSchema:
     entry = field.message_type
     if entry is not None:
         value = _scalar(entry.fields_by_name["value"], rules.map.values)
-        return {"type": "object", "additionalProperties": value, **_limits(rules.map)}
+        keys = rules.map.keys  # numbers are strings in JSON, of which these say nothing
+        names = {"propertyNames": _limits(keys.string)} if keys.HasField("string") else {}
+        return {"type": "object", "additionalProperties": value, **names, **_limits(rules.map)}
     if field.is_repeated:
         items = _scalar(field, rules.repeated.items)
         return {"type": "array", "items": items, **_limits(rules.repeated)}
