@@ -49,6 +49,8 @@ def field_schema(field: FieldDescriptor) -> JsonSchema:
 def _scalar(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> JsonSchema:
     kind = rules.WhichOneof("type")
     limits = _limits(getattr(rules, kind)) if kind else {}
+    if kind and (barred := list(getattr(rules, kind).not_in)):
+        limits["not"] = {"enum": barred}
     if "minimum" in limits and field.cpp_type in _LARGEST:
         limits.setdefault("maximum", _LARGEST[field.cpp_type])
     return {"type": _TYPES[field.cpp_type], **limits}

@@ -163,6 +163,8 @@ class Schemas:
         for rule, limit in encode(getattr(rules, kind)).items() if kind else ():
             if rule in _KEYWORDS:
                 schema[_KEYWORDS[rule]] = limit
+        if kind and (barred := list(getattr(getattr(rules, kind), "not_in", ()))):
+            schema["not"] = {"enum": barred}
         return schema
 
     def _enum(self, enum: EnumDescriptor, barred: Collection[int]) -> Schema:

@@ -112,6 +112,7 @@ def test_every_operation_and_field_of_the_contract_is_described() -> None:
             "top_k",
             {"type": ["integer", "null"], "format": "int32", "minimum": 0},
         ),
+        ("GenerationOptions", "last_prompt_tokens", {"minimum": -1, "not": {"enum": [0]}}),
         ("SamplingParameters", "seed", {"format": "int64", "maximum": 4294967295}),
         ("SamplingParameters", "stop", {"type": ["array", "null"], "maxItems": 16}),
         ("SamplingParameters", "logit_bias", {"type": ["object", "null"], "maxProperties": 1024}),

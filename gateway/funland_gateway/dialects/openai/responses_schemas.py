@@ -53,6 +53,10 @@ def _call(kind: str, text: str) -> JsonSchema:
     )
 
 
+_THOUGHTS: Final = array_of(
+    object_with({"type": one_of_values("summary_text"), "text": STRING}, ("type", "text"))
+)
+
 _ITEM: Final = any_of(
     object_with(
         {
@@ -72,9 +76,7 @@ _ITEM: Final = any_of(
         },
         ("type", "call_id", "output"),
     ),
-    object_with(
-        {"type": one_of_values("reasoning"), "summary": array_of(_OBJECT)}, ("type", "summary")
-    ),
+    object_with({"type": one_of_values("reasoning"), "summary": _THOUGHTS}, ("type", "summary")),
 )
 
 _INPUT: Final = described(

@@ -66,7 +66,7 @@ _GENERATION: Mapping[str, JsonSchema] = {
     **sampling_schemas(SAMPLING),
     "n": described(field_schema(_OPTIONS["n"]), "How many texts to make.", default=1),
     "truncate_prompt_tokens": described(
-        {**field_schema(_OPTIONS["last_prompt_tokens"]), "not": {"const": 0}},
+        field_schema(_OPTIONS["last_prompt_tokens"]),
         "Keep this many of the prompt's last tokens; -1: what fits.",
     ),
     **FORMAT_SCHEMAS,
