@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from funland_gateway.names import host_name, web_origin
 
 _LONGEST = 365 * 24 * 3600
+_LARGEST = 2**60
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
 
@@ -27,7 +28,7 @@ class GatewaySettings(BaseModel):
     """Names in the `Host` header to answer to, beside the loopback ones, at any port."""
     allowed_origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = ()
     """Origins of other sites whose pages may call, such as `https://app.example`."""
-    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1)
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1, le=_LARGEST)
     """The largest request body, after decompression."""
     max_connections: int = Field(default=1024, ge=1)
     """How many sockets may be open at once; one more is answered 503 and closed."""

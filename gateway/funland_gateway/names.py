@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-_NAME = r"(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)"
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_NAME = rf"(?:\[[0-9a-f:.]+\]|{_LABEL}(?:\.{_LABEL})*)"
 _HOST = re.compile(_NAME, re.IGNORECASE)
-_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_NAME})(:[0-9]{{1,5}})?")
+_ORIGIN = re.compile(rf"([a-z][a-z0-9+.-]*)://({_NAME})(:[1-9][0-9]{{0,4}})?")
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 _HIGHEST_PORT = 65535
 

@@ -10,8 +10,10 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 _LONGEST = 365 * 24 * 3600
+_LARGEST = 2**60
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
+Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
 
 
 class ServerSettings(BaseModel):
@@ -33,7 +35,7 @@ class ServerSettings(BaseModel):
     slots: Annotated[int, Field(ge=1, le=256)] = Field(
         default=32, description="How many calls a model answers at once."
     )
-    max_context_length: Annotated[int, Field(ge=16)] = Field(
+    max_context_length: Annotated[int, Field(ge=16, le=16_777_216)] = Field(
         default=8192, description="The longest context, in tokens, that a model gets unasked."
     )
     threads: Annotated[int, Field(ge=1, le=512)] | None = Field(
@@ -46,19 +48,19 @@ class ServerSettings(BaseModel):
         default=300.0,
         description="How long a model stays in memory after its last call; -1: for ever.",
     )
-    memory_limit_bytes: Annotated[int, Field(ge=64 * 1024**2)] | None = Field(
+    memory_limit_bytes: Annotated[int, Field(ge=64 * 1024**2, le=_LARGEST)] | None = Field(
         default=None,
         description="The most memory that all models may take; unset: 90% of the machine's.",
     )
     queue_limit: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=1024, description="How many calls of a model may wait for a slot."
     )
-    prefix_memory_bytes: Annotated[int, Field(ge=0)] | None = Field(
+    prefix_memory_bytes: Bytes | None = Field(
         default=None,
         description="How much memory a model may take for prompts that left its cache; unset: 5% of"
         " the machine's, at most 512 MiB.",
     )
-    prefix_spill_bytes: Annotated[int, Field(ge=0)] = Field(
+    prefix_spill_bytes: Bytes = Field(
         default=0, description="How much a model may keep on the disk of prompts it computed."
     )
     hang_timeout_seconds: Seconds = Field(

@@ -3,6 +3,7 @@
     FunlandError
     ├── InvalidArgumentError
     │   ├── FieldInvalidError          FIELD_INVALID
+    │   ├── BodyMalformedError         BODY_MALFORMED
     │   ├── PromptTooLongError         PROMPT_TOO_LONG
     │   ├── TokenUnknownError          TOKEN_UNKNOWN
     │   ├── TemplateFailedError        TEMPLATE_FAILED
@@ -112,6 +113,15 @@ class FieldInvalidError(InvalidArgumentError):
         named = "; ".join(f"{v.field}: {v.description}" for v in violations)
         super().__init__(named)
         self.violations = tuple(violations)
+
+
+class BodyMalformedError(InvalidArgumentError):
+    """The bytes of a request are not its message."""
+
+    reason = ErrorReason.BODY_MALFORMED
+
+    def __init__(self, message_type: str) -> None:
+        super().__init__(f"The body is no {message_type}: it can't be decoded.")
 
 
 class PromptTooLongError(InvalidArgumentError):

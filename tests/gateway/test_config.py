@@ -30,6 +30,7 @@ def test_a_place_off_loopback_is_refused_with_a_way_out(host: str) -> None:
         {"port": -1},
         {"port": 65536},
         {"max_body_bytes": 0},
+        {"max_body_bytes": 10**20},
         {"max_connections": 0},
         {"idle_timeout_seconds": 0},
         {"idle_timeout_seconds": float("inf")},
@@ -57,7 +58,7 @@ def test_a_host_is_a_name_or_an_address(host: str) -> None:
     "host",
     [
         "*", "*.internal", "", "http://funland.internal", "funland.internal:8000", "a/b", "::1",
-        "a b", "a,b", "-a", "a@b", "[::1]:8000",
+        "a b", "a,b", "-a", "a@b", "[::1]:8000", "a..b", "a.", ".a",
     ],
 )  # fmt: skip
 def test_what_is_no_host_is_refused_with_the_way_to_write_it(host: str) -> None:
@@ -98,7 +99,8 @@ def test_an_origin_that_no_browser_sends_is_refused_with_the_one_that_they_send(
     [
         "*", "https://*.example", "app.example", "app.example:8000", "https://app.example/path",
         "https://", "null", "", "https://a, https://b", "https://user@app.example",
-        "https://app.example?x", "https://app.example:99999",
+        "https://app.example?x", "https://app.example:99999", "https://app.example:0080",
+        "https://app..example",
     ],
 )  # fmt: skip
 def test_what_is_no_origin_is_refused_with_the_way_to_write_it(origin: str) -> None:

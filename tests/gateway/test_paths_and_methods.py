@@ -102,7 +102,11 @@ async def test_head_of_a_stream_does_not_begin_it(
         ("/funland/v1/models/tiny", "DELETE, GET, HEAD, OPTIONS"),
         ("/funland/v1/chat", "OPTIONS, POST"),
         ("/v1/models/tiny", "DELETE, GET, HEAD, OPTIONS"),
+        ("/v1/models/maker/tiny", "DELETE, GET, HEAD, OPTIONS"),
         ("/v1/chat/completions", "GET, HEAD, OPTIONS, POST"),
+        ("/v1/chat/completions/a/messages", "GET, HEAD, OPTIONS"),
+        ("/v1/responses/a/cancel", "OPTIONS, POST"),
+        ("/v1/responses/a/input_items", "GET, HEAD, OPTIONS"),
         ("/openapi.json", "GET, HEAD, OPTIONS"),
     ],
 )

@@ -116,7 +116,7 @@ class Route:
 
     method: str
     path: str
-    """As documented, variables in braces; a variable may hold slashes."""
+    """As documented, variables in braces. One whose name begins with `model` may hold slashes."""
     call: Callable[[Incoming], Unary | Streaming | Together]
     summary: str
     tag: str

@@ -37,7 +37,9 @@ def field_schema(field: FieldDescriptor) -> JsonSchema:
     entry = field.message_type
     if entry is not None:
         value = _scalar(entry.fields_by_name["value"], rules.map.values)
-        return {"type": "object", "additionalProperties": value, **_limits(rules.map)}
+        keys = rules.map.keys  # numbers are strings in JSON, of which these say nothing
+        names = {"propertyNames": _limits(keys.string)} if keys.HasField("string") else {}
+        return {"type": "object", "additionalProperties": value, **names, **_limits(rules.map)}
     if field.is_repeated:
         items = _scalar(field, rules.repeated.items)
         return {"type": "array", "items": items, **_limits(rules.repeated)}
@@ -47,6 +49,8 @@ def field_schema(field: FieldDescriptor) -> JsonSchema:
 def _scalar(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> JsonSchema:
     kind = rules.WhichOneof("type")
     limits = _limits(getattr(rules, kind)) if kind else {}
+    if kind and (barred := list(getattr(rules, kind).not_in)):
+        limits["not"] = {"enum": barred}
     if "minimum" in limits and field.cpp_type in _LARGEST:
         limits.setdefault("maximum", _LARGEST[field.cpp_type])
     return {"type": _TYPES[field.cpp_type], **limits}

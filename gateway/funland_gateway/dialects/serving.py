@@ -43,8 +43,9 @@ def add_dialect(
 
 
 def _pattern(path: str) -> str:
-    """Lets the path's variables hold slashes, as the names of models may: inside, and single."""
-    return re.sub(r"\{(\w+)\}", r"{\1:[^/]+(?:/[^/]+)*}", path)
+    """Lets the names of models hold slashes, inside and single. Other variables hold none: what
+    stands behind an id is another route."""
+    return re.sub(r"\{(model\w*)\}", r"{\1:[^/]+(?:/[^/]+)*}", path)
 
 
 def _handler(

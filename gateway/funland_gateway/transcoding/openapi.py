@@ -155,14 +155,10 @@ def _native_operation(
         },
     }
     if route.has_body:
-        others = [field for field in rpc.input_type.fields if field.name not in in_path]
+        schema = schemas.message(rpc.input_type, without=in_path)
         operation["requestBody"] = {
-            "required": any(is_required(field) for field in others),
-            "content": _json(
-                schemas.message(rpc.input_type, without=in_path)
-                if in_path
-                else schemas.reference(rpc.input_type)
-            ),
+            "required": _wants_something(schema),
+            "content": _json(schema if in_path else schemas.reference(rpc.input_type)),
         }
     parameters = [
         {
@@ -205,7 +201,10 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
         },
     }
     if route.request_schema is not None:
-        operation["requestBody"] = {"content": _json(dict(route.request_schema))}
+        operation["requestBody"] = {
+            "required": _wants_something(route.request_schema),
+            "content": _json(dict(route.request_schema)),
+        }
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in re.findall(r"\{(\w+)\}", route.path)
@@ -223,6 +222,13 @@ def _query_parameter(parameter: DocumentedParameter) -> dict[str, Any]:
         "schema": dict(parameter.schema),
     }
     return {**told, "style": "deepObject"} if parameter.schema["type"] == "object" else told
+
+
+def _wants_something(schema: Mapping[str, Any]) -> bool:
+    """Whether an empty object, which is what no body at all is read as, is refused. A rule between
+    fields has an `else` for when its first field is not there."""
+    forms: Sequence[Mapping[str, Any]] = schema.get("anyOf", (schema,))
+    return all("required" in form or "required" in form.get("else", {}) for form in forms)
 
 
 def _json(schema: Mapping[str, Any]) -> dict[str, Any]:

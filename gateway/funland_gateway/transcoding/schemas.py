@@ -76,11 +76,14 @@ class Schemas:
     """The schemas of the messages that were asked for, and of those inside them.
 
     `comments` become the descriptions, by full name. In messages that callers send, which are
-    `requests` and what is inside of them, null is a field that is not set.
+    `requests` and what is inside of them, null is a field that is not set. An answer that repeats a
+    request may leave out of it what had to be sent, so there it has a schema of its own.
     """
 
     def __init__(self, comments: Mapping[str, str], requests: Iterable[Descriptor] = ()) -> None:
         self._comments = comments
+        requests = tuple(requests)
+        self._requests = {request.full_name for request in requests}
         self._sent: set[str] = set()
         for request in requests:
             self._follow(request)
@@ -90,11 +93,14 @@ class Schemas:
         """A reference to the message's schema among `components`."""
         if descriptor.full_name in _WELL_KNOWN:
             return dict(_WELL_KNOWN[descriptor.full_name])
-        name = descriptor.full_name.removeprefix(f"{descriptor.file.package}.")
-        name = f"{name}Object" if name in _HIDING else name
+        name = _name(descriptor)
+        return self._component(f"{name}Object" if name in _HIDING else name, descriptor)
+
+    def _component(self, name: str, descriptor: Descriptor, *, repeated: bool = False) -> Schema:
         if name not in self.components:
             self.components[name] = {}  # a message may hold itself
-            self.components[name].update(self.message(descriptor))
+            schema = self.message(descriptor)
+            self.components[name].update(_without_musts(schema) if repeated else schema)
         return {"$ref": f"#/components/schemas/{name}"}
 
     def message(self, descriptor: Descriptor, *, without: Collection[str] = ()) -> Schema:
@@ -143,7 +149,11 @@ class Schemas:
 
     def _value(self, field: FieldDescriptor, rules: validate_pb2.FieldRules) -> Schema:
         if field.message_type is not None:
-            return self.reference(field.message_type)
+            inner, outer = field.message_type, field.containing_type
+            answered = outer is not None and outer.full_name not in self._sent
+            if answered and inner.full_name in self._requests:
+                return self._component(f"Past{_name(inner)}", inner, repeated=True)
+            return self.reference(inner)
         if field.enum_type is not None:
             return self._enum(field.enum_type, barred=rules.enum.not_in)
         if field.type == FieldDescriptor.TYPE_BYTES:
@@ -153,6 +163,8 @@ class Schemas:
         for rule, limit in encode(getattr(rules, kind)).items() if kind else ():
             if rule in _KEYWORDS:
                 schema[_KEYWORDS[rule]] = limit
+        if kind and (barred := list(getattr(getattr(rules, kind), "not_in", ()))):
+            schema["not"] = {"enum": barred}
         return schema
 
     def _enum(self, enum: EnumDescriptor, barred: Collection[int]) -> Schema:
@@ -175,6 +187,21 @@ class Schemas:
             more = schema.get("description")
             schema["description"] = f"{comment}\n\n{more}" if more else comment
         return schema
+
+
+def _name(descriptor: Descriptor) -> str:
+    return descriptor.full_name.removeprefix(f"{descriptor.file.package}.")
+
+
+def _without_musts(schema: Schema) -> Schema:
+    """The schema of the same object, of which everything may be left out or empty."""
+    properties = {
+        name: {key: value for key, value in each.items() if key != "minItems"}
+        for name, each in schema["properties"].items()
+    }
+    musts = ("required", "if", "then", "else", "dependentSchemas")
+    rest = {key: value for key, value in schema.items() if key not in musts}
+    return {**rest, "properties": properties}
 
 
 def _or_null(schema: Schema) -> Schema:

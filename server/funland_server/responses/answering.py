@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Final
 
-from funland.v1.inference_pb2 import ChatRequest, Message
+from funland.v1.inference_pb2 import ChatRequest, GenerationOptions, Message
 from funland.v1.responses_pb2 import CreateResponseRequest, Response, ResponseEvent
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.responses.background import Background
@@ -71,8 +71,8 @@ class Responses:
 
     async def _whole_chat(self, request: CreateResponseRequest) -> ChatRequest:
         """The chat with all that the model is to know."""
-        if request.chat.options.n > 1:
-            raise FieldInvalidError([Violation("chat.options.n", "must be 1: a response is one")])
+        if untold := list(_untold(request.chat.options)):
+            raise FieldInvalidError(untold)
         if request.background and request.HasField("store") and not request.store:
             raise FieldInvalidError(
                 [Violation("store", "must be true in the background: nobody else has the answer")]
@@ -90,3 +90,13 @@ class Responses:
         chat = without_messages(request.chat)
         chat.messages.extend(messages)
         return chat
+
+
+def _untold(options: GenerationOptions) -> Iterator[Violation]:
+    """What a chat tells, and a response has no place for."""
+    if options.n > 1:
+        yield Violation("chat.options.n", "must be 1: a response is one")
+    if options.HasField("prompt_logprobs"):
+        yield Violation("chat.options.prompt_logprobs", "must be unset: only chats tell them")
+    if options.progress:
+        yield Violation("chat.options.progress", "must be false: only streams of chats tell it")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 import structlog
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -92,29 +92,33 @@ class GrpcServer:
         add_reflection((*self._services, health.SERVICE_NAME), self._server)
 
     def _handler(self, method: Method) -> Any:
-        descriptor = method.descriptor
-        read = GetMessageClass(descriptor.input_type).FromString
-        if descriptor.server_streaming:
-            return grpc.unary_stream_rpc_method_handler(self._streaming(method), read, _serialize)
-        return grpc.unary_unary_rpc_method_handler(self._unary(method), read, _serialize)
+        # Requests come as bytes: of those that can't be decoded, gRPC would tell in its own words,
+        # and write a traceback each.
+        if method.descriptor.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._streaming(method), bytes, _serialize)
+        return grpc.unary_unary_rpc_method_handler(self._unary(method), bytes, _serialize)
 
-    def _unary(self, method: Method) -> Callable[[Message, Context], Any]:
-        async def answer(request: Message, context: Context) -> Message:
+    def _unary(self, method: Method) -> Callable[[bytes, Context], Any]:
+        decode = _decoder(method)
+
+        async def answer(request: bytes, context: Context) -> Message:
             call = _call(method, context)
             try:
-                return await self._pipeline.unary(method, request, call)
+                return await self._pipeline.unary(method, decode(request), call)
             except CallFailed as failed:
                 return await _end(context, to_grpc(failed.status, call.request_id))
 
         return answer
 
-    def _streaming(self, method: Method) -> Callable[[Message, Context], Any]:
-        async def answer(request: Message, context: Context) -> None:
+    def _streaming(self, method: Method) -> Callable[[bytes, Context], Any]:
+        decode = _decoder(method)
+
+        async def answer(request: bytes, context: Context) -> None:
             call = _call(method, context)
             clock = asyncio.get_running_loop().time
             try:
                 async with (
-                    aclosing(self._pipeline.stream(method, request, call)) as answers,
+                    aclosing(self._pipeline.stream(method, decode(request), call)) as answers,
                     StepTimeout() as sending,
                 ):
                     async for message in answers:
@@ -142,6 +146,19 @@ def _call(method: Method, context: Context) -> Call:
     # Each call has a task of its own, and with it this context.
     structlog.contextvars.bind_contextvars(request_id=identity, rpc=method.descriptor.name)
     return Call(identity, context.time_remaining())
+
+
+def _decoder(method: Method) -> Callable[[bytes], Message | None]:
+    """Makes requests of bytes; of bytes that are none, None."""
+    message_type = GetMessageClass(method.descriptor.input_type)
+
+    def decode(data: bytes) -> Message | None:
+        try:
+            return message_type.FromString(data)
+        except DecodeError:
+            return None
+
+    return decode
 
 
 def _serialize(message: Message) -> bytes:

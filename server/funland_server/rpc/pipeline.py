@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 
 from funland_server.errors import (
+    BodyMalformedError,
     DeadlinePassedError,
     FunlandError,
     InternalError,
@@ -89,20 +90,23 @@ class Pipeline:
         """The method of that name; raises KeyError."""
         return self._methods[full_name]
 
-    async def unary(self, method: Method, request: Message, call: Call) -> Message:
-        """Answers a call whose method answers once; raises CallFailed."""
+    async def unary(self, method: Method, request: Message | None, call: Call) -> Message:
+        """Answers a call whose method answers once; raises CallFailed. Without a request, what came
+        was none."""
         handler: Callable[[Message], Awaitable[Message]] = method.handler
         with self._answering(method, call):
-            validate(request)
+            request = _checked(method, request)
             async with _Deadline(call) as deadline:
                 deadline.run()
                 return await handler(request)
 
-    async def stream(self, method: Method, request: Message, call: Call) -> AsyncGenerator[Message]:
-        """Answers a call whose method answers with a stream; raises CallFailed."""
+    async def stream(
+        self, method: Method, request: Message | None, call: Call
+    ) -> AsyncGenerator[Message]:
+        """Answers a call whose method answers with a stream; otherwise as `unary`."""
         handler: Callable[[Message], AsyncGenerator[Message]] = method.handler
         with self._answering(method, call):
-            validate(request)
+            request = _checked(method, request)
             async with aclosing(handler(request)) as answers, _Deadline(call) as deadline:
                 while True:
                     deadline.run()
@@ -166,6 +170,13 @@ class Pipeline:
         if self._active == 0:
             self._idle.set()
         self._metrics.active_connections.dec()
+
+
+def _checked(method: Method, request: Message | None) -> Message:
+    if request is None:
+        raise BodyMalformedError(method.descriptor.input_type.full_name)
+    validate(request)
+    return request
 
 
 class _Deadline:

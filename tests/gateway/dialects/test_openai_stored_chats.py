@@ -167,12 +167,18 @@ def test_the_chunks_of_one_that_is_kept_are_those_of_any_other() -> None:
     assert orjson.loads(chunks[0][0])["id"] == ID
 
 
-def test_several_choices_are_not_kept() -> None:
+@pytest.mark.parametrize(
+    ("parameter", "fields"),
+    [("n", {"n": 2}), ("return_progress", {"stream": True, "return_progress": True})],
+)
+def test_what_can_not_be_had_of_a_kept_completion_is_refused(
+    parameter: str, fields: dict[str, Any]
+) -> None:
     with pytest.raises(CallFailed) as raised:
-        create(store=True, n=2)
+        create(store=True, **fields)
 
     assert raised.value.error.reason == ErrorReason.PARAMETER_UNSUPPORTED
-    assert raised.value.error.metadata["parameter"] == "n"
+    assert raised.value.error.metadata["parameter"] == parameter
 
 
 def test_fields_of_the_contract_are_called_as_in_the_request() -> None:

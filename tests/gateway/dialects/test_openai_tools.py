@@ -104,6 +104,10 @@ def test_without_tools_only_a_must_is_kept() -> None:
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"tools": "all"}, "tools"),
+    ({"tools": {}}, "tools"),
+    ({"tools": False}, "tools"),
+    ({"functions": {}}, "functions"),
+    ({"functions": ""}, "functions"),
     ({"tools": [1]}, "tools[0]"),
     ({"tools": [{}]}, "tools[0].type"),
     ({"tools": [{"type": "function"}]}, "tools[0].function"),

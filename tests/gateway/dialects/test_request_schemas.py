@@ -15,9 +15,20 @@ from funland_gateway.failures import CallFailed
 from funland_server.errors import FieldInvalidError
 from funland_server.rpc.validation import validate
 
-ROUTES = {route.path: route for dialect in DIALECTS for route in dialect.routes}
+ROUTES = {
+    route.path: route
+    for dialect in DIALECTS
+    for route in dialect.routes
+    if route.request_schema is not None
+}
+
+HELLO: dict[str, Any] = {"role": "user", "content": "a"}
 
 BODIES: Mapping[str, list[dict[str, Any]]] = {
+    "/v1/chat/completions": [{"messages": [HELLO]}],
+    "/apply-template": [{"messages": [HELLO]}],
+    "/v1/responses": [{"input": "a"}],
+    "/v1/responses/input_tokens": [{"input": "a"}],
     "/v1/completions": [{"prompt": "a"}],
     "/v1/embeddings": [{"input": "a"}],
     "/v1/rerank": [{"query": "a", "documents": ["a"]}, {"query": "a", "texts": ["a"]}],
@@ -40,17 +51,24 @@ VALUES: list[Any] = [
     [{"prompt": ""}], [{"prompt": "a", "top_p": 2}],
 ]  # fmt: skip
 
+FORMATS = {
+    "response_format", "grammar", "json_schema", "guided_json", "guided_regex", "guided_choice",
+    "guided_grammar", "structured_outputs", "lora", "prediction", "stream_options", "service_tier",
+}  # fmt: skip
+CHOICES = {"tool_choice", "function_call", "parallel_tool_calls", "top_logprobs"}
+CHAT = CHOICES | {"add_generation_prompt", "reasoning_effort"}
+RESPONSES = CHOICES | {"text", "include", "truncation", "service_tier"}
+
 ELSEWHERE: Mapping[str, frozenset[str]] = {
-    "/v1/completions": frozenset(
-        {
-            "response_format", "grammar", "json_schema", "guided_json", "guided_regex",
-            "guided_choice", "guided_grammar", "structured_outputs", "lora", "prediction",
-            "stream_options", "best_of", "service_tier",
-        }
-    ),
+    "/v1/chat/completions": frozenset(FORMATS | CHAT | {"metadata"}),
+    "/apply-template": frozenset(CHAT),
+    "/v1/responses": frozenset(RESPONSES),
+    "/v1/responses/input_tokens": frozenset(RESPONSES),
+    "/v1/completions": frozenset(FORMATS | {"best_of"}),
     "/api/v1/models/{model_name}/load": frozenset({"quantization"}),  # the model has its own
 }  # fmt: skip
-"""What a schema can't tell whole: grammars, and values that depend on others."""
+"""What a schema can't tell whole: grammars, values that depend on others, and what is passed over
+where another field does not ask for it."""
 
 
 def schema_of(path: str) -> Any:

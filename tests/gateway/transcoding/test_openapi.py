@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib import resources
 from typing import Any, cast
 
+import jsonschema
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from openapi_spec_validator import validate as validate_document
@@ -14,6 +15,7 @@ from openapi_spec_validator import validate as validate_document
 from funland.v1 import errors_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland_gateway.dialects import DIALECTS
 from funland_gateway.transcoding.comments import contract_comments
+from funland_gateway.transcoding.encoder import encode
 from funland_gateway.transcoding.openapi import openapi_document
 from funland_gateway.transcoding.routes import compile_routes
 
@@ -110,6 +112,7 @@ def test_every_operation_and_field_of_the_contract_is_described() -> None:
             "top_k",
             {"type": ["integer", "null"], "format": "int32", "minimum": 0},
         ),
+        ("GenerationOptions", "last_prompt_tokens", {"minimum": -1, "not": {"enum": [0]}}),
         ("SamplingParameters", "seed", {"format": "int64", "maximum": 4294967295}),
         ("SamplingParameters", "stop", {"type": ["array", "null"], "maxItems": 16}),
         ("SamplingParameters", "logit_bias", {"type": ["object", "null"], "maxProperties": 1024}),
@@ -175,6 +178,35 @@ def test_rules_between_fields_are_told_of_messages_that_are_sent(
         assert not {"if", "dependentSchemas"} & set(SCHEMAS["ResponseObject"])
     else:
         assert {key: SCHEMAS[message].get(key) for key in keywords} == keywords
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_an_answer_may_repeat_a_request_without_what_had_to_be_sent(sparse: bool) -> None:
+    response = responses_pb2.Response(
+        request=inference_pb2.ChatRequest(model="tiny"),
+        output=inference_pb2.Message(role=inference_pb2.Message.ASSISTANT),
+    )
+    schema = {"$ref": "#/components/schemas/ResponseObject", "components": {"schemas": SCHEMAS}}
+    check: Any = jsonschema.Draft202012Validator(schema)  # whose types are not all known
+
+    check.validate(encode(response, sparse=sparse))
+    assert "messages" in SCHEMAS["ChatRequest"]["required"]
+
+
+def test_a_body_is_required_where_nothing_is_refused() -> None:
+    required = {
+        path: operation["requestBody"]["required"]
+        for path, _, operation in operations()
+        if "requestBody" in operation
+    }
+
+    assert not required["/funland/v1/tokenize"]
+    assert not required["/api/v1/models/{model_name}/load"]
+    for path in (
+        "/funland/v1/chat", "/funland/v1/generate", "/funland/v1/embed", "/v1/chat/completions",
+        "/v1/responses", "/v1/embeddings", "/tokenize", "/rerank", "/api/v1/generate",
+    ):  # fmt: skip
+        assert required[path], path
 
 
 def test_native_messages_are_closed_and_null_is_for_what_need_not_be_sent() -> None:

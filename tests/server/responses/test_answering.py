@@ -123,15 +123,25 @@ async def test_a_deleted_response_is_gone(server: Server, settings: ServerSettin
     assert (info.reason, info.metadata["response_id"]) == ("RESPONSE_NOT_FOUND", name)
 
 
-async def test_a_response_has_one_text(server: Server, settings: ServerSettings) -> None:
-    several = request()
-    several.chat.options.CopyFrom(GenerationOptions(n=2))
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (GenerationOptions(n=2), "n"),
+        (GenerationOptions(prompt_logprobs=0), "prompt_logprobs"),
+        (GenerationOptions(progress=True), "progress"),
+    ],
+)
+async def test_what_a_response_can_not_tell_is_refused(
+    server: Server, settings: ServerSettings, options: GenerationOptions, field: str
+) -> None:
+    wanted = request()
+    wanted.chat.options.CopyFrom(options)
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call(server, "CreateResponse", several)
+        await call(server, "CreateResponse", wanted)
 
     violations = details(raised.value)["BadRequest"].field_violations
-    assert [violation.field for violation in violations] == ["chat.options.n"]
+    assert [violation.field for violation in violations] == [f"chat.options.{field}"]
     assert kept(settings) == []
 
 

@@ -112,6 +112,26 @@ async def test_a_failure_is_the_same_either_way(
         assert dict(error.trailing_metadata() or ())["x-request-id"] == "call-1"
 
 
+@pytest.mark.parametrize("body", [b"\xff\xff\xff", b"\x12\x02\xff\xfe", b"\x12\x05a"])
+@pytest.mark.parametrize("name", ["Generate", "StreamGenerate"])
+async def test_bytes_that_are_no_message_are_an_error_of_the_callers(
+    wire: grpc.aio.Channel, caplog: pytest.LogCaptureFixture, name: str, body: bytes
+) -> None:
+    channel: Any = wire
+    start = channel.unary_unary if name == "Generate" else channel.unary_stream
+    call = start(f"/funland.v1.InferenceService/{name}")(body, metadata=ID, timeout=30)
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await (call if name == "Generate" else anext(aiter(call)))
+
+    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    told = "The body is no funland.v1.GenerateRequest: it can't be decoded."
+    assert raised.value.details() == told
+    assert details(raised.value)["ErrorInfo"].reason == "BODY_MALFORMED"
+    assert details(raised.value)["RequestInfo"].request_id == "call-1"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_what_a_worker_refuses_is_the_same_either_way(
     server: Server, wire: grpc.aio.Channel
 ) -> None:

@@ -145,7 +145,9 @@ _FIELDS: Final[Mapping[str, _Read]] = {
 _SCHEMA: Final[JsonSchema] = described({"type": "object"}, "A JSON Schema.")
 _GRAMMAR: Final[JsonSchema] = described(STRING, "A grammar in GBNF.")
 _REGEX: Final[JsonSchema] = described(STRING, "What the whole text must match.")
-_CHOICE: Final[JsonSchema] = described(array_of(STRING), "The text is one of these.")
+_CHOICE: Final[JsonSchema] = described(
+    {**array_of(STRING), "minItems": 1}, "The text is one of these."
+)
 
 FORMAT_SCHEMAS: Final[Mapping[str, JsonSchema]] = {
     "response_format": object_with(

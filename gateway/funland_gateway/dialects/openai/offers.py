@@ -58,7 +58,7 @@ class Offers:
 def read_offers(body: JsonObject, nested: bool) -> Offers:
     """Reads `tools`. `nested`: what a tool is stands in a member that is called as its type, as in
     chat completions; else beside it, as in responses."""
-    if not body.raw("tools"):
+    if body.raw("tools") is None:
         return Offers()
     read = list(_tools(body, nested))
     return Offers(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from funland_gateway.dialects.dialect import JsonSchema
-from funland_gateway.dialects.openai.schemas import CHAT_REQUEST, MESSAGE, MODEL_NAME
+from funland_gateway.dialects.openai.schemas import MESSAGE, MODEL_NAME
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
     INTEGER,
@@ -121,7 +121,9 @@ TOKENIZE_REQUEST: Final = any_of(
     body_with(
         {
             "model": MODEL_NAME,
-            "messages": described(array_of(MESSAGE), "A chat in place of a text."),
+            "messages": described(
+                {**array_of(MESSAGE), "minItems": 1}, "A chat in place of a text."
+            ),
         },
         ("messages",),
     ),
@@ -161,7 +163,5 @@ DETOKENIZE_RESPONSE: Final = object_with(
         "prompt": described(STRING, "The text, as vLLM calls it."),
     }
 )
-
-TEMPLATE_REQUEST: Final = CHAT_REQUEST
 
 TEMPLATE_RESPONSE: Final = object_with({"prompt": STRING})

@@ -104,8 +104,6 @@ def read_request(body: JsonObject) -> ResponseRequest:
     """Reads the body of a request for a response."""
     refuse(body, REFUSALS)
     sampling = read_sampling(body, RESPONSE_SAMPLING)
-    if sampling.parameters.HasField("seed"):
-        sampling.parameters.seed &= 0xFFFFFFFF
     effort = _effort(body)
     # Some templates write it into the prompt.
     told = _json({"reasoning_effort": effort}) if effort not in (None, "none") else ""

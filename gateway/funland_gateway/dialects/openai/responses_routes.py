@@ -38,7 +38,7 @@ RESPONSE_ROUTES: Final = (
         count_input_tokens,
         "Counts the tokens of a request.",
         _TAG,
-        schemas.RESPONSE_REQUEST,
+        schemas.TOKENS_REQUEST,
         schemas.INPUT_TOKENS,
     ),
     # Before the next: there the variable would take `/input_items` for a part of the id.

@@ -7,7 +7,12 @@ from typing import Final
 from funland_gateway.dialects.dialect import JsonSchema
 from funland_gateway.dialects.openai.responses_answer import STATES
 from funland_gateway.dialects.openai.responses_request import LOGPROBS, RESPONSE_SAMPLING
-from funland_gateway.dialects.openai.schemas import METADATA, list_of
+from funland_gateway.dialects.openai.schemas import (
+    LIKELIEST,
+    METADATA,
+    MODEL_NAME,
+    list_of,
+)
 from funland_gateway.dialects.openai.tool_schemas import FLAT_TOOLS, WARNINGS
 from funland_gateway.dialects.sampling import sampling_schemas
 from funland_gateway.dialects.schemas import (
@@ -16,6 +21,7 @@ from funland_gateway.dialects.schemas import (
     STRING,
     any_of,
     array_of,
+    body_with,
     described,
     nullable,
     object_with,
@@ -47,33 +53,34 @@ def _call(kind: str, text: str) -> JsonSchema:
     )
 
 
-_INPUT: Final = described(
-    any_of(
-        STRING,
-        array_of(
-            any_of(
-                object_with(
-                    {
-                        "type": one_of_values("message"),
-                        "role": one_of_values("user", "assistant", "system", "developer"),
-                        "content": described(nullable(_PARTS), "Null or absent: role `assistant`."),
-                    },
-                    ("role",),
-                ),
-                _call("function_call", "arguments"),
-                _call("custom_tool_call", "input"),
-                object_with(
-                    {
-                        "type": one_of_values("function_call_output", "custom_tool_call_output"),
-                        "call_id": STRING,
-                        "output": _PARTS,
-                    },
-                    ("type", "call_id", "output"),
-                ),
-                object_with({"type": one_of_values("reasoning")}, ("type",)),
-            )
-        ),
+_THOUGHTS: Final = array_of(
+    object_with({"type": one_of_values("summary_text"), "text": STRING}, ("type", "text"))
+)
+
+_ITEM: Final = any_of(
+    object_with(
+        {
+            "type": one_of_values("message"),
+            "role": one_of_values("user", "assistant", "system", "developer"),
+            "content": described(nullable(_PARTS), "Null or absent: role `assistant`."),
+        },
+        ("role",),
     ),
+    _call("function_call", "arguments"),
+    _call("custom_tool_call", "input"),
+    object_with(
+        {
+            "type": one_of_values("function_call_output", "custom_tool_call_output"),
+            "call_id": STRING,
+            "output": _PARTS,
+        },
+        ("type", "call_id", "output"),
+    ),
+    object_with({"type": one_of_values("reasoning"), "summary": _THOUGHTS}, ("type", "summary")),
+)
+
+_INPUT: Final = described(
+    any_of(STRING, {**array_of(_ITEM), "minItems": 1}),
     "What is new; the rest of the conversation comes with `previous_response_id`.",
 )
 
@@ -87,34 +94,36 @@ _FORMAT: Final = object_with(
     ("type",),
 )
 
-RESPONSE_REQUEST: Final = object_with(
-    {
-        "model": described(STRING, "A model's id, alias or source; empty: the default one."),
-        "input": _INPUT,
-        "instructions": described(STRING, "What the model is told first, for this answer alone."),
-        "previous_response_id": STRING,
-        "store": described(BOOLEAN, "Keep question and answer.", default=True),
-        "background": described(
-            BOOLEAN, "Answer at once that it is queued; write it in the background.", default=False
-        ),
-        "stream": described(BOOLEAN, "Answer with server-sent events.", default=False),
-        "tools": FLAT_TOOLS,
-        "tool_choice": any_of(one_of_values("none", "auto", "required"), _OBJECT),
-        "parallel_tool_calls": BOOLEAN,
-        "truncation": described(
-            one_of_values("disabled", "auto"),
-            "`auto`: leave out the oldest messages if the context has no room for all.",
-        ),
-        "text": object_with({"format": _FORMAT}),
-        "reasoning": object_with({"effort": described(STRING, "`none`: the model doesn't think.")}),
-        "include": array_of(described(STRING, f"Of those there are, `{LOGPROBS}` counts.")),
-        "top_logprobs": INTEGER,
-        "metadata": METADATA,
-        "service_tier": described(STRING, "`flex`: after all others; `priority`: before them."),
-        **sampling_schemas(RESPONSE_SAMPLING),
-    },
-    ("input",),
+_REQUEST: Final = {
+    "model": MODEL_NAME,
+    "input": _INPUT,
+    "instructions": described(STRING, "What the model is told first, for this answer alone."),
+    "store": described(BOOLEAN, "Keep question and answer.", default=True),
+    "background": described(
+        BOOLEAN, "Answer at once that it is queued; write it in the background.", default=False
+    ),
+    "stream": described(BOOLEAN, "Answer with server-sent events.", default=False),
+    "tools": FLAT_TOOLS,
+    "tool_choice": any_of(one_of_values("none", "auto", "required"), _OBJECT),
+    "parallel_tool_calls": BOOLEAN,
+    "truncation": described(
+        one_of_values("disabled", "auto"),
+        "`auto`: leave out the oldest messages if the context has no room for all.",
+    ),
+    "text": object_with({"format": _FORMAT}),
+    "reasoning": object_with({"effort": described(STRING, "`none`: the model doesn't think.")}),
+    "include": array_of(described(STRING, f"Of those there are, `{LOGPROBS}` counts.")),
+    "top_logprobs": LIKELIEST,
+    "metadata": METADATA,
+    "service_tier": described(STRING, "`flex`: after all others; `priority`: before them."),
+    **sampling_schemas(RESPONSE_SAMPLING),
+}
+
+RESPONSE_REQUEST: Final = body_with(
+    {**_REQUEST, "previous_response_id": {**STRING, "maxLength": 128}}, ("input",)
 )
+
+TOKENS_REQUEST: Final = body_with(_REQUEST, ("input",))
 
 _USAGE: Final = object_with(
     {

@@ -133,7 +133,7 @@ OPENAI: Final = Dialect(
             apply_template,
             "Gives the prompt that a chat would become.",
             _TAG,
-            other_schemas.TEMPLATE_REQUEST,
+            schemas.TEMPLATE_REQUEST,
             other_schemas.TEMPLATE_RESPONSE,
         ),
     ),

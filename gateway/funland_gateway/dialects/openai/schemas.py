@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from funland.v1.inference_pb2 import EmbedRequest, GenerationOptions
+from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_gateway.dialects.dialect import JsonSchema
 from funland_gateway.dialects.openai.completions import DEFAULT_MAX_TOKENS, MOST_PROMPTS
 from funland_gateway.dialects.openai.embeddings import ENCODINGS, MOST_INPUTS
@@ -43,7 +44,7 @@ from funland_gateway.dialects.schemas import (
 
 _TEXT: JsonSchema = {**STRING, "minLength": 1}
 _TOKENS: JsonSchema = {**array_of(TOKEN), "minItems": 1}
-_LIKELIEST: JsonSchema = {**INTEGER, "minimum": 0, "maximum": MOST}
+LIKELIEST: Final[JsonSchema] = {**INTEGER, "minimum": 0, "maximum": MOST}
 _OBJECT: JsonSchema = {"type": "object"}
 _OPTIONS = GenerationOptions.DESCRIPTOR.fields_by_name
 
@@ -65,7 +66,7 @@ _GENERATION: Mapping[str, JsonSchema] = {
     **sampling_schemas(SAMPLING),
     "n": described(field_schema(_OPTIONS["n"]), "How many texts to make.", default=1),
     "truncate_prompt_tokens": described(
-        {**field_schema(_OPTIONS["last_prompt_tokens"]), "not": {"const": 0}},
+        field_schema(_OPTIONS["last_prompt_tokens"]),
         "Keep this many of the prompt's last tokens; -1: what fits.",
     ),
     **FORMAT_SCHEMAS,
@@ -146,7 +147,7 @@ _TOKEN: Mapping[str, JsonSchema] = {
 }
 
 
-METADATA: Final[JsonSchema] = {"type": "object", "additionalProperties": STRING}
+METADATA: Final = field_schema(CreateResponseRequest.DESCRIPTOR.fields_by_name["metadata"])
 
 
 def _completion_of(choice: JsonSchema, **rest: JsonSchema) -> JsonSchema:
@@ -178,24 +179,32 @@ def list_of(item: JsonSchema) -> JsonSchema:
     )
 
 
-CHAT_REQUEST: Final = object_with(
+_CHAT: Mapping[str, JsonSchema] = {
+    "model": MODEL_NAME,
+    "messages": {**array_of(MESSAGE), "minItems": 1},
+    "tools": TOOLS,
+    "tool_choice": TOOL_CHOICE,
+    "parallel_tool_calls": described(BOOLEAN, "Whether several may be made.", default=True),
+    "functions": described(array_of(FUNCTION), "`tools` in an older shape."),
+    "function_call": any_of(one_of_values("none", "auto"), NAMED),
+    "reasoning_effort": described(one_of_values(*EFFORTS), "`none`: not to think."),
+    "enable_thinking": described(BOOLEAN, "Whether to think before the answer."),
+    "chat_template_kwargs": described(_OBJECT, "More variables for the chat template."),
+    "continue_final_message": described(
+        BOOLEAN, "Go on with the last message, the model's own, in place of answering it."
+    ),
+    "add_generation_prompt": described(BOOLEAN, "False with `continue_final_message` alone."),
+}
+"""What a chat template is told."""
+
+TEMPLATE_REQUEST: Final = body_with(_CHAT, ("messages",))
+
+CHAT_REQUEST: Final = body_with(
     {
         **_GENERATION,
-        "messages": array_of(MESSAGE),
+        **_CHAT,
         "logprobs": described(BOOLEAN, "Tell how likely each token was.", default=False),
-        "top_logprobs": described(_LIKELIEST, "Tell this many of the likeliest tokens too."),
-        "tools": TOOLS,
-        "tool_choice": TOOL_CHOICE,
-        "parallel_tool_calls": described(BOOLEAN, "Whether several may be made.", default=True),
-        "functions": described(array_of(FUNCTION), "`tools` in an older shape."),
-        "function_call": any_of(one_of_values("none", "auto"), NAMED),
-        "reasoning_effort": described(one_of_values(*EFFORTS), "`none`: not to think."),
-        "enable_thinking": described(BOOLEAN, "Whether to think before the answer."),
-        "chat_template_kwargs": described(_OBJECT, "More variables for the chat template."),
-        "continue_final_message": described(
-            BOOLEAN, "Go on with the last message, the model's own, in place of answering it."
-        ),
-        "add_generation_prompt": described(BOOLEAN, "False with `continue_final_message` alone."),
+        "top_logprobs": described(LIKELIEST, "Tell this many of the likeliest tokens too."),
         "return_progress": described(
             BOOLEAN, "With `stream`: chunks with `prompt_progress` while the prompt is computed."
         ),
@@ -259,7 +268,7 @@ COMPLETION_REQUEST: Final = body_with(
         "prompt": _inputs(MOST_PROMPTS),
         "max_tokens": {**_GENERATION["max_tokens"], "default": DEFAULT_MAX_TOKENS},
         "logprobs": described(
-            any_of(_LIKELIEST, {"const": False}), "Tell this many of the likeliest tokens."
+            any_of(LIKELIEST, {"const": False}), "Tell this many of the likeliest tokens."
         ),
         "echo": described(BOOLEAN, "Begin the text with the prompt.", default=False),
         "best_of": described(INTEGER, "At most `n`."),

@@ -53,7 +53,7 @@ class Tools:
 
 def read_tools(body: JsonObject, nested: bool = True) -> Tools:
     """Reads `tools` and `tool_choice`, or `functions` and `function_call`. See `read_offers`."""
-    if nested and body.raw("functions"):
+    if nested and body.raw("functions") not in (None, []):
         if body.raw("tools"):
             raise invalid(body.path_of("functions"), "can't be given together with tools")
         return _functions(body)

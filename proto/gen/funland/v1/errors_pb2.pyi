@@ -35,7 +35,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     the first ten if there are more.
     """
     BODY_MALFORMED: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT. The body is not JSON, or not the JSON that the request's message asks for."""
+    """INVALID_ARGUMENT. The body is not JSON, or not the JSON that the request's message asks for; over
+    gRPC: it is not that message.
+    """
     PROMPT_TOO_LONG: _ErrorReason.ValueType  # 3
     """INVALID_ARGUMENT. The prompt has more tokens than the model's context holds.
     Metadata: `model`, `prompt_tokens`, `context_length`.
@@ -184,7 +186,9 @@ FIELD_INVALID: ErrorReason.ValueType  # 1
 the first ten if there are more.
 """
 BODY_MALFORMED: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT. The body is not JSON, or not the JSON that the request's message asks for."""
+"""INVALID_ARGUMENT. The body is not JSON, or not the JSON that the request's message asks for; over
+gRPC: it is not that message.
+"""
 PROMPT_TOO_LONG: ErrorReason.ValueType  # 3
 """INVALID_ARGUMENT. The prompt has more tokens than the model's context holds.
 Metadata: `model`, `prompt_tokens`, `context_length`.

@@ -25,7 +25,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class SamplingParameters(_message.Message):
     """How the next token is chosen. What is unset takes the default named at the field.
 
-    The candidates go through logit_bias, penalties, top_k, top_p, min_p and temperature, in this order.
+    The candidates go through logit_bias, penalties, the bans (allowed_tokens, banned_texts, min_tokens),
+    top_k, top_p, min_p and temperature, in this order. The `format` goes before the bans: where it allows
+    only what they forbid, they do not hold.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

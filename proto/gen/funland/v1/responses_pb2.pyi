@@ -232,7 +232,8 @@ class CreateResponseRequest(_message.Message):
     @_builtins.property
     def chat(self) -> _inference_pb2.ChatRequest:
         """The chat. Its messages are what is new; those of the responses before come from the store. One
-        answer is made: `n` must be 1 or unset.
+        answer is made, and nothing is told of the prompt: of the options `n` must be 1 or unset,
+        `prompt_logprobs` unset and `progress` false.
         """
 
     @_builtins.property
