@@ -105,8 +105,8 @@ def check(path: Path) -> None:
     if source.reads_ahead:
         raise unsupported(
             "attention.causal",
-            "The GGUF file's model reads a text as a whole (attention.causal is false), and OpenVINO"
-            " would compute it as if it did not. Use llama.cpp.",
+            "The GGUF file's model reads a text as a whole (attention.causal is false), and"
+            " OpenVINO would compute it as if it did not. Use llama.cpp.",
         )
     if unknown := _unknown(source):
         named = ", ".join(unknown[:_NAMED_TENSORS])
