@@ -9,7 +9,9 @@ from funland_worker.constraints.closing import close
 from funland_worker.constraints.contradictions import settle_contradictions
 from funland_worker.constraints.errors import GrammarError
 from funland_worker.constraints.property_names import settle_names
+from funland_worker.constraints.references import settle_references
 from funland_worker.constraints.schema import settle
+from funland_worker.constraints.spelling import settle_spelling
 
 _CONTENT_RULES: dict[str, Any] = {
     "item_separator": r",( |\n[ \t]{0,32})?",
@@ -63,6 +65,8 @@ def _settled(parsed: Any, *, of_tool: bool) -> dict[str, Any]:
     if of_tool and isinstance(parsed, dict) and not {"type", "$ref"} & parsed.keys():
         # Some leave that to be guessed.
         parsed = {"type": "object", **cast("dict[str, Any]", parsed)}
+    settle_spelling(parsed)
+    settle_references(parsed)
     settle(parsed, lenient=of_tool)
     settle_names(parsed, lenient=of_tool)
     close(parsed)

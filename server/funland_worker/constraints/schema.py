@@ -3,12 +3,15 @@ without what looks around."""
 
 from __future__ import annotations
 
+import json
 import math
-import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from llguidance import LLMatcher
+
 from funland_worker.constraints.errors import GrammarError
+from funland_worker.constraints.subschemas import listed, objects
 
 _LARGEST_EXACT = 2**53
 """The integers up to which floats tell all apart."""
@@ -20,12 +23,14 @@ _LARGEST_DIVISOR = 10_000
 _SCHEMAS_BY_NAME = frozenset(
     ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 )
+_COUNTS = ("minProperties", "maxProperties")
 _CONSTANTS = ("const", "enum")
 _LOWER, _UPPER = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
 _OPTIONS = "x-guidance"
 """Where llguidance reads options, which are not the caller's to set."""
 
-_LOOKS_AROUND = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?<?[=!]|\\[1-9bBk])")
+_UNREADABLE = ("regex parse error", "lookarounds not supported")
+"""How llguidance's words begin for a pattern that is not of its kind."""
 
 
 def settle(schema: Any, *, lenient: bool = False) -> None:
@@ -48,11 +53,11 @@ def settle(schema: Any, *, lenient: bool = False) -> None:
 def _settle_one(path: str, node: dict[str, Any], *, lenient: bool) -> Iterator[tuple[str, Any]]:
     """Settles a schema but for those within it, which it gives with where they are."""
     node.pop(_OPTIONS, None)
+    if lenient:
+        _leave_out(node)
     for key, value in list(node.items()):
         where = f"{path}.{key}" if path else key
-        if lenient and _is_beyond(key, value):
-            del node[key]
-        elif key in _CONSTANTS:
+        if key in _CONSTANTS:
             if not _is_exact(value):
                 raise GrammarError(
                     f"{where} has an integer beyond 2^53, which can't be told from its neighbours;"
@@ -64,12 +69,24 @@ def _settle_one(path: str, node: dict[str, Any], *, lenient: bool) -> Iterator[t
         elif key in _SCHEMAS_BY_NAME and isinstance(value, dict):
             named = cast("dict[str, Any]", value)
             for name, inner in list(named.items()):
-                if lenient and key == "patternProperties" and _LOOKS_AROUND.search(name):
+                if lenient and key == "patternProperties" and not _is_pattern(name):
                     del named[name]
                 else:
                     yield f"{where}.{name}", inner
         elif isinstance(value, dict | list):
             yield where, value
+
+
+def _leave_out(node: dict[str, Any]) -> None:
+    for key, value in list(node.items()):
+        if _is_beyond(key, value) or (key in _COUNTS and _may_lack_some(node)):
+            del node[key]
+
+
+def _may_lack_some(node: dict[str, Any]) -> bool:
+    """Whether an object may do without some of its properties: then llguidance counts none."""
+    required = listed(node, "required")
+    return any(name not in required for name in objects(node, "properties"))
 
 
 def _bound(node: dict[str, Any], key: str, value: int, where: str) -> None:
@@ -89,9 +106,16 @@ def _is_beyond(keyword: str, value: Any) -> bool:
         case "multipleOf", int() | float():
             return value > _LARGEST_DIVISOR
         case "pattern", str():
-            return _LOOKS_AROUND.search(value) is not None
+            return not _is_pattern(value)
         case _:
             return False
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether llguidance reads a regular expression, be it too large for it or not."""
+    schema = json.dumps({"type": "string", "pattern": text})
+    problem = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(schema))
+    return not problem.startswith(_UNREADABLE)
 
 
 def _is_exact(value: Any) -> bool:

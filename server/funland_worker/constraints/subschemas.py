@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
+from urllib.parse import quote, unquote
 
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -82,8 +83,8 @@ def in_words(path: Path) -> str:
 
 def pointer(path: Path) -> str | None:
     """The reference to a path; None if there is none that llguidance reads."""
-    keys = list(map(str, path))
-    return None if any("/" in key or not key for key in keys) else "/".join(["#", *keys])
+    keys = [str(key).replace("~", "~0").replace("/", "~1") for key in path]
+    return "/".join(["#", *map(quote, keys)]) if all(keys) else None
 
 
 def objects(node: Json, keyword: str) -> Json:
@@ -106,8 +107,12 @@ def resolved(root: Any, reference: Any) -> tuple[Path, Any] | None:
     place: Any = root
     path: Path = ()
     for key in filter(None, reference[1:].split("/")):
-        if isinstance(place, dict) and key in place:
-            place, path = cast("Json", place)[key], (*path, key)
+        if isinstance(place, dict):
+            named = cast("Json", place)
+            name = next((one for one in (key, _decoded(key)) if one in named), None)
+            if name is None:
+                return None
+            place, path = named[name], (*path, name)
             continue
         if not (isinstance(place, list) and key.isdecimal()):
             return None
@@ -116,6 +121,11 @@ def resolved(root: Any, reference: Any) -> tuple[Path, Any] | None:
             return None
         place, path = several[int(key)], (*path, int(key))
     return path, place
+
+
+def _decoded(key: str) -> str:
+    """What a part of a pointer stands for (RFC 6901)."""
+    return unquote(key).replace("~1", "/").replace("~0", "~")
 
 
 def is_reference(node: Any) -> bool:

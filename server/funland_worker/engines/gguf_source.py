@@ -61,6 +61,11 @@ class GgufSource:
             )
         return next((key for key, fine in harmless.items() if self.value(key) not in fine), None)
 
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether each token sees those behind it, as in models for embeddings and diffusion."""
+        return self.value("attention.causal") is False
+
     def _value(self, key: str, default: Any = None) -> Any:
         field = self._readers[0].get_field(key)
         return default if field is None else field.contents()

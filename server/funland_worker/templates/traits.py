@@ -91,8 +91,9 @@ async def try_template(template: str, render: Render) -> TemplateTraits:
     for role, roles in (("user", "U"), ("assistant", "UAU"), ("system", "SU")):
         if not await trial.takes(roles) and await trial.takes(roles, role):
             trial.in_parts |= {role}
-    system = Place.NOWHERE
-    if await trial.takes("SU"):
+    system, last = Place.NOWHERE, await trial.takes("UA")
+    # Some tell of the system only where the user speaks last.
+    if await trial.takes("SU") and (not last or await trial.takes("SUA")):
         system = Place.ANYWHERE if await trial.takes("SSUASUS") else Place.FIRST
     traits = replace(
         traits,
@@ -100,7 +101,7 @@ async def try_template(template: str, render: Render) -> TemplateTraits:
         users_in_row=await trial.takes("UUAUU"),
         assistants_in_row=await trial.takes("UAAU"),
         assistant_first=await trial.takes("AU" if system == Place.NOWHERE else "SAU"),
-        assistant_last=await trial.takes("UA"),
+        assistant_last=last,
         needs_user=system != Place.NOWHERE and not await trial.takes("S"),
         in_parts=trial.in_parts,
     )
@@ -118,8 +119,11 @@ async def _with_calls(traits: TemplateTraits, trial: _Trial) -> TemplateTraits:
                 beside = Beside.TOGETHER
             elif await trial.takes("UACRAU"):
                 beside = Beside.APART
+            # Some tell of functions in the first message, and take it for the user's.
+            first = traits.assistant_first and await trial.takes("CRAU")
             return replace(
                 traits,
+                assistant_first=first,
                 knows_tools=trial.told,
                 knows_calls=True,
                 knows_results=True,

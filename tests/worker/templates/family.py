@@ -73,6 +73,9 @@ MISTRAL = (
 )
 """Loses the content beside calls."""
 
+MISTRAL_LAST = MISTRAL.replace("defined and loop.first", "defined and loop.last")
+"""Loses the system message where the last message is not the user's."""
+
 LLAMA = (
     "{{ bos_token }}{% if messages[0].role == 'system' %}"
     "{% set told = messages[0].content | trim %}{% set messages = messages[1:] %}{% else %}"
@@ -92,6 +95,14 @@ LLAMA = (
     "{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
+
+LLAMA_FIRST = LLAMA.replace(
+    "{% for m in messages %}{% if m.role in",
+    "{% if tools %}<|start_header_id|>user<|end_header_id|>\n\n{{ tools | tojson }}\n\n"
+    "{{ messages[0].content | trim }}<|eot_id|>{% set messages = messages[1:] %}{% endif %}"
+    "{% for m in messages %}{% if m.role in",
+)
+"""Tells of functions in the first message, as if it were the user's."""
 
 QWEN = (
     "{% if tools %}<|im_start|>system\n{% if messages[0].role == 'system' %}"
@@ -161,7 +172,9 @@ FAMILY = {
     "alternating": ALTERNATING,
     "gemma": GEMMA,
     "mistral": MISTRAL,
+    "mistral, system last": MISTRAL_LAST,
     "llama": LLAMA,
+    "llama, functions first": LLAMA_FIRST,
     "qwen": QWEN,
     "phi": PHI,
     "deepseek": DEEPSEEK,

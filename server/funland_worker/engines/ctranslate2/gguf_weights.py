@@ -17,7 +17,7 @@ def read_gguf(path: Path) -> Weights:
 
     Raises:
         EngineError: ENGINE_UNSUPPORTED for an architecture or a way to stretch the context that is
-            not known here.
+            not known here, or a model that reads a text as a whole.
     """
     source = GgufSource(path)
     architecture, value = source.architecture, source.value
@@ -32,6 +32,12 @@ def read_gguf(path: Path) -> Weights:
             key,
             f"The GGUF file stretches its context ({key}), which Funland can't convert for"
             " CTranslate2.",
+        )
+    if source.reads_ahead:
+        raise unsupported(
+            "attention.causal",
+            "The GGUF file's model reads a text as a whole (attention.causal is false), which"
+            " Funland can't convert for CTranslate2.",
         )
     heads = int(value("attention.head_count"))
     length = value("attention.key_length")

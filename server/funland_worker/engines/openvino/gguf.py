@@ -102,6 +102,12 @@ def check(path: Path) -> None:
             f"The GGUF file stretches its context ({key}), and OpenVINO would compute it as if it"
             " did not. Use llama.cpp.",
         )
+    if source.reads_ahead:
+        raise unsupported(
+            "attention.causal",
+            "The GGUF file's model reads a text as a whole (attention.causal is false), and"
+            " OpenVINO would compute it as if it did not. Use llama.cpp.",
+        )
     if unknown := _unknown(source):
         named = ", ".join(unknown[:_NAMED_TENSORS])
         raise unsupported(

@@ -21,6 +21,7 @@ from funland_worker.engines.ctranslate2.safetensors_weights import read_safetens
 from funland_worker.engines.protocol import EngineError, Sampling
 from tests.conformance.conftest import GREEDY, Driver, chat
 from tests.conformance.folders import safetensors_folder, write_safetensors
+from tests.worker.engines.llama_cpp.random_models import write_model
 
 LONG = replace(GREEDY, max_tokens=900, ignore_end=True)
 
@@ -105,6 +106,15 @@ def test_a_network_that_can_not_be_converted_is_refused(
         read_safetensors(folder)
 
     assert raised.value.reason == ErrorReason.ENGINE_UNSUPPORTED
+
+
+def test_a_model_that_reads_a_text_as_a_whole_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path, "qwen2", attention__causal=False)
+
+    with pytest.raises(EngineError) as raised:
+        read_gguf(path)
+
+    assert raised.value.metadata["feature"] == "attention.causal"
 
 
 def test_a_context_is_no_longer_than_the_models_window(folder: Path, tmp_path: Path) -> None:

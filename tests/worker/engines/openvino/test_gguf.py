@@ -93,6 +93,7 @@ def test_the_numbers_are_those_of_llama_cpp(
         ("qwen2", PLAIN["qwen2"], {"rope__scaling__factor": 4.0}, "rope.scaling.factor"),
         ("qwen3", PLAIN["qwen3"], {"rope__scale_linear": 4.0}, "rope.scale_linear"),
         ("llama", PLAIN["llama"], {"rope__scaling__attn_factor": 2.0}, "rope.scaling.attn_factor"),
+        ("qwen2", PLAIN["qwen2"], {"attention__causal": False}, "attention.causal"),
         ("gemma3", (), {}, "architecture gemma3"),
     ],
 )  # fmt: skip
