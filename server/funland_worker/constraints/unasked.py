@@ -47,12 +47,14 @@ _ASKING: Final = frozenset(
 _PLACES: Final = frozenset(("$schema", "$id", "$anchor", "$dynamicAnchor", "$defs", "definitions"))
 """Keywords that say what references and other keywords mean."""
 _PUT_TOGETHER: Final = ("$ref", "allOf", "anyOf", "oneOf")
+_OF_ANY_TEXT: Final = ("binary", "password", "path", "file-path", "directory-path", "multi-line")
+"""Formats that say what a text is for, and not how it is written."""
 _DRAFT: Final = re.compile(r"https?://json-schema\.org/draft[-/][\d-]+/schema#?")
 
 
 def settle_unasked(root: Any) -> None:
     """Changes a parsed schema in place. Beside references to what they are part of, llguidance
-    takes no word that it does not know; and no `$schema` but those of the drafts."""
+    takes no word that it does not know; nor ever a `$schema` but those of the drafts."""
     open_, met = [root], list[Json]()
     while open_:
         node = open_.pop()
@@ -65,6 +67,8 @@ def settle_unasked(root: Any) -> None:
         named = node.get("$schema")
         if named is not None and not (isinstance(named, str) and _DRAFT.fullmatch(named)):
             del node["$schema"]
+        if node.get("format") in _OF_ANY_TEXT:
+            del node["format"]
         if any(keyword in node for keyword in _PUT_TOGETHER):
             for keyword in node.keys() - _ASKING - _PLACES - places:
                 del node[keyword]

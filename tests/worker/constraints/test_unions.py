@@ -175,6 +175,11 @@ def test_a_reference_may_lead_to_a_word_of_its_own() -> None:
     assert allows(schema, "1")
 
 
+@pytest.mark.parametrize("purpose", ["binary", "password", "path"])
+def test_a_format_that_any_text_has_is_taken(purpose: str) -> None:
+    assert allows({"type": "string", "format": purpose}, '"anything"')
+
+
 @pytest.mark.parametrize(
     "dialect",
     [
