@@ -102,7 +102,7 @@ class PromptReader:
         shape = rendering.shape if rendering is not None else None
         if submit.options.HasField("last_prompt_tokens"):
             tokens = tokens[-self._kept(submit.options.last_prompt_tokens, sampling) :]
-        self.check_length(tokens, room_for_answer=1)
+        self.check_length(tokens, room_for_answer=0 if sampling.max_tokens == 0 else 1)
         first = Prompt(
             submit.sequence_id,
             tokens,

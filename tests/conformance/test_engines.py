@@ -155,6 +155,15 @@ def test_the_longest_prompt_gives_one_token(driver: Driver) -> None:
     assert (outcome.reason, outcome.completion_tokens) == (Finish.LENGTH, 1)
 
 
+def test_a_prompt_may_fill_the_context_if_nothing_is_written(driver: Driver) -> None:
+    prompt = (driver.tokens("Once upon a time ") * CONTEXT)[:CONTEXT]
+
+    _, outcome = driver.complete(prompt, replace(GREEDY, max_tokens=0))
+
+    assert (outcome.reason, outcome.prompt_tokens) == (Finish.LENGTH, CONTEXT)
+    assert not driver.failures
+
+
 def test_a_text_of_no_tokens_is_counted_and_says_nothing(driver: Driver) -> None:
     prompt = replace(
         driver.prompt(chat("Tell me a story."), replace(GREEDY, max_tokens=0)), progress=True

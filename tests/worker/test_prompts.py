@@ -17,7 +17,7 @@ from funland.v1.inference_pb2 import (
     Tool,
     ToolChoice,
 )
-from funland.worker.v1.worker_pb2 import Conversation, Submit
+from funland.worker.v1.worker_pb2 import Conversation, Submit, Tokens
 from funland_worker.engines.protocol import EngineError
 from funland_worker.engines.vocabulary import detokenize
 from funland_worker.prompts import PromptReader
@@ -83,6 +83,21 @@ async def test_the_longest_prompt_leaves_room_for_one_token(
         "prompt_tokens": str(len(driver.tokens(one))),
         "context_length": str(driver.engine.context_length),
     }
+
+
+async def test_a_prompt_without_an_answer_may_fill_the_context(
+    reader: PromptReader, driver: Driver
+) -> None:
+    length = driver.engine.context_length
+    filled = Tokens(tokens=[5] * length)
+    longer = Tokens(tokens=[5] * (length + 1))
+    nothing = SamplingParameters(max_tokens=0)
+
+    (prompt,) = (await reader.read(Submit(tokens=filled, sampling=nothing))).prompts
+
+    assert len(prompt.tokens) == length
+    for submit in (Submit(tokens=filled), Submit(tokens=longer, sampling=nothing)):
+        assert (await refusal(reader, submit)).reason == ErrorReason.PROMPT_TOO_LONG
 
 
 async def test_a_long_text_is_tokenized_as_a_short_one(
@@ -175,6 +190,16 @@ async def test_a_tool_that_can_not_be_called_is_named(reader: PromptReader) -> N
     assert error.message == "The parameters of tool 'bad' can't be used: Invalid type: thing."
 
 
+@pytest.mark.parametrize("kind", ['"string"', '["array", "null"]', '"thing"', "7"])
+async def test_the_arguments_of_a_tool_are_an_object(reader: PromptReader, kind: str) -> None:
+    tools = [Tool(name="good"), Tool(name="bad", parameters=f'{{"type": {kind}}}')]
+
+    error = await refusal(reader, Submit(conversation=with_tools(tools)))
+
+    assert error.reason == ErrorReason.CONSTRAINT_INVALID
+    assert error.message == "tools[1].parameters is not a JSON Schema of an object."
+
+
 async def test_beside_tools_a_format_is_named_as_alone(reader: PromptReader) -> None:
     tools = [Tool(name="good", parameters='{"type": "object"}')]
     wanted = OutputFormat(regex="a(")
@@ -252,6 +277,31 @@ async def test_whether_the_prompt_ends_within_reasoning_is_known(
 
     assert rendering.text == end
     assert rendering.shape.begun == begun
+
+
+@pytest.mark.parametrize(
+    ("template", "reasoning", "thinks"),
+    [
+        ("{{ messages[0].content + '<think>\n' }}", None, True),
+        ("{{ messages[0].content + '<think>\n' }}", False, False),
+        ("{{ messages[0].content + '<think></think>\n\n' }}", None, False),
+        ("{{ messages[0].content }}{# </think> #}", None, True),
+    ],
+)
+async def test_no_thought_comes_behind_one_that_is_over(
+    driver: Driver, template: str, reasoning: bool | None, thinks: bool
+) -> None:
+    renderer = TemplateRenderer(template, begin_mark="", end_mark="")
+    reader = PromptReader(driver.engine, renderer, begin_mark="")
+    conversation = Conversation(messages=HELLO.messages, reasoning=reasoning)
+
+    submit = Submit(conversation=conversation, format=OutputFormat(json_schema='{"const": 1}'))
+    (prompt,) = (await reader.read(submit)).prompts
+    await reader.close()
+    await renderer.close()
+
+    assert prompt.matcher is not None
+    assert prompt.matcher.allows(driver.tokens("<")[0]) == thinks
 
 
 TEMPLATE = (

@@ -35,7 +35,7 @@ def content_grammar(content: OutputFormat) -> tuple[str, tuple[SchemaRule, ...]]
     kind = content.WhichOneof("format")
     if kind in ("json_object", "json_schema"):
         schema = content.json_schema if kind == "json_schema" else ANY_OBJECT
-        return f"SPACE? {_JSON}", (SchemaRule(_JSON, schema),)
+        return _JSON, (SchemaRule(_JSON, schema),)
     if kind == "regex":
         pattern = _BARE_SLASH.sub(r"\1\/", content.regex).replace("\n", r"\n")
         return f"/{pattern}/", ()

@@ -46,15 +46,20 @@ def answer_grammar(
     if not bound and not calling.allowed:
         return None
     marks = _Marks(mark_token)
+    exact = content.WhichOneof("format") in ("regex", "grammar")
     text, schemas = content_grammar(content) if bound else (None, ())
-    rules = list(_answer(chat_format, calling, text, reasoning, marks))
+    # Where content may not begin with whitespace, what else may would be forced by it. So both may
+    # or neither: content where there may be a thought in front that has not begun, and no regex.
+    spaced = not bound or (reasoning is not None and not begun and not exact)
+    if bound and spaced:
+        text = f"SPACE? {text}"
+    rules = list(_answer(chat_format, calling, text, reasoning, marks, spaced=spaced))
     schemas += tuple(
         arguments_rule(f"arguments_{index}", function)
         for index, function in enumerate(calling.allowed)
     )
     free = not bound and not calling.required
-    exact = content.WhichOneof("format") in ("regex", "grammar")
-    rules += _start(reasoning, marks, begun=begun, free=free, exact=exact)
+    rules += _start(reasoning, marks, begun=begun, free=free, spaced=spaced)
     rules += [r"TEXT: /(.|\n)*/", f"SPACE: /{_SPACE}/"]
     return Constraint("lark", "".join(f"{rule}\n" for rule in rules), schemas)
 
@@ -81,12 +86,11 @@ class _Marks:
 
 
 def _start(
-    reasoning: ReasoningMarks | None, marks: _Marks, *, begun: bool, free: bool, exact: bool
+    reasoning: ReasoningMarks | None, marks: _Marks, *, begun: bool, free: bool, spaced: bool
 ) -> Iterator[str]:
     # Free text takes the whitespace itself: the longer lexeme would hide the shorter one.
     space = "" if free else "SPACE? "
-    # Where content may not begin with whitespace, a thought that may would be forced by it.
-    lead = "" if exact else space
+    lead = space if spaced else ""
     if reasoning is None:
         yield "start: answer"
         return
@@ -108,6 +112,8 @@ def _answer(
     content: str | None,
     reasoning: ReasoningMarks | None,
     marks: _Marks,
+    *,
+    spaced: bool,
 ) -> Iterator[str]:
     if not calling.allowed:
         assert content is not None  # noqa: S101 - else there is nothing to bind
@@ -124,7 +130,8 @@ def _answer(
         # The content may begin like a call that has no mark.
         forms = tuple(form for form in forms if form.head[0] != "{")
     yield f"first: {_choices(forms, calling.allowed, marks)}"
-    yield f"calls: {marks.row(chat_format.first)} SPACE? first more"
+    begin = " SPACE? ".join([*map(marks.one, chat_format.first), "first"])
+    yield f"calls: {'SPACE? ' if spaced else ''}{begin} more"
     if content is not None and not calling.required:
         yield f"content: {content}"
         yield "answer: content | calls"

@@ -110,12 +110,17 @@ def _schema(tool: Tool, field: str) -> dict[str, Any]:
         ) from error
     if schema is None:
         return _NO_ARGUMENTS
-    if not isinstance(schema, dict):
+    if not isinstance(schema, dict) or not _may_be_object(cast("dict[str, Any]", schema)):
         raise EngineError(
             ErrorReason.CONSTRAINT_INVALID, f"{field} is not a JSON Schema of an object."
         )
     parameters = cast("dict[str, Any]", schema)
     return parameters if _asks(parameters) else _NO_ARGUMENTS
+
+
+def _may_be_object(parameters: dict[str, Any]) -> bool:
+    kinds = parameters.get("type") or "object"
+    return kinds == "object" or (isinstance(kinds, list) and "object" in kinds)
 
 
 def _asks(parameters: dict[str, Any]) -> bool:

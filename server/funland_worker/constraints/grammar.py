@@ -23,6 +23,7 @@ _TOO_MUCH = re.compile(
     r"too (big|large|many|complex|deep)|fuel|limit|recursion|max is", re.IGNORECASE
 )
 _NOTHING = "NoExtension"
+_ONE_OF = "oneOf constraints are not supported"
 _PLACE = re.compile(r"^((at )?\d+\(\d+\): )?(failed to compile JSON schema: )?")
 _SOURCE = re.compile(r"\n\s*\d+ \| ")
 """Where an error begins to show the grammar, which is not as the caller wrote it."""
@@ -91,6 +92,11 @@ def _first(mask: bytes) -> int:
 def _problem(error: str) -> GrammarError:
     if error.startswith(_NOTHING):
         return GrammarError("no text can match it")
+    if _ONE_OF in error:
+        return GrammarError(
+            "it has a oneOf that more than one of its schemas could fit, which can't be enforced:"
+            " make it an anyOf, or give each a required property with a const of its own"
+        )
     told = _SOURCE.split(error.replace("<non-verbose/>", ""), maxsplit=1)[0]
     words = " ".join(_PLACE.sub("", told).split())
     return GrammarError(words.rstrip(".")[:300], limit=bool(_TOO_MUCH.search(error)))

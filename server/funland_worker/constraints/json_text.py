@@ -8,10 +8,12 @@ from typing import Any, cast
 from funland_worker.constraints.closing import close
 from funland_worker.constraints.contradictions import settle_contradictions
 from funland_worker.constraints.errors import GrammarError
+from funland_worker.constraints.exclusive import settle_exclusive
 from funland_worker.constraints.property_names import settle_names
 from funland_worker.constraints.references import settle_references
 from funland_worker.constraints.schema import settle
 from funland_worker.constraints.spelling import settle_spelling
+from funland_worker.constraints.unasked import settle_unasked
 
 _CONTENT_RULES: dict[str, Any] = {
     "item_separator": r",( |\n[ \t]{0,32})?",
@@ -62,13 +64,15 @@ def _refuse(constant: str) -> None:
 
 
 def _settled(parsed: Any, *, of_tool: bool) -> dict[str, Any]:
-    if of_tool and isinstance(parsed, dict) and not {"type", "$ref"} & parsed.keys():
-        # Some leave that to be guessed.
-        parsed = {"type": "object", **cast("dict[str, Any]", parsed)}
     settle_spelling(parsed)
     settle_references(parsed)
+    if of_tool and isinstance(parsed, dict) and "$ref" not in parsed:
+        # Some leave that to be guessed, or let there be null.
+        parsed = {**cast("dict[str, Any]", parsed), "type": "object"}
     settle(parsed, lenient=of_tool)
     settle_names(parsed, lenient=of_tool)
+    settle_exclusive(parsed, lenient=of_tool)
+    settle_unasked(parsed)
     close(parsed)
     settle_contradictions(parsed)
     # True and false are schemas too.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from funland_worker.constraints.subschemas import ANNOTATIONS, Json, listed, objects, within
+from funland_worker.constraints.subschemas import ANNOTATIONS, Json, within
 
 _NULL: Json = {"type": "null"}
 _MAY_BE_NULL = ("const", "default", "example")
@@ -20,7 +20,6 @@ _STANDARD_FORMATS = frozenset(
     )
 )
 """All others are annotations: by the standard nobody has to know them."""
-_DRAFTS = ("http://json-schema.org/", "https://json-schema.org/")
 _SAME_PATTERN = {
     # pydantic's Decimal
     r"^(?!^[-+.]*$)[+-]?0*\d*\.?\d*$": r"^[+-]?(\d+\.?\d*|\.\d+)$",
@@ -62,20 +61,11 @@ def _settle_one(node: Json) -> None:
             node[keyword] = _SAME_PATTERN.get(value) or _ESCAPE.sub(_escape, value)
     if node.pop("nullable", False) is True:
         _let_be_null(node)
-    tag = objects(node, "discriminator").get("propertyName")
-    if isinstance(tag, str) and isinstance(node.get("oneOf"), list):
-        node["oneOf"] = [_with_tag(branch, tag) for branch in listed(node, "oneOf")]
 
 
 def _is_annotation(keyword: str, value: Any) -> bool:
     """Whether a keyword asks nothing by its value, which llguidance would refuse."""
-    match keyword, value:
-        case "format", str():
-            return value not in _STANDARD_FORMATS
-        case "$schema", str():
-            return not value.startswith(_DRAFTS)
-        case _:
-            return False
+    return keyword == "format" and isinstance(value, str) and value not in _STANDARD_FORMATS
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -108,16 +98,3 @@ def _is_never(schema: Any) -> bool:
         return False
     node = cast("Json", schema)
     return "not" in node and (node["not"] is True or node["not"] == {})
-
-
-def _with_tag(branch: Any, tag: str) -> Any:
-    """A branch of a union that is told by a property: that must be there, if it has a default or
-    not, or the others could be meant."""
-    if not isinstance(branch, dict):
-        return branch
-    node = cast("Json", branch)
-    if "$ref" in node:
-        return {"allOf": [node], "required": [tag]}
-    required = listed(node, "required")
-    tagged = tag in objects(node, "properties") and tag not in required
-    return {**node, "required": [*required, tag]} if tagged else node

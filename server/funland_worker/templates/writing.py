@@ -27,7 +27,7 @@ class Written:
     shape: AnswerShape
     """Of what is yet to come."""
     reasoning: ReasoningMarks | None
-    """The marks around the thoughts of whole answers."""
+    """The marks around the thoughts of whole answers; None if they have none."""
     begun: str = ""
     """What there is already of the answer; `text` ends with it."""
 
@@ -86,7 +86,8 @@ class ConversationWriter:
             # The template has no way not to think.
             text, within = _thought_over(text, marks), False
         shape = AnswerShape(traits.call_format, functions, marks, within)
-        return Written(text, calling, shape, marks)
+        over = marks is not None and text.rstrip().endswith(marks.end)
+        return Written(text, calling, shape, None if over else marks)
 
     async def _up_to_last(
         self, conversation: Conversation, calling: Calling, traits: TemplateTraits

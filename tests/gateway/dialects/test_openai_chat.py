@@ -251,6 +251,14 @@ def test_both_fields_that_exclude_each_other_are_named() -> None:
             {"role": "assistant", "content": None, "tool_calls": None, "function_call": None},
             Message(role=Message.ASSISTANT),
         ),
+        (
+            {"role": "assistant", "content": None, "refusal": "I won't."},
+            Message(role=Message.ASSISTANT, content="I won't."),
+        ),
+        (
+            {"role": "assistant", "content": "Yes.", "refusal": None},
+            Message(role=Message.ASSISTANT, content="Yes."),
+        ),
         ({"role": "assistant", "reasoning": "Hm"}, Message(role=Message.ASSISTANT, reasoning="Hm")),
     ],
 )

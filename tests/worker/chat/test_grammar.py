@@ -229,6 +229,21 @@ def test_content_that_is_bound_has_no_space_before_it(
         assert not checker.allows(grammar, "\nyes")
 
 
+@pytest.mark.parametrize("calls", CALLS, ids=lambda calls: calls.chat_format.name)
+@pytest.mark.parametrize("calling", [Calling(), Calling(BOTH, BOTH)], ids=["no calls", "calls"])
+def test_without_a_thought_no_space_comes_before_what_is_bound(
+    checker: Checker, calls: Written, calling: Calling
+) -> None:
+    grammar = answer_grammar(calls.chat_format, calling, NUMBER, None, no_marks, begun=False)
+    call = calls.first.lstrip() + calls.end
+
+    assert checker.allows(grammar, '{"z": 3}')
+    assert checker.allows(grammar, call) == bool(calling.allowed)
+    for space in (" ", "\n", "\n\n"):
+        assert not checker.allows(grammar, space + '{"z": 3}')
+        assert not checker.allows(grammar, space + call)
+
+
 @pytest.mark.parametrize(
     ("content", "right", "wrong"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from funland_worker.constraints.errors import GrammarError
 from tests.worker.constraints.test_schemas import Schema, obj, start
 
 NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": 9}
@@ -79,3 +81,37 @@ def test_objects_hold_what_is_declared_however_they_are_put_together(
         closed = {**whole, "unevaluatedProperties": False}
         validator: Any = Draft202012Validator(closed if declares(schema, definitions) else whole)
         validator.validate(json.loads(text))
+
+
+def tagged(tags: list[str], required: bool, more: Schema) -> Schema:
+    kind = {"const": tags[0]} if len(tags) == 1 else {"enum": tags}
+    own: Schema = {**more["properties"], "kind": kind}
+    names = [*more["required"], *["kind"] * required]
+    return obj(*names, properties=own, additionalProperties=False)
+
+
+def one_of(branches: list[Schema]) -> Schema:
+    return {"oneOf": branches}
+
+
+KINDS = st.lists(st.sampled_from("xyz"), min_size=1, max_size=2, unique=True)
+TAGGED: st.SearchStrategy[Schema] = st.builds(tagged, KINDS, st.booleans(), OBJECTS)
+BRANCHES: st.SearchStrategy[Schema] = st.recursive(
+    TAGGED | REFERENCES | st.just(NUMBER),
+    lambda inner: st.builds(one_of, st.lists(inner, min_size=1, max_size=3)),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(BRANCHES, min_size=1, max_size=3), TAGGED, TAGGED, st.integers(0, 1000))
+def test_what_is_taken_for_one_of_several_is_of_no_other(
+    branches: list[Schema], x: Schema, y: Schema, seed: int
+) -> None:
+    whole: Schema = {"oneOf": branches, "$defs": {"X": x, "Y": y}}
+    with contextlib.suppress(GrammarError):  # nothing tells them apart
+        text = walk(whole, seed)
+
+        if text is not None:
+            validator: Any = Draft202012Validator(whole)
+            validator.validate(json.loads(text))

@@ -50,13 +50,19 @@ def _message(message: JsonObject, told_name: ToldName) -> Message:
     answers = role == Message.ASSISTANT
     return Message(
         role=role,
-        # Clients leave out that of a model that said nothing, with calls or without.
-        content="" if answers and message.raw("content") is None else _content(message),
+        content=_answer(message) if answers else _content(message),
         tool_calls=_calls(message, told_name) if answers else [],
         tool_call_id=message.string("tool_call_id") if name == "tool" else "",
         name=message.string("name") if name == "function" else message.optional_string("name"),
         reasoning=_reasoning(message) if answers else "",
     )
+
+
+def _answer(message: JsonObject) -> str:
+    """What the model said, be it that it won't. Clients leave out the content of one that said
+    nothing, with calls or without."""
+    said = "" if message.raw("content") is None else _content(message)
+    return said or message.optional_string("refusal")
 
 
 def _content(message: JsonObject) -> str:

@@ -13,7 +13,13 @@ from funland_gateway.dialects.openai.choices import (
     read_choice,
     read_function_choice,
 )
-from funland_gateway.dialects.openai.offers import Offer, Warned, function, read_offers
+from funland_gateway.dialects.openai.offers import (
+    Offer,
+    Offers,
+    Warned,
+    function,
+    read_offers,
+)
 from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
 
 _KINDS_TOLD: Final = 4
@@ -63,7 +69,7 @@ def read_tools(body: JsonObject, nested: bool = True) -> Tools:
     told = told_names(offer.key for offer in offers.functions)
     return Tools(
         tools=[_told(offer, told) for offer in given],
-        choice=_choice(body, chosen, given, offers.warnings, told),
+        choice=_choice(body, chosen, given, offers, told),
         parallel=body.boolean("parallel_tool_calls") if given else None,
         names=_names(given, "tool_choice"),
         warnings=offers.warnings,
@@ -82,15 +88,15 @@ def _choice(
     body: JsonObject,
     chosen: Choice,
     given: Sequence[Offer],
-    warnings: Sequence[Warned],
+    offers: Offers,
     told: Mapping[Key, str],
 ) -> ToolChoice | None:
     """The contract's choice. Without tools there is none but if a call must be made."""
     must = chosen.mode == ToolChoice.REQUIRED
     if chosen.mode is None or not (given or must):
         return None
-    if not given and warnings:
-        kinds = ", ".join(dict.fromkeys(each.kind for each in warnings[:_KINDS_TOLD]))
+    if not offers.functions and offers.warnings:
+        kinds = ", ".join(dict.fromkeys(each.kind for each in offers.warnings[:_KINDS_TOLD]))
         problem = f"asks for a call, but no tool is left: {kinds} can't be served."
         raise unsupported(body.path_of("tool_choice"), problem)
     name = "" if chosen.key is None else told.get(chosen.key) or told_name(chosen.key)
