@@ -94,8 +94,7 @@ def expecting(handle: _Handle, respond: Respond) -> _Handle:
     any middleware, in a shape of its own."""
 
     async def checked(request: web.BaseRequest) -> web.StreamResponse:
-        expected = request.headers.get("Expect")
-        if expected is None or expected.lower() == "100-continue":
+        if request.headers.get("Expect", "").lower() in ("", "100-continue"):
             return await handle(request)
         failed = failure(
             "INVALID_ARGUMENT",

@@ -215,3 +215,14 @@ def test_what_is_wrong_is_told_without_what_was_sent(
 )
 def test_the_path_of_a_broken_request_is_found_if_it_can_be(line: bytes, path: str) -> None:
     assert target(line) == path
+
+
+@pytest.mark.parametrize("expected", [b"", b"100-continue", b"100-Continue"])
+async def test_what_can_be_met_is_no_error_and_nothing_expected_is_neither(
+    start_gateway: StartGateway, raw: Raw, expected: bytes
+) -> None:
+    head = b"GET /openapi.json HTTP/1.1\r\nConnection: close\r\nExpect: " + expected + b"\r\n"
+
+    answer = await raw(await start_gateway(), head + HOST + b"\r\n")
+
+    assert b"HTTP/1.1 200 OK" in answer
