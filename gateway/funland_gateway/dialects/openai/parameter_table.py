@@ -232,9 +232,9 @@ COMPLETION: Final[Mapping[str, Fate]] = {
 }
 """For completions."""
 
-_CHATS_FORMATS: Final = (
-    "response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice",
-    "guided_grammar", "grammar", "json_schema",
+_FORMATS: Final = (
+    "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
+    "grammar", "json_schema",
 )  # fmt: skip
 
 RESPONSE: Final[Mapping[str, Fate]] = {
@@ -245,7 +245,8 @@ RESPONSE: Final[Mapping[str, Fate]] = {
     "context_management": unless_empty(),
     "moderation": unless_empty(),
     # What chats have, and responses have elsewhere or not at all.
-    **dict.fromkeys(_CHATS_FORMATS, unless_empty()),
+    "response_format": unless({"type": "text"}),
+    **dict.fromkeys(_FORMATS, unless_empty()),
     "n": unless(1),
     "n_cmpl": unless(1),
     "prediction": _SPEED,
