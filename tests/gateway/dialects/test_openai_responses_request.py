@@ -69,6 +69,24 @@ def test_a_request_becomes_the_contracts() -> None:
     )
 
 
+def test_sampling_is_that_of_chats() -> None:
+    sampling = chat_of(max_output_tokens=7, max_tokens=9, top_k=-1, stop_token_ids=[5]).sampling
+
+    assert sampling == SamplingParameters(max_tokens=7, top_k=0, stop_tokens=[5])
+
+
+def test_what_asks_for_nothing_is_passed_over() -> None:
+    nothing = {
+        "n": 1,
+        "response_format": None,
+        "functions": [],
+        "mirostat": 0,
+        "conversation": None,
+    }
+
+    assert request_of(**nothing) == request_of()
+
+
 def test_a_stream_calls_the_streaming_rpc() -> None:
     call = create_response(incoming({"input": "Hello", "stream": True}))
 
@@ -232,6 +250,17 @@ def test_logprobs_are_told_when_they_are_included() -> None:
         ("prompt", {"id": "p"}),
         ("context_management", [{"type": "compaction"}]),
         ("moderation", {"model": "m"}),
+        ("n", 2),
+        ("response_format", {"type": "json_object"}),
+        ("guided_json", {"type": "object"}),
+        ("grammar", 'root ::= "x"'),
+        ("functions", [{"name": "f"}]),
+        ("reasoning_effort", "low"),
+        ("enable_thinking", False),
+        ("truncate_prompt_tokens", 5),
+        ("mirostat", 2),
+        ("dry_multiplier", 0.8),
+        ("use_beam_search", True),
         ("tool_choice", {"type": "web_search"}),
         ("text", {"format": {"type": "grammar"}}),
         ("input", [{"type": "item_reference", "id": "msg_1"}]),

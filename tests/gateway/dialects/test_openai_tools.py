@@ -182,7 +182,7 @@ def test_without_a_tool_that_can_be_had_there_are_no_calls(choice: Any) -> None:
 
 
 def test_who_allows_no_tool_is_not_told_of_those_that_can_not_be_had() -> None:
-    none = {"type": "allowed_tools", "mode": "required", "tools": []}
+    none: dict[str, Any] = {"type": "allowed_tools", "mode": "required", "tools": []}
 
     found = flat(tools=[{"type": "web_search"}, {"type": "custom", "name": "f"}], tool_choice=none)
 

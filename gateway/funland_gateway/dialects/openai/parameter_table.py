@@ -231,3 +231,34 @@ COMPLETION: Final[Mapping[str, Fate]] = {
     "multimodal_data": unless_empty(),
 }
 """For completions."""
+
+_FORMATS: Final = (
+    "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
+    "grammar", "json_schema",
+)  # fmt: skip
+
+RESPONSE: Final[Mapping[str, Fate]] = {
+    **_EVERY,
+    # OpenAI's.
+    "conversation": unless_empty(),
+    "prompt": unless_empty(),
+    "context_management": unless_empty(),
+    "moderation": unless_empty(),
+    # What chats have, and responses have elsewhere or not at all.
+    "response_format": unless({"type": "text"}),
+    **dict.fromkeys(_FORMATS, unless_empty()),
+    "n": unless(1),
+    "n_cmpl": unless(1),
+    "prediction": _SPEED,
+    "truncate_prompt_tokens": refused(),
+    "lora": unless_empty(),
+    "logprobs": unless(False),
+    "return_progress": _MORE,
+    "functions": unless_empty(),
+    "function_call": unless("none", "auto"),
+    "reasoning_effort": refused(),
+    "enable_thinking": refused(),
+    "chat_template_kwargs": unless_empty(),
+    "continue_final_message": unless(False),
+}
+"""For responses, with what people know from chats: hints that change no answer are not here."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from funland_gateway.dialects.openai.fates import Fate, Refused
-from funland_gateway.dialects.openai.parameter_table import CHAT, COMPLETION
+from funland_gateway.dialects.openai.parameter_table import CHAT, COMPLETION, RESPONSE
 from funland_gateway.dialects.reading import JsonObject, unsupported
 
 Refusals = Mapping[str, Callable[[Any], bool]]
@@ -20,6 +20,8 @@ def _refusals(table: Mapping[str, Fate]) -> Refusals:
 CHAT_REFUSALS: Final = _refusals(CHAT)
 
 COMPLETION_REFUSALS: Final = _refusals(COMPLETION)
+
+RESPONSE_REFUSALS: Final = _refusals(RESPONSE)
 
 
 def refuse(body: JsonObject, refusals: Refusals) -> None:

@@ -21,7 +21,8 @@ from funland_gateway.dialects.naming import renamed
 from funland_gateway.dialects.openai.formats import json_object, json_schema
 from funland_gateway.dialects.openai.generation import generation_blames
 from funland_gateway.dialects.openai.offers import warnings_of
-from funland_gateway.dialects.openai.parameters import Refusals, read_metadata, refuse
+from funland_gateway.dialects.openai.parameter_table import SAMPLING
+from funland_gateway.dialects.openai.parameters import RESPONSE_REFUSALS, read_metadata, refuse
 from funland_gateway.dialects.openai.reasoning import read_effort, wants_thought
 from funland_gateway.dialects.openai.responses_input import read_input
 from funland_gateway.dialects.openai.tools import Tools, read_tools
@@ -29,32 +30,15 @@ from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
 from funland_gateway.dialects.sampling import Sampling, read_sampling
 
 RESPONSE_SAMPLING: Final[Mapping[str, str]] = {
-    "temperature": "temperature",
-    "top_p": "top_p",
     "max_output_tokens": "max_tokens",
-    # Not of this API, but of its sister: what people miss here.
-    "seed": "seed",
-    "stop": "stop",
-    "frequency_penalty": "frequency_penalty",
-    "presence_penalty": "presence_penalty",
+    # Few of these are of this API, but of its sister: what people miss here.
+    **SAMPLING,
 }
 """The contract's names of the sampling parameters by the names that requests use."""
 
 LOGPROBS: Final = "message.output_text.logprobs"
 """What `include` must have for the logarithms of probabilities."""
 
-
-def _anything(value: Any) -> bool:
-    return bool(value)
-
-
-REFUSALS: Final[Refusals] = {
-    "conversation": _anything,
-    "prompt": _anything,
-    "context_management": _anything,
-    "moderation": _anything,
-}
-"""What else is not here is a hint that changes no answer of ours, such as `prompt_cache_key`."""
 
 _DROPS: Final = {"": False, "disabled": False, "auto": True}
 """Whether the oldest messages may be left out, by `truncation`."""
@@ -102,7 +86,7 @@ class ResponseRequest:
 
 def read_request(body: JsonObject) -> ResponseRequest:
     """Reads the body of a request for a response."""
-    refuse(body, REFUSALS)
+    refuse(body, RESPONSE_REFUSALS)
     sampling = read_sampling(body, RESPONSE_SAMPLING)
     effort = _effort(body)
     # Some templates write it into the prompt.
