@@ -65,8 +65,8 @@ def _settled(parsed: Any, *, of_tool: bool) -> dict[str, Any]:
     if of_tool and isinstance(parsed, dict) and not {"type", "$ref"} & parsed.keys():
         # Some leave that to be guessed.
         parsed = {"type": "object", **cast("dict[str, Any]", parsed)}
-    settle_spelling(parsed)
     settle_references(parsed)
+    settle_spelling(parsed)
     settle(parsed, lenient=of_tool)
     settle_names(parsed, lenient=of_tool)
     close(parsed)
