@@ -115,6 +115,12 @@ def _schema(tool: Tool, field: str) -> dict[str, Any]:
             ErrorReason.CONSTRAINT_INVALID, f"{field} is not a JSON Schema of an object."
         )
     parameters = cast("dict[str, Any]", schema)
+    kind = parameters.get("type") or "object"
+    if kind != "object" and not (isinstance(kind, list) and "object" in kind):
+        raise EngineError(
+            ErrorReason.CONSTRAINT_INVALID,
+            f'{field} is not a JSON Schema of an object: its type must be "object".',
+        )
     return parameters if _asks(parameters) else _NO_ARGUMENTS
 
 
