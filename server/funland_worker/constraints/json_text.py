@@ -64,11 +64,10 @@ def _refuse(constant: str) -> None:
 
 
 def _settled(parsed: Any, *, of_tool: bool) -> dict[str, Any]:
-    settle_spelling(parsed)
+    if of_tool and isinstance(parsed, dict):
+        parsed = _of_arguments(cast("dict[str, Any]", parsed))
     settle_references(parsed)
-    if of_tool and isinstance(parsed, dict) and "$ref" not in parsed:
-        # Some leave that to be guessed, or let there be null.
-        parsed = {**cast("dict[str, Any]", parsed), "type": "object"}
+    settle_spelling(parsed)
     settle(parsed, lenient=of_tool)
     settle_names(parsed, lenient=of_tool)
     settle_exclusive(parsed, lenient=of_tool)
@@ -77,3 +76,13 @@ def _settled(parsed: Any, *, of_tool: bool) -> dict[str, Any]:
     settle_contradictions(parsed)
     # True and false are schemas too.
     return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {"allOf": [parsed]}
+
+
+def _of_arguments(schema: dict[str, Any]) -> dict[str, Any]:
+    """A function's parameters, for arguments that are an object: some leave that to be guessed, or
+    let them be null too."""
+    node = {key: value for key, value in schema.items() if key != "nullable"}
+    if isinstance(node.get("type"), list | None):
+        node.pop("type", None)
+        return node if "$ref" in node else {"type": "object", **node}
+    return node

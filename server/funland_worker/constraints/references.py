@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
-from funland_worker.constraints.subschemas import Json, Path, pointer, resolved, within
+from funland_worker.constraints.subschemas import Json, Path, objects, pointer, resolved, within
 
 
 class _Place(NamedTuple):
@@ -92,7 +92,7 @@ class _References:
         if path in self._paths or not isinstance(schema, dict | bool):
             return path
         if path not in self._brought:
-            definitions = self._root.setdefault("$defs", {})
+            definitions = self._root["$defs"] = objects(self._root, "$defs")
             name = f"{path[-1]}-{len(self._brought)}"
             definitions[name] = schema
             self._brought[path] = brought = ("$defs", name)

@@ -91,3 +91,16 @@ def test_what_is_brought_from_elsewhere_may_have_itself_within_it() -> None:
 
     assert allows(schema, '{"v":1,"next":{"v":2}}')
     assert not allows(schema, '{"v":1,"next":{"w":2}}')
+
+
+def test_what_is_brought_from_elsewhere_is_read_like_all_else() -> None:
+    secret = {"type": "string", "format": "password", "nullable": True}
+    schema = {
+        **obj("x", properties={"x": {"$ref": "#/components/schemas/Secret"}}),
+        "components": {"schemas": {"Secret": secret}},
+        "$defs": None,
+    }
+
+    assert allows(schema, '{"x":"x"}')
+    assert allows(schema, '{"x":null}')
+    assert not allows(schema, '{"x":1}')

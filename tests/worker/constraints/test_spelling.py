@@ -142,3 +142,11 @@ def test_patterns_of_other_languages_are_passed_over_in_tools_and_else_refused(
     assert allows(by_name, '{"b":1}', of_tool=True)
     with pytest.raises(GrammarError):
         start(schema)
+
+
+@pytest.mark.parametrize("said", [{"type": ["object", "null"]}, {"nullable": True}, {"type": None}])
+def test_arguments_are_an_object(said: Schema) -> None:
+    schema = {**obj(properties={"a": ONE}), **said}
+
+    assert allows(schema, '{"a":1}', of_tool=True)
+    assert not allows(schema, "null", of_tool=True)

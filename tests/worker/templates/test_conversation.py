@@ -256,6 +256,14 @@ def test_variables_that_are_no_object_are_refused(given: str) -> None:
             ErrorReason.FIELD_INVALID,
         ),
         (
+            Conversation(tools=[Tool(name="a", parameters='{"type": "array"}')]),
+            ErrorReason.CONSTRAINT_INVALID,
+        ),
+        (
+            Conversation(tools=[Tool(name="a", parameters='{"type": ["string", "null"]}')]),
+            ErrorReason.CONSTRAINT_INVALID,
+        ),
+        (
             Conversation(tools=[WEATHER], tool_choice=ToolChoice(name="other")),
             ErrorReason.FIELD_INVALID,
         ),
