@@ -76,9 +76,10 @@ def test_sampling_is_that_of_chats() -> None:
 
 
 def test_what_asks_for_nothing_is_passed_over() -> None:
-    nothing = {
+    nothing: dict[str, Any] = {
         "n": 1,
-        "response_format": None,
+        "response_format": {"type": "text"},
+        "grammar": None,
         "functions": [],
         "mirostat": 0,
         "conversation": None,
