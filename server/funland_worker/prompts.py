@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import GenerationOptions, Message
+from funland.v1.inference_pb2 import GenerationOptions
 from funland.worker.v1 import worker_pb2
 from funland_worker.chat.blame import blamed
 from funland_worker.chat.grammar import answer_grammar
@@ -18,13 +17,11 @@ from funland_worker.constraints.compiler import ConstraintCompiler
 from funland_worker.constraints.constraint import Constraint, from_wire
 from funland_worker.engines.protocol import Engine, EngineError, Matcher, Prompt, Sampling
 from funland_worker.engines.vocabulary import banned_runs, check_tokens
-from funland_worker.templates.dropping import cuts, without_oldest
+from funland_worker.rendering import ConversationRenderer, Rendering
 from funland_worker.templates.renderer import TemplateRenderer
-from funland_worker.templates.writing import ConversationWriter, Written
+from funland_worker.tokenizing import tokenized
 from funland_worker.wire import sampling_from_wire
 
-_LONG = 20_000
-"""Characters from which tokenizing would hold up the event loop for milliseconds."""
 _SEEDS = 2**32
 
 
@@ -40,36 +37,15 @@ class Reading:
     """How many messages were left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """A conversation as its template writes it."""
-
-    written: Written
-    tokens: list[int]
-    dropped: int = 0
-    """How many messages were left out."""
-
-    @property
-    def text(self) -> str:
-        """The prompt."""
-        return self.written.text
-
-    @property
-    def shape(self) -> AnswerShape:
-        """How the answer is to be read."""
-        return self.written.shape
-
-
 class PromptReader:
-    """Renders, tokenizes and checks what is submitted."""
+    """Makes prompts of what is submitted, and checks them."""
 
     def __init__(
         self, engine: Engine, renderer: TemplateRenderer | None, *, begin_mark: str
     ) -> None:
         """`begin_mark` is what `add_special` would put in front, empty if nothing."""
         self._engine = engine
-        self._writer = ConversationWriter(renderer) if renderer is not None else None
-        self._begin_mark = begin_mark
+        self._renderer = ConversationRenderer(engine, renderer, begin_mark=begin_mark)
         self._constraints = ConstraintCompiler(engine)
 
     async def read(self, submit: worker_pb2.Submit) -> Reading:
@@ -89,7 +65,7 @@ class PromptReader:
             )
         sampling = sampling_from_wire(submit.sampling)
         self._check_named(sampling)
-        rendering = await self._rendered(submit)
+        rendering = await self._renderer.of(submit)
         if rendering is not None:
             tokens = rendering.tokens
             matchers = await self._answer_matchers(rendering, submit)
@@ -121,52 +97,19 @@ class PromptReader:
         prompts = [_choice(first, choice, matchers) for choice in range(count)]
         return Reading(prompts, shape, rendering.dropped if rendering is not None else 0)
 
-    async def render(self, conversation: worker_pb2.Conversation, room: int = 1) -> Rendering:
-        """The prompt for a conversation. If it may be shortened, it leaves `room` for so many
-        tokens, or at least for one.
+    async def render(self, conversation: worker_pb2.Conversation) -> Rendering:
+        """See `ConversationRenderer.render`."""
+        return await self._renderer.render(conversation)
 
-        Raises:
-            EngineError: MODEL_CANNOT_CHAT, TEMPLATE_FAILED, TEMPLATE_LIMIT, CONSTRAINT_INVALID or
-                FIELD_INVALID.
-        """
-        if self._writer is None:
-            raise EngineError(
-                ErrorReason.MODEL_CANNOT_CHAT,
-                "The model has no chat template that works; use `Generate`, or a model made for"
-                " chat.",
-            )
-        whole = await self._render(self._writer, conversation)
-        if not conversation.drop_oldest or self._has_room(whole, room):
-            return whole
-        places = cuts(conversation.messages)
-        if not places:
-            return whole
-        shortest = await self._shortened(self._writer, conversation, places[-1])
-        if not self._has_room(shortest, room):
-            room = 1
-        # The shortest that is known to fit is the last of those that are left.
-        best = shortest
-        while len(places) > 1:
-            middle = (len(places) - 1) // 2
-            rendering = await self._shortened(self._writer, conversation, places[middle])
-            if self._has_room(rendering, room):
-                best, places = rendering, places[: middle + 1]
-            else:
-                places = places[middle + 1 :]
-        return best
+    async def tokens(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """The tokens of a text; see `Vocabulary.tokenize`."""
+        return await tokenized(
+            self._engine.vocabulary, text, add_special=add_special, parse_special=parse_special
+        )
 
     async def close(self) -> None:
         """Ends the processes that check constraints."""
         await self._constraints.close()
-
-    async def tokens(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """The tokens of a text, made on another thread if it is long."""
-        tokenize = self._engine.vocabulary.tokenize
-        if len(text) < _LONG:
-            return tokenize(text, add_special=add_special, parse_special=parse_special)
-        return await asyncio.to_thread(
-            tokenize, text, add_special=add_special, parse_special=parse_special
-        )
 
     def check_length(self, tokens: list[int], room_for_answer: int = 0) -> None:
         """Refuses what the context does not hold, and what has no tokens at all."""
@@ -214,45 +157,6 @@ class PromptReader:
             return last
         length, most = self._engine.context_length, sampling.max_tokens or 1
         return length - (most if most < length else 1)
-
-    async def _rendered(self, submit: worker_pb2.Submit) -> Rendering | None:
-        """The rendering of what is a conversation, or can be made one."""
-        context = self._engine.context_length
-        # A longer answer may well end sooner.
-        asked = submit.sampling.max_tokens
-        room = asked if 0 < asked <= context // 2 else 1
-        if submit.WhichOneof("input") == "conversation":
-            return await self.render(submit.conversation, room)
-        if submit.WhichOneof("input") != "message" or self._writer is None:
-            return None
-        message = Message(role=Message.USER, content=submit.message)
-        try:
-            return await self.render(worker_pb2.Conversation(messages=[message]))
-        except EngineError as error:
-            if error.reason == ErrorReason.TEMPLATE_FAILED:
-                return None  # it is none that works
-            raise
-
-    async def _shortened(
-        self, writer: ConversationWriter, conversation: worker_pb2.Conversation, count: int
-    ) -> Rendering:
-        shorter = worker_pb2.Conversation()
-        shorter.CopyFrom(conversation)
-        del shorter.messages[:]
-        shorter.messages.extend(without_oldest(conversation.messages, count))
-        return await self._render(writer, shorter, count)
-
-    async def _render(
-        self, writer: ConversationWriter, conversation: worker_pb2.Conversation, dropped: int = 0
-    ) -> Rendering:
-        written = await writer.write(conversation)
-        # Many templates write the begin mark themselves; two of them spoil the answer.
-        twice = bool(self._begin_mark) and written.text.startswith(self._begin_mark)
-        tokens = await self.tokens(written.text, add_special=not twice, parse_special=True)
-        return Rendering(written, tokens, dropped)
-
-    def _has_room(self, rendering: Rendering, room: int) -> bool:
-        return len(rendering.tokens) + room <= self._engine.context_length
 
     async def _answer_matchers(
         self, rendering: Rendering, submit: worker_pb2.Submit

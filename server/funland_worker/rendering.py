@@ -1,0 +1,123 @@
+"""From a conversation to the prompt that its template makes, shortened if that is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import Message
+from funland.worker.v1 import worker_pb2
+from funland_worker.chat.stream import AnswerShape
+from funland_worker.engines.protocol import Engine, EngineError
+from funland_worker.templates.dropping import cuts, without_oldest
+from funland_worker.templates.renderer import TemplateRenderer
+from funland_worker.templates.writing import ConversationWriter, Written
+from funland_worker.tokenizing import tokenized
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """A conversation as its template writes it."""
+
+    written: Written
+    tokens: list[int]
+    dropped: int = 0
+    """How many messages were left out."""
+
+    @property
+    def text(self) -> str:
+        """The prompt."""
+        return self.written.text
+
+    @property
+    def shape(self) -> AnswerShape:
+        """How the answer is to be read."""
+        return self.written.shape
+
+
+class ConversationRenderer:
+    """Renders the conversations of one model."""
+
+    def __init__(
+        self, engine: Engine, renderer: TemplateRenderer | None, *, begin_mark: str
+    ) -> None:
+        """`begin_mark` is what `add_special` would put in front, empty if nothing."""
+        self._engine = engine
+        self._writer = ConversationWriter(renderer) if renderer is not None else None
+        self._begin_mark = begin_mark
+
+    async def render(self, conversation: worker_pb2.Conversation, room: int = 1) -> Rendering:
+        """The prompt for a conversation. If it may be shortened, it leaves `room` for so many
+        tokens, or at least for one.
+
+        Raises:
+            EngineError: MODEL_CANNOT_CHAT, TEMPLATE_FAILED, TEMPLATE_LIMIT, CONSTRAINT_INVALID or
+                FIELD_INVALID.
+        """
+        if self._writer is None:
+            raise EngineError(
+                ErrorReason.MODEL_CANNOT_CHAT,
+                "The model has no chat template that works; use `Generate`, or a model made for"
+                " chat.",
+            )
+        whole = await self._render(self._writer, conversation)
+        if not conversation.drop_oldest or self._has_room(whole, room):
+            return whole
+        places = cuts(conversation.messages)
+        if not places:
+            return whole
+        shortest = await self._shortened(self._writer, conversation, places[-1])
+        if not self._has_room(shortest, room):
+            room = 1
+        # The shortest that is known to fit is the last of those that are left.
+        best = shortest
+        while len(places) > 1:
+            middle = (len(places) - 1) // 2
+            rendering = await self._shortened(self._writer, conversation, places[middle])
+            if self._has_room(rendering, room):
+                best, places = rendering, places[: middle + 1]
+            else:
+                places = places[middle + 1 :]
+        return best
+
+    async def of(self, submit: worker_pb2.Submit) -> Rendering | None:
+        """The rendering of what is submitted as a conversation, or can be made one; None if it is
+        to be continued as it is. Raises as `render`."""
+        context = self._engine.context_length
+        # A longer answer may well end sooner.
+        asked = submit.sampling.max_tokens
+        room = asked if 0 < asked <= context // 2 else 1
+        if submit.WhichOneof("input") == "conversation":
+            return await self.render(submit.conversation, room)
+        if submit.WhichOneof("input") != "message" or self._writer is None:
+            return None
+        message = Message(role=Message.USER, content=submit.message)
+        try:
+            return await self.render(worker_pb2.Conversation(messages=[message]))
+        except EngineError as error:
+            if error.reason == ErrorReason.TEMPLATE_FAILED:
+                return None  # it is none that works
+            raise
+
+    async def _shortened(
+        self, writer: ConversationWriter, conversation: worker_pb2.Conversation, count: int
+    ) -> Rendering:
+        shorter = worker_pb2.Conversation()
+        shorter.CopyFrom(conversation)
+        del shorter.messages[:]
+        shorter.messages.extend(without_oldest(conversation.messages, count))
+        return await self._render(writer, shorter, count)
+
+    async def _render(
+        self, writer: ConversationWriter, conversation: worker_pb2.Conversation, dropped: int = 0
+    ) -> Rendering:
+        written = await writer.write(conversation)
+        # Many templates write the begin mark themselves; two of them spoil the answer.
+        twice = bool(self._begin_mark) and written.text.startswith(self._begin_mark)
+        tokens = await tokenized(
+            self._engine.vocabulary, written.text, add_special=not twice, parse_special=True
+        )
+        return Rendering(written, tokens, dropped)
+
+    def _has_room(self, rendering: Rendering, room: int) -> bool:
+        return len(rendering.tokens) + room <= self._engine.context_length
