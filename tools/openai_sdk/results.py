@@ -30,6 +30,7 @@ _REMARKS: Final = (
     ("expected schema", "The strict client asks for base64, then wants a list of numbers."),
     ("/v1/responses/compact", "Compaction is not served."),
     ("conversation: ", "Sends every parameter at once, a stored conversation among them."),
+    ("context_management: ", "Sends every parameter at once, compaction among them."),
     ("input: is required", "Calls without any input: there is nothing to answer."),
     ("limit: must be", "Sends `limit` 0: a page of nothing."),
 )  # fmt: skip
