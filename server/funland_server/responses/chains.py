@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from funland.v1.inference_pb2 import Message
+from funland.v1.inference_pb2 import ChatRequest, Message
 from funland.v1.responses_pb2 import ListResponseInputResponse, Response
 from funland_server.errors import FieldInvalidError, ResponseNotFoundError, Violation
 from funland_server.responses.tables import AnyRow, responses
@@ -49,10 +49,11 @@ async def history(database: Database, response_id: str) -> list[Message]:
         )
     )
 
-    async def find(connection: AsyncConnection) -> Sequence[AnyRow]:
-        return (await connection.execute(select(chain).order_by(chain.c.length.desc()))).all()
+    async def find(connection: AsyncConnection) -> tuple[Sequence[AnyRow], set[str]]:
+        rows = (await connection.execute(select(chain).order_by(chain.c.length.desc()))).all()
+        return rows, await _continued(connection, rows)
 
-    rows = await database.read(find)
+    rows, continued = await database.read(find)
     if not rows:
         raise ResponseNotFoundError(response_id)
     if (state := rows[-1].state) not in _COMPLETE:
@@ -61,12 +62,40 @@ async def history(database: Database, response_id: str) -> list[Message]:
         raise _cannot_be_followed(f"follows more than {LONGEST_CHAIN} responses")
     if rows[0].size > LARGEST_CHAIN:
         raise _cannot_be_followed(f"follows responses of more than {LARGEST_CHAIN} bytes")
-    return [message for row in rows for message in _said(row)]
+    return [message for row in rows for message in _said(row, row.response_id in continued)]
 
 
-def _said(row: AnyRow) -> list[Message]:
+async def _continued(connection: AsyncConnection, rows: Sequence[AnyRow]) -> set[str]:
+    """Which responses go on with the last message of what they answer."""
+    # Few end with a message of the model, and only the whole response tells what was asked for.
+    perhaps = [row.response_id for row in rows if _ends_with_answer(row)]
+    if not perhaps:
+        return set()
+    found = await connection.execute(
+        select(responses.c.response_id, responses.c.response).where(
+            responses.c.response_id.in_(perhaps)
+        )
+    )
+    return {row.response_id for row in found if _asked(row).continue_last}
+
+
+def _ends_with_answer(row: AnyRow) -> bool:
     messages = ListResponseInputResponse.FromString(row.input).messages
-    return [*messages, Message.FromString(row.output)]
+    return bool(messages) and messages[-1].role == Message.ASSISTANT
+
+
+def _asked(row: AnyRow) -> ChatRequest:
+    return Response.FromString(row.response).request
+
+
+def _said(row: AnyRow, continued: bool) -> list[Message]:
+    messages = ListResponseInputResponse.FromString(row.input).messages
+    answer = Message.FromString(row.output)
+    if continued:
+        begun = messages.pop()
+        answer.content = begun.content + answer.content
+        answer.reasoning = begun.reasoning + answer.reasoning
+    return [*messages, answer]
 
 
 def _cannot_be_followed(description: str) -> FieldInvalidError:

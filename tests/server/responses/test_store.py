@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from funland.v1.inference_pb2 import Message, TokenLogprob
+from funland.v1.inference_pb2 import ChatRequest, Message, TokenLogprob
 from funland.v1.responses_pb2 import ListResponsesRequest, Response
 from funland_server.errors import FieldInvalidError, ResponseNotFoundError
 from funland_server.responses import chains as limits
@@ -85,6 +85,30 @@ async def test_those_after_a_deleted_response_lose_what_it_said_and_no_more(
 
     assert await said(store, "c") == ["question a", "answer a", "question c", "answer c"]
     assert (await store.get("c")).previous_response_id == "b"
+
+
+@pytest.mark.parametrize(
+    ("continued", "contents"),
+    [(True, ["Hi", "Once upon a time"]), (False, ["Hi", "Once", " upon a time"])],
+)
+async def test_an_answer_that_went_on_with_a_message_is_one_with_it(
+    store: ResponseStore, continued: bool, contents: list[str]
+) -> None:
+    begun = Message(role=Message.ASSISTANT, content="Once", reasoning="A story")
+    response = Response(
+        response_id="a",
+        state=Response.COMPLETED,
+        output=Message(role=Message.ASSISTANT, content=" upon a time"),
+        request=ChatRequest(continue_last=continued),
+    )
+    response.create_time.GetCurrentTime()
+    await store.add(response, [Message(role=Message.USER, content="Hi"), begun])
+
+    messages = await store.history("a")
+
+    assert [message.content for message in messages] == contents
+    assert [message.reasoning for message in messages][1] == "A story"
+    assert [message.content for message in (await store.input("a")).messages] == ["Hi", "Once"]
 
 
 @pytest.mark.parametrize("method", ["get", "input", "history", "remove"])
