@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
@@ -235,6 +236,31 @@ def test_a_text_format_binds_the_answer(form: Any, expected: OutputFormat | None
     assert (chat.format if chat.HasField("format") else None) == expected
 
 
+@pytest.mark.parametrize(
+    ("more", "wanted", "told"),
+    [
+        ({"enable_thinking": False}, False, {}),
+        (
+            {"chat_template_kwargs": {"enable_thinking": True, "tone": "kind"}},
+            True,
+            {"tone": "kind"},
+        ),
+        (
+            {"reasoning": {"effort": "low"}, "chat_template_kwargs": {"tone": "kind"}},
+            True,
+            {"tone": "kind", "reasoning_effort": "low"},
+        ),
+    ],
+)
+def test_thinking_is_switched_and_the_template_told_as_in_chats(
+    more: dict[str, Any], wanted: bool, told: dict[str, str]
+) -> None:
+    chat = chat_of(**more)
+
+    assert chat.reasoning is wanted
+    assert orjson.loads(chat.template_arguments or "{}") == told
+
+
 def test_logprobs_are_told_when_they_are_included() -> None:
     wanted = chat_of(include=["message.output_text.logprobs"], top_logprobs=3)
     only_chosen = chat_of(include=["message.output_text.logprobs"])
@@ -257,7 +283,6 @@ def test_logprobs_are_told_when_they_are_included() -> None:
         ("grammar", 'root ::= "x"'),
         ("functions", [{"name": "f"}]),
         ("reasoning_effort", "low"),
-        ("enable_thinking", False),
         ("truncate_prompt_tokens", 5),
         ("mirostat", 2),
         ("dry_multiplier", 0.8),

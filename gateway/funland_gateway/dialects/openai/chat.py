@@ -14,7 +14,7 @@ from funland_gateway.dialects.openai.generation import Generation, read_generati
 from funland_gateway.dialects.openai.messages import message_field_name, read_messages
 from funland_gateway.dialects.openai.offers import log, warnings_of
 from funland_gateway.dialects.openai.parameters import CHAT_REFUSALS, refuse, wants_usage
-from funland_gateway.dialects.openai.reasoning import read_reasoning
+from funland_gateway.dialects.openai.reasoning import read_effort, read_reasoning
 from funland_gateway.dialects.openai.stored_chats import stored
 from funland_gateway.dialects.openai.tools import Tools, read_tools
 from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
@@ -58,7 +58,7 @@ def create_chat_completion(incoming: Incoming) -> Unary | Streaming:
 
 def chat_request(body: JsonObject, tools: Tools) -> inference_pb2.ChatRequest:
     """What a request asks the model: all that its chat template is told."""
-    reasoning = read_reasoning(body)
+    reasoning = read_reasoning(body, read_effort(body, "reasoning_effort"))
     return inference_pb2.ChatRequest(
         model=body.optional_string("model"),
         messages=read_messages(body, tools.told_name),

@@ -257,8 +257,6 @@ RESPONSE: Final[Mapping[str, Fate]] = {
     "functions": unless_empty(),
     "function_call": unless("none", "auto"),
     "reasoning_effort": refused(),
-    "enable_thinking": refused(),
-    "chat_template_kwargs": unless_empty(),
     "continue_final_message": unless(False),
 }
 """For responses, with what people know from chats: hints that change no answer are not here."""

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from funland_gateway.dialects.dialect import JsonSchema
 from funland_gateway.dialects.reading import JsonObject, invalid
+from funland_gateway.dialects.schemas import BOOLEAN, described
 
 EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 _SWITCH: Final = "enable_thinking"
+
+THINKING_SCHEMAS: Final[Mapping[str, JsonSchema]] = {
+    _SWITCH: described(BOOLEAN, "Whether to think before the answer."),
+    "chat_template_kwargs": described({"type": "object"}, "More variables for the chat template."),
+}
+"""Of what `read_reasoning` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +33,11 @@ class Reasoning:
     """A JSON object as text, or empty."""
 
 
-def read_reasoning(body: JsonObject) -> Reasoning:
-    """Reads `enable_thinking`, `chat_template_kwargs` and `reasoning_effort`.
+def read_reasoning(body: JsonObject, effort: str | None) -> Reasoning:
+    """Reads `enable_thinking` and `chat_template_kwargs`, beside an effort that was read.
 
-    The first of them that says whether to think counts. The effort is told to the template too:
-    some write it into the prompt.
+    The first of them that says whether to think counts, the effort last. It is told to the template
+    too: some write it into the prompt.
     """
     kwargs = body.object("chat_template_kwargs")
     arguments = {} if kwargs is None else dict(kwargs.items())
@@ -36,11 +45,10 @@ def read_reasoning(body: JsonObject) -> Reasoning:
     if kwargs is not None and isinstance(kwargs.raw(_SWITCH), bool):
         told = kwargs.boolean(_SWITCH)
         del arguments[_SWITCH]
-    effort = read_effort(body, "reasoning_effort")
     if effort not in (None, "none"):
         arguments.setdefault("reasoning_effort", effort)
     switch = body.boolean(_SWITCH)
-    wanted = next((each for each in (switch, told) if each is not None), wants_thought(effort))
+    wanted = next((each for each in (switch, told) if each is not None), _wants_thought(effort))
     return Reasoning(wanted, _text(arguments))
 
 
@@ -52,7 +60,7 @@ def read_effort(body: JsonObject, name: str) -> str | None:
     return effort or None
 
 
-def wants_thought(effort: str | None) -> bool | None:
+def _wants_thought(effort: str | None) -> bool | None:
     """Whether an effort asks for any thought."""
     return None if effort is None else effort != "none"
 

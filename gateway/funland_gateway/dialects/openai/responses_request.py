@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import (
     ChatRequest,
@@ -23,7 +21,7 @@ from funland_gateway.dialects.openai.generation import generation_blames
 from funland_gateway.dialects.openai.offers import warnings_of
 from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.openai.parameters import RESPONSE_REFUSALS, read_metadata, refuse
-from funland_gateway.dialects.openai.reasoning import read_effort, wants_thought
+from funland_gateway.dialects.openai.reasoning import read_effort, read_reasoning
 from funland_gateway.dialects.openai.responses_input import read_input
 from funland_gateway.dialects.openai.tools import Tools, read_tools
 from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
@@ -73,6 +71,7 @@ class ResponseRequest:
         path = re.sub(r"^messages(\[\d+\].*)?$", "input", path)
         path = re.sub(r"^format\.\w+$", "text.format.schema", path)
         path = re.sub(r"^drop_oldest$", "truncation", path)
+        path = re.sub(r"^template_arguments$", "chat_template_kwargs", path)
         path = path.removeprefix("options.")
         return self.sampling.field_name(renamed(path, self.tools.names))
 
@@ -88,9 +87,7 @@ def read_request(body: JsonObject) -> ResponseRequest:
     """Reads the body of a request for a response."""
     refuse(body, RESPONSE_REFUSALS)
     sampling = read_sampling(body, RESPONSE_SAMPLING)
-    effort = _effort(body)
-    # Some templates write it into the prompt.
-    told = _json({"reasoning_effort": effort}) if effort not in (None, "none") else ""
+    reasoning = read_reasoning(body, _effort(body))
     tools = read_tools(body, nested=False)
     message = CreateResponseRequest(
         chat=ChatRequest(
@@ -102,8 +99,8 @@ def read_request(body: JsonObject) -> ResponseRequest:
             tools=tools.tools,
             tool_choice=tools.choice,
             parallel_tool_calls=body.boolean("parallel_tool_calls"),
-            reasoning=wants_thought(effort),
-            template_arguments=told,
+            reasoning=reasoning.wanted,
+            template_arguments=reasoning.template_arguments,
             drop_oldest=_drops_oldest(body),
         ),
         previous_response_id=body.optional_string("previous_response_id"),
@@ -158,7 +155,3 @@ def _options(body: JsonObject) -> GenerationOptions:
 def _effort(body: JsonObject) -> str | None:
     reasoning = body.object("reasoning")
     return read_effort(reasoning, "effort") if reasoning is not None else None
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return orjson.dumps(value).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from funland_gateway.dialects.dialect import JsonSchema
+from funland_gateway.dialects.openai.reasoning import THINKING_SCHEMAS
 from funland_gateway.dialects.openai.responses_answer import STATES
 from funland_gateway.dialects.openai.responses_request import LOGPROBS, RESPONSE_SAMPLING
 from funland_gateway.dialects.openai.schemas import (
@@ -112,6 +113,7 @@ _REQUEST: Final = {
     ),
     "text": object_with({"format": _FORMAT}),
     "reasoning": object_with({"effort": described(STRING, "`none`: the model doesn't think.")}),
+    **THINKING_SCHEMAS,
     "include": array_of(described(STRING, f"Of those there are, `{LOGPROBS}` counts.")),
     "top_logprobs": LIKELIEST,
     "metadata": METADATA,

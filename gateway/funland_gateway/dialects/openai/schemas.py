@@ -15,7 +15,7 @@ from funland_gateway.dialects.openai.logprobs import MOST
 from funland_gateway.dialects.openai.messages import ROLES
 from funland_gateway.dialects.openai.models import META
 from funland_gateway.dialects.openai.parameter_table import SAMPLING
-from funland_gateway.dialects.openai.reasoning import EFFORTS
+from funland_gateway.dialects.openai.reasoning import EFFORTS, THINKING_SCHEMAS
 from funland_gateway.dialects.openai.tool_schemas import (
     CALL,
     FUNCTION,
@@ -188,8 +188,7 @@ _CHAT: Mapping[str, JsonSchema] = {
     "functions": described(array_of(FUNCTION), "`tools` in an older shape."),
     "function_call": any_of(one_of_values("none", "auto"), NAMED),
     "reasoning_effort": described(one_of_values(*EFFORTS), "`none`: not to think."),
-    "enable_thinking": described(BOOLEAN, "Whether to think before the answer."),
-    "chat_template_kwargs": described(_OBJECT, "More variables for the chat template."),
+    **THINKING_SCHEMAS,
     "continue_final_message": described(
         BOOLEAN, "Go on with the last message, the model's own, in place of answering it."
     ),
