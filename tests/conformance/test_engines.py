@@ -124,10 +124,11 @@ def test_one_that_comes_late_does_not_wait_for_the_end_of_the_others(driver: Dri
     driver.run()
 
 
-def test_a_default_call_is_random_and_ends(driver: Driver) -> None:
-    default = Sampling(temperature=1.5, max_tokens=30, ignore_end=True)
+def test_a_call_without_a_seed_is_random_and_ends(driver: Driver) -> None:
+    # With the default filters the model is so sure of its story that now and then three are alike.
+    free = Sampling(temperature=2, top_k=0, top_p=1, min_p=0, max_tokens=30, ignore_end=True)
 
-    texts = {driver.complete(chat("Tell me a story."), default)[0] for _ in range(3)}
+    texts = {driver.complete(chat("Tell me a story."), free)[0] for _ in range(3)}
 
     assert len(texts) > 1
 
