@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from funland.v1.models_pb2 import LoadSettings
-from funland_server.errors import ModelTooLargeError
+from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.machine import MachineMemory, machine_memory
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.worker import Worker
