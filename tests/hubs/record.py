@@ -38,10 +38,12 @@ class Asked:
         return self.headers.get("Range")
 
     def matches(self, pattern: str) -> bool:
-        """Whether its path, its path's last part or its URL is like a pattern of the shell."""
-        return any(
-            fnmatchcase(name, pattern) for name in (self.path, self.path.split("/")[-1], self.url)
-        )
+        """Whether its path, its path's last part or its URL is like a pattern of the shell.
+
+        The URL with its query or without.
+        """
+        names = (self.path, self.path.split("/")[-1], self.url, self.url.partition("?")[0])
+        return any(fnmatchcase(name, pattern) for name in names)
 
     def bears(self, secret: str) -> bool:
         """Whether it holds a text anywhere."""

@@ -27,7 +27,7 @@ async def send(
     request: web.Request,
     answer: Answer,
     asked: Asked,
-    let_go: asyncio.Event,
+    let_go: Callable[[], asyncio.Event],
     changed: Callable[[], None],
 ) -> web.StreamResponse:
     """Sends it; `asked` learns how far it came, and `changed` is called whenever it does."""
@@ -35,7 +35,7 @@ async def send(
     async def stall() -> None:
         asked.stalled = True
         changed()
-        await let_go.wait()
+        await let_go().wait()
         asked.stalled = False
 
     if answer.delay:
@@ -97,11 +97,11 @@ class _Body:
                 return self._cut()
             marks = (mark for mark in (end, answer.stall_at, answer.cut_at) if mark is not None)
             until = min([done + self._piece(), *(mark for mark in marks if mark > done)])
+            if answer.rate is not None:
+                await asyncio.sleep(started + until / answer.rate - loop.time())
             await self._send_piece(answer.start + done, answer.start + until)
             self._changed()
             done = until
-            if answer.rate is not None:
-                await asyncio.sleep(started + done / answer.rate - loop.time())
         if self._compressor is not None:
             await self._write(self._compressor.flush())
         return None

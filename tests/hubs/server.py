@@ -166,7 +166,9 @@ class FakeHub:
             self.requests.add(asked)
             try:
                 worse = self.faults.answer(right, asked)
-                return await send(request, worse, asked, self._let_go, self.requests.changed)
+                return await send(
+                    request, worse, asked, lambda: self._let_go, self.requests.changed
+                )
             finally:
                 asked.ended, asked.stalled = True, False
                 self.requests.changed()
