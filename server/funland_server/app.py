@@ -49,7 +49,10 @@ class Server:
         self._pipeline = Pipeline(self._metrics)
         self._changes = Changes()
         self._pool = WorkerPool(settings, self._metrics, self._changes.publish)
-        self._database = Database(settings.home / "funland.sqlite3")
+        url = settings.database_url
+        self._database = Database(
+            settings.home / "funland.sqlite3" if url is None else url.get_secret_value()
+        )
         self._background: Background | None = None
         self._grpc: GrpcServer | None = None
         self._address = ""

@@ -37,6 +37,7 @@
     │   ├── WorkerLostError            WORKER_LOST
     │   ├── ModelUnloadedError         MODEL_UNLOADED
     │   ├── ModelBackingOffError       MODEL_BACKING_OFF
+    │   ├── StorageUnavailableError    STORAGE_UNAVAILABLE
     │   └── ServerStoppingError        SERVER_STOPPING
     ├── DeadlinePassedError            DEADLINE_PASSED
     ├── CallerGoneError                CALLER_GONE
@@ -382,6 +383,19 @@ class ModelBackingOffError(UnavailableError):
     """The model's process was lost again and again, and is not started for a while."""
 
     reason = ErrorReason.MODEL_BACKING_OFF
+
+
+class StorageUnavailableError(UnavailableError):
+    """The database can't be reached, or was lost on the way."""
+
+    reason = ErrorReason.STORAGE_UNAVAILABLE
+    retry_seconds = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database can't be reached at the moment; try again. What was to be written may be"
+            " written or not."
+        )
 
 
 class ServerStoppingError(UnavailableError):
