@@ -36,7 +36,10 @@ class Server:
         self._settings = settings
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
-        self._database = Database(settings.home / "funland.sqlite3")
+        url = settings.database_url
+        self._database = Database(
+            settings.home / "funland.sqlite3" if url is None else url.get_secret_value()
+        )
         models = Models(settings, metrics)
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)

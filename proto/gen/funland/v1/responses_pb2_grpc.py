@@ -93,6 +93,8 @@ class ResponseServiceServicer:
         Errors: as `InferenceService.Chat`, and
         - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
         - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
+
+        Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,6 +40,8 @@ class ResponseServiceStub:
     Errors: as `InferenceService.Chat`, and
     - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
     - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
+
+    Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
     """
     StreamResponse: _grpc.UnaryStreamMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.ResponseEvent]
     """Answers a conversation; sends the answer as it comes. The last event is `completed`.
@@ -97,6 +99,8 @@ class ResponseServiceAsyncStub(ResponseServiceStub):
     Errors: as `InferenceService.Chat`, and
     - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
     - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
+
+    Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
     """
     StreamResponse: _aio.UnaryStreamMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.ResponseEvent]  # type: ignore[assignment]
     """Answers a conversation; sends the answer as it comes. The last event is `completed`.
@@ -157,6 +161,8 @@ class ResponseServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: as `InferenceService.Chat`, and
         - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
         - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
+
+        Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
         """
 
     @_abc_1.abstractmethod
