@@ -1,51 +1,26 @@
-"""What can go wrong, said in the words of the domain.
+"""What can go wrong, said in the words of the domain: the families, and what belongs to no domain.
 
     FunlandError
     ├── InvalidArgumentError
     │   ├── FieldInvalidError          FIELD_INVALID
-    │   ├── BodyMalformedError         BODY_MALFORMED
-    │   ├── PromptTooLongError         PROMPT_TOO_LONG
-    │   ├── TokenUnknownError          TOKEN_UNKNOWN
-    │   ├── TemplateFailedError        TEMPLATE_FAILED
-    │   ├── ConstraintInvalidError     CONSTRAINT_INVALID
-    │   └── ConstraintLimitError       CONSTRAINT_LIMIT
+    │   └── BodyMalformedError         BODY_MALFORMED
     ├── NotFoundError
-    │   ├── ModelNotFoundError         MODEL_NOT_FOUND
-    │   ├── AdapterNotFoundError       ADAPTER_NOT_FOUND
-    │   └── ResponseNotFoundError      RESPONSE_NOT_FOUND
     ├── AlreadyExistsError
-    │   ├── ModelExistsError           MODEL_EXISTS
-    │   └── AdapterExistsError         ADAPTER_EXISTS
     ├── FailedPreconditionError
-    │   ├── ModelCannotChatError       MODEL_CANNOT_CHAT
-    │   ├── ModelFileInvalidError      MODEL_FILE_INVALID
-    │   ├── ModelFileMissingError      MODEL_FILE_MISSING
-    │   ├── ModelFileChangedError      MODEL_FILE_CHANGED
-    │   ├── ModelLoadFailedError       MODEL_LOAD_FAILED
-    │   ├── ModelBuiltInError          MODEL_BUILT_IN
-    │   ├── ModelCannotGenerateError   MODEL_CANNOT_GENERATE
-    │   ├── EngineUnavailableError     ENGINE_UNAVAILABLE
-    │   ├── EngineUnsupportedError     ENGINE_UNSUPPORTED
-    │   ├── AdapterInvalidError        ADAPTER_INVALID
-    │   └── ResponseNotInBackgroundError  RESPONSE_NOT_IN_BACKGROUND
+    ├── PermissionDeniedError
     ├── ResourceExhaustedError
-    │   ├── TemplateLimitError         TEMPLATE_LIMIT
-    │   ├── QueueFullError             QUEUE_FULL
-    │   ├── ModelTooLargeError         MODEL_TOO_LARGE
-    │   └── StorageFullError           STORAGE_FULL
+    ├── AbortedError
     ├── UnavailableError
-    │   ├── WorkerLostError            WORKER_LOST
-    │   ├── ModelUnloadedError         MODEL_UNLOADED
-    │   ├── ModelBackingOffError       MODEL_BACKING_OFF
     │   └── ServerStoppingError        SERVER_STOPPING
+    ├── DataLossError
     ├── DeadlinePassedError            DEADLINE_PASSED
     ├── CallerGoneError                CALLER_GONE
-    ├── ModelOutputError               MODEL_OUTPUT_INVALID
     ├── InternalError                  INTERNAL_ERROR
     └── StartError                     never sent: for the person who starts the server
 
-Each family has a canonical code (`google.rpc.Code`, by name). Nothing else here knows of transport:
-`rpc.status` turns these errors into `google.rpc.Status`.
+Each domain has its own, of these families, in its `errors.py`. A family has a canonical code
+(`google.rpc.Code`, by name). Nothing here knows of transport: `rpc.status` turns these errors into
+`google.rpc.Status`.
 """
 
 from __future__ import annotations
@@ -124,71 +99,10 @@ class BodyMalformedError(InvalidArgumentError):
         super().__init__(f"The body is no {message_type}: it can't be decoded.")
 
 
-class PromptTooLongError(InvalidArgumentError):
-    """The prompt has more tokens than the model's context holds."""
-
-    reason = ErrorReason.PROMPT_TOO_LONG
-
-
-class TokenUnknownError(InvalidArgumentError):
-    """Some token of the request is not in the model's vocabulary."""
-
-    reason = ErrorReason.TOKEN_UNKNOWN
-
-    def __init__(self, description: str, field: str, **metadata: str) -> None:
-        super().__init__(f"{field}: {description}", **metadata)
-        self.violations = (Violation(field, description),)
-
-
-class TemplateFailedError(InvalidArgumentError):
-    """The model's chat template refuses the messages, or failed on them."""
-
-    reason = ErrorReason.TEMPLATE_FAILED
-
-
-class ConstraintInvalidError(InvalidArgumentError):
-    """The JSON Schema, grammar, regular expression or tool can't be compiled."""
-
-    reason = ErrorReason.CONSTRAINT_INVALID
-
-
-class ConstraintLimitError(InvalidArgumentError):
-    """The JSON Schema, grammar or regular expression is too complex."""
-
-    reason = ErrorReason.CONSTRAINT_LIMIT
-
-
 class NotFoundError(FunlandError):
     """The named thing does not exist."""
 
     code = "NOT_FOUND"
-
-
-class ModelNotFoundError(NotFoundError):
-    """No installed model has that name."""
-
-    reason = ErrorReason.MODEL_NOT_FOUND
-
-    def __init__(self, model: str) -> None:
-        super().__init__(
-            f"Model {model!r} is not installed. `funland models list` shows those that are.",
-            model=model,
-        )
-
-
-class AdapterNotFoundError(NotFoundError):
-    """The model has no adapter of that id."""
-
-    reason = ErrorReason.ADAPTER_NOT_FOUND
-
-
-class ResponseNotFoundError(NotFoundError):
-    """No response of that id is kept."""
-
-    reason = ErrorReason.RESPONSE_NOT_FOUND
-
-    def __init__(self, response_id: str) -> None:
-        super().__init__(f"No response {response_id!r} is kept.", response_id=response_id)
 
 
 class AlreadyExistsError(FunlandError):
@@ -197,121 +111,10 @@ class AlreadyExistsError(FunlandError):
     code = "ALREADY_EXISTS"
 
 
-class ModelExistsError(AlreadyExistsError):
-    """An installed model has that id or alias."""
-
-    reason = ErrorReason.MODEL_EXISTS
-
-    def __init__(self, model: str) -> None:
-        super().__init__(
-            f"A model named {model!r} is installed already; give another model_id, or delete it.",
-            model=model,
-        )
-
-
-class AdapterExistsError(AlreadyExistsError):
-    """The model has an adapter of that id."""
-
-    reason = ErrorReason.ADAPTER_EXISTS
-
-    def __init__(self, model: str, adapter: str) -> None:
-        super().__init__(
-            f"Model {model!r} has an adapter {adapter!r} already; give another adapter_id, or"
-            " detach it.",
-            model=model,
-            adapter=adapter,
-        )
-
-
 class FailedPreconditionError(FunlandError):
     """The state of the server does not allow it."""
 
     code = "FAILED_PRECONDITION"
-
-
-class ModelCannotChatError(FailedPreconditionError):
-    """The model has no chat template."""
-
-    reason = ErrorReason.MODEL_CANNOT_CHAT
-
-
-class ModelFileInvalidError(FailedPreconditionError):
-    """The file is not a whole model of a format that Funland reads."""
-
-    reason = ErrorReason.MODEL_FILE_INVALID
-
-
-class ModelFileMissingError(FailedPreconditionError):
-    """The model's file is gone from the store."""
-
-    reason = ErrorReason.MODEL_FILE_MISSING
-
-    def __init__(self, model: str) -> None:
-        super().__init__(
-            f"The file of model {model!r} is gone from the store; delete the model and import it"
-            " again.",
-            model=model,
-        )
-
-
-class ModelFileChangedError(FailedPreconditionError):
-    """The file's SHA-256 is not the one expected."""
-
-    reason = ErrorReason.MODEL_FILE_CHANGED
-
-
-class ModelLoadFailedError(FailedPreconditionError):
-    """The engine could not load the model."""
-
-    reason = ErrorReason.MODEL_LOAD_FAILED
-    crashed = False
-    """Whether the process ended while it loaded, without a word."""
-
-
-class ModelBuiltInError(FailedPreconditionError):
-    """The model comes with Funland."""
-
-    reason = ErrorReason.MODEL_BUILT_IN
-
-    def __init__(self, model: str) -> None:
-        super().__init__(f"Model {model!r} comes with Funland and can't be deleted.", model=model)
-
-
-class ModelCannotGenerateError(FailedPreconditionError):
-    """The model is one that writes no text."""
-
-    reason = ErrorReason.MODEL_CANNOT_GENERATE
-
-
-class EngineUnavailableError(FailedPreconditionError):
-    """The engine is not installed, or has no such device."""
-
-    reason = ErrorReason.ENGINE_UNAVAILABLE
-
-
-class EngineUnsupportedError(FailedPreconditionError):
-    """The engine that runs the model can't do what is asked for."""
-
-    reason = ErrorReason.ENGINE_UNSUPPORTED
-
-
-class AdapterInvalidError(FailedPreconditionError):
-    """The file is not an adapter for the model."""
-
-    reason = ErrorReason.ADAPTER_INVALID
-
-
-class ResponseNotInBackgroundError(FailedPreconditionError):
-    """The response is not made in the background."""
-
-    reason = ErrorReason.RESPONSE_NOT_IN_BACKGROUND
-
-    def __init__(self, response_id: str) -> None:
-        super().__init__(
-            f"Response {response_id!r} was not made in the background: only its own call could end"
-            " it.",
-            response_id=response_id,
-        )
 
 
 class ResourceExhaustedError(FunlandError):
@@ -320,68 +123,28 @@ class ResourceExhaustedError(FunlandError):
     code = "RESOURCE_EXHAUSTED"
 
 
-class TemplateLimitError(ResourceExhaustedError):
-    """The model's chat template ran too long or grew too large."""
+class PermissionDeniedError(FunlandError):
+    """The caller, or Funland itself, may not do this."""
 
-    reason = ErrorReason.TEMPLATE_LIMIT
-
-
-class QueueFullError(ResourceExhaustedError):
-    """As many calls wait for the model as are allowed."""
-
-    reason = ErrorReason.QUEUE_FULL
+    code = "PERMISSION_DENIED"
 
 
-class ModelTooLargeError(ResourceExhaustedError):
-    """The memory has no room for the model."""
+class AbortedError(FunlandError):
+    """What was under way can't go on; it may from the start."""
 
-    reason = ErrorReason.MODEL_TOO_LARGE
+    code = "ABORTED"
 
 
-class StorageFullError(ResourceExhaustedError):
-    """The disk has no room for what is to be kept."""
+class DataLossError(FunlandError):
+    """Data is damaged."""
 
-    reason = ErrorReason.STORAGE_FULL
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The disk has no room for what is to be kept. Free some, or name another home in the"
-            " settings."
-        )
+    code = "DATA_LOSS"
 
 
 class UnavailableError(FunlandError):
     """It may work on another try."""
 
     code = "UNAVAILABLE"
-
-
-class WorkerLostError(UnavailableError):
-    """The process that held the model ended during the call."""
-
-    reason = ErrorReason.WORKER_LOST
-
-    def __init__(self, model: str) -> None:
-        super().__init__(
-            f"The process that held model {model!r} ended during the call. Call again: another is"
-            " started.",
-            model=model,
-        )
-
-
-class ModelUnloadedError(UnavailableError):
-    """The model was taken out of memory during the call."""
-
-    reason = ErrorReason.MODEL_UNLOADED
-
-    def __init__(self, model: str) -> None:
-        super().__init__(f"Model {model!r} was unloaded during the call.", model=model)
-
-
-class ModelBackingOffError(UnavailableError):
-    """The model's process was lost again and again, and is not started for a while."""
-
-    reason = ErrorReason.MODEL_BACKING_OFF
 
 
 class ServerStoppingError(UnavailableError):
@@ -411,13 +174,6 @@ class CallerGoneError(FunlandError):
 
     def __init__(self) -> None:
         super().__init__("The caller did not read for too long, so the call was ended.")
-
-
-class ModelOutputError(FunlandError):
-    """The model computed what is not a number."""
-
-    code = "INTERNAL"
-    reason = ErrorReason.MODEL_OUTPUT_INVALID
 
 
 class InternalError(FunlandError):

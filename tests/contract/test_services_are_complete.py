@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import inspect
+import pkgutil
 import re
 import typing
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,6 +19,7 @@ from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import code_pb2
 
+import funland_server
 from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
@@ -97,6 +102,15 @@ def all_errors(kind: type[errors.FunlandError]) -> Iterator[type[errors.FunlandE
             yield each
 
 
+# Importing a domain's errors is what makes them known here.
+MODULES: list[ModuleType] = [
+    errors,
+    *(
+        importlib.import_module(f"funland_server.{domain.name}.errors")
+        for domain in pkgutil.iter_modules(funland_server.__path__)
+        if domain.ispkg and importlib.util.find_spec(f"funland_server.{domain.name}.errors")
+    ),
+]
 ERRORS = sorted(all_errors(errors.FunlandError), key=lambda error: error.__name__)
 
 
@@ -115,10 +129,18 @@ def test_every_reason_is_an_error_of_the_server_or_the_gateway() -> None:
     assert not GATEWAYS & set(servers)
 
 
-def test_the_servers_tree_of_errors_is_drawn_in_its_docstring() -> None:
-    drawn = re.findall(r"(\w+Error) +([A-Z_]{2,})$", errors.__doc__ or "", re.MULTILINE)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_a_tree_of_errors_is_drawn_in_its_docstring(module: ModuleType) -> None:
+    drawn = re.findall(r"(\w+Error) +([A-Z_]{2,})$", module.__doc__ or "", re.MULTILINE)
 
-    assert dict(drawn) == {error.__name__: ErrorReason.Name(error.reason) for error in ERRORS}
+    own = [error for error in ERRORS if error.__module__ == module.__name__]
+    assert dict(drawn) == {error.__name__: ErrorReason.Name(error.reason) for error in own}
+
+
+def test_every_error_is_in_the_errors_of_its_domain() -> None:
+    names = {module.__name__ for module in MODULES}
+
+    assert {error.__module__ for error in ERRORS} <= names
 
 
 def code_of(reason: str) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from funland.v1.models_pb2 import LoadSettings
-from funland_server.errors import AdapterInvalidError, FieldInvalidError, FunlandError, Violation
+from funland_server.errors import FieldInvalidError, FunlandError, Violation
 from funland_server.models.adapters import Adapters
 from funland_server.models.installed import InstalledModel, slug
 from funland_server.models.loading import ModelLoader
+from funland_server.workers.errors import AdapterInvalidError
 from funland_server.workers.pool import WorkerPool
 
 

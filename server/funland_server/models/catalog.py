@@ -7,21 +7,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from funland_server.errors import (
-    FieldInvalidError,
+from funland_server.errors import FieldInvalidError, Violation
+from funland_server.models.embedded_model import EMBEDDED_ID, embedded_model
+from funland_server.models.errors import (
     ModelBuiltInError,
     ModelExistsError,
     ModelFileChangedError,
-    ModelFileInvalidError,
     ModelFileMissingError,
     ModelNotFoundError,
-    Violation,
 )
-from funland_server.models.embedded_model import EMBEDDED_ID, embedded_model
 from funland_server.models.formats import is_folder, read_model
 from funland_server.models.header import ModelHeader
 from funland_server.models.installed import Fingerprint, InstalledModel, sha256, slug
 from funland_server.models.store import ModelStore
+from funland_server.workers.errors import ModelFileInvalidError
 
 
 class ModelCatalog:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from funland_server.errors import ModelFileInvalidError
 from funland_server.models.folder import read_folder
 from funland_server.models.gguf_model import read_gguf
 from funland_server.models.header import ModelHeader
+from funland_server.workers.errors import ModelFileInvalidError
 
 
 def read_model(path: Path) -> ModelHeader:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from funland_server.errors import ModelFileInvalidError
+from funland_server.workers.errors import ModelFileInvalidError
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)

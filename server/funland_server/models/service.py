@@ -8,11 +8,11 @@ from contextlib import aclosing
 from google.protobuf import empty_pb2
 
 from funland.v1 import models_pb2
-from funland_server.errors import ModelNotFoundError
 from funland_server.models.adapters import Adapters
 from funland_server.models.attaching import Attaching
 from funland_server.models.catalog import ModelCatalog
 from funland_server.models.changes import Changes
+from funland_server.models.errors import ModelNotFoundError
 from funland_server.models.installed import InstalledModel
 from funland_server.models.loading import ModelLoader
 from funland_server.models.wire import to_wire
@@ -93,6 +93,12 @@ class ModelService:
         model = self._catalog.get(request.model_id)
         await self._attaching.detach(model, request.adapter_id)
         return self._wire(model)
+
+    async def EstimateModel(
+        self, request: models_pb2.EstimateModelRequest
+    ) -> models_pb2.ModelEstimate:
+        """See `models.proto`."""
+        return self._loader.estimate(self._catalog.get(request.model_id), request.settings)
 
     async def WatchModels(
         self, request: models_pb2.WatchModelsRequest

@@ -12,7 +12,7 @@ import structlog
 from funland.v1.inference_pb2 import ChatRequest
 from funland.v1.responses_pb2 import CreateResponseRequest, Response, ResponseEvent
 from funland_server.config import ServerSettings
-from funland_server.errors import QueueFullError, ServerStoppingError, StorageFullError
+from funland_server.errors import ServerStoppingError
 from funland_server.metrics import Metrics
 from funland_server.responses.drafts import Draft
 from funland_server.responses.ends import Ends
@@ -20,6 +20,8 @@ from funland_server.responses.journal import replay
 from funland_server.responses.making import CUT_OFF, Making, StreamChat
 from funland_server.responses.store import ResponseStore
 from funland_server.responses.tables import UNFINISHED
+from funland_server.storage.errors import StorageFullError
+from funland_server.workers.errors import QueueFullError
 
 logger = structlog.get_logger(__name__)
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import ChatRequest, Message
 from funland.v1.responses_pb2 import ListResponseInputResponse, Response
-from funland_server.errors import FieldInvalidError, ResponseNotFoundError, Violation
+from funland_server.errors import FieldInvalidError, Violation
+from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.tables import AnyRow, responses
 from funland_server.storage.database import Database
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from google.protobuf.empty_pb2 import Empty
 
 from funland.v1 import responses_pb2
-from funland_server.errors import ResponseNotInBackgroundError
 from funland_server.responses.answering import Responses
 from funland_server.responses.background import Background
+from funland_server.responses.errors import ResponseNotInBackgroundError
 from funland_server.responses.store import ResponseStore
 
 

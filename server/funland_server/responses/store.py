@@ -18,8 +18,8 @@ from funland.v1.responses_pb2 import (
     ListResponsesResponse,
     Response,
 )
-from funland_server.errors import ResponseNotFoundError
 from funland_server.responses import chains, pages
+from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.tables import (
     UNFINISHED,
     AnyRow,

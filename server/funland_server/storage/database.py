@@ -15,7 +15,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from funland_server.errors import StartError, StorageFullError
+from funland_server.errors import StartError
+from funland_server.storage.errors import StorageFullError
 from funland_server.storage.migrations import migrate, migrations
 from funland_server.storage.waiting_out import wait_out
 

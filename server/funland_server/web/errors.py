@@ -1,11 +1,12 @@
 """What can go wrong with a foreign URL. No message has more of a URL than its host.
 
-    FailedPreconditionError
-    ├── OfflineError          OFFLINE
-    └── UrlRefusedError       URL_REFUSED
-    UnavailableError
-    ├── UnreachableError      HUB_UNREACHABLE
-    └── AnswerInvalidError    HUB_ANSWER_INVALID
+FailedPreconditionError
+├── OfflineError                OFFLINE
+└── AnswerInvalidError          HUB_ANSWER_INVALID
+PermissionDeniedError
+└── AddressNotAllowedError      ADDRESS_NOT_ALLOWED
+UnavailableError
+└── UnreachableError            HUB_UNREACHABLE
 """
 
 from __future__ import annotations
@@ -13,28 +14,32 @@ from __future__ import annotations
 from enum import Enum
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_server.errors import FailedPreconditionError, UnavailableError
+from funland_server.errors import (
+    FailedPreconditionError,
+    PermissionDeniedError,
+    UnavailableError,
+)
 
 
 class OfflineError(FailedPreconditionError):
-    """The setting `offline` is on: nothing was sent."""
+    """The settings forbid to send anything."""
 
-    reason = ErrorReason.ERROR_REASON_UNSPECIFIED
+    reason = ErrorReason.OFFLINE
 
-    def __init__(self, host: str) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f"Nothing is asked of {host}: the setting server.offline is on.", host=host
+            "This needs the network, and the setting `offline` forbids to use it. Nothing was sent."
         )
 
 
-class UrlRefusedError(FailedPreconditionError):
-    """The URL, or one that it redirects to, leads where nothing is fetched from."""
+class AddressNotAllowedError(PermissionDeniedError):
+    """A URL leads to an address that is not called."""
 
-    reason = ErrorReason.ERROR_REASON_UNSPECIFIED
+    reason = ErrorReason.ADDRESS_NOT_ALLOWED
 
     def __init__(self, host: str, why: str) -> None:
         where = f"A URL of {host}" if host else "A URL"
-        super().__init__(f"{where} is refused: {why}.", host=host)
+        super().__init__(f"{where} is not called: {why}.", host=host)
 
 
 class Trouble(Enum):
@@ -52,17 +57,17 @@ class Trouble(Enum):
 class UnreachableError(UnavailableError):
     """The host did not answer, or not to the end."""
 
-    reason = ErrorReason.ERROR_REASON_UNSPECIFIED
+    reason = ErrorReason.HUB_UNREACHABLE
 
     def __init__(self, host: str, trouble: Trouble) -> None:
-        super().__init__(f"{host} can't be reached: {trouble.value}.", host=host)
+        super().__init__(f"{host} can't be reached: {trouble.value}.", hub=host)
         self.trouble = trouble
 
 
-class AnswerInvalidError(UnavailableError):
+class AnswerInvalidError(FailedPreconditionError):
     """The host answered with what can't be used."""
 
-    reason = ErrorReason.ERROR_REASON_UNSPECIFIED
+    reason = ErrorReason.HUB_ANSWER_INVALID
 
     def __init__(self, host: str, why: str) -> None:
-        super().__init__(f"The answer of {host} can't be used: {why}.", host=host)
+        super().__init__(f"The answer of {host} can't be used: {why}.", hub=host)

@@ -13,7 +13,7 @@ from yarl import URL
 
 from funland_server.web.addresses import address_of, is_public
 from funland_server.web.answers import Answer, Headers
-from funland_server.web.errors import Trouble, UnreachableError, UrlRefusedError
+from funland_server.web.errors import Trouble, UnreachableError, AddressNotAllowedError
 from funland_server.web.policy import WebPolicy
 from funland_server.web.resolving import CheckedResolver
 from funland_server.web.urls import Origin, host_of, origin_of, parse
@@ -84,7 +84,7 @@ class Web:
 
         Raises:
             OfflineError: Nothing was sent, since nothing is to be.
-            UrlRefusedError: The URL, or a redirect, leads where none may.
+            AddressNotAllowedError: The URL, or a redirect, leads where none may.
             UnreachableError: There is no answer.
         """
         target = parse(str(url))
@@ -106,7 +106,7 @@ class Web:
                 response.release()
             passed.append(response.headers)
             if len(passed) > _HOPS:
-                raise UrlRefusedError(host_of(target), f"it redirects more than {_HOPS} times")
+                raise AddressNotAllowedError(host_of(target), f"it redirects more than {_HOPS} times")
             before, target = target, parse(location, base=target)
             self._policy.check_redirect(before, target)
 

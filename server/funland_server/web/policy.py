@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from yarl import URL
 
 from funland_server.web.addresses import address_of, is_public
-from funland_server.web.errors import OfflineError, UrlRefusedError
+from funland_server.web.errors import OfflineError, AddressNotAllowedError
 from funland_server.web.urls import Origin, host_of, normal_host, origin_of, parse
 
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")
@@ -37,7 +37,7 @@ class WebPolicy:
         endpoints: Iterable[str] = (),
         proxy: str | None = None,
     ) -> WebPolicy:
-        """The policy of settings; raises UrlRefusedError for what is no URL."""
+        """The policy of settings; raises AddressNotAllowedError for what is no URL."""
         return cls(
             offline=offline,
             private_hosts=frozenset(normal_host(host) for host in private_hosts),
@@ -57,40 +57,40 @@ class WebPolicy:
 
         Raises:
             OfflineError: Nothing is to be sent.
-            UrlRefusedError: Its host is an address, or a name, of this machine or site.
+            AddressNotAllowedError: Its host is an address, or a name, of this machine or site.
         """
         host = host_of(url)
         if self.offline:
-            raise OfflineError(host)
+            raise OfflineError
         if self.may_be_private(host, url.port or 0):
             return
         address = address_of(host)
         local = host == "localhost" or host.endswith(_LOCAL_NAMES) or "." not in host
         if address is None and local or address is not None and not is_public(address):
-            raise UrlRefusedError(host, _PRIVATE)
+            raise AddressNotAllowedError(host, _PRIVATE)
 
     def check_addresses(self, host: str, port: int, addresses: Iterable[str]) -> None:
         """Refuses a host that has an address of this machine or site among its addresses.
 
         Raises:
-            UrlRefusedError: It has one, and the settings do not name it.
+            AddressNotAllowedError: It has one, and the settings do not name it.
         """
         if self.may_be_private(host, port):
             return
         for text in addresses:
             address = address_of(text)
             if address is None or not is_public(address):
-                raise UrlRefusedError(normal_host(host), _PRIVATE)
+                raise AddressNotAllowedError(normal_host(host), _PRIVATE)
 
     def check_redirect(self, before: URL, after: URL) -> None:
         """Refuses a redirect that gives up encryption, or leads where no URL may.
 
         Raises:
-            OfflineError, UrlRefusedError: It is not followed.
+            OfflineError, AddressNotAllowedError: It is not followed.
         """
         self.check_target(after)
         if before.scheme == "https" and after.scheme != "https":
-            raise UrlRefusedError(host_of(after), "a redirect leads from https to http")
+            raise AddressNotAllowedError(host_of(after), "a redirect leads from https to http")
 
 
 _PRIVATE = (

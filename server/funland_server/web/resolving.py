@@ -23,7 +23,7 @@ class CheckedResolver(AbstractResolver):
         """The addresses of a host.
 
         Raises:
-            UrlRefusedError: One of them is private.
+            AddressNotAllowedError: One of them is private.
             OSError: It has none.
         """
         found = await self._inner.resolve(host, port, family)

@@ -12,7 +12,7 @@ from typing import Final
 
 from yarl import URL
 
-from funland_server.web.errors import UrlRefusedError
+from funland_server.web.errors import AddressNotAllowedError
 
 LONGEST: Final = 16 * 1024
 """Bytes of a URL; signed ones are long."""
@@ -42,13 +42,13 @@ def parse(text: str, base: URL | None = None) -> URL:
     A query is kept as it was written: it may be signed.
 
     Raises:
-        UrlRefusedError: It is no plain http or https URL. The message has no part of it but the
+        AddressNotAllowedError: It is no plain http or https URL. The message has no part of it but the
             host.
     """
     if not text or len(text) > LONGEST:
-        raise UrlRefusedError("", f"a URL has 1 to {LONGEST} characters")
+        raise AddressNotAllowedError("", f"a URL has 1 to {LONGEST} characters")
     if not _PLAIN.fullmatch(text) or "\\" in text:
-        raise UrlRefusedError("", "a URL has no spaces, control characters, backslashes or letters"
+        raise AddressNotAllowedError("", "a URL has no spaces, control characters, backslashes or letters"
                               " beyond ASCII")  # fmt: skip
     try:
         url = URL(text, encoded=True)
@@ -56,15 +56,15 @@ def parse(text: str, base: URL | None = None) -> URL:
             url = base.join(url)
         host, port = url.raw_host, url.port
     except ValueError:
-        raise UrlRefusedError("", "it can't be read") from None
+        raise AddressNotAllowedError("", "it can't be read") from None
     if url.scheme.lower() not in _SCHEMES:
-        raise UrlRefusedError(host or "", "only http and https are followed")
+        raise AddressNotAllowedError(host or "", "only http and https are followed")
     if not host or not (_NAME.fullmatch(host) or (":" in host and _V6.fullmatch(host))):
-        raise UrlRefusedError("", "its host is no name or address")
+        raise AddressNotAllowedError("", "its host is no name or address")
     if url.raw_user is not None or url.raw_password is not None:
-        raise UrlRefusedError(host, "a URL holds no user or password")
+        raise AddressNotAllowedError(host, "a URL holds no user or password")
     if port is None or not 0 < port < 65536:
-        raise UrlRefusedError(host, "its port is none")
+        raise AddressNotAllowedError(host, "its port is none")
     return url.with_fragment(None) if url.raw_fragment else url
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
-from funland_server.errors import ModelBackingOffError
+from funland_server.workers.errors import ModelBackingOffError
 
 STEADY_SECONDS = 60.0
 """A process that was ready for so long is in no crash loop, whatever ends it."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2 import SequenceEvent
-from funland_server.errors import WorkerLostError
+from funland_server.workers.errors import WorkerLostError
 from funland_server.workers.worker import Worker
 
 Answer = TypeVar("Answer")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1.worker_pb2 import Failure
-from funland_server.errors import (
+from funland_server.errors import FieldInvalidError, FunlandError, Violation
+from funland_server.workers.errors import (
     AdapterInvalidError,
     AdapterNotFoundError,
     ConstraintInvalidError,
     ConstraintLimitError,
     EngineUnavailableError,
     EngineUnsupportedError,
-    FieldInvalidError,
-    FunlandError,
     ModelCannotChatError,
     ModelCannotGenerateError,
     ModelFileInvalidError,
@@ -23,7 +22,6 @@ from funland_server.errors import (
     TemplateFailedError,
     TemplateLimitError,
     TokenUnknownError,
-    Violation,
 )
 
 _ERRORS: dict[ErrorReason.ValueType, type[FunlandError]] = {

@@ -18,7 +18,7 @@ import structlog
 from google.protobuf import json_format
 
 from funland.worker.v1.worker_pb2 import Handshake, Ready
-from funland_server.errors import ModelLoadFailedError
+from funland_server.workers.errors import ModelLoadFailedError
 from funland_server.workers.failures import from_wire
 from funland_server.workers.link import Link
 from funland_server.workers.spec import WorkerSpec, to_wire

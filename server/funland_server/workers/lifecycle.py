@@ -10,13 +10,9 @@ from time import monotonic, time
 import structlog
 
 from funland_server.config import ServerSettings
-from funland_server.errors import (
-    FunlandError,
-    ModelLoadFailedError,
-    ModelUnloadedError,
-    ServerStoppingError,
-)
+from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.metrics import Metrics
+from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.launch import launch
 from funland_server.workers.memory import Memory
 from funland_server.workers.place import Place

@@ -15,7 +15,8 @@ import structlog
 
 from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
-from funland_server.errors import FunlandError, ModelUnloadedError, WorkerLostError
+from funland_server.errors import FunlandError
+from funland_server.workers.errors import ModelUnloadedError, WorkerLostError
 from funland_server.workers.failures import WorkerDefectError, from_wire
 from funland_server.workers.launch import WorkerProcess
 from funland_server.workers.sequence import Sequence

@@ -11,19 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from funland_server.errors import (
-    FieldInvalidError,
-    FunlandError,
+from funland_server.errors import FieldInvalidError, FunlandError
+from funland_server.models.catalog import ModelCatalog
+from funland_server.models.errors import (
     ModelBuiltInError,
     ModelExistsError,
     ModelFileChangedError,
-    ModelFileInvalidError,
     ModelFileMissingError,
     ModelNotFoundError,
 )
-from funland_server.models.catalog import ModelCatalog
 from funland_server.models.installed import InstalledModel
 from funland_server.models.store import ModelStore
+from funland_server.workers.errors import ModelFileInvalidError
 from tests.server.conftest import until
 from tests.server.models.test_gguf import SMALL
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from funland_server.errors import FieldInvalidError, ModelFileChangedError, ModelFileInvalidError
+from funland_server.errors import FieldInvalidError
 from funland_server.models.catalog import ModelCatalog
+from funland_server.models.errors import ModelFileChangedError
 from funland_server.models.folder import read_folder
 from funland_server.models.formats import read_model
 from funland_server.models.store import ModelStore
+from funland_server.workers.errors import ModelFileInvalidError
 
 CONFIG = {"model_type": "llama", "hidden_size": 4, "max_position_embeddings": 64}
 

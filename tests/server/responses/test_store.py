@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import ChatRequest, Message, TokenLogprob
 from funland.v1.responses_pb2 import ListResponsesRequest, Response
-from funland_server.errors import FieldInvalidError, ResponseNotFoundError
+from funland_server.errors import FieldInvalidError
 from funland_server.responses import chains as limits
 from funland_server.responses import pages as page_limits
+from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.store import ResponseStore
 from funland_server.storage.database import Database
 

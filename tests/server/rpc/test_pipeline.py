@@ -10,8 +10,8 @@ import pytest
 from google.rpc import code_pb2, error_details_pb2
 
 from funland.v1 import models_pb2, system_pb2
-from funland_server.errors import ModelNotFoundError
 from funland_server.metrics import Metrics
+from funland_server.models.errors import ModelNotFoundError
 from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
 from tests.server.conftest import METHODS, until
 

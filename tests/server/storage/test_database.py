@@ -15,8 +15,9 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from funland_server.errors import StartError, StorageFullError
+from funland_server.errors import StartError
 from funland_server.storage.database import Database
+from funland_server.storage.errors import StorageFullError
 from funland_server.storage.migrations import migrations
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from funland_server.errors import ModelBackingOffError
 from funland_server.workers.backoff import STEADY_SECONDS, Backoff
+from funland_server.workers.errors import ModelBackingOffError
 
 
 class Clock:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
-from funland_server.errors import ModelTooLargeError
+from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.machine import MachineMemory
 from funland_server.workers.memory import Held, Memory, to_unload
 from funland_server.workers.spec import WorkerSpec

@@ -11,11 +11,11 @@ import pytest
 
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
-from funland_server.errors import (
+from funland_server.errors import ServerStoppingError
+from funland_server.workers.errors import (
     ModelBackingOffError,
     ModelLoadFailedError,
     ModelUnloadedError,
-    ServerStoppingError,
     WorkerLostError,
 )
 from funland_server.workers.lifecycle import MakeSpec

@@ -9,7 +9,7 @@ import pytest
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Delta, Finish, Prefill, PromptLogprobs, TokenLogprob
 from funland.worker.v1.worker_pb2 import Failure, SequenceEvent
-from funland_server.errors import WorkerLostError
+from funland_server.workers.errors import WorkerLostError
 from funland_server.workers.failures import WorkerDefectError
 from funland_server.workers.sequence import Sequence
 

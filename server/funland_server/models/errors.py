@@ -1,0 +1,83 @@
+"""What can go wrong with installed models.
+
+NotFoundError
+└── ModelNotFoundError          MODEL_NOT_FOUND
+AlreadyExistsError
+├── ModelExistsError            MODEL_EXISTS
+└── AdapterExistsError          ADAPTER_EXISTS
+FailedPreconditionError
+├── ModelFileMissingError       MODEL_FILE_MISSING
+├── ModelFileChangedError       MODEL_FILE_CHANGED
+└── ModelBuiltInError           MODEL_BUILT_IN
+"""
+
+from __future__ import annotations
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland_server.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError
+
+
+class ModelNotFoundError(NotFoundError):
+    """No installed model has that name."""
+
+    reason = ErrorReason.MODEL_NOT_FOUND
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"Model {model!r} is not installed. `funland models list` shows those that are.",
+            model=model,
+        )
+
+
+class ModelExistsError(AlreadyExistsError):
+    """An installed model has that id or alias."""
+
+    reason = ErrorReason.MODEL_EXISTS
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"A model named {model!r} is installed already; give another model_id, or delete it.",
+            model=model,
+        )
+
+
+class AdapterExistsError(AlreadyExistsError):
+    """The model has an adapter of that id."""
+
+    reason = ErrorReason.ADAPTER_EXISTS
+
+    def __init__(self, model: str, adapter: str) -> None:
+        super().__init__(
+            f"Model {model!r} has an adapter {adapter!r} already; give another adapter_id, or"
+            " detach it.",
+            model=model,
+            adapter=adapter,
+        )
+
+
+class ModelFileMissingError(FailedPreconditionError):
+    """The model's file is gone from the store."""
+
+    reason = ErrorReason.MODEL_FILE_MISSING
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The file of model {model!r} is gone from the store; delete the model and import it"
+            " again.",
+            model=model,
+        )
+
+
+class ModelFileChangedError(FailedPreconditionError):
+    """The file's SHA-256 is not the one expected."""
+
+    reason = ErrorReason.MODEL_FILE_CHANGED
+
+
+class ModelBuiltInError(FailedPreconditionError):
+    """The model comes with Funland."""
+
+    reason = ErrorReason.MODEL_BUILT_IN
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"Model {model!r} comes with Funland and can't be deleted.", model=model)
