@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 import zlib
 from array import array
 from collections.abc import Iterable
@@ -72,6 +73,8 @@ class Journal:
         self._identity = identity
         self._table = table
         self._handle = handle
+        self._total = sum(table)
+        self._lock = threading.Lock()
 
     @classmethod
     def new(cls, path: Path, identity: Identity, table: array[int] | None = None) -> Journal:
@@ -112,22 +115,28 @@ class Journal:
         """How many bytes of a block are there, from its beginning."""
         return self._table[block]
 
+    @property
     def total(self) -> int:
         """How many bytes are there."""
-        return sum(self._table)
+        return self._total
 
     def mark(self, start: int, end: int) -> None:
         """Notes that the bytes from `start` up to `end` were written; those of a block before
         them were."""
         first, after = start // BLOCK, blocks_of(end)
-        for block in range(first, after):
-            self._table[block] = min(end - block * BLOCK, BLOCK)
+        with self._lock:
+            for block in range(first, after):
+                written = min(end - block * BLOCK, BLOCK)
+                self._total += written - self._table[block]
+                self._table[block] = written
         self._write(first, after)
 
     def forget(self, blocks: Iterable[int]) -> None:
         """Notes that nothing of these blocks is there."""
-        for block in blocks:
-            self._table[block] = 0
+        with self._lock:
+            for block in blocks:
+                self._total -= self._table[block]
+                self._table[block] = 0
         self._write(0, len(self._table))
 
     def snapshot(self) -> bytes:

@@ -86,9 +86,10 @@ class Partial:
         rest = self._journal.written(block) if block < blocks_of(self.size) else 0
         return min(block * BLOCK + rest, self.size)
 
+    @property
     def total(self) -> int:
         """How many bytes are there."""
-        return self._journal.total()
+        return self._journal.total
 
     def missing(self) -> Iterator[tuple[int, int]]:
         """From where up to where bytes are missing, in order; ends are those of blocks."""
