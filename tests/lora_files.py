@@ -9,8 +9,8 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from funland_server.models.embedded_model import embedded_model
-from funland_server.models.gguf import read_contents
+from funland_server.models.formats.gguf import read_contents
+from funland_server.models.installed.embedded import embedded_model
 
 RANK = 4
 CHANGED = ("attn_q.weight", "attn_v.weight", "ffn_down.weight")

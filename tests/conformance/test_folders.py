@@ -10,7 +10,7 @@ import pytest
 
 from funland.v1.models_pb2 import LoadSettings, Model
 from funland.worker.v1 import worker_pb2
-from funland_server.models.folder import read_folder
+from funland_server.models.formats.folder import read_folder
 from funland_worker.engines.choice import load
 from funland_worker.engines.loaded import Loaded
 from funland_worker.engines.vocabulary import detokenize

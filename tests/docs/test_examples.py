@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from funland_server.models.embedded_model import embedded_model
+from funland_server.models.installed.embedded import embedded_model
 from tests.conftest import StartStack
 from tests.docs.markdown import blocks, read
 

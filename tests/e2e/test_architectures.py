@@ -13,7 +13,7 @@ from funland.v1 import inference_pb2 as inference
 from funland.v1 import models_pb2 as models
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from tests.faults.service import Service, connect, failure
-from tests.server.models.test_gguf import STRING, entry, gguf, text
+from tests.server.models.formats.test_gguf import STRING, entry, gguf, text
 from tests.worker.engines.llama_cpp.fresh_context import check_greedy
 from tests.worker.engines.llama_cpp.random_models import CONTEXT, write_model
 

@@ -6,7 +6,7 @@ import struct
 
 import gguf
 
-from funland_server.models.embedded_model import embedded_model
+from funland_server.models.installed.embedded import embedded_model
 
 _TEMPLATE_KEY = b"tokenizer.chat_template"
 _UINT32, _STRING = 4, 8

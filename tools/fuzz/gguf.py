@@ -21,7 +21,7 @@ import orjson
 import psutil
 
 from funland_client import AsyncFunland
-from funland_server.models.embedded_model import embedded_model
+from funland_server.models.installed.embedded import embedded_model
 from tools.bench.services import Service, funland
 from tools.bench.synthetic_model import make
 from tools.fuzz.mutants import Mutant, Origin, mutant

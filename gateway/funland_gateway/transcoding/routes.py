@@ -21,7 +21,8 @@ from funland_gateway.failures import invalid_field
 from funland_gateway.transcoding.decoder import decode
 from funland_gateway.transcoding.scalars import from_text
 
-_VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)(=\*\*)?\}")
+"""`{name}` is one step of a path, `{name=**}` may have several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Route:
     rpc: MethodDescriptor
     http_method: str
     path: str
-    """As in the annotation: `/funland/v1/models/{model_id}:load`."""
+    """As OpenAPI writes it: `/funland/v1/models/{model_id}:load`."""
     pattern: str
     """The same for aiohttp's router, which keeps the verbs of neighbours out of the variables."""
     variables: tuple[FieldDescriptor, ...]
@@ -76,10 +77,10 @@ def compile_routes(files: Iterable[FileDescriptor]) -> tuple[Route, ...]:
         Route(
             rpc=rpc,
             http_method=http_method,
-            path=template,
+            path=template.replace("=**", ""),
             pattern=_pattern(template, templates),
             variables=tuple(
-                rpc.input_type.fields_by_name[name] for name in _VARIABLE.findall(template)
+                rpc.input_type.fields_by_name[name] for name, _ in _VARIABLE.findall(template)
             ),
             has_body=has_body,
         )
@@ -112,7 +113,12 @@ def _pattern(template: str, templates: Iterable[str]) -> str:
     bar = barred if template.endswith("}") else ""
     head, brace, tail = template.rpartition("}")
     marked = head + bar + brace + tail
-    return re.sub(r"\{([a-z0-9_]+)", r"{\1:[^/]+", marked)
+    return re.sub(r"\{([a-z0-9_]+)(=\*\*)?", _typed, marked)
+
+
+def _typed(variable: re.Match[str]) -> str:
+    name, several = variable.groups()
+    return f"{{{name}:[^/]+(?:/[^/]+)*" if several else f"{{{name}:[^/]+"
 
 
 def _from_query(descriptor: Descriptor, query: Iterable[tuple[str, str]]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from funland.v1.inference_pb2 import GenerationEvent
 from funland.worker.v1.worker_pb2 import Conversation, SequenceEvent, Submit
 from funland_server.inference.texts import Completed, Texts
 from funland_server.metrics import Metrics
-from funland_server.models.loading import ModelLoader
+from funland_server.models.loading.loader import ModelLoader
 
 
 class Generations:

@@ -15,7 +15,7 @@ from funland_server.inference.generation import (
     from_prompt,
 )
 from funland_server.inference.ranking import ranking
-from funland_server.models.loading import ModelLoader
+from funland_server.models.loading.loader import ModelLoader
 
 
 class InferenceService:

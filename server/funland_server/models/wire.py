@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from funland.v1 import models_pb2
-from funland_server.models.installed import InstalledModel
+from funland_server.models.installed.model import InstalledModel
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.worker import Worker

@@ -11,7 +11,7 @@ from google.api import httpbody_pb2
 
 from funland.v1 import system_pb2
 from funland_server.metrics import Metrics
-from funland_server.models.catalog import ModelCatalog
+from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.wire import to_wire
 from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool

@@ -9,13 +9,19 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from google.protobuf.descriptor import FileDescriptor
 
-from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    downloads_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    responses_pb2,
+    system_pb2,
+)
 from funland_gateway.failures import CallFailed
 from funland_gateway.transcoding.routes import Route, compile_routes
 
-CONTRACT = compile_routes(
-    m.DESCRIPTOR for m in (inference_pb2, models_pb2, responses_pb2, system_pb2)
-)
+MODULES = (downloads_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
+CONTRACT = compile_routes(module.DESCRIPTOR for module in MODULES)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +48,7 @@ async def matched(http_method: str, url: str) -> tuple[str | int, dict[str, str]
 def test_every_public_rpc_has_a_route() -> None:
     rpcs = {
         rpc.full_name
-        for module in (inference_pb2, models_pb2, responses_pb2, system_pb2)
+        for module in MODULES
         for service in module.DESCRIPTOR.services_by_name.values()
         for rpc in service.methods
     }
@@ -57,6 +63,25 @@ def test_every_public_rpc_has_a_route() -> None:
         ("POST", "/funland/v1/chat:stream", "StreamChat", {}),
         ("GET", "/funland/v1/models", "ListModels", {}),
         ("GET", "/funland/v1/models:watch", "WatchModels", {}),
+        ("GET", "/funland/v1/hubs", "ListHubs", {}),
+        (
+            "GET",
+            "/funland/v1/hubs/HUGGINGFACE/models/owner/name",
+            "GetHubModel",
+            {"hub": "HUGGINGFACE", "model_id": "owner/name"},
+        ),
+        (
+            "GET",
+            "/funland/v1/hubs/ollama/models/qwen2.5:0.5b",
+            "GetHubModel",
+            {"hub": "ollama", "model_id": "qwen2.5:0.5b"},
+        ),
+        (
+            "GET",
+            "/funland/v1/hubs/modelscope/models/owner%2Fname",
+            "GetHubModel",
+            {"hub": "modelscope", "model_id": "owner/name"},
+        ),
         ("POST", "/funland/v1/models:import", "ImportModel", {}),
         ("GET", "/funland/v1/models/tiny", "GetModel", {"model_id": "tiny"}),
         ("DELETE", "/funland/v1/models/tiny", "DeleteModel", {"model_id": "tiny"}),

@@ -13,7 +13,7 @@ from funland.v1 import inference_pb2, models_pb2
 from funland.v1.errors_pb2 import ErrorReason
 from funland_server.app import Server
 from tests.server.conftest import SECONDS, call, details, streamed
-from tests.server.models.test_gguf import SMALL
+from tests.server.models.formats.test_gguf import SMALL
 
 State = models_pb2.Model.State
 TINY = models_pb2.GetModelRequest(model_id="funland-tiny")

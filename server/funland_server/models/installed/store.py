@@ -31,11 +31,11 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from funland_server.models.folder import read_folder
-from funland_server.models.formats import is_folder
-from funland_server.models.gguf_model import named_parts, part_name, read_gguf
-from funland_server.models.header import ModelHeader
-from funland_server.models.installed import Fingerprint, InstalledModel, sha256_of_files
+from funland_server.models.formats.folder import read_folder
+from funland_server.models.formats.gguf_model import named_parts, part_name, read_gguf
+from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.reading import is_folder
+from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256_of_files
 
 logger = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
-from funland_server.models.damage import DamagedFileError
+from funland_server.models.formats.damage import DamagedFileError
 
 _VERSIONS = (5, 6)
 _SPEC = "TransformerDecoderSpec"

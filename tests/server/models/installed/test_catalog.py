@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from funland_server.errors import FieldInvalidError, FunlandError
-from funland_server.models.catalog import ModelCatalog
 from funland_server.models.errors import (
     ModelBuiltInError,
     ModelExistsError,
@@ -20,11 +19,12 @@ from funland_server.models.errors import (
     ModelFileMissingError,
     ModelNotFoundError,
 )
-from funland_server.models.installed import InstalledModel
-from funland_server.models.store import ModelStore
+from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.installed.model import InstalledModel
+from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import ModelFileInvalidError
 from tests.server.conftest import until
-from tests.server.models.test_gguf import SMALL
+from tests.server.models.formats.test_gguf import SMALL
 
 Open = Callable[[], ModelCatalog]
 

@@ -16,11 +16,11 @@ from typing import Any, cast
 
 import orjson
 
-from funland_server.models.ctranslate2_file import check_ctranslate2
-from funland_server.models.damage import DamagedFileError
-from funland_server.models.header import ModelHeader
-from funland_server.models.openvino_file import check_openvino
-from funland_server.models.safetensors_file import INDEX, check_safetensors, shard_names
+from funland_server.models.formats.ctranslate2 import check_ctranslate2
+from funland_server.models.formats.damage import DamagedFileError
+from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.openvino import check_openvino
+from funland_server.models.formats.safetensors import INDEX, check_safetensors, shard_names
 from funland_server.workers.errors import ModelFileInvalidError
 
 _LARGEST_JSON = 64 * 1024**2

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from funland_server.models.damage import DamagedFileError
+from funland_server.models.formats.damage import DamagedFileError
 
 _LARGEST_XML = 256 * 1024**2
 _ROOT = re.compile(rb"\s*(<\?xml[^>]*\?>)?\s*<net\b")

@@ -10,9 +10,9 @@ from typing import Any
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.errors import FieldInvalidError, FunlandError, Violation
-from funland_server.models.adapters import Adapters
-from funland_server.models.installed import InstalledModel, slug
-from funland_server.models.loading import ModelLoader
+from funland_server.models.adapters.store import Adapters
+from funland_server.models.installed.model import InstalledModel, slug
+from funland_server.models.loading.loader import ModelLoader
 from funland_server.workers.errors import AdapterInvalidError
 from funland_server.workers.pool import WorkerPool
 

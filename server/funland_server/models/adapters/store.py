@@ -21,10 +21,10 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from funland_server.models.adapters.lora import check_adapter
 from funland_server.models.errors import AdapterExistsError
-from funland_server.models.files import copy, sync, write
-from funland_server.models.installed import Fingerprint, InstalledModel, sha256
-from funland_server.models.lora import check_adapter
+from funland_server.models.installed.files import copy, sync, write
+from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256
 from funland_server.workers.errors import AdapterInvalidError, AdapterNotFoundError
 
 logger = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funland_server.models.installed import MAX_ID, slug
+from funland_server.models.installed.model import MAX_ID, slug
 
 
 @pytest.mark.parametrize(

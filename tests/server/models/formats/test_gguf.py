@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funland_server.models.gguf_model import read_gguf
+from funland_server.models.formats.gguf_model import read_gguf
 from funland_server.workers.errors import ModelFileInvalidError
 
 U32, STRING, ARRAY = 4, 8, 9

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from funland.v1.models_pb2 import Model
-from funland_server.models.gguf_model import named_parts
-from funland_server.models.header import ModelHeader
+from funland_server.models.formats.gguf_model import named_parts
+from funland_server.models.formats.header import ModelHeader
 
 MAX_ID = 96
 _CHUNK = 1024**2

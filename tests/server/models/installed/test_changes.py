@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from funland_server.errors import ServerStoppingError
-from funland_server.models.changes import Changes
+from funland_server.models.installed.changes import Changes
 
 SECONDS = 20
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from funland_server.models.architectures import foreign, writes_text
-from funland_server.models.gguf import GgufContents, invalid, read_contents
-from funland_server.models.header import ModelHeader
+from funland_server.models.formats.architectures import foreign, writes_text
+from funland_server.models.formats.gguf import GgufContents, invalid, read_contents
+from funland_server.models.formats.header import ModelHeader
 from funland_server.workers.errors import ModelFileInvalidError
 
 _KEPT_TEXT = 64 * 1024

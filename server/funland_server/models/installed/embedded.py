@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from funland_server.models.gguf_model import read_gguf
-from funland_server.models.installed import Fingerprint, InstalledModel, sha256
+from funland_server.models.formats.gguf_model import read_gguf
+from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256
 
 EMBEDDED_ID = "funland-tiny"
-_PATH = Path(__file__).parent / "embedded" / "funland-tiny.gguf"
+_PATH = Path(__file__).parents[1] / "embedded" / "funland-tiny.gguf"
 
 
 def embedded_model() -> InstalledModel:

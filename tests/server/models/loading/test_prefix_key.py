@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from funland_server.models.prefix_key import prefix_key
+from funland_server.models.loading.prefix_key import prefix_key
 
 
 def test_the_key_is_made_once_and_only_its_user_can_read_it(tmp_path: Path) -> None:

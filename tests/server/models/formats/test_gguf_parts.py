@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 
 from funland_server.errors import FieldInvalidError
-from funland_server.models.catalog import ModelCatalog
-from funland_server.models.embedded_model import embedded_model
+from funland_server.models.adapters.lora import check_adapter
 from funland_server.models.errors import ModelFileChangedError, ModelFileMissingError
-from funland_server.models.formats import read_model
-from funland_server.models.gguf_model import read_gguf
-from funland_server.models.lora import check_adapter
-from funland_server.models.store import ModelStore
+from funland_server.models.formats.gguf_model import read_gguf
+from funland_server.models.formats.reading import read_model
+from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.installed.embedded import embedded_model
+from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import AdapterInvalidError, ModelFileInvalidError
 from tests import lora_files
-from tests.server.models.test_catalog import let_go
-from tests.server.models.test_gguf import ENTRIES, STRING, U32, entry, gguf, tensor, text
+from tests.server.models.formats.test_gguf import ENTRIES, STRING, U32, entry, gguf, tensor, text
+from tests.server.models.installed.test_catalog import let_go
 from tests.split_files import split
 
 U16, I32 = 2, 5

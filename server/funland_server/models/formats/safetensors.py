@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import orjson
 
-from funland_server.models.damage import DamagedFileError
+from funland_server.models.formats.damage import DamagedFileError
 
 INDEX = "model.safetensors.index.json"
 _LARGEST_HEADER = 100 * 1024**2

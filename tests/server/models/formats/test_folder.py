@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from funland_server.errors import FieldInvalidError
-from funland_server.models.catalog import ModelCatalog
 from funland_server.models.errors import ModelFileChangedError
-from funland_server.models.folder import read_folder
-from funland_server.models.formats import read_model
-from funland_server.models.store import ModelStore
+from funland_server.models.formats.folder import read_folder
+from funland_server.models.formats.reading import read_model
+from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import ModelFileInvalidError
 
 CONFIG = {"model_type": "llama", "hidden_size": 4, "max_position_embeddings": 64}

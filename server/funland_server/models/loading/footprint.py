@@ -9,8 +9,8 @@ for that of its template.
 from __future__ import annotations
 
 from funland.v1.models_pb2 import Footprint, LoadSettings, Model
-from funland_server.models.header import ModelHeader
-from funland_server.models.installed import InstalledModel
+from funland_server.models.formats.header import ModelHeader
+from funland_server.models.installed.model import InstalledModel
 
 _CACHE_TOKENS = 32768
 """What the engine's cache holds, unless one call may hold more."""

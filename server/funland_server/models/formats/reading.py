@@ -5,9 +5,9 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from funland_server.models.folder import read_folder
-from funland_server.models.gguf_model import read_gguf
-from funland_server.models.header import ModelHeader
+from funland_server.models.formats.folder import read_folder
+from funland_server.models.formats.gguf_model import read_gguf
+from funland_server.models.formats.header import ModelHeader
 from funland_server.workers.errors import ModelFileInvalidError
 
 

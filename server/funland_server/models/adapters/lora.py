@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from funland.v1.models_pb2 import Model
-from funland_server.models.gguf import GgufContents, read_contents
-from funland_server.models.gguf_model import read_gguf
-from funland_server.models.installed import InstalledModel
+from funland_server.models.formats.gguf import GgufContents, read_contents
+from funland_server.models.formats.gguf_model import read_gguf
+from funland_server.models.installed.model import InstalledModel
 from funland_server.workers.errors import AdapterInvalidError, ModelFileInvalidError
 
 _STRING, _FLOAT = 8, 6

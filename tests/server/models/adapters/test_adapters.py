@@ -17,10 +17,10 @@ from google.protobuf.message import Message
 from funland.v1 import inference_pb2, models_pb2
 from funland_server.app import Server
 from funland_server.config import ServerSettings
-from funland_server.models.adapters import Adapters
-from funland_server.models.embedded_model import EMBEDDED_ID, embedded_model
+from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import AdapterExistsError
-from funland_server.models.gguf import read_contents
+from funland_server.models.formats.gguf import read_contents
+from funland_server.models.installed.embedded import EMBEDDED_ID, embedded_model
 from funland_server.workers.errors import AdapterInvalidError, AdapterNotFoundError
 from tests import lora_files
 from tests.server.conftest import call, details

@@ -10,11 +10,11 @@ from pathlib import Path
 from funland.v1.models_pb2 import LoadSettings, ModelEstimate
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, Violation
-from funland_server.models.adapters import Adapters
-from funland_server.models.catalog import ModelCatalog
-from funland_server.models.footprint import footprint, memory_limit_bytes, needed_bytes
-from funland_server.models.installed import InstalledModel
-from funland_server.models.prefix_key import prefix_key
+from funland_server.models.adapters.store import Adapters
+from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.installed.model import InstalledModel
+from funland_server.models.loading.footprint import footprint, memory_limit_bytes, needed_bytes
+from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.machine import machine_memory

@@ -8,9 +8,9 @@ from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.config import ServerSettings
 from funland_server.metrics import Metrics
-from funland_server.models.embedded_model import embedded_model
-from funland_server.models.footprint import memory_limit_bytes, needed_bytes
-from funland_server.models.installed import Fingerprint
+from funland_server.models.installed.embedded import embedded_model
+from funland_server.models.installed.model import Fingerprint
+from funland_server.models.loading.footprint import memory_limit_bytes, needed_bytes
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from funland_server.errors import FieldInvalidError, Violation
-from funland_server.models.embedded_model import EMBEDDED_ID, embedded_model
 from funland_server.models.errors import (
     ModelBuiltInError,
     ModelExistsError,
@@ -16,10 +15,11 @@ from funland_server.models.errors import (
     ModelFileMissingError,
     ModelNotFoundError,
 )
-from funland_server.models.formats import is_folder, read_model
-from funland_server.models.header import ModelHeader
-from funland_server.models.installed import Fingerprint, InstalledModel, sha256, slug
-from funland_server.models.store import ModelStore
+from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.reading import is_folder, read_model
+from funland_server.models.installed.embedded import EMBEDDED_ID, embedded_model
+from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256, slug
+from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import ModelFileInvalidError
 
 

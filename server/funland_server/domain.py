@@ -1,0 +1,36 @@
+"""What a domain offers to the server: its services, its start and its stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+Service: TypeAlias = tuple[ServiceDescriptor, object]
+"""A service of the contract, and the object that has a method for each of its RPCs."""
+
+
+class Domain:
+    """A domain of the contract. `app` starts them in their order, each after those that it uses,
+    and stops them in the opposite one; stopping one that never started is no error."""
+
+    async def start(self) -> None:
+        """Makes the domain's parts.
+
+        Raises:
+            StartError: The server can't start; the message says what to do.
+        """
+
+    def services(self) -> Sequence[Service]:
+        """What it answers, once it is started."""
+        return ()
+
+    def announce_stop(self) -> None:
+        """The server is about to stop: ends what would never end by itself, such as watches."""
+
+    async def drain(self, seconds: float) -> None:
+        """Lets what runs outside of calls go on for so long, and no longer."""
+
+    async def stop(self) -> None:
+        """Ends all that is left."""

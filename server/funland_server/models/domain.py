@@ -1,0 +1,75 @@
+"""Installed models, and the processes that hold them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from funland.v1 import models_pb2
+from funland_server.config import ServerSettings
+from funland_server.domain import Domain, Service
+from funland_server.errors import StartError
+from funland_server.metrics import Metrics
+from funland_server.models.adapters.store import Adapters
+from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.installed.changes import Changes
+from funland_server.models.installed.store import ModelStore
+from funland_server.models.loading.loader import ModelLoader
+from funland_server.models.service import ModelService
+from funland_server.workers.pool import WorkerPool
+
+
+class Models(Domain):
+    """What other domains use of it is there once it is started."""
+
+    catalog: ModelCatalog
+    adapters: Adapters
+    loader: ModelLoader
+
+    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._changes = Changes()
+        self.pool = WorkerPool(settings, metrics, self._changes.publish)
+
+    async def start(self) -> None:
+        """Reads the store."""
+        self.catalog = await asyncio.to_thread(self._read_catalog)
+        self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
+        self.loader = ModelLoader(self.catalog, self.adapters, self.pool, self._settings)
+
+    def services(self) -> list[Service]:
+        """Answers `ModelService`."""
+        service = ModelService(self.catalog, self.adapters, self.pool, self.loader, self._changes)
+        return [(models_pb2.DESCRIPTOR.services_by_name["ModelService"], service)]
+
+    def announce_stop(self) -> None:
+        """Ends the watches."""
+        self._changes.close()
+
+    async def stop(self) -> None:
+        """Ends the workers."""
+        await self.pool.close()
+
+    def _read_catalog(self) -> ModelCatalog:
+        store = ModelStore(self._settings.home / "models")
+        try:
+            catalog = ModelCatalog(store, self._settings.default_model, self._changes.publish)
+        except OSError as error:
+            raise self._bad_home(error) from error
+        if catalog.default_id not in {model.model_id for model in catalog.all()}:
+            raise StartError(
+                f"The default model {self._settings.default_model!r} is not installed; import it"
+                " first, or leave out the setting default_model."
+            )
+        return catalog
+
+    def _read_adapters(self, catalog: ModelCatalog) -> Adapters:
+        try:
+            return Adapters(self._settings.home / "adapters", catalog.all())
+        except OSError as error:
+            raise self._bad_home(error) from error
+
+    def _bad_home(self, error: OSError) -> StartError:
+        return StartError(
+            f"The home {self._settings.home} can't be used ({error.strerror}); name another with"
+            " --home or FUNLAND_HOME."
+        )

@@ -1,0 +1,64 @@
+"""Answers that are kept, and those that are made in the background."""
+
+from __future__ import annotations
+
+from funland.v1 import responses_pb2
+from funland_server.config import ServerSettings
+from funland_server.domain import Domain, Service
+from funland_server.inference.domain import Inference
+from funland_server.metrics import Metrics
+from funland_server.models.domain import Models
+from funland_server.responses.answering import Responses as Answering
+from funland_server.responses.background import Background
+from funland_server.responses.service import ResponseService
+from funland_server.responses.store import ResponseStore
+from funland_server.storage.database import Database
+
+
+class Responses(Domain):
+    """Those of one database."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        metrics: Metrics,
+        database: Database,
+        models: Models,
+        inference: Inference,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._models = models
+        self._inference = inference
+        self._kept = ResponseStore(database, settings.response_days)
+        self._background: Background | None = None
+
+    async def start(self) -> None:
+        """Marks as failed what the last server did not finish."""
+        catalog = self._models.catalog
+        self._background = Background(
+            self._inference.service.StreamChat,
+            self._kept,
+            model_id=lambda name: catalog.get(name).model_id,
+            settings=self._settings,
+            metrics=self._metrics,
+        )
+        await self._background.recover()
+
+    def services(self) -> list[Service]:
+        """Answers `ResponseService`."""
+        if self._background is None:
+            return []
+        answering = Answering(self._inference.service.StreamChat, self._kept, self._background)
+        service = ResponseService(answering, self._background, self._kept)
+        return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], service)]
+
+    async def drain(self, seconds: float) -> None:
+        """Lets responses in the background go on."""
+        if self._background is not None:
+            await self._background.drain(seconds)
+
+    async def stop(self) -> None:
+        """Ends responses in the background."""
+        if self._background is not None:
+            await self._background.close()
