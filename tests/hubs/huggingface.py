@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlencode
 from tests.hubs.answers import Answer, file_answer, json_answer, redirect, text_answer
 from tests.hubs.places import Cdn, Place, Route
 from tests.hubs.record import Asked
-from tests.hubs.repository import Commit, File, Repository, Shelf, dated
+from tests.hubs.repository import Commit, File, Repository, Shelf, below, dated
 
-_SORTS = {"lastModified": "last_modified", "trendingScore": "trending", "createdAt": "created"}
+_SORTS = {"lastModified": "modified", "trendingScore": "trending", "createdAt": "created"}
 
 
 class HuggingFace(Shelf):
@@ -52,7 +52,7 @@ class HuggingFace(Shelf):
         sort = query.get("sort", [""])[0]
         found = self.search(
             query.get("search", [""])[0], query.get("author", [""])[0],
-            frozenset(query.get("filter", ())), _SORTS.get(sort, sort),
+            frozenset(query.get("filter", []) + query.get("pipeline_tag", [])), _SORTS.get(sort, sort),
         )  # fmt: skip
         start, limit = int(query.get("cursor", ["0"])[0]), int(query.get("limit", ["1000"])[0])
         page = [
@@ -73,13 +73,15 @@ class HuggingFace(Shelf):
     def _tree(self, asked: Asked, match: Mapping[str, str]) -> Answer:
         def listed(found: Repository, commit: Commit) -> Answer:
             query = parse_qs(asked.url.partition("?")[2])
-            root = f"{match['path']}/" if "path" in match else ""
-            entries = _tree(commit, root, query.get("recursive", [""])[0].lower() == "true")
-            if root and not entries:
+            root = match.get("path", "")
+            folders, files = below(commit, root, query.get("recursive", [""])[0].lower() == "true")
+            every = [*folders, *files]
+            if root and not every:
                 return _not_there("EntryNotFound", f"{root} does not exist")
             start = int(query.get("cursor", ["0"])[0])
             stop = start + int(query.get("limit", [str(self.tree_page)])[0])
-            return self._paged(json_answer(entries[start:stop]), asked, query, stop, len(entries))
+            page = [_tree_entry(one, commit) for one in every[start:stop]]
+            return self._paged(json_answer(page), asked, query, stop, len(every))
 
         return self._with_commit(asked, match, listed)
 
@@ -89,8 +91,8 @@ class HuggingFace(Shelf):
                 paths = json.loads(asked.body)["paths"]
             else:
                 paths = parse_qs(asked.body.decode())["paths"]
-            every = {entry["path"]: entry for entry in _tree(commit, "", recursive=True)}
-            return json_answer([every[path] for path in paths if path in every])
+            listed_files = [commit.files[path] for path in paths if path in commit.files]
+            return json_answer([_tree_entry(file, commit) for file in listed_files])
 
         return self._with_commit(asked, match, listed)
 
@@ -200,22 +202,9 @@ def _sibling(file: File, blobs: bool) -> dict[str, Any]:
     return told
 
 
-def _tree(commit: Commit, root: str, recursive: bool) -> list[dict[str, Any]]:
-    folders: dict[str, dict[str, Any]] = {}
-    files: list[dict[str, Any]] = []
-    for path, file in commit.files.items():
-        if not path.startswith(root):
-            continue
-        parts = path[len(root) :].split("/")
-        for depth in range(1, len(parts) if recursive else min(2, len(parts))):
-            above = root + "/".join(parts[:depth])
-            folders[above] = {"type": "directory", "path": above, "oid": commit.id, "size": 0}
-        if recursive or len(parts) == 1:
-            files.append(_tree_entry(file))
-    return [*folders.values(), *files]
-
-
-def _tree_entry(file: File) -> dict[str, Any]:
+def _tree_entry(file: File | str, commit: Commit) -> dict[str, Any]:
+    if isinstance(file, str):
+        return {"type": "directory", "path": file, "oid": commit.id, "size": 0}
     told: dict[str, Any] = {
         "type": "file", "path": file.path, "oid": file.git_oid, "size": file.content.length,
     }  # fmt: skip
