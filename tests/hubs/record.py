@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from multidict import CIMultiDictProxy, MultiMapping
 
 
 @dataclass(slots=True)
@@ -18,11 +20,11 @@ class Asked:
     """Which part was asked: `modelscope`, `huggingface`, `ollama` or `cdn`."""
     url: str
     """Path and query as they were sent."""
-    headers: Mapping[str, str]
-    path: str = ""
+    headers: CIMultiDictProxy[str]
+    query: MultiMapping[str]
+    body: bytes
+    path: str
     """The file in its repository, the digest of a blob, or the URL's path."""
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: bytes = b""
     faults: list[str] = field(default_factory=list[str])
     """The faults that its answer had."""
     status: int | None = None

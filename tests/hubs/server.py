@@ -70,6 +70,12 @@ class FakeHub:
         """How many requests wait to be let go on."""
         return sum(asked.stalled for asked in self.requests)
 
+    async def close(self) -> None:
+        """Ends it; what has stalled is let go on, and what is then not sent in time is cut."""
+        self._let_go.set()
+        for runner in self._runners:
+            await runner.cleanup()
+
     async def __aenter__(self) -> Self:
         await self._start()
         return self
@@ -80,7 +86,7 @@ class FakeHub:
         raised: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._stop()
+        await self.close()
 
     def __enter__(self) -> Self:
         loop = asyncio.new_event_loop()
@@ -98,7 +104,7 @@ class FakeHub:
     ) -> None:
         assert self._loop is not None
         assert self._thread is not None
-        self._call(self._stop)
+        self._call(self.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -135,11 +141,6 @@ class FakeHub:
         await web.TCPSite(runner, address, 0).start()
         return f"http://{address}:{runner.addresses[0][1]}"
 
-    async def _stop(self) -> None:
-        self._let_go.set()
-        for runner in self._runners:
-            await runner.cleanup()
-
     def _let_stalled_go(self) -> None:
         self._let_go.set()
         self._let_go = asyncio.Event()
@@ -153,9 +154,9 @@ class FakeHub:
                 host,
                 request.raw_path,
                 request.headers,
-                request.path,
                 request.query,
                 await request.read(),
+                request.path,
             )
             right = handler(asked, request.match_info)
             self.requests.add(asked)
