@@ -28,7 +28,7 @@ def cut(after: int, *, reset: bool = False) -> Fault:
 def drops(mean: int, seed: int = 0) -> Fault:
     """A line that drops now and then: after `mean` bytes on the average, for whoever asks for them.
 
-    It drops as often for one connection as for many, and with the same seed at the same bytes.
+    It drops as often for one connection as for many; a seed gives the same to the same requests.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret
 

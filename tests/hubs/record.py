@@ -29,7 +29,8 @@ class Asked:
     """The faults that its answer had."""
     status: int | None = None
     sent: int = 0
-    """Bytes of the body given to the socket; the other end may not have read all of them."""
+    """Bytes of the body given to the socket: no fewer than the other end has read, and of a
+    connection that it closed up to a piece and the system's buffers more."""
     stalled: bool = False
     """It waits for the test to let it go on."""
     ended: bool = False
