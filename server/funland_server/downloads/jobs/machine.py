@@ -104,7 +104,15 @@ Step: TypeAlias = tuple[Standing, tuple[Command, ...]]
 _QUEUED: Final = Standing(Download.QUEUED)
 _PAUSED: Final = Standing(Download.PAUSED)
 _CANCELLED: Final = Standing(Download.CANCELLED)
-_RUNNING: Final = (Download.DOWNLOADING, Download.INSTALLING)
+_BY_ITSELF: Final[dict[tuple[State, Sign], Step]] = {
+    (Download.QUEUED, Sign.TURN): (Standing(Download.DOWNLOADING), (Command.FETCH,)),
+    (Download.WAITING, Sign.TIME): (_QUEUED, ()),
+    (Download.DOWNLOADING, Sign.GIVE_WAY): (_QUEUED, (Command.STOP,)),
+    (Download.DOWNLOADING, Sign.FETCHED): (Standing(Download.INSTALLING), (Command.INSTALL,)),
+    (Download.DOWNLOADING, Sign.RESTARTED): (_QUEUED, ()),
+    (Download.INSTALLING, Sign.INSTALLED): (Standing(Download.COMPLETED), (Command.DISCARD,)),
+    (Download.INSTALLING, Sign.RESTARTED): (_QUEUED, ()),
+}
 
 
 def is_allowed(state: State, action: Action) -> bool:
@@ -122,31 +130,26 @@ def step(standing: Standing, event: Event) -> Step:
     """What follows from an event. What is not allowed changes nothing."""
     if isinstance(event, Action):
         return _asked(standing, event) if is_allowed(standing.state, event) else (standing, ())
-    if event is Sign.RESTARTED:
-        return (_QUEUED, ()) if standing.state in _RUNNING else (standing, ())
-    match standing.state, event:
-        case Download.QUEUED, Sign.TURN:
-            return Standing(Download.DOWNLOADING), (Command.FETCH,)
-        case Download.WAITING, Sign.TIME:
-            return _QUEUED, ()
-        case Download.DOWNLOADING, Sign.GIVE_WAY:
-            return _QUEUED, (Command.STOP,)
-        case Download.DOWNLOADING, Sign.FETCHED:
-            return Standing(Download.INSTALLING), (Command.INSTALL,)
+    if isinstance(event, Sign):
+        return _BY_ITSELF.get((standing.state, event), (standing, ()))
+    return _ended(standing, event)
+
+
+def _ended(standing: Standing, end: Stalled | Full | Broken) -> Step:
+    """How a transfer or an installation ended that did not come to its own end."""
+    match standing.state, end:
         case Download.DOWNLOADING, Stalled(until, error):
             return Standing(Download.WAITING, error, until), ()
-        case Download.INSTALLING, Sign.INSTALLED:
-            return Standing(Download.COMPLETED), (Command.DISCARD,)
-        case (Download.DOWNLOADING | Download.INSTALLING), Full(error):
+        case ((Download.DOWNLOADING | Download.INSTALLING), Full(error)):
             return Standing(Download.PAUSED, error), ()
-        case (Download.DOWNLOADING | Download.INSTALLING), Broken(error):
+        case ((Download.DOWNLOADING | Download.INSTALLING), Broken(error)):
             return Standing(Download.FAILED, error), ()
         case _:
             return standing, ()
 
 
 def _asked(standing: Standing, action: Action) -> Step:
-    stop = (Command.STOP,) if standing.state in _RUNNING else ()
+    stop = (Command.STOP,) if standing.state in ACTIVE else ()
     match action:
         case Action.PAUSE:
             return (standing, ()) if standing.state == Download.PAUSED else (_PAUSED, stop)
