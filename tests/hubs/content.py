@@ -12,6 +12,7 @@ import numpy as np
 
 _MIB = 1 << 20
 _PAGE = 4096
+_TURNED = bytes(255 - byte for byte in range(256))
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,6 @@ class Content:
     def git_sha1(self) -> str:
         """The name that git gives these bytes."""
         return self._digest("sha1", b"blob %d\0" % self.length)
-
-    @functools.cached_property
-    def md5(self) -> str:
-        """What stores of objects take for an ETag."""
-        return self._digest("md5")
 
     def bytes(self) -> bytes:
         """All of them."""
@@ -130,12 +126,21 @@ def with_wrong_bytes(content: Content, start: int, stop: int) -> Content:
     """The same size, and every bit turned over between two offsets."""
 
     def read(first: int, last: int) -> bytes:
-        read = bytearray(content.read(first, last))
-        for at in range(max(start, first), min(stop, last)):
-            read[at - first] ^= 0xFF
-        return bytes(read)
+        read = content.read(first, last)
+        wrong = slice(max(0, start - first), max(0, stop - first))
+        return read[: wrong.start] + read[wrong].translate(_TURNED) + read[wrong.stop :]
 
     return Content(content.size, read)
+
+
+def followed_by(content: Content, more: int) -> Content:
+    """Zeros after the end."""
+
+    def read(start: int, stop: int) -> bytes:
+        known = content.read(min(start, content.length), min(stop, content.length))
+        return known.ljust(stop - start, b"\0")
+
+    return Content(content.length + more, read)
 
 
 def folder(path: Path) -> dict[str, Content]:
