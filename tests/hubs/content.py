@@ -43,11 +43,6 @@ class Content:
         """The name that git gives these bytes."""
         return self._digest("sha1", b"blob %d\0" % self.length)
 
-    @functools.cached_property
-    def md5(self) -> str:
-        """What stores of objects take for an ETag."""
-        return self._digest("md5")
-
     def bytes(self) -> bytes:
         """All of them."""
         return self.read(0, self.length)

@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlencode
 from tests.hubs.answers import Answer, file_answer, json_answer, redirect, text_answer
 from tests.hubs.places import Cdn, Place, Route
 from tests.hubs.record import Asked
-from tests.hubs.repository import Commit, File, Repository, Shelf, dated
+from tests.hubs.repository import Commit, File, Repository, Shelf, below, dated
 
-_SORTS = {"lastModified": "last_modified", "trendingScore": "trending", "createdAt": "created"}
+_SORTS = {"lastModified": "modified", "trendingScore": "trending", "createdAt": "created"}
 
 
 class HuggingFace(Shelf):
@@ -48,19 +48,19 @@ class HuggingFace(Shelf):
         return json_answer({"standardEnvVars": [], "harnesses": {}})
 
     def _list(self, asked: Asked, match: Mapping[str, str]) -> Answer:
-        query = parse_qs(asked.url.partition("?")[2])
-        sort = query.get("sort", [""])[0]
+        query = asked.query
+        labels = query.getall("filter", []) + query.getall("pipeline_tag", [])
+        sort = _SORTS.get(query.get("sort", ""), query.get("sort", ""))
         found = self.search(
-            query.get("search", [""])[0], query.get("author", [""])[0],
-            frozenset(query.get("filter", ())), _SORTS.get(sort, sort),
-        )  # fmt: skip
-        start, limit = int(query.get("cursor", ["0"])[0]), int(query.get("limit", ["1000"])[0])
+            query.get("search", ""), query.get("author", ""), frozenset(labels), sort
+        )
+        start, stop = _page(asked, 1000)
         page = [
             {key: value for key, value in self._described(one, one.newest).items()
              if key != "siblings" or "full" in query}
-            for one in found[start : start + limit]
+            for one in found[start:stop]
         ]  # fmt: skip
-        return self._paged(json_answer(page), asked, query, start + limit, len(found))
+        return self._paged(json_answer(page), asked, stop, len(found))
 
     def _details(self, asked: Asked, match: Mapping[str, str]) -> Answer:
         return self._with_commit(
@@ -72,14 +72,14 @@ class HuggingFace(Shelf):
 
     def _tree(self, asked: Asked, match: Mapping[str, str]) -> Answer:
         def listed(found: Repository, commit: Commit) -> Answer:
-            query = parse_qs(asked.url.partition("?")[2])
-            root = f"{match['path']}/" if "path" in match else ""
-            entries = _tree(commit, root, query.get("recursive", [""])[0].lower() == "true")
-            if root and not entries:
+            root, recursive = match.get("path", ""), asked.query.get("recursive", "")
+            folders, files = below(commit, root, recursive.lower() == "true")
+            every = [*folders, *files]
+            if root and not every:
                 return _not_there("EntryNotFound", f"{root} does not exist")
-            start = int(query.get("cursor", ["0"])[0])
-            stop = start + int(query.get("limit", [str(self.tree_page)])[0])
-            return self._paged(json_answer(entries[start:stop]), asked, query, stop, len(entries))
+            start, stop = _page(asked, self.tree_page)
+            page = [_tree_entry(one, commit) for one in every[start:stop]]
+            return self._paged(json_answer(page), asked, stop, len(every))
 
         return self._with_commit(asked, match, listed)
 
@@ -89,8 +89,8 @@ class HuggingFace(Shelf):
                 paths = json.loads(asked.body)["paths"]
             else:
                 paths = parse_qs(asked.body.decode())["paths"]
-            every = {entry["path"]: entry for entry in _tree(commit, "", recursive=True)}
-            return json_answer([every[path] for path in paths if path in every])
+            listed_files = [commit.files[path] for path in paths if path in commit.files]
+            return json_answer([_tree_entry(file, commit) for file in listed_files])
 
         return self._with_commit(asked, match, listed)
 
@@ -158,14 +158,13 @@ class HuggingFace(Shelf):
             return _not_there("RevisionNotFound", f"Invalid rev id: {revision}")
         return answer(found, commit)
 
-    def _paged(
-        self, answer: Answer, asked: Asked, query: dict[str, list[str]], stop: int, total: int
-    ) -> Answer:
+    def _paged(self, answer: Answer, asked: Asked, stop: int, total: int) -> Answer:
         if stop >= total:
             return answer
-        more = urlencode({**query, "cursor": stop}, doseq=True)
+        rest = [(key, value) for key, value in asked.query.items() if key != "cursor"]
         path = asked.url.partition("?")[0]
-        return answer.with_headers(Link=f'<{self.url}{path}?{more}>; rel="next"')
+        more = f"{self.url}{path}?{urlencode([*rest, ('cursor', str(stop))])}"
+        return answer.with_headers(Link=f'<{more}>; rel="next"')
 
     def _described(
         self, found: Repository, commit: Commit, *, blobs: bool = False
@@ -188,6 +187,11 @@ class HuggingFace(Shelf):
         return told
 
 
+def _page(asked: Asked, most: int) -> tuple[int, int]:
+    start = int(asked.query.get("cursor", "0"))
+    return start, start + int(asked.query.get("limit", most))
+
+
 def _sibling(file: File, blobs: bool) -> dict[str, Any]:
     told: dict[str, Any] = {"rfilename": file.path}
     if blobs:
@@ -200,22 +204,9 @@ def _sibling(file: File, blobs: bool) -> dict[str, Any]:
     return told
 
 
-def _tree(commit: Commit, root: str, recursive: bool) -> list[dict[str, Any]]:
-    folders: dict[str, dict[str, Any]] = {}
-    files: list[dict[str, Any]] = []
-    for path, file in commit.files.items():
-        if not path.startswith(root):
-            continue
-        parts = path[len(root) :].split("/")
-        for depth in range(1, len(parts) if recursive else min(2, len(parts))):
-            above = root + "/".join(parts[:depth])
-            folders[above] = {"type": "directory", "path": above, "oid": commit.id, "size": 0}
-        if recursive or len(parts) == 1:
-            files.append(_tree_entry(file))
-    return [*folders.values(), *files]
-
-
-def _tree_entry(file: File) -> dict[str, Any]:
+def _tree_entry(file: File | str, commit: Commit) -> dict[str, Any]:
+    if isinstance(file, str):
+        return {"type": "directory", "path": file, "oid": commit.id, "size": 0}
     told: dict[str, Any] = {
         "type": "file", "path": file.path, "oid": file.git_oid, "size": file.content.length,
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from dataclasses import replace
 from datetime import datetime
 from email.utils import format_datetime
@@ -22,6 +23,22 @@ def cut(after: int, *, reset: bool = False) -> Fault:
         return replace(answer, cut_at=after, reset=reset) if _longer(answer, asked, after) else None
 
     return Fault("cut", change)
+
+
+def drops(mean: int, seed: int = 0) -> Fault:
+    """A line that drops now and then: after `mean` bytes on the average, for whoever asks for them.
+
+    It drops as often for one connection as for many; a seed gives the same to the same requests.
+    """
+    chance = random.Random(seed)  # noqa: S311 - no secret
+
+    def change(answer: Answer, asked: Asked) -> Answer | None:
+        if not _longer(answer, asked, 0):
+            return None
+        after = int(chance.expovariate(1 / mean)) + 1
+        return replace(answer, cut_at=after) if _longer(answer, asked, after) else None
+
+    return Fault("drops", change)
 
 
 def stall(after: int = 0) -> Fault:

@@ -8,9 +8,10 @@ from typing import Any
 from tests.hubs.answers import Answer, file_answer, json_answer, redirect
 from tests.hubs.places import Cdn, Place, Route
 from tests.hubs.record import Asked
-from tests.hubs.repository import Commit, File, Repository, Shelf, dated
+from tests.hubs.repository import Commit, File, Repository, Shelf, below, dated
 
 _LISTED = 3000
+_SORTS = {"last_modified": "modified", "default": ""}
 _REQUEST_ID = "5f0c8b1e-0000-4000-8000-000000000000"
 
 
@@ -63,7 +64,9 @@ class ModelScope(Shelf):
             return found
         root = asked.query.get("Root", "").strip("/")
         recursive = asked.query.get("Recursive", "").lower() == "true"
-        entries = _entries(found, f"{root}/" if root else "", recursive)
+        folders, files = below(found, root, recursive)
+        entries = [_folder_entry(path) for path in folders]
+        entries += [_entry(found, file) for file in files[: self.most_listed - len(entries)]]
         return _enveloped({"Files": entries[: self.most_listed]})
 
     def _file(self, asked: Asked, match: Mapping[str, str]) -> Answer:
@@ -98,7 +101,7 @@ class ModelScope(Shelf):
         wanted = {value for key, value in query.items() if key.startswith("filter.")}
         found = self.search(
             query.get("search", ""), query.get("owner", ""), frozenset(wanted),
-            query.get("sort", ""),
+            _SORTS.get(query.get("sort", ""), query.get("sort", "")),
         )  # fmt: skip
         models = [_described(repository) for repository in found[(page - 1) * size : page * size]]
         return _open({
@@ -133,19 +136,8 @@ class ModelScope(Shelf):
         )
 
 
-def _entries(commit: Commit, root: str, recursive: bool) -> list[dict[str, Any]]:
-    folders: dict[str, dict[str, Any]] = {}
-    files: list[dict[str, Any]] = []
-    for path, file in commit.files.items():
-        if not path.startswith(root):
-            continue
-        parts = path[len(root) :].split("/")
-        for depth in range(1, len(parts) if recursive else min(2, len(parts))):
-            above = root + "/".join(parts[:depth])
-            folders[above] = {"Path": above, "Name": parts[depth - 1], "Type": "tree", "Size": 0}
-        if recursive or len(parts) == 1:
-            files.append(_entry(commit, file))
-    return [*folders.values(), *files]
+def _folder_entry(path: str) -> dict[str, Any]:
+    return {"Path": path, "Name": path.rsplit("/", maxsplit=1)[-1], "Type": "tree", "Size": 0}
 
 
 def _entry(commit: Commit, file: File) -> dict[str, Any]:

@@ -62,5 +62,5 @@ class Cdn:
         if self.uses is not None and signed.uses > self.uses:
             return text_answer("AccessDenied: request has expired", 403)
         body = signed.file.content
-        answer = file_answer(body, body.md5[:32], signed.file.modified)
+        answer = file_answer(body, body.sha256[:32], signed.file.modified)
         return replace(answer, headers={**answer.headers, **signed.headers})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from multidict import CIMultiDictProxy, MultiMapping
 
 
 @dataclass(slots=True)
@@ -18,16 +20,17 @@ class Asked:
     """Which part was asked: `modelscope`, `huggingface`, `ollama` or `cdn`."""
     url: str
     """Path and query as they were sent."""
-    headers: Mapping[str, str]
-    path: str = ""
+    headers: CIMultiDictProxy[str]
+    query: MultiMapping[str]
+    body: bytes
+    path: str
     """The file in its repository, the digest of a blob, or the URL's path."""
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: bytes = b""
     faults: list[str] = field(default_factory=list[str])
     """The faults that its answer had."""
     status: int | None = None
     sent: int = 0
-    """Bytes of the body given to the socket; the other end may not have read all of them."""
+    """Bytes of the body given to the socket: no fewer than the other end has read, and of a
+    connection that it closed up to a piece and the system's buffers more."""
     stalled: bool = False
     """It waits for the test to let it go on."""
     ended: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class File:
         return {key: value for key, value in merged.items() if value is not LEFT_OUT}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Commit:
     """The files of a repository at one time."""
 
@@ -65,13 +66,34 @@ class Commit:
     files: Mapping[str, File]
 
 
+@functools.lru_cache(maxsize=16)
+def below(commit: Commit, root: str, recursive: bool) -> tuple[list[str], list[File]]:
+    """The folders and the files in a folder, or in the top one if it is empty.
+
+    Kept, for a long list is asked for in many pages.
+    """
+    prefix = f"{root}/" if root else ""
+    folders: dict[str, None] = {}
+    files: list[File] = []
+    for path, file in commit.files.items():
+        if not path.startswith(prefix):
+            continue
+        parts = path[len(prefix) :].split("/")
+        for depth in range(1, len(parts) if recursive else min(2, len(parts))):
+            folders[prefix + "/".join(parts[:depth])] = None
+        if recursive or len(parts) == 1:
+            files.append(file)
+    return list(folders), files
+
+
 @dataclass(slots=True)
 class Repository:
     """A model with its history."""
 
     id: str
     about: dict[str, Any]
-    """What the hub tells of it: downloads, likes, license, tags, tasks, card, gguf, ..."""
+    """What the hub tells of it: downloads, likes, license, tags, tasks; task, library, trending,
+    card, gguf, config and gated on a HuggingFace."""
     private: bool = False
     branches: dict[str, Commit] = field(default_factory=dict[str, Commit])
     tags: dict[str, Commit] = field(default_factory=dict[str, Commit])
@@ -80,6 +102,13 @@ class Repository:
     def at(self, revision: str) -> Commit | None:
         """The commit of a branch, a tag or a commit's id."""
         return self.branches.get(revision) or self.tags.get(revision) or self.commits.get(revision)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """All that it can be filtered by."""
+        one = (self.about.get(key) for key in ("license", "library", "task"))
+        several = (*self.about.get("tags", ()), *self.about.get("tasks", ()))
+        return frozenset(label for label in (*one, *several) if label)
 
     @property
     def newest(self) -> Commit:
@@ -141,21 +170,26 @@ class Shelf:
         self.renamed[old] = new
 
     def search(
-        self, text: str = "", owner: str = "", tags: frozenset[str] = frozenset(), sort: str = ""
+        self, text: str = "", owner: str = "", labels: frozenset[str] = frozenset(), sort: str = ""
     ) -> list[Repository]:
-        """Those whose id has the text and that have all tags; the most first where sorted."""
+        """Those whose id has all words and that have all labels; the most first where sorted.
+
+        `sort` is `created`, `modified`, or a key of what the hub tells of them.
+        """
         found = [
             repository
             for repository in self.repositories.values()
             if all(word in repository.id.lower() for word in text.lower().split())
             and owner in ("", repository.id.split("/")[0])
-            and tags <= set(repository.about.get("tags", ()))
+            and labels <= repository.labels
             and not repository.private
         ]
-        if sort == "last_modified":
-            return sorted(found, key=lambda repository: repository.newest.made, reverse=True)
-        if sort:
-            found.sort(key=lambda repository: repository.about.get(sort, 0), reverse=True)
+        if sort == "modified":
+            found.sort(key=lambda repository: repository.newest.made, reverse=True)
+        elif sort == "created":
+            found.reverse()
+        elif sort:
+            found.sort(key=lambda repository: repository.about.get(sort) or 0, reverse=True)
         return found
 
 

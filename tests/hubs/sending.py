@@ -12,7 +12,7 @@ from tests.hubs.answers import Answer
 from tests.hubs.record import Asked
 
 _PIECE = 256 << 10
-_PIECE_BY_SYSTEM = 4 << 20
+_PIECE_BY_SYSTEM = 1 << 20
 _PIECES_A_SECOND = 50
 """Where the rate is limited."""
 
@@ -100,7 +100,6 @@ class _Body:
             if answer.rate is not None:
                 await asyncio.sleep(started + until / answer.rate - loop.time())
             await self._send_piece(answer.start + done, answer.start + until)
-            self._changed()
             done = until
         if self._compressor is not None:
             await self._write(self._compressor.flush())
@@ -123,15 +122,21 @@ class _Body:
         if self._by_system and content.path is not None:
             loop = asyncio.get_running_loop()
             with content.path.open("rb") as file:
-                self._asked.sent += await loop.sendfile(self._transport, file, start, stop - start)
+                self._count(stop - start)
+                await loop.sendfile(self._transport, file, start, stop - start)
         else:
             piece = content.read(start, stop)
             await self._write(self._compressor.compress(piece) if self._compressor else piece)
 
     async def _write(self, piece: bytes) -> None:
         if piece:
+            self._count(len(piece))
             await self._response.write(piece)
-            self._asked.sent += len(piece)
+
+    def _count(self, size: int) -> None:
+        """Before they go, so that whoever has read them finds them counted."""
+        self._asked.sent += size
+        self._changed()
 
     def _cut(self) -> None:
         if self._answer.reset:

@@ -22,20 +22,16 @@ from tests.hubs.sending import send
 SECONDS = 20
 """After which something that should have happened is taken not to happen."""
 
-_ADDRESSES = {
-    "modelscope": "127.0.0.1", "huggingface": "127.0.0.2", "ollama": "127.0.0.3",
-    "cdn": "127.0.0.4",
-}  # fmt: skip
-"""Each has a host of its own, for cookies know no ports."""
-
 
 class FakeHub:
     """All hubs at once: in the test's loop by `async with`, in a thread of its own by `with`.
 
-    Repositories and faults may be changed while it runs.
+    Repositories and faults may be changed while it runs. Each part listens at an address of its
+    own, for cookies know no ports; a second hub, such as a mirror, wants another `network`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, network: int = 0) -> None:
+        self._network = f"127.0.{network}"
         self.cdn = Cdn()
         self.modelscope = ModelScope(self.cdn)
         self.huggingface = HuggingFace(self.cdn)
@@ -74,6 +70,12 @@ class FakeHub:
         """How many requests wait to be let go on."""
         return sum(asked.stalled for asked in self.requests)
 
+    async def close(self) -> None:
+        """Ends it; what has stalled is let go on, and what is then not sent in time is cut."""
+        self._let_go.set()
+        for runner in self._runners:
+            await runner.cleanup()
+
     async def __aenter__(self) -> Self:
         await self._start()
         return self
@@ -84,7 +86,7 @@ class FakeHub:
         raised: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._stop()
+        await self.close()
 
     def __enter__(self) -> Self:
         loop = asyncio.new_event_loop()
@@ -102,7 +104,7 @@ class FakeHub:
     ) -> None:
         assert self._loop is not None
         assert self._thread is not None
-        self._call(self._stop)
+        self._call(self.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -116,12 +118,11 @@ class FakeHub:
 
     async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        for name, part in (
-            ("modelscope", self.modelscope),
-            ("huggingface", self.huggingface),
-            ("ollama", self.ollama),
-            ("cdn", self.cdn),
-        ):
+        parts = {
+            "modelscope": self.modelscope, "huggingface": self.huggingface,
+            "ollama": self.ollama, "cdn": self.cdn,
+        }  # fmt: skip
+        for number, (name, part) in enumerate(parts.items(), 1):
             app = web.Application(client_max_size=64 << 20)
             for method, pattern, handler in part.routes:
                 answer = self._answering(name, handler)
@@ -129,7 +130,7 @@ class FakeHub:
                 if method == "GET":
                     app.router.add_route("HEAD", pattern, answer)
             app.router.add_route("*", "/{any:.*}", self._answering(name, _unknown))
-            part.url = await self._listen(app, _ADDRESSES[name])
+            part.url = await self._listen(app, f"{self._network}.{number}")
 
     async def _listen(self, app: web.Application, address: str) -> str:
         runner = web.AppRunner(
@@ -139,11 +140,6 @@ class FakeHub:
         await runner.setup()
         await web.TCPSite(runner, address, 0).start()
         return f"http://{address}:{runner.addresses[0][1]}"
-
-    async def _stop(self) -> None:
-        self._let_go.set()
-        for runner in self._runners:
-            await runner.cleanup()
 
     def _let_stalled_go(self) -> None:
         self._let_go.set()
@@ -158,9 +154,9 @@ class FakeHub:
                 host,
                 request.raw_path,
                 request.headers,
-                request.path,
                 request.query,
                 await request.read(),
+                request.path,
             )
             right = handler(asked, request.match_info)
             self.requests.add(asked)

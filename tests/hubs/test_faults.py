@@ -119,6 +119,18 @@ async def test_cut_by_a_reset(hub: FakeHub, client: aiohttp.ClientSession) -> No
     assert len(got.body) <= 300_001
 
 
+async def test_a_line_drops_more_often_the_more_bytes_go_over_it(
+    hub: FakeHub, client: aiohttp.ClientSession
+) -> None:
+    hub.faults.add(kinds.drops(250_000, seed=3))
+
+    small = [await get(client, file_url(hub), Range="bytes=0-49999") for _ in range(100)]
+    large = [await get(client, file_url(hub)) for _ in range(20)]
+
+    assert 8 <= [got.whole for got in small].count(False) <= 30  # 18 are expected
+    assert 15 <= [got.whole for got in large].count(False) <= 20  # 19.6 are
+
+
 async def test_every_hundredth_is_cut(hub: FakeHub, client: aiohttp.ClientSession) -> None:
     hub.faults.add(kinds.cut(after=2), every=100, path="a.txt")
 

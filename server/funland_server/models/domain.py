@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from funland.v1 import models_pb2
+from funland_server.blobs.store import Blobs
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.errors import StartError
@@ -28,6 +29,7 @@ class Models(Domain):
     def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
         self._settings = settings
         self._changes = Changes()
+        self.blobs = Blobs(settings.home / "blobs")
         self.pool = WorkerPool(settings, metrics, self._changes.publish)
 
     async def start(self) -> None:
@@ -50,7 +52,7 @@ class Models(Domain):
         await self.pool.close()
 
     def _read_catalog(self) -> ModelCatalog:
-        store = ModelStore(self._settings.home / "models")
+        store = ModelStore(self._settings.home / "models", self.blobs)
         try:
             catalog = ModelCatalog(store, self._settings.default_model, self._changes.publish)
         except OSError as error:

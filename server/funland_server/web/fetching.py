@@ -13,7 +13,7 @@ from yarl import URL
 
 from funland_server.web.addresses import address_of, is_public
 from funland_server.web.answers import Answer, Headers
-from funland_server.web.errors import Trouble, UnreachableError, AddressNotAllowedError
+from funland_server.web.errors import AddressNotAllowedError, Trouble, UnreachableError
 from funland_server.web.policy import WebPolicy
 from funland_server.web.resolving import CheckedResolver
 from funland_server.web.urls import Origin, host_of, origin_of, parse
@@ -106,7 +106,9 @@ class Web:
                 response.release()
             passed.append(response.headers)
             if len(passed) > _HOPS:
-                raise AddressNotAllowedError(host_of(target), f"it redirects more than {_HOPS} times")
+                raise AddressNotAllowedError(
+                    host_of(target), f"it redirects more than {_HOPS} times"
+                )
             before, target = target, parse(location, base=target)
             self._policy.check_redirect(before, target)
 

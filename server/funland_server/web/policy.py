@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from yarl import URL
 
 from funland_server.web.addresses import address_of, is_public
-from funland_server.web.errors import OfflineError, AddressNotAllowedError
+from funland_server.web.errors import AddressNotAllowedError, OfflineError
 from funland_server.web.urls import Origin, host_of, normal_host, origin_of, parse
 
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa")
@@ -66,7 +66,7 @@ class WebPolicy:
             return
         address = address_of(host)
         local = host == "localhost" or host.endswith(_LOCAL_NAMES) or "." not in host
-        if address is None and local or address is not None and not is_public(address):
+        if (address is None and local) or (address is not None and not is_public(address)):
             raise AddressNotAllowedError(host, _PRIVATE)
 
     def check_addresses(self, host: str, port: int, addresses: Iterable[str]) -> None:

@@ -19,6 +19,10 @@ LONGEST: Final = 16 * 1024
 _PLAIN: Final = re.compile(r"[\x21-\x7e]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 _V6: Final = re.compile(r"[0-9A-Fa-f:.]+")
+_UNPLAIN: Final = (
+    "it has spaces, control characters, backslashes or letters beyond ASCII, which a URL escapes"
+)
+_PORTS: Final = range(1, 65536)
 _SCHEMES: Final = ("http", "https")
 
 
@@ -31,6 +35,7 @@ class Origin:
     port: int
 
     def __str__(self) -> str:
+        """As in a URL, without the port where it is the usual one."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = {"http": 80, "https": 443}[self.scheme]
         return f"{self.scheme}://{host}" + ("" if self.port == usual else f":{self.port}")
@@ -42,14 +47,13 @@ def parse(text: str, base: URL | None = None) -> URL:
     A query is kept as it was written: it may be signed.
 
     Raises:
-        AddressNotAllowedError: It is no plain http or https URL. The message has no part of it but the
-            host.
+        AddressNotAllowedError: It is no plain http or https URL. The message has no part of it but
+            the host.
     """
     if not text or len(text) > LONGEST:
         raise AddressNotAllowedError("", f"a URL has 1 to {LONGEST} characters")
     if not _PLAIN.fullmatch(text) or "\\" in text:
-        raise AddressNotAllowedError("", "a URL has no spaces, control characters, backslashes or letters"
-                              " beyond ASCII")  # fmt: skip
+        raise AddressNotAllowedError("", _UNPLAIN)
     try:
         url = URL(text, encoded=True)
         if base is not None:
@@ -63,7 +67,7 @@ def parse(text: str, base: URL | None = None) -> URL:
         raise AddressNotAllowedError("", "its host is no name or address")
     if url.raw_user is not None or url.raw_password is not None:
         raise AddressNotAllowedError(host, "a URL holds no user or password")
-    if port is None or not 0 < port < 65536:
+    if port not in _PORTS:
         raise AddressNotAllowedError(host, "its port is none")
     return url.with_fragment(None) if url.raw_fragment else url
 

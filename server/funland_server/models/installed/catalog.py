@@ -19,7 +19,7 @@ from funland_server.models.formats.header import ModelHeader
 from funland_server.models.formats.reading import is_folder, read_model
 from funland_server.models.installed.embedded import EMBEDDED_ID, embedded_model
 from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256, slug
-from funland_server.models.installed.store import ModelStore
+from funland_server.models.installed.store import ModelStore, NewModel
 from funland_server.workers.errors import ModelFileInvalidError
 
 
@@ -148,8 +148,9 @@ class ModelCatalog:
                 if self._find(name) is not None:
                     raise ModelExistsError(name)
             try:
+                new = NewModel(model_id, aliases, source.name)
                 model = await asyncio.to_thread(
-                    self._store.add, source, model_id, aliases, header, expected_sha256 or None
+                    self._store.add, source, new, header, expected_sha256
                 )
             except OSError as error:
                 raise ModelFileInvalidError(

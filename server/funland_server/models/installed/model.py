@@ -6,13 +6,14 @@ import hashlib
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from funland.v1.models_pb2 import Model
+from funland.v1.models_pb2 import Model, Origin
 from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
+from funland_server.models.installed.defaults import Defaults
 
 MAX_ID = 96
 _CHUNK = 1024**2
@@ -51,6 +52,12 @@ class InstalledModel:
     header: ModelHeader
     create_time: datetime | None
     """None for the built-in model."""
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The SHA-256 of each of its files, by its path in the model's folder. Empty for a model that
+    was installed before there was a content store."""
+    origin: Origin | None = None
+    """Where on a hub it was downloaded."""
+    defaults: Defaults = field(default_factory=Defaults)
 
     @property
     def built_in(self) -> bool:
@@ -61,11 +68,6 @@ class InstalledModel:
     def format(self) -> Model.Format.ValueType:
         """How the weights are stored."""
         return Model.Format.Value(self.header.format)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What requests may call it."""
-        return frozenset((self.model_id, *self.aliases))
 
 
 def slug(file_name: str) -> str:

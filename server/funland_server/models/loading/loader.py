@@ -7,13 +7,15 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from funland.v1.models_pb2 import LoadSettings, ModelEstimate
+from funland.v1.models_pb2 import Footprint, LoadSettings, ModelEstimate
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.adapters.store import Adapters
+from funland_server.models.choosing import Machine
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.model import InstalledModel
-from funland_server.models.loading.footprint import footprint, memory_limit_bytes, needed_bytes
+from funland_server.models.loading.engines import installed_engines
+from funland_server.models.loading.footprint import footprint, memory_limit_bytes, sizes
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.lifecycle import MakeSpec
@@ -71,13 +73,22 @@ class ModelLoader:
             ModelNotFoundError: There is no such draft model.
         """
         settings, draft = self._settings_of(model, wanted)
-        parts = footprint(model, settings, self._settings.max_context_length, draft)
+        parts = self._footprint(model, settings, draft)
         available = self._pool.available_bytes(model.model_id)
         return ModelEstimate(
             model_id=model.model_id,
             footprint=parts,
             available_bytes=available,
             fits=parts.total_bytes <= available,
+        )
+
+    def machine(self) -> Machine:
+        """What a model that is loaded now would have."""
+        return Machine(
+            available_bytes=self._pool.available_bytes(),
+            engines=installed_engines(),
+            slots=self._settings.slots,
+            max_context_length=self._settings.max_context_length,
         )
 
     async def forget(self, model_id: str) -> None:
@@ -103,7 +114,7 @@ class ModelLoader:
             self._catalog.verify(model)
             if draft is not None:
                 self._catalog.verify(draft)
-            needed = needed_bytes(model, settings, self._settings.max_context_length, draft)
+            needed = self._footprint(model, settings, draft).total_bytes
             prefixes = self._prefix_memory()
             return WorkerSpec(
                 model_id=model.model_id,
@@ -139,6 +150,12 @@ class ModelLoader:
         _check_context(model, settings)
         draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
         return settings, draft
+
+    def _footprint(
+        self, model: InstalledModel, settings: LoadSettings, draft: InstalledModel | None
+    ) -> Footprint:
+        longest = self._settings.max_context_length
+        return footprint(sizes(model), settings, longest, sizes(draft) if draft else None)
 
     def _prefix_memory(self) -> int:
         limit = self._settings.prefix_memory_bytes

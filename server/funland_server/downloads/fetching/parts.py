@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from funland_server.downloads.journal import BLOCK
+from funland_server.downloads.files.journal import BLOCK
 
 LEAST: Final = 4 * BLOCK
 MOST: Final = 32 * BLOCK

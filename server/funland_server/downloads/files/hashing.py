@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from funland_server.downloads.partial import Partial
-from funland_server.downloads.threads import Threads
+from funland_server.downloads.files.partial import Partial
+from funland_server.downloads.files.threads import Threads
 
 _STEP: Final = 8 * 1024**2
 _CHUNK: Final = 1024**2

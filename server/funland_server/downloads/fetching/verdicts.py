@@ -12,7 +12,7 @@ from typing import Final
 _LONGEST_WAIT: Final = 3600.0
 """Seconds; who asks for more is asked again then."""
 _LONGEST_BACKOFF: Final = 60.0
-_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PASSING: Final = frozenset({408, 425, 429})
 _RATE_LIMIT: Final = re.compile(r'"[^"]*"\s*;(?:[^,]*;)?\s*r=0\s*;(?:[^,]*;)?\s*t=(\d{1,9})')
 
 
@@ -69,9 +69,13 @@ class Circumstances:
     """Whether the server has sent parts of this version before."""
     changes: int = 0
     """How often the file had changed already."""
+    whole_answers: int = 0
+    """How often the whole file had come already where a part was asked for."""
 
 
 _MOST_CHANGES: Final = 3
+_MOST_WHOLE_ANSWERS: Final = 3
+_SERVER_ERRORS: Final = range(500, 600)
 
 
 def judge(kind: Kind, how: Circumstances) -> Verdict:
@@ -79,19 +83,18 @@ def judge(kind: Kind, how: Circumstances) -> Verdict:
     match kind:
         case Kind.BROKEN_OFF:
             return Verdict.AGAIN if how.progressed else Verdict.WAIT
-        case Kind.STATUS if how.status in _PASSING or how.status > 504:
+        case Kind.STATUS if how.status in _PASSING or how.status in _SERVER_ERRORS:
             return Verdict.WAIT
         case Kind.STATUS:
             return Verdict.NEW_URL if how.remembered else Verdict.OTHER_ROUTE
         case Kind.NO_RANGE:
             # A server of several machines may forget itself once; that is not worth the file.
-            return Verdict.WAIT if how.had_ranges else Verdict.ONE_CONNECTION
+            passing = how.had_ranges and how.whole_answers < _MOST_WHOLE_ANSWERS
+            return Verdict.WAIT if passing else Verdict.ONE_CONNECTION
         case Kind.CHANGED | Kind.BEYOND_END:
             over = how.changes >= _MOST_CHANGES
             return Verdict.OTHER_ROUTE if over else Verdict.START_OVER
-        case Kind.WRONG_RANGE | Kind.WRONG_SIZE | Kind.ENCODED:
-            return Verdict.OTHER_ROUTE
-        case Kind.NOT_ALLOWED:
+        case Kind.WRONG_RANGE | Kind.WRONG_SIZE | Kind.ENCODED | Kind.NOT_ALLOWED:
             return Verdict.OTHER_ROUTE
 
 

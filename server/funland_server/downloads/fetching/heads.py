@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from funland_server.downloads.journal import Identity
-from funland_server.downloads.ranges import (
+from funland_server.downloads.fetching.ranges import (
     content_length,
     content_range,
     identity_of,
     is_same,
 )
-from funland_server.downloads.verdicts import Kind
+from funland_server.downloads.fetching.verdicts import Kind
+from funland_server.downloads.files.journal import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,16 +41,17 @@ def _complaint(path: str) -> str | None:
         return "its path holds a character that no path may hold"
     if path.startswith("/"):
         return "its path is absolute"
-    for name in path.split("/"):
-        if name in ("", ".", ".."):
-            return "its path leads out of the model's folder"
-        if len(name.encode()) > _LONGEST_NAME:
-            return f"a name in its path is longer than {_LONGEST_NAME} bytes"
-        if name != name.strip() or name.endswith("."):
-            return "a name in its path begins or ends with a space, or ends with a dot"
-        if _DEVICE.fullmatch(name.lower()):
-            return "a name in its path is a device's"
-    return None
+    return next(filter(None, map(_complaint_of_name, path.split("/"))), None)
+
+
+def _complaint_of_name(name: str) -> str | None:
+    if name in ("", ".", ".."):
+        return "its path leads out of the model's folder"
+    if len(name.encode()) > _LONGEST_NAME:
+        return f"a name in its path is longer than {_LONGEST_NAME} bytes"
+    if name != name.strip() or name.endswith("."):
+        return "a name in its path begins or ends with a space, or ends with a dot"
+    return "a name in its path is a device's" if _DEVICE.fullmatch(name.lower()) else None
 
 
 def is_never_fetched(path: str, there: Collection[str]) -> bool:

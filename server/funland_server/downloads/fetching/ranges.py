@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from funland_server.downloads.journal import LONGEST_TAG, Identity
+from funland_server.downloads.files.journal import LONGEST_TAG, Identity
 
 _RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _NOT_THERE: Final = re.compile(r"bytes \*/(\d{1,18})")
@@ -80,7 +80,7 @@ def if_range(identity: Identity) -> str | None:
     return identity.last_modified or None
 
 
-def told_sha256(answers: list[Mapping[str, str]]) -> str:
+def told_sha256(answers: Iterable[Mapping[str, str]]) -> str:
     """The SHA-256 that a hub names in a header, on the redirect or the answer; empty if none."""
     for headers in answers:
         linked = headers.get("X-Linked-ETag", "").strip().removeprefix("W/").strip('"')
@@ -89,8 +89,8 @@ def told_sha256(answers: list[Mapping[str, str]]) -> str:
     return ""
 
 
-def told_git_sha1(answers: list[Mapping[str, str]]) -> str:
-    """The id of a git blob that a HuggingFace hub has as the ETag of a small file; empty if none."""
+def told_git_sha1(answers: Iterable[Mapping[str, str]]) -> str:
+    """The id of a git blob, which HuggingFace has as the ETag of a small file; empty if none."""
     for headers in answers:
         etag = headers.get("ETag", "").strip().removeprefix("W/").strip('"')
         if "X-Repo-Commit" in headers and _SHA1.fullmatch(etag):

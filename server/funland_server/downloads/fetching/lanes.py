@@ -45,7 +45,11 @@ class Lanes:
             self._settled -= 1
             return
         if self._before is not None and bytes_per_second < self._before[1] * _GAIN:
-            self._wanted, self._before, self._settled = min(self._before[0], self._limit), None, _REST
+            self._wanted, self._before, self._settled = (
+                min(self._before[0], self._limit),
+                None,
+                _REST,
+            )
             return
         self._before = (self._wanted, bytes_per_second)
         self._wanted = min(self._wanted * 2, self._limit)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from yarl import URL
 
@@ -12,7 +13,7 @@ from funland_server.errors import FunlandError
 from funland_server.web.urls import Origin, origin_of, parse
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Route:
     """A URL of a file, and what came of it."""
 
@@ -23,13 +24,16 @@ class Route:
     """Why it is not tried any more."""
     asked_anew: bool = False
     """Whether the hub was asked for a new target, and no byte has come since."""
-    name: str = field(init=False)
-    """What it is called in journals."""
-    origin: Origin = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.name = hashlib.sha256(self.url.encode()).hexdigest()[:16]
-        self.origin = origin_of(parse(self.url))
+    @cached_property
+    def name(self) -> str:
+        """What it is called in journals."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Whose server it is."""
+        return origin_of(parse(self.url))
 
 
 @dataclass(slots=True)

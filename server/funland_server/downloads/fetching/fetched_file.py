@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from funland_server.downloads import partial as partials
-from funland_server.downloads.hashing import Digests, Hasher
-from funland_server.downloads.heads import Head, Wanted
-from funland_server.downloads.journal import Identity, blocks_of
-from funland_server.downloads.partial import Partial
-from funland_server.downloads.parts import Part, Parts
+from funland_server.downloads.fetching.heads import Wanted
+from funland_server.downloads.fetching.parts import LEAST, Part, Parts
+from funland_server.downloads.fetching.routes import Route, Routes
+from funland_server.downloads.files import partial as partials
+from funland_server.downloads.files.done_note import DoneNote
+from funland_server.downloads.files.hashing import Digests, Hasher
+from funland_server.downloads.files.journal import Identity, blocks_of
+from funland_server.downloads.files.partial import Partial
+from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.plan import PlannedFile
-from funland_server.downloads.routes import Route, Routes
-from funland_server.downloads.threads import Threads
 
-_UNKNOWN: Final = Identity(size=0)
+_MENDED: Final = 2
+"""How often wrong bytes are fetched again: all of them, then those that differed."""
 
 
 class FetchedFile:
@@ -34,12 +36,15 @@ class FetchedFile:
         """Whether its server sends parts; None: not known yet."""
         self.changes = 0
         """How often another version was found."""
+        self.whole_answers = 0
+        """How often the whole file came where a part was asked for."""
         self.mismatches = 0
         """How often all bytes were there and not what they should be."""
         self.suspects: set[int] = set()
         """Blocks of which two fetches brought different bytes."""
         self.done = False
         self.reused = False
+        self.note = DoneNote(path)
         self._path = path
         self._threads = threads
         self._partial: Partial | None = None
@@ -48,11 +53,13 @@ class FetchedFile:
         self._hashing: asyncio.Task[Digests] | None = None
         self._hasher: Hasher | None = None
         self._furthest = 0
+        self._using = asyncio.Lock()  # so that nothing is closed that is being synced
+        self._size = planned.size_bytes
 
     @property
     def size(self) -> int | None:
         """In bytes; None as long as nobody has told."""
-        return self._partial.size if self._partial is not None else self.planned.size
+        return self._size
 
     @property
     def there(self) -> int:
@@ -79,14 +86,14 @@ class FetchedFile:
     def open(self) -> None:
         """Takes up what an earlier transfer left. Blocks; raises OSError."""
         found = Partial.load(self._path)
-        if found is not None and self.planned.size not in (None, found.size):
+        if found is not None and self.planned.size_bytes not in (None, found.size):
             found.close()
             found = None
         if found is not None:
             self._bound = {found.identity.route: found.identity}
             self._use(found)
-        elif self.planned.size is not None:
-            self._use(Partial.new(self._path, Identity(self.planned.size)))
+        elif self.planned.size_bytes is not None:
+            self._use(Partial.new(self._path, Identity(self.planned.size_bytes)))
 
     def start_hashing(self) -> None:
         """Has a hash follow from the beginning."""
@@ -97,15 +104,12 @@ class FetchedFile:
         self._hashing = asyncio.create_task(self._hasher.digests())
 
     def wanted(self, part: Part | None, route: Route) -> Wanted:
-        """What to ask a server for; without a part, for the file as it is."""
-        single = self.ranged is False or part is None
-        return Wanted(
-            start=0 if single or part is None else part.start,
-            end=None if single or part is None else part.end,
-            route=route.name,
-            size=self.size,
-            bound=self._bound.get(route.name),
-        )
+        """What to ask a server for. Without a part, which is so as long as nobody knows the size,
+        it is the first bytes."""
+        start, end = (part.start, part.end) if part is not None else (0, LEAST)
+        if self.ranged is False or start == end:
+            start, end = 0, None
+        return Wanted(start, end, route.name, self.size, self._bound.get(route.name))
 
     def fits(self, route: Route) -> bool:
         """Whether what a route sends may be put beside what is there."""
@@ -117,27 +121,38 @@ class FetchedFile:
             or partial.identity.route in ("", route.name)
         )
 
-    async def accept(self, head: Head, route: Route) -> None:
-        """Notes what a server says of the file, before its bytes are taken."""
-        identity = head.identity
-        if identity is None:
-            return
+    async def accept(
+        self, identity: Identity, route: Route, connection: int, part: Part | None, *, ranged: bool
+    ) -> Part:
+        """Notes what a server says of the file, and what is to be taken of what it sends now.
+
+        What it sends without a range takes the place of all that is there.
+        """
         if self._partial is None:
             self._use(await self._threads.run(Partial.new, self._path, identity))
             self.start_hashing()
         elif self._partial.identity != identity:
             await self._threads.run(self._partial.bind, identity)
+        partial, parts = self._open_partial, Parts(self._open_partial.missing())
         self._bound[route.name] = identity
-        self.ranged = head.ranged
+        self.ranged = ranged
+        if ranged:
+            if part is None:  # it is the first, so nobody has any
+                self._parts = parts
+            return part or parts.take(connection, LEAST) or Part(0, 0)
+        if partial.total:
+            await self._stop_hashing()
+            await self._threads.run(partial.forget, range(blocks_of(identity.size)))
+            self.start_hashing()
+        self._parts = parts = Parts(partial.missing())
+        return parts.take(connection, identity.size) or Part(0, 0)
 
     async def write(self, offset: int, buffers: Sequence[bytes]) -> None:
         """Puts bytes where they belong; raises OSError."""
-        assert self._partial is not None
-        if self.mismatches:
-            differing = await self._threads.run(self._partial.compare, offset, buffers)
-            if self.mismatches == 1:
-                self.suspects |= differing
-        await self._threads.run(self._partial.write, offset, buffers)
+        if self.mismatches == 1:
+            compare = self._open_partial.compare
+            self.suspects |= await self._threads.run(compare, offset, buffers)
+        await self._threads.run(self._open_partial.write, offset, buffers)
         if self._hasher is not None:
             self._hasher.grown()
 
@@ -155,12 +170,13 @@ class FetchedFile:
         self._furthest = max(self._furthest, end)
         return advances
 
-    async def start_over(self, *, ranged: bool | None) -> None:
+    async def start_over(self, *, ranged: bool | None = None) -> None:
         """Forgets all that is there. Nobody may be fetching."""
         await self._stop_hashing()
-        size = self.planned.size
-        if self._partial is not None:
-            self._partial.close()
+        size = self._size = self.planned.size_bytes
+        async with self._using:
+            if self._partial is not None:
+                self._partial.close()
             self._partial = self._parts = None
         self._bound.clear()
         self.ranged, self.suspects, self.mismatches = ranged, set(), 0
@@ -172,7 +188,8 @@ class FetchedFile:
 
     async def digests(self) -> Digests:
         """What its content is, when all bytes are there."""
-        assert self._hashing is not None
+        if self._hashing is None:
+            raise RuntimeError("nothing hashes this file")
         return await self._hashing
 
     def is_right(self, digests: Digests) -> bool:
@@ -187,50 +204,52 @@ class FetchedFile:
         Which are wrong, no hash tells. So first all are fetched again, by another way if there is
         one: where they differ is where one of the two is wrong. Then those alone.
         """
-        assert self._partial is not None
-        self.mismatches += 1
-        blocks = range(blocks_of(self._partial.size))
-        if self.mismatches == 2:
-            if not self.suspects:
-                return False  # twice the same: it is not the line
-            blocks = sorted(self.suspects)
-        elif self.mismatches > 2:
+        partial = self._open_partial
+        blocks = sorted(self.suspects) if self.mismatches else range(blocks_of(partial.size))
+        if self.mismatches >= _MENDED or not blocks:  # the same came twice: it is not the line
             return False
+        self.mismatches += 1
         if route is not None:
             self.routes.put_last(route)
         await self._stop_hashing()
-        await self._threads.run(self._partial.forget, blocks)
-        self._use(self._partial)
+        await self._threads.run(partial.forget, blocks)
+        self._use(partial)
         self.start_hashing()
         return True
 
     async def sync(self) -> None:
         """Makes sure that what is there survives a restart of the machine."""
-        if self._partial is not None and not self.done:
-            await self._threads.run(self._partial.sync)
+        async with self._using:
+            if self._partial is not None:
+                await self._threads.run(self._partial.sync)
 
     async def finish(self) -> Path:
-        """Lets go of the file, which is whole, and says where it is."""
-        assert self._partial is not None
-        path = self._partial.path
-        self.done = True
-        self._done_size = self._partial.size
+        """Lets go of the file, which is right, and says where it is."""
+        path = self._open_partial.path
         await self.close()
         return path
 
     async def close(self) -> None:
         """Lets go of it; what is there stays. Closing twice is no error."""
         await self._stop_hashing()
-        if self._partial is not None:
-            self._partial.close()
-            self._partial = None
+        async with self._using:
+            if self._partial is not None:
+                self._partial.close()
+                self._partial = None
 
     def remove(self) -> None:
         """Removes what is there, when it is closed. Blocks; raises OSError."""
         partials.remove(self._path)
 
+    @property
+    def _open_partial(self) -> Partial:
+        if self._partial is None:
+            raise RuntimeError("this file is not open")
+        return self._partial
+
     def _use(self, partial: Partial) -> None:
         self._partial = partial
+        self._size = partial.size
         self._parts = Parts(partial.missing())
 
     async def _stop_hashing(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from funland_server.downloads.journal import (
+from funland_server.downloads.files.journal import (
     BLOCK,
     DamagedJournalError,
     Identity,
