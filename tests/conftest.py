@@ -79,10 +79,17 @@ def postgresql() -> Iterator[postgresql_server.Cluster]:
         yield cluster
 
 
+@pytest.fixture
+def own_postgresql() -> Iterator[postgresql_server.Cluster]:
+    """One for a test that stops or kills it."""
+    with postgresql_server.cluster() as cluster:
+        yield cluster
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    """Where a test's database is: a file for SQLite, or the URL of one of PostgreSQL's. Whoever asks
-    for it runs on both."""
+    """Where a test's database is: SQLite's file, or a URL for PostgreSQL. Whoever asks for it runs
+    on both."""
     if request.param == "sqlite":
         return tmp_path / "home" / "funland.sqlite3"
     return request.getfixturevalue("postgresql").database()

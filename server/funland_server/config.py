@@ -22,7 +22,9 @@ Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
 class ServerSettings(BaseModel):
     """How the server runs; the command line reads it from flags, environment and `funland.toml`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("funland", appauthor=False)),

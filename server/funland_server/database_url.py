@@ -20,8 +20,9 @@ def checked(url: str) -> str:
     scheme, _, rest = url.strip().partition("://")
     if scheme not in _SCHEMES or not rest:
         raise ValueError(f"it must be {_FORM}; SQLite's file in the home is for those without")
+    read = f"postgresql://{rest}"
     try:
-        parts = urlsplit(f"postgresql://{rest}")
+        parts = urlsplit(read)
     except ValueError:
         raise ValueError(f"it is not of the form {_FORM}") from None
     hosts = parts.netloc.rpartition("@")[2].split(",")
@@ -32,7 +33,7 @@ def checked(url: str) -> str:
         )
     if len(parts.path) < 2:  # noqa: PLR2004 - a slash alone
         raise ValueError(f"it names no database; it must be {_FORM}")
-    return parts.geturl()
+    return read
 
 
 def told(url: str) -> str:

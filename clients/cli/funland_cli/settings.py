@@ -2,8 +2,9 @@
 
 Settings have two sections, `server` and `gateway`, as tables of `funland.toml`. A variable's name
 is FUNLAND_<SECTION>__<SETTING>, so `server.port` is FUNLAND_SERVER__PORT; FUNLAND_HOME is short
-for `server.home`, FUNLAND_DATABASE_URL for `server.database_url`. FUNLAND_SERVER, without the double underscore, is no setting of the service: it
-is the address that clients call. A variable for a list holds its items parted by commas.
+for `server.home`, FUNLAND_DATABASE_URL for `server.database_url`. FUNLAND_SERVER, without the
+double underscore, is no setting of the service: it is the address that clients call. A variable for
+a list holds its items parted by commas.
 
 Every value keeps its origin, so that a wrong one is reported with the place to mend it.
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from funland.v1.models_pb2 import Model
-from funland_server.downloads import names
+from funland_server.downloads.files import names
 from funland_server.hub.clients.protocol import ListedFile
 from funland_server.hub.quantizations import quantization_of
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import (
-    BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Row, Table, text,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    Table,
+    text,
 )  # fmt: skip
 
 from funland.v1.responses_pb2 import Response

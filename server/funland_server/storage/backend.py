@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -26,34 +26,20 @@ class Fault(Enum):
 class Backend(Protocol):
     """A kind of database, and where one of it is."""
 
-    @property
-    def dialect(self) -> Dialect:
-        """SQLAlchemy's name of the kind."""
-        ...
+    dialect: ClassVar[Dialect]
+    """SQLAlchemy's name of the kind."""
+    remedy: ClassVar[str]
+    """What to do about one that can't be used."""
+    elsewhere: ClassVar[str]
+    """How to take another one."""
+    writers: ClassVar[int]
+    """How many transactions may write at a time."""
+    read_options: ClassVar[Mapping[str, Any]]
+    """What lets a connection see one state of the database in all of its queries."""
 
     @property
     def name(self) -> str:
         """Which database it is, for people: it has no password."""
-        ...
-
-    @property
-    def remedy(self) -> str:
-        """What to do about one that can't be used."""
-        ...
-
-    @property
-    def elsewhere(self) -> str:
-        """How to take another one."""
-        ...
-
-    @property
-    def writers(self) -> int:
-        """How many transactions may write at a time."""
-        ...
-
-    @property
-    def read_options(self) -> Mapping[str, Any]:
-        """What lets a connection see one state of the database in all of its queries."""
         ...
 
     def engine(self) -> AsyncEngine:

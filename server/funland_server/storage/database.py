@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from funland_server.database_url import checked
 from funland_server.errors import FunlandError, StartError
 from funland_server.storage.backend import Backend, Dialect, Fault
 from funland_server.storage.errors import StorageFullError, StorageUnavailableError
@@ -48,8 +49,8 @@ class Database:
     """
 
     def __init__(self, place: Path | str) -> None:
-        """`place` is SQLite's file, or the URL of a PostgreSQL database."""
-        backend: Backend = SQLite(place) if isinstance(place, Path) else PostgreSQL(place)
+        """`place` is SQLite's file, or the URL of a PostgreSQL database; raises ValueError."""
+        backend: Backend = SQLite(place) if isinstance(place, Path) else PostgreSQL(checked(place))
         self._backend = backend
         self._engine = backend.engine()
         self._readers = self._engine.execution_options(**backend.read_options)

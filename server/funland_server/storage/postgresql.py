@@ -14,11 +14,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from funland_server.database_url import checked, told
+from funland_server.database_url import told
 from funland_server.errors import StartError
 from funland_server.storage.backend import Dialect, Fault
 from funland_server.storage.errors import StorageUnavailableError
 
+_DRIVER: Any = asyncpg  # it has no types
 _CONNECT_SECONDS: Final = 10.0
 _STATEMENT_SECONDS: Final = 60.0
 """After which a statement's answer is taken not to come: of a server that is cut off, none does."""
@@ -41,9 +42,10 @@ _GONE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PostgreSQL:
-    """See `Backend`. Raises ValueError for a URL that is none."""
+    """See `Backend`."""
 
     url: str = field(repr=False)
+    """As `database_url.checked` gives it."""
 
     dialect: ClassVar[Dialect] = "postgresql"
     elsewhere: ClassVar[str] = "name another with the setting database_url (FUNLAND_DATABASE_URL)"
@@ -52,9 +54,6 @@ class PostgreSQL:
     read_options: ClassVar[Mapping[str, Any]] = {
         "isolation_level": "REPEATABLE READ", "postgresql_readonly": True,
     }  # fmt: skip
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "url", checked(self.url))
 
     @property
     def name(self) -> str:
@@ -113,7 +112,7 @@ def _engine(url: str, statement_seconds: float | None, **options: Any) -> AsyncE
         # The driver reads the URL: SQLAlchemy's reading has other options than libpq's, and an
         # engine tells its own URL.
         try:
-            return await asyncpg.connect(
+            return await _DRIVER.connect(
                 url, timeout=_CONNECT_SECONDS, command_timeout=statement_seconds
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

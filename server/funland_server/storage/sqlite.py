@@ -59,9 +59,7 @@ class SQLite:
         await asyncio.to_thread(_make_private, self.path)
         # Two servers that start at once wait for each other: what one has read, the other may not
         # have changed by the time that it writes.
-        engine = _engine(
-            self.path, (*_PRAGMAS, _UNCHECKED), "BEGIN IMMEDIATE", poolclass=NullPool
-        )
+        engine = _engine(self.path, (*_PRAGMAS, _UNCHECKED), "BEGIN IMMEDIATE", poolclass=NullPool)
         try:
             async with engine.begin() as connection:
                 yield connection

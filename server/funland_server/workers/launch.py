@@ -36,7 +36,7 @@ ENVIRONMENT = {
     # from end to end for every token take up to a sixth less time (ADR 0036).
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-"""For the worker; what the user has set goes before. Settings, which may be secret, don't go at all."""
+"""For the worker; what the user has set goes before, but for settings, which may be secret."""
 
 
 class WorkerProcess:

@@ -238,7 +238,7 @@ async def test_a_page_ends_before_it_is_too_large_to_be_sent(
 async def test_a_page_is_chosen_without_a_look_at_any_body(store: ResponseStore) -> None:
     """Each walks an index in the order of the page, and sorts nothing."""
     await fill(store)
-    indexes = {
+    indexes: dict[str, list[dict[str, Any]]] = {
         "responses_by_time": [{}, {"model": "m"}],
         "responses_by_collection": [{"collection": "notes", "model": "m"}],
     }
@@ -315,18 +315,18 @@ async def test_every_text_is_kept_and_found(store: ResponseStore) -> None:
     texts = ["\x00", "\x01", "\x01\x01", "\x01\x02", "\x00\x01\x02", "\U0001f600", "a"]
     for number, said_by_caller in enumerate(texts):
         name = f"{number}{said_by_caller}"
-        fields = {"collection": said_by_caller, "model": said_by_caller}
+        fields: dict[str, Any] = {"collection": said_by_caller, "model": said_by_caller}
         await add(store, name, metadata={said_by_caller: said_by_caller}, **fields)
 
     for number, said_by_caller in enumerate(texts):
         name = f"{number}{said_by_caller}"
         assert (await store.get(name)).response_id == name
-        for filters in (
-            {"collection": said_by_caller},
-            {"model": said_by_caller},
-            {"metadata": {said_by_caller: said_by_caller}},
+        for request in (
+            ListResponsesRequest(collection=said_by_caller),
+            ListResponsesRequest(model=said_by_caller),
+            ListResponsesRequest(metadata={said_by_caller: said_by_caller}),
         ):
-            page = await store.page(ListResponsesRequest(**filters))
+            page = await store.page(request)
             assert [response.response_id for response in page.responses] == [name]
     with pytest.raises(ResponseNotFoundError):
         await store.get("\x00")
