@@ -7,10 +7,9 @@ from typing import Final
 
 _EDGE: Final = r"(?:^|[^A-Za-z0-9])"
 _NAMED: Final = re.compile(
-    _EDGE
-    + r"((?:UD-)?(?:"
+    _EDGE + r"((?:UD-)?(?:"
     r"I?Q[1-8]_(?:K(?:_(?:XXS|XS|XL|S|M|L|P))?|XXS|XS|NL|S|M|L|[01](?:_[0-9]{1,2}_[0-9]{1,2})?)"
-    r"|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32)"
+    r"|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|INT[48]|BF16|FP?16|FP?32)"
     r")(?=$|[^A-Za-z0-9])",
     re.IGNORECASE,
 )

@@ -32,7 +32,9 @@ RIGHT: Final = (
     "write owner/name, owner/name:Q4_K_M, hf.co/owner/name, modelscope:owner/name,"
     " or name:tag for one of Ollama's"
 )
-_HOSTLIKE: Final = re.compile(r"(?:[^/\s]+\.[a-z]{2,}|localhost|\[[0-9a-f:]+\]|[0-9.]+)(?::\d+)?", re.I)
+_HOSTLIKE: Final = re.compile(
+    r"(?:[^/\s]+\.[a-z]{2,}|localhost|\[[0-9a-f:]+\]|[0-9.]+)(?::\d+)?", re.I
+)
 _PAGES: Final = ("tree", "blob", "resolve", "raw", "file", "files", "view", "summary")
 
 
@@ -70,15 +72,11 @@ def read_source(
         raise _wrong("revision", f"is not {found.revision!r}, which `source` names")
     if variant and found.variant and variant.lower() != found.variant.lower():
         raise _wrong("variant", f"is not {found.variant!r}, which `source` names")
-    found = replace(
-        found, revision=revision or found.revision, variant=variant or found.variant
-    )
+    found = replace(found, revision=revision or found.revision, variant=variant or found.variant)
     if found.hub == Origin.OLLAMA:
         if found.variant and ":" not in found.model_id:  # its variants are tags
             found = replace(found, model_id=f"{found.model_id}:{found.variant}", variant="")
-        found = replace(
-            found, model_id=tagged(found.model_id, found.model_id.partition(":")[2])
-        )
+        found = replace(found, model_id=tagged(found.model_id, found.model_id.partition(":")[2]))
     why = complaint(found.hub or Origin.HUGGINGFACE, found.model_id)
     if why:
         raise _wrong("source", f"names {found.model_id[:80]!r}, which {why}; {RIGHT}")

@@ -94,7 +94,7 @@ def _named(variants: list[Variant]) -> list[Variant]:
 
 def _gguf(files: Mapping[str, ListedFile]) -> Iterable[Variant]:
     for path, file in files.items():
-        folder, _, name = path.rpartition("/")
+        name = path.rpartition("/")[2]
         if not name.lower().endswith(".gguf") or _NO_MODEL.search(name.lower()):
             continue
         label, quantization = quantization_of(path)
@@ -105,9 +105,7 @@ def _gguf(files: Mapping[str, ListedFile]) -> Iterable[Variant]:
             yield Variant(label, Model.GGUF, quantization, shards)
 
 
-def _shards(
-    files: Mapping[str, ListedFile], first: re.Match[str]
-) -> tuple[ListedFile, ...] | None:
+def _shards(files: Mapping[str, ListedFile], first: re.Match[str]) -> tuple[ListedFile, ...] | None:
     """All files of a set, in order; None if one is missing."""
     count = int(first["count"])
     if not 0 < count <= _MOST_SHARDS:

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from funland_server.errors import StartError, StorageFullError, StorageUnavailableError
+from funland_server.errors import StartError
+from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 from funland_server.responses.tables import responses
 from funland_server.storage.database import Database
 from tests import postgresql as postgresql_server

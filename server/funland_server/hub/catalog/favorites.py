@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ class Favorites:
 def _place(token: str) -> tuple[int, int, str]:
     time_, _, rest = token.partition(".")
     kind, _, model_id = rest.partition(".")
-    if not (time_.isdecimal() and len(time_) < 19 and kind.isdecimal() and len(kind) < 9):
+    if not (
+        re.fullmatch(r"\d{1,18}", time_, re.ASCII) and re.fullmatch(r"\d{1,8}", kind, re.ASCII)
+    ):
         raise FieldInvalidError([Violation("page_token", "is no page's of the favorites")])
     return int(time_), int(kind), model_id

@@ -22,8 +22,8 @@ _INSERT: Final = {
     "postgresql": text(f"INSERT INTO {WORDS} (id, words) VALUES (:id, CAST(:words AS tsvector))"),  # noqa: S608 - a constant
 }
 _FOUND: Final = {
-    "sqlite": f"hub_models.id IN (SELECT rowid FROM {WORDS} WHERE {WORDS} MATCH :{{}})",  # noqa: S608 - a constant
-    "postgresql": f"hub_models.id IN (SELECT id FROM {WORDS} WHERE words @@ CAST(:{{}} AS tsquery))",  # noqa: S608 - a constant
+    "sqlite": f"SELECT rowid FROM {WORDS} WHERE {WORDS} MATCH :{{}}",  # noqa: S608 - a constant
+    "postgresql": f"SELECT id FROM {WORDS} WHERE words @@ CAST(:{{}} AS tsquery)",  # noqa: S608 - a constant
 }
 
 
@@ -61,7 +61,7 @@ def finds_by_name(dialect: Dialect, phrases: Sequence[Phrase]) -> ColumnElement[
 
 
 def _condition(dialect: Dialect, name: str, value: str) -> ColumnElement[bool]:
-    condition: Any = text(_FOUND[dialect].format(name)).bindparams(bindparam(name, value))
+    condition: Any = text(f"hub_models.id IN ({_FOUND[dialect].format(name)})").bindparams(
+        bindparam(name, value)
+    )
     return condition
-
-

@@ -162,9 +162,7 @@ class Catalog:
 
         return await self.database.read(read)
 
-    def _chosen(
-        self, query: Select[*tuple[Any, ...]], asked: Asked
-    ) -> Select[*tuple[Any, ...]]:
+    def _chosen(self, query: Select[*tuple[Any, ...]], asked: Asked) -> Select[*tuple[Any, ...]]:
         query = query.select_from(models)
         phrases = phrases_of(asked.text)
         if phrases:

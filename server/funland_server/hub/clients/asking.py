@@ -6,8 +6,9 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -77,9 +78,9 @@ class Asker:
         try:
             async with asyncio.timeout(self.seconds):
                 async with self.web.open(url, headers=headers, credential=shown) as answer:
-                    if answer.status == 200:
+                    if answer.status == HTTPStatus.OK:
                         return await answer.read(largest), answer.headers
-                    if answer.status != 401 or challenged is None:
+                    if answer.status != HTTPStatus.UNAUTHORIZED or challenged is None:
                         raise self._refused(answer, model)
                     refused = self._refused(answer, model)
                     header = answer.headers.get("WWW-Authenticate", "")
@@ -111,7 +112,7 @@ class Asker:
         status, hub = answer.status, self.name
         absent = status in (404, 410) or answer.headers.get("X-Error-Code") in _ABSENT
         # To those without a token HuggingFace does not tell what is hidden from what is not there.
-        if absent or (status == 401 and self.credential is None and model):
+        if absent or (status == HTTPStatus.UNAUTHORIZED and self.credential is None and model):
             also = "" if self.credential else ", or shows it only to those who have a token"
             return HubModelNotFoundError(
                 f"{hub} has no model {model!r}, or not that revision or file of it{also}."
@@ -126,11 +127,11 @@ class Asker:
                 " conditions on its page, and set a token.",
                 hub=hub, model=model,
             )  # fmt: skip
-        if status == 429:
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
             error = HubRateLimitedError(f"{hub} takes no more calls for a while.", hub=hub)
             error.retry_seconds = wait_of(answer.headers, datetime.now(UTC))
             return error
-        if status >= 500 or status == 408:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
             failed = HubUnreachableError(f"{hub} fails for now (status {status}).", hub=hub)
             failed.retry_seconds = wait_of(answer.headers, datetime.now(UTC))
             return failed

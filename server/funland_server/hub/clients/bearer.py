@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlencode
 
+from funland_server.errors import FunlandError
 from funland_server.hub.clients import reading
 from funland_server.hub.clients.asking import Asker
 from funland_server.hub.clients.ollama_answers import challenge_of
@@ -22,6 +24,7 @@ class AnonymousBearer:
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
+        self._base = parse(asker.endpoint).raw_path.rstrip("/")
         self._origin = origin_of(parse(asker.endpoint))
         self._tokens: dict[str, Credential] = {}
 
@@ -46,6 +49,14 @@ class AnonymousBearer:
         if origin_of(target) != self._origin:
             return None
         return self._tokens.get(repository_of(target.raw_path))
+
+    async def renew(self, url: str) -> None:
+        """Asks for another token for a URL of the registry, if it wants one."""
+        path = parse(url).raw_path
+        self._tokens.pop(repository_of(path), None)
+        # The blob itself is asked for as little as can be: what is wanted is the challenge.
+        with suppress(FunlandError):
+            await self.body(path.removeprefix(self._base), "", 1)
 
     async def _answer(self, repository: str, header: str) -> Credential | None:
         """A new token; None where a challenge can't be answered. It is asked for only at the

@@ -28,7 +28,9 @@ def model_of(told: reading.Object) -> HubModel | None:
     gguf = reading.mapping(told.get("gguf"))
     weights = reading.mapping(told.get("safetensors"))
     config = reading.mapping(told.get("config"))
-    siblings = [reading.text(one.get("rfilename")) for one in reading.mappings(told.get("siblings"))]
+    siblings = [
+        reading.text(one.get("rfilename")) for one in reading.mappings(told.get("siblings"))
+    ]
     suffixes = {path.rpartition(".")[2].lower() for path in siblings[:2000]}
     model = HubModel(
         hub=Origin.HUGGINGFACE,

@@ -90,10 +90,7 @@ def file_of(entry: reading.Object) -> ListedFile:
 
 def commit_of(entries: list[reading.Object]) -> str:
     """The commit that made the newest of the files; empty if the list does not tell."""
-    newest = max(
-        (entry for entry in entries if not is_folder(entry)),
-        key=lambda entry: reading.number(entry.get("CommittedDate")) or 0,
-        default={},
-    )
-    named = (newest.get(key) for key in ("CommitId", "Revision"))
+    files = [entry for entry in entries if not is_folder(entry)]
+    files.sort(key=lambda entry: reading.number(entry.get("CommittedDate")) or 0)
+    named = (entry.get(key) for entry in files[-1:] for key in ("CommitId", "Revision"))
     return next((found for told in named if (found := reading.digest(told, 40))), "")

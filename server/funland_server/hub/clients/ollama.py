@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from funland.v1.hub_pb2 import HubModel
@@ -26,13 +26,10 @@ class Ollama:
     """See `Hub`. An id may have a tag; the revision of a listing is the manifest's digest."""
 
     asker: Asker
+    bearer: AnonymousBearer
     mirrors: tuple[str, ...] = ()
     kind: HubKind = Origin.OLLAMA
     searchable: bool = False
-    bearer: AnonymousBearer = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "bearer", AnonymousBearer(self.asker))
 
     @property
     def endpoint(self) -> str:
@@ -87,6 +84,10 @@ class Ollama:
     async def card(self, listing: Listing) -> str:
         """It has none."""
         return ""
+
+    def serves(self, url: str) -> bool:
+        """Whether a URL is one of its own blobs, and not a mirror's."""
+        return url.startswith(f"{self.endpoint}/v2/")
 
     def urls(self, listing: Listing, file: ListedFile) -> tuple[str, ...]:
         """See `Hub`."""

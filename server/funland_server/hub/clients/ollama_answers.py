@@ -55,16 +55,14 @@ def manifest_of(told: Any) -> Manifest:
         ElsewhereError: It is a model of single tensors.
     """
     manifest = reading.mapping(told)
-    layers = manifest.get("layers")
-    if not isinstance(layers, list):
-        raise ManifestError("it has no list of layers")
-    if len(layers) > _MOST_LAYERS and not _has_tensors(manifest):
-        raise ManifestError(f"it has more than {_MOST_LAYERS} layers")
-    if _has_tensors(manifest):
+    layers = list(reading.mappings(manifest.get("layers")))
+    if any(layer.get("mediaType") == f"{_LAYER}tensor" for layer in layers):
         raise ElsewhereError("its weights are single tensors for MLX, which runs on Macs alone")
+    if not 0 < len(layers) <= _MOST_LAYERS:
+        raise ManifestError(f"it has not 1 to {_MOST_LAYERS} layers")
     config = _file(reading.mapping(manifest.get("config")), CONFIG)
     files: dict[str, ListedFile] = {}
-    for layer in reading.mappings(layers):
+    for layer in layers:
         kind = reading.text(layer.get("mediaType")).removeprefix(_LAYER)
         if kind not in _PATHS:
             continue
@@ -77,9 +75,9 @@ def manifest_of(told: Any) -> Manifest:
     return Manifest((*files.values(), config), config)
 
 
-def _has_tensors(manifest: reading.Object) -> bool:
-    layers = reading.mappings(manifest.get("layers"))
-    return any(layer.get("mediaType") == f"{_LAYER}tensor" for layer in layers)
+def is_digest(text: str) -> bool:
+    """Whether it is `sha256:` and 64 hexadecimal digits in lower case."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def _free(path: str, taken: dict[str, ListedFile]) -> str:

@@ -42,9 +42,8 @@ def texts(value: Any, most: int = 64, longest: int = 128) -> list[str]:
     values = cast("list[Any]", value) if isinstance(value, list) else [value]
     found: dict[str, None] = {}
     for one in values:
-        if isinstance(one, int | float) and not isinstance(one, bool):
-            one = str(one)
-        if told := text(one, longest):
+        is_number = isinstance(one, int | float) and not isinstance(one, bool)
+        if told := text(str(one) if is_number else one, longest):
             found[told] = None
         if len(found) == most:
             break

@@ -41,9 +41,7 @@ def upgrade() -> None:
     # Apart, since they are long.
     op.create_table(
         "hub_listings",
-        sa.Column(
-            "id", key, sa.ForeignKey("hub_models.id", ondelete="CASCADE"), primary_key=True
-        ),
+        sa.Column("id", key, sa.ForeignKey("hub_models.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("revision", sa.Text, nullable=False),
         sa.Column("listed_time", sa.BigInteger, nullable=False),
         # What the hub says of the whole model.
