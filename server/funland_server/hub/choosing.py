@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from funland.v1.downloads_pb2 import StartDownloadRequest
 from funland.v1.hub_pb2 import ChooseVariantRequest, VariantChoice
@@ -11,7 +12,7 @@ from funland.v1.models_pb2 import Model, Origin
 from funland_server.downloads.files.names import complaint, is_never_fetched
 from funland_server.downloads.plan import Plan, PlannedFile
 from funland_server.errors import FunlandError
-from funland_server.hub.clients.protocol import DISPLAY_NAMES, Hub, Listing
+from funland_server.hub.clients.protocol import DISPLAY_NAMES, Hub, ListedFile, Listing
 from funland_server.hub.errors import (
     HubAnswerInvalidError,
     HubModelUnsupportedError,
@@ -19,19 +20,24 @@ from funland_server.hub.errors import (
 )
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.ids import installed_id
-from funland_server.hub.knowledge import Knowledge
+from funland_server.hub.knowledge import Knowledge, Told
 from funland_server.hub.names import tagged
 from funland_server.hub.ranking import Ranked, Ranking, all_variants
 from funland_server.hub.sources import Source, read_source
 from funland_server.hub.variants import Variant
 
-_MOST_NAMED = 12
+_MOST_NAMED: Final = 12
 """Variants that an error names."""
+_TWIN_SECONDS: Final = 2.0
+"""How long other hubs may take to say that they have the same files. They are asked only where
+nobody said which hub is meant."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     hub: Hub
+    twins: Sequence[Told]
+    """What other hubs have under the same name."""
     listing: Listing
     ranked: Sequence[Ranked]
     """What was chosen, and then the others."""
@@ -50,6 +56,16 @@ class _Chosen:
         return Origin(
             hub=model.hub, model_id=model_id, revision=model.revision, variant=self.variant.name
         )
+
+    def urls(self, file: ListedFile) -> tuple[str, ...]:
+        """Where a file is to be had: at the hub, at its mirrors, and at other hubs that have the
+        same bytes."""
+        found = dict.fromkeys(self.hub.urls(self.listing, file))
+        for twin in self.twins:
+            for other in twin.listing.files if file.sha256 else ():
+                if (other.sha256, other.size_bytes) == (file.sha256, file.size_bytes):
+                    found |= dict.fromkeys(twin.hub.urls(twin.listing, other))
+        return tuple(found)
 
     @property
     def reason(self) -> str:
@@ -84,7 +100,7 @@ class Choosing:
     async def resolve(self, request: StartDownloadRequest) -> Plan:
         """What a request means. Raises what `DownloadService.StartDownload` promises."""
         chosen = await self._choose(request)
-        hub, listing, variant = chosen.hub, chosen.listing, chosen.variant
+        variant = chosen.variant
         return Plan(
             origin=chosen.origin,
             format=variant.format,
@@ -92,7 +108,7 @@ class Choosing:
             files=tuple(
                 PlannedFile(
                     file.path, file.size_bytes, file.sha256, file.git_sha1,
-                    hub.urls(listing, file),
+                    chosen.urls(file),
                 )
                 for file in variant.files
             ),
@@ -106,7 +122,9 @@ class Choosing:
             hosts=self._hubs.hosts,
         )  # fmt: skip
         hubs = self._knowledge.hubs_for(source.hub, source.model_id, "source")
-        told = await self._knowledge.tell(hubs, source.model_id, source.revision)
+        told, *twins = await self._knowledge.tell_all(
+            hubs, source.model_id, source.revision, others_seconds=_TWIN_SECONDS
+        )
         if told.error is not None:  # what was known once is not what a download may begin with
             raise told.error
         listing = told.listing
@@ -124,7 +142,7 @@ class Choosing:
                 hub=DISPLAY_NAMES[listing.model.hub], model=listing.model.model_id,
             )  # fmt: skip
         others = [one for one in every if one is not best]
-        return _Chosen(told.hub, listing, [best, *others], bool(source.variant))
+        return _Chosen(told.hub, twins, listing, [best, *others], bool(source.variant))
 
 
 def _is_meant(variant: Variant, source: Source, wanted: Model.Format.ValueType) -> bool:

@@ -56,9 +56,6 @@ class Knowledge:
         asked = self._hubs.checked(kind)
         if kind == Origin.HUB_UNSPECIFIED and "/" not in model_id:
             asked = [hub for hub in asked if hub.kind == Origin.OLLAMA] or asked
-        elif kind == Origin.HUB_UNSPECIFIED and ":" not in model_id:
-            # What has an owner may be Ollama's too, but is so only if nobody else has it.
-            asked = sorted(asked, key=lambda hub: hub.kind == Origin.OLLAMA)
         able = [hub for hub in asked if complaint(hub.kind, model_id) is None]
         if not able:
             why = complaint(asked[0].kind, model_id) or ""
@@ -66,24 +63,40 @@ class Knowledge:
         return able
 
     async def tell(self, hubs: Sequence[Hub], model_id: str, revision: str) -> Told:
-        """What the first of the hubs tells that has the model. Where one can't be asked, the local
-        catalog answers for it, if it knows the files of the model at that revision.
+        """What the first of the hubs tells that has the model; all are asked at once. Where none
+        can tell, the local catalog answers for the first of which it knows the files at that
+        revision.
 
         Raises:
             FunlandError: None has it. A hub that could not be asked goes before one that has not.
         """
+        (told, *_) = await self.tell_all(hubs, model_id, revision, others_seconds=0)
+        return told
+
+    async def tell_all(
+        self, hubs: Sequence[Hub], model_id: str, revision: str, *, others_seconds: float
+    ) -> list[Told]:
+        """The same, and what those hubs tell of a model of that id that need no longer than so
+        many seconds more."""
         tasks = [asyncio.create_task(self._tell(hub, model_id, revision)) for hub in hubs]
         errors: list[FunlandError] = []
+        remembered: list[Told] = []
         try:
-            for task in tasks:
+            for place, task in enumerate(tasks):
                 try:
-                    return await task
+                    told = await task
                 except FunlandError as error:
                     errors.append(error)
+                    continue
+                if told.error is None:
+                    return [told, *await _done(tasks[place + 1 :], others_seconds)]
+                remembered.append(told)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if remembered:
+            return remembered
         raise min(errors, key=_rank)
 
     async def with_files(self, models: Sequence[HubModel]) -> dict[tuple[HubKind, str], Entry]:
@@ -136,6 +149,15 @@ class Knowledge:
         if told.HasField("update_time"):
             return told.update_time.ToMicroseconds() < known.listed_time
         return time.time_ns() // 1000 - known.listed_time < self._believed
+
+
+async def _done(tasks: Sequence[asyncio.Task[Told]], seconds: float) -> list[Told]:
+    """What other hubs told in time, just now."""
+    if not tasks or not seconds:
+        return []
+    done, _ = await asyncio.wait(tasks, timeout=seconds)
+    ended = [task for task in tasks if task in done and task.exception() is None]
+    return [told for task in ended if (told := task.result()).error is None]
 
 
 def _rank(error: FunlandError) -> int:

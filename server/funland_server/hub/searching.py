@@ -18,6 +18,7 @@ from funland.v1.hub_pb2 import (
 )
 from funland.v1.models_pb2 import Model
 from funland_server.errors import FunlandError, NotFoundError
+from funland_server.hub.catalog.entries import Entry, key_of
 from funland_server.hub.catalog.store import Asked, Catalog
 from funland_server.hub.clients.protocol import Hub, Wanted
 from funland_server.hub.errors import HubModelUnsupportedError
@@ -67,7 +68,7 @@ class Searching:
         await taken_in_turn(streams, skip)
         models = await taken_in_turn(streams, size)
         failures += [(one.hub, one.error) for one in streams if one.error is not None]
-        self._check(failures, streams, models or request.page_token)
+        await self._check(failures, streams, models or request.page_token)
         places = {one.hub.kind: one.place for one in streams if one.has_more}
         entries = await self._knowledge.with_files(models) if request.with_files else None
         totals = [one.total for one in streams]
@@ -92,7 +93,7 @@ class Searching:
         await self._fill(streams)
         models = await taken_in_turn(streams, count)
         failures = [(one.hub, one.error) for one in streams if one.error is not None]
-        self._check(failures, streams, models)
+        await self._check(failures, streams, models)
         return ListTrendingModelsResponse(
             models=await self._presenting.models(models),
             catalog_time=_oldest(streams),
@@ -112,18 +113,13 @@ class Searching:
             request.owner, request.sort,
         )  # fmt: skip
 
-        async def has_quantization(model: HubModel) -> bool:
-            entries = await self._knowledge.with_files([model])
-            wanted_name = request.quantization.upper()
-            return any(
-                wanted_name in (one.name.upper(), one.quantization.upper())
-                for entry in entries.values()
-                if (listing := entry.listing) is not None
-                for one in all_variants(listing)
-            )
+        async def quantized(models: Sequence[HubModel]) -> list[int]:
+            entries = await self._knowledge.with_files(models)
+            told = [entries.get(key_of(model)) for model in models]
+            return [n for n, one in enumerate(told) if one and _has(one, request.quantization)]
 
-        passes = has_quantization if request.quantization else None
-        return Stream(hub, self._catalog, wanted, asked, place, page, passes)
+        pick = quantized if request.quantization else None
+        return Stream(hub, self._catalog, wanted, asked, place, page, pick)
 
     async def _ask_by_name(
         self, hubs: Sequence[Hub], request: SearchHubModelsRequest
@@ -148,7 +144,7 @@ class Searching:
                     failures.append((hub, told.error))
         return failures
 
-    def _check(
+    async def _check(
         self,
         failures: Sequence[tuple[Hub, FunlandError]],
         streams: Sequence[Stream],
@@ -157,7 +153,15 @@ class Searching:
         """Raises the first failure where all hubs failed, and nothing is known of them."""
         failed = {hub.kind for hub, _ in failures}
         if failures and not anything and all(one.hub.kind in failed for one in streams):
-            raise failures[0][1]
+            known = await self._catalog.counts()
+            if failed.isdisjoint(known):
+                raise failures[0][1]
+
+
+def _has(entry: Entry, quantization: str) -> bool:
+    listing = entry.listing
+    variants = all_variants(listing) if listing is not None else []
+    return any(quantization.upper() in (one.name.upper(), one.quantization) for one in variants)
 
 
 def _failure(hub: Hub, error: FunlandError) -> HubFailure:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from funland.v1.hub_pb2 import HubModel
 from funland_server.errors import FunlandError
 from funland_server.hub.catalog.store import Asked, Catalog
 from funland_server.hub.clients.protocol import Hub, Wanted
 from funland_server.hub.pages import Place
+
+_PAGES: Final = 101
+"""So many pages of a hub are read for one call at the most: enough to pass over 10,000 models."""
 
 
 @dataclass(slots=True)
@@ -27,17 +31,19 @@ class Stream:
     """Moves on with each model that is taken."""
     page: int
     """How many models a page has."""
-    passes: Callable[[HubModel], Awaitable[bool]] | None = None
-    """Asked of the hub's models, for what the hub can't filter by."""
+    pick: Callable[[Sequence[HubModel]], Awaitable[Collection[int]]] | None = None
+    """Which models of a page are meant, by their places, for what the hub can't filter by."""
     error: FunlandError | None = None
     """Why the hub gave nothing, or nothing more."""
     total: int | None = None
     """How many there are, where that is known."""
     local: list[HubModel] = field(default_factory=list[HubModel])
     """What the local catalog gave."""
-    _waiting: deque[HubModel] = field(default_factory=deque[HubModel])
+    _waiting: deque[tuple[int, HubModel]] = field(default_factory=deque[tuple[int, HubModel]])
+    """With the places after them."""
     _next: str | None = None
     """Where the next page begins; None before the first."""
+    _pages: int = 0
     _ended: bool = False
 
     @property
@@ -46,23 +52,22 @@ class Stream:
         return bool(self._waiting) or not self._ended
 
     async def fill(self) -> None:
-        """Has models at hand, if there are any."""
-        while not self._waiting and not self._ended:
+        """Has models at hand, if there are any in the next pages."""
+        while not self._waiting and not self._ended and self._pages < _PAGES:
+            self._pages += not self.place.local
             await (self._look_up() if self.place.local else self._ask())
+        if not self._waiting and self._next:  # the next call begins where this one gave up
+            self.place, self._next = Place(self._next), None
 
     async def take(self) -> HubModel | None:
         """The next model; None if there is no more."""
-        while True:
-            await self.fill()
-            if not self._waiting:
-                return None
-            model = self._waiting.popleft()
-            self.place.used += 1
-            if self.place.local:
-                self.local.append(model)
-                return model
-            if self.passes is None or await self.passes(model):
-                return model
+        await self.fill()
+        if not self._waiting:
+            return None
+        self.place.used, model = self._waiting.popleft()
+        if self.place.local:
+            self.local.append(model)
+        return model
 
     async def _ask(self) -> None:
         if self._next is not None:
@@ -78,14 +83,19 @@ class Stream:
                 self._ended = True
             return
         await self.catalog.remember(found.models)
-        self._waiting.extend(found.models[self.place.used :])
+        meant = range(len(found.models)) if self.pick is None else await self.pick(found.models)
+        self._waiting.extend(
+            (number + 1, found.models[number]) for number in meant if number >= self.place.used
+        )
         self._next = found.cursor
         self._ended = not found.cursor
-        self.total = found.total if self.passes is None else None
+        self.total = found.total if self.pick is None else None
 
     async def _look_up(self) -> None:
         entries, self.total = await self.catalog.search(self.asked, self.place.used, self.page)
-        self._waiting.extend(entry.model for entry in entries)
+        self._waiting.extend(
+            (number, entry.model) for number, entry in enumerate(entries, self.place.used + 1)
+        )
         self._ended = self.place.used + len(entries) >= self.total
 
 
