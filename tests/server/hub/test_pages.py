@@ -10,6 +10,7 @@ import pytest
 from funland.v1.hub_pb2 import SearchHubModelsRequest
 from funland.v1.models_pb2 import Origin
 from funland_server.errors import FieldInvalidError
+from funland_server.hub.clients.huggingface_answers import LONGEST_CURSOR
 from funland_server.hub.pages import Place, Progress, progress_of, token_of
 
 REQUEST = SearchHubModelsRequest(query="qwen", hub=Origin.HUGGINGFACE)
@@ -38,7 +39,11 @@ def test_a_search_at_its_end_has_no_token() -> None:
 
 
 def test_the_longest_cursors_fit_into_a_token() -> None:
-    places = {kind: Place("c" * 220, 100) for kind in (1, 2, 3)}
+    places = {
+        Origin.MODELSCOPE: Place("3000", 100),
+        Origin.HUGGINGFACE: Place("c" * LONGEST_CURSOR, 100),
+        Origin.OLLAMA: Place("", 10_000, local=True),
+    }
 
     assert len(token_of(Progress(100, places), REQUEST)) <= 1024
 
