@@ -52,6 +52,8 @@ class Hubs:
     hubs: Mapping[HubKind, Hub]
     hosts: Mapping[str, HubKind]
     """What stands for a hub in a URL."""
+    offline: bool
+    """Whether none of them is ever asked."""
 
     @classmethod
     def of(cls, settings: ServerSettings, web: Web) -> Hubs:
@@ -62,7 +64,7 @@ class Hubs:
             for kind, hub in hubs.items()
             for url in (hub.endpoint, *hub.mirrors)
         }
-        return cls(hubs, {**HOSTS, **own})
+        return cls(hubs, {**HOSTS, **own}, web.offline)
 
     def asked(self, kind: HubKind = Origin.HUB_UNSPECIFIED) -> list[Hub]:
         """One hub, or all in their order; none if the settings leave that one out."""

@@ -34,8 +34,7 @@ class Told:
     @property
     def listing(self) -> Listing:
         """The model with its files."""
-        entry = self.entry
-        return Listing(entry.model, entry.files or (), entry.quantization)
+        return self.entry.listing or Listing(self.entry.model, ())
 
 
 class Knowledge:
@@ -131,21 +130,22 @@ class Knowledge:
             raise
         except FunlandError as error:
             entry = await self._catalog.get(hub.kind, model_id)
-            if entry is None or entry.files is None or revision not in ("", entry.model.revision):
+            if entry is None or entry.files is None or revision not in ("", entry.listed_revision):
                 raise
             return Told(hub, entry, error)
         if revision in ("", listing.model.revision):
             await self._catalog.remember_listing(listing)
         listing.model.known_time.GetCurrentTime()
         now = time.time_ns() // 1000
-        return Told(hub, Entry(listing.model, listing.files, listing.quantization, now))
+        model = listing.model
+        return Told(hub, Entry(model, listing.files, listing.quantization, now, model.revision))
 
     def _is_true(self, known: Entry, told: HubModel) -> bool:
         """Whether a model's files are still those that are known."""
         if known.files is None:
             return False
-        if told.revision and known.model.revision:
-            return told.revision == known.model.revision
+        if told.revision and known.listed_revision:
+            return told.revision == known.listed_revision
         if told.HasField("update_time"):
             return told.update_time.ToMicroseconds() < known.listed_time
         return time.time_ns() // 1000 - known.listed_time < self._believed

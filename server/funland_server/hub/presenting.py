@@ -40,8 +40,9 @@ class Presenting:
             if not shown.HasField("known_time"):
                 shown.known_time.GetCurrentTime()
             del shown.variants[:]
-            if entry is not None and entry.files is not None:
-                self._add_files(shown, Listing(shown, entry.files, entry.quantization))
+            if entry is not None and (listing := entry.listing) is not None:
+                shown.revision = listing.model.revision
+                self._add_files(shown, listing)
             shown.favorite = key_of(model) in marked
             shown.installed_model_ids[:] = installed.get(key_of(model), [])
             told.append(shown)

@@ -152,7 +152,8 @@ class Searching:
     ) -> None:
         """Raises the first failure where all hubs failed, and nothing is known of them."""
         failed = {hub.kind for hub, _ in failures}
-        if failures and not anything and all(one.hub.kind in failed for one in streams):
+        asked = {one.hub.kind for one in streams if one.hub.searchable}
+        if failures and not anything and asked <= failed:
             known = await self._catalog.counts()
             if failed.isdisjoint(known):
                 raise failures[0][1]

@@ -24,6 +24,7 @@ from funland_server.hub.errors import HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
 from funland_server.hub.overview import Overview
+from funland_server.web.errors import OfflineError
 
 logger = structlog.get_logger(__name__)
 
@@ -58,9 +59,12 @@ class Syncing:
 
         Raises:
             FieldInvalidError: The settings leave the hub out.
+            OfflineError: The settings say so.
             ServerStoppingError: The server stops; what was fetched is kept.
         """
         hubs = self._hubs.checked(request.hub)
+        if self._hubs.offline:
+            raise OfflineError
         run = self._run
         if run is None or run.task.done():
             run = self._run = _Run()

@@ -33,6 +33,8 @@ class Entry:
     """See `Listing`."""
     listed_time: int = 0
     """When the files were told, in microseconds since 1970."""
+    listed_revision: str = ""
+    """The commit or digest that they are of; a list may have told of a later one since."""
 
     @property
     def key(self) -> Key:
@@ -41,8 +43,13 @@ class Entry:
 
     @property
     def listing(self) -> Listing | None:
-        """As its hub would tell it; its `model` is this one's."""
-        return None if self.files is None else Listing(self.model, self.files, self.quantization)
+        """As its hub told it; its `model` is this one's, at the revision of the files."""
+        if self.files is None:
+            return None
+        model = HubModel()
+        model.CopyFrom(self.model)
+        model.revision = self.listed_revision
+        return Listing(model, self.files, self.quantization)
 
 
 def key_of(model: HubModel) -> Key:
@@ -115,7 +122,7 @@ def entry_of(row: Row[*tuple[Any, ...]]) -> Entry:
         )
         for file in HubModel.FromString(told).files
     )
-    return Entry(model, files, row.quantization, row.listed_time)
+    return Entry(model, files, row.quantization, row.listed_time, row.revision)
 
 
 def stamped(microseconds: int) -> Timestamp:

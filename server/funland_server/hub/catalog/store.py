@@ -37,7 +37,10 @@ _SORTS = {
     SearchHubModelsRequest.LIKES: models.c.likes,
     SearchHubModelsRequest.UPDATED: models.c.update_time,
 }
-_listed = (models.c.model, listings.c.files, listings.c.quantization, listings.c.listed_time)
+_listed = (
+    models.c.model, listings.c.files, listings.c.quantization, listings.c.listed_time,
+    listings.c.revision,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
