@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from funland_server.errors import ResponseNotFoundError
+from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.storage.backend import Fault
 from funland_server.storage.postgresql import PostgreSQL
 from funland_server.storage.sqlite import SQLite
