@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _SECONDS = 30.0  # after which what does not start is taken not to
 _USER = "funland"
 _HOST = "127.0.0.1"
@@ -55,8 +57,12 @@ class Cluster:
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Ends it as a crash does."""
+        """Ends it as a crash does; returns when all its processes have noticed."""
+        assert self._process is not None
+        processes = psutil.Process(self._process.pid).children()
         self._end(signal.SIGKILL)
+        _, left = psutil.wait_procs(processes, _SECONDS)
+        assert not left
 
     def database(self, *options: str) -> str:
         """The URL of a new, empty database; the options are those of `createdb`."""
