@@ -128,7 +128,7 @@ async def test_of_writers_in_each_others_way_one_is_undone_and_made_again(
         database.write(lambda connection: count_up(connection, "two", "one")),
     )
 
-    assert len(tries) == 3
+    assert len(tries) > 2  # who is made again may come before who waits, and both be there again
     assert await ask(database, select(responses.c.create_time)) == [2, 2]
 
 
