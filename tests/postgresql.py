@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _SECONDS = 30.0  # after which what does not start is taken not to
 _USER = "funland"
 _HOST = "127.0.0.1"
@@ -33,7 +35,9 @@ class Cluster:
             "initdb", "--pgdata", self._data, "--username", _USER, "--auth", "trust",
             "--encoding", "UTF8", "--locale", "C", "--no-sync",
         )  # fmt: skip
-        self.port = _free_port()
+        self._started = False
+        self.port = 0
+        """Where it listens, from its first start on."""
 
     def start(self) -> None:
         """Starts it; returns when it answers. Of one that was killed, the processes that are at
@@ -42,16 +46,23 @@ class Cluster:
         while not self._answers():
             assert time.monotonic() < deadline, (self._folder / "log").read_text()
             if self._process is None or self._process.poll() is not None:
+                if not self._started:
+                    self.port = _free_port()  # someone may have taken the one before
                 self._process = self._spawn()
             time.sleep(0.02)
+        self._started = True
 
     def stop(self) -> None:
         """Ends it and all its connections; what was committed is kept. Twice is no error."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """Ends it as a crash does."""
+        """Ends it as a crash does; returns when all its processes have noticed."""
+        assert self._process is not None
+        processes = psutil.Process(self._process.pid).children()
         self._end(signal.SIGKILL)
+        _, left = psutil.wait_procs(processes, _SECONDS)
+        assert not left
 
     def database(self, *options: str) -> str:
         """The URL of a new, empty database; the options are those of `createdb`."""
@@ -81,8 +92,17 @@ class Cluster:
             )
 
     def _answers(self) -> bool:
-        command = [str(self._programs / "pg_isready"), "--quiet", *self._where]
-        return self._process is not None and subprocess.run(command, check=False).returncode == 0
+        """Whether this one does: at its port might be another."""
+        if self._process is None:
+            return False
+        asked = subprocess.run(
+            [
+                str(self._programs / "psql"), *self._where, "--dbname", "postgres",
+                "--tuples-only", "--no-align", "--command", "SHOW data_directory",
+            ],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return asked.stdout.strip() == self._data
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _FORM = "postgresql://USER:PASSWORD@HOST:PORT/NAME"
-_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:/?#@]*)(:[0-9]{1,5})?")
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:/?#@]*)(?::([0-9]{1,5}))?")
+_LAST_PORT = 65535
 
 
 def checked(url: str) -> str:
@@ -26,7 +27,7 @@ def checked(url: str) -> str:
     except ValueError:
         raise ValueError(f"it is not of the form {_FORM}") from None
     hosts = parts.netloc.rpartition("@")[2].split(",")
-    if not all(_HOST.fullmatch(host) for host in hosts) or "@" in parts.path or parts.fragment:
+    if not all(map(_is_host, hosts)) or "@" in parts.path or parts.fragment:
         raise ValueError(
             f"it is not of the form {_FORM}; characters such as : / ? # @ % of a password are"
             " written as %3A %2F %3F %23 %40 %25"
@@ -34,6 +35,11 @@ def checked(url: str) -> str:
     if len(parts.path) < 2:  # noqa: PLR2004 - a slash alone
         raise ValueError(f"it names no database; it must be {_FORM}")
     return read
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    return found is not None and int(found[2] or 0) <= _LAST_PORT
 
 
 def told(url: str) -> str:

@@ -40,6 +40,8 @@ def test_responses_are_kept_followed_and_found_over_the_servers_death(
         second = client.responses.create(
             model=MODEL, input="And then?", previous_response_id=first.id
         )
+        begun = client.responses.create(model=MODEL, input="Go on.", background=True)
+        ends = [event.type for event in client.responses.retrieve(begun.id, stream=True)]
         client.responses.delete(first.id)
         with pytest.raises(openai.NotFoundError):
             client.responses.retrieve(first.id)
@@ -47,6 +49,7 @@ def test_responses_are_kept_followed_and_found_over_the_servers_death(
     assert found.output_text == first.output_text
     assert found.metadata == {"topic": "test"}
     assert second.previous_response_id == first.id
+    assert ends[-1] == "response.completed"
     assert not (again.home / "funland.sqlite3").exists()
     assert again.stop() == 0
 

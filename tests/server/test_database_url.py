@@ -46,6 +46,7 @@ def test_a_url_is_read_and_told_without_its_password(url: str, read: str, shown:
         "postgresql://u:secret@h/",
         "postgresql://u:secret@h:port/d",
         "postgresql://u:secret@h:123456/d",
+        "postgresql://u:secret@h:65536/d",
         "postgresql://u:sec/ret@h/d",
         "postgresql://u:sec#ret@h/d",
         "postgresql://u:sec?ret@h/d",

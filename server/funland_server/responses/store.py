@@ -67,8 +67,11 @@ class ResponseStore:
         """Writes responses anew, all or none, but for their metadata: what `update` wrote stays.
         One that is not kept any more stays forgotten. To save twice is no error."""
 
+        # In one order, so that nobody waits for who waits for them.
+        in_order = sorted(changed, key=lambda response: response.response_id)
+
         async def write_all(connection: AsyncConnection) -> None:
-            for response in changed:
+            for response in in_order:
                 found = await connection.execute(
                     select(responses.c.response)
                     .where(_id == response.response_id)

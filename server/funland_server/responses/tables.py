@@ -14,7 +14,7 @@ from sqlalchemy import (
     Row,
     Table,
     text,
-)  # fmt: skip
+)
 
 from funland.v1.responses_pb2 import Response
 from funland_server.storage.any_text import AnyText

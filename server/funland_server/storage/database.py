@@ -29,8 +29,8 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 
 _TRIES: Final = 10
 """How often a transaction is made before others that are in its way make it fail."""
-_LONGEST_PAUSE: Final = 0.02
-"""The most seconds before the second try; before each further one they are twice as many."""
+_LONGEST_PAUSE: Final = 0.01
+"""Half the most seconds before the second try; before each further one they are twice as many."""
 
 
 class Database:
@@ -149,7 +149,9 @@ class Database:
 
     async def _made(self, once: Callable[[], Awaitable[T]]) -> T:
         """A transaction, made again while others are in its way."""
-        for number in range(_TRIES):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 return await once()
             except Exception as error:
@@ -158,13 +160,12 @@ class Database:
                         raise
                     case Fault.FULL:
                         raise StorageFullError from error
-                    case Fault.UNAVAILABLE:
+                    case Fault.CONFLICT if tries < _TRIES:
+                        pass
+                    case Fault.CONFLICT | Fault.UNAVAILABLE:
                         raise StorageUnavailableError from error
-                    case Fault.CONFLICT:
-                        conflict = error
             # Those that were in each other's way would be again, if they waited equally long.
-            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * 2**number))  # noqa: S311 - no secret
-        raise StorageUnavailableError from conflict
+            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * 2**tries))  # noqa: S311 - no secret
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, DBAPIError):

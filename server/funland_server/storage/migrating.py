@@ -32,19 +32,19 @@ def migrate(connection: Connection, scripts: str = SCRIPTS) -> None:
     config.set_main_option("script_location", scripts)
     config.attributes["connection"] = connection
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    numbered = _numbered(connection)
     seen = MigrationContext.configure(connection).get_current_heads()
-    if not {*numbered, *seen} <= known:
+    numbered = _numbered(connection)
+    if not {*seen, *([numbered] if numbered else [])} <= known:
         raise NewerDatabaseError
     if numbered:
-        command.stamp(config, *numbered)
+        command.stamp(config, numbered)
         connection.execute(text(f"DROP TABLE {_NUMBERED}"))
     command.upgrade(config, "head")
 
 
-def _numbered(connection: Connection) -> list[str]:
+def _numbered(connection: Connection) -> str | None:
     """The revision of a database from before Alembic: the scripts are the first of them."""
     if connection.dialect.name != "sqlite" or not inspect(connection).has_table(_NUMBERED):
-        return []
+        return None
     last = connection.scalar(text(f"SELECT max(number) FROM {_NUMBERED}"))  # noqa: S608 - a constant
-    return [f"{last:04}"]
+    return f"{last:04}"

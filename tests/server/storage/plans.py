@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.storage.database import Database
@@ -26,16 +26,17 @@ class Plan:
 
 async def plan(database: Database, query: Any) -> Plan:
     """The database's own plan for a query; PostgreSQL's is for the rows that are there."""
-    compiled: Any = query.compile(
-        dialect=database._engine.dialect,  # pyright: ignore[reportPrivateUsage] - none is public
-        compile_kwargs={"literal_binds": True},
-    )
-    if database.dialect == "sqlite":
-        rows = await _run(database, text(f"EXPLAIN QUERY PLAN {compiled}"))
-        return _sqlites([row.detail for row in rows])
-    await _run(database, text("ANALYZE"))
-    ((found,),) = await _run(database, text(f"EXPLAIN (FORMAT JSON) {compiled}"))
-    return _postgresqls(json.loads(found) if isinstance(found, str) else found)
+
+    async def explain(connection: AsyncConnection) -> Plan:
+        words = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        if database.dialect == "sqlite":
+            steps = await connection.execute(text(f"EXPLAIN QUERY PLAN {words}"))
+            return _sqlites([step.detail for step in steps])
+        await connection.execute(text("ANALYZE"))
+        found: Any = await connection.scalar(text(f"EXPLAIN (FORMAT JSON) {words}"))
+        return _postgresqls(json.loads(found) if isinstance(found, str) else found)
+
+    return await database.write(explain)
 
 
 def _sqlites(steps: list[str]) -> Plan:
@@ -59,11 +60,3 @@ def _nodes(node: Any) -> Iterator[Any]:
     yield node
     for inner in node.get("Plans", ()):
         yield from _nodes(inner)
-
-
-async def _run(database: Database, statement: Executable) -> Any:
-    async def execute(connection: AsyncConnection) -> Any:
-        found = await connection.execute(statement)
-        return found.all() if found.returns_rows else ()
-
-    return await database.write(execute)

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import asyncpg
 import pytest
 from sqlalchemy import Connection, Engine, event, insert, text
@@ -68,7 +67,7 @@ def halt() -> Iterator[Halt]:
     halt = Halt()
 
     async def trace(driver: Any) -> None:
-        if isinstance(driver, aiosqlite.Connection):
+        if hasattr(driver, "set_trace_callback"):  # SQLite's
             await driver.set_trace_callback(halt.see)
 
     def watch(connection: Any, _record: Any) -> None:

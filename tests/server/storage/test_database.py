@@ -116,26 +116,6 @@ async def test_what_a_writer_locks_nobody_else_changes(database: Database) -> No
     assert await ask(database, select(responses.c.create_time)) == [20]
 
 
-async def test_writers_in_each_others_way_are_made_again(database: Database) -> None:
-    """Each takes two rows, half of them in one order and half in the other."""
-    await add(database, "one", "two")
-
-    async def count_up(connection: AsyncConnection, *order: str) -> None:
-        for name in order:
-            await connection.execute(
-                update(responses)
-                .where(responses.c.response_id == name)
-                .values(create_time=responses.c.create_time + 1)
-            )
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(3):
-            group.create_task(database.write(lambda c: count_up(c, "one", "two")))
-            group.create_task(database.write(lambda c: count_up(c, "two", "one")))
-
-    assert await ask(database, select(responses.c.create_time)) == [6, 6]
-
-
 async def test_a_reader_sees_one_state_whatever_is_written_meanwhile(database: Database) -> None:
     query = select(responses.c.response_id)
 

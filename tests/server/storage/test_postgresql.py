@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.errors import StartError
@@ -18,7 +18,7 @@ from funland_server.responses.tables import responses
 from funland_server.storage.database import Database
 from tests import postgresql as postgresql_server
 from tests.postgresql import Cluster
-from tests.server.storage.test_database import add, names
+from tests.server.storage.test_database import add, ask, names
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,33 @@ async def test_a_full_disk_is_named(database: Database) -> None:
 
     with pytest.raises(StorageFullError):
         await database.write(change)
+
+
+async def test_of_writers_in_each_others_way_one_is_undone_and_made_again(
+    database: Database,
+) -> None:
+    await add(database, "one", "two")
+    tries: list[str] = []
+    both = asyncio.Barrier(2)
+
+    async def count_up(connection: AsyncConnection, first: str, second: str) -> None:
+        tries.append(first)
+        for name in (first, second):
+            await connection.execute(
+                update(responses)
+                .where(responses.c.response_id == name)
+                .values(create_time=responses.c.create_time + 1)
+            )
+            if name == first and len(tries) <= 2:
+                await both.wait()  # each has what the other wants
+
+    await asyncio.gather(
+        database.write(lambda connection: count_up(connection, "one", "two")),
+        database.write(lambda connection: count_up(connection, "two", "one")),
+    )
+
+    assert len(tries) > 2  # who is made again may come before who waits, and both be there again
+    assert await ask(database, select(responses.c.create_time)) == [2, 2]
 
 
 async def sleep(connection: AsyncConnection) -> None:

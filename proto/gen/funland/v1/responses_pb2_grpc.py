@@ -28,6 +28,8 @@ if _version_not_supported:
 
 class ResponseServiceStub:
     """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
     """
 
     def __init__(self, channel):
@@ -85,6 +87,8 @@ class ResponseServiceStub:
 
 class ResponseServiceServicer:
     """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
     """
 
     def CreateResponse(self, request, context):
@@ -93,8 +97,6 @@ class ResponseServiceServicer:
         Errors: as `InferenceService.Chat`, and
         - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
         - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
-
-        Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -234,6 +236,8 @@ def add_ResponseServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ResponseService:
     """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
     """
 
     @staticmethod

@@ -28,7 +28,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ResponseServiceStub:
-    """Answers that the server keeps, so that the next request need name only the one before it."""
+    """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,8 +43,6 @@ class ResponseServiceStub:
     Errors: as `InferenceService.Chat`, and
     - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
     - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
-
-    Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
     """
     StreamResponse: _grpc.UnaryStreamMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.ResponseEvent]
     """Answers a conversation; sends the answer as it comes. The last event is `completed`.
@@ -90,7 +91,10 @@ class ResponseServiceStub:
 
 @_typing.type_check_only
 class ResponseServiceAsyncStub(ResponseServiceStub):
-    """Answers that the server keeps, so that the next request need name only the one before it."""
+    """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.Response]  # type: ignore[assignment]
@@ -99,8 +103,6 @@ class ResponseServiceAsyncStub(ResponseServiceStub):
     Errors: as `InferenceService.Chat`, and
     - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
     - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
-
-    Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
     """
     StreamResponse: _aio.UnaryStreamMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.ResponseEvent]  # type: ignore[assignment]
     """Answers a conversation; sends the answer as it comes. The last event is `completed`.
@@ -148,7 +150,10 @@ class ResponseServiceAsyncStub(ResponseServiceStub):
     """
 
 class ResponseServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Answers that the server keeps, so that the next request need name only the one before it."""
+    """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
+    """
 
     @_abc_1.abstractmethod
     def CreateResponse(
@@ -161,8 +166,6 @@ class ResponseServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: as `InferenceService.Chat`, and
         - NOT_FOUND, RESPONSE_NOT_FOUND for `previous_response_id`.
         - RESOURCE_EXHAUSTED, STORAGE_FULL: it can't be kept.
-
-        Every call of this service: UNAVAILABLE, STORAGE_UNAVAILABLE, where the database is PostgreSQL.
         """
 
     @_abc_1.abstractmethod

@@ -6,16 +6,14 @@ from typing import Any
 
 import structlog
 from alembic import context
-from alembic.runtime.migration import MigrationInfo
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 
 logger = structlog.get_logger(__name__)
 
 
-def _tell(*, step: MigrationInfo, **_more: Any) -> None:
+def _tell(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any) -> None:
     if step.is_upgrade and not step.is_stamp:
-        for script in step.up_revisions:
-            if script is not None:
-                logger.info("database_migrated", revision=script.revision, what=script.doc)
+        logger.info("database_migrated", revision=step.up_revision_id)
 
 
 context.configure(connection=context.config.attributes["connection"], on_version_apply=_tell)
