@@ -13,6 +13,7 @@ from funland_server.metrics import Metrics
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.changes import Changes
+from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.service import ModelService
@@ -25,6 +26,8 @@ class Models(Domain):
     catalog: ModelCatalog
     adapters: Adapters
     loader: ModelLoader
+    installing: Installing
+    """Makes models of what was downloaded into `blobs`."""
 
     def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
         self._settings = settings
@@ -36,6 +39,7 @@ class Models(Domain):
         """Reads the store."""
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
+        self.installing = Installing(self.catalog, self.blobs, self.adapters)
         self.loader = ModelLoader(self.catalog, self.adapters, self.pool, self._settings)
 
     def services(self) -> list[Service]:
