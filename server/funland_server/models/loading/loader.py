@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from funland.v1.models_pb2 import Footprint, LoadSettings, ModelEstimate
@@ -13,6 +13,7 @@ from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.choosing import Machine
 from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import InstalledModel
 from funland_server.models.loading.engines import installed_engines
 from funland_server.models.loading.footprint import footprint, memory_limit_bytes, sizes
@@ -54,6 +55,15 @@ class ModelLoader:
         model = self._catalog.get(name)
         acquire = self._acquire(model.model_id)
         return ModelCalls(await acquire(), acquire)
+
+    def defaults(self, model_id: str) -> Defaults:
+        """What calls of a model get that say nothing of it; nothing if it is being deleted."""
+        model = self._catalog.find(model_id)
+        return model.defaults if model is not None else Defaults()
+
+    def adapters(self, model_id: str) -> Collection[str]:
+        """The ids of a model's adapters."""
+        return self._adapters.list(model_id)
 
     async def load(self, model: InstalledModel, settings: LoadSettings) -> None:
         """Loads a model with these settings; see `WorkerPool.load`.
@@ -132,6 +142,7 @@ class ModelLoader:
                 prefix_spill=self._prefix_spill(model.model_id),
                 conversion_folder=self._conversions(model.model_id),
                 fewer_slots=not asked,
+                chat_template=model.defaults.chat_template,
             )
 
         return make
@@ -147,6 +158,8 @@ class ModelLoader:
             keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
         )
         settings.MergeFrom(wanted)
+        if model.defaults.context_length and not settings.HasField("context_length"):
+            settings.context_length = self._default_context(model, model.defaults.context_length)
         _check_context(model, settings)
         draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
         return settings, draft
@@ -156,6 +169,11 @@ class ModelLoader:
     ) -> Footprint:
         longest = self._settings.max_context_length
         return footprint(sizes(model), settings, longest, sizes(draft) if draft else None)
+
+    def _default_context(self, model: InstalledModel, wanted: int) -> int:
+        """What whoever published a model wants, as far as model and server go along."""
+        limits = (self._settings.max_context_length, model.header.positions)
+        return min(wanted, *(limit for limit in limits if limit))
 
     def _prefix_memory(self) -> int:
         limit = self._settings.prefix_memory_bytes
