@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -52,10 +52,18 @@ class Plan(Protocol):
 class Installing:
     """The `downloads.plan.Installer` of this server."""
 
-    def __init__(self, catalog: ModelCatalog, blobs: Blobs, adapters: Adapters) -> None:
+    def __init__(
+        self,
+        catalog: ModelCatalog,
+        blobs: Blobs,
+        adapters: Adapters,
+        changed: Callable[[str], None],
+    ) -> None:
+        """`changed` is called with the id of a model that got an adapter."""
         self._catalog = catalog
         self._blobs = blobs
         self._adapters = adapters
+        self._changed = changed
 
     async def install(
         self, plan: Plan, model_id: str, aliases: tuple[str, ...], blobs: Mapping[str, str]
@@ -80,8 +88,9 @@ class Installing:
 
         new = NewModel(model_id, aliases, hub_names(plan.origin)[0], plan.origin, defaults)
         model = await self._catalog.install(files, new, lambda one: _is_of(one, plan))
-        if digest := blobs.get(_ADAPTER, "") if wanted else "":
-            await asyncio.to_thread(self._attach, model, digest)
+        digest = blobs.get(_ADAPTER, "") if wanted else ""
+        if digest and await asyncio.to_thread(self._attach, model, digest):
+            self._changed(model.model_id)
         return model.model_id
 
     def taken(self, model_id: str, aliases: tuple[str, ...], plan: Plan) -> str | None:
@@ -110,17 +119,20 @@ class Installing:
             if path is not None and path.stat().st_size <= LARGEST_LAYER
         }
 
-    def _attach(self, model: InstalledModel, digest: str) -> None:
-        """Attaches the adapter of an Ollama model, if it is one that can be. Blocks."""
+    def _attach(self, model: InstalledModel, digest: str) -> bool:
+        """Attaches the adapter of an Ollama model; whether it is one that can be and was not yet.
+        Blocks."""
         path = self._blobs.find(digest)
-        if path is None:
-            return
         try:
+            if path is None:
+                return False
             self._adapters.add(model, _ADAPTER_ID, path)
         except AdapterExistsError:
-            return
+            return False
         except AdapterInvalidError as error:
             logger.warning("adapter_passed_over", model=model.model_id, why=error.message)
+            return False
+        return True
 
 
 def _digests(plan: Plan, blobs: Mapping[str, str]) -> Mapping[str, str]:

@@ -71,7 +71,9 @@ class Home:
         store = ModelStore(self.folder / "models", self.blobs)
         self.catalog = ModelCatalog(store, "funland-tiny", self.changed.append)
         self.adapters = Adapters(self.folder / "adapters", self.catalog.all())
-        self.installing: Installer = Installing(self.catalog, self.blobs, self.adapters)
+        self.installing: Installer = Installing(
+            self.catalog, self.blobs, self.adapters, self.changed.append
+        )
 
     async def install(
         self,
