@@ -16,6 +16,7 @@ from funland_server.models.installed.changes import Changes
 from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
+from funland_server.models.loading.measurements import Measurements
 from funland_server.models.service import ModelService
 from funland_server.workers.pool import WorkerPool
 
@@ -33,14 +34,17 @@ class Models(Domain):
         self._settings = settings
         self._changes = Changes()
         self.blobs = Blobs(settings.home / "blobs")
-        self.pool = WorkerPool(settings, metrics, self._changes.publish)
+        self._measurements = Measurements(settings.home / "measurements")
+        self.pool = WorkerPool(settings, metrics, self._changes.publish, self._measurements.note)
 
     async def start(self) -> None:
         """Reads the store."""
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
         self.installing = Installing(self.catalog, self.blobs, self.adapters, self._changes.publish)
-        self.loader = ModelLoader(self.catalog, self.adapters, self.pool, self._settings)
+        self.loader = ModelLoader(
+            self.catalog, self.adapters, self.pool, self._measurements, self._settings
+        )
 
     def services(self) -> list[Service]:
         """Answers `ModelService`."""

@@ -17,6 +17,7 @@ from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import InstalledModel
 from funland_server.models.loading.engines import installed_engines
 from funland_server.models.loading.footprint import footprint, memory_limit_bytes, sizes
+from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.lifecycle import MakeSpec
@@ -39,11 +40,13 @@ class ModelLoader:
         catalog: ModelCatalog,
         adapters: Adapters,
         pool: WorkerPool,
+        measurements: Measurements,
         settings: ServerSettings,
     ) -> None:
         self._catalog = catalog
         self._adapters = adapters
         self._pool = pool
+        self._measurements = measurements
         self._settings = settings
 
     async def worker(self, name: str) -> ModelCalls:
@@ -75,8 +78,8 @@ class ModelLoader:
         """
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
 
-    def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
-        """What a load with these settings would take of the memory.
+    async def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
+        """What a load with these settings would take of the memory, and what the last one took.
 
         Raises:
             FieldInvalidError: The model has no positions for so long a context.
@@ -85,12 +88,18 @@ class ModelLoader:
         settings, draft = self._settings_of(model, wanted)
         parts = self._footprint(model, settings, draft)
         available = self._pool.available_bytes(model.model_id)
-        return ModelEstimate(
+        estimate = ModelEstimate(
             model_id=model.model_id,
             footprint=parts,
             available_bytes=available,
             fits=parts.total_bytes <= available,
         )
+        worker = self._pool.worker(model.model_id)
+        if last := await self._measurements.last(model.model_id, worker):
+            estimate.measured_bytes = last.peak_bytes
+            estimate.measured_estimate_bytes = last.estimate_bytes
+            estimate.measured_time.FromDatetime(last.time)
+        return estimate
 
     def machine(self) -> Machine:
         """What a model that is loaded now would have."""
@@ -107,6 +116,7 @@ class ModelLoader:
         for folder in (self._prefixes(model_id), self._conversions(model_id)):
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await asyncio.to_thread(self._adapters.forget, model_id)
+        await asyncio.to_thread(self._measurements.forget, model_id)
 
     def _acquire(self, model_id: str) -> Callable[[], Awaitable[Worker]]:
         async def acquire() -> Worker:
