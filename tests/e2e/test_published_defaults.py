@@ -31,7 +31,7 @@ async def prepare(home: Path) -> None:
     """Installs the model in a home whose server does not run."""
     blobs = Blobs(home / "blobs")
     catalog = ModelCatalog(ModelStore(home / "models", blobs), "", lambda _: None)
-    adapters = Adapters(home / "adapters", catalog.all())
+    adapters = Adapters(home / "adapters", catalog.all(), blobs)
     bare = without_template(embedded_model().path, home / "bare.gguf")
     layers = {"model.gguf": bare, **LAYERS, "params": b'{"num_predict": 4, "temperature": 0}'}
     plan = plan_of(layers)

@@ -74,7 +74,7 @@ class Models(Domain):
 
     def _read_adapters(self, catalog: ModelCatalog) -> Adapters:
         try:
-            return Adapters(self._settings.home / "adapters", catalog.all())
+            return Adapters(self._settings.home / "adapters", catalog.all(), self.blobs)
         except OSError as error:
             raise self._bad_home(error) from error
 

@@ -182,7 +182,8 @@ class ModelLoader:
 
     def _default_context(self, model: InstalledModel, wanted: int) -> int:
         """What whoever published a model wants, as far as model and server go along."""
-        limits = (self._settings.max_context_length, model.header.positions)
+        header = model.header
+        limits = (self._settings.max_context_length, header.context_length, header.positions)
         return min(wanted, *(limit for limit in limits if limit))
 
     def _prefix_memory(self) -> int:

@@ -70,7 +70,7 @@ class Home:
     def start(self) -> None:
         store = ModelStore(self.folder / "models", self.blobs)
         self.catalog = ModelCatalog(store, "funland-tiny", self.changed.append)
-        self.adapters = Adapters(self.folder / "adapters", self.catalog.all())
+        self.adapters = Adapters(self.folder / "adapters", self.catalog.all(), self.blobs)
         self.installing: Installer = Installing(
             self.catalog, self.blobs, self.adapters, self.changed.append
         )
