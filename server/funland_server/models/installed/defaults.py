@@ -20,3 +20,5 @@ class Defaults:
     """Of loads that name none, in tokens."""
     chat_template: str = ""
     """In Jinja, for files that have none of their own."""
+    adapters: tuple[str, ...] = ()
+    """The ids of adapters that act in calls which name none, as far as they are attached."""

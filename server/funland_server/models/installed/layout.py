@@ -60,8 +60,10 @@ def _gguf(paths: Collection[str]) -> Mapping[str, str]:
         raise _invalid(next(iter(paths), "The model"), "there is no GGUF file")
     parts = {path: _PART.fullmatch(path) for path in weights}
     first = parts[weights[0]]
-    stem, count = (first[1], int(first[3])) if first else ("", 0)
-    wanted = [part_name(stem, number, count) for number in range(count)]
+    if first is None:
+        raise _invalid(weights[1], f"it is no part of the model of {weights[0]}")
+    count = int(first[3])
+    wanted = [part_name(first[1], number, count) for number in range(count)]
     for path in weights:
         if path not in wanted:
             raise _invalid(path, f"it is no part of the model of {weights[0]}")

@@ -29,6 +29,7 @@ class _Defaults:
     messages: tuple[dict[str, Any], ...] = ()
     context_length: int | None = None
     chat_template: str = ""
+    adapters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def to_json(model: InstalledModel) -> bytes:
             messages=tuple(map(_to_dict, wanted.messages)),
             context_length=wanted.context_length,
             chat_template=wanted.chat_template,
+            adapters=wanted.adapters,
         ),
     )
     return _adapter.dump_json(manifest, indent=2)
@@ -103,6 +105,7 @@ def from_json(text: bytes, folder: Path) -> InstalledModel:
                 messages=tuple(_from_dict(one, Message()) for one in wanted.messages),
                 context_length=wanted.context_length,
                 chat_template=wanted.chat_template,
+                adapters=wanted.adapters,
             ),
         )
     except json_format.ParseError as error:

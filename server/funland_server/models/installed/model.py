@@ -65,6 +65,11 @@ class InstalledModel:
         return self.create_time is None
 
     @property
+    def has_chat_template(self) -> bool:
+        """Whether its files have one, or whoever published it gave one."""
+        return self.header.has_chat_template or bool(self.defaults.chat_template)
+
+    @property
     def format(self) -> Model.Format.ValueType:
         """How the weights are stored."""
         return Model.Format.Value(self.header.format)
@@ -75,6 +80,26 @@ def slug(file_name: str) -> str:
     stem = re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", file_name.lower())
     cleaned = re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._")
     return cleaned[:MAX_ID].rstrip("-._") or "model"
+
+
+def hub_names(origin: Origin) -> tuple[str, ...]:
+    """What requests may call a model of a hub, the plainest first."""
+    named = f"{origin.model_id}:{origin.variant}"
+    if origin.hub != Origin.OLLAMA:
+        return (origin.model_id, named)
+    return (named, origin.model_id) if origin.variant == "latest" else (named,)
+
+
+def hub_slug(origin: Origin) -> str:
+    """A model id made of a place on a hub: `Qwen/Qwen2.5-0.5B-Instruct-GGUF` and `Q4_K_M` give
+    `qwen2.5-0.5b-instruct-q4_k_m`, `qwen2.5` and `0.5b` give `qwen2.5-0.5b`."""
+    name = re.sub(r"[-_.]gguf$", "", origin.model_id.rpartition("/")[2].lower())
+    variant = origin.variant.lower()
+    if variant.endswith(".gguf") or "/" in variant:  # a path, which has the model's name mostly
+        return slug(variant.rpartition("/")[2])
+    if variant in ("", "latest") or slug(name).endswith(slug(variant)):
+        return slug(name)
+    return slug(f"{name[: MAX_ID - len(variant) - 1]}-{variant}")
 
 
 def files_of(path: Path) -> list[Path]:

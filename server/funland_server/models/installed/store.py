@@ -22,9 +22,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,10 @@ logger = structlog.get_logger(__name__)
 _MANIFEST: Final = "model.json"
 
 
+def _none(_: ModelHeader) -> Defaults:
+    return Defaults()
+
+
 @dataclass(frozen=True, slots=True)
 class NewModel:
     """What a model's files don't say of it."""
@@ -57,7 +61,8 @@ class NewModel:
     aliases: tuple[str, ...]
     source: str
     origin: Origin | None = None
-    defaults: Defaults = field(default_factory=Defaults)
+    defaults: Callable[[ModelHeader], Defaults] = _none
+    """Given what the files say themselves."""
 
 
 class ModelStore:
@@ -127,10 +132,14 @@ class ModelStore:
     def remove(self, model: InstalledModel) -> None:
         """Deletes a model's folder: at once by name, so that no half of it is ever found. Blobs
         that nobody else has go with it."""
+        self.discard(model)
+        self._release(model.files)
+
+    def discard(self, model: InstalledModel) -> None:
+        """As `remove`, but keeps the blobs."""
         trash = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._folder))
         model.path.parent.rename(trash / model.model_id)
         shutil.rmtree(trash)
-        self._release(model.files)
 
     @contextmanager
     def _partial(self) -> Generator[Path]:
@@ -160,7 +169,7 @@ class ModelStore:
             create_time=datetime.now(UTC),
             files=kept,
             origin=new.origin,
-            defaults=new.defaults,
+            defaults=new.defaults(header),
         )
         write(partial / _MANIFEST, manifest.to_json(model))
         partial.rename(self._folder / new.model_id)

@@ -23,6 +23,8 @@ _ROW_VALUES = 16
 """How many rows of an embedding's length a pass has at once for each of its tokens."""
 _HEAD_LENGTH = 64
 """At least; so there are at most so many heads as it goes into an embedding."""
+_MOST = 2**60
+"""What the contract can hold of several together, whatever a file claims."""
 _PROCESS_BYTES = 160 * 1024**2
 _GROWTH = 1.5
 _PLANS_BYTES = 1024**3
@@ -64,8 +66,8 @@ def footprint(
         if each is not None:
             cache, compute = _context_bytes(each, settings, max_context_length)
             parts.weights_bytes += each.weights_bytes
-            parts.cache_bytes += cache
-            parts.compute_bytes += compute
+            parts.cache_bytes += min(cache, _MOST)
+            parts.compute_bytes += min(compute, _MOST)
     parts.total_bytes = (
         parts.weights_bytes + parts.cache_bytes + parts.compute_bytes + parts.process_bytes
     )
