@@ -119,6 +119,10 @@ class Transfer:
         """Changes the most connections."""
         self._lanes.limit(connections)
 
+    def ask_at_once(self) -> None:
+        """Forgets which servers asked to wait."""
+        self._servers = Servers()
+
     def take_as_done(self) -> None:
         """Takes all files for done: a model that is there has them."""
         for file in self.files:
