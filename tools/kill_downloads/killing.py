@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from funland_server.downloads.plan import PlannedFile
 from tests.hubs.server import FakeHub
 from tests.server.downloads.place import files_of
 
@@ -37,9 +38,7 @@ async def torment(hub: FakeHub, home: Path, kills: int, seed: int) -> Cost:
     chance = random.Random(seed)  # noqa: S311 - no secret
     files = files_of(hub, REPOSITORY)
     size = sum(file.size_bytes or 0 for file in files)
-    home.mkdir(parents=True, exist_ok=True)
-    plan = home / "plan.json"
-    plan.write_bytes(orjson.dumps([asdict(file) for file in files]))
+    plan = _write_plan(home, files)
     in_flight = 0
     for _ in range(kills):
         child = await _child(home, plan)
@@ -67,6 +66,13 @@ async def torment(hub: FakeHub, home: Path, kills: int, seed: int) -> Cost:
         for path, file in repository.files.items()
     )
     return Cost(kills, size, hub.bytes_sent(), in_flight, right)
+
+
+def _write_plan(home: Path, files: tuple[PlannedFile, ...]) -> Path:
+    home.mkdir(parents=True, exist_ok=True)
+    plan = home / "plan.json"
+    plan.write_bytes(orjson.dumps([asdict(file) for file in files]))
+    return plan
 
 
 async def _child(home: Path, plan: Path) -> asyncio.subprocess.Process:

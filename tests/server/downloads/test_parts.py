@@ -98,7 +98,7 @@ def test_no_byte_is_ever_lost_or_fetched_by_two(
 
     covered = 0
     for start, end in sorted(there):
-        assert start == covered or start == end
+        assert start in (covered, end)
         covered = max(covered, end)
     assert covered == size
     assert parts.done
@@ -106,11 +106,11 @@ def test_no_byte_is_ever_lost_or_fetched_by_two(
 
 def test_connections_grow_while_each_more_brings_more() -> None:
     lanes, counts = Lanes(16), list[int]()
-    for _ in range(6):
+    for _ in range(8):
         counts.append(lanes.wanted)
         lanes.measured(24.0 * lanes.wanted)
 
-    assert counts == [4, 8, 16, 16, 16, 16]
+    assert counts == [4, 4, 8, 8, 16, 16, 16, 16]
 
 
 def test_connections_go_back_where_more_bring_nothing() -> None:
@@ -119,7 +119,16 @@ def test_connections_go_back_where_more_bring_nothing() -> None:
         counts.append(lanes.wanted)
         lanes.measured(100.0)
 
-    assert counts == [4, 8, 4, 4, 4, 4]
+    assert counts == [4, 4, 8, 8, 4, 4]
+
+
+def test_the_time_in_which_connections_are_made_does_not_count() -> None:
+    lanes, counts = Lanes(16), list[int]()
+    for speed in (1, 96, 1, 192, 1, 384, 1):
+        lanes.measured(speed)
+        counts.append(lanes.wanted)
+
+    assert counts == [4, 8, 8, 16, 16, 16, 16]
 
 
 def test_more_are_tried_again_after_a_while() -> None:
@@ -134,13 +143,14 @@ def test_more_are_tried_again_after_a_while() -> None:
 
 def test_no_more_than_a_server_takes_or_a_caller_allows() -> None:
     lanes = Lanes(16)
-    lanes.measured(100.0)
     lanes.refused(3)
     assert lanes.wanted == 3
     lanes.refused(0)
     assert lanes.wanted == 1
 
     few = Lanes(2)
-    few.measured(100.0)
-    few.measured(1000.0)
+    for speed in (100, 1000, 10_000, 100_000):
+        few.measured(speed)
     assert few.wanted == 2
+    few.limit(1)
+    assert few.wanted == 1

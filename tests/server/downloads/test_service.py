@@ -20,6 +20,7 @@ from funland.v1.downloads_pb2 import (
     PauseDownloadRequest,
     ResumeDownloadRequest,
     RetryDownloadRequest,
+    StartDownloadRequest,
     UpdateDownloadRequest,
     WatchDownloadsRequest,
 )
@@ -33,7 +34,7 @@ from tests.hubs import kinds
 from tests.hubs.content import seeded
 from tests.hubs.server import FakeHub
 from tests.server.downloads.fetching import MIB
-from tests.server.downloads.place import Place
+from tests.server.downloads.place import Place, files_of
 
 LARGE = seeded(6 * MIB + 7)
 Q, D, W, P = Download.QUEUED, Download.DOWNLOADING, Download.WAITING, Download.PAUSED
@@ -352,16 +353,14 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("bad", BAD_FILES.values(), ids=BAD_FILES)
 async def test_a_plan_that_is_not_safe_is_refused_and_names_the_file(
-    hub: FakeHub, place: Place, bad: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub, place: Place, bad: dict[str, object]
 ) -> None:
-    await place.begin("o/one", paused=True)
-    (good, *_) = place.shelf.plans["o/one"]
+    (good, *_) = files_of(hub, "o/one")
     worse = replace(good, **bad)  # pyright: ignore[reportArgumentType] - bad on purpose
     place.shelf.plans = {"o/bad": (worse,)}
-    monkeypatch.setattr("tests.server.downloads.place.files_of", lambda *_: (worse,))
 
     with pytest.raises(FunlandError) as raised:
-        await place.begin("o/bad")
+        await place.service.StartDownload(StartDownloadRequest(source="o/bad"))
 
     reason = ErrorReason.Name(raised.value.reason)
     assert reason in ("HUB_ANSWER_INVALID", "ADDRESS_NOT_ALLOWED")

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
 
 import pytest
 from aiohttp import web
@@ -36,8 +37,13 @@ class Host:
         self.server = TestServer(app)
 
     @property
+    def port(self) -> int:
+        port = self.server.port  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - aiohttp does not say
+        return cast("int", port)
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
@@ -120,7 +126,7 @@ async def test_a_name_that_leads_to_a_private_address_is_not_called(
     fetcher = Web(WebPolicy())
 
     with pytest.raises(AddressNotAllowedError):
-        await read(fetcher, f"http://rebinding.example:{host.server.port}/")
+        await read(fetcher, f"http://rebinding.example:{host.port}/")
 
     assert host.asked == []
     await fetcher.close()
@@ -133,7 +139,7 @@ async def test_a_name_that_leads_elsewhere_a_second_time_is_checked_again(
     found = lead(monkeypatch, "hub.example")
     fetcher = Web(WebPolicy.of(private_hosts=["hub.example"]))
 
-    assert await read(fetcher, f"http://hub.example:{host.server.port}/") == b"fine"
+    assert await read(fetcher, f"http://hub.example:{host.port}/") == b"fine"
 
     assert found == ["hub.example"]  # looked up once: what was checked is what was called
     await fetcher.close()

@@ -38,7 +38,7 @@ from funland_server.web.fetching import Web
 
 logger = structlog.get_logger(__name__)
 
-_INTERVAL: Final = 0.5
+_INTERVAL: Final = 0.25
 """Seconds between two looks at the speed."""
 _WORTH_SPLITTING: Final = 1.0
 """Seconds that a part must still take to be worth a second connection."""
