@@ -38,7 +38,7 @@ from funland_server.web.fetching import Web
 
 logger = structlog.get_logger(__name__)
 
-_INTERVAL: Final = 0.5
+_INTERVAL: Final = 0.25
 """Seconds between two looks at the speed."""
 _WORTH_SPLITTING: Final = 1.0
 """Seconds that a part must still take to be worth a second connection."""
@@ -118,6 +118,10 @@ class Transfer:
     def limit(self, connections: int) -> None:
         """Changes the most connections."""
         self._lanes.limit(connections)
+
+    def ask_at_once(self) -> None:
+        """Forgets which servers asked to wait."""
+        self._servers = Servers()
 
     def take_as_done(self) -> None:
         """Takes all files for done: a model that is there has them."""

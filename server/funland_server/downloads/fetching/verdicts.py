@@ -89,22 +89,25 @@ def judge(kind: Kind, how: Circumstances) -> Verdict:
     match kind:
         case Kind.BROKEN_OFF:
             return Verdict.AGAIN if how.progressed else Verdict.WAIT
-        case Kind.STATUS if how.status in _PASSING or how.status in _SERVER_ERRORS:
-            return Verdict.WAIT
         case Kind.STATUS:
-            return Verdict.NEW_URL if how.remembered else Verdict.OTHER_ROUTE
+            return _of_status(how)
         case Kind.NO_RANGE:
             # A server of several machines may forget itself once; that is not worth the file.
             passing = how.had_ranges and how.whole_answers < _MOST_WHOLE_ANSWERS
             return Verdict.WAIT if passing else Verdict.ONE_CONNECTION
         case Kind.CHANGED | Kind.BEYOND_END:
             most = MOST_CHANGES * (2 if how.verifiable else 1)
-            return Verdict.OTHER_ROUTE if how.changes >= most else Verdict.START_OVER
+            return Verdict.START_OVER if how.changes < most else Verdict.OTHER_ROUTE
         case Kind.WRONG_RANGE | Kind.WRONG_SIZE | Kind.ENCODED:
-            over = how.strikes + 1 >= _MOST_STRIKES
-            return Verdict.OTHER_ROUTE if over else Verdict.WAIT
+            return Verdict.WAIT if how.strikes + 1 < _MOST_STRIKES else Verdict.OTHER_ROUTE
         case Kind.NOT_ALLOWED:
             return Verdict.OTHER_ROUTE
+
+
+def _of_status(how: Circumstances) -> Verdict:
+    if how.status in _PASSING or how.status in _SERVER_ERRORS:
+        return Verdict.WAIT
+    return Verdict.NEW_URL if how.remembered else Verdict.OTHER_ROUTE
 
 
 def backoff(tries: int, first: float, chance: float) -> float:

@@ -37,6 +37,11 @@ class Job:
         self.unsaved = False
         self._fetched_before = kept.fetched_bytes
 
+    async def settled(self) -> None:
+        """Waits until nothing is being done for it; until the next event, it stays so."""
+        while self.work is not None and not self.work.done():
+            await asyncio.wait([self.work])
+
     @property
     def download_id(self) -> str:
         """Its id."""

@@ -200,8 +200,7 @@ class Runner:
         job = self.get(download_id)
         complete = job.standing.state == Download.COMPLETED
         self._happen(job, Action.CANCEL)
-        if job.work is not None:
-            await asyncio.wait([job.work])
+        await job.settled()
         self._jobs.pop(download_id, None)
         if not complete:
             await self._tools.threads.run(self._discard, job)
@@ -251,6 +250,8 @@ class Runner:
         )  # fmt: skip
         job.stand(after)
         self._set_timer(job)
+        if event is Action.RESUME and job.transfer is not None:
+            job.transfer.ask_at_once()
         if after.state in (Download.PAUSED, *ENDED) and Command.STOP not in commands:
             job.end()
         for command in commands:
@@ -269,6 +270,7 @@ class Runner:
             case Command.INSTALL:
                 self._after_work(job, lambda: self._install(job))
             case Command.DISCARD:
+                job.end()
                 if job.standing.state == Download.CANCELLED:
                     job.forget_bytes()
                 self._after_work(job, lambda: self._tools.threads.run(self._discard, job))
