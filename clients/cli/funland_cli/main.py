@@ -37,6 +37,7 @@ Examples:
 Environment:
   FUNLAND_SERVER              the server to call, host:port
   FUNLAND_HOME                the folder of models and state
+  FUNLAND_DATABASE_URL        the PostgreSQL database of state, in place of SQLite there
   FUNLAND_SECTION__SETTING    a setting of serve, such as FUNLAND_GATEWAY__PORT=8080
 
 \b
