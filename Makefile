@@ -75,6 +75,10 @@ bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not 
 fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
 	$(BIN)/python -m tools.fuzz.gguf --count $(FUZZ_COUNT) $(ARGS)
 
+.PHONY: soak-downloads
+soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a download; ARGS="--kills 5" changes that.
+	$(BIN)/python -m tools.kill_downloads $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist
