@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import structlog
 
@@ -39,10 +40,7 @@ class Server:
         self._settings = settings
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
-        url = settings.database_url
-        self._database = Database(
-            settings.home / "funland.sqlite3" if url is None else url.get_secret_value()
-        )
+        self._database = Database(_place(settings))
         models = Models(settings, metrics)
         hub = Hub(settings, self._database, models, Web(web_policy(settings)))
         inference = Inference(models, metrics)
@@ -99,3 +97,9 @@ class Server:
             await self._grpc.stop()
         await self._database.close()
         logger.info("server_stopped")
+
+
+def _place(settings: ServerSettings) -> Path | str:
+    """The database's file or URL."""
+    url = settings.database_url
+    return settings.home / "funland.sqlite3" if url is None else url.get_secret_value()

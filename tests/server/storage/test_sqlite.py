@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from funland_server.errors import StartError
-from funland_server.storage.errors import StorageFullError
 from funland_server.storage.database import Database
+from funland_server.storage.errors import StorageFullError
 from tests.server.storage.test_database import add, ask, names
 
 
