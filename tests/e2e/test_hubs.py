@@ -46,7 +46,7 @@ MS, HF, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.OLLAMA
 RPCS: Final = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
 
 
-class Refused(Exception):  # noqa: N818 - an answer, seen from the test
+class Refused(Exception):
     """A call ended with an error."""
 
     def __init__(self, reason: str, fields: list[str], message: str) -> None:
@@ -60,7 +60,7 @@ def by_grpc(server: Server, channel: grpc.aio.Channel) -> Call:
         make: Any = channel.unary_stream if rpc.server_streaming else channel.unary_unary
         stub = make(
             f"/{rpc.containing_service.full_name}/{name}",
-            request_serializer=lambda message: message.SerializeToString(),
+            request_serializer=type(request).SerializeToString,
             response_deserializer=GetMessageClass(rpc.output_type).FromString,
         )
         try:
@@ -79,7 +79,8 @@ def by_grpc(server: Server, channel: grpc.aio.Channel) -> Call:
 def by_rest(session: aiohttp.ClientSession) -> Call:
     async def call(name: str, request: Message) -> Any:
         rpc = RPCS[name]
-        rule: Any = rpc.GetOptions().Extensions[annotations_pb2.http]
+        http: Any = annotations_pb2.http
+        rule: Any = rpc.GetOptions().Extensions[http]
         method: str = rule.WhichOneof("pattern")
         path: str = getattr(rule, method)
         fields = json_format.MessageToDict(request, preserving_proto_field_name=True)
@@ -141,7 +142,7 @@ async def start(
         for end in reversed(ends):  # one at a time has the home
             await end()
         ends.clear()
-        pointed = {
+        pointed: dict[str, Any] = {
             "modelscope_endpoint": hub.modelscope.url,
             "huggingface_endpoint": hub.huggingface.url,
             "ollama_endpoint": hub.ollama.url,
@@ -346,7 +347,7 @@ async def test_what_no_hub_has_is_not_found(hub: FakeHub, call: Call) -> None:
 
 
 async def test_files_that_are_never_fetched_have_no_url(hub: FakeHub, call: Call) -> None:
-    names = {name: "x" for name in (*hostile.UNWANTED, "../outside.gguf", "good.gguf")}
+    names = dict.fromkeys((*hostile.UNWANTED, "../outside.gguf", "good.gguf"), "x")
     hub.huggingface.add("o/n", names)
 
     model = await call("GetHubModel", GetHubModelRequest(hub=HF, model_id="o/n"))

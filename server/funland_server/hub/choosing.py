@@ -19,12 +19,12 @@ from funland_server.hub.errors import (
     VariantNotFoundError,
 )
 from funland_server.hub.hubs import Hubs
-from funland_server.hub.ids import installed_id
 from funland_server.hub.knowledge import Knowledge, Told
 from funland_server.hub.names import tagged
 from funland_server.hub.ranking import Ranked, Ranking, all_variants
 from funland_server.hub.sources import Source, read_source
 from funland_server.hub.variants import Variant
+from funland_server.models.installed.model import hub_slug
 
 _MOST_NAMED: Final = 12
 """Variants that an error names."""
@@ -74,8 +74,9 @@ class _Chosen:
 
     @property
     def model_id(self) -> str:
-        model = self.listing.model
-        return installed_id(model.hub, model.model_id, self.variant)
+        if self.variant.format == Model.GGUF:
+            return hub_slug(self.origin)
+        return hub_slug(Origin(model_id=self.listing.model.model_id))
 
 
 class Choosing:

@@ -209,7 +209,7 @@ async def test_a_hub_that_says_nothing_is_given_up(
 
 
 async def test_entries_that_are_no_models_are_passed_over(hub: FakeHub, hubs: Hubs) -> None:
-    listed = [
+    listed: list[Any] = [
         {"id": "o/good", "downloads": 5, "likes": "many", "tags": ["a", 7, None, "a", "x" * 999]},
         {"id": "../evil"}, {"id": "o/n/m"}, {"id": 7}, {}, 7, None, "text",
         {"id": "o/odd", "downloads": -1, "createdAt": "never", "gated": "auto",

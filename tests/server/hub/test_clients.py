@@ -239,7 +239,12 @@ async def test_files_that_modelscope_tells_little_of_are_listed_all_the_same(
 async def test_an_ollama_model_is_its_layers_by_the_names_they_get_here(
     hub: FakeHub, hubs: Hubs
 ) -> None:
-    layers = {**models.ollama_layers(), "projector": "p", "adapter": ["a", "b"], "draft": "d"}
+    layers: dict[str, Any] = {
+        **models.ollama_layers(),
+        "projector": "p",
+        "adapter": ["a", "b"],
+        "draft": "d",
+    }
     manifest = hub.ollama.add("library/tiny", layers, tag="1m", config=models.ollama_config(
         context_length=1024, capabilities=["completion"]))  # fmt: skip
 
@@ -289,7 +294,7 @@ async def test_ollama_models_that_run_elsewhere_are_refused(
 async def test_a_registry_that_wants_a_token_gives_one_to_everybody(
     hub: FakeHub, hubs: Hubs
 ) -> None:
-    hub.ollama.token = "anonymous-1"
+    hub.ollama.token = "anonymous-1"  # noqa: S105 - a test's
     hub.ollama.add("library/tiny", models.ollama_layers(), config=models.ollama_config())
 
     listing = await the(hubs, OLLAMA).details("tiny", "")
@@ -304,7 +309,7 @@ async def test_a_registry_that_wants_a_token_gives_one_to_everybody(
     )  # fmt: skip
     assert {request.host for request in hub.requests.bearing("anonymous-1")} == {"ollama"}
 
-    hub.ollama.token = "anonymous-2"
+    hub.ollama.token = "anonymous-2"  # noqa: S105 - a test's
     renewed = await hubs.credential(url, anew=True)
 
     assert renewed is not None

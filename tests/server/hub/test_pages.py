@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import orjson
 import pytest
@@ -48,7 +49,7 @@ def test_the_longest_cursors_fit_into_a_token() -> None:
     assert len(token_of(Progress(100, places), REQUEST)) <= 1024
 
 
-def _told(told: object) -> str:
+def _told(told: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(told)).decode().rstrip("=")
 
 

@@ -63,7 +63,7 @@ async def test_mirrors_and_other_hosts_have_no_credential(
 async def test_what_is_hidden_is_not_there_for_those_without_a_token(
     hub: FakeHub, make_hubs: MakeHubs
 ) -> None:
-    hub.huggingface.token = "another"
+    hub.huggingface.token = "another"  # noqa: S105 - a test's
     hub.huggingface.add("o/n", {"a.gguf": "weights"}, private=True)
 
     for tokens in ({}, {"huggingface_token": "wrong"}):

@@ -47,21 +47,29 @@ async def index(
         await connection.execute(_INSERT[dialect], rows)
 
 
-def finds(dialect: Dialect, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-    """Whether a model has all words of a search."""
+def finds(dialect: Dialect, phrases: Sequence[Phrase], *, few: bool = False) -> ColumnElement[bool]:
+    """Whether a model has all words of a search; `few` is a hint that not many have."""
     asked = fts5_query(phrases) if dialect == "sqlite" else tsquery(phrases)
-    return _condition(dialect, "asked", asked)
+    return _condition(dialect, ("asked", asked), "IN", few=few)
 
 
-def finds_by_name(dialect: Dialect, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-    """Whether it has all of them in its name: such come first."""
+def finds_by_name(
+    dialect: Dialect, phrases: Sequence[Phrase], *, right: bool = True
+) -> ColumnElement[bool]:
+    """Whether it has all of them in its name: such come first. Not `right` is that it has not."""
     if dialect == "sqlite":
-        return _condition(dialect, "by_name", fts5_query(phrases, column="name"))
-    return _condition(dialect, "by_name", tsquery(phrases, weight="A"))
+        asked = fts5_query(phrases, column="name")
+    else:
+        asked = tsquery(phrases, weight="A")
+    return _condition(dialect, ("by_name", asked), "IN" if right else "NOT IN", few=False)
 
 
-def _condition(dialect: Dialect, name: str, value: str) -> ColumnElement[bool]:
-    condition: Any = text(f"hub_models.id IN ({_FOUND[dialect].format(name)})").bindparams(
-        bindparam(name, value)
-    )
-    return condition
+def _condition(
+    dialect: Dialect, asked: tuple[str, str], among: str, *, few: bool
+) -> ColumnElement[bool]:
+    # With the sign SQLite reads the models in their order, and stops when it has a page of them;
+    # without it reads those that were found, and sorts them.
+    number = "hub_models.id" if few or dialect == "postgresql" else "+hub_models.id"
+    name, value = asked
+    condition: Any = text(f"{number} {among} ({_FOUND[dialect].format(name)})")
+    return condition.bindparams(bindparam(name, value))

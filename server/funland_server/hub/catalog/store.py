@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, case, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -37,6 +37,7 @@ _SORTS = {
     SearchHubModelsRequest.LIKES: models.c.likes,
     SearchHubModelsRequest.UPDATED: models.c.update_time,
 }
+_FEW: Final = 1000
 _listed = (
     models.c.model, listings.c.files, listings.c.quantization, listings.c.listed_time,
     listings.c.revision,
@@ -128,17 +129,41 @@ class Catalog:
         their names come first; then the order is that which was asked for, or by downloads."""
 
         async def read(connection: AsyncConnection) -> tuple[list[Entry], int]:
-            total = await connection.scalar(self._chosen(select(func.count()), asked))
-            query = self._chosen(select(models.c.model), asked)
-            phrases = phrases_of(asked.text)
-            if phrases and not asked.sort:
-                by_name = finds_by_name(self.database.dialect, phrases)
-                query = query.order_by(case((by_name, 0), else_=1))
-            query = query.order_by(_SORTS[asked.sort].desc(), models.c.id.desc())
-            found = await connection.execute(query.limit(limit).offset(offset))
-            return [entry_of(row) for row in found], total or 0
+            total = await connection.scalar(self._chosen(select(func.count()), asked)) or 0
+            few = total < _FEW
+            if offset >= total:
+                return [], total
+            phrases, dialect = phrases_of(asked.text), self.database.dialect
+            if not phrases or asked.sort:
+                return await self._part(connection, asked, (), offset, limit, few=few), total
+            # One after the other, since each is found in the order of its index, a page at a time.
+            by_name = finds_by_name(dialect, phrases)
+            first = await self._part(connection, asked, (by_name,), offset, limit, few=few)
+            if len(first) == limit:
+                return first, total
+            count = self._chosen(select(func.count()), asked).where(by_name)
+            before = await connection.scalar(count) or 0
+            elsewhere = finds_by_name(dialect, phrases, right=False)
+            begin, room = max(0, offset - before), limit - len(first)
+            rest = await self._part(connection, asked, (elsewhere,), begin, room, few=few)
+            return [*first, *rest], total
 
         return await self.database.read(read)
+
+    async def _part(
+        self,
+        connection: AsyncConnection,
+        asked: Asked,
+        conditions: Sequence[ColumnElement[bool]],
+        offset: int,
+        limit: int,
+        *,
+        few: bool,
+    ) -> list[Entry]:
+        query = self._chosen(select(models.c.model), asked, few=few).where(*conditions)
+        query = query.order_by(_SORTS[asked.sort].desc(), models.c.id.desc())
+        found = await connection.execute(query.limit(limit).offset(offset))
+        return [entry_of(row) for row in found]
 
     async def counts(self) -> dict[HubKind, tuple[int, int]]:
         """How many models of each hub there are, and how often they were downloaded together."""
@@ -165,11 +190,13 @@ class Catalog:
 
         return await self.database.read(read)
 
-    def _chosen(self, query: Select[*tuple[Any, ...]], asked: Asked) -> Select[*tuple[Any, ...]]:
+    def _chosen(
+        self, query: Select[*tuple[Any, ...]], asked: Asked, *, few: bool = False
+    ) -> Select[*tuple[Any, ...]]:
         query = query.select_from(models)
         phrases = phrases_of(asked.text)
         if phrases:
-            query = query.where(finds(self.database.dialect, phrases))
+            query = query.where(finds(self.database.dialect, phrases, few=few))
         elif asked.text.strip():
             query = query.where(models.c.id < 0)  # what has no word is in no text
         if asked.hubs:
@@ -187,22 +214,30 @@ class Catalog:
 
     async def _put(self, connection: AsyncConnection, told: Sequence[HubModel]) -> list[int]:
         """Writes models anew; gives the numbers of their rows."""
+        if not told:
+            return []
         dialect = self.database.dialect
-        insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
         known_time = stamped(_now())
-        numbers: list[int] = []
         for model in told:
             model.known_time.CopyFrom(known_time)
-            row = row_of(model)
-            written = await connection.execute(
-                insert(models)
-                .values(row)
-                .on_conflict_do_update(index_elements=["hub", "model_id"], set_=row)
-                .returning(models.c.id)
+        written = (sqlite if dialect == "sqlite" else postgresql).insert(models)
+        names = row_of(told[0])
+        await connection.execute(
+            written.on_conflict_do_update(
+                index_elements=["hub", "model_id"],
+                set_={name: written.excluded[name] for name in names},
+            ),
+            [row_of(model) for model in told],
+        )
+        found = await connection.execute(
+            select(models.c.id, models.c.hub, models.c.model_id).where(
+                _among([key_of(model) for model in told])
             )
-            numbers.append(written.scalar_one())
-        await index(connection, dialect, list(zip(numbers, told, strict=True)))
-        return numbers
+        )
+        numbers = {(row.hub, row.model_id): row.id for row in found}
+        entries = [(numbers[key_of(model)], model) for model in told]
+        await index(connection, dialect, entries)
+        return [number for number, _ in entries]
 
 
 def _among(keys: Any) -> Any:

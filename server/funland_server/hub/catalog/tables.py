@@ -38,7 +38,18 @@ models = Table(
     Column("known_time", BigInteger, nullable=False),
     Column("model", LargeBinary, nullable=False),
     Index("hub_models_by_id", "hub", "model_id", unique=True),
-    Index("hub_models_by_downloads", "downloads", "id"),
+    # With all that is searched by beside words.
+    Index(
+        "hub_models_by_downloads",
+        "downloads",
+        "id",
+        "hub",
+        "formats",
+        "model_type",
+        "owner",
+    ),
+    Index("hub_models_by_likes", "likes", "id"),
+    Index("hub_models_by_time", "update_time", "id"),
 )
 
 listings = Table(

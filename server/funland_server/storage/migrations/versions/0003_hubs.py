@@ -37,7 +37,11 @@ def upgrade() -> None:
         sa.Column("model", sa.LargeBinary, nullable=False),
     )
     op.create_index("hub_models_by_id", "hub_models", ["hub", "model_id"], unique=True)
-    op.create_index("hub_models_by_downloads", "hub_models", ["downloads", "id"])
+    # With all that is searched by beside words.
+    searched = ["id", "hub", "formats", "model_type", "owner"]
+    op.create_index("hub_models_by_downloads", "hub_models", ["downloads", *searched])
+    op.create_index("hub_models_by_likes", "hub_models", ["likes", "id"])
+    op.create_index("hub_models_by_time", "hub_models", ["update_time", "id"])
     # Apart, since they are long.
     op.create_table(
         "hub_listings",
