@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
-from funland_client import AsyncFunland, Funland, model_calls, response_calls, system_calls
-from funland_client.connection import default_address
+from funland_client import AsyncFunland, Funland
+from funland_client.asynchronous.models import AsyncModels
+from funland_client.asynchronous.responses import AsyncResponses
+from funland_client.asynchronous.system import AsyncSystem
+from funland_client.blocking.models import Models
+from funland_client.blocking.responses import Responses
+from funland_client.blocking.system import System
+from funland_client.channel import default_address
 
 PAIRS = [
     (Funland, AsyncFunland),
-    (model_calls.Models, model_calls.AsyncModels),
-    (response_calls.Responses, response_calls.AsyncResponses),
-    (system_calls.System, system_calls.AsyncSystem),
+    (Models, AsyncModels),
+    (Responses, AsyncResponses),
+    (System, AsyncSystem),
 ]
 
 

@@ -13,7 +13,7 @@ import typer
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.output import Output
 from funland_client import ChatArguments, Funland, Grammar, Regex
-from funland_client.connection import ADDRESS_VARIABLE, DEFAULT_ADDRESS, default_address
+from funland_client.channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS, default_address
 
 Server = Annotated[
     str | None,
