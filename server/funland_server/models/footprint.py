@@ -8,7 +8,8 @@ for that of its template.
 
 from __future__ import annotations
 
-from funland.v1.models_pb2 import LoadSettings, Model
+from funland.v1.models_pb2 import Footprint, LoadSettings, Model
+from funland_server.models.header import ModelHeader
 from funland_server.models.installed import InstalledModel
 
 _CACHE_TOKENS = 32768
@@ -36,13 +37,30 @@ def needed_bytes(
 ) -> int:
     """What the process of a model will take, a draft model beside it included. Of what is no GGUF
     only the size is known."""
-    needed = _PROCESS_BYTES
+    return footprint(model, settings, max_context_length, draft).total_bytes
+
+
+def footprint(
+    model: InstalledModel,
+    settings: LoadSettings,
+    max_context_length: int,
+    draft: InstalledModel | None = None,
+) -> Footprint:
+    """As `needed_bytes`, told apart."""
+    parts = Footprint(
+        process_bytes=_PROCESS_BYTES,
+        context_length=_context_length(model.header, settings, max_context_length),
+    )
     for each in (model, draft):
         if each is not None:
-            needed += each.fingerprint.size_bytes + _context_bytes(
-                each, settings, max_context_length
-            )
-    return needed
+            cache, compute = _context_bytes(each.header, settings, max_context_length)
+            parts.weights_bytes += each.fingerprint.size_bytes
+            parts.cache_bytes += cache
+            parts.compute_bytes += compute
+    parts.total_bytes = (
+        parts.weights_bytes + parts.cache_bytes + parts.compute_bytes + parts.process_bytes
+    )
+    return parts
 
 
 def memory_limit_bytes(
@@ -61,14 +79,21 @@ def memory_limit_bytes(
     return int(_GROWTH * needed) + model.fingerprint.size_bytes + prefixes + _PLANS_BYTES
 
 
-def _context_bytes(model: InstalledModel, settings: LoadSettings, max_context_length: int) -> int:
-    header = model.header
-    trained = header.context_length or max_context_length
-    chosen = settings.HasField("context_length")
-    context = settings.context_length if chosen else min(trained, max_context_length)
+def _context_length(header: ModelHeader, settings: LoadSettings, max_context_length: int) -> int:
+    """How many tokens one call may have."""
+    if settings.HasField("context_length"):
+        return settings.context_length
+    return min(header.context_length or max_context_length, max_context_length)
+
+
+def _context_bytes(
+    header: ModelHeader, settings: LoadSettings, max_context_length: int
+) -> tuple[int, int]:
+    """What the cache takes, and what the buffers of a pass do."""
+    context = _context_length(header, settings, max_context_length)
     cells = min(settings.slots * context, max(context, _CACHE_TOKENS))
     longest = cells if settings.cache == LoadSettings.UNIFIED else context
     tokens = _PASS_TOKENS if longest <= _LONG else _LONG_PASS_TOKENS
     heads = header.embedding_length // _HEAD_LENGTH
     row = header.embedding_length * _ROW_VALUES + longest * (heads + 1)
-    return cells * header.cache_bytes_per_token + tokens * row * _VALUE_BYTES
+    return cells * header.cache_bytes_per_token, tokens * row * _VALUE_BYTES

@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from funland.v1.models_pb2 import LoadSettings
+from funland.v1.models_pb2 import LoadSettings, ModelEstimate
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.adapters import Adapters
 from funland_server.models.catalog import ModelCatalog
-from funland_server.models.footprint import memory_limit_bytes, needed_bytes
+from funland_server.models.footprint import footprint, memory_limit_bytes, needed_bytes
 from funland_server.models.installed import InstalledModel
 from funland_server.models.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
@@ -63,6 +63,23 @@ class ModelLoader:
         """
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
 
+    def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
+        """What a load with these settings would take of the memory.
+
+        Raises:
+            FieldInvalidError: The model has no positions for so long a context.
+            ModelNotFoundError: There is no such draft model.
+        """
+        settings, draft = self._settings_of(model, wanted)
+        parts = footprint(model, settings, self._settings.max_context_length, draft)
+        available = self._pool.available_bytes(model.model_id)
+        return ModelEstimate(
+            model_id=model.model_id,
+            footprint=parts,
+            available_bytes=available,
+            fits=parts.total_bytes <= available,
+        )
+
     async def forget(self, model_id: str) -> None:
         """Unloads a model that is deleted, and removes what was kept of it beside its files."""
         await self._pool.forget(model_id)
@@ -79,16 +96,8 @@ class ModelLoader:
 
     def _spec(self, model: InstalledModel, wanted: LoadSettings) -> MakeSpec:
         """What makes the worker's spec, after a check of the files."""
-        settings = LoadSettings(
-            slots=self._settings.slots,
-            threads=self._settings.threads,
-            # The built-in model is tiny, and there for who has nothing else.
-            keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
-        )
-        settings.MergeFrom(wanted)
+        settings, draft = self._settings_of(model, wanted)
         asked = wanted.HasField("slots") or "slots" in self._settings.model_fields_set
-        _check_context(model, settings)
-        draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
 
         def make() -> WorkerSpec:
             self._catalog.verify(model)
@@ -115,6 +124,21 @@ class ModelLoader:
             )
 
         return make
+
+    def _settings_of(
+        self, model: InstalledModel, wanted: LoadSettings
+    ) -> tuple[LoadSettings, InstalledModel | None]:
+        """How a model is run that is to run as `wanted`, and its draft model."""
+        settings = LoadSettings(
+            slots=self._settings.slots,
+            threads=self._settings.threads,
+            # The built-in model is tiny, and there for who has nothing else.
+            keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
+        )
+        settings.MergeFrom(wanted)
+        _check_context(model, settings)
+        draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
+        return settings, draft
 
     def _prefix_memory(self) -> int:
         limit = self._settings.prefix_memory_bytes

@@ -94,6 +94,12 @@ class ModelService:
         await self._attaching.detach(model, request.adapter_id)
         return self._wire(model)
 
+    async def EstimateModel(
+        self, request: models_pb2.EstimateModelRequest
+    ) -> models_pb2.ModelEstimate:
+        """See `models.proto`."""
+        return self._loader.estimate(self._catalog.get(request.model_id), request.settings)
+
     async def WatchModels(
         self, request: models_pb2.WatchModelsRequest
     ) -> AsyncGenerator[models_pb2.ModelEvent]:

@@ -86,7 +86,7 @@ class Memory:
         idle = [each for each in held if each.idle]
         if (leaving := to_unload(idle, needed - room)) is not None:
             return leaving
-        available = max(0, room + sum(each.weight for each in idle))
+        available = self.available(held, replaced)
         raise ModelTooLargeError(
             f"Model {spec.model_id!r} needs about {needed / 1e9:.2f} GB, and"
             f" {available / 1e9:.2f} GB can be had. Ask for a shorter"
@@ -95,6 +95,11 @@ class Memory:
             needed_bytes=str(needed),
             available_bytes=str(available),
         )
+
+    def available(self, held: Sequence[Held], replaced: Held | None = None) -> int:
+        """As `room`, when all that are idle are unloaded; not below 0."""
+        idle = sum(each.weight for each in held if each.idle)
+        return max(0, self.room(held, replaced) + idle)
 
     def promise(self, spec: WorkerSpec) -> None:
         """Keeps room for a model until `settle`."""

@@ -38,6 +38,11 @@ class WorkerPool:
         places = self._places.values()
         return sorted(place.model_id for place in places if place.retry_seconds is not None)
 
+    def available_bytes(self, model_id: str = "") -> int:
+        """What a model can take of the memory now, when all that are idle are unloaded, and its own
+        worker ends first."""
+        return self._lifecycle.room.available(model_id)
+
     async def acquire(self, spec: MakeSpec, model_id: str) -> Worker:
         """The worker of a model, loaded first if need be. However many ask, it is loaded once, and
         it goes on when a caller goes away: with a deadline shorter than the load, a model would

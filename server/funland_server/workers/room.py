@@ -55,10 +55,20 @@ class Room:
     def plan(self, spec: WorkerSpec) -> list[Held]:
         """Which models have to leave for one, whose own worker would end first; raises as
         `make`."""
+        held, replaced = self._held(spec.model_id)
+        return self._memory.plan(spec, held, replaced)
+
+    def available(self, model_id: str) -> int:
+        """What a model can take when all that are idle leave for it, and its own worker ends."""
+        held, replaced = self._held(model_id)
+        return self._memory.available(held, replaced)
+
+    def _held(self, model_id: str) -> tuple[list[Held], Held | None]:
+        """What loaded models take: others, and the one of that id."""
         held = {
             place.model_id: self._memory.held(place.worker, idle=place.idle)
             for place in self._places.values()
             if place.worker is not None
         }
-        replaced = held.pop(spec.model_id, None)
-        return self._memory.plan(spec, [*held.values()], replaced)
+        replaced = held.pop(model_id, None)
+        return [*held.values()], replaced

@@ -154,6 +154,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. The disk has no room for what is to be kept. Free some, or choose another
     folder in the settings.
     """
+    STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 66
+    """UNAVAILABLE. The database can't be reached for now. With `RetryInfo`."""
     REQUEST_MALFORMED: _ErrorReason.ValueType  # 70
     """INVALID_ARGUMENT. What came is no HTTP request that the gateway can read."""
     URL_TOO_LONG: _ErrorReason.ValueType  # 71
@@ -166,6 +168,42 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     EXPECTATION_UNSUPPORTED: _ErrorReason.ValueType  # 74
     """INVALID_ARGUMENT. The request expects of the gateway what it can't do. Metadata: `supported`."""
+    HUB_UNREACHABLE: _ErrorReason.ValueType  # 80
+    """UNAVAILABLE. The hub can't be reached, or fails for now. Metadata: `hub`."""
+    HUB_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 81
+    """NOT_FOUND. The hub has no such model or revision, or shows it only to others; a token may help. Metadata: `hub`, `model`."""
+    HUB_ACCESS_DENIED: _ErrorReason.ValueType  # 82
+    """PERMISSION_DENIED. The hub gives the model only to those whom it lets in: set a token, or accept the model's license on the
+    hub's site. Metadata: `hub`, `model`.
+    """
+    HUB_RATE_LIMITED: _ErrorReason.ValueType  # 83
+    """RESOURCE_EXHAUSTED. The hub takes no more calls for a while. With `RetryInfo`. Metadata: `hub`."""
+    HUB_ANSWER_INVALID: _ErrorReason.ValueType  # 84
+    """FAILED_PRECONDITION. The hub's answer breaks the rules of its protocol or of safety: a file's name that leads elsewhere, a digest
+    that is none, a list that is too long. Metadata: `hub`, and `file` where one is to blame.
+    """
+    OFFLINE: _ErrorReason.ValueType  # 85
+    """FAILED_PRECONDITION. The settings say `offline`, so nothing is sent to anybody."""
+    VARIANT_NOT_FOUND: _ErrorReason.ValueType  # 86
+    """NOT_FOUND. The model has no such variant, file or format. Metadata: `hub`, `model`, `variant`."""
+    HUB_MODEL_UNSUPPORTED: _ErrorReason.ValueType  # 87
+    """FAILED_PRECONDITION. No engine that is installed can load anything of the model. Metadata: `hub`, `model`."""
+    ADDRESS_NOT_ALLOWED: _ErrorReason.ValueType  # 88
+    """PERMISSION_DENIED. A URL leads to an address that Funland does not call: a private one, or another scheme than HTTP.
+    Metadata: `host`.
+    """
+    DOWNLOAD_NOT_FOUND: _ErrorReason.ValueType  # 90
+    """NOT_FOUND. No download has this id. Metadata: `download_id`."""
+    DOWNLOAD_STATE: _ErrorReason.ValueType  # 91
+    """FAILED_PRECONDITION. The download's state does not allow this. Metadata: `download_id`, `state`, `action`."""
+    DOWNLOAD_CORRUPT: _ErrorReason.ValueType  # 92
+    """DATA_LOSS. A file does not have the SHA-256 or size that the hub tells, however often it is fetched.
+    Metadata: `file`, `expected`, `found`.
+    """
+    DOWNLOAD_INTERRUPTED: _ErrorReason.ValueType  # 93
+    """UNAVAILABLE. The line or the hub failed too often without a byte in between. Metadata: `file`."""
+    DOWNLOAD_SOURCE_CHANGED: _ErrorReason.ValueType  # 94
+    """ABORTED. The file on the hub changes again and again while it is fetched. Metadata: `file`."""
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -305,6 +343,8 @@ STORAGE_FULL: ErrorReason.ValueType  # 65
 """RESOURCE_EXHAUSTED. The disk has no room for what is to be kept. Free some, or choose another
 folder in the settings.
 """
+STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 66
+"""UNAVAILABLE. The database can't be reached for now. With `RetryInfo`."""
 REQUEST_MALFORMED: ErrorReason.ValueType  # 70
 """INVALID_ARGUMENT. What came is no HTTP request that the gateway can read."""
 URL_TOO_LONG: ErrorReason.ValueType  # 71
@@ -317,6 +357,42 @@ Metadata: `header`, `supported`.
 """
 EXPECTATION_UNSUPPORTED: ErrorReason.ValueType  # 74
 """INVALID_ARGUMENT. The request expects of the gateway what it can't do. Metadata: `supported`."""
+HUB_UNREACHABLE: ErrorReason.ValueType  # 80
+"""UNAVAILABLE. The hub can't be reached, or fails for now. Metadata: `hub`."""
+HUB_MODEL_NOT_FOUND: ErrorReason.ValueType  # 81
+"""NOT_FOUND. The hub has no such model or revision, or shows it only to others; a token may help. Metadata: `hub`, `model`."""
+HUB_ACCESS_DENIED: ErrorReason.ValueType  # 82
+"""PERMISSION_DENIED. The hub gives the model only to those whom it lets in: set a token, or accept the model's license on the
+hub's site. Metadata: `hub`, `model`.
+"""
+HUB_RATE_LIMITED: ErrorReason.ValueType  # 83
+"""RESOURCE_EXHAUSTED. The hub takes no more calls for a while. With `RetryInfo`. Metadata: `hub`."""
+HUB_ANSWER_INVALID: ErrorReason.ValueType  # 84
+"""FAILED_PRECONDITION. The hub's answer breaks the rules of its protocol or of safety: a file's name that leads elsewhere, a digest
+that is none, a list that is too long. Metadata: `hub`, and `file` where one is to blame.
+"""
+OFFLINE: ErrorReason.ValueType  # 85
+"""FAILED_PRECONDITION. The settings say `offline`, so nothing is sent to anybody."""
+VARIANT_NOT_FOUND: ErrorReason.ValueType  # 86
+"""NOT_FOUND. The model has no such variant, file or format. Metadata: `hub`, `model`, `variant`."""
+HUB_MODEL_UNSUPPORTED: ErrorReason.ValueType  # 87
+"""FAILED_PRECONDITION. No engine that is installed can load anything of the model. Metadata: `hub`, `model`."""
+ADDRESS_NOT_ALLOWED: ErrorReason.ValueType  # 88
+"""PERMISSION_DENIED. A URL leads to an address that Funland does not call: a private one, or another scheme than HTTP.
+Metadata: `host`.
+"""
+DOWNLOAD_NOT_FOUND: ErrorReason.ValueType  # 90
+"""NOT_FOUND. No download has this id. Metadata: `download_id`."""
+DOWNLOAD_STATE: ErrorReason.ValueType  # 91
+"""FAILED_PRECONDITION. The download's state does not allow this. Metadata: `download_id`, `state`, `action`."""
+DOWNLOAD_CORRUPT: ErrorReason.ValueType  # 92
+"""DATA_LOSS. A file does not have the SHA-256 or size that the hub tells, however often it is fetched.
+Metadata: `file`, `expected`, `found`.
+"""
+DOWNLOAD_INTERRUPTED: ErrorReason.ValueType  # 93
+"""UNAVAILABLE. The line or the hub failed too often without a byte in between. Metadata: `file`."""
+DOWNLOAD_SOURCE_CHANGED: ErrorReason.ValueType  # 94
+"""ABORTED. The file on the hub changes again and again while it is fetched. Metadata: `file`."""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

@@ -120,6 +120,10 @@ class Model(_message.Message):
     CAN_GENERATE_FIELD_NUMBER: _builtins.int
     CAN_RERANK_FIELD_NUMBER: _builtins.int
     RETRY_TIME_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    DEFAULT_SAMPLING_FIELD_NUMBER: _builtins.int
+    DEFAULT_SYSTEM_MESSAGE_FIELD_NUMBER: _builtins.int
+    DEFAULT_CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model's id: lower case letters, digits, `.`, `_` and `-`."""
     display_name: _builtins.str
@@ -127,7 +131,7 @@ class Model(_message.Message):
     description: _builtins.str
     """What the file says of itself. Empty if it says nothing."""
     source: _builtins.str
-    """Where the model came from: a file's name, or `built-in`."""
+    """Where the model came from: a file's name, its id on the hub, or `built-in`."""
     format: Global___Model.Format.ValueType
     """How the weights are stored."""
     architecture: _builtins.str
@@ -161,6 +165,10 @@ class Model(_message.Message):
     """Whether the model writes text; one that does not is for `Embed` or `Rerank`."""
     can_rerank: _builtins.bool
     """Whether the model has a ranking head, which `Rerank` then uses."""
+    default_system_message: _builtins.str
+    """The system message of chats that have none. Empty: none."""
+    default_context_length: _builtins.int
+    """The context that loads get which name none, in tokens, as whoever published the model wants. Unset: as for all models."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that requests may use."""
@@ -184,6 +192,14 @@ class Model(_message.Message):
     @_builtins.property
     def retry_time(self) -> _timestamp_pb2.Timestamp:
         """When its process is started again at the earliest. Set when `state` is BACKING_OFF."""
+
+    @_builtins.property
+    def origin(self) -> Global___Origin:
+        """Where on a hub it was downloaded. Unset for other models."""
+
+    @_builtins.property
+    def default_sampling(self) -> _inference_pb2.SamplingParameters:
+        """What calls that say nothing of it get, as whoever published the model wants."""
 
     def __init__(
         self,
@@ -213,14 +229,123 @@ class Model(_message.Message):
         can_generate: _builtins.bool = ...,
         can_rerank: _builtins.bool = ...,
         retry_time: _timestamp_pb2.Timestamp | None = ...,
+        origin: Global___Origin | None = ...,
+        default_sampling: _inference_pb2.SamplingParameters | None = ...,
+        default_system_message: _builtins.str = ...,
+        default_context_length: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "load_error", b"load_error", "loaded", b"loaded", "retry_time", b"retry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "create_time", b"create_time", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "load_error", b"load_error", "loaded", b"loaded", "origin", b"origin", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapters", b"adapters", "aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rerank", b"can_rerank", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "model_id", b"model_id", "parameter_count", b"parameter_count", "quantization", b"quantization", "retry_time", b"retry_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "adapters", b"adapters", "aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rerank", b"can_rerank", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "default_system_message", b"default_system_message", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "model_id", b"model_id", "origin", b"origin", "parameter_count", b"parameter_count", "quantization", b"quantization", "retry_time", b"retry_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__default_context_length: _TypeAlias = _typing.Literal["default_context_length"]  # noqa: Y015
+    _WhichOneofArgType__default_context_length: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__default_context_length) -> _WhichOneofReturnType__default_context_length | None: ...
+
+Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class Origin(_message.Message):
+    """A place on a hub."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Hub:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _HubEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Origin._Hub.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        HUB_UNSPECIFIED: Origin._Hub.ValueType  # 0
+        """Not said."""
+        MODELSCOPE: Origin._Hub.ValueType  # 1
+        """ModelScope."""
+        HUGGINGFACE: Origin._Hub.ValueType  # 2
+        """HuggingFace."""
+        OLLAMA: Origin._Hub.ValueType  # 3
+        """Ollama's registry."""
+
+    class Hub(_Hub, metaclass=_HubEnumTypeWrapper):
+        """Where models are published."""
+
+    HUB_UNSPECIFIED: Origin.Hub.ValueType  # 0
+    """Not said."""
+    MODELSCOPE: Origin.Hub.ValueType  # 1
+    """ModelScope."""
+    HUGGINGFACE: Origin.Hub.ValueType  # 2
+    """HuggingFace."""
+    OLLAMA: Origin.Hub.ValueType  # 3
+    """Ollama's registry."""
+
+    HUB_FIELD_NUMBER: _builtins.int
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    hub: Global___Origin.Hub.ValueType
+    """The hub."""
+    model_id: _builtins.str
+    """The model's id there: `owner/name`; `name` for one of Ollama's library."""
+    revision: _builtins.str
+    """The commit or digest."""
+    variant: _builtins.str
+    """What was taken of it: see `HubVariant.name`."""
+    def __init__(
+        self,
+        *,
+        hub: Global___Origin.Hub.ValueType = ...,
+        model_id: _builtins.str = ...,
+        revision: _builtins.str = ...,
+        variant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hub", b"hub", "model_id", b"model_id", "revision", b"revision", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Model: _TypeAlias = Model  # noqa: Y015
+Global___Origin: _TypeAlias = Origin  # noqa: Y015
+
+@_typing.final
+class Footprint(_message.Message):
+    """What a process that holds a model takes of the memory, in bytes, estimated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEIGHTS_BYTES_FIELD_NUMBER: _builtins.int
+    CACHE_BYTES_FIELD_NUMBER: _builtins.int
+    COMPUTE_BYTES_FIELD_NUMBER: _builtins.int
+    PROCESS_BYTES_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
+    weights_bytes: _builtins.int
+    """The weights."""
+    cache_bytes: _builtins.int
+    """The keys and values of all texts that it holds at once. 0 where the format does not tell enough."""
+    compute_bytes: _builtins.int
+    """The buffers of a pass."""
+    process_bytes: _builtins.int
+    """The process before it has a model."""
+    total_bytes: _builtins.int
+    """All together."""
+    context_length: _builtins.int
+    """How many tokens a call's prompt and answer may have together in this."""
+    def __init__(
+        self,
+        *,
+        weights_bytes: _builtins.int = ...,
+        cache_bytes: _builtins.int = ...,
+        compute_bytes: _builtins.int = ...,
+        process_bytes: _builtins.int = ...,
+        total_bytes: _builtins.int = ...,
+        context_length: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_bytes", b"cache_bytes", "compute_bytes", b"compute_bytes", "context_length", b"context_length", "process_bytes", b"process_bytes", "total_bytes", b"total_bytes", "weights_bytes", b"weights_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Footprint: _TypeAlias = Footprint  # noqa: Y015
 
 @_typing.final
 class Adapter(_message.Message):
@@ -680,6 +805,93 @@ class DeleteModelRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteModelRequest: _TypeAlias = DeleteModelRequest  # noqa: Y015
+
+@_typing.final
+class EstimateModelRequest(_message.Message):
+    """Request for `EstimateModel`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model's id or alias."""
+    @_builtins.property
+    def settings(self) -> Global___LoadSettings:
+        """How to run it."""
+
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        settings: Global___LoadSettings | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id", "settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimateModelRequest: _TypeAlias = EstimateModelRequest  # noqa: Y015
+
+@_typing.final
+class ModelEstimate(_message.Message):
+    """What a process that holds a model would take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    FOOTPRINT_FIELD_NUMBER: _builtins.int
+    AVAILABLE_BYTES_FIELD_NUMBER: _builtins.int
+    FITS_FIELD_NUMBER: _builtins.int
+    MEASURED_BYTES_FIELD_NUMBER: _builtins.int
+    MEASURED_ESTIMATE_BYTES_FIELD_NUMBER: _builtins.int
+    MEASURED_TIME_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model's id."""
+    available_bytes: _builtins.int
+    """What models may take now, what is idle unloaded, in bytes."""
+    fits: _builtins.bool
+    """Whether it fits into that."""
+    measured_bytes: _builtins.int
+    """What the process took at the most after the last load, in bytes. Unset: it was not loaded since it was installed, or that
+    can't be read.
+    """
+    measured_estimate_bytes: _builtins.int
+    """What was estimated for that load. Unset with `measured_bytes`."""
+    @_builtins.property
+    def footprint(self) -> Global___Footprint:
+        """With these settings."""
+
+    @_builtins.property
+    def measured_time(self) -> _timestamp_pb2.Timestamp:
+        """When that was."""
+
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+        footprint: Global___Footprint | None = ...,
+        available_bytes: _builtins.int = ...,
+        fits: _builtins.bool = ...,
+        measured_bytes: _builtins.int | None = ...,
+        measured_estimate_bytes: _builtins.int | None = ...,
+        measured_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_measured_bytes", b"_measured_bytes", "_measured_estimate_bytes", b"_measured_estimate_bytes", "footprint", b"footprint", "measured_bytes", b"measured_bytes", "measured_estimate_bytes", b"measured_estimate_bytes", "measured_time", b"measured_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_measured_bytes", b"_measured_bytes", "_measured_estimate_bytes", b"_measured_estimate_bytes", "available_bytes", b"available_bytes", "fits", b"fits", "footprint", b"footprint", "measured_bytes", b"measured_bytes", "measured_estimate_bytes", b"measured_estimate_bytes", "measured_time", b"measured_time", "model_id", b"model_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__measured_bytes: _TypeAlias = _typing.Literal["measured_bytes"]  # noqa: Y015
+    _WhichOneofArgType__measured_bytes: _TypeAlias = _typing.Literal["_measured_bytes", b"_measured_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__measured_estimate_bytes: _TypeAlias = _typing.Literal["measured_estimate_bytes"]  # noqa: Y015
+    _WhichOneofArgType__measured_estimate_bytes: _TypeAlias = _typing.Literal["_measured_estimate_bytes", b"_measured_estimate_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__measured_bytes) -> _WhichOneofReturnType__measured_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__measured_estimate_bytes) -> _WhichOneofReturnType__measured_estimate_bytes | None: ...
+
+Global___ModelEstimate: _TypeAlias = ModelEstimate  # noqa: Y015
 
 @_typing.final
 class AttachAdapterRequest(_message.Message):

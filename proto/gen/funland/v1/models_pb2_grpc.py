@@ -76,6 +76,11 @@ class ModelServiceStub:
                 request_serializer=funland_dot_v1_dot_models__pb2.DetachAdapterRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_models__pb2.Model.FromString,
                 _registered_method=True)
+        self.EstimateModel = channel.unary_unary(
+                '/funland.v1.ModelService/EstimateModel',
+                request_serializer=funland_dot_v1_dot_models__pb2.EstimateModelRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_models__pb2.ModelEstimate.FromString,
+                _registered_method=True)
         self.WatchModels = channel.unary_stream(
                 '/funland.v1.ModelService/WatchModels',
                 request_serializer=funland_dot_v1_dot_models__pb2.WatchModelsRequest.SerializeToString,
@@ -173,6 +178,15 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EstimateModel(self, request, context):
+        """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
+
+        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchModels(self, request, context):
         """Sends every model as it is now, then each one again when it changes. Never ends by itself.
         """
@@ -222,6 +236,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.DetachAdapter,
                     request_deserializer=funland_dot_v1_dot_models__pb2.DetachAdapterRequest.FromString,
                     response_serializer=funland_dot_v1_dot_models__pb2.Model.SerializeToString,
+            ),
+            'EstimateModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateModel,
+                    request_deserializer=funland_dot_v1_dot_models__pb2.EstimateModelRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_models__pb2.ModelEstimate.SerializeToString,
             ),
             'WatchModels': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchModels,
@@ -446,6 +465,33 @@ class ModelService:
             '/funland.v1.ModelService/DetachAdapter',
             funland_dot_v1_dot_models__pb2.DetachAdapterRequest.SerializeToString,
             funland_dot_v1_dot_models__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EstimateModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ModelService/EstimateModel',
+            funland_dot_v1_dot_models__pb2.EstimateModelRequest.SerializeToString,
+            funland_dot_v1_dot_models__pb2.ModelEstimate.FromString,
             options,
             channel_credentials,
             insecure,

@@ -87,6 +87,11 @@ class ModelServiceStub:
 
     Errors: NOT_FOUND, MODEL_NOT_FOUND or ADAPTER_NOT_FOUND.
     """
+    EstimateModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.EstimateModelRequest, _models_pb2.ModelEstimate]
+    """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
+
+    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
+    """
     WatchModels: _grpc.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
 
@@ -147,6 +152,11 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """Detaches an adapter from its model and removes its file from the store.
 
     Errors: NOT_FOUND, MODEL_NOT_FOUND or ADAPTER_NOT_FOUND.
+    """
+    EstimateModel: _aio.UnaryUnaryMultiCallable[_models_pb2.EstimateModelRequest, _models_pb2.ModelEstimate]  # type: ignore[assignment]
+    """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
+
+    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
     """
     WatchModels: _aio.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]  # type: ignore[assignment]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
@@ -253,6 +263,17 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         """Detaches an adapter from its model and removes its file from the store.
 
         Errors: NOT_FOUND, MODEL_NOT_FOUND or ADAPTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def EstimateModel(
+        self,
+        request: _models_pb2.EstimateModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.ModelEstimate, _abc.Awaitable[_models_pb2.ModelEstimate]]:
+        """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
+
+        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
         """
 
     @_abc_1.abstractmethod
