@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from funland_client import AsyncFunland, Funland
+from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.hubs import AsyncHubs
 from funland_client.asynchronous.models import AsyncModels
 from funland_client.asynchronous.responses import AsyncResponses
 from funland_client.asynchronous.system import AsyncSystem
+from funland_client.blocking.downloads import Downloads
+from funland_client.blocking.hubs import Hubs
 from funland_client.blocking.models import Models
 from funland_client.blocking.responses import Responses
 from funland_client.blocking.system import System
@@ -19,6 +23,8 @@ from funland_client.channel import default_address
 PAIRS = [
     (Funland, AsyncFunland),
     (Models, AsyncModels),
+    (Hubs, AsyncHubs),
+    (Downloads, AsyncDownloads),
     (Responses, AsyncResponses),
     (System, AsyncSystem),
 ]
@@ -51,7 +57,7 @@ def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: ty
 def test_what_does_not_stream_is_awaited(blocking: type[Any], asynchronous: type[Any]) -> None:
     for name, member in inspect.getmembers(asynchronous, inspect.isfunction):
         if not name.startswith("_"):
-            streams = name.startswith("stream") or name == "watch"
+            streams = name.startswith("stream") or name in {"watch", "pull", "follow", "sync"}
             assert inspect.iscoroutinefunction(member) is not streams, name
 
 

@@ -13,7 +13,15 @@ exceptions of `funland_client.errors`.
 
 from __future__ import annotations
 
-from funland_client.arguments import ChatArguments, GenerationArguments, LoadArguments, Sampling
+from funland_client.arguments import (
+    ChatArguments,
+    DownloadArguments,
+    GenerationArguments,
+    LoadArguments,
+    Sampling,
+    SearchArguments,
+    SourceArguments,
+)
 from funland_client.asynchronous.answer_streams import AsyncResponseStream, AsyncTextStream
 from funland_client.asynchronous.client import AsyncFunland
 from funland_client.asynchronous.event_streams import AsyncEventStream
@@ -36,6 +44,7 @@ __all__ = [
     "ChatArguments",
     "ChatMessage",
     "Conversation",
+    "DownloadArguments",
     "EventStream",
     "Format",
     "FunctionCall",
@@ -48,6 +57,8 @@ __all__ = [
     "Regex",
     "ResponseStream",
     "Sampling",
+    "SearchArguments",
+    "SourceArguments",
     "StreamedText",
     "TextStream",
     "ToolDefinition",

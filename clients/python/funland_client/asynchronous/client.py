@@ -30,6 +30,8 @@ from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.asynchronous.answer_streams import AsyncTextStream
 from funland_client.asynchronous.connection import AsyncConnection
+from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.hubs import AsyncHubs
 from funland_client.asynchronous.models import AsyncModels
 from funland_client.asynchronous.responses import AsyncResponses
 from funland_client.asynchronous.system import AsyncSystem
@@ -64,6 +66,8 @@ class AsyncFunland:
         self._connection = AsyncConnection(address, timeout, retries)
         self._inference = InferenceServiceStub(self._connection.channel)
         self.models = AsyncModels(self._connection)
+        self.hubs = AsyncHubs(self._connection)
+        self.downloads = AsyncDownloads(self._connection)
         self.responses = AsyncResponses(self._connection)
         self.system = AsyncSystem(self._connection)
 

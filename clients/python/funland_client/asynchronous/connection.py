@@ -41,7 +41,7 @@ class AsyncConnection:
 
         Cancelling the task cancels the call.
         """
-        attempts = Attempts(0 if once else self.retries, self.timeout)
+        attempts = self.attempts(self.timeout, once=once)
         while True:
             try:
                 return await method(request, timeout=attempts.seconds_left)
@@ -60,10 +60,14 @@ class AsyncConnection:
         once: bool = False,
     ) -> AsyncEventStream[Answer]:
         """Calls a method that answers with a stream; one that is `endless` has no deadline."""
-        attempts = Attempts(0 if once else self.retries, None if endless else self.timeout)
+        attempts = self.attempts(None if endless else self.timeout, once=once)
         return AsyncEventStream(
             lambda: method(request, timeout=attempts.seconds_left), self.address, attempts
         )
+
+    def attempts(self, timeout: float | None = None, *, once: bool = False) -> Attempts:
+        """Counts the attempts at one call, all of them within `timeout` seconds."""
+        return Attempts(0 if once else self.retries, timeout)
 
     async def close(self) -> None:
         """Ends the calls in flight and the connection."""

@@ -12,6 +12,7 @@ from funland.v1.models_pb2 import (
     GetModelRequest,
     ListModelsRequest,
     Model,
+    ModelEstimate,
     ModelEvent,
     UnloadModelRequest,
     WatchModelsRequest,
@@ -66,6 +67,11 @@ class AsyncModels:
         """Loads a model into memory; returns when it is ready."""
         request = requests.load(model_id, settings)
         return await self._connection.call(self._stub.LoadModel, request, once=True)
+
+    async def estimate(self, model_id: str, **settings: Unpack[LoadArguments]) -> ModelEstimate:
+        """Tells what a process that holds a model would take of the memory, and what it took."""
+        request = requests.estimate(model_id, settings)
+        return await self._connection.call(self._stub.EstimateModel, request)
 
     async def unload(self, model_id: str, *, force: bool = False) -> Model:
         """Takes a model out of memory; its calls go on to their end, unless `force`."""

@@ -31,6 +31,8 @@ from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.blocking.answer_streams import TextStream
 from funland_client.blocking.connection import Connection
+from funland_client.blocking.downloads import Downloads
+from funland_client.blocking.hubs import Hubs
 from funland_client.blocking.models import Models
 from funland_client.blocking.responses import Responses
 from funland_client.blocking.system import System
@@ -65,6 +67,8 @@ class Funland:
         self._connection = Connection(address, timeout, retries)
         self._inference = InferenceServiceStub(self._connection.channel)
         self.models = Models(self._connection)
+        self.hubs = Hubs(self._connection)
+        self.downloads = Downloads(self._connection)
         self.responses = Responses(self._connection)
         self.system = System(self._connection)
 

@@ -38,7 +38,7 @@ class Connection:
         once: bool = False,
     ) -> Answer:
         """Calls a method that answers once; `once` is for what must not be done twice."""
-        attempts = Attempts(0 if once else self.retries, self.timeout)
+        attempts = self.attempts(self.timeout, once=once)
         while True:
             try:
                 return method(request, timeout=attempts.seconds_left)
@@ -57,10 +57,14 @@ class Connection:
         once: bool = False,
     ) -> EventStream[Answer]:
         """Calls a method that answers with a stream; one that is `endless` has no deadline."""
-        attempts = Attempts(0 if once else self.retries, None if endless else self.timeout)
+        attempts = self.attempts(None if endless else self.timeout, once=once)
         return EventStream(
             lambda: method(request, timeout=attempts.seconds_left), self.address, attempts
         )
+
+    def attempts(self, timeout: float | None = None, *, once: bool = False) -> Attempts:
+        """Counts the attempts at one call, all of them within `timeout` seconds."""
+        return Attempts(0 if once else self.retries, timeout)
 
     def close(self) -> None:
         """Ends the calls in flight and the connection."""

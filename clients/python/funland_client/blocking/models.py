@@ -13,6 +13,7 @@ from funland.v1.models_pb2 import (
     GetModelRequest,
     ListModelsRequest,
     Model,
+    ModelEstimate,
     ModelEvent,
     UnloadModelRequest,
     WatchModelsRequest,
@@ -67,6 +68,11 @@ class Models:
         """Loads a model into memory; returns when it is ready."""
         request = requests.load(model_id, settings)
         return self._connection.call(self._stub.LoadModel, request, once=True)
+
+    def estimate(self, model_id: str, **settings: Unpack[LoadArguments]) -> ModelEstimate:
+        """Tells what a process that holds a model would take of the memory, and what it took."""
+        request = requests.estimate(model_id, settings)
+        return self._connection.call(self._stub.EstimateModel, request)
 
     def unload(self, model_id: str, *, force: bool = False) -> Model:
         """Takes a model out of memory; its calls go on to their end, unless `force`."""
