@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.live import Live
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -64,6 +65,26 @@ class Output:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+    @property
+    def draws(self) -> bool:
+        """Whether standard error is a terminal that pictures can be drawn on again and again."""
+        return self._errors.is_terminal and not self._errors.is_dumb_terminal
+
+    def picture(self) -> Live:
+        """What is drawn on standard error until its block is left, then gone."""
+        return Live(console=self._errors, auto_refresh=False, transient=True)
+
+    def note(self, text: str, style: str = "dim") -> None:
+        """Writes a line about what is going on to standard error; programs get none."""
+        if self.as_json:
+            return
+        if self._errors.is_terminal:
+            self._errors.print(Text(printable(text), style=style), soft_wrap=True)
+        else:
+            # A console that Ctrl-C interrupts after it has written writes the same once more.
+            sys.stderr.write(printable(text) + "\n")
+            sys.stderr.flush()
 
     def line(self, text: str = "", style: str = "") -> None:
         """Writes a line."""
