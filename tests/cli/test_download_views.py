@@ -231,17 +231,42 @@ def test_rows_and_all_that_is_known() -> None:
     assert (told["file"], told["priority"], told["hub"]) == ("a: 1 B of 4 B, 25%", "high", "Ollama")
 
 
+def picture(download: Download, width: int) -> list[str]:
+    console = Console(width=width, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        console.print(drawn(download, NOW, width))
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_shards_are_told_apart_at_every_width(width: int) -> None:
+    names = [f"qwen2.5-7b-instruct-q4_k_m-0000{n}-of-00002.gguf" for n in (1, 2)]
+    files = [file(name, 1_200_000_000, 3_900_000_000) for name in names]
+
+    lines = picture(Download(state=Download.DOWNLOADING, files=files), width)
+
+    assert len(lines) == 4
+    for number, line in enumerate(lines[:2], 1):
+        assert f"{number}-of-00002.gguf " in line
+        assert line.rstrip().endswith("1.2 GB of 3.9 GB, 30%")
+
+
+def test_empty_files_and_files_of_unknown_size_have_bars() -> None:
+    empty = DownloadFile(path="empty", size_bytes=0, done=True)
+
+    lines = picture(Download(files=[empty, file("unknown", 5, None)]), 80)
+
+    assert lines[0].count("━") == lines[1].count("━") > 10
+
+
 def test_a_picture_has_names_bars_and_a_state_and_can_not_be_steered() -> None:
     download = Download(
         state=Download.DOWNLOADING, bytes_per_second=5,
         files=[file("\x1b[2Jevil", 50), file("d/" + "x" * 60 + ".gguf", 100)],
     )  # fmt: skip
-    console = Console(width=100, force_terminal=True, color_system=None)
 
-    with console.capture() as captured:
-        console.print(drawn(download, NOW))
+    lines = picture(download, 100)
 
-    lines = captured.get().splitlines()
     assert len(lines) == 4
     assert lines[0].startswith("[2Jevil")
     assert "━" in lines[0]

@@ -18,7 +18,9 @@ from funland_cli.output import Output, printable
 
 _MOST_FILES: Final = 12
 _BAR_WIDTH: Final = 30
-_NAME_WIDTH: Final = 40
+_NAME_WIDTH: Final = 50
+_SHORTEST_NAME: Final = 12
+_WIDE: Final = 100
 
 
 def show(downloads: Iterable[Download], output: Output) -> Generator[Download]:
@@ -51,19 +53,23 @@ def _picture(downloads: Iterable[Download], output: Output) -> Generator[Downloa
                 told = True
                 for line in chosen(download):
                     output.note(line)
-            picture.update(drawn(download, datetime.now(UTC)), refresh=True)
+            width = picture.console.width
+            picture.update(drawn(download, datetime.now(UTC), width), refresh=True)
             yield download
 
 
-def drawn(download: Download, now: datetime) -> RenderableType:
-    """A bar for each file and for all, and a line that says how it goes on."""
+def drawn(download: Download, now: datetime, width: int) -> RenderableType:
+    """A bar for each file and for all, and a line that says how it goes on, `width` wide."""
+    shown = bars(download, _MOST_FILES)
+    bar_width = _BAR_WIDTH if width >= _WIDE else _BAR_WIDTH // 2
+    rest = width - bar_width - max(len(bar.note) for bar in shown) - 2
+    names = max(min(_NAME_WIDTH, rest), _SHORTEST_NAME)
     grid = Table.grid(padding=(0, 1))
-    for bar in bars(download, _MOST_FILES):
-        grid.add_row(
-            Text(shortened(printable(bar.name), _NAME_WIDTH)),
-            ProgressBar(bar.total or 1, bar.done if bar.total else 0, _BAR_WIDTH),
-            Text(bar.note),
-        )
+    for bar in shown:
+        # A file of no bytes is whole; of one whose size is not known the bar only shows life.
+        whole = bar.total == 0
+        progress = ProgressBar(1 if whole else bar.total, 1 if whole else bar.done, bar_width)
+        grid.add_row(Text(shortened(printable(bar.name), names)), progress, Text(bar.note))
     state = ", ".join(filter(None, (standing(download, now), pace(download))))
     return Group(grid, Text(printable(state), style="dim"))
 
