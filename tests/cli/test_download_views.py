@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
-from funland.v1.downloads_pb2 import Download, DownloadFile
+from funland.v1.downloads_pb2 import Download, DownloadEvent, DownloadFile
 from funland.v1.errors_pb2 import Error
-from funland.v1.hub_pb2 import HubFailure, HubModel, SearchHubModelsResponse
+from funland.v1.hub_pb2 import HubFailure, HubInfo, HubModel, SearchHubModelsResponse
 from funland.v1.models_pb2 import Model, Origin
 from funland_cli import hub_views
 from funland_cli.download_views import (
@@ -29,6 +30,7 @@ from funland_cli.download_views import (
 )
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.naming import named
+from funland_cli.overview import news
 from funland_cli.progress import drawn, shortened
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -324,6 +326,46 @@ def test_a_hubs_model_in_a_row() -> None:
     assert len(hub_views.COLUMNS) == len(hub_views.row(HubModel()))
 
 
+def test_a_hub_in_a_row() -> None:
+    hub = HubInfo(
+        hub=Origin.OLLAMA, display_name="Ollama", endpoint="https://hub", mirrors=["a", "b"],
+        has_token=True, catalog_models=1500, catalog_time=at(-60),
+    )  # fmt: skip
+
+    assert hub_views.hub_row(hub, NOW) == (
+        "Ollama", "https://hub", "a, b", "yes", "by name only", "1.5K", "1 min ago",
+    )  # fmt: skip
+    assert hub_views.hub_row(HubInfo(hub=Origin.MODELSCOPE, searchable=True), NOW) == (
+        "ModelScope", "", "", "no", "yes", "0", "never",
+    )  # fmt: skip
+    assert len(hub_views.HUB_COLUMNS) == len(hub_views.hub_row(HubInfo(), NOW))
+
+
+def test_news_of_all_downloads_are_told_by_their_source() -> None:
+    known: dict[str, Download] = {}
+    begun = Download(download_id="1", source="q", state=Download.DOWNLOADING, total_bytes=9)
+    done = Download(download_id="1", source="q", state=Download.COMPLETED, model_id="m")
+    old = Download(download_id="2", source="r", state=Download.COMPLETED)
+
+    told = [
+        news(event, known, NOW)
+        for event in (
+            DownloadEvent(download=begun),
+            DownloadEvent(download=old),
+            DownloadEvent(synced=Empty()),
+            DownloadEvent(download=begun),
+            DownloadEvent(download=done),
+            DownloadEvent(deleted_download_id="1"),
+            DownloadEvent(),
+        )
+    ]
+
+    assert told == [
+        ["q: downloading, 0 B of 9 B, 0%"], [], [], [], ["q: installed as m"], ["q: deleted"], [],
+    ]  # fmt: skip
+    assert list(known) == ["2"]
+
+
 def test_what_a_search_can_not_answer_is_said() -> None:
     failure = HubFailure(hub=Origin.OLLAMA, error=Error(message="It is away."))
     some = SearchHubModelsResponse(
@@ -333,7 +375,7 @@ def test_what_a_search_can_not_answer_is_said() -> None:
 
     assert list(hub_views.answered(some, 5, NOW)) == [
         "Ollama gave nothing: It is away.",
-        "From what was synced 2 h ago.",
+        "From what was synced 2 h ago. To refresh it: funland hubs sync",
         "For 24 more: --skip 6",
     ]
     some.ClearField("total_size")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COMMANDS = [
     *("serve", "gateway", "chat", "generate", "models", "ps", "status"),
-    *("embed", "rerank", "tokenize", "pull", "search", "downloads", "favorites"),
+    *("embed", "rerank", "tokenize", "pull", "search", "downloads", "favorites", "hubs"),
 ]
 NOBODY = "127.0.0.1:1"
 

@@ -30,11 +30,18 @@ from funland.v1.errors_pb2 import Error, ErrorReason
 from funland.v1.hub_pb2 import (
     AddFavoriteRequest,
     Favorite,
+    HubFailure,
+    HubInfo,
     HubModel,
+    HubSync,
     ListFavoritesResponse,
+    ListHubsResponse,
     RemoveFavoriteRequest,
     SearchHubModelsRequest,
     SearchHubModelsResponse,
+    SyncHubsEvent,
+    SyncHubsRequest,
+    SyncHubsResult,
 )
 from funland.v1.models_pb2 import Model, Origin
 from funland_cli.following import after_failure
@@ -342,7 +349,7 @@ def test_a_watch_that_is_left_pauses_nothing(funland: Command, server: ScriptedS
     )
 
     assert code == 130
-    assert err == "The download goes on at the server.\n"
+    assert err == "What is downloaded goes on at the server.\n"
     assert not any(isinstance(request, PauseDownloadRequest) for request in server.requests)
 
 
@@ -454,6 +461,76 @@ def test_a_search_without_a_result_has_no_table(funland: Command, server: Script
     result = run(funland, server, "search", "nothing")
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "No model found.\n")
+
+
+def test_all_downloads_are_watched(funland: Command, server: ScriptedServer) -> None:
+    held = Held(server)
+
+    code, out, _ = interrupted(funland, server, "downloads", "watch", "--json", first="DOWNLOADING")
+
+    assert code == 130
+    assert held.seen.is_set()
+    assert out == ""
+    assert server.requests == [WatchDownloadsRequest()]
+
+    server.answers["WatchDownloads"] = lambda _: told(HALF, DONE)
+    watched = run(funland, server, "downloads", "watch")
+    assert watched.stdout.splitlines() == [
+        "qwen2.5:0.5b: downloading, 200 B of 400 B, 50%",
+        "qwen2.5:0.5b: model.gguf: 400 B, checked",
+        "qwen2.5:0.5b: installed as qwen2.5-0.5b",
+    ]
+
+
+def test_a_terminal_shows_all_downloads(funland: Command, server: ScriptedServer) -> None:
+    Held(server)
+    environment = funland.environment(FUNLAND_SERVER=server.address, TERM="xterm", COLUMNS="120")
+    terminal = Terminal([funland.path, "downloads", "watch"], environment)
+    try:
+        terminal.wait_for(r"qwen2\.5-0\.5b .*Ollama .*200 B of 400 B, 50%")
+    finally:
+        terminal.close()
+
+
+def test_hubs_are_listed_and_synced(funland: Command, server: ScriptedServer) -> None:
+    hub = HubInfo(hub=Origin.OLLAMA, display_name="Ollama", endpoint="https://hub")
+    failure = HubFailure(hub=Origin.MODELSCOPE, error=Error(message="It is away."))
+    events = [
+        SyncHubsEvent(progress=HubSync(hub=Origin.OLLAMA, models=3)),
+        SyncHubsEvent(failure=failure),
+        SyncHubsEvent(finish=SyncHubsResult(models=3, added=1, hubs=[hub])),
+    ]
+    server.answers |= {"ListHubs": ListHubsResponse(hubs=[hub]), "SyncHubs": lambda _: events}
+
+    listed = run(funland, server, "hubs")
+    synced = run(funland, server, "hubs", "sync", "--hub", "ollama", "--limit", "9")
+    document = run(funland, server, "hubs", "sync", "--json")
+
+    assert "https://hub" in listed.stdout
+    assert synced.stdout == "Synced 3 models, 1 of them new.\n"
+    assert synced.stderr == "ModelScope gave nothing: It is away.\n"
+    assert SyncHubsRequest(hub=Origin.OLLAMA, limit=9) in server.requests
+    assert [list(json.loads(line)) for line in document.stdout.splitlines()] == [
+        ["progress"], ["failure"], ["finish"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        ([SyncHubsEvent(finish=SyncHubsResult())], "No hub could be synced."),
+        ([], "The connection to the server was lost before the sync was complete."),
+    ],
+    ids=["nothing", "cut off"],
+)
+def test_a_sync_that_brought_nothing_has_failed(
+    funland: Command, server: ScriptedServer, events: list[SyncHubsEvent], said: str
+) -> None:
+    server.answers["SyncHubs"] = lambda _: events
+
+    result = run(funland, server, "hubs", "sync")
+
+    assert (result.returncode, result.stderr) == (1, f"error: {said}\n")
 
 
 def test_favorites_are_added_listed_and_removed(funland: Command, server: ScriptedServer) -> None:

@@ -13,6 +13,7 @@ from funland.v1.models_pb2 import Model
 from funland_cli.output import size, span
 from funland_cli.views import format_of, hub_name, word
 
+COLUMNS: Final = ("DOWNLOAD", "MODEL", "HUB", "STATE", "DONE", "PACE")
 _REVISION_DIGITS: Final = 12
 
 

@@ -11,10 +11,11 @@ import typer
 from funland.v1.downloads_pb2 import Download
 from funland_cli import options
 from funland_cli.documents import document
-from funland_cli.download_views import all_of, next_step, row, standing
+from funland_cli.download_views import COLUMNS, all_of, next_step, row, standing
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.following import follow
 from funland_cli.naming import named
+from funland_cli.overview import show_all
 from funland_client import Funland
 from funland_client.arguments import DownloadState
 
@@ -67,7 +68,7 @@ def list_downloads(
         session.output.document({"downloads": [document(download) for download in found]})
         return
     session.output.table(
-        ("DOWNLOAD", "MODEL", "HUB", "STATE", "DONE", "PACE"),
+        COLUMNS,
         (row(download, datetime.now(UTC)) for download in found),
     )
 
@@ -94,18 +95,23 @@ def show(
 def watch(
     context: typer.Context,
     *,
-    download: DownloadId,
+    download: Annotated[
+        str | None, typer.Argument(metavar="DOWNLOAD", help="Only this one, until it ends.")
+    ] = None,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show how far a download is until it ends; Ctrl-C leaves it as it is."""
+    """Show how far downloads are; Ctrl-C leaves them as they are."""
     session = options.session(context, server, as_json)
-    with session.client() as client:
-        found = client.downloads.get(_id(client, download))
     try:
+        with session.client() as client:
+            if download is None:
+                show_all(client.downloads.watch(), session.output)
+                return
+            found = client.downloads.get(_id(client, download))
         follow(session, found)
     except KeyboardInterrupt:
-        session.output.note("The download goes on at the server.")
+        session.output.note("What is downloaded goes on at the server.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from funland.v1.hub_pb2 import HubModel, SearchHubModelsResponse
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from funland.v1.hub_pb2 import HubFailure, HubInfo, HubModel, SearchHubModelsResponse
 from funland_cli.output import quantity, size, span
 from funland_cli.views import format_of, hub_name
 
 COLUMNS: Final = (
     *("MODEL", "HUB", "FORMATS", ">SIZE", ">DOWNLOADS", ">LIKES", "UPDATED", "NOTES"),
 )
+HUB_COLUMNS: Final = ("HUB", "ENDPOINT", "MIRRORS", "TOKEN", "SEARCH", ">KNOWN", "SYNCED")
 
 
 def row(model: HubModel) -> tuple[str, ...]:
@@ -35,14 +38,36 @@ def answered(found: SearchHubModelsResponse, skipped: int, now: datetime) -> Ite
     if not found.models:
         yield "No model found."
     for failure in found.failures:
-        yield f"{hub_name(failure.hub) or 'A hub'} gave nothing: {failure.error.message}"
+        yield failed(failure)
     if found.HasField("catalog_time"):
-        age = (now - found.catalog_time.ToDatetime(tzinfo=UTC)).total_seconds()
-        yield f"From what was synced {span(max(age, 0))} ago."
+        age = _ago(found.catalog_time, now)
+        yield f"From what was synced {age}. To refresh it: funland hubs sync"
     if found.next_page_token:
         shown = skipped + len(found.models)
         number = f"{found.total_size - shown} " if found.HasField("total_size") else ""
         yield f"For {number}more: --skip {shown}"
+
+
+def failed(failure: HubFailure) -> str:
+    """Which hub gave nothing, and why."""
+    return f"{hub_name(failure.hub) or 'A hub'} gave nothing: {failure.error.message}"
+
+
+def hub_row(hub: HubInfo, now: datetime) -> tuple[str, ...]:
+    """A hub in a list of them."""
+    return (
+        hub.display_name or hub_name(hub.hub),
+        hub.endpoint,
+        ", ".join(hub.mirrors),
+        "yes" if hub.has_token else "no",
+        "yes" if hub.searchable else "by name only",
+        _count(hub.catalog_models),
+        _ago(hub.catalog_time, now) if hub.HasField("catalog_time") else "never",
+    )
+
+
+def _ago(time: Timestamp, now: datetime) -> str:
+    return f"{span(max((now - time.ToDatetime(tzinfo=UTC)).total_seconds(), 0))} ago"
 
 
 def _count(count: int) -> str:

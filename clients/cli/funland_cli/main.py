@@ -18,6 +18,7 @@ from funland_cli import (
     favorites,
     gateway,
     generate,
+    hubs,
     loading,
     models,
     options,
@@ -114,5 +115,6 @@ app.command(epilog=pull.EPILOG)(pull.pull)
 app.command(epilog=search.EPILOG)(search.search)
 app.add_typer(downloads.app, name="downloads")
 app.add_typer(favorites.app, name="favorites")
+app.add_typer(hubs.app, name="hubs")
 app.command()(status.ps)
 app.command()(status.status)
