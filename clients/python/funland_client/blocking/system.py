@@ -1,3 +1,4 @@
+# Generated from ../asynchronous/system.py by `make client`: edit that one.
 """The server itself: health, status and metrics."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from funland.v1.system_pb2 import (
     SystemStatus,
 )
 from funland.v1.system_pb2_grpc import SystemServiceStub
-from funland_client.connection import AsyncConnection, Connection
+from funland_client.blocking.connection import Connection
 
 
 class System:
@@ -30,25 +31,5 @@ class System:
 
     def metrics(self) -> str:
         """Gets the server's metrics in Prometheus' text format."""
-        return self._connection.call(self._stub.GetMetrics, GetMetricsRequest()).data.decode()
-
-
-class AsyncSystem:
-    """As `System`, on an event loop."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self._stub = SystemServiceStub(connection.channel)
-
-    async def health(self) -> Health:
-        """Tells whether the server takes calls."""
-        return await self._connection.call(self._stub.GetHealth, GetHealthRequest())
-
-    async def status(self) -> SystemStatus:
-        """Tells what the server is and what it does now."""
-        return await self._connection.call(self._stub.GetStatus, GetStatusRequest())
-
-    async def metrics(self) -> str:
-        """Gets the server's metrics in Prometheus' text format."""
-        response = await self._connection.call(self._stub.GetMetrics, GetMetricsRequest())
+        response = self._connection.call(self._stub.GetMetrics, GetMetricsRequest())
         return response.data.decode()

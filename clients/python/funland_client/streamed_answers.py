@@ -1,4 +1,4 @@
-"""An answer that comes piece by piece, and what it took once it is complete."""
+"""What has come of an answer, and what it took once it is complete."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from funland.v1.inference_pb2 import (
     ToolCall,
 )
 from funland_client.parsing import Read, read
-from funland_client.pieces import AsyncPieceStream, PieceStream, Progress
-from funland_client.streams import AsyncEventStream, EventStream
+from funland_client.progress import Progress
 from funland_client.texts import StreamedText
 
 
@@ -106,19 +105,3 @@ class StreamedAnswer(Progress[GenerationEvent]):
             case _:  # Kinds may be added.
                 pass
         return ""
-
-
-class TextStream(StreamedAnswer, PieceStream[GenerationEvent]):
-    """The answer of a generation, by its pieces."""
-
-    def __init__(self, events: EventStream[GenerationEvent], n: int = 1) -> None:
-        super().__init__(n)
-        self._events = events
-
-
-class AsyncTextStream(StreamedAnswer, AsyncPieceStream[GenerationEvent]):
-    """As `TextStream`, on an event loop."""
-
-    def __init__(self, events: AsyncEventStream[GenerationEvent], n: int = 1) -> None:
-        super().__init__(n)
-        self._events = events

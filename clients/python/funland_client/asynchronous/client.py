@@ -1,4 +1,10 @@
-"""The client for event loops: the same surface as `client`, with `await` where that blocks."""
+"""The client: every method returns when the server has answered.
+
+Results are the contract's own messages (`funland.v1`): they are typed, complete and documented
+there. Only what a message can't do is wrapped: streams (`TextStream`), answers that are to be read
+as pydantic models (`Parsed`), pages (`models.list` reads them all), and errors inside of answers,
+which become exceptions.
+"""
 
 # ruff: noqa: A002 - `format` is the contract's name
 
@@ -21,25 +27,27 @@ from funland.v1.inference_pb2 import (
 )
 from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
-from funland_client.answers import AsyncTextStream
 from funland_client.arguments import ChatArguments, GenerationArguments
-from funland_client.connection import AsyncConnection
+from funland_client.asynchronous.answer_streams import AsyncTextStream
+from funland_client.asynchronous.connection import AsyncConnection
+from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.hubs import AsyncHubs
+from funland_client.asynchronous.models import AsyncModels
+from funland_client.asynchronous.responses import AsyncResponses
+from funland_client.asynchronous.system import AsyncSystem
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
-from funland_client.model_calls import AsyncModels
 from funland_client.parsing import Parsed, Read, with_kind
 from funland_client.requests import Pooling, Prompt
-from funland_client.response_calls import AsyncResponses
 from funland_client.retries import DEFAULT_RETRIES
 from funland_client.status import error_from_wire
-from funland_client.system_calls import AsyncSystem
 from funland_client.tool_runs import Rounds, ToolRun
-from funland_client.tools import AnyTool, Function, Toolbox
+from funland_client.tools import AnyTool, AsyncToolbox, Function
 
 
 class AsyncFunland:
-    """As `Funland`, on an event loop: cancelling a task cancels its call.
+    """A connection to a Funland server. Cancelling a task cancels its call.
 
     `address` is `host:port`; None takes the environment's FUNLAND_SERVER, else 127.0.0.1:50051.
     `timeout` is how long a call may take in seconds, loading the model included; None: for ever.
@@ -58,6 +66,8 @@ class AsyncFunland:
         self._connection = AsyncConnection(address, timeout, retries)
         self._inference = InferenceServiceStub(self._connection.channel)
         self.models = AsyncModels(self._connection)
+        self.hubs = AsyncHubs(self._connection)
+        self.downloads = AsyncDownloads(self._connection)
         self.responses = AsyncResponses(self._connection)
         self.system = AsyncSystem(self._connection)
 
@@ -134,7 +144,7 @@ class AsyncFunland:
         An exception of a function, or a call that can't be made, is told to the model.
         `tool_choice` is for the first answer. Raises ToolRoundsError after `max_rounds` answers.
         """
-        toolbox = Toolbox(tools, awaits=True)
+        toolbox = AsyncToolbox(tools)
         rounds = Rounds(conversation, arguments, max_rounds)
         while True:
             request = requests.chat(
@@ -144,7 +154,7 @@ class AsyncFunland:
             calls = rounds.take(response)
             if not calls:
                 return ToolRun(response, rounds.messages)
-            rounds.messages += [await toolbox.await_call(call) for call in calls]
+            rounds.messages += [await toolbox.call(call) for call in calls]
 
     @overload
     async def generate(
@@ -270,7 +280,8 @@ class AsyncFunland:
         request = requests.tokenize(
             text, model, add_special=add_special, parse_special=parse_special
         )
-        return list((await self._connection.call(self._inference.Tokenize, request)).tokens)
+        answer = await self._connection.call(self._inference.Tokenize, request)
+        return list(answer.tokens)
 
     async def pieces(
         self,
@@ -297,7 +308,8 @@ class AsyncFunland:
     async def detokenize(self, tokens: Sequence[int], model: str = "") -> str:
         """Turns tokens back into text; bytes that are not UTF-8 become U+FFFD."""
         request = requests.detokenize(tokens, model)
-        return (await self._connection.call(self._inference.Detokenize, request)).text
+        answer = await self._connection.call(self._inference.Detokenize, request)
+        return answer.text
 
     async def close(self) -> None:
         """Ends the calls in flight and the connection."""

@@ -1,4 +1,4 @@
-"""A response that comes piece by piece, and the whole of it once it is complete."""
+"""What has come of a response, and the whole of it once it is complete."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Final
 
 from funland.v1.responses_pb2 import Response, ResponseEvent
 from funland_client.parsing import Read, parse
-from funland_client.pieces import AsyncPieceStream, PieceStream, Progress
-from funland_client.streams import AsyncEventStream, EventStream
+from funland_client.progress import Progress
 from funland_client.texts import StreamedText
 
 _ENDED: Final = frozenset(
@@ -74,19 +73,3 @@ class StreamedResponse(Progress[ResponseEvent]):
             case _:  # Kinds may be added.
                 pass
         return ""
-
-
-class ResponseStream(StreamedResponse, PieceStream[ResponseEvent]):
-    """The answer of a response, by its pieces."""
-
-    def __init__(self, events: EventStream[ResponseEvent]) -> None:
-        super().__init__()
-        self._events = events
-
-
-class AsyncResponseStream(StreamedResponse, AsyncPieceStream[ResponseEvent]):
-    """As `ResponseStream`, on an event loop."""
-
-    def __init__(self, events: AsyncEventStream[ResponseEvent]) -> None:
-        super().__init__()
-        self._events = events

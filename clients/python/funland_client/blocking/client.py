@@ -1,4 +1,5 @@
-"""The client for programs that block: every method returns when the server has answered.
+# Generated from ../asynchronous/client.py by `make client`: edit that one.
+"""The client: every method returns when the server has answered.
 
 Results are the contract's own messages (`funland.v1`): they are typed, complete and documented
 there. Only what a message can't do is wrapped: streams (`TextStream`), answers that are to be read
@@ -27,19 +28,21 @@ from funland.v1.inference_pb2 import (
 )
 from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
-from funland_client.answers import TextStream
 from funland_client.arguments import ChatArguments, GenerationArguments
-from funland_client.connection import Connection
+from funland_client.blocking.answer_streams import TextStream
+from funland_client.blocking.connection import Connection
+from funland_client.blocking.downloads import Downloads
+from funland_client.blocking.hubs import Hubs
+from funland_client.blocking.models import Models
+from funland_client.blocking.responses import Responses
+from funland_client.blocking.system import System
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
-from funland_client.model_calls import Models
 from funland_client.parsing import Parsed, Read, with_kind
 from funland_client.requests import Pooling, Prompt
-from funland_client.response_calls import Responses
 from funland_client.retries import DEFAULT_RETRIES
 from funland_client.status import error_from_wire
-from funland_client.system_calls import System
 from funland_client.tool_runs import Rounds, ToolRun
 from funland_client.tools import AnyTool, Function, Toolbox
 
@@ -64,6 +67,8 @@ class Funland:
         self._connection = Connection(address, timeout, retries)
         self._inference = InferenceServiceStub(self._connection.channel)
         self.models = Models(self._connection)
+        self.hubs = Hubs(self._connection)
+        self.downloads = Downloads(self._connection)
         self.responses = Responses(self._connection)
         self.system = System(self._connection)
 
@@ -140,7 +145,7 @@ class Funland:
         An exception of a function, or a call that can't be made, is told to the model.
         `tool_choice` is for the first answer. Raises ToolRoundsError after `max_rounds` answers.
         """
-        toolbox = Toolbox(tools, awaits=False)
+        toolbox = Toolbox(tools)
         rounds = Rounds(conversation, arguments, max_rounds)
         while True:
             request = requests.chat(
@@ -276,7 +281,8 @@ class Funland:
         request = requests.tokenize(
             text, model, add_special=add_special, parse_special=parse_special
         )
-        return list(self._connection.call(self._inference.Tokenize, request).tokens)
+        answer = self._connection.call(self._inference.Tokenize, request)
+        return list(answer.tokens)
 
     def pieces(
         self,
@@ -303,7 +309,8 @@ class Funland:
     def detokenize(self, tokens: Sequence[int], model: str = "") -> str:
         """Turns tokens back into text; bytes that are not UTF-8 become U+FFFD."""
         request = requests.detokenize(tokens, model)
-        return self._connection.call(self._inference.Detokenize, request).text
+        answer = self._connection.call(self._inference.Detokenize, request)
+        return answer.text
 
     def close(self) -> None:
         """Ends the calls in flight and the connection."""
