@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from funland_server.database_url import checked
 
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
@@ -20,11 +22,17 @@ Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
 class ServerSettings(BaseModel):
     """How the server runs; the command line reads it from flags, environment and `funland.toml`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("funland", appauthor=False)),
         description="Where models and the server's own files are kept.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="The PostgreSQL database for the server's state; unset: SQLite in the home.",
     )
     host: str = Field(default="127.0.0.1", description="The address that gRPC listens on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
@@ -131,6 +139,11 @@ class ServerSettings(BaseModel):
         if home == "":  # a path that is empty would be the working folder
             raise ValueError("it must name a folder")
         return home
+
+    @field_validator("database_url")
+    @classmethod
+    def _no_other_database(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else SecretStr(checked(url.get_secret_value()))
 
     @field_validator("host")
     @classmethod

@@ -24,7 +24,9 @@ class HuggingFace(Shelf):
         self.place: Place = "cdn"
         """Where large files come from; small ones come from the hub."""
         self.token: str | None = None
+        self.list_page = 1000
         self.tree_page = 1000
+        """The most of a page, also where more is asked for."""
         self._cdn = cdn
 
     @property
@@ -54,7 +56,7 @@ class HuggingFace(Shelf):
         found = self.search(
             query.get("search", ""), query.get("author", ""), frozenset(labels), sort
         )
-        start, stop = _page(asked, 1000)
+        start, stop = _page(asked, self.list_page)
         page = [
             {key: value for key, value in self._described(one, one.newest).items()
              if key != "siblings" or "full" in query}
@@ -189,7 +191,7 @@ class HuggingFace(Shelf):
 
 def _page(asked: Asked, most: int) -> tuple[int, int]:
     start = int(asked.query.get("cursor", "0"))
-    return start, start + int(asked.query.get("limit", most))
+    return start, start + min(int(asked.query.get("limit", most)), most)
 
 
 def _sibling(file: File, blobs: bool) -> dict[str, Any]:

@@ -30,9 +30,10 @@ async def test_every_name_is_listed_as_it_is(hub: FakeHub) -> None:
     files = dict.fromkeys(hostile.NAMES, b"outside")
     hub.modelscope.add("o/n", files)
     hub.huggingface.add("o/n", files)
+    hub.huggingface.tree_page = 10_000
 
     scope = await told(f"{hub.modelscope.url}/api/v1/models/o/n/repo/files?Recursive=True")
-    face = await told(f"{hub.huggingface.url}/api/models/o/n/tree/main?recursive=true&limit=9999")
+    face = await told(f"{hub.huggingface.url}/api/models/o/n/tree/main?recursive=true")
 
     blobs = [entry for entry in scope["Data"]["Files"] if entry["Type"] == "blob"]
     assert {entry["Path"] for entry in blobs} == set(hostile.NAMES)

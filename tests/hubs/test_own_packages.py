@@ -138,6 +138,7 @@ result = [open(hf_hub_download("owner/model", "config.json", revision=revision))
 
 def test_huggingface_searches_and_lists_over_pages(hub: FakeHub, tmp_path: Path) -> None:
     hub.huggingface.tree_page = 2
+    hub.huggingface.list_page = 1
 
     found = huggingface(hub, tmp_path, """
 from huggingface_hub import HfApi

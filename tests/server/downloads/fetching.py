@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 
 from funland_server.blobs.store import Blobs
 from funland_server.downloads.fetching.settings import FetchSettings
@@ -16,6 +19,7 @@ from funland_server.web.fetching import Credential, Deadlines, Web
 from funland_server.web.policy import WebPolicy
 from tests.hubs.server import FakeHub
 
+MIB = 1024**2
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
 
 
@@ -56,19 +60,39 @@ class Site:
             settings=settings or FetchSettings(first_backoff=0.01),
         )
 
-    def transfer(self, *files: PlannedFile, connections: int = 16) -> Transfer:
-        return Transfer(files, self.home / "downloads" / "one", self.tools, connections)
+    def transfer(self, *files: PlannedFile, connections: int = 16, name: str = "one") -> Transfer:
+        return Transfer(files, self.home / "downloads" / name, self.tools, connections)
 
-    async def fetched(self, *files: PlannedFile, connections: int = 16) -> Transfer:
+    async def fetched(
+        self, *files: PlannedFile, connections: int = 16, name: str = "one"
+    ) -> Transfer:
         """Fetches files, however often no server can be asked for a moment."""
-        while True:
-            transfer = self.transfer(*files, connections=connections)
-            if not isinstance(await transfer.run(), Stalled):
-                return transfer
+        transfer = self.transfer(*files, connections=connections, name=name)
+        while isinstance(stalled := await transfer.run(), Stalled):
+            await asyncio.sleep(stalled.until - time())
+        return transfer
+
+    @asynccontextmanager
+    async def running(self, transfer: Transfer) -> AsyncGenerator[asyncio.Task[Stalled | None]]:
+        """A transfer under way, which is stopped when the block cancels it."""
+        task = asyncio.create_task(transfer.run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def close(self) -> None:
         await self.web.close()
         self.tools.threads.close()
+
+
+def is_right(site: Site, hub: FakeHub, path: str) -> bool:
+    """Whether the store has the file as the hub has it."""
+    ((_, repository),) = hub.huggingface.repositories.items()
+    content = repository.newest.files[path].content
+    found = site.blobs.find(content.sha256)
+    return found is not None and found.read_bytes() == content.bytes()
 
 
 def planned(hub: FakeHub, path: str, *, hashed: bool = True, sized: bool = True) -> PlannedFile:

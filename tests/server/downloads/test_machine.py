@@ -26,7 +26,7 @@ from funland_server.downloads.jobs.machine import (
 ERROR = Error(message="no")
 STATES: list[State] = [value for value in Download.State.values() if value]
 EVENTS: list[Event] = [*Action, *Sign, Stalled(9.0, ERROR), Full(ERROR), Broken(ERROR)]
-Q, D, W, P, I, DONE, F, C = STATES
+Q, D, W, P, INST, DONE, F, C = STATES
 STOP, FETCH, INSTALL, DISCARD = Command.STOP, Command.FETCH, Command.INSTALL, Command.DISCARD
 
 CHANGES: list[tuple[State, Event, State, tuple[Command, ...]]] = [
@@ -34,7 +34,7 @@ CHANGES: list[tuple[State, Event, State, tuple[Command, ...]]] = [
     (Q, Action.PAUSE, P, ()),
     (Q, Action.CANCEL, C, (DISCARD,)),
     (D, Sign.GIVE_WAY, Q, (STOP,)),
-    (D, Sign.FETCHED, I, (INSTALL,)),
+    (D, Sign.FETCHED, INST, (INSTALL,)),
     (D, Sign.RESTARTED, Q, ()),
     (D, Stalled(9.0, ERROR), W, ()),
     (D, Full(ERROR), P, ()),
@@ -47,12 +47,12 @@ CHANGES: list[tuple[State, Event, State, tuple[Command, ...]]] = [
     (W, Action.CANCEL, C, (DISCARD,)),
     (P, Action.RESUME, Q, ()),
     (P, Action.CANCEL, C, (DISCARD,)),
-    (I, Sign.INSTALLED, DONE, (DISCARD,)),
-    (I, Sign.RESTARTED, Q, ()),
-    (I, Full(ERROR), P, ()),
-    (I, Broken(ERROR), F, ()),
-    (I, Action.PAUSE, P, (STOP,)),
-    (I, Action.CANCEL, C, (STOP, DISCARD)),
+    (INST, Sign.INSTALLED, DONE, (DISCARD,)),
+    (INST, Sign.RESTARTED, Q, ()),
+    (INST, Full(ERROR), P, ()),
+    (INST, Broken(ERROR), F, ()),
+    (INST, Action.PAUSE, P, (STOP,)),
+    (INST, Action.CANCEL, C, (STOP, DISCARD)),
     (F, Action.RETRY, Q, ()),
     (C, Action.RETRY, Q, ()),
 ]
@@ -78,7 +78,7 @@ def test_every_event_in_every_state(state: State, event: Event) -> None:
 def test_who_waits_or_is_stopped_says_why() -> None:
     waits, _ = step(Standing(D), Stalled(9.0, ERROR))
     full, _ = step(Standing(D), Full(ERROR))
-    failed, _ = step(Standing(I), Broken(ERROR))
+    failed, _ = step(Standing(INST), Broken(ERROR))
 
     assert waits == Standing(W, ERROR, 9.0)
     assert full == Standing(P, ERROR)
@@ -96,7 +96,7 @@ def test_no_download_is_ever_stuck_and_what_runs_is_stopped_once(events: list[Ev
             assert standing == before
         assert (STOP in commands) <= runs
         assert not (runs and {FETCH} & {*commands})
-        runs = standing.state in (D, I)
+        runs = standing.state in (D, INST)
         assert (standing.wait_until is not None) == (standing.state == W)
 
     ways = [step(standing, event)[0].state for event in EVENTS]
@@ -107,7 +107,7 @@ def test_no_download_is_ever_stuck_and_what_runs_is_stopped_once(events: list[Ev
 def test_what_is_refused_changes_nothing_and_the_rest_ends_where_it_says(state: State) -> None:
     ends = {
         Action.PAUSE: (P,),
-        Action.RESUME: (Q, D, I),
+        Action.RESUME: (Q, D, INST),
         Action.CANCEL: (C,),
         Action.RETRY: (Q,),
     }

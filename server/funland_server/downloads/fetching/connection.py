@@ -37,7 +37,7 @@ from funland_server.web.fetching import Web
 
 _WRITE: Final = 1024**2
 """Bytes that are gathered before they are written,"""
-_WRITE_SECONDS: Final = 1.0
+_WRITE_SECONDS: Final = 0.5
 """unless that takes longer."""
 _LONGEST_PAUSE: Final = 5.0
 _LONGEST_UNSIZED: Final = 16 * 1024**2

@@ -11,6 +11,7 @@ from typing import Final
 from funland_server.downloads.fetching.heads import Wanted
 from funland_server.downloads.fetching.parts import LEAST, Part, Parts
 from funland_server.downloads.fetching.routes import Route, Routes
+from funland_server.downloads.fetching.verdicts import MOST_CHANGES
 from funland_server.downloads.files import partial as partials
 from funland_server.downloads.files.done_note import DoneNote
 from funland_server.downloads.files.hashing import Digests, Hasher
@@ -53,6 +54,7 @@ class FetchedFile:
         self._hashing: asyncio.Task[Digests] | None = None
         self._hasher: Hasher | None = None
         self._furthest = 0
+        self._left = 0
         self._using = asyncio.Lock()  # so that nothing is closed that is being synced
         self._size = planned.size_bytes
 
@@ -66,7 +68,7 @@ class FetchedFile:
         """How many bytes are there."""
         if self.done:
             return self.size or 0
-        return self._partial.total if self._partial is not None else 0
+        return self._partial.total if self._partial is not None else self._left
 
     @property
     def complete(self) -> bool:
@@ -109,7 +111,10 @@ class FetchedFile:
         start, end = (part.start, part.end) if part is not None else (0, LEAST)
         if self.ranged is False or start == end:
             start, end = 0, None
-        return Wanted(start, end, route.name, self.size, self._bound.get(route.name))
+        # A server that finds a change each time may only have two machines: then the hash decides.
+        heeded = not (self.verifiable and self.changes >= MOST_CHANGES)
+        bound = self._bound.get(route.name) if heeded else None
+        return Wanted(start, end, route.name, self.size, bound)
 
     def fits(self, route: Route) -> bool:
         """Whether what a route sends may be put beside what is there."""
@@ -234,6 +239,7 @@ class FetchedFile:
         await self._stop_hashing()
         async with self._using:
             if self._partial is not None:
+                self._left = self._partial.total
                 self._partial.close()
                 self._partial = None
 

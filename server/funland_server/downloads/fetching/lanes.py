@@ -22,7 +22,8 @@ class Lanes:
         self._wanted = min(_FIRST, limit)
         self._before: tuple[int, float] | None = None
         """What the last growth started from: how many, and their speed."""
-        self._settled = 0
+        self._pause = 1
+        """How many measurements are passed over: those in which connections are made, too."""
 
     @property
     def wanted(self) -> int:
@@ -36,22 +37,20 @@ class Lanes:
 
     def refused(self, left: int) -> None:
         """A server took no more than the connections that are left."""
-        self._wanted = max(1, min(self._wanted, left))
-        self._before, self._settled = None, _REST
+        self._settle(max(1, min(self._wanted, left)))
 
     def measured(self, bytes_per_second: float) -> None:
         """Takes the speed of the last interval, with all connections at work."""
-        if self._settled:
-            self._settled -= 1
-            return
-        if self._before is not None and bytes_per_second < self._before[1] * _GAIN:
-            self._wanted, self._before, self._settled = (
-                min(self._before[0], self._limit),
-                None,
-                _REST,
-            )
-            return
-        self._before = (self._wanted, bytes_per_second)
-        self._wanted = min(self._wanted * 2, self._limit)
-        if self._wanted == self._before[0]:
-            self._before, self._settled = None, _REST
+        if self._pause:
+            self._pause -= 1
+        elif self._before is not None and bytes_per_second < self._before[1] * _GAIN:
+            self._settle(min(self._before[0], self._limit))
+        elif self._wanted >= self._limit:
+            self._settle(self._limit)
+        else:
+            self._before = (self._wanted, bytes_per_second)
+            self._wanted = min(self._wanted * 2, self._limit)
+            self._pause = 1
+
+    def _settle(self, count: int) -> None:
+        self._wanted, self._before, self._pause = count, None, _REST

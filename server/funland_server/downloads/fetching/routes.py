@@ -22,6 +22,8 @@ class Route:
     """Where it redirected to last. It may be signed, and run out."""
     ended: FunlandError | None = None
     """Why it is not tried any more."""
+    strikes: int = 0
+    """How often it sent what can't be used."""
     asked_anew: bool = False
     """Whether the hub was asked for a new target, and no byte has come since."""
 

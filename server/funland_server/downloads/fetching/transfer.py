@@ -38,10 +38,11 @@ from funland_server.web.fetching import Web
 
 logger = structlog.get_logger(__name__)
 
-_INTERVAL: Final = 0.5
+_INTERVAL: Final = 0.25
 """Seconds between two looks at the speed."""
 _WORTH_SPLITTING: Final = 1.0
 """Seconds that a part must still take to be worth a second connection."""
+_USELESS: Final = (Kind.WRONG_RANGE, Kind.WRONG_SIZE, Kind.ENCODED)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -79,15 +80,19 @@ class _Lane:
 
 
 class Transfer:
-    """One attempt at a download: `run` it once. What it leaves is taken up by the next."""
+    """The files of a download on their way.
+
+    `run` it until it is done or can't be: it may stall in between, and knows then what it has
+    learned of servers. What it leaves on the disk is taken up by another transfer too.
+    """
 
     def __init__(
         self, files: Sequence[PlannedFile], folder: Path, tools: Tools, connections: int
     ) -> None:
         """`folder` is the download's own; it is made if it is not there."""
         self.files = [
-            FetchedFile(file, folder / f"{number}.part", tools.threads)
-            for number, file in enumerate(files)
+            FetchedFile(file, path, tools.threads)
+            for file, path in zip(files, parts_of(folder, len(files)), strict=True)
         ]
         self.fetched = 0
         """Bytes that came over the network."""
@@ -114,18 +119,23 @@ class Transfer:
         """Changes the most connections."""
         self._lanes.limit(connections)
 
+    def ask_at_once(self) -> None:
+        """Forgets which servers asked to wait."""
+        self._servers = Servers()
+
     def take_as_done(self) -> None:
         """Takes all files for done: a model that is there has them."""
         for file in self.files:
             file.done = file.reused = True
 
     async def run(self) -> Stalled | None:
-        """Fetches all files into the content store; None when they are there.
+        """Fetches all files into the content store; None when they are there. One at a time.
 
         Raises:
             StorageFullError: The disk has no room.
             FunlandError: It can't be done.
         """
+        self._measured = (monotonic(), self.fetched)
         try:
             await self._tools.threads.run(self._open)
             for file in self.files:
@@ -141,6 +151,8 @@ class Transfer:
     def _open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         for file in self.files:
+            if file.done:
+                continue
             known = file.note.read() or file.planned.sha256
             if known and self._tools.blobs.find(known) is not None:
                 file.sha256, file.done = known, True
@@ -273,6 +285,8 @@ class Transfer:
                 had_ranges=file.ranged is True,
                 changes=file.changes,
                 whole_answers=file.whole_answers,
+                strikes=route.strikes,
+                verifiable=file.verifiable,
             ),
         )
         if failure.target is not None and failure.target != route.target:
@@ -295,6 +309,7 @@ class Transfer:
                 pass
             case Verdict.WAIT:
                 file.whole_answers += failure.kind is Kind.NO_RANGE
+                route.strikes += failure.kind in _USELESS
                 self._wait(lane, failure, now)
             case Verdict.NEW_URL:
                 route.target, route.asked_anew = None, True
@@ -423,3 +438,8 @@ class Transfer:
     @staticmethod
     def _speed_of(lane: _Lane, now: float) -> float:
         return lane.received / max(now - lane.since, 0.001)
+
+
+def parts_of(folder: Path, count: int) -> list[Path]:
+    """Where the bytes of a download's files are gathered."""
+    return [folder / f"{number}.part" for number in range(count)]

@@ -71,10 +71,16 @@ class Circumstances:
     """How often the file had changed already."""
     whole_answers: int = 0
     """How often the whole file had come already where a part was asked for."""
+    strikes: int = 0
+    """How often the server had sent already what can't be used."""
+    verifiable: bool = False
+    """Whether it is known what the bytes are to be, so that the server's word is not needed."""
 
 
-_MOST_CHANGES: Final = 3
+MOST_CHANGES: Final = 3
+"""After which a server's word on versions is not taken any more."""
 _MOST_WHOLE_ANSWERS: Final = 3
+_MOST_STRIKES: Final = 3
 _SERVER_ERRORS: Final = range(500, 600)
 
 
@@ -83,19 +89,25 @@ def judge(kind: Kind, how: Circumstances) -> Verdict:
     match kind:
         case Kind.BROKEN_OFF:
             return Verdict.AGAIN if how.progressed else Verdict.WAIT
-        case Kind.STATUS if how.status in _PASSING or how.status in _SERVER_ERRORS:
-            return Verdict.WAIT
         case Kind.STATUS:
-            return Verdict.NEW_URL if how.remembered else Verdict.OTHER_ROUTE
+            return _of_status(how)
         case Kind.NO_RANGE:
             # A server of several machines may forget itself once; that is not worth the file.
             passing = how.had_ranges and how.whole_answers < _MOST_WHOLE_ANSWERS
             return Verdict.WAIT if passing else Verdict.ONE_CONNECTION
         case Kind.CHANGED | Kind.BEYOND_END:
-            over = how.changes >= _MOST_CHANGES
-            return Verdict.OTHER_ROUTE if over else Verdict.START_OVER
-        case Kind.WRONG_RANGE | Kind.WRONG_SIZE | Kind.ENCODED | Kind.NOT_ALLOWED:
+            most = MOST_CHANGES * (2 if how.verifiable else 1)
+            return Verdict.START_OVER if how.changes < most else Verdict.OTHER_ROUTE
+        case Kind.WRONG_RANGE | Kind.WRONG_SIZE | Kind.ENCODED:
+            return Verdict.WAIT if how.strikes + 1 < _MOST_STRIKES else Verdict.OTHER_ROUTE
+        case Kind.NOT_ALLOWED:
             return Verdict.OTHER_ROUTE
+
+
+def _of_status(how: Circumstances) -> Verdict:
+    if how.status in _PASSING or how.status in _SERVER_ERRORS:
+        return Verdict.WAIT
+    return Verdict.NEW_URL if how.remembered else Verdict.OTHER_ROUTE
 
 
 def backoff(tries: int, first: float, chance: float) -> float:

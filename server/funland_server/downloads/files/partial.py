@@ -156,6 +156,17 @@ class Partial:
         os.close(self._handle)
 
 
+def bytes_there(path: Path) -> int:
+    """How many bytes an earlier process left."""
+    partial = Partial.load(path)
+    if partial is None:
+        return 0
+    try:
+        return partial.total
+    finally:
+        partial.close()
+
+
 def remove(path: Path) -> None:
     """Removes a partial file and all beside it; raises OSError."""
     for suffix in (".part", ".journal", ".synced", ".journal.new", ".synced.new"):

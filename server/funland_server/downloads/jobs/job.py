@@ -37,6 +37,11 @@ class Job:
         self.unsaved = False
         self._fetched_before = kept.fetched_bytes
 
+    async def settled(self) -> None:
+        """Waits until nothing is being done for it; until the next event, it stays so."""
+        while self.work is not None and not self.work.done():
+            await asyncio.wait([self.work])
+
     @property
     def download_id(self) -> str:
         """Its id."""
@@ -72,15 +77,23 @@ class Job:
         kept.verified = standing.state == Download.COMPLETED
         kept.update_time.CopyFrom(now)
 
-    def begin(self, transfer: Transfer) -> None:
+    def begin(self, transfer: Transfer) -> Transfer:
         """Has a transfer under way."""
         self.transfer = transfer
         self._fetched_before = self.kept.fetched_bytes
+        return transfer
 
     def end(self) -> None:
         """The transfer has ended."""
         self._look()
         self.transfer = None
+
+    def take_stock(self, there: Sequence[int]) -> None:
+        """Takes what is there of each file, where an earlier server ended without a word."""
+        for file, count in zip(self.kept.files, there, strict=True):
+            if not file.done:
+                file.downloaded_bytes = count
+        self.kept.downloaded_bytes = sum(file.downloaded_bytes for file in self.kept.files)
 
     def forget_bytes(self) -> None:
         """What was fetched is removed."""

@@ -19,8 +19,9 @@ from funland.v1.downloads_pb2 import Download, StartDownloadRequest
 from funland.v1.errors_pb2 import Error
 from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
 from funland_server.downloads.fetching.transfer import Stalled as NoServer
-from funland_server.downloads.fetching.transfer import Tools, Transfer
+from funland_server.downloads.fetching.transfer import Tools, Transfer, parts_of
 from funland_server.downloads.files.done_note import DoneNote
+from funland_server.downloads.files.partial import bytes_there
 from funland_server.downloads.jobs.job import Job, new_download
 from funland_server.downloads.jobs.machine import (
     ACTIVE,
@@ -89,7 +90,10 @@ class Runner:
         for kept in await self._store.all():
             self._jobs[kept.download.download_id] = Job(kept.download, kept.plan, kept.arrival)
         await self._tools.threads.run(self._sweep, tuple(self._jobs.values()))
+        stock = await self._tools.threads.run(self._stock, tuple(self._jobs.values()))
         for job in self._jobs.values():
+            if (there := stock.get(job.download_id)) is not None:
+                job.take_stock(there)
             self._change(job, Sign.RESTARTED)
             self._set_timer(job)
         self._look = asyncio.create_task(self._look_on())
@@ -196,8 +200,7 @@ class Runner:
         job = self.get(download_id)
         complete = job.standing.state == Download.COMPLETED
         self._happen(job, Action.CANCEL)
-        if job.work is not None:
-            await asyncio.wait([job.work])
+        await job.settled()
         self._jobs.pop(download_id, None)
         if not complete:
             await self._tools.threads.run(self._discard, job)
@@ -247,6 +250,10 @@ class Runner:
         )  # fmt: skip
         job.stand(after)
         self._set_timer(job)
+        if event is Action.RESUME and job.transfer is not None:
+            job.transfer.ask_at_once()
+        if after.state in (Download.PAUSED, *ENDED) and Command.STOP not in commands:
+            job.end()
         for command in commands:
             self._do(job, command)
         self._publish(job.download_id)
@@ -263,6 +270,7 @@ class Runner:
             case Command.INSTALL:
                 self._after_work(job, lambda: self._install(job))
             case Command.DISCARD:
+                job.end()
                 if job.standing.state == Download.CANCELLED:
                     job.forget_bytes()
                 self._after_work(job, lambda: self._tools.threads.run(self._discard, job))
@@ -296,14 +304,19 @@ class Runner:
 
     async def _fetch(self, job: Job) -> None:
         event = await self._outcome(job, self._transferred)
-        job.end()
+        if not isinstance(event, Stalled):  # what is known of the servers is of use after the wait
+            job.end()
         self._happen(job, event)
 
     async def _transferred(self, job: Job) -> Event:
-        transfer = Transfer(
-            job.plan.files, self._folder / job.download_id, self._tools, job.kept.max_connections
+        transfer = job.transfer or job.begin(
+            Transfer(
+                job.plan.files,
+                self._folder / job.download_id,
+                self._tools,
+                job.kept.max_connections,
+            )
         )
-        job.begin(transfer)
         if self._installer.has(job.plan) is not None:
             transfer.take_as_done()
             return Sign.FETCHED
@@ -421,6 +434,17 @@ class Runner:
         wanted = _named(self._folder, [one for one in list(self._jobs.values()) if one is not job])
         for sha256 in held - wanted:
             self._tools.blobs.release(sha256)
+
+    def _stock(self, jobs: Sequence[Job]) -> dict[str, list[int]]:
+        """What is there of the files of unfinished downloads."""
+        return {
+            job.download_id: [
+                bytes_there(path)
+                for path in parts_of(self._folder / job.download_id, len(job.plan.files))
+            ]
+            for job in jobs
+            if _keeps_files(job)
+        }
 
     def _sweep(self, jobs: Sequence[Job]) -> None:
         """Removes folders and blobs that no download needs any more."""
