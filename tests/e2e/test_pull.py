@@ -1,0 +1,89 @@
+"""`funland pull` from a hub to a model that answers, with the whole service in between."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from funland_client import AsyncFunland
+from funland_server.models.installed.embedded import embedded_model
+from tests.hubs import kinds
+from tests.hubs.server import FakeHub
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack, StartStack
+
+HOSTS = ",".join(f"127.0.0.{number}" for number in range(1, 8))
+SECONDS = 60
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[FakeHub]:
+    async with FakeHub() as opened:
+        opened.modelscope.add("owner/tiny", {"tiny-q8_0.gguf": weights()})
+        yield opened
+
+
+@pytest.fixture
+async def hub_stack(hub: FakeHub, start_stack: StartStack) -> Stack:
+    return await asyncio.to_thread(
+        start_stack,
+        FUNLAND_SERVER__MODELSCOPE_ENDPOINT=hub.modelscope.url,
+        FUNLAND_SERVER__HUGGINGFACE_ENDPOINT=hub.huggingface.url,
+        FUNLAND_SERVER__ALLOWED_PRIVATE_HOSTS=HOSTS,
+    )
+
+
+def weights() -> bytes:
+    """A model that is not the one that is there already: other bytes, the same answers."""
+    return embedded_model().path.read_bytes() + bytes(64)
+
+
+async def pull(stack: Stack, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("funland")), *arguments,
+        "--server", stack.grpc_address,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def test_a_pull_ends_with_a_model_that_answers(hub: FakeHub, hub_stack: Stack) -> None:
+    first = await pull(hub_stack, "pull", "owner/tiny", "--id", "mine")
+    out, _ = await first.communicate()
+    sent = hub.bytes_sent("*.gguf")
+    again = await pull(hub_stack, "pull", "owner/tiny", "--id", "mine")
+    out_again, _ = await again.communicate()
+    chat = await pull(hub_stack, "chat", "Hello!", "-m", "mine", "--max-tokens", "4")
+    answer, _ = await chat.communicate()
+
+    assert out.decode().startswith("Installed mine, ")
+    assert out_again.decode().startswith("mine is installed; nothing had to be fetched")
+    assert hub.bytes_sent("*.gguf") == sent == len(weights())
+    assert answer.strip()
+
+
+async def test_ctrl_c_pauses_and_the_same_pull_goes_on(hub: FakeHub, hub_stack: Stack) -> None:
+    hub.faults.add(kinds.rate(100_000))
+    process = await pull(hub_stack, "pull", "owner/tiny")
+    assert process.stderr is not None
+    while b" of 7." not in (line := await process.stderr.readline()) or b"10%" not in line:
+        assert line, "the download never comes to a tenth"
+
+    process.send_signal(signal.SIGINT)
+
+    _, err = await process.communicate()
+    assert process.returncode == 130
+    assert "Paused at " in err.decode()
+    async with AsyncFunland(hub_stack.grpc_address) as client:
+        (paused,) = await client.downloads.list(states=["paused"])
+        assert 0 < paused.downloaded_bytes < paused.total_bytes
+        seen = [download async for download in client.downloads.pull("owner/tiny")]
+    assert seen[0].download_id == paused.download_id
+    assert seen[-1].verified
+    assert seen[-1].fetched_bytes == len(weights())
