@@ -24,7 +24,7 @@ def model(hub: FakeHub) -> None:
 
 
 async def test_one_under_way_goes_on_after_a_restart(hub: FakeHub, tmp_path: Path) -> None:
-    hub.faults.add(kinds.stall(after=2 * MIB), host="cdn")
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
     first = Place(hub, tmp_path)
     await first.start()
     begun = await first.begin("o/one", max_connections=1)
@@ -46,7 +46,7 @@ async def test_one_under_way_goes_on_after_a_restart(hub: FakeHub, tmp_path: Pat
 async def test_one_that_is_paused_stays_so_and_knows_what_is_there(
     hub: FakeHub, tmp_path: Path
 ) -> None:
-    hub.faults.add(kinds.stall(after=2 * MIB), host="cdn")
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
     first = Place(hub, tmp_path)
     await first.start()
     begun = await first.begin("o/one", max_connections=1)

@@ -104,7 +104,7 @@ async def test_one_that_is_unfinished_is_answered_as_it_is(hub: FakeHub, place: 
 
 
 async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, place: Place) -> None:
-    hub.faults.add(kinds.stall(after=2 * MIB), host="cdn")
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
     begun = await place.begin("o/one", max_connections=1)
     await hub.until_stalled()
 
@@ -124,7 +124,7 @@ async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, pl
 async def test_a_cancel_removes_what_was_fetched_and_a_retry_begins_again(
     hub: FakeHub, place: Place
 ) -> None:
-    hub.faults.add(kinds.stall(after=2 * MIB), host="cdn")
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
     begun = await place.begin("o/one")
     await hub.until_stalled()
 
