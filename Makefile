@@ -32,6 +32,7 @@ check: $(INSTALLED_DEV) ## Check format, lint, types, layers and contract.
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code --path proto/funland
 	tools/proto/generate.sh --check
+	$(BIN)/python -m tools.client --check
 
 # Half of the tests wait for a process or a deadline: more of them than there are cores keep the cores busy.
 TEST_PROCESSES ?= 3
@@ -50,6 +51,10 @@ format: $(INSTALLED_DEV) ## Write all sources in the one format.
 proto: $(INSTALLED_DEV) ## Generate code from proto/ anew.
 	tools/proto/generate.sh
 
+.PHONY: client
+client: $(INSTALLED_DEV) ## Make the blocking Python client of the asynchronous one anew.
+	$(BIN)/python -m tools.client
+
 # The programs of others are compared if they are named: LLAMA_SERVER=.../bin/llama-server
 BENCH_ROUNDS ?= 3
 BENCH_SECONDS ?= 5
@@ -66,6 +71,10 @@ bench: $(INSTALLED_DEV) ## Compare loop, engines, servers and peers; docs/benchm
 .PHONY: bench-profile
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
 	$(BIN)/python -m tools.bench.profiling $(ARGS)
+
+.PHONY: bench-catalog
+bench-catalog: $(INSTALLED_DEV) ## Show how long the local catalog of hubs takes to search.
+	$(BIN)/python tools/bench_catalog.py $(ARGS)
 
 .PHONY: bench-load
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
