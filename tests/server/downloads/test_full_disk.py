@@ -13,8 +13,8 @@ from funland.v1.downloads_pb2 import Download, ResumeDownloadRequest
 from funland.v1.errors_pb2 import ErrorReason
 from tests.hubs.content import seeded
 from tests.hubs.server import FakeHub
+from tests.server.downloads.depot import Depot
 from tests.server.downloads.fetching import MIB
-from tests.server.downloads.place import Place
 
 LARGE = seeded(12 * MIB + 7)
 
@@ -40,19 +40,19 @@ async def test_a_full_disk_pauses_the_download_and_a_resume_goes_on(
 ) -> None:
     hub.huggingface.add("o/one", {"model.gguf": LARGE})
     disk = SmallDisk(monkeypatch, room=5 * MIB)
-    place = Place(hub, tmp_path)
-    await place.start()
-    begun = await place.begin("o/one")
+    depot = Depot(hub, tmp_path)
+    await depot.start()
+    begun = await depot.begin("o/one")
 
-    paused = await place.reaches(begun, Download.PAUSED)
+    paused = await depot.reaches(begun, Download.PAUSED)
 
     assert paused.error.code == "RESOURCE_EXHAUSTED"
     assert paused.error.reason == ErrorReason.STORAGE_FULL
     assert 0 < paused.downloaded_bytes < LARGE.length
-    await place.begin("o/one", paused=True)  # the database can be written
+    await depot.begin("o/one", paused=True)  # the database can be written
     disk.room = 2**60
-    await place.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
-    done = await place.reaches(begun, Download.COMPLETED)
+    await depot.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
+    done = await depot.reaches(begun, Download.COMPLETED)
     assert not done.HasField("error")
     assert (tmp_path / "models" / "one" / "model.gguf").read_bytes() == LARGE.bytes()
-    await place.stop()
+    await depot.stop()
