@@ -52,8 +52,9 @@ class Server:
         )
         hub = Hub(settings, self._database, models, web)
         downloads = Downloads(
-            settings, self._database, models, web=web, resolver=hub.choosing, credentials=hub.hubs
-        )
+            settings, metrics, self._database, models,
+            web=web, resolver=hub.choosing, credentials=hub.hubs,
+        )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
         system = System(

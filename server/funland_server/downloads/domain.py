@@ -22,6 +22,7 @@ from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
 from funland_server.errors import StartError
+from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.models.installed.changes import Changes
 from funland_server.storage.database import Database
@@ -34,6 +35,7 @@ class Downloads(Domain):
     def __init__(
         self,
         settings: ServerSettings,
+        metrics: Metrics,
         database: Database,
         models: Models,
         *,
@@ -43,6 +45,7 @@ class Downloads(Domain):
     ) -> None:
         """`models` installs what was downloaded; all requests go through `web`."""
         self._settings = settings
+        self._metrics = metrics
         self._database = database
         self._models = models
         self._resolver = resolver
@@ -57,6 +60,7 @@ class Downloads(Domain):
                 connections=settings.download_connections,
                 patience=settings.download_patience_seconds,
             ),
+            received=metrics.download_bytes.inc,
         )
         self._runner: Runner | None = None
 
@@ -78,6 +82,7 @@ class Downloads(Domain):
             settings=QueueSettings(
                 self._settings.download_jobs, self._settings.download_reserve_bytes
             ),
+            metrics=self._metrics,
             publish=self._changes.publish,
         )
         await self._runner.start()

@@ -119,6 +119,7 @@ class Depot:
             self.site.tools,
             self.shelf,
             settings=self._queue,
+            metrics=self.site.metrics,
             publish=self.changes.publish,
         )
         await self.runner.start()
