@@ -9,6 +9,7 @@ import structlog
 
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain
+from funland_server.downloads.domain import Downloads
 from funland_server.hub.domain import Hub
 from funland_server.hub.hubs import web_policy
 from funland_server.inference.domain import Inference
@@ -20,7 +21,7 @@ from funland_server.rpc.local_channel import LocalChannel
 from funland_server.rpc.pipeline import Pipeline
 from funland_server.storage.database import Database
 from funland_server.system.domain import System
-from funland_server.web.fetching import Web
+from funland_server.web.fetching import Deadlines, Web
 
 logger = structlog.get_logger(__name__)
 
@@ -42,7 +43,18 @@ class Server:
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(settings))
         models = Models(settings, metrics)
-        hub = Hub(settings, self._database, models, Web(web_policy(settings)))
+        web = Web(
+            web_policy(settings),
+            Deadlines(
+                first_byte=settings.download_first_byte_seconds,
+                stall=settings.download_stall_seconds,
+            ),
+        )
+        hub = Hub(settings, self._database, models, web)
+        downloads = Downloads(
+            settings, metrics, self._database, models,
+            web=web, resolver=hub.choosing, credentials=hub.hubs,
+        )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
         system = System(
@@ -51,7 +63,7 @@ class Server:
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
         )
-        self._domains: tuple[Domain, ...] = (models, hub, inference, responses, system)
+        self._domains: tuple[Domain, ...] = (models, hub, downloads, inference, responses, system)
         self._grpc: GrpcServer | None = None
         self._address = ""
         self.channel = LocalChannel(self._pipeline)

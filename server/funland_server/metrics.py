@@ -81,6 +81,17 @@ class Metrics:
             "funland_background_responses_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.download_bytes = Counter(
+            "funland_download_bytes", "Bytes of models that came over the network.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.downloads_active = Gauge(
+            "funland_downloads_active", "Downloads that have a turn.", registry=self.registry
+        )
+        self.downloads_ended = Counter(
+            "funland_downloads_ended", "Those that ended, by their state.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
         self.evictions = Counter(
             "funland_evictions", "Unloads of an idle model to make room for another.", ["model"],
             registry=self.registry,

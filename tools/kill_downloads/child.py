@@ -15,26 +15,26 @@ import orjson
 
 from funland.v1.downloads_pb2 import Download, WatchDownloadsRequest
 from funland_server.downloads.plan import PlannedFile
-from tests.server.downloads.place import Place
+from tests.server.downloads.depot import Depot
 
 MODEL = "o/model"
 
 
 async def serve(home: Path, files: tuple[PlannedFile, ...]) -> None:
     """Downloads into the home."""
-    place = Place(None, home)
-    place.shelf.plans = {MODEL: files}
-    await place.start()
-    download = next((place.now(job.kept) for job in place.runner.all()), None)
+    depot = Depot(None, home)
+    depot.shelf.plans = {MODEL: files}
+    await depot.start()
+    download = next((depot.now(job.kept) for job in depot.runner.all()), None)
     if download is None:
-        download = await place.begin(MODEL)
+        download = await depot.begin(MODEL)
     watch = WatchDownloadsRequest(download_id=download.download_id, until_end=True)
-    async for event in place.service.WatchDownloads(watch):
+    async for event in depot.service.WatchDownloads(watch):
         if event.HasField("download"):
             download = event.download
     sys.stdout.write(f"{Download.State.Name(download.state)} {download.error.message}\n")
     sys.stdout.flush()
-    await place.stop()
+    await depot.stop()
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from funland_server.downloads.plan import PlannedFile
 from tests.hubs.server import FakeHub
-from tests.server.downloads.place import files_of
+from tests.server.downloads.depot import files_of
 
 REPOSITORY = "o/model"
 _SECONDS = 600

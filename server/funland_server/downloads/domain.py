@@ -8,7 +8,6 @@ from pathlib import Path
 
 from funland.v1 import downloads_pb2
 from funland_server.blobs.placing import write_whole
-from funland_server.blobs.store import Blobs
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.downloads.fetching.settings import FetchSettings
@@ -17,12 +16,13 @@ from funland_server.downloads.fetching.transfer import Tools
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.jobs.runner import QueueSettings, Runner
 from funland_server.downloads.listing import Listing
-from funland_server.downloads.plan import Credentials, Installer, Resolver
+from funland_server.downloads.plan import Credentials, Resolver
 from funland_server.downloads.service import DownloadService
 from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
 from funland_server.errors import StartError
+from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.models.installed.changes import Changes
 from funland_server.storage.database import Database
@@ -35,31 +35,32 @@ class Downloads(Domain):
     def __init__(
         self,
         settings: ServerSettings,
+        metrics: Metrics,
         database: Database,
         models: Models,
         *,
         web: Web,
-        blobs: Blobs,
         resolver: Resolver,
         credentials: Credentials,
-        installer: Installer,
     ) -> None:
+        """`models` installs what was downloaded; all requests go through `web`."""
         self._settings = settings
+        self._metrics = metrics
         self._database = database
         self._models = models
         self._resolver = resolver
-        self._installer = installer
         self._changes = Changes()
         self._tools = Tools(
             web=web,
             credentials=credentials,
-            blobs=blobs,
+            blobs=models.blobs,
             bucket=Bucket(settings.download_bytes_per_second),
             threads=Threads(),
             settings=FetchSettings(
                 connections=settings.download_connections,
                 patience=settings.download_patience_seconds,
             ),
+            received=metrics.download_bytes.inc,
         )
         self._runner: Runner | None = None
 
@@ -77,10 +78,11 @@ class Downloads(Domain):
             folder,
             DownloadStore(self._database, home_id),
             self._tools,
-            self._installer,
+            self._models.installing,
             settings=QueueSettings(
                 self._settings.download_jobs, self._settings.download_reserve_bytes
             ),
+            metrics=self._metrics,
             publish=self._changes.publish,
         )
         await self._runner.start()
@@ -91,7 +93,7 @@ class Downloads(Domain):
             return []
         catalog = self._models.catalog
         service = DownloadService(
-            Starting(self._resolver, self._installer, self._runner),
+            Starting(self._resolver, self._models.installing, self._runner),
             self._runner,
             Listing(
                 self._runner,

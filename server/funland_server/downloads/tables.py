@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Row, Table, Text
-
-AnyRow = Row[*tuple[Any, ...]]
-
-schema = MetaData()
+from funland_server.storage.schema import schema
 
 downloads = Table(
     "downloads",
@@ -20,8 +16,7 @@ downloads = Table(
     Column("arrival", BigInteger, nullable=False),
     # The plan as JSON: see `plan_json`.
     Column("plan", LargeBinary, nullable=False),
-    # funland.v1.Download, without what only a running one has.
+    # funland.v1.Download, without what only one under way has.
     Column("download", LargeBinary, nullable=False),
+    Index("downloads_by_arrival", "home_id", "arrival", unique=True),
 )
-
-Index("downloads_by_arrival", downloads.c.home_id, downloads.c.arrival, unique=True)

@@ -4,14 +4,11 @@ NotFoundError
 ├── HubModelNotFoundError       HUB_MODEL_NOT_FOUND
 └── VariantNotFoundError        VARIANT_NOT_FOUND
 FailedPreconditionError
-├── HubAnswerInvalidError       HUB_ANSWER_INVALID
 └── HubModelUnsupportedError    HUB_MODEL_UNSUPPORTED
 PermissionDeniedError
 └── HubAccessDeniedError        HUB_ACCESS_DENIED
 ResourceExhaustedError
 └── HubRateLimitedError         HUB_RATE_LIMITED
-UnavailableError
-└── HubUnreachableError         HUB_UNREACHABLE
 """
 
 from __future__ import annotations
@@ -22,14 +19,13 @@ from funland_server.errors import (
     NotFoundError,
     PermissionDeniedError,
     ResourceExhaustedError,
-    UnavailableError,
 )
+from funland_server.web.errors import AnswerInvalidError, UnreachableError
 
-
-class HubUnreachableError(UnavailableError):
-    """The hub can't be reached, or fails for now."""
-
-    reason = ErrorReason.HUB_UNREACHABLE
+HubUnreachableError = UnreachableError
+"""The hub can't be reached, or fails for now."""
+HubAnswerInvalidError = AnswerInvalidError
+"""The hub's answer breaks the rules of its protocol or of safety."""
 
 
 class HubModelNotFoundError(NotFoundError):
@@ -48,12 +44,6 @@ class HubRateLimitedError(ResourceExhaustedError):
     """The hub takes no more calls for a while."""
 
     reason = ErrorReason.HUB_RATE_LIMITED
-
-
-class HubAnswerInvalidError(FailedPreconditionError):
-    """The hub's answer breaks the rules of its protocol or of safety."""
-
-    reason = ErrorReason.HUB_ANSWER_INVALID
 
 
 class VariantNotFoundError(NotFoundError):

@@ -53,9 +53,9 @@ class Answer:
                 async with asyncio.timeout(self._stall):
                     chunk = await content.readany()
             except TimeoutError:
-                raise UnreachableError(self.host, Trouble.STALLED) from None
+                raise UnreachableError.by(self.host, Trouble.STALLED) from None
             except (aiohttp.ClientError, OSError):
-                raise UnreachableError(self.host, Trouble.CUT) from None
+                raise UnreachableError.by(self.host, Trouble.CUT) from None
             if not chunk:
                 return
             yield chunk
@@ -69,15 +69,15 @@ class Answer:
         """
         unzip = zlib.decompressobj(wbits=31) if self.encoded else None
         if unzip is not None and self.headers["Content-Encoding"].lower() != "gzip":
-            raise AnswerInvalidError(self.host, "it is compressed, which was not asked for")
+            raise AnswerInvalidError.of(self.host, "it is compressed, which was not asked for")
         body = bytearray()
         async for chunk in self.chunks():
             try:
                 body += unzip.decompress(chunk, limit + 1 - len(body)) if unzip else chunk
             except zlib.error:
-                raise AnswerInvalidError(self.host, "it is not compressed as it says") from None
+                raise AnswerInvalidError.of(self.host, "it is not compressed as it says") from None
             if len(body) > limit:
-                raise AnswerInvalidError(self.host, f"it is longer than {limit} bytes")
+                raise AnswerInvalidError.of(self.host, f"it is longer than {limit} bytes")
         if unzip is not None and not unzip.eof:
-            raise AnswerInvalidError(self.host, "it is not compressed as it says")
+            raise AnswerInvalidError.of(self.host, "it is not compressed as it says")
         return bytes(body)

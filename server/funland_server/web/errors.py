@@ -58,10 +58,15 @@ class UnreachableError(UnavailableError):
     """The host did not answer, or not to the end."""
 
     reason = ErrorReason.HUB_UNREACHABLE
+    trouble: Trouble | None = None
+    """How the exchange failed; None if it did not, and the answer says so."""
 
-    def __init__(self, host: str, trouble: Trouble) -> None:
-        super().__init__(f"{host} can't be reached: {trouble.value}.", hub=host)
-        self.trouble = trouble
+    @classmethod
+    def by(cls, host: str, trouble: Trouble) -> UnreachableError:
+        """That of an exchange with a host."""
+        error = cls(f"{host} can't be reached: {trouble.value}.", hub=host)
+        error.trouble = trouble
+        return error
 
 
 class AnswerInvalidError(FailedPreconditionError):
@@ -69,5 +74,7 @@ class AnswerInvalidError(FailedPreconditionError):
 
     reason = ErrorReason.HUB_ANSWER_INVALID
 
-    def __init__(self, host: str, why: str) -> None:
-        super().__init__(f"The answer of {host} can't be used: {why}.", hub=host)
+    @classmethod
+    def of(cls, host: str, why: str) -> AnswerInvalidError:
+        """That of a host's answer."""
+        return cls(f"The answer of {host} can't be used: {why}.", hub=host)

@@ -123,15 +123,15 @@ class Web:
                     method, url, headers=headers, allow_redirects=False, proxy=proxy
                 )
         except TimeoutError:  # aiohttp's own are of this kind too
-            raise UnreachableError(host, Trouble.NO_FIRST_BYTE) from None
+            raise UnreachableError.by(host, Trouble.NO_FIRST_BYTE) from None
         except aiohttp.ClientConnectorDNSError:
-            raise UnreachableError(host, Trouble.UNKNOWN_HOST) from None
+            raise UnreachableError.by(host, Trouble.UNKNOWN_HOST) from None
         except aiohttp.ClientSSLError:
-            raise UnreachableError(host, Trouble.BAD_CERTIFICATE) from None
+            raise UnreachableError.by(host, Trouble.BAD_CERTIFICATE) from None
         except (aiohttp.ClientConnectionError, OSError):
-            raise UnreachableError(host, Trouble.NO_CONNECTION) from None
+            raise UnreachableError.by(host, Trouble.NO_CONNECTION) from None
         except aiohttp.ClientError:
-            raise UnreachableError(host, Trouble.NO_HTTP) from None
+            raise UnreachableError.by(host, Trouble.NO_HTTP) from None
 
     def _proxy(self, url: URL) -> URL | None:
         """The proxy of a request. It can't reach what lies in this machine or site."""

@@ -15,6 +15,7 @@ from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.fetching.transfer import Stalled, Tools, Transfer
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.plan import PlannedFile
+from funland_server.metrics import Metrics
 from funland_server.web.fetching import Credential, Deadlines, Web
 from funland_server.web.policy import WebPolicy
 from tests.hubs.server import FakeHub
@@ -50,6 +51,7 @@ class Site:
         rate: float | None = None,
     ) -> None:
         self.home = home
+        self.metrics = Metrics()
         self.blobs = Blobs(home / "blobs")
         self.tokens = Tokens()
         self.web = Web(policy or WebPolicy.of(private_hosts=HOSTS), deadlines)
@@ -60,6 +62,7 @@ class Site:
             bucket=Bucket(rate),
             threads=Threads(),
             settings=settings or FetchSettings(first_backoff=0.01),
+            received=self.metrics.download_bytes.inc,
         )
 
     def transfer(self, *files: PlannedFile, connections: int = 16, name: str = "one") -> Transfer:

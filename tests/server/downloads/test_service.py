@@ -33,8 +33,8 @@ from funland_server.storage.errors import StorageFullError
 from tests.hubs import kinds
 from tests.hubs.content import seeded
 from tests.hubs.server import FakeHub
+from tests.server.downloads.depot import Depot, files_of
 from tests.server.downloads.fetching import MIB
-from tests.server.downloads.place import Place, files_of
 
 LARGE = seeded(6 * MIB + 7)
 Q, D, W, P = Download.QUEUED, Download.DOWNLOADING, Download.WAITING, Download.PAUSED
@@ -42,164 +42,167 @@ DONE, FAILED, CANCELLED = Download.COMPLETED, Download.FAILED, Download.CANCELLE
 
 
 @pytest.fixture
-async def place(hub: FakeHub, tmp_path: Path) -> AsyncIterator[Place]:
+async def depot(hub: FakeHub, tmp_path: Path) -> AsyncIterator[Depot]:
     hub.huggingface.add("o/one", {"model.gguf": LARGE, "config.json": b"{}"})
     hub.huggingface.add("o/two", {"model.gguf": seeded(2 * MIB, "two")})
     hub.huggingface.add("o/three", {"model.gguf": seeded(2 * MIB, "three")})
-    place = Place(hub, tmp_path, queue=QueueSettings(active=1))
-    await place.start()
-    yield place
-    await place.stop()
+    depot = Depot(hub, tmp_path, queue=QueueSettings(active=1))
+    await depot.start()
+    yield depot
+    await depot.stop()
 
 
-async def test_a_download_ends_with_an_installed_model(place: Place) -> None:
-    begun = await place.begin("o/one", aliases=["other"])
+async def test_a_download_ends_with_an_installed_model(depot: Depot) -> None:
+    begun = await depot.begin("o/one", aliases=["other"])
 
-    done = await place.reaches(begun, DONE)
+    done = await depot.reaches(begun, DONE)
 
     assert begun.state in (Q, D)
     assert (done.model_id, done.verified, done.resumable) == ("one", True, True)
     assert done.downloaded_bytes == done.total_bytes == done.fetched_bytes == LARGE.length + 2
     assert [file.done for file in done.files] == [True, True]
     assert [len(file.sha256) for file in done.files] == [64, 64]
-    assert (place.home / "models" / "one" / "model.gguf").read_bytes() == LARGE.bytes()
+    assert (depot.home / "models" / "one" / "model.gguf").read_bytes() == LARGE.bytes()
+    counted = depot.site.metrics.registry.get_sample_value
+    assert counted("funland_download_bytes_total") == LARGE.length + 2
+    assert counted("funland_downloads_ended_total", {"state": "COMPLETED"}) == 1
     assert done.start_time.ToMicroseconds() >= done.create_time.ToMicroseconds()
     assert done.end_time.ToMicroseconds() >= done.start_time.ToMicroseconds()
-    await place.runner.get(begun.download_id).settled()
-    assert [path.name for path in (place.home / "downloads").iterdir()] == []
+    await depot.runner.get(begun.download_id).settled()
+    assert [path.name for path in (depot.home / "downloads").iterdir()] == []
 
 
-async def test_a_second_pull_of_the_same_fetches_nothing(hub: FakeHub, place: Place) -> None:
-    await place.reaches(await place.begin("o/one"), DONE)
+async def test_a_second_pull_of_the_same_fetches_nothing(hub: FakeHub, depot: Depot) -> None:
+    await depot.reaches(await depot.begin("o/one"), DONE)
     hub.requests.clear()
 
-    again = await place.reaches(await place.begin("o/one"), DONE)
+    again = await depot.reaches(await depot.begin("o/one"), DONE)
 
     assert len(hub.requests) == 0
     assert again.fetched_bytes == 0
     assert all(file.reused for file in again.files)
 
 
-async def test_what_two_models_share_is_fetched_once(hub: FakeHub, place: Place) -> None:
+async def test_what_two_models_share_is_fetched_once(hub: FakeHub, depot: Depot) -> None:
     hub.huggingface.add("o/same", {"model.gguf": LARGE, "config.json": b"{} "})
-    await place.reaches(await place.begin("o/one"), DONE)
+    await depot.reaches(await depot.begin("o/one"), DONE)
 
-    same = await place.reaches(await place.begin("o/same"), DONE)
+    same = await depot.reaches(await depot.begin("o/same"), DONE)
 
     assert [file.reused for file in same.files] == [True, False]
     assert same.fetched_bytes == 3
-    first, second = (place.home / "models" / name / "model.gguf" for name in ("one", "same"))
+    first, second = (depot.home / "models" / name / "model.gguf" for name in ("one", "same"))
     assert first.stat().st_ino == second.stat().st_ino
 
 
-async def test_one_that_is_unfinished_is_answered_as_it_is(hub: FakeHub, place: Place) -> None:
+async def test_one_that_is_unfinished_is_answered_as_it_is(hub: FakeHub, depot: Depot) -> None:
     hub.faults.add(kinds.stall(), host="cdn")
-    first = await place.begin("o/one", paused=True)
+    first = await depot.begin("o/one", paused=True)
     assert first.state == P
 
-    second = await place.begin("o/one")
+    second = await depot.begin("o/one")
 
     assert second.download_id == first.download_id
     assert second.state in (Q, D)
 
 
-async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, place: Place) -> None:
-    hub.faults.add(kinds.stall(after=2 * MIB), host="cdn")
-    begun = await place.begin("o/one", max_connections=1)
+async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, depot: Depot) -> None:
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
+    begun = await depot.begin("o/one", max_connections=1)
     await hub.until_stalled()
 
-    paused = await place.service.PauseDownload(PauseDownloadRequest(download_id=begun.download_id))
+    paused = await depot.service.PauseDownload(PauseDownloadRequest(download_id=begun.download_id))
     assert paused.state == P
     assert not paused.HasField("error")
-    await place.runner.get(begun.download_id).settled()
-    assert place.now(begun).active_connections == 0
+    await depot.runner.get(begun.download_id).settled()
+    assert depot.now(begun).active_connections == 0
     hub.faults.clear()
     hub.release()
-    await place.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
-    done = await place.reaches(begun, DONE)
+    await depot.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
+    done = await depot.reaches(begun, DONE)
 
     assert done.fetched_bytes <= done.total_bytes + MIB
 
 
 async def test_a_cancel_removes_what_was_fetched_and_a_retry_begins_again(
-    hub: FakeHub, place: Place
+    hub: FakeHub, depot: Depot
 ) -> None:
-    hub.faults.add(kinds.stall(after=2 * MIB), host="cdn")
-    begun = await place.begin("o/one")
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
+    begun = await depot.begin("o/one")
     await hub.until_stalled()
 
     request = CancelDownloadRequest(download_id=begun.download_id)
-    cancelled = await place.service.CancelDownload(request)
-    assert cancelled == await place.service.CancelDownload(request)
-    await place.runner.get(begun.download_id).settled()
-    assert list((place.home / "downloads").iterdir()) == []
+    cancelled = await depot.service.CancelDownload(request)
+    assert cancelled == await depot.service.CancelDownload(request)
+    await depot.runner.get(begun.download_id).settled()
+    assert list((depot.home / "downloads").iterdir()) == []
     assert (cancelled.state, cancelled.downloaded_bytes) == (CANCELLED, 0)
     hub.faults.clear()
     hub.release()
-    await place.service.RetryDownload(RetryDownloadRequest(download_id=begun.download_id))
+    await depot.service.RetryDownload(RetryDownloadRequest(download_id=begun.download_id))
 
-    await place.reaches(begun, DONE)
+    await depot.reaches(begun, DONE)
 
 
 async def test_one_that_waits_says_until_when_and_goes_on_by_itself(
-    hub: FakeHub, place: Place
+    hub: FakeHub, depot: Depot
 ) -> None:
     hub.faults.add(kinds.status(503, retry_after=1), path="model.gguf", times=1)
-    begun = await place.begin("o/one")
+    begun = await depot.begin("o/one")
 
-    waits = await place.reaches(begun, W)
+    waits = await depot.reaches(begun, W)
 
     assert waits.HasField("wait_until")
     assert ErrorReason.Name(waits.error.reason) == "HUB_UNREACHABLE"
-    done = await place.reaches(begun, DONE)
+    done = await depot.reaches(begun, DONE)
     assert not done.HasField("error")
     assert not done.HasField("wait_until")
 
 
-async def test_a_resume_ends_a_wait_at_once(hub: FakeHub, place: Place) -> None:
+async def test_a_resume_ends_a_wait_at_once(hub: FakeHub, depot: Depot) -> None:
     hub.faults.add(kinds.status(503, retry_after=3000), path="model.gguf", times=1)
-    begun = await place.begin("o/one")
-    await place.reaches(begun, W)
+    begun = await depot.begin("o/one")
+    await depot.reaches(begun, W)
 
-    await place.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
+    await depot.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
 
-    await place.reaches(begun, DONE)
+    await depot.reaches(begun, DONE)
 
 
-async def test_one_at_a_time_in_the_order_of_the_queue(hub: FakeHub, place: Place) -> None:
+async def test_one_at_a_time_in_the_order_of_the_queue(hub: FakeHub, depot: Depot) -> None:
     hub.faults.add(kinds.stall(), host="cdn")
-    one = await place.begin("o/one")
+    one = await depot.begin("o/one")
     await hub.until_stalled()
-    two, three = await place.begin("o/two"), await place.begin("o/three")
-    assert [place.now(each).queue_position for each in (one, two, three)] == [0, 1, 2]
+    two, three = await depot.begin("o/two"), await depot.begin("o/three")
+    assert [depot.now(each).queue_position for each in (one, two, three)] == [0, 1, 2]
 
-    queue = await place.service.GetDownloadQueue(GetDownloadQueueRequest())
+    queue = await depot.service.GetDownloadQueue(GetDownloadQueueRequest())
     assert [download.download_id for download in queue.queued] == [
         two.download_id, three.download_id,
     ]  # fmt: skip
     assert [download.download_id for download in queue.active] == [one.download_id]
     assert queue.max_active == 1
-    await place.service.UpdateDownload(
+    await depot.service.UpdateDownload(
         UpdateDownloadRequest(download_id=three.download_id, priority=Download.HIGH)
     )
 
-    assert place.now(three).state == D
-    assert [place.now(each).queue_position for each in (one, two)] == [1, 2]
+    assert depot.now(three).state == D
+    assert [depot.now(each).queue_position for each in (one, two)] == [1, 2]
     hub.faults.clear()
     hub.release()
     for each in (one, two, three):
-        await place.reaches(each, DONE)
+        await depot.reaches(each, DONE)
 
 
-async def test_what_a_state_does_not_allow_is_refused_and_says_why(place: Place) -> None:
-    done = await place.reaches(await place.begin("o/one"), DONE)
+async def test_what_a_state_does_not_allow_is_refused_and_says_why(depot: Depot) -> None:
+    done = await depot.reaches(await depot.begin("o/one"), DONE)
 
     for act, request in (
-        (place.service.PauseDownload, PauseDownloadRequest),
-        (place.service.ResumeDownload, ResumeDownloadRequest),
-        (place.service.CancelDownload, CancelDownloadRequest),
-        (place.service.RetryDownload, RetryDownloadRequest),
-        (place.service.UpdateDownload, UpdateDownloadRequest),
+        (depot.service.PauseDownload, PauseDownloadRequest),
+        (depot.service.ResumeDownload, ResumeDownloadRequest),
+        (depot.service.CancelDownload, CancelDownloadRequest),
+        (depot.service.RetryDownload, RetryDownloadRequest),
+        (depot.service.UpdateDownload, UpdateDownloadRequest),
     ):
         with pytest.raises(DownloadStateError) as raised:
             await act(request(download_id=done.download_id))  # pyright: ignore[reportArgumentType] - each has its own
@@ -209,48 +212,48 @@ async def test_what_a_state_does_not_allow_is_refused_and_says_why(place: Place)
 
 
 async def test_one_that_failed_says_why_and_keeps_what_is_there_for_a_retry(
-    hub: FakeHub, place: Place
+    hub: FakeHub, depot: Depot
 ) -> None:
     hub.faults.add(kinds.status(404), path="config.json")
-    begun = await place.begin("o/one")
+    begun = await depot.begin("o/one")
 
-    failed = await place.reaches(begun, FAILED)
+    failed = await depot.reaches(begun, FAILED)
     assert ErrorReason.Name(failed.error.reason) == "HUB_MODEL_NOT_FOUND"
     hub.faults.clear()
-    await place.service.RetryDownload(RetryDownloadRequest(download_id=begun.download_id))
+    await depot.service.RetryDownload(RetryDownloadRequest(download_id=begun.download_id))
 
-    done = await place.reaches(begun, DONE)
+    done = await depot.reaches(begun, DONE)
     assert done.fetched_bytes <= done.total_bytes + MIB
 
 
-async def test_one_that_cannot_be_installed_fails(place: Place) -> None:
-    place.shelf.refuse = ModelExistsError("one")
+async def test_one_that_cannot_be_installed_fails(depot: Depot) -> None:
+    depot.shelf.refuse = ModelExistsError("one")
 
-    failed = await place.reaches(await place.begin("o/one"), FAILED)
+    failed = await depot.reaches(await depot.begin("o/one"), FAILED)
 
     assert ErrorReason.Name(failed.error.reason) == "MODEL_EXISTS"
 
 
-async def test_a_deleted_download_is_gone_and_its_model_stays(hub: FakeHub, place: Place) -> None:
-    done = await place.reaches(await place.begin("o/one"), DONE)
+async def test_a_deleted_download_is_gone_and_its_model_stays(hub: FakeHub, depot: Depot) -> None:
+    done = await depot.reaches(await depot.begin("o/one"), DONE)
     hub.faults.add(kinds.stall(after=MIB), host="cdn")
-    running = await place.begin("o/two")
+    running = await depot.begin("o/two")
     await hub.until_stalled()
 
     for download in (done, running):
-        await place.service.DeleteDownload(DeleteDownloadRequest(download_id=download.download_id))
+        await depot.service.DeleteDownload(DeleteDownloadRequest(download_id=download.download_id))
         with pytest.raises(DownloadNotFoundError):
-            await place.service.GetDownload(GetDownloadRequest(download_id=download.download_id))
+            await depot.service.GetDownload(GetDownloadRequest(download_id=download.download_id))
 
-    assert (place.home / "models" / "one" / "model.gguf").exists()
-    assert list((place.home / "downloads").iterdir()) == []
-    assert (await place.service.ListDownloads(ListDownloadsRequest())).total_size == 0
+    assert (depot.home / "models" / "one" / "model.gguf").exists()
+    assert list((depot.home / "downloads").iterdir()) == []
+    assert (await depot.service.ListDownloads(ListDownloadsRequest())).total_size == 0
 
 
-async def test_pages_are_the_newest_first_and_filtered(place: Place) -> None:
-    begun = [await place.begin(f"o/{name}", paused=True) for name in ("one", "two", "three")]
+async def test_pages_are_the_newest_first_and_filtered(depot: Depot) -> None:
+    begun = [await depot.begin(f"o/{name}", paused=True) for name in ("one", "two", "three")]
     ids = [download.download_id for download in reversed(begun)]
-    list_them = place.service.ListDownloads
+    list_them = depot.service.ListDownloads
 
     first = await list_them(ListDownloadsRequest(page_size=2))
     second = await list_them(ListDownloadsRequest(page_token=first.next_page_token))
@@ -270,50 +273,50 @@ async def test_pages_are_the_newest_first_and_filtered(place: Place) -> None:
         await list_them(ListDownloadsRequest(page_token="x"))  # noqa: S106 - no secret
 
 
-async def test_a_watch_shows_all_then_what_changes_then_the_end(place: Place) -> None:
-    begun = await place.begin("o/one", paused=True)
+async def test_a_watch_shows_all_then_what_changes_then_the_end(depot: Depot) -> None:
+    begun = await depot.begin("o/one", paused=True)
     request = WatchDownloadsRequest(download_id=begun.download_id)
 
-    async with aclosing(place.service.WatchDownloads(request)) as events:
+    async with aclosing(depot.service.WatchDownloads(request)) as events:
         assert (await anext(events)).download.state == P
         assert (await anext(events)).HasField("synced")
-        await place.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
+        await depot.service.ResumeDownload(ResumeDownloadRequest(download_id=begun.download_id))
         states = set[Download.State.ValueType]()
         async for event in events:
             states.add(event.download.state)
             if event.download.state == DONE:
                 break
-        await place.service.DeleteDownload(DeleteDownloadRequest(download_id=begun.download_id))
+        await depot.service.DeleteDownload(DeleteDownloadRequest(download_id=begun.download_id))
         assert (await anext(events)).deleted_download_id == begun.download_id
 
     assert states <= {Q, D, Download.INSTALLING, DONE}
 
 
-async def test_a_watch_until_the_end_ends(place: Place) -> None:
-    begun = await place.begin("o/one")
+async def test_a_watch_until_the_end_ends(depot: Depot) -> None:
+    begun = await depot.begin("o/one")
     request = WatchDownloadsRequest(download_id=begun.download_id, until_end=True)
 
-    seen = [event async for event in place.service.WatchDownloads(request)]
-    again = [event async for event in place.service.WatchDownloads(request)]
+    seen = [event async for event in depot.service.WatchDownloads(request)]
+    again = [event async for event in depot.service.WatchDownloads(request)]
 
     assert seen[-1].download.state == DONE
     assert [event.download.state for event in again] == [DONE]
     with pytest.raises(DownloadNotFoundError):
-        await anext(place.service.WatchDownloads(WatchDownloadsRequest(download_id="dl-none")))
+        await anext(depot.service.WatchDownloads(WatchDownloadsRequest(download_id="dl-none")))
 
 
-async def test_a_name_that_another_model_has_is_refused(place: Place) -> None:
+async def test_a_name_that_another_model_has_is_refused(depot: Depot) -> None:
     with pytest.raises(ModelExistsError):
-        await place.begin("o/one", model_id="taken")
+        await depot.begin("o/one", model_id="taken")
 
 
-async def test_the_storage_is_counted(hub: FakeHub, place: Place) -> None:
-    await place.reaches(await place.begin("o/one"), DONE)
+async def test_the_storage_is_counted(hub: FakeHub, depot: Depot) -> None:
+    await depot.reaches(await depot.begin("o/one"), DONE)
     hub.faults.add(kinds.stall(after=MIB), host="cdn")
-    await place.begin("o/two")
+    await depot.begin("o/two")
     await hub.until_stalled()
 
-    storage = await place.service.GetStorage(GetStorageRequest())
+    storage = await depot.service.GetStorage(GetStorageRequest())
 
     assert LARGE.length <= storage.models_bytes < LARGE.length + MIB
     assert 0 < storage.reserved_bytes <= 2 * MIB
@@ -324,14 +327,14 @@ async def test_a_disk_without_room_refuses_a_download_before_it_begins(
     hub: FakeHub, tmp_path: Path
 ) -> None:
     hub.huggingface.add("o/one", {"model.gguf": LARGE})
-    place = Place(hub, tmp_path, queue=QueueSettings(reserve_bytes=2**60))
-    await place.start()
+    depot = Depot(hub, tmp_path, queue=QueueSettings(reserve_bytes=2**60))
+    await depot.start()
 
     with pytest.raises(StorageFullError):
-        await place.begin("o/one")
+        await depot.begin("o/one")
 
-    assert (await place.service.ListDownloads(ListDownloadsRequest())).total_size == 0
-    await place.stop()
+    assert (await depot.service.ListDownloads(ListDownloadsRequest())).total_size == 0
+    await depot.stop()
 
 
 BAD_FILES = {
@@ -353,14 +356,14 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("bad", BAD_FILES.values(), ids=BAD_FILES)
 async def test_a_plan_that_is_not_safe_is_refused_and_names_the_file(
-    hub: FakeHub, place: Place, bad: dict[str, object]
+    hub: FakeHub, depot: Depot, bad: dict[str, object]
 ) -> None:
     (good, *_) = files_of(hub, "o/one")
     worse = replace(good, **bad)  # pyright: ignore[reportArgumentType] - bad on purpose
-    place.shelf.plans = {"o/bad": (worse,)}
+    depot.shelf.plans = {"o/bad": (worse,)}
 
     with pytest.raises(FunlandError) as raised:
-        await place.service.StartDownload(StartDownloadRequest(source="o/bad"))
+        await depot.service.StartDownload(StartDownloadRequest(source="o/bad"))
 
     reason = ErrorReason.Name(raised.value.reason)
     assert reason in ("HUB_ANSWER_INVALID", "ADDRESS_NOT_ALLOWED")

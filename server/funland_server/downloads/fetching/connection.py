@@ -119,7 +119,7 @@ class Connection:
             )
         if not part.rest:
             return None
-        error = AnswerInvalidError(route.origin.host, "it ended before it should have")
+        error = AnswerInvalidError.of(route.origin.host, "it ended before it should have")
         return Failure(
             Kind.BROKEN_OFF, error, progressed=sink.count > 0 and file.advances(part.start)
         )

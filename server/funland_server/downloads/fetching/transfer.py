@@ -66,6 +66,8 @@ class Tools:
     bucket: Bucket
     threads: Threads
     settings: FetchSettings
+    received: Callable[[int], None]
+    """Is told how many bytes came, as they come."""
 
 
 @dataclass(slots=True)
@@ -266,6 +268,7 @@ class Transfer:
             now = monotonic()
             lane.received += count
             self.fetched += count
+            self._tools.received(count)
             self.speed.received(count, now)
             if lane.file.ranged:
                 self._patience.received()

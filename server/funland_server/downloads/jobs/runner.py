@@ -33,6 +33,7 @@ from funland_server.downloads.jobs.machine import (
     Full,
     Sign,
     Stalled,
+    State,
     is_allowed,
     step,
 )
@@ -41,6 +42,7 @@ from funland_server.downloads.jobs.turns import decide, queue
 from funland_server.downloads.plan import Installer, Plan
 from funland_server.downloads.store import DownloadStore, Kept
 from funland_server.errors import FunlandError, InternalError
+from funland_server.metrics import Metrics
 from funland_server.storage.errors import StorageFullError
 from funland_server.storage.waiting_out import wait_out
 
@@ -71,9 +73,11 @@ class Runner:
         installer: Installer,
         *,
         settings: QueueSettings,
+        metrics: Metrics,
         publish: Callable[[str], None],
     ) -> None:
         """`folder` is where unfinished files are; `publish` is told the id of what changed."""
+        self._metrics = metrics
         self._folder = folder
         self._store = store
         self._tools = tools
@@ -249,6 +253,7 @@ class Runner:
             **({"reason": after.error.message} if after.error is not None else {}),
         )  # fmt: skip
         job.stand(after)
+        self._count(after.state)
         self._set_timer(job)
         if event is Action.RESUME and job.transfer is not None:
             job.transfer.ask_at_once()
@@ -259,6 +264,12 @@ class Runner:
         self._publish(job.download_id)
         self._save_soon(job)
         return True
+
+    def _count(self, state: State) -> None:
+        active = sum(job.standing.state in ACTIVE for job in self._jobs.values())
+        self._metrics.downloads_active.set(active)
+        if state in ENDED:
+            self._metrics.downloads_ended.labels(Download.State.Name(state)).inc()
 
     def _do(self, job: Job, command: Command) -> None:
         match command:

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from funland.v1.downloads_pb2 import Download, StartDownloadRequest
 from funland.v1.models_pb2 import Model, Origin
 from funland_server.blobs.store import Blobs
@@ -22,7 +20,6 @@ from funland_server.downloads.plan import Plan, PlannedFile
 from funland_server.downloads.service import DownloadService
 from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
-from funland_server.downloads.tables import schema
 from funland_server.downloads.watching import Watching
 from funland_server.errors import FunlandError
 from funland_server.models.installed.changes import Changes
@@ -94,7 +91,7 @@ def files_of(hub: FakeHub, name: str) -> tuple[PlannedFile, ...]:
     )
 
 
-class Place:
+class Depot:
     """A server's downloads. `stop` and `start` are a restart."""
 
     def __init__(
@@ -115,7 +112,6 @@ class Place:
 
     async def start(self) -> None:
         await self._database.open()
-        await self._database.write(_make_tables)
         self.changes = Changes()
         self.runner = Runner(
             self.home / "downloads",
@@ -123,6 +119,7 @@ class Place:
             self.site.tools,
             self.shelf,
             settings=self._queue,
+            metrics=self.site.metrics,
             publish=self.changes.publish,
         )
         await self.runner.start()
@@ -156,7 +153,3 @@ class Place:
         """Waits until a download is in a state."""
         await until(lambda: self.now(download).state == state)
         return self.now(download)
-
-
-async def _make_tables(connection: AsyncConnection) -> None:
-    await connection.run_sync(schema.create_all)
