@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -505,6 +506,36 @@ async def test_a_sync_tells_a_hub_that_fails_and_keeps_what_it_has(
     assert last.finish.models == 153
     first, *_ = hub.requests.of("/api/models")
     assert first.query["cursor"] == "100"  # it went on where it was
+
+
+async def test_a_second_sync_joins_the_one_that_runs(hub: FakeHub, call: Call) -> None:
+    hub.faults.add(kinds.silence(), path="/api/models", host="huggingface", times=1)
+    first = asyncio.ensure_future(call("SyncHubs", SyncHubsRequest()))
+    await hub.until_stalled()
+    second = asyncio.ensure_future(call("SyncHubs", SyncHubsRequest(limit=7)))
+    done = await call("ListHubs", ListHubsRequest())
+    hub.release()
+
+    *_, one = await first
+    *_, other = await second
+
+    assert one == other
+    assert len(hub.requests.of("/api/models")) == 1
+    assert not done.hubs[1].HasField("catalog_time")
+
+
+async def test_a_page_that_a_hub_does_not_give_is_told(hub: FakeHub, call: Call) -> None:
+    request = SearchHubModelsRequest(hub=HF, page_size=2)
+    found = await call("SearchHubModels", request)
+    hub.faults.add(kinds.status(503))
+    request.page_token = found.next_page_token
+
+    rest = await call("SearchHubModels", request)
+
+    assert len(found.models) == 2
+    assert not rest.models
+    assert [failure.hub for failure in rest.failures] == [HF]
+    assert not rest.next_page_token  # what the catalog has would come twice
 
 
 async def test_offline_sends_nothing_and_the_catalog_answers(hub: FakeHub, start: Start) -> None:
