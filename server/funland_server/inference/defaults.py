@@ -34,6 +34,8 @@ def apply_defaults(
 def begin_conversation(conversation: Conversation, defaults: Defaults) -> None:
     """Puts the system message in front if there is none, and the messages that each chat begins
     with behind the system messages."""
+    if not _begins(defaults):
+        return
     messages = list(conversation.messages)
     count = next(
         (place for place, one in enumerate(messages) if one.role != Message.SYSTEM), len(messages)
@@ -41,8 +43,6 @@ def begin_conversation(conversation: Conversation, defaults: Defaults) -> None:
     first = messages[:count]
     if defaults.system_message and not any(one.role == Message.SYSTEM for one in messages):
         first = [Message(role=Message.SYSTEM, content=defaults.system_message)]
-    if not first and not defaults.messages:
-        return
     del conversation.messages[:]
     conversation.messages.extend([*first, *defaults.messages, *messages[count:]])
 
@@ -53,6 +53,8 @@ def _begins(defaults: Defaults) -> bool:
 
 def _apply_sampling(asked: SamplingParameters, wanted: SamplingParameters) -> None:
     """A list that is asked for, as of stop strings, takes the place of the model's."""
+    if not wanted.ByteSize():  # as of nearly all models
+        return
     merged = SamplingParameters()
     merged.CopyFrom(wanted)
     for field, _ in asked.ListFields():

@@ -210,7 +210,7 @@ def _parts(
     if candidate.size_bytes is None:
         return None
     weights = candidate.parameter_count
-    if weights is None:
+    if not weights:
         weights = int(candidate.size_bytes * 8 / (known.bits if known else 4.0))
     settings = LoadSettings(slots=machine.slots, context_length=context)
     cache = _cache_bytes(candidate)

@@ -20,6 +20,8 @@ from funland_server.web.policy import WebPolicy
 from tests.hubs.server import FakeHub
 
 MIB = 1024**2
+SECONDS = 60
+"""After which a transfer is taken not to end."""
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
 
 
@@ -68,8 +70,9 @@ class Site:
     ) -> Transfer:
         """Fetches files, however often no server can be asked for a moment."""
         transfer = self.transfer(*files, connections=connections, name=name)
-        while isinstance(stalled := await transfer.run(), Stalled):
-            await asyncio.sleep(stalled.until - time())
+        async with asyncio.timeout(SECONDS):
+            while isinstance(stalled := await transfer.run(), Stalled):  # noqa: ASYNC110 - as asked
+                await asyncio.sleep(stalled.until - time())
         return transfer
 
     @asynccontextmanager

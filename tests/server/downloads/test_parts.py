@@ -25,7 +25,7 @@ def test_a_part_that_begins_amid_a_block_ends_where_blocks_do() -> None:
     parts = Parts([(BLOCK + 7, 3 * BLOCK), (20 * BLOCK, SIZE)])
 
     assert parts.take(1, LEAST) == Part(BLOCK + 7, 3 * BLOCK)
-    assert parts.take(2, LEAST) == Part(20 * BLOCK, 24 * BLOCK)
+    assert parts.take(2, LEAST) == Part(20 * BLOCK, 22 * BLOCK)
 
 
 def test_what_was_given_back_is_taken_first() -> None:
@@ -59,10 +59,13 @@ def test_a_part_of_two_blocks_is_not_split() -> None:
     assert parts.slowest({1: 1.0}) is None
 
 
-def test_a_part_is_about_a_second_s_worth() -> None:
-    assert part_size(0) == LEAST
-    assert part_size(10 * BLOCK + 3) == 10 * BLOCK
-    assert part_size(10**12) == MOST
+def test_a_part_is_about_a_second_s_worth_and_less_near_the_end() -> None:
+    much = 10**12
+    assert part_size(0, much, 4) == LEAST
+    assert part_size(10 * BLOCK + 3, much, 4) == 10 * BLOCK
+    assert part_size(10**12, much, 4) == MOST
+    assert part_size(10**12, 40 * BLOCK, 4) == 5 * BLOCK
+    assert part_size(10**12, BLOCK, 4) == LEAST
 
 
 @given(

@@ -46,6 +46,8 @@ TABLE: list[tuple[Kind, Circumstances, Verdict]] = [
     (K.WRONG_RANGE, Circumstances(strikes=2), V.OTHER_ROUTE),
     (K.WRONG_SIZE, Circumstances(strikes=2), V.OTHER_ROUTE),
     (K.ENCODED, Circumstances(strikes=2), V.OTHER_ROUTE),
+    (K.NO_HTTP, Circumstances(strikes=1), V.WAIT),
+    (K.NO_HTTP, Circumstances(strikes=2), V.OTHER_ROUTE),
     (K.BEYOND_END, Circumstances(), V.START_OVER),
     (K.CHANGED, Circumstances(changes=2), V.START_OVER),
     (K.CHANGED, Circumstances(changes=3), V.OTHER_ROUTE),

@@ -31,6 +31,7 @@ from funland_server.web.answers import Answer
 from funland_server.web.errors import (
     AddressNotAllowedError,
     AnswerInvalidError,
+    Trouble,
     UnreachableError,
 )
 from funland_server.web.fetching import Web
@@ -111,7 +112,7 @@ class Connection:
             return Failure(Kind.NOT_ALLOWED, error)
         except UnreachableError as error:
             return Failure(
-                Kind.BROKEN_OFF,
+                Kind.NO_HTTP if error.trouble is Trouble.NO_HTTP else Kind.BROKEN_OFF,
                 error,
                 progressed=sink is not None and sink.count > 0 and file.advances(sink.part.start),
                 remembered=remembered,

@@ -12,7 +12,7 @@ from typing import Final
 
 from funland_server.downloads.files.journal import BLOCK
 
-LEAST: Final = 4 * BLOCK
+LEAST: Final = 2 * BLOCK
 MOST: Final = 32 * BLOCK
 _SMALLEST_SPLIT: Final = 2 * BLOCK
 
@@ -31,9 +31,12 @@ class Part:
         return self.end - self.start
 
 
-def part_size(bytes_per_second: float) -> int:
-    """How much a connection of this speed fetches at once: about a second's worth."""
-    blocks = int(bytes_per_second) // BLOCK
+def part_size(bytes_per_second: float, left: int, connections: int) -> int:
+    """How much a connection of this speed fetches at once: about a second's worth, and less where
+    little is left, so that all connections come to their end together. `left` is what nobody
+    fetches."""
+    fair = left // (2 * connections)
+    blocks = int(min(bytes_per_second, fair)) // BLOCK
     return min(max(blocks * BLOCK, LEAST), MOST)
 
 
@@ -46,9 +49,9 @@ class Parts:
         self._taken: dict[int, Part] = {}
 
     @property
-    def free(self) -> bool:
-        """Whether there is something that nobody fetches."""
-        return bool(self._free)
+    def left(self) -> int:
+        """How many bytes nobody fetches."""
+        return sum(part.rest for part in self._free)
 
     @property
     def taken(self) -> Mapping[int, Part]:

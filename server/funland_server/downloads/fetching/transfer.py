@@ -40,9 +40,9 @@ logger = structlog.get_logger(__name__)
 
 _INTERVAL: Final = 0.25
 """Seconds between two looks at the speed."""
-_WORTH_SPLITTING: Final = 1.0
+_WORTH_SPLITTING: Final = 0.5
 """Seconds that a part must still take to be worth a second connection."""
-_USELESS: Final = (Kind.WRONG_RANGE, Kind.WRONG_SIZE, Kind.ENCODED)
+_USELESS: Final = (Kind.WRONG_RANGE, Kind.WRONG_SIZE, Kind.ENCODED, Kind.NO_HTTP)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -167,6 +167,7 @@ class Transfer:
                 await self._start_over()
                 self._check()
                 self._start()
+                self._measure()
                 if all(file.done for file in self.files):
                     return None
                 if self._over:
@@ -181,7 +182,6 @@ class Transfer:
                 if syncing.done():
                     syncing.result()  # only an error ends it
                 self._collect()
-                self._measure()
         finally:
             syncing.cancel()
             await asyncio.wait([syncing])
@@ -230,7 +230,8 @@ class Transfer:
                 continue
             if file.parts is None:
                 return _Lane(file, route, None, now)
-            part = file.parts.take(self._number, part_size(self._lane_speed(now)))
+            size = part_size(self._lane_speed(now), file.parts.left, self._lanes.wanted)
+            part = file.parts.take(self._number, size)
             if part is not None:
                 return _Lane(file, route, part, now)
         return self._split(now)

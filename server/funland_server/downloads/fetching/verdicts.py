@@ -35,6 +35,8 @@ class Kind(Enum):
     """Its file is of another size than the hub tells."""
     ENCODED = auto()
     """It compressed the bytes though that was not asked for."""
+    NO_HTTP = auto()
+    """It sent what is no answer."""
     NOT_ALLOWED = auto()
     """It redirects to where nothing is fetched from."""
 
@@ -98,7 +100,7 @@ def judge(kind: Kind, how: Circumstances) -> Verdict:
         case Kind.CHANGED | Kind.BEYOND_END:
             most = MOST_CHANGES * (2 if how.verifiable else 1)
             return Verdict.START_OVER if how.changes < most else Verdict.OTHER_ROUTE
-        case Kind.WRONG_RANGE | Kind.WRONG_SIZE | Kind.ENCODED:
+        case Kind.WRONG_RANGE | Kind.WRONG_SIZE | Kind.ENCODED | Kind.NO_HTTP:
             return Verdict.WAIT if how.strikes + 1 < _MOST_STRIKES else Verdict.OTHER_ROUTE
         case Kind.NOT_ALLOWED:
             return Verdict.OTHER_ROUTE

@@ -65,7 +65,7 @@ def footprint(
     for each in (model, draft):
         if each is not None:
             cache, compute = _context_bytes(each, settings, max_context_length)
-            parts.weights_bytes += each.weights_bytes
+            parts.weights_bytes += min(each.weights_bytes, _MOST)
             parts.cache_bytes += min(cache, _MOST)
             parts.compute_bytes += min(compute, _MOST)
     parts.total_bytes = (

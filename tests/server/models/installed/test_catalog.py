@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -281,3 +282,61 @@ async def test_the_model_that_comes_with_funland_stays(store: Store) -> None:
         await catalog.remove(catalog.get(""), let_go)
 
     assert catalog.get("").path.exists()
+
+
+async def test_a_source_that_is_changed_in_place_is_not_loaded_unseen(
+    store: Store, source: Path
+) -> None:
+    catalog = store.open()
+    model = await add(catalog, source, "mine")
+
+    await asyncio.to_thread(source.write_bytes, SMALL[:-1] + b"\1")
+
+    if model.path.read_bytes() == SMALL:  # the disk shares blocks, or copied
+        catalog.verify(model)
+    else:
+        with pytest.raises(ModelFileChangedError):
+            catalog.verify(model)
+
+
+async def test_two_imports_of_one_file_have_it_once(store: Store, source: Path) -> None:
+    catalog = store.open()
+    one, two = await add(catalog, source, "one"), await add(catalog, source, "two")
+
+    assert one.path.samefile(two.path)
+    await catalog.remove(one, let_go)
+    catalog.verify(two)
+    await asyncio.to_thread(source.unlink)
+    await catalog.remove(two, let_go)
+
+    blobs = store.folder.parent / "blobs"
+    assert list(blobs.iterdir()) == []
+
+
+async def test_a_home_from_before_there_were_blobs_works_as_it_did(store: Store) -> None:
+    folder = store.folder / "old"
+    folder.mkdir(parents=True)
+    (folder / "model.gguf").write_bytes(SMALL)
+    found = (folder / "model.gguf").stat()
+    header = {
+        "architecture": "llama", "name": "", "description": "", "license": "", "quantization": "",
+        "parameter_count": 16, "context_length": 0, "embedding_length": 0,
+        "has_chat_template": False,
+    }  # fmt: skip
+    manifest = {
+        "model_id": "old", "aliases": ["older"], "source": "old.gguf", "header": header,
+        "sha256": hashlib.sha256(SMALL).hexdigest(), "create_time": "2026-01-02T03:04:05Z",
+        "fingerprint": {"size_bytes": found.st_size, "modified_ns": found.st_mtime_ns},
+    }  # fmt: skip
+    (folder / "model.json").write_text(json.dumps(manifest))
+
+    catalog = store.open()
+    model = catalog.get("older")
+
+    catalog.verify(model)
+    assert (model.origin, model.files) == (None, {})
+    os.utime(model.path, ns=(1, 1))
+    catalog.verify(model)
+    assert store.open().get("old").fingerprint.modified_ns == 1
+    await catalog.remove(catalog.get("old"), let_go)
+    assert not list(store.folder.iterdir())
