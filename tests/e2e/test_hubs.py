@@ -251,6 +251,29 @@ async def test_a_search_finds_only_what_has_the_quantization(hub: FakeHub, call:
     assert not found.next_page_token
 
 
+async def test_a_quantization_that_few_have_is_not_searched_for_without_end(
+    hub: FakeHub, call: Call
+) -> None:
+    for number in range(30):
+        hub.huggingface.add(f"o/m{number:02}", {"m-Q8_0.gguf": "x"}, downloads=1000 - number)
+    request = SearchHubModelsRequest(
+        hub=HF, quantization="F16", page_size=5, sort=SearchHubModelsRequest.DOWNLOADS
+    )
+
+    first = await call("SearchHubModels", request)
+    asked = len(hub.requests.of("/api/models"))
+    found: list[Any] = [*first.models]
+    request.page_token = first.next_page_token
+    while request.page_token:
+        page = await call("SearchHubModels", request)
+        found += page.models
+        request.page_token = page.next_page_token
+
+    assert asked == 3
+    assert not first.models
+    assert ids(found) == [(HF, "other/tiny-GGUF")]
+
+
 async def test_ollamas_models_are_found_by_their_very_names(hub: FakeHub, call: Call) -> None:
     found = await call("SearchHubModels", SearchHubModelsRequest(query="tiny:1m", hub=OLLAMA))
     again = await call("SearchHubModels", SearchHubModelsRequest(query="tin", hub=OLLAMA))
@@ -348,7 +371,7 @@ async def test_what_no_hub_has_is_not_found(hub: FakeHub, call: Call) -> None:
 
 
 async def test_files_that_are_never_fetched_have_no_url(hub: FakeHub, call: Call) -> None:
-    names = dict.fromkeys((*hostile.UNWANTED, "../outside.gguf", "good.gguf"), "x")
+    names: dict[str, Any] = dict.fromkeys((*hostile.UNWANTED, "../outside.gguf", "good.gguf"), "x")
     hub.huggingface.add("o/n", names)
 
     model = await call("GetHubModel", GetHubModelRequest(hub=HF, model_id="o/n"))
