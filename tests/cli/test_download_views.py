@@ -174,8 +174,9 @@ def test_steps_are_what_is_new() -> None:
     assert steps(begun, begun, NOW) == []
     assert steps(begun, more, NOW) == []
     assert steps(more, tenth, NOW) == ["a: 100 B, checked", "100 B of 200 B, 50%, 5 B/s"]
-    assert steps(tenth, away, NOW) == ["waiting: Away., 0 B of 200 B, 0%"]
+    assert steps(tenth, away, NOW) == ["waiting, 0 B of 200 B, 0%: Away."]
     assert steps(tenth, done, NOW) == []
+    assert steps(tenth, Download(state=Download.FAILED), NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -345,6 +346,9 @@ def test_news_of_all_downloads_are_told_by_their_source() -> None:
     known: dict[str, Download] = {}
     begun = Download(download_id="1", source="q", state=Download.DOWNLOADING, total_bytes=9)
     done = Download(download_id="1", source="q", state=Download.COMPLETED, model_id="m")
+    failed = Download(
+        download_id="3", source="s", state=Download.FAILED, error=Error(message="No.")
+    )
     old = Download(download_id="2", source="r", state=Download.COMPLETED)
 
     told = [
@@ -357,13 +361,16 @@ def test_news_of_all_downloads_are_told_by_their_source() -> None:
             DownloadEvent(download=done),
             DownloadEvent(deleted_download_id="1"),
             DownloadEvent(),
+            DownloadEvent(download=failed),
+            DownloadEvent(download=failed),
         )
     ]
 
     assert told == [
         ["q: downloading, 0 B of 9 B, 0%"], [], [], [], ["q: installed as m"], ["q: deleted"], [],
+        ["s: failed: No."], [],
     ]  # fmt: skip
-    assert list(known) == ["2"]
+    assert list(known) == ["2", "3"]
 
 
 def test_what_a_search_can_not_answer_is_said() -> None:

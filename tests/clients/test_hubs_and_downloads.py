@@ -426,6 +426,15 @@ def test_a_server_that_stays_away_is_the_end(reason: str, kind: type[Exception])
     assert len(server.requests) == 1
 
 
+def test_a_server_that_stops_after_the_end_is_no_failure() -> None:
+    def answer(_: Any) -> Iterator[DownloadEvent]:
+        yield DownloadEvent(download=DONE)
+        raise Refusal(grpc.StatusCode.UNAVAILABLE, "SERVER_STOPPING", "The server stops.")
+
+    with serving(WatchDownloads=answer) as server, Funland(server.address, retries=0) as client:
+        assert list(client.downloads.follow("1")) == [DONE]
+
+
 def test_what_is_not_there_is_not_followed() -> None:
     def refuse(_: Any) -> Iterator[DownloadEvent]:
         raise Refusal(grpc.StatusCode.NOT_FOUND, "DOWNLOAD_NOT_FOUND", "No download 1.")

@@ -14,6 +14,7 @@ from funland_cli.output import size, span
 from funland_cli.views import format_of, hub_name, word
 
 COLUMNS: Final = ("DOWNLOAD", "MODEL", "HUB", "STATE", "DONE", "PACE")
+_TOLD_AT_THE_END: Final = (Download.COMPLETED, Download.FAILED)
 _REVISION_DIGITS: Final = 12
 
 
@@ -69,8 +70,8 @@ def pace(download: Download) -> str:
     return ", ".join(told)
 
 
-def standing(download: Download, now: datetime) -> str:
-    """Where it stands: `queued, 2nd in turn`; empty for a state of a later version's."""
+def state(download: Download, now: datetime) -> str:
+    """Where it stands: `queued, number 2 in turn`; empty for a state of a later version's."""
     told = word(Download.State, download.state)
     match download.state:
         case Download.QUEUED if download.queue_position:
@@ -80,6 +81,12 @@ def standing(download: Download, now: datetime) -> str:
             told += f", again in {span(max(left, 0))}"
         case _:
             pass
+    return told
+
+
+def standing(download: Download, now: datetime, more: str = "") -> str:
+    """Where it stands, `more` of it, and why it does not go on if it does not."""
+    told = ", ".join(filter(None, (state(download, now), more)))
     return f"{told}: {download.error.message}" if download.HasField("error") else told
 
 
@@ -108,10 +115,11 @@ def steps(before: Download | None, now: Download, time: datetime) -> list[str]:
         if file.done and file.path not in ready
     ]
     if (earlier.state, earlier.error.message) != (now.state, now.error.message):
-        parts = () if now.state == Download.COMPLETED else (standing(now, time), amount(now))
-    else:
-        parts = (amount(now), pace(now)) if _tenth(now) > _tenth(earlier) else ()
-    return [*told, *filter(None, (", ".join(filter(None, parts)),))]
+        if now.state not in _TOLD_AT_THE_END:
+            told.append(standing(now, time, amount(now)))
+    elif _tenth(now) > _tenth(earlier):
+        told.append(", ".join(filter(None, (amount(now), pace(now)))))
+    return told
 
 
 def finished(download: Download, model: Model) -> str:
@@ -150,7 +158,7 @@ def row(download: Download, now: datetime) -> tuple[str, ...]:
         download.download_id,
         download.model_id or download.source,
         hub_name(download.origin.hub),
-        standing(download, now),
+        state(download, now),
         amount(download),
         pace(download),
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from funland.v1.downloads_pb2 import Download, DownloadEvent
 from funland_cli.documents import document
-from funland_cli.download_views import COLUMNS, row, steps
+from funland_cli.download_views import COLUMNS, row, standing, steps
 from funland_cli.output import Output, tabled
 from funland_client import EventStream
 
@@ -55,6 +55,8 @@ def news(event: DownloadEvent, known: Known, now: datetime) -> list[str]:
             told = steps(before, download, now)
             if download.state == Download.COMPLETED and before.state not in _NO_NEWS:
                 told.append(f"installed as {download.model_id}")
+            elif download.state == Download.FAILED != before.state:
+                told.append(standing(download, now))
         case "deleted_download_id":
             download = known.pop(event.deleted_download_id, Download())
             told = ["deleted"]

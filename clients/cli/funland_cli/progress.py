@@ -70,7 +70,7 @@ def drawn(download: Download, now: datetime, width: int) -> RenderableType:
         whole = bar.total == 0
         progress = ProgressBar(1 if whole else bar.total, 1 if whole else bar.done, bar_width)
         grid.add_row(Text(shortened(printable(bar.name), names)), progress, Text(bar.note))
-    state = ", ".join(filter(None, (standing(download, now), pace(download))))
+    state = standing(download, now, pace(download))
     return Group(grid, Text(printable(state), style="dim"))
 
 

@@ -74,6 +74,8 @@ class AsyncDownloads:
                         if (now := seen(event)) is not None:
                             download = now
                             yield now
+                        if has_ended(download):
+                            break
                 check_end(download)
             except FunlandError as error:
                 if (seconds := attempts.pause(error)) is None:
