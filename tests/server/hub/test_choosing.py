@@ -76,8 +76,9 @@ async def test_what_git_keeps_itself_is_verified_by_its_name_there(
 
 
 async def test_another_hub_and_the_mirrors_may_serve_the_same_bytes(
-    hub: FakeHub, make_hubs: MakeHubs, tmp_path: Path
+    hub: FakeHub, make_hubs: MakeHubs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("funland_server.hub.choosing._TWIN_SECONDS", 20.0)
     hubs = make_hubs(modelscope_mirrors=("https://mirror.example",))
     files = {"a-Q4_0.gguf": "same", "a-Q8_0.gguf": "one"}
     hub.modelscope.add("o/n", files)
@@ -102,7 +103,7 @@ async def test_a_hub_that_does_not_answer_leaves_the_choice_to_the_next(
     hub.huggingface.add("o/n", {"a-Q4_0.gguf": "x"})
     hub.faults.add(kinds.silence(), host="modelscope")
 
-    planned = await plan(make_hubs(hub_timeout_seconds=0.3), tmp_path, "o/n")
+    planned = await plan(make_hubs(hub_timeout_seconds=2), tmp_path, "o/n")
 
     assert planned.origin.hub == Origin.HUGGINGFACE
 
