@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_lists_are_parted_by_commas_in_the_environment() -> None:
 
 
 def test_the_variables_of_the_hubs_own_tools_are_read(folder: Path) -> None:
-    variables = {
+    variables: dict[str, Any] = {
         "MODELSCOPE_DOMAIN": "old.example", "HF_ENDPOINT": "https://hub.example/path/",
         "HF_TOKEN": "secret-1", "MODELSCOPE_API_TOKEN": "secret-2", "HF_HUB_OFFLINE": "1",
     }  # fmt: skip
@@ -91,7 +91,7 @@ def test_the_hubs_own_variables_go_behind_all_else(folder: Path) -> None:
     assert load(HF_ENDPOINT="https://theirs.example").server.huggingface_endpoint == (
         "https://file.example"
     )
-    ours = {"FUNLAND_SERVER__OFFLINE": "false", "HF_HUB_OFFLINE": "1"}
+    ours: dict[str, Any] = {"FUNLAND_SERVER__OFFLINE": "false", "HF_HUB_OFFLINE": "1"}
     assert not load(**ours).server.offline
 
 
@@ -111,7 +111,7 @@ def test_a_wrong_setting_of_a_hub_names_its_variable_and_no_secret(
     variable: str, value: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
-        load(**{variable: value})
+        load(**cast("Any", {variable: value}))
 
     assert variable in str(raised.value)
     assert "secret-1" not in str(raised.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -250,6 +251,29 @@ async def test_a_search_finds_only_what_has_the_quantization(hub: FakeHub, call:
     assert not found.next_page_token
 
 
+async def test_a_quantization_that_few_have_is_not_searched_for_without_end(
+    hub: FakeHub, call: Call
+) -> None:
+    for number in range(30):
+        hub.huggingface.add(f"o/m{number:02}", {"m-Q8_0.gguf": "x"}, downloads=1000 - number)
+    request = SearchHubModelsRequest(
+        hub=HF, quantization="F16", page_size=5, sort=SearchHubModelsRequest.DOWNLOADS
+    )
+
+    first = await call("SearchHubModels", request)
+    asked = len(hub.requests.of("/api/models"))
+    found: list[Any] = [*first.models]
+    request.page_token = first.next_page_token
+    while request.page_token:
+        page = await call("SearchHubModels", request)
+        found += page.models
+        request.page_token = page.next_page_token
+
+    assert asked == 3
+    assert not first.models
+    assert ids(found) == [(HF, "other/tiny-GGUF")]
+
+
 async def test_ollamas_models_are_found_by_their_very_names(hub: FakeHub, call: Call) -> None:
     found = await call("SearchHubModels", SearchHubModelsRequest(query="tiny:1m", hub=OLLAMA))
     again = await call("SearchHubModels", SearchHubModelsRequest(query="tin", hub=OLLAMA))
@@ -347,7 +371,7 @@ async def test_what_no_hub_has_is_not_found(hub: FakeHub, call: Call) -> None:
 
 
 async def test_files_that_are_never_fetched_have_no_url(hub: FakeHub, call: Call) -> None:
-    names = dict.fromkeys((*hostile.UNWANTED, "../outside.gguf", "good.gguf"), "x")
+    names: dict[str, Any] = dict.fromkeys((*hostile.UNWANTED, "../outside.gguf", "good.gguf"), "x")
     hub.huggingface.add("o/n", names)
 
     model = await call("GetHubModel", GetHubModelRequest(hub=HF, model_id="o/n"))
@@ -505,6 +529,36 @@ async def test_a_sync_tells_a_hub_that_fails_and_keeps_what_it_has(
     assert last.finish.models == 153
     first, *_ = hub.requests.of("/api/models")
     assert first.query["cursor"] == "100"  # it went on where it was
+
+
+async def test_a_second_sync_joins_the_one_that_runs(hub: FakeHub, call: Call) -> None:
+    hub.faults.add(kinds.silence(), path="/api/models", host="huggingface", times=1)
+    first = asyncio.ensure_future(call("SyncHubs", SyncHubsRequest()))
+    await hub.until_stalled()
+    second = asyncio.ensure_future(call("SyncHubs", SyncHubsRequest(limit=7)))
+    done = await call("ListHubs", ListHubsRequest())
+    hub.release()
+
+    *_, one = await first
+    *_, other = await second
+
+    assert one == other
+    assert len(hub.requests.of("/api/models")) == 1
+    assert not done.hubs[1].HasField("catalog_time")
+
+
+async def test_a_page_that_a_hub_does_not_give_is_told(hub: FakeHub, call: Call) -> None:
+    request = SearchHubModelsRequest(hub=HF, page_size=2)
+    found = await call("SearchHubModels", request)
+    hub.faults.add(kinds.status(503))
+    request.page_token = found.next_page_token
+
+    rest = await call("SearchHubModels", request)
+
+    assert len(found.models) == 2
+    assert not rest.models
+    assert [failure.hub for failure in rest.failures] == [HF]
+    assert not rest.next_page_token  # what the catalog has would come twice
 
 
 async def test_offline_sends_nothing_and_the_catalog_answers(hub: FakeHub, start: Start) -> None:

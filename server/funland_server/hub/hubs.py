@@ -82,19 +82,14 @@ class Hubs:
         """What to show to the server of a file's URL, and to no other; None: nothing. A mirror is
         shown nothing. Where a registry has refused the one before, `anew` asks for another."""
         for hub in self.hubs.values():
+            if not url.startswith(f"{hub.endpoint}/"):
+                continue
             if isinstance(hub, Ollama):
-                if anew and hub.serves(url):
+                if anew:
                     await hub.bearer.renew(url)
-                shown = hub.bearer.known(url)
-            else:
-                shown = _token_of(hub)
-            if shown is not None and shown.origin == origin_of(parse(url)):
-                return shown
+                return hub.bearer.known(url)
+            return hub.asker.credential if isinstance(hub, ModelScope | HuggingFace) else None
         return None
-
-
-def _token_of(hub: Hub) -> Credential | None:
-    return hub.asker.credential if isinstance(hub, ModelScope | HuggingFace) else None
 
 
 def _hub(settings: ServerSettings, web: Web, name: str) -> Hub:

@@ -51,20 +51,21 @@ class Searching:
         hubs = self._hubs.checked(request.hub)
         size = request.page_size or _PAGE
         skip = 0 if request.page_token else request.skip
-        failures: list[tuple[Hub, FunlandError]] = []
         if request.page_token:
             progress = progress_of(request)
         else:
             page = min(max(size, skip), _LARGEST_PAGE)
             local = {hub.kind: request.local or not hub.searchable for hub in hubs}
             progress = Progress(page, {kind: Place(local=at) for kind, at in local.items()})
-            failures += await self._ask_by_name(hubs, request)
         streams = [
             self._stream(hub, request, progress.places[hub.kind], progress.page)
             for hub in hubs
             if hub.kind in progress.places
         ]
-        await self._fill(streams)
+        _, failures = await asyncio.gather(
+            self._fill([one for one in streams if one.hub.searchable]),
+            self._ask_by_name([one.hub for one in streams], request),
+        )
         await taken_in_turn(streams, skip)
         models = await taken_in_turn(streams, size)
         failures += [(one.hub, one.error) for one in streams if one.error is not None]
@@ -127,7 +128,8 @@ class Searching:
         """Has hubs without a search told of the model that has the very name which is searched
         for: the local catalog finds it then."""
         name = request.query.strip()
-        if request.local or not name or request.format not in (0, Model.GGUF):
+        other_format = request.format not in (Model.FORMAT_UNSPECIFIED, Model.GGUF)
+        if request.local or request.page_token or not name or other_format:
             return []
         failures: list[tuple[Hub, FunlandError]] = []
         for hub in hubs:

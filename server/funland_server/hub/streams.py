@@ -15,6 +15,8 @@ from funland_server.hub.pages import Place
 
 _PAGES: Final = 101
 """So many pages of a hub are read for one call at the most: enough to pass over 10,000 models."""
+_PICKED_PAGES: Final = 3
+"""The same, where each of their models may have to be asked for."""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,8 @@ class Stream:
 
     async def fill(self) -> None:
         """Has models at hand, if there are any in the next pages."""
-        while not self._waiting and not self._ended and self._pages < _PAGES:
+        most = _PAGES if self.pick is None else _PICKED_PAGES
+        while not self._waiting and not self._ended and self._pages < most:
             self._pages += not self.place.local
             await (self._look_up() if self.place.local else self._ask())
         if not self._waiting and self._next:  # the next call begins where this one gave up

@@ -114,8 +114,8 @@ class Syncing:
         try:
             place = await self._syncs.begin(hub.kind)
             while hub.searchable and place.models < limit:
-                size = min(_PAGE, limit)
-                found = await hub.search(_WANTED, size, place.cursor)
+                # Pages of one size, so that another sync can go on with them.
+                found = await hub.search(_WANTED, _PAGE, place.cursor)
                 models = found.models[: limit - place.models]
                 added += await self._catalog.remember(models)
                 place = Place(found.cursor, place.models + len(models))

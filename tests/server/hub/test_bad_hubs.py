@@ -145,7 +145,7 @@ async def test_sizes_that_are_none_are_refused_by_the_files_name(
     manifest["layers"][0]["size"] = size
     hub.ollama.add_manifest("library/n", manifest)
 
-    with pytest.raises(HubAnswerInvalidError, match="size of model.gguf"):
+    with pytest.raises(HubAnswerInvalidError, match=r"size of model\.gguf"):
         await details(hubs, OLLAMA)
 
 

@@ -61,7 +61,8 @@ SHELF = [
           model_type="text-generation"),
     model("bge/Text-Embedder", downloads=700, description="Made of Qwen2.5 by café people",
           model_type="feature-extraction"),
-    model("\u901a\u4e49/Chat", MS, downloads=5, description="\u901a\u4e49\u5343\u95ee\u5bf9\u8bdd\u6a21\u578b", model_type="text-generation"),
+    model("\u901a\u4e49/Chat", MS, downloads=5, model_type="text-generation",
+          description="\u901a\u4e49\u5343\u95ee\u5bf9\u8bdd\u6a21\u578b"),
     model("lone/unknown"),
 ]  # fmt: skip
 

@@ -73,8 +73,10 @@ def test_what_is_said_beside_the_name_counts(beside: dict[str, Any], source: Sou
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "a b", "owner/", "/name", "owner/name:", "qwen2.5:", "owner/name@", "a/b/c", "../x",
-        "owner/..", "owner/na--me", "owner/name.git", "-owner/name", "owner/.name", "o/n\0", "o/\nn",
+        "", " ", "a b", "owner/", "/name", "owner/name:", "qwen2.5:", "owner/name@", "a/b/c",
+        "../x",
+        "owner/..", "owner/na--me", "owner/name.git", "-owner/name", "owner/.name",
+        "o/n\0", "o/\nn",
         "owner\\name", "hf:name", "modelscope:name", "owner/name:a b", "qwen2.5:a/b",
         "https://huggingface.co/", "https://huggingface.co/owner", "https://huggingface.co/datasets/o/n",
         "https://modelscope.cn/models/owner/name/what", "ftp://huggingface.co/o/n", "o/n@../x",

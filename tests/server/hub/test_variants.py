@@ -41,7 +41,7 @@ INDEX = "model.safetensors.index.json"
         (["x/" + SHARDS[0], "x/" + SHARDS[1], "y/" + SHARDS[2]], {}),
         (["a-Q8_0-00001-of-00000.gguf"], {}),
         (["a-Q8_0-00001-of-99999.gguf"], {}),
-        (["UD-Q4_K_XL/m-00001-of-00001.gguf"], {"UD-Q4_K_XL": ["UD-Q4_K_XL/m-00001-of-00001.gguf"]}),
+        (["UD-Q2_K/m-00001-of-00001.gguf"], {"UD-Q2_K": ["UD-Q2_K/m-00001-of-00001.gguf"]}),
         (["mmproj-model-f16.gguf", "m.mmproj-Q8_0.gguf", "imatrix.gguf", "ggml-vocab-x.gguf",
           "lora-adapter.gguf", "m-draft-Q4_0.gguf"], {}),
         ([*TEXT, "model.safetensors"], {"model.safetensors": ["model.safetensors", *TEXT]}),

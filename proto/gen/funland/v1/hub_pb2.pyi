@@ -111,7 +111,9 @@ class HubModel(_message.Message):
     hub: _models_pb2.Origin.Hub.ValueType
     """The hub that has it."""
     model_id: _builtins.str
-    """Its id there: `owner/name`; `name` for one of Ollama's library."""
+    """Its id there: `owner/name`; `name` for one of Ollama's library. Of Ollama's, with the `:tag` unless that is `latest`: what
+    else is told is true of no other.
+    """
     display_name: _builtins.str
     """Its name for people."""
     owner: _builtins.str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlencode
 
 from funland_server.errors import FunlandError
 from funland_server.hub.clients import reading
@@ -63,13 +62,12 @@ class AnonymousBearer:
         registry's own origin, and goes only there."""
         challenge = challenge_of(header)
         realm = challenge.pop("realm", "")
-        if not realm or origin_of(parse(realm)) != self._origin or "?" in realm:
+        if not realm or origin_of(parse(realm)) != self._origin:
             return None
-        path = realm.removeprefix(str(parse(realm).origin()))
         at_root = Asker(
             self._asker.web, self._asker.name, str(self._origin), None, self._asker.seconds
         )
-        told, _ = await at_root.json(f"{path}?{urlencode(challenge)}", largest=_LARGEST)
+        told, _ = await at_root.json(parse(realm).raw_path, challenge, largest=_LARGEST)
         token = reading.mapping(told).get("token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             return None

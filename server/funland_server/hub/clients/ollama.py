@@ -85,10 +85,6 @@ class Ollama:
         """It has none."""
         return ""
 
-    def serves(self, url: str) -> bool:
-        """Whether a URL is one of its own blobs, and not a mirror's."""
-        return url.startswith(f"{self.endpoint}/v2/")
-
     def urls(self, listing: Listing, file: ListedFile) -> tuple[str, ...]:
         """See `Hub`."""
         owner, name, _ = names.parts_of(listing.model.model_id)
