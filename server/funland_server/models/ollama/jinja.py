@@ -130,6 +130,8 @@ def _turn(name: str) -> _Value:
     return _Value("", {**told, **dict.fromkeys(_NEVER, _ABSENT)})
 
 
+_LONGEST: Final = 2000
+"""An expression, in characters."""
 _COMPARISONS: Final = {"ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -218,7 +220,10 @@ class _Translation:
                 return _field(found, str(of), names)
             case Call(name, arguments):
                 several = [self._value(one, dot, variables) for one in arguments]
-                return _call(name, several)
+                made = _call(name, several)
+                if len(made.jinja) > _LONGEST:  # each `with` in another may double it
+                    raise NotTranslatedError("an expression is too long")
+                return made
 
 
 def _field(value: _Value | None, of: str, names: Sequence[str]) -> _Value:
