@@ -142,6 +142,8 @@ class _Translation:
     def __init__(self, root: _Value) -> None:
         self._root = root
         self._numbers = itertools.count()
+        self._loops = 0
+        """How many are around what is translated now."""
 
     def nodes(self, nodes: Nodes) -> str:
         """All of it."""
@@ -158,6 +160,8 @@ class _Translation:
             case Text(text):
                 return _written(text)
             case Jump(kind):
+                if not self._loops:
+                    raise NotTranslatedError(f"{kind!r} stands in no loop")
                 return f"{{% {kind} %}}"
             case Branch(kind="range"):
                 return self._range(node, dot, variables)
@@ -204,7 +208,9 @@ class _Translation:
             inner[index[0]] = _Value(f"v.i{number}")
             begin = f"{{% set v.i{number} = loop.index0 %}}"
         inner[name] = item
+        self._loops += 1
         body = self._nodes(node.body, item, inner)
+        self._loops -= 1
         other = f"{{% else %}}{otherwise}" if otherwise else ""
         return f"{{% for m{number} in {value.jinja} %}}{begin}{body}{other}{{% endfor %}}"
 

@@ -167,6 +167,8 @@ def test_what_people_write_is_no_template() -> None:
         ('{{ printf "%s" .Prompt }}', "the function 'printf'"),
         ('{{ template "other" . }}', "'template' is not known"),
         ("{{ range .System }}{{ . }}{{ end }}", "a range over something else"),
+        ("{{ break }}", "stands in no loop"),
+        ("{{ range .Messages }}{{ else }}{{ continue }}{{ end }}", "stands in no loop"),
         ("{{ .Prompt | 1 }}", "only functions"),
         ("{{ (eq 1 1 }}", "missing|not closed"),
         ("{{ ! }}", "is not known"),
@@ -193,7 +195,8 @@ def test_a_hostile_template_takes_no_time(size: int) -> None:
 PIECES = (
     "{{ if ", "{{- range ", "{{ with ", "{{ else }}", "{{ else if ", "{{ end }}", "{{", " }}",
     " -}}", ".Messages", ".System", " $x", " := ", " = ", ", ", "(", ")", " | ", " eq ", " index ",
-    " slice ", " len ", " and ", " or ", " not ", ' "a"', " 1", " .", "$", "break", "/* ", " */", "\n", "text",
+    " slice ", " len ", " and ", " or ", " not ", ' "a"', " 1", " .", "$", "break", "/* ", " */", "\n",
+    "text",
 )  # fmt: skip
 
 
