@@ -195,8 +195,8 @@ def test_a_hostile_template_takes_no_time(size: int) -> None:
 PIECES = (
     "{{ if ", "{{- range ", "{{ with ", "{{ else }}", "{{ else if ", "{{ end }}", "{{", " }}",
     " -}}", ".Messages", ".System", " $x", " := ", " = ", ", ", "(", ")", " | ", " eq ", " index ",
-    " slice ", " len ", " and ", " or ", " not ", ' "a"', " 1", " .", "$", "break", "/* ", " */", "\n",
-    "text",
+    " slice ", " len ", " and ", " or ", " not ", ' "a"', " 1", " .", "$", "break", "/* ", " */",
+    "\n", "text",
 )  # fmt: skip
 
 
