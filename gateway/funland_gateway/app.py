@@ -11,7 +11,7 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland.v1.errors_pb2 import Error
 from funland_gateway.calls import Calls
 from funland_gateway.channel import Channel
@@ -30,7 +30,9 @@ from funland_gateway.transcoding.routes import compile_routes
 
 _log = structlog.get_logger(__name__)
 
-_CONTRACT: tuple[ModuleType, ...] = (inference_pb2, models_pb2, responses_pb2, system_pb2)
+_CONTRACT: tuple[ModuleType, ...] = (
+    inference_pb2, models_pb2, hub_pb2, responses_pb2, system_pb2,
+)  # fmt: skip
 _LINGER_SECONDS = 1.0  # to take in the rest of a body that nobody reads
 _CLOSE_SECONDS = 0.5  # for a handler to end after it was cancelled
 
