@@ -81,7 +81,7 @@ Nodes: TypeAlias = tuple[Text | Action | Branch | Jump, ...]
 
 _QUOTED: Final = r'"(?:\\.|[^"\\\n])*"|`[^`]*`'
 _TOKEN: Final = re.compile(
-    rf"\s*(?:(?P<text>{_QUOTED})|(?P<number>-?\d+(?:\.\d+)?)"
+    rf"\s*(?:(?P<text>{_QUOTED})|(?P<number>-?\d{{1,18}}(?:\.\d{{1,18}})?)"
     r"|(?P<name>(?:\$\w*)?(?:\.[A-Za-z_]\w*)+|\$\w*|\.|[A-Za-z_]\w*)|(?P<mark>:=|=|\||\(|\)|,))"
 )
 _OPEN: Final = re.compile(r"\{\{(-(?=\s))?\s*")

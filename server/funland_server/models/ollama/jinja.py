@@ -130,6 +130,8 @@ def _turn(name: str) -> _Value:
     return _Value("", {**told, **dict.fromkeys(_NEVER, _ABSENT)})
 
 
+_LONGEST: Final = 2000
+"""An expression, in characters."""
 _COMPARISONS: Final = {"ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
@@ -140,6 +142,8 @@ class _Translation:
     def __init__(self, root: _Value) -> None:
         self._root = root
         self._numbers = itertools.count()
+        self._loops = 0
+        """How many are around what is translated now."""
 
     def nodes(self, nodes: Nodes) -> str:
         """All of it."""
@@ -156,6 +160,8 @@ class _Translation:
             case Text(text):
                 return _written(text)
             case Jump(kind):
+                if not self._loops:
+                    raise NotTranslatedError(f"{kind!r} stands in no loop")
                 return f"{{% {kind} %}}"
             case Branch(kind="range"):
                 return self._range(node, dot, variables)
@@ -202,7 +208,9 @@ class _Translation:
             inner[index[0]] = _Value(f"v.i{number}")
             begin = f"{{% set v.i{number} = loop.index0 %}}"
         inner[name] = item
+        self._loops += 1
         body = self._nodes(node.body, item, inner)
+        self._loops -= 1
         other = f"{{% else %}}{otherwise}" if otherwise else ""
         return f"{{% for m{number} in {value.jinja} %}}{begin}{body}{other}{{% endfor %}}"
 
@@ -218,7 +226,10 @@ class _Translation:
                 return _field(found, str(of), names)
             case Call(name, arguments):
                 several = [self._value(one, dot, variables) for one in arguments]
-                return _call(name, several)
+                made = _call(name, several)
+                if len(made.jinja) > _LONGEST:  # each `with` in another may double it
+                    raise NotTranslatedError("an expression is too long")
+                return made
 
 
 def _field(value: _Value | None, of: str, names: Sequence[str]) -> _Value:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -164,12 +167,16 @@ def test_what_people_write_is_no_template() -> None:
         ('{{ printf "%s" .Prompt }}', "the function 'printf'"),
         ('{{ template "other" . }}', "'template' is not known"),
         ("{{ range .System }}{{ . }}{{ end }}", "a range over something else"),
+        ("{{ break }}", "stands in no loop"),
+        ("{{ range .Messages }}{{ else }}{{ continue }}{{ end }}", "stands in no loop"),
         ("{{ .Prompt | 1 }}", "only functions"),
         ("{{ (eq 1 1 }}", "missing|not closed"),
         ("{{ ! }}", "is not known"),
         ("{{}}", "missing"),
         ("{{ .Prompt .Prompt }}", "not expected"),
         ("{{ if (((((" + "(" * 200 + ".Prompt }}{{ end }}", "nested too deep"),
+        ("{{ with .Prompt }}" + "{{ with (or . .) }}" * 50 + "{{ end }}" * 51, "too long"),
+        ("{{ if eq 1 " + "9" * 5000 + " }}{{ end }}", "is not known"),
         ("{{ if .Prompt }}" * 100 + "{{ end }}" * 100, "nested too deep"),
     ],
 )
@@ -183,6 +190,21 @@ def test_a_hostile_template_takes_no_time(size: int) -> None:
     for text in ("{{" * size, '{{ "' * size, "{{- /*" * size, "{{ (" + "a " * size, "{" * size):
         with pytest.raises(NotTranslatedError):
             to_jinja(text + "{{")
+
+
+PIECES = (
+    "{{ if ", "{{- range ", "{{ with ", "{{ else }}", "{{ else if ", "{{ end }}", "{{", " }}",
+    " -}}", ".Messages", ".System", " $x", " := ", " = ", ", ", "(", ")", " | ", " eq ", " index ",
+    " slice ", " len ", " and ", " or ", " not ", ' "a"', " 1", " .", "$", "break", "/* ", " */",
+    "\n", "text",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+@settings(max_examples=400, deadline=None)
+def test_whatever_a_template_is_it_is_translated_or_refused(template: str) -> None:
+    with suppress(NotTranslatedError):
+        assert len(to_jinja(template)) < 100_000
 
 
 def test_long_conversations_are_rendered() -> None:
