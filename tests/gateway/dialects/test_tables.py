@@ -96,7 +96,7 @@ def test_manager_has_what_its_document_says_of_models_and_downloads() -> None:
 
 
 def test_every_dialect_can_have_a_port_of_its_own() -> None:
-    assert SPOKEN == tuple(dialect.name for dialect in DIALECTS)
+    assert tuple(dialect.name for dialect in DIALECTS) == SPOKEN
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ def _of_http(status: int) -> tuple[str, str]:
 def _fields(error: Error) -> dict[str, Any]:
     found = {each.field: each.description for each in error.field_violations}
     if error.reason == ErrorReason.PARAMETER_UNSUPPORTED:
-        found[error.metadata["parameter"]] = error.message
+        name = error.metadata["parameter"]
+        found[name] = error.message.removeprefix(f"{name}: ")
     return {"field_errors": found} if found else {}
 
 
