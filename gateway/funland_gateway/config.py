@@ -74,9 +74,10 @@ class GatewaySettings(BaseModel):
     body_timeout_seconds: Seconds = 30
     """From a request's head until its body is complete."""
     send_timeout_seconds: Seconds = 30
-    """How long the reader of a stream may leave it unread."""
+    """How long the reader of a stream or a WebSocket may leave it unread."""
     heartbeat_seconds: Seconds = 10
-    """After how long a silence a stream of server-sent events gets a comment."""
+    """After how long a silence a stream of server-sent events gets a comment; how often a WebSocket
+    tells that it is there, and asks whether its client is."""
 
     @field_validator("*", mode="before")
     @classmethod
