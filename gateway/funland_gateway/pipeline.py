@@ -23,6 +23,9 @@ _log = structlog.get_logger(__name__)
 
 _GONE = 499  # nobody sees it but the log
 
+UPGRADED = web.RequestKey("upgraded", bool)
+"""Whether the connection became another protocol's: then going is no failure of the client's."""
+
 
 def pipeline(
     settings: GatewaySettings, guard: Guard, connections: Connections, respond: Respond
@@ -65,6 +68,8 @@ def pipeline(
             status = response.status
             return response
         finally:
+            if UPGRADED in request:
+                status = web.HTTPSwitchingProtocols.status_code
             resource = request.match_info.route.resource
             _log.info(
                 "request",

@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import CallFailed, failure, invalid_field, unforeseen
+from funland_gateway.pipeline import UPGRADED
 from funland_gateway.request_ids import request_id
 from funland_gateway.talk import Talk
 
@@ -66,6 +67,7 @@ class Sockets:
         if not socket.can_prepare(request):
             raise invalid_field("Upgrade", "must be websocket: this path is a WebSocket's")
         await socket.prepare(request)
+        request[UPGRADED] = True
         conversation = _Conversation(socket, talk, self._settings)
         try:
             await _first(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, cast
 
 VOLATILE: Final = frozenset(
@@ -11,27 +11,27 @@ VOLATILE: Final = frozenset(
         "estimated_completion", "completion_time", "last_updated", "progress", "percent", "speed",
         "total_speed", "eta", "downloaded_size", "downloaded_bytes", "total_downloaded",
         "active_connections", "resumable", "total_gb", "used_gb", "free_gb", "usage_percent",
-        "downloads_gb", "reserved_gb", "status", "queue_position", "is_downloaded",
+        "downloads_gb", "reserved_gb", "queue_position",
     }
 )  # fmt: skip
 """Fields whose values depend on the time, the machine or the speed of the run."""
 
-MARK: Final = "volatile "
+MARK: Final = "(volatile)"
 
 
-def marked(value: Any, names: Mapping[str, str]) -> Any:
-    """The value with a mark and its type in place of all that is volatile.
+def marked(value: Any, names: Mapping[str, str], volatile: Collection[str] = VOLATILE) -> Any:
+    """The value with a mark in place of all that is volatile.
 
     `names` are texts to be replaced wherever they stand, such as ids and addresses.
     """
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return {
-            key: _mark(item) if key in VOLATILE else marked(item, names)
+            key: _mark(item) if key in volatile else marked(item, names, volatile)
             for key, item in fields.items()
         }
     if isinstance(value, list):
-        return [marked(item, names) for item in cast("list[Any]", value)]
+        return [marked(item, names, volatile) for item in cast("list[Any]", value)]
     if isinstance(value, str):
         for text, name in names.items():
             value = value.replace(text, name)
@@ -42,4 +42,4 @@ def _mark(value: Any) -> Any:
     """Parts of what is volatile are volatile. Null may have a value in another run."""
     if isinstance(value, dict):
         return {key: _mark(item) for key, item in cast("dict[str, Any]", value).items()}
-    return MARK.strip()
+    return MARK

@@ -26,6 +26,8 @@ class Step:
     status: int = 200
     keeps: Mapping[str, str] = field(default_factory=dict[str, str])
     """Under which name what is kept, by its place in the answer, such as `data.task.id`."""
+    volatile: tuple[str, ...] = ()
+    """Fields of its answer that are others in each run, beside those that always are."""
     says: tuple[tuple[Any, str], ...] = ()
     """Of a conversation: what is said (None: nothing), and up to which type of message is heard."""
 
@@ -60,6 +62,7 @@ STEPS: Final = (
         "/api/downloads/start",
         body={"model_id": "microsoft/DialoGPT-medium", "source": "huggingface"},
         keeps={"task": "data.task.id"},
+        volatile=("status",),
     ),
     _manager("pause", "PUT", f"{_TASK}/pause"),
     _manager("task", "GET", _TASK),
@@ -79,7 +82,7 @@ STEPS: Final = (
             ({"action": "unsubscribe"}, "subscribed"),
         ),
     ),
-    _manager("resume", "PUT", f"{_TASK}/resume"),
+    _manager("resume", "PUT", f"{_TASK}/resume", volatile=("status",)),
     _manager("cancel", "PUT", f"{_TASK}/cancel"),
     _manager("error-INVALID_ACTION", "PUT", f"{_TASK}/pause", status=409),
     _manager("delete", "DELETE", _TASK),
@@ -105,13 +108,14 @@ STEPS: Final = (
             },
         },
         keeps={"download": "data.download_id"},
+        volatile=("status",),
     ),
     _hellovm("control-pause", "POST", _CONTROL, body={"action": "pause", "reason": "Later."}),
     _hellovm("downloads", "GET", "/api/v1/downloads?model_id=qwen/Qwen-7B-Chat&limit=10"),
-    _hellovm("control-resume", "POST", _CONTROL, body={"action": "resume"}),
+    _hellovm("control-resume", "POST", _CONTROL, body={"action": "resume"}, volatile=("status",)),
     _hellovm("control-cancel", "POST", _CONTROL, body={"action": "cancel"}),
     _hellovm("error-409", "POST", _CONTROL, body={"action": "pause"}, status=409),
-    _hellovm("control-retry", "POST", _CONTROL, body={"action": "retry"}),
+    _hellovm("control-retry", "POST", _CONTROL, body={"action": "retry"}, volatile=("status",)),
     _hellovm("control-cancel-again", "POST", _CONTROL, body={"action": "cancel"}),
     _hellovm("error_400", "GET", "/api/v1/models/qwen", status=400),
     _hellovm("error-400-action", "POST", _CONTROL, body={"action": "stop"}, status=400),

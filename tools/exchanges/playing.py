@@ -11,7 +11,7 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
-from tools.exchanges.marking import marked
+from tools.exchanges.marking import VOLATILE, marked
 from tools.exchanges.plan import Step
 
 _SECONDS: Final = 30
@@ -43,7 +43,10 @@ class Exchange:
             request["says"] = [said for said, _ in step.says if said is not None]
         return {
             "request": request,
-            "response": {"status": self.status, "body": marked(self.body, self.names)},
+            "response": {
+                "status": self.status,
+                "body": marked(self.body, self.names, VOLATILE | {*step.volatile}),
+            },
         }
 
 
