@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 import structlog
 from aiohttp import hdrs, web
@@ -69,7 +70,7 @@ def pipeline(
             return response
         finally:
             if UPGRADED in request:
-                status = web.HTTPSwitchingProtocols.status_code
+                status = HTTPStatus.SWITCHING_PROTOCOLS
             resource = request.match_info.route.resource
             _log.info(
                 "request",
