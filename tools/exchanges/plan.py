@@ -17,7 +17,8 @@ class Step:
     dialect: str
     """Whose port it goes to."""
     name: str
-    """The file of its exchange; up to a `-` the name of the document's example, if it has one."""
+    """The file of its exchange. It, or what it has before one of its `-`, is the name of the
+    document's example, if there is one."""
     method: str
     path: str
     body: Any = None
@@ -117,12 +118,12 @@ STEPS: Final = (
     _hellovm("error-409", "POST", _CONTROL, body={"action": "pause"}, status=409),
     _hellovm("control-retry", "POST", _CONTROL, body={"action": "retry"}, volatile=("status",)),
     _hellovm("control-cancel-again", "POST", _CONTROL, body={"action": "cancel"}),
-    _hellovm("error_400", "GET", "/api/v1/models/qwen", status=400),
+    _hellovm("error-400", "GET", "/api/v1/models/qwen", status=400),
     _hellovm("error-400-action", "POST", _CONTROL, body={"action": "stop"}, status=400),
     _hellovm("error-403", "GET", _QWEN, headers={"Host": "evil.example"}, status=403),
-    _hellovm("error_404", "GET", "/api/v1/models/ghost/ghost", status=404),
+    _hellovm("error-404", "GET", "/api/v1/models/ghost/ghost", status=404),
     _hellovm(
-        "error_404-download",
+        "error-404-download",
         "POST",
         "/api/v1/downloads/ghost/control",
         body={"action": "pause"},

@@ -25,7 +25,7 @@ def furnish(hub: FakeHub) -> None:
     }
     about: dict[str, Any] = {"downloads": 1_250_000, "likes": 12, "license": "apache-2.0"}
     hub.modelscope.add(
-        "qwen/Qwen-7B-Chat", files, tags=["chat"], tasks=["text-generation"], **about
+        "qwen/Qwen-7B-Chat", files, tags=["chat", "gguf"], tasks=["text-generation"], **about
     )
     hub.huggingface.add(
         "microsoft/DialoGPT-medium", files, tags=["gguf"], task="text-generation", **about
