@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 import structlog
@@ -70,26 +70,32 @@ class Sockets:
         request[UPGRADED] = True
         conversation = _Conversation(socket, talk, self._settings)
         try:
-            await _first(
-                conversation.listen(), conversation.watch(events), conversation.pulse(),
-                self._stopped(),
-            )  # fmt: skip
-            await socket.close()
+            await self._hold(request, conversation, events)
         except _ReaderGone as gone:
             _log.info("reader_gone", path=request.path, why=str(gone))
             if isinstance(request.transport, asyncio.Transport):
                 request.transport.abort()
+        return socket
+
+    async def _hold(
+        self, request: web.Request, conversation: _Conversation, events: Events
+    ) -> None:
+        """Talks until something ends it, and says what; raises `_ReaderGone`."""
+        try:
+            await _first(
+                conversation.listen(), conversation.watch(events), conversation.pulse(),
+                self._stopped(),
+            )  # fmt: skip
+        except _ReaderGone:
+            raise
         except Exception as problem:
             failed = problem if isinstance(problem, CallFailed) else unforeseen(problem)
             failed.error.request_id = failed.error.request_id or request_id(request)
             await conversation.fail(failed.error)
-        return socket
 
     async def _stopped(self) -> None:
         await self._stopping.wait()
-        raise failure(
-            "UNAVAILABLE", ErrorReason.SERVER_STOPPING, "The server is stopping. Try again later."
-        )
+        raise _stops()
 
 
 class _Conversation:
@@ -108,18 +114,18 @@ class _Conversation:
             if message.type is WSMsgType.ERROR:
                 return  # aiohttp has closed it, and said why
             if message.type is not WSMsgType.TEXT:
-                await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA, message=b"send text")
+                await self._close(WSCloseCode.UNSUPPORTED_DATA, "send text")
                 return
             if len(message.data) > LONGEST_MESSAGE:
                 raise too_long()
             await self._send(self._talk.hear(message.data, _now()))
 
     async def watch(self, events: Events) -> None:
-        """Tells what happens."""
+        """Tells what happens. A server ends what is watched when it stops, and never else."""
         async with events as told:
             async for event in told:
                 await self._send(self._talk.tell(event))
-        raise failure("INTERNAL", ErrorReason.INTERNAL_ERROR, "The events ended by themselves.")
+        raise _stops()
 
     async def pulse(self) -> None:
         """Tells again and again that the server is there. aiohttp's own heartbeat finds out whether
@@ -130,22 +136,33 @@ class _Conversation:
 
     async def fail(self, error: Error) -> None:
         """Says why it ends, and closes."""
-        try:
-            await self._send([self._talk.fail(error, _now())])
-        except _ReaderGone:
-            return
-        await self._socket.close(code=close_code(error), message=_reason(error))
+        await self._send([self._talk.fail(error, _now())])
+        await self._close(close_code(error), ErrorReason.Name(error.reason))
+
+    async def _close(self, code: int, reason: str) -> None:
+        async with self._patience():
+            await self._socket.close(code=code, message=reason.encode())
 
     async def _send(self, messages: Iterable[bytes]) -> None:
-        patience = self._settings.send_timeout_seconds
         for message in messages:
-            try:
-                async with asyncio.timeout(patience):
-                    await self._socket.send_frame(message, WSMsgType.TEXT)
-            except TimeoutError:
-                raise _ReaderGone(f"it read nothing for {patience} seconds") from None
-            except ConnectionError:
-                raise _ReaderGone("it closed the connection") from None
+            async with self._patience():
+                await self._socket.send_frame(message, WSMsgType.TEXT)
+
+    @asynccontextmanager
+    async def _patience(self) -> AsyncGenerator[None]:
+        """For a reader that is slow, and no longer; raises `_ReaderGone`."""
+        seconds = self._settings.send_timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            raise _ReaderGone(f"it read nothing for {seconds} seconds") from None
+        except ConnectionError:
+            raise _ReaderGone("it closed the connection") from None
+
+
+def _stops() -> CallFailed:
+    return failure("UNAVAILABLE", ErrorReason.SERVER_STOPPING, "The server is stopping.")
 
 
 def too_long() -> CallFailed:
@@ -170,10 +187,6 @@ def close_code(error: Error) -> int:
                 return WSCloseCode.TRY_AGAIN_LATER
             server = error.code in ("INTERNAL", "UNKNOWN", "DATA_LOSS", "UNIMPLEMENTED")
             return WSCloseCode.INTERNAL_ERROR if server else WSCloseCode.POLICY_VIOLATION
-
-
-def _reason(error: Error) -> bytes:
-    return ErrorReason.Name(error.reason).encode()
 
 
 def _now() -> int:

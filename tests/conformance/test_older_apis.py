@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from funland_gateway.dialects.hellovm.routes import HELLOVM
@@ -19,6 +21,9 @@ from tools.exchanges.plan import STEPS, Step
 from tools.exchanges.playing import Exchange, play
 from tools.exchanges.serving import serving
 from tools.exchanges.stage import furnish, places, settings
+
+if TYPE_CHECKING:
+    from tests.conftest import StartStack
 
 every_step = pytest.mark.parametrize(
     "step", STEPS, ids=[f"{step.dialect} {step.name}" for step in STEPS]
@@ -62,7 +67,7 @@ def test_an_answer_has_all_that_the_document_shows(
     if step.says:
         return  # the document has the path alone
 
-    failed = exchange.status != 200
+    failed = exchange.status >= 400
     assert list(lacks(shape_of(step.dialect, step.name, failed=failed), exchange.body)) == []
     if name := EMPTY_WITHOUT.get(f"{step.dialect} {step.name}"):
         assert exchange.body["data"][name]
@@ -74,6 +79,24 @@ def test_the_request_id_is_that_of_the_header(
     told = [each for each in exchanges.values() if each.step.dialect == "hellovm"]
 
     assert [each.body["request_id"] for each in told] == [each.request_id for each in told]
+
+
+async def test_a_stop_of_the_service_is_told_over_a_websocket(start_stack: StartStack) -> None:
+    stack = start_stack()
+    async with (
+        asyncio.timeout(60),
+        aiohttp.ClientSession(stack.http_url) as http,
+        http.ws_connect("/ws/downloads") as socket,
+    ):
+        assert await socket.receive_json() == {"type": "synced"}
+
+        stack.process.send_signal(signal.SIGTERM)
+
+        while (message := await socket.receive_json())["type"] != "error":
+            pass
+        closing = await socket.receive()
+    assert message["error"] == "SERVER_STOPPING"
+    assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 1001)
 
 
 def test_a_websocket_says_what_it_was_asked(

@@ -29,7 +29,7 @@ class Downloads:
     """A `WatchDownloads` that sends what it is given, for as long as someone listens."""
 
     def __init__(self) -> None:
-        self.events: asyncio.Queue[DownloadEvent | grpc.StatusCode] = asyncio.Queue()
+        self.events: asyncio.Queue[DownloadEvent | grpc.StatusCode | None] = asyncio.Queue()
         self.begun = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -42,6 +42,8 @@ class Downloads:
             yield DownloadEvent(synced=Empty())
             while True:
                 event = await self.events.get()
+                if event is None:
+                    return
                 if isinstance(event, grpc.StatusCode):
                     await context.abort(event, "No.")
                 else:
@@ -148,6 +150,16 @@ async def test_a_stop_is_told_and_closes_with_1001(
         assert await closed(socket) == 1001
         await stopping
     assert downloads.ended.is_set()
+
+
+async def test_a_watch_that_the_server_ends_is_a_stop_of_the_server(
+    start_gateway: StartGateway, downloads: Downloads
+) -> None:
+    async with connected(await start_gateway()) as socket:
+        downloads.events.put_nowait(None)
+
+        assert (await next_of(socket, "error"))["error"] == "SERVER_STOPPING"
+        assert await closed(socket) == 1001
 
 
 @pytest.mark.parametrize(

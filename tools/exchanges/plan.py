@@ -74,9 +74,11 @@ STEPS: Final = (
         "watch",
         "GET",
         "/ws/downloads",
+        status=101,
         says=(
             (None, "synced"),
-            ({"action": "subscribe", "task_id": "{task}"}, "download"),
+            ({"action": "subscribe", "task_id": "{task}"}, "subscribed"),
+            (None, "download"),
             ({"action": "ping"}, "pong"),
             ({"action": "subscribe", "task_id": "ghost"}, "error"),
             ({"action": "dance"}, "error"),

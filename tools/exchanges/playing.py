@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
@@ -94,13 +95,14 @@ async def _converse(
         for said, last in step.says:
             if said is not None:
                 await socket.send_str(_filled(json.dumps(said), kept))
-            while True:
+            kind = ""
+            while kind != last:
                 message = await socket.receive_json()
-                if message["type"] != "heartbeat":
+                kind = message["type"]
+                # What changes meanwhile is told whenever it does.
+                if kind == last or kind not in ("heartbeat", "download") or said is None:
                     heard.append(message)
-                if message["type"] == last:
-                    break
-    return 200, heard, ""
+    return HTTPStatus.SWITCHING_PROTOCOLS, heard, ""
 
 
 def _filled(text: str, kept: Mapping[str, str]) -> str:
