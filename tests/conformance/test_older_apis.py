@@ -7,6 +7,7 @@ import json
 import re
 import signal
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -15,6 +16,7 @@ import pytest
 from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.manager.routes import MANAGER
 from tests.conformance.shapes import lacks, shape_of
+from tests.hubs.models import gguf_files
 from tests.hubs.server import FakeHub
 from tools.exchanges.__main__ import FOLDER
 from tools.exchanges.plan import STEPS, Step
@@ -97,6 +99,37 @@ async def test_a_stop_of_the_service_is_told_over_a_websocket(start_stack: Start
         closing = await socket.receive()
     assert message["error"] == "SERVER_STOPPING"
     assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+
+
+async def test_what_one_api_downloads_the_other_watches_and_both_know(tmp_path: Path) -> None:
+    async with FakeHub() as hub, aiohttp.ClientSession() as http, asyncio.timeout(60):
+        hub.modelscope.add("funland/tiny", gguf_files())
+        with serving(tmp_path, settings(hub)) as ports:
+            model, body = "/api/v1/models/funland/tiny", {"model_id": "funland/tiny"}
+            async with http.ws_connect(f"{ports['manager']}/ws/downloads") as socket:
+                async with http.post(
+                    f"{ports['hellovm']}/api/v1/models/download", json=body
+                ) as begun:
+                    name = (await begun.json())["data"]["download_id"]
+                task = await until(socket, "completed")
+            async with http.get(f"{ports['hellovm']}/api/v1/downloads") as listed:
+                (download,) = (await listed.json())["data"]["downloads"]
+            async with http.get(ports["hellovm"] + model) as details:
+                found = (await details.json())["data"]
+
+    assert (task["id"], task["progress"], task["eta"]) == (name, 100.0, "00:00:00")
+    assert (download["id"], download["status"]) == (name, "completed")
+    assert download["checksum_verified"] is True
+    assert download["completion_time"]
+    assert found["is_downloaded"] is True
+
+
+async def until(socket: aiohttp.ClientWebSocketResponse, status: str) -> Any:
+    """The task that is first told to have a status."""
+    while True:
+        message = await socket.receive_json()
+        if message["type"] == "download" and message["data"]["status"] == status:
+            return message["data"]
 
 
 def test_a_websocket_says_what_it_was_asked(
