@@ -103,7 +103,7 @@ async def test_a_stop_of_the_service_is_told_over_a_websocket(start_stack: Start
 
 async def test_what_one_api_downloads_the_other_watches_and_both_know(tmp_path: Path) -> None:
     async with FakeHub() as hub, aiohttp.ClientSession() as http, asyncio.timeout(60):
-        hub.modelscope.add("funland/tiny", gguf_files())
+        hub.modelscope.add("funland/tiny", gguf_files("tale.gguf"))
         with serving(tmp_path, settings(hub)) as ports:
             model, body = "/api/v1/models/funland/tiny", {"model_id": "funland/tiny"}
             async with http.ws_connect(f"{ports['manager']}/ws/downloads") as socket:
