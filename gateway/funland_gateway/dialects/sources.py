@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from funland.v1.downloads_pb2 import Download
+from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import Model, Origin
 
 HUBS: Final[Mapping[str, Origin.Hub.ValueType]] = {
@@ -31,6 +32,12 @@ STATES: Final[Mapping[str, tuple[Download.State.ValueType, ...]]] = {
     "cancelled": (Download.CANCELLED,),
 }
 """The contract's states by the word for them."""
+
+NAME_IS_TAKEN: Final = {
+    ErrorReason.MODEL_EXISTS: "An installed model has the name that this one would get: delete it"
+    " first, or choose the name yourself by the native API or `funland pull`."
+}
+"""The words for what the contract tells of a field that these APIs do not have."""
 
 _HUB_NAMES = {hub: name for name, hub in HUBS.items()}
 _FORMAT_NAMES = {form: name for name, form in FORMATS.items()}

@@ -27,7 +27,7 @@ from funland_gateway.dialects.rpcs import (
     RETRY_DOWNLOAD,
     START_DOWNLOAD,
 )
-from funland_gateway.dialects.sources import STATES, status_word
+from funland_gateway.dialects.sources import NAME_IS_TAKEN, STATES, status_word
 from funland_gateway.dialects.times import moment
 
 STORE: Final = "/models"
@@ -89,7 +89,13 @@ def start(incoming: Incoming) -> Unary:
     def answer(download: Download) -> Reply:
         return done(incoming, started(download, incoming.time), "Download started successfully")
 
-    return Unary(START_DOWNLOAD, request, answer, lambda path: _START_NAMES.get(path, path))
+    return Unary(
+        START_DOWNLOAD,
+        request,
+        answer,
+        lambda path: _START_NAMES.get(path, path),
+        words=NAME_IS_TAKEN,
+    )
 
 
 def list_downloads(incoming: Incoming) -> Unary:

@@ -29,7 +29,7 @@ from funland_gateway.dialects.rpcs import (
     START_DOWNLOAD,
 )
 from funland_gateway.dialects.sizes import gigabytes, rate
-from funland_gateway.dialects.sources import HUBS, STATES
+from funland_gateway.dialects.sources import HUBS, NAME_IS_TAKEN, STATES
 
 STATUS: Final = one_of("status", "Only tasks of this status.", STATES, ())
 
@@ -48,7 +48,7 @@ def start(incoming: Incoming) -> Unary:
         told = "Download task created"
         return done(incoming, {"task": task(download), "message": told}, told)
 
-    return Unary(START_DOWNLOAD, request, answer, _start_names)
+    return Unary(START_DOWNLOAD, request, answer, _start_names, words=NAME_IS_TAKEN)
 
 
 def get_task(incoming: Incoming) -> Unary:
