@@ -32,6 +32,7 @@ check: $(INSTALLED_DEV) ## Check format, lint, types, layers and contract.
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code --path proto/funland
 	tools/proto/generate.sh --check
+	$(BIN)/python -m tools.client --check
 
 # Half of the tests wait for a process or a deadline: more of them than there are cores keep the cores busy.
 TEST_PROCESSES ?= 3
@@ -49,6 +50,10 @@ format: $(INSTALLED_DEV) ## Write all sources in the one format.
 .PHONY: proto
 proto: $(INSTALLED_DEV) ## Generate code from proto/ anew.
 	tools/proto/generate.sh
+
+.PHONY: client
+client: $(INSTALLED_DEV) ## Make the blocking Python client of the asynchronous one anew.
+	$(BIN)/python -m tools.client
 
 # The programs of others are compared if they are named: LLAMA_SERVER=.../bin/llama-server
 BENCH_ROUNDS ?= 3
@@ -74,6 +79,10 @@ bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
 	$(BIN)/python -m tools.fuzz.gguf --count $(FUZZ_COUNT) $(ARGS)
+
+.PHONY: soak-downloads
+soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a download; ARGS="--kills 5" changes that.
+	$(BIN)/python -m tools.kill_downloads $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was installed and built.

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import postgresql as postgresql_server
 from tests.processes import children
 
 _START_SECONDS = 60.0
@@ -69,6 +70,29 @@ def start_stack(tmp_path: Path) -> Iterator[StartStack]:
             return started.enter_context(_running(home or tmp_path / "home", **environment))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgresql_server.Cluster]:
+    """One PostgreSQL for all tests; each takes a database of its own."""
+    with postgresql_server.cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[postgresql_server.Cluster]:
+    """One for a test that stops or kills it."""
+    with postgresql_server.cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a test's database is: SQLite's file, or a URL for PostgreSQL. Whoever asks for it runs
+    on both."""
+    if request.param == "sqlite":
+        return tmp_path / "home" / "funland.sqlite3"
+    return request.getfixturevalue("postgresql").database()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import structlog
 
@@ -36,7 +37,7 @@ class Server:
         self._settings = settings
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
-        self._database = Database(settings.home / "funland.sqlite3")
+        self._database = Database(_place(settings))
         models = Models(settings, metrics)
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
@@ -92,3 +93,9 @@ class Server:
             await self._grpc.stop()
         await self._database.close()
         logger.info("server_stopped")
+
+
+def _place(settings: ServerSettings) -> Path | str:
+    """The database's file or URL."""
+    url = settings.database_url
+    return settings.home / "funland.sqlite3" if url is None else url.get_secret_value()

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from funland_server.database_url import checked
 
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
+_SWITCHES = ("offline",)
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
 Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
@@ -19,11 +22,17 @@ Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
 class ServerSettings(BaseModel):
     """How the server runs; the command line reads it from flags, environment and `funland.toml`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("funland", appauthor=False)),
         description="Where models and the server's own files are kept.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="The PostgreSQL database for the server's state; unset: SQLite in the home.",
     )
     host: str = Field(default="127.0.0.1", description="The address that gRPC listens on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
@@ -78,6 +87,38 @@ class ServerSettings(BaseModel):
     response_days: Annotated[int, Field(ge=1, le=36500)] = Field(
         default=30, description="After how many days a stored response is forgotten."
     )
+    offline: bool = Field(
+        default=False, description="Whether nothing at all is sent to hubs and other hosts."
+    )
+    proxy: str | None = Field(
+        default=None,
+        description="The HTTP proxy that requests to other hosts go through, as a URL.",
+    )
+    allowed_private_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts that may be fetched from though their addresses are private.",
+    )
+    download_jobs: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="How many downloads are under way at once; more wait."
+    )
+    download_connections: Annotated[int, Field(ge=1, le=16)] = Field(
+        default=16, description="The most connections that a download has."
+    )
+    download_bytes_per_second: Annotated[int, Field(ge=1024, le=_LARGEST)] | None = Field(
+        default=None, description="What all downloads together may take of the line."
+    )
+    download_first_byte_seconds: Seconds = Field(
+        default=30.0, description="How long a hub may take to begin its answer."
+    )
+    download_stall_seconds: Seconds = Field(
+        default=30.0, description="How long a hub may send nothing amid its answer."
+    )
+    download_patience_seconds: Seconds = Field(
+        default=3600.0, description="How long a download goes on trying without a byte."
+    )
+    download_reserve_bytes: Bytes = Field(
+        default=1024**3, description="How much of the disk downloads leave free."
+    )
     log_format: Literal["text", "json"] = Field(
         default="text", description="How log lines are written."
     )
@@ -87,8 +128,8 @@ class ServerSettings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_switch(cls, value: Any) -> Any:
-        if isinstance(value, bool):
+    def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name not in _SWITCHES:
             raise ValueError("it is no switch that is true or false")
         return value
 
@@ -98,6 +139,11 @@ class ServerSettings(BaseModel):
         if home == "":  # a path that is empty would be the working folder
             raise ValueError("it must name a folder")
         return home
+
+    @field_validator("database_url")
+    @classmethod
+    def _no_other_database(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else SecretStr(checked(url.get_secret_value()))
 
     @field_validator("host")
     @classmethod

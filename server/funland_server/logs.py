@@ -43,6 +43,7 @@ def configure(settings: ServerSettings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does, we say
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())

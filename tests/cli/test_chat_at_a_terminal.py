@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import select
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from funland_client import Funland
+from tests.cli.terminal import SECONDS, Terminal
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
     from tests.conftest import Stack
-
-SECONDS = 30
-# Makes the terminal the process's own, so that Ctrl-C is a signal, then becomes the command. A test
-# run in the background may have inherited that the signal is ignored.
-TAKE_TERMINAL = """
-import fcntl, os, signal, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-class Terminal:
-    """A terminal with `funland chat` in it."""
-
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", TAKE_TERMINAL, *command],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=environment,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.shown = ""
-
-    def type(self, text: str) -> None:
-        """Types; `\\x03` and `\\x04` are Ctrl-C and Ctrl-D."""
-        self.shown = ""
-        os.write(self._master, text.encode())
-
-    def wait_for(self, pattern: str) -> str:
-        """Reads until the pattern is shown."""
-        end = time.monotonic() + SECONDS
-        while not re.search(pattern, self.shown):
-            ready, _, _ = select.select([self._master], [], [], max(0, end - time.monotonic()))
-            assert ready, f"{pattern!r} was not shown, but {self.shown!r}"
-            try:
-                self.shown += os.read(self._master, 4096).decode(errors="replace")
-            except OSError as error:  # The other side is closed.
-                raise AssertionError(f"{pattern!r} was not shown, but {self.shown!r}") from error
-        return self.shown
-
-    def interrupt(self) -> None:
-        """Presses Ctrl-C when the program waits: Python's readline loses a signal that comes
-        between the prompt and its wait for a key."""
-        program = psutil.Process(self.process.pid)
-        end = time.monotonic() + SECONDS
-        while program.status() != psutil.STATUS_SLEEPING:
-            assert time.monotonic() < end, "the program never waits"
-        self.type("\x03")
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._master)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COMMANDS = [
     *("serve", "gateway", "chat", "generate", "models", "ps", "status"),
-    *("embed", "rerank", "tokenize"),
+    *("embed", "rerank", "tokenize", "pull", "search", "downloads", "favorites", "hubs"),
 ]
 NOBODY = "127.0.0.1:1"
 
@@ -58,7 +58,10 @@ def test_a_group_alone_shows_its_help(arguments: list[str]) -> None:
     assert result.stdout.startswith("Usage: ")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "models import", "models load", "models attach"])
+@pytest.mark.parametrize(
+    "command",
+    [*COMMANDS, "models import", "models load", "models attach", "downloads watch"],
+)
 def test_a_command_has_help_of_its_own(command: str) -> None:
     result = CliRunner().invoke(app, [*command.split(), "--help"])
 
@@ -84,7 +87,10 @@ def test_help_does_not_wait_for_the_service_to_be_imported() -> None:
     assert imported.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("command", ["ps", "status", "models list", "chat Hi", "generate Hi"])
+@pytest.mark.parametrize(
+    "command",
+    ["ps", "status", "models list", "chat Hi", "generate Hi", "pull q", "downloads", "search"],
+)
 def test_no_server_is_exit_code_3_and_says_how_to_start_one(funland: Command, command: str) -> None:
     result = funland(*command.split(), "--server", NOBODY)
 
@@ -124,7 +130,11 @@ def test_json_errors_are_one_document_on_standard_error(
     "arguments",
     [
         *(["frob"], ["chat", "--frob"], ["models", "show"], ["chat", "--seed", "soon"]),
-        *(["chat", "--priority", "urgent"], ["models", "load", "m", "--engine", "abacus"]),
+        *(
+            ["chat", "--priority", "urgent"],
+            ["pull", "q", "--hub", "moon"],
+            ["models", "load", "m", "--engine", "abacus"],
+        ),
         *(["models", "load", "m", "--keep-alive", "soon"],),
         *(["models", "load", "m", "--memory-limit", "4 cats"],),
     ],

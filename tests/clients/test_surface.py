@@ -7,14 +7,26 @@ from typing import Any
 
 import pytest
 
-from funland_client import AsyncFunland, Funland, model_calls, response_calls, system_calls
-from funland_client.connection import default_address
+from funland_client import AsyncFunland, Funland
+from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.hubs import AsyncHubs
+from funland_client.asynchronous.models import AsyncModels
+from funland_client.asynchronous.responses import AsyncResponses
+from funland_client.asynchronous.system import AsyncSystem
+from funland_client.blocking.downloads import Downloads
+from funland_client.blocking.hubs import Hubs
+from funland_client.blocking.models import Models
+from funland_client.blocking.responses import Responses
+from funland_client.blocking.system import System
+from funland_client.channel import default_address
 
 PAIRS = [
     (Funland, AsyncFunland),
-    (model_calls.Models, model_calls.AsyncModels),
-    (response_calls.Responses, response_calls.AsyncResponses),
-    (system_calls.System, system_calls.AsyncSystem),
+    (Models, AsyncModels),
+    (Hubs, AsyncHubs),
+    (Downloads, AsyncDownloads),
+    (Responses, AsyncResponses),
+    (System, AsyncSystem),
 ]
 
 
@@ -45,7 +57,7 @@ def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: ty
 def test_what_does_not_stream_is_awaited(blocking: type[Any], asynchronous: type[Any]) -> None:
     for name, member in inspect.getmembers(asynchronous, inspect.isfunction):
         if not name.startswith("_"):
-            streams = name.startswith("stream") or name == "watch"
+            streams = name.startswith("stream") or name in {"watch", "pull", "follow", "sync"}
             assert inspect.iscoroutinefunction(member) is not streams, name
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from funland.v1.inference_pb2 import ChatResponse, Message, ToolCall
 from funland_client.errors import ToolRoundsError
 from funland_client.tool_runs import Rounds
-from funland_client.tools import Toolbox, tool
+from funland_client.tools import AsyncToolbox, Toolbox, tool
 
 
 class Place(BaseModel):
@@ -51,7 +51,7 @@ def blocking_thread() -> int:
 
 
 def result(name: str, arguments: str = "{}") -> str:
-    toolbox = Toolbox([weather, noon, fails], awaits=False)
+    toolbox = Toolbox([weather, noon, fails])
     message = toolbox.call(ToolCall(id="7", name=name, arguments=arguments))
     assert (message.role, message.tool_call_id, message.name) == (Message.TOOL, "7", name)
     return message.content
@@ -98,20 +98,20 @@ def test_the_model_is_told_what_is_wrong(name: str, arguments: str, told: str) -
 
 def test_two_functions_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="same name"):
-        Toolbox([noon, noon], awaits=False)
+        Toolbox([noon, noon])
 
 
 def test_a_coroutine_function_is_not_for_the_blocking_client() -> None:
     with pytest.raises(TypeError, match="AsyncFunland"):
-        Toolbox([thread], awaits=False)
+        Toolbox([thread])
 
 
 async def test_a_function_that_may_block_runs_beside_the_loop() -> None:
-    toolbox = Toolbox([thread, blocking_thread, fails], awaits=True)
+    toolbox = AsyncToolbox([thread, blocking_thread, fails])
 
-    on_loop = await toolbox.await_call(ToolCall(name="thread", arguments="{}"))
-    beside = await toolbox.await_call(ToolCall(name="blocking_thread", arguments="{}"))
-    failed = await toolbox.await_call(ToolCall(name="fails"))
+    on_loop = await toolbox.call(ToolCall(name="thread", arguments="{}"))
+    beside = await toolbox.call(ToolCall(name="blocking_thread", arguments="{}"))
+    failed = await toolbox.call(ToolCall(name="fails"))
 
     assert int(on_loop.content) == threading.get_ident()
     assert int(beside.content) != threading.get_ident()

@@ -10,11 +10,15 @@ import typer
 
 from funland_client import FunlandError
 from funland_client.errors import (
+    HubUnreachableError,
     ModelBuiltInError,
+    ModelExistsError,
     ModelTooLargeError,
     NotFoundError,
+    OfflineError,
     QueueFullError,
     ServerUnreachableError,
+    StorageFullError,
     TemplateError,
 )
 
@@ -31,15 +35,24 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A command can't do what it was asked; `hint` says what to do instead, or is empty."""
+    """A command can't do what it was asked; `hint` says what to do instead, or is empty.
+
+    `details` is what JSON has beside the message.
+    """
 
     def __init__(
-        self, message: str, *, hint: str = "", exit_code: ExitCode = ExitCode.FAILED
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        exit_code: int = ExitCode.FAILED,
+        details: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+        self.details = details or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +76,7 @@ def failure_of(error: Exception) -> Failure:
         case FunlandError():
             return _failure_of_call(error)
         case CommandError():
-            return Failure(error.message, error.hint, error.exit_code)
+            return Failure(error.message, error.hint, error.exit_code, error.details)
         case typer.TyperException():
             return Failure(error.format_message(), _usage_hint(error), error.exit_code)
         case UnicodeError():
@@ -87,6 +100,12 @@ def _failure_of_call(error: FunlandError) -> Failure:
             hint = "To see what is in memory: funland ps"
         case QueueFullError():
             hint = "Try again in a while, or raise server.queue_limit."
+        case HubUnreachableError() | OfflineError():
+            hint = "To search what is known here: funland search --offline"
+        case ModelExistsError():
+            hint = "Take another id with --id, or delete that model: funland models rm"
+        case StorageFullError():
+            hint = "To free some of the disk: funland models rm, funland downloads delete"
         case TemplateError():
             hint = "To go round the template: funland generate"
         case _:

@@ -60,7 +60,7 @@ async def _run(settings: Settings, session: options.Session) -> ExitCode:
     import grpc.aio  # noqa: PLC0415 - as in gateway
 
     from funland_cli.running import listen_http, places, run  # noqa: PLC0415 - as in gateway
-    from funland_client.connection import CHANNEL_OPTIONS  # noqa: PLC0415 - as in gateway
+    from funland_client.channel import CHANNEL_OPTIONS  # noqa: PLC0415 - as in gateway
     from funland_gateway.app import Gateway  # noqa: PLC0415 - as in gateway
     from funland_gateway.channel import GrpcChannel  # noqa: PLC0415 - as in gateway
     from funland_server import logs  # noqa: PLC0415 - as in gateway

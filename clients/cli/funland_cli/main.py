@@ -13,12 +13,17 @@ from typer.core import TyperGroup
 from funland_cli import (
     bench,
     chat,
+    downloads,
     encode,
+    favorites,
     gateway,
     generate,
+    hubs,
     loading,
     models,
     options,
+    pull,
+    search,
     serve,
     status,
 )
@@ -30,6 +35,7 @@ _EPILOG = """\b
 Examples:
   funland serve                       start the service
   funland chat "Tell me a story."     ask the model that comes with it
+  funland pull qwen2.5:0.5b           get a model from a hub
   funland models import model.gguf    install a model of your own
   funland ps --json                   what is in memory, for programs
 
@@ -37,6 +43,7 @@ Examples:
 Environment:
   FUNLAND_SERVER              the server to call, host:port
   FUNLAND_HOME                the folder of models and state
+  FUNLAND_DATABASE_URL        the PostgreSQL database of state, in place of SQLite there
   FUNLAND_SECTION__SETTING    a setting of serve, such as FUNLAND_GATEWAY__PORT=8080
 
 \b
@@ -45,8 +52,8 @@ Exit codes:
   1    failed
   2    wrong usage or a wrong setting
   3    no server at that address
-  4    no such model or adapter
-  130  interrupted
+  4    no such model, adapter or download
+  130  interrupted; a download that Ctrl-C paused
 """
 
 
@@ -105,5 +112,10 @@ app.command(epilog=encode.RERANK_EPILOG)(encode.rerank)
 app.command()(encode.tokenize)
 models.app.command(epilog=loading.EPILOG)(loading.load)
 app.add_typer(models.app, name="models")
+app.command(epilog=pull.EPILOG)(pull.pull)
+app.command(epilog=search.EPILOG)(search.search)
+app.add_typer(downloads.app, name="downloads")
+app.add_typer(favorites.app, name="favorites")
+app.add_typer(hubs.app, name="hubs")
 app.command()(status.ps)
 app.command()(status.status)

@@ -13,7 +13,8 @@ import typer
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.output import Output
 from funland_client import ChatArguments, Funland, Grammar, Regex
-from funland_client.connection import ADDRESS_VARIABLE, DEFAULT_ADDRESS, default_address
+from funland_client.arguments import Hub, ModelFormat
+from funland_client.channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS, default_address
 
 Server = Annotated[
     str | None,
@@ -85,6 +86,24 @@ RegexText = Annotated[
 ]
 
 
+HubName = Annotated[
+    Hub | None,
+    typer.Option(help="The hub.  [default: all, in the order of the settings]"),
+]
+WeightFormat = Annotated[
+    ModelFormat | None,
+    typer.Option("--format", help="Only weights of this format."),
+]
+Turn = Annotated[
+    Literal["low", "normal", "high"] | None,
+    typer.Option("--priority", help="Which downloads go first."),
+]
+Connections = Annotated[
+    int | None,
+    typer.Option("--connections", metavar="N", help="The most connections at once, up to 16."),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
     """What was said before the subcommand."""
@@ -100,9 +119,14 @@ class Session:
     address: str
     output: Output
 
-    def client(self) -> Funland:
-        """Opens a client of the server."""
-        return Funland(self.address, retries=0)  # Who sits before it sees what is wrong at once.
+    def client(self, retries: int = 0) -> Funland:
+        """Opens a client of the server. Who sits before it sees what is wrong at once."""
+        return Funland(self.address, retries=retries)
+
+    @property
+    def flags(self) -> Sequence[str]:
+        """What another command has to be told to call the same server."""
+        return () if self.address == default_address() else ("--server", self.address)
 
 
 def session(context: typer.Context, server: str | None, as_json: bool) -> Session:

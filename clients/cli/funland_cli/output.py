@@ -9,6 +9,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.live import Live
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
@@ -65,22 +66,27 @@ class Output:
             self._status.stop()
             self._status = None
 
+    @property
+    def draws(self) -> bool:
+        """Whether standard error is a terminal that pictures can be drawn on again and again."""
+        return self._errors.is_terminal and not self._errors.is_dumb_terminal
+
+    def picture(self) -> Live:
+        """What is drawn on standard error until its block is left, then gone."""
+        return Live(console=self._errors, auto_refresh=False, transient=True)
+
+    def note(self, text: str, style: str = "dim") -> None:
+        """Writes a line about what is going on to standard error; programs get none."""
+        if not self.as_json:
+            _write(self._errors, text, style)
+
     def line(self, text: str = "", style: str = "") -> None:
         """Writes a line."""
-        self._console.print(Text(printable(text), style=style), soft_wrap=True)
+        _write(self._console, text, style)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Writes a table; columns whose name begins with `>` stand to the right."""
-        rule = box.SIMPLE_HEAD if self._console.is_terminal else None
-        table = Table(box=rule, show_edge=False, pad_edge=False, header_style="bold")
-        for column in columns:
-            right = column.startswith(">")
-            table.add_column(
-                column.removeprefix(">"), justify="right" if right else "left", overflow="fold"
-            )
-        for row in rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
-        self._console.print(table)
+        self._console.print(tabled(columns, rows, ruled=self._console.is_terminal))
 
     def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Writes names and values, leaving out the empty ones."""
@@ -99,6 +105,20 @@ class Output:
         self._errors.print(message, soft_wrap=True)
         if failure.hint:
             self._errors.print(Text(f"hint: {printable(failure.hint)}"), soft_wrap=True)
+
+
+def tabled(columns: Sequence[str], rows: Iterable[Sequence[str]], *, ruled: bool) -> Table:
+    """Makes a table as `Output.table` writes it."""
+    rule = box.SIMPLE_HEAD if ruled else None
+    table = Table(box=rule, show_edge=False, pad_edge=False, header_style="bold")
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(
+            column.removeprefix(">"), justify="right" if right else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
 
 
 def printable(text: str) -> str:
@@ -137,6 +157,16 @@ def _scaled(count: float, units: Sequence[str], gap: str) -> str:
 
 def _is_control(character: str) -> bool:
     return ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0  # noqa: PLR2004 - C0, DEL, C1
+
+
+def _write(console: Console, text: str, style: str) -> None:
+    """Writes a line at once."""
+    if console.is_terminal:
+        console.print(Text(printable(text), style=style), soft_wrap=True)
+    else:
+        # A console that Ctrl-C interrupts when it has written writes the same again.
+        console.file.write(printable(text) + "\n")
+        console.file.flush()
 
 
 def _console(terminal: bool, *, stderr: bool) -> Console:

@@ -2,8 +2,9 @@
 
 Settings have two sections, `server` and `gateway`, as tables of `funland.toml`. A variable's name
 is FUNLAND_<SECTION>__<SETTING>, so `server.port` is FUNLAND_SERVER__PORT; FUNLAND_HOME is short
-for `server.home`. FUNLAND_SERVER, without the double underscore, is no setting of the service: it
-is the address that clients call. A variable for a list holds its items parted by commas.
+for `server.home`, FUNLAND_DATABASE_URL for `server.database_url`. FUNLAND_SERVER, without the
+double underscore, is no setting of the service: it is the address that clients call. A variable for
+a list holds its items parted by commas.
 
 Every value keeps its origin, so that a wrong one is reported with the place to mend it.
 """
@@ -27,6 +28,7 @@ from funland_server.config import ServerSettings
 FILE_NAME = "funland.toml"
 _PREFIX = "FUNLAND_"
 _HOME = "server.home"
+_SHORT = {"home": _HOME, "database_url": "server.database_url"}
 _NOT_SETTINGS = {"FUNLAND_SERVER"}
 
 
@@ -85,7 +87,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
         if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
             continue
         name = variable.removeprefix(_PREFIX).lower().replace("__", ".", 1)
-        name = _HOME if name == "home" else name
+        name = _SHORT.get(name, name)
         layer[name] = Setting(_parsed(name, value), variable)
     return layer
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from funland.v1.models_pb2 import LoadedModel, LoadSettings, Model
+from funland.v1.models_pb2 import LoadedModel, LoadSettings, Model, Origin
 from funland_cli.output import quantity, size, span
+
+_HUBS: Final[Mapping[Origin.Hub.ValueType, str]] = {
+    Origin.MODELSCOPE: "ModelScope",
+    Origin.HUGGINGFACE: "HuggingFace",
+    Origin.OLLAMA: "Ollama",
+}
 
 
 def state(model: Model, now: datetime) -> str:
     """A model's state; empty for one that this version does not know."""
-    told = _word(Model.State, model.state)
+    told = word(Model.State, model.state)
     if model.state == Model.BACKING_OFF:
         return f"{told}, again in {_until(model.retry_time, now)}"
     return told
@@ -22,12 +28,22 @@ def state(model: Model, now: datetime) -> str:
 
 def format_name(model: Model) -> str:
     """How the weights are stored, such as `gguf`."""
-    return _word(Model.Format, model.format) if model.format else ""
+    return format_of(model.format)
+
+
+def format_of(value: Model.Format.ValueType) -> str:
+    """The word for a format; empty for one that is not known."""
+    return word(Model.Format, value) if value else ""
+
+
+def hub_name(hub: Origin.Hub.ValueType) -> str:
+    """A hub's name, as it writes itself; empty for none, and for a later version's."""
+    return _HUBS.get(hub, "")
 
 
 def engine(loaded: LoadedModel) -> str:
     """What computes a model and where: `llama_cpp, CPU`."""
-    name = _word(LoadSettings.Engine, loaded.engine) if loaded.engine else ""
+    name = word(LoadSettings.Engine, loaded.engine) if loaded.engine else ""
     return ", ".join(part for part in (name, loaded.device) if part)
 
 
@@ -85,6 +101,6 @@ def _until(time: Timestamp, now: datetime) -> str:
     return span(max((time.ToDatetime(tzinfo=UTC) - now).total_seconds(), 0))
 
 
-def _word(names: Any, value: int) -> str:
-    """An enum's value as a word, empty for a later version's: `backing off`."""
+def word(names: Any, value: int) -> str:
+    """An enum's value as a word, empty for a later version's: `backing_off`."""
     return names.Name(value).lower() if value in names.values() else ""

@@ -13,16 +13,25 @@ exceptions of `funland_client.errors`.
 
 from __future__ import annotations
 
-from funland_client.answers import AsyncTextStream, TextStream
-from funland_client.arguments import ChatArguments, GenerationArguments, LoadArguments, Sampling
-from funland_client.async_client import AsyncFunland
-from funland_client.client import Funland
+from funland_client.arguments import (
+    ChatArguments,
+    DownloadArguments,
+    GenerationArguments,
+    LoadArguments,
+    Sampling,
+    SearchArguments,
+    SourceArguments,
+)
+from funland_client.asynchronous.answer_streams import AsyncResponseStream, AsyncTextStream
+from funland_client.asynchronous.client import AsyncFunland
+from funland_client.asynchronous.event_streams import AsyncEventStream
+from funland_client.blocking.answer_streams import ResponseStream, TextStream
+from funland_client.blocking.client import Funland
+from funland_client.blocking.event_streams import EventStream
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, Grammar, Regex
 from funland_client.messages import ChatMessage, Conversation, FunctionCall
 from funland_client.parsing import Parsed, parse
-from funland_client.response_streams import AsyncResponseStream, ResponseStream
-from funland_client.streams import AsyncEventStream, EventStream
 from funland_client.texts import StreamedText
 from funland_client.tool_runs import ToolRun
 from funland_client.tools import ToolDefinition
@@ -35,6 +44,7 @@ __all__ = [
     "ChatArguments",
     "ChatMessage",
     "Conversation",
+    "DownloadArguments",
     "EventStream",
     "Format",
     "FunctionCall",
@@ -47,6 +57,8 @@ __all__ = [
     "Regex",
     "ResponseStream",
     "Sampling",
+    "SearchArguments",
+    "SourceArguments",
     "StreamedText",
     "TextStream",
     "ToolDefinition",

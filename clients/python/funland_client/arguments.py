@@ -19,6 +19,11 @@ from funland_client.fields import filled
 
 Priority = Literal["low", "normal", "high"]
 SpeculationMethod = Literal["none", "prompt_lookup", "draft_model"]
+Hub = Literal["modelscope", "huggingface", "ollama"]
+DownloadState = Literal[
+    "queued", "downloading", "waiting", "paused", "installing", "completed", "failed", "cancelled"
+]
+ModelFormat = Literal["gguf", "openvino_ir", "ctranslate2", "safetensors"]
 
 
 class Sampling(TypedDict, total=False):
@@ -105,6 +110,45 @@ class LoadArguments(TypedDict, total=False):
     cache: Literal["unified", "streams"]
     draft_model: str
     speculation: SpeculationMethod | Speculation
+
+
+class SourceArguments(TypedDict, total=False):
+    """What to take of a model on a hub: see `funland.v1.ChooseVariantRequest`.
+
+    A `variant` is a quantization, the name of a variant or the path of a file.
+    """
+
+    hub: Hub
+    revision: str
+    variant: str
+    format: ModelFormat
+    context_length: int
+
+
+class DownloadArguments(SourceArguments, total=False):
+    """How to download it too: see `funland.v1.StartDownloadRequest`."""
+
+    model_id: str
+    aliases: Sequence[str]
+    priority: Priority
+    max_connections: int
+    paused: bool
+
+
+class SearchArguments(TypedDict, total=False):
+    """Which models of the hubs to tell: see `funland.v1.SearchHubModelsRequest`."""
+
+    hub: Hub
+    format: ModelFormat
+    quantization: str
+    model_type: str
+    owner: str
+    sort: Literal["downloads", "likes", "updated"]
+    page_size: int
+    page_token: str
+    skip: int
+    local: bool
+    with_files: bool
 
 
 def check(arguments: Mapping[str, Any], kind: type[Any]) -> None:

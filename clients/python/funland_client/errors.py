@@ -8,7 +8,10 @@
     ├── NotFoundError
     │   ├── ModelNotFoundError
     │   ├── AdapterNotFoundError
-    │   └── ResponseNotFoundError
+    │   ├── ResponseNotFoundError
+    │   ├── DownloadNotFoundError
+    │   ├── HubModelNotFoundError     the hub has no such model, or shows it only to others
+    │   └── VariantNotFoundError      the hub's model has no such quantization or file
     ├── AlreadyExistsError
     │   ├── ModelExistsError
     │   └── AdapterExistsError
@@ -20,18 +23,33 @@
     │   ├── ModelBuiltInError
     │   ├── AdapterFileError          not an adapter for the model
     │   ├── EngineError               not installed, or it can't do what the call asks for
-    │   └── ResponseNotInBackgroundError
+    │   ├── ResponseNotInBackgroundError
+    │   ├── DownloadStateError        has ended, or has not
+    │   ├── OfflineError              the server's settings forbid to ask a hub
+    │   ├── HubAnswerError            it breaks the rules of its protocol, or of safety
+    │   └── HubModelUnsupportedError  no engine that is installed can load it
+    ├── DeniedError
+    │   ├── HubAccessError            the hub gives the model only to whom it lets in
+    │   └── AddressNotAllowedError
     ├── LimitError                    the request asks for more than is allowed
     │   ├── ModelTooLargeError
     │   ├── StorageFullError          the server's disk has no room for what is to be kept
-    │   └── QueueFullError            retryable
+    │   ├── QueueFullError            retryable
+    │   └── HubRateLimitedError       retryable
     ├── UnavailableError              retryable: the same call may succeed
     │   ├── WorkerLostError
     │   ├── ModelUnloadedError
     │   ├── ModelBackingOffError
     │   ├── ServerStoppingError
     │   ├── ServerUnreachableError
+    │   ├── StorageUnavailableError   the server does not reach its database
+    │   ├── HubUnreachableError
+    │   ├── DownloadInterruptedError  the line or the hub failed too often
     │   └── StreamBrokenError
+    ├── DownloadError                 a download has ended without a model
+    │   ├── DownloadCorruptError      a file is not what the hub says it is
+    │   ├── DownloadSourceChangedError
+    │   └── DownloadStoppedError      somebody paused, cancelled or deleted it
     ├── DeadlineExceededError
     ├── CallCancelledError
     ├── InternalError                 a defect of Funland, or of the model:
@@ -53,6 +71,7 @@ from typing import ClassVar
 
 import grpc
 
+from funland.v1.downloads_pb2 import Download
 from funland.v1.errors_pb2 import FieldViolation
 from funland.v1.inference_pb2 import Message
 
@@ -121,6 +140,18 @@ class ResponseNotFoundError(NotFoundError):
     """No stored response has this id."""
 
 
+class DownloadNotFoundError(NotFoundError):
+    """No download has this id."""
+
+
+class HubModelNotFoundError(NotFoundError):
+    """The hub has no such model or revision, or shows it only to those whom it knows."""
+
+
+class VariantNotFoundError(NotFoundError):
+    """The hub's model has no such quantization, file or format."""
+
+
 class AlreadyExistsError(FunlandError):
     """What the request makes is there already."""
 
@@ -169,6 +200,34 @@ class ResponseNotInBackgroundError(PreconditionError):
     """The response is not made in the background: only its own call can end it."""
 
 
+class DownloadStateError(PreconditionError):
+    """The download has ended, or has not, so that this can't be done with it."""
+
+
+class OfflineError(PreconditionError):
+    """The server's settings forbid to ask a hub for anything."""
+
+
+class HubAnswerError(PreconditionError):
+    """The hub's answer breaks the rules of its protocol, or of safety; nothing of it was used."""
+
+
+class HubModelUnsupportedError(PreconditionError):
+    """No engine that is installed can load anything of the hub's model."""
+
+
+class DeniedError(FunlandError):
+    """What the request asks for is not given to everybody."""
+
+
+class HubAccessError(DeniedError):
+    """The hub gives the model only to whom it lets in: by a license, or a token in the settings."""
+
+
+class AddressNotAllowedError(DeniedError):
+    """A URL leads to an address that the server does not call."""
+
+
 class LimitError(FunlandError):
     """The request asks for more time, memory or room than is allowed."""
 
@@ -183,6 +242,12 @@ class StorageFullError(LimitError):
 
 class QueueFullError(LimitError):
     """As many calls wait for the model as are allowed; `retry_delay` says when to try."""
+
+    retryable = True
+
+
+class HubRateLimitedError(LimitError):
+    """The hub takes no more calls for a while; `retry_delay` says how long."""
 
     retryable = True
 
@@ -213,8 +278,40 @@ class ServerUnreachableError(UnavailableError):
     """Nothing answers at the server's address, `metadata["address"]`."""
 
 
+class StorageUnavailableError(UnavailableError):
+    """The server does not reach its database for now."""
+
+
+class HubUnreachableError(UnavailableError):
+    """The hub can't be reached, or fails for now."""
+
+
+class DownloadInterruptedError(UnavailableError):
+    """The line or the hub failed too often; `downloads.retry` goes on where it was."""
+
+
 class StreamBrokenError(UnavailableError):
     """The stream ended before its answer was complete."""
+
+
+class DownloadError(FunlandError):
+    """A download has ended without a model."""
+
+
+class DownloadCorruptError(DownloadError):
+    """A file does not have the SHA-256 or size that the hub tells, however often it is fetched."""
+
+
+class DownloadSourceChangedError(DownloadError):
+    """The file on the hub changes again and again while it is fetched."""
+
+
+class DownloadStoppedError(DownloadError):
+    """Somebody paused, cancelled or deleted it; `download` is how it was then, None if deleted."""
+
+    def __init__(self, message: str, download: Download | None) -> None:
+        super().__init__(message)
+        self.download = download
 
 
 class DeadlineExceededError(FunlandError):

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
+from funland.v1.downloads_pb2 import (
+    Download,
+    ListDownloadsRequest,
+    StartDownloadRequest,
+    UpdateDownloadRequest,
+)
+from funland.v1.hub_pb2 import ChooseVariantRequest, SearchHubModelsRequest
 from funland.v1.inference_pb2 import (
     BatchGenerateRequest,
     ChatRequest,
@@ -16,14 +23,23 @@ from funland.v1.inference_pb2 import (
     TokenizeRequest,
     TokenList,
 )
-from funland.v1.models_pb2 import AttachAdapterRequest, ImportModelRequest, LoadModelRequest
+from funland.v1.models_pb2 import (
+    AttachAdapterRequest,
+    EstimateModelRequest,
+    ImportModelRequest,
+    LoadModelRequest,
+)
 from funland.v1.responses_pb2 import CreateResponseRequest
 from funland_client import arguments
 from funland_client.arguments import (
     ChatArguments,
+    DownloadArguments,
+    DownloadState,
     GenerationArguments,
     LoadArguments,
     ResponseArguments,
+    SearchArguments,
+    SourceArguments,
 )
 from funland_client.fields import filled
 from funland_client.formats import Format, output_format
@@ -182,6 +198,44 @@ def import_file(
 def load(model_id: str, given: LoadArguments) -> LoadModelRequest:
     """Makes a request for `LoadModel`."""
     return LoadModelRequest(model_id=model_id, settings=arguments.load_settings(given))
+
+
+def estimate(model_id: str, given: LoadArguments) -> EstimateModelRequest:
+    """Makes a request for `EstimateModel`."""
+    return EstimateModelRequest(model_id=model_id, settings=arguments.load_settings(given))
+
+
+def choose(source: str, given: SourceArguments) -> ChooseVariantRequest:
+    """Makes a request for `ChooseVariant`."""
+    arguments.check(given, SourceArguments)
+    return filled(ChooseVariantRequest, "", {"source": source, **given})
+
+
+def download(source: str, given: DownloadArguments) -> StartDownloadRequest:
+    """Makes a request for `StartDownload`."""
+    arguments.check(given, DownloadArguments)
+    return filled(StartDownloadRequest, "", {"source": source, **given})
+
+
+def downloads(states: Sequence[DownloadState], model: str) -> ListDownloadsRequest:
+    """Makes a request for `ListDownloads`."""
+    request = ListDownloadsRequest(model=model)
+    for index, state in enumerate(states):
+        # A Download has one state, and tells of a name that is none.
+        request.states.append(filled(Download, f"states[{index}]", {"state": state}).state)
+    return request
+
+
+def update_download(download_id: str, changes: Mapping[str, Any]) -> UpdateDownloadRequest:
+    """Makes a request for `UpdateDownload` of the changes that are not None."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    return filled(UpdateDownloadRequest, "", {"download_id": download_id, **given})
+
+
+def search(query: str, given: SearchArguments) -> SearchHubModelsRequest:
+    """Makes a request for `SearchHubModels`."""
+    arguments.check(given, SearchArguments)
+    return filled(SearchHubModelsRequest, "", {"query": query, **given})
 
 
 def attach(model_id: str, path: str, adapter_id: str) -> AttachAdapterRequest:

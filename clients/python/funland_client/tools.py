@@ -70,35 +70,16 @@ class _Callee:
     arguments: TypeAdapter[Any]
 
 
-class Toolbox:
+class _Functions:
     """Functions by name. What goes wrong in a call becomes its result, for the model to mend it."""
 
-    def __init__(self, functions: Sequence[Function], *, awaits: bool) -> None:
-        if not awaits and any(inspect.iscoroutinefunction(function) for function in functions):
-            raise TypeError("Coroutine functions are called by AsyncFunland only.")
+    def __init__(self, functions: Sequence[Function]) -> None:
         self.tools = [tool(function) for function in functions]
         self._callees = {
             function.__name__: _Callee(function, _arguments(function)) for function in functions
         }
         if len(self._callees) < len(functions):
             raise ValueError("Two functions have the same name.")
-
-    def call(self, call: ToolCall) -> Message:
-        """Calls the function and gives the message that tells its result."""
-        try:
-            return _result(call, self._bound(call)())
-        except Exception as error:  # The model is told of all.
-            return _result(call, _told(error))
-
-    async def await_call(self, call: ToolCall) -> Message:
-        """As `call`; what is no coroutine function runs in a thread, so that it may block."""
-        try:
-            bound = self._bound(call)
-            if inspect.iscoroutinefunction(bound.func):
-                return _result(call, await bound())
-            return _result(call, await asyncio.to_thread(bound))
-        except Exception as error:  # As in `call`.
-            return _result(call, _told(error))
 
     def _bound(self, call: ToolCall) -> functools.partial[Any]:
         """The function with the call's arguments, checked and made what its hints say."""
@@ -111,6 +92,39 @@ class Toolbox:
         except ValidationError as error:
             raise UnusableCallError(f"The arguments are wrong: {_wrong(error)}") from error
         return functools.partial(callee.function, *args, **kwargs)
+
+
+class AsyncToolbox(_Functions):
+    """Functions and coroutine functions, called from an event loop."""
+
+    async def call(self, call: ToolCall) -> Message:
+        """Calls the function and gives the message that tells its result.
+
+        What is no coroutine function runs in a thread, so that it may block.
+        """
+        try:
+            bound = self._bound(call)
+            if inspect.iscoroutinefunction(bound.func):
+                return _result(call, await bound())
+            return _result(call, await asyncio.to_thread(bound))
+        except Exception as error:  # The model is told of all.
+            return _result(call, _told(error))
+
+
+class Toolbox(_Functions):
+    """Functions, called in the caller's thread."""
+
+    def __init__(self, functions: Sequence[Function]) -> None:
+        if any(inspect.iscoroutinefunction(function) for function in functions):
+            raise TypeError("Coroutine functions are called by AsyncFunland only.")
+        super().__init__(functions)
+
+    def call(self, call: ToolCall) -> Message:
+        """Calls the function and gives the message that tells its result."""
+        try:
+            return _result(call, self._bound(call)())
+        except Exception as error:  # As in `AsyncToolbox`.
+            return _result(call, _told(error))
 
 
 def _arguments(function: Function) -> TypeAdapter[Any]:

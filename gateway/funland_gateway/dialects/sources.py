@@ -33,7 +33,7 @@ STATES: Final[Mapping[str, tuple[Download.State.ValueType, ...]]] = {
 }
 """The contract's states by the word for them."""
 
-NAME_IS_TAKEN: Final = {
+NAME_IS_TAKEN: Final[Mapping[int, str]] = {
     ErrorReason.MODEL_EXISTS: "An installed model has the name that this one would get: delete it"
     " first, or choose the name yourself by the native API or `funland pull`."
 }

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from funland.v1.downloads_pb2 import StartDownloadRequest
 from funland.v1.models_pb2 import Model, Origin
+from funland_server.web.fetching import Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,15 @@ class Resolver(Protocol):
 
     async def resolve(self, request: StartDownloadRequest) -> Plan:
         """What a request means. Raises what `DownloadService.StartDownload` promises."""
+        ...
+
+
+class Credentials(Protocol):
+    """Knows what the hubs' servers want to be shown."""
+
+    async def credential(self, url: str, *, anew: bool) -> Credential | None:
+        """What to show to the server of a planned file's URL, and to no other; None: nothing.
+        `anew` if it refused the one before. Raises FunlandError."""
         ...
 
 

@@ -21,10 +21,10 @@ from funland.v1.responses_pb2 import (
 from funland_server.responses import chains, pages
 from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.tables import (
-    UNFINISHED,
     AnyRow,
     response_metadata,
     responses,
+    unfinished,
     values,
     whole,
 )
@@ -67,10 +67,15 @@ class ResponseStore:
         """Writes responses anew, all or none, but for their metadata: what `update` wrote stays.
         One that is not kept any more stays forgotten. To save twice is no error."""
 
+        # In one order, so that nobody waits for who waits for them.
+        in_order = sorted(changed, key=lambda response: response.response_id)
+
         async def write_all(connection: AsyncConnection) -> None:
-            for response in changed:
+            for response in in_order:
                 found = await connection.execute(
-                    select(responses.c.response).where(_id == response.response_id)
+                    select(responses.c.response)
+                    .where(_id == response.response_id)
+                    .with_for_update()
                 )
                 if (head := found.scalar_one_or_none()) is not None:
                     await _write(connection, response, Response.FromString(head).metadata)
@@ -86,9 +91,7 @@ class ResponseStore:
 
         async def find(connection: AsyncConnection) -> list[Response]:
             found = await connection.execute(
-                select(responses.c.output, responses.c.response).where(
-                    responses.c.state.in_(UNFINISHED)
-                )
+                select(responses.c.output, responses.c.response).where(unfinished)
             )
             return [whole(row) for row in found]
 
@@ -111,7 +114,10 @@ class ResponseStore:
         """Replaces a response's metadata; raises ResponseNotFoundError."""
 
         async def replace(connection: AsyncConnection) -> Response:
-            row = await _row(connection, response_id)
+            found = await connection.execute(
+                select(responses).where(_id == response_id).with_for_update()
+            )
+            row = found.one_or_none()
             if row is None:
                 raise ResponseNotFoundError(response_id)
             response = whole(row)
@@ -138,9 +144,13 @@ class ResponseStore:
             row = found.one_or_none()
             if row is None:
                 raise ResponseNotFoundError(response_id)
-            await connection.execute(
-                update(responses).where(_follows == response_id).values(follows=row.follows)
-            )
+            # One after it that is being removed at the same time gives its place to the next: so
+            # until there is none.
+            after = select(_id).where(_follows == response_id).limit(1)
+            while (await connection.execute(after)).first():
+                await connection.execute(
+                    update(responses).where(_follows == response_id).values(follows=row.follows)
+                )
 
         await self.database.write(take_out)
 

@@ -4,37 +4,65 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Row, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    Table,
+    text,
+)
 
 from funland.v1.responses_pb2 import Response
+from funland_server.storage.any_text import AnyText
+from funland_server.storage.schema import schema
 
 AnyRow = Row[*tuple[Any, ...]]
 
 UNFINISHED: Final = (Response.IN_PROGRESS, Response.QUEUED)
 """The states of a response that is still being made."""
 
-_schema = MetaData()
+unfinished: Final = text(f"state IN ({', '.join(map(str, UNFINISHED))})")
+"""Whether a response of a row is in one of them, in the words of the index for it: those who ask
+otherwise read the whole table."""
 
 responses = Table(
     "responses",
-    _schema,
-    Column("response_id", Text, primary_key=True),
-    Column("follows", Text),
+    schema,
+    Column("response_id", AnyText, primary_key=True),
+    Column("follows", AnyText),
     Column("create_time", BigInteger, nullable=False),
     Column("input", LargeBinary, nullable=False),
     Column("output", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False),
-    Column("state", Integer, nullable=False),
-    Column("collection", Text, nullable=False),
-    Column("model", Text, nullable=False),
-)
+    Column("state", Integer, nullable=False, server_default=text("2")),
+    Column("collection", AnyText, nullable=False, server_default=text("''")),
+    Column("model", AnyText, nullable=False, server_default=text("''")),
+    Index("responses_follows", "follows"),
+    # Both have all that a page is chosen by, so that it reads the rows that it gives and no others.
+    Index("responses_by_time", "create_time", "response_id", "model"),
+    Index("responses_by_collection", "collection", "create_time", "response_id", "model"),
+    Index(
+        "responses_unfinished", "response_id",
+        sqlite_where=unfinished, postgresql_where=unfinished,
+    ),
+)  # fmt: skip
 
 response_metadata = Table(
     "response_metadata",
-    _schema,
-    Column("response_id", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    schema,
+    Column(
+        "response_id",
+        AnyText,
+        ForeignKey(responses.c.response_id, ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("name", AnyText, primary_key=True),
+    Column("value", AnyText, nullable=False),
+    Index("response_metadata_by_value", "name", "value", "response_id"),
 )
 
 

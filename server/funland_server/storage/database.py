@@ -1,23 +1,24 @@
-"""The server's database: SQLite in a file of the home."""
+"""The server's database: SQLite in a file of the home, or PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
+import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy import event
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from funland_server.errors import StartError
-from funland_server.storage.errors import StorageFullError
-from funland_server.storage.migrations import migrate, migrations
+from funland_server.database_url import checked
+from funland_server.errors import FunlandError, StartError
+from funland_server.storage.backend import Backend, Dialect, Fault
+from funland_server.storage.errors import StorageFullError, StorageUnavailableError
+from funland_server.storage.migrating import NewerDatabaseError, migrate
+from funland_server.storage.postgresql import PostgreSQL
+from funland_server.storage.sqlite import SQLite
 from funland_server.storage.waiting_out import wait_out
 
 logger = structlog.get_logger(__name__)
@@ -26,14 +27,10 @@ T = TypeVar("T")
 
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",  # readers do not wait for the writer
-    "PRAGMA synchronous = FULL",  # what is committed survives kill -9 and a power cut
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA foreign_keys = ON",  # SQLite's default is to pass over them
-)
-# The second: no room for the index of the write-ahead log.
-_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+_TRIES: Final = 10
+"""How often a transaction is made before others that are in its way make it fail."""
+_LONGEST_PAUSE: Final = 0.01
+"""Half the most seconds before the second try; before each further one they are twice as many."""
 
 
 class Database:
@@ -51,40 +48,50 @@ class Database:
     the lock on the whole database.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)))
-        event.listen(self._engine.sync_engine, "connect", _prepare)
-        event.listen(self._engine.sync_engine, "begin", _begin)
-        # SQLite has one writer at a time: here they wait in order, there they would poll.
-        self._writer = asyncio.Lock()
+    def __init__(self, place: Path | str) -> None:
+        """`place` is SQLite's file, or the URL of a PostgreSQL database; raises ValueError."""
+        backend: Backend = SQLite(place) if isinstance(place, Path) else PostgreSQL(checked(place))
+        self._backend = backend
+        self._engine = backend.engine()
+        self._readers = self._engine.execution_options(**backend.read_options)
+        self._turn = asyncio.Semaphore(backend.writers)
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which kind it is, for the few queries that differ."""
+        return self._backend.dialect
 
     async def open(self) -> None:
-        """Makes the file, if there is none, and brings its schema up to date.
+        """Brings the schema up to date; makes SQLite's file, if there is none.
 
         Raises:
-            StartError: The file is no database, can't be used, or belongs to a newer version.
+            StartError: It can't be used or reached, or belongs to a newer version.
         """
+        backend = self._backend
         try:
-            await asyncio.to_thread(_make_private, self._path)
-            await self.write(_migrate)
-        except (OSError, DBAPIError, StorageFullError) as error:
-            await self.close()
-            reason = _reason(error)
+            async with backend.migrating() as connection:
+                await connection.run_sync(migrate)
+        except NewerDatabaseError as error:
             raise StartError(
-                f"The database {self._path} can't be used ({reason}); move it away, or name another"
-                " home with --home or FUNLAND_HOME."
+                f"The database {backend.name} was written by a newer version of Funland; install"
+                f" that, or {backend.elsewhere}."
             ) from error
-        except BaseException:
-            await self.close()
-            raise
+        except (OSError, DBAPIError, StorageUnavailableError) as error:
+            raise StartError(
+                f"The database {backend.name} can't be used ({self._reason(error)});"
+                f" {backend.remedy}, or {backend.elsewhere}."
+            ) from error
 
     async def close(self) -> None:
         """Ends all connections. Closing twice is no error."""
         await self._engine.dispose()
 
     async def read(self, query: Work[T]) -> T:
-        """What `query` finds, by a connection that sees one state of the database."""
+        """What `query` finds, by a connection that sees one state of the database.
+
+        Raises:
+            StorageUnavailableError: The database can't be reached.
+        """
         task = asyncio.create_task(self._reading(query))
         told = await wait_out(task)
         if told is None:
@@ -99,10 +106,15 @@ class Database:
         during the commit has: so `change` must be one that may be made again, or have a
         `give_back`, which undoes it in a transaction of its own before the caller is let go.
 
+        PostgreSQL has several writers at once. What `change` reads in order to write, it locks with
+        `with_for_update()`; where two are in each other's way, one is undone and made again.
+
         Raises:
             StorageFullError: The disk has no room for what is written.
+            StorageUnavailableError: The database can't be reached. Only where it was lost during
+                the commit may something be written.
         """
-        async with self._writer:
+        async with self._turn:
             gone = asyncio.Event()
             task = asyncio.create_task(self._writing(change, gone))
             told = await wait_out(task, gone.set)
@@ -112,70 +124,57 @@ class Database:
                 giving = asyncio.create_task(self._writing(give_back, asyncio.Event()))
                 await wait_out(giving)
                 if not _succeeded(giving):
-                    logger.warning("not_given_back", path=self._path.name)
+                    logger.warning("not_given_back", database=self._backend.name)
             raise told
 
     async def _reading(self, query: Work[T]) -> T:
-        async with self._engine.connect() as connection:
-            return await query(connection)
+        async def once() -> T:
+            async with self._readers.connect() as connection:
+                return await query(connection)
+
+        return await self._made(once)
 
     async def _writing(self, change: Work[T], gone: asyncio.Event) -> tuple[T, bool]:
         """What `change` gives, and whether that is committed: not for a caller that is gone."""
-        try:
+
+        async def once() -> tuple[T, bool]:
             async with self._engine.begin() as connection:
                 made = await change(connection)
                 if gone.is_set():
                     await connection.rollback()
                     return made, False
-        except DBAPIError as error:
-            if _is_full(error):
-                raise StorageFullError from error
-            raise
-        return made, True
+            return made, True
 
+        return await self._made(once)
 
-async def _migrate(connection: AsyncConnection) -> None:
-    await migrate(connection, migrations())
+    async def _made(self, once: Callable[[], Awaitable[T]]) -> T:
+        """A transaction, made again while others are in its way."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await once()
+            except Exception as error:
+                match self._backend.fault(error):
+                    case None:
+                        raise
+                    case Fault.FULL:
+                        raise StorageFullError from error
+                    case Fault.CONFLICT if tries < _TRIES:
+                        pass
+                    case Fault.CONFLICT | Fault.UNAVAILABLE:
+                        raise StorageUnavailableError from error
+            # Those that were in each other's way would be again, if they waited equally long.
+            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * 2**tries))  # noqa: S311 - no secret
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, DBAPIError):
+            full = self._backend.fault(error) is Fault.FULL
+            return "the disk is full" if full else str(error.orig)
+        cause = error.__cause__ if isinstance(error, FunlandError) else error
+        return getattr(cause, "strerror", None) or str(cause) or "it does not answer"
 
 
 def _succeeded(task: asyncio.Task[Any]) -> bool:
     """Whether a task has a result. Of one that has none, asyncio reports that nobody asked."""
     return not task.cancelled() and task.exception() is None
-
-
-def _make_private(path: Path) -> None:
-    """SQLite gives the files that it puts beside this one the same mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(handle, 0o600)
-    finally:
-        os.close(handle)
-
-
-def _reason(error: OSError | DBAPIError | StorageFullError) -> object:
-    match error:
-        case DBAPIError():
-            return error.orig
-        case StorageFullError():
-            return "the disk is full"
-        case OSError():
-            return error.strerror
-
-
-def _is_full(error: DBAPIError) -> bool:
-    """Whether the disk is, or what the database may take of it."""
-    return getattr(error.orig, "sqlite_errorcode", None) in _FULL
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions by itself, but only before some statements.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN")

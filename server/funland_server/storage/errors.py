@@ -25,10 +25,13 @@ class StorageFullError(ResourceExhaustedError):
 
 
 class StorageUnavailableError(UnavailableError):
-    """The database can't be reached for now."""
+    """The database can't be reached, or was lost on the way."""
 
     reason = ErrorReason.STORAGE_UNAVAILABLE
     retry_seconds = 1.0
 
     def __init__(self) -> None:
-        super().__init__("The database can't be reached for now. Try again in a moment.")
+        super().__init__(
+            "The database can't be reached at the moment; try again. What was to be written may be"
+            " written or not."
+        )

@@ -36,7 +36,7 @@ ENVIRONMENT = {
     # from end to end for every token take up to a sixth less time (ADR 0036).
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-"""For the worker; what the user has set goes before."""
+"""For the worker; what the user has set goes before, but for settings, which may be secret."""
 
 
 class WorkerProcess:
@@ -135,12 +135,16 @@ async def _start() -> tuple[asyncio.subprocess.Process, Link, int]:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=[descriptor],
-                env={**ENVIRONMENT, **os.environ},
+                env={**ENVIRONMENT, **_inherited()},
             )
     except BaseException:
         link.close()
         raise
     return process, link, descriptor
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("FUNLAND_")}
 
 
 async def _line(output: asyncio.StreamReader) -> bytes:

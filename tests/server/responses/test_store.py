@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import ChatRequest, Message, TokenLogprob
@@ -19,12 +19,14 @@ from funland_server.responses import chains as limits
 from funland_server.responses import pages as page_limits
 from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.store import ResponseStore
+from funland_server.responses.tables import responses, unfinished
 from funland_server.storage.database import Database
+from tests.server.storage.plans import Plan, plan
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[ResponseStore]:
-    database = Database(tmp_path / "funland.sqlite3")
+async def store(place: Path | str) -> AsyncIterator[ResponseStore]:
+    database = Database(place)
     await database.open()
     yield ResponseStore(database, keep_days=30)
     await database.close()
@@ -234,20 +236,25 @@ async def test_a_page_ends_before_it_is_too_large_to_be_sent(
 
 
 async def test_a_page_is_chosen_without_a_look_at_any_body(store: ResponseStore) -> None:
-    """SQLite's own plans: each walks an index in the order of the page, and sorts nothing."""
-    plans = {
-        "": await plan(store),
-        "collection": await plan(store, collection="notes", model="m"),
-        "model": await plan(store, model="m"),
+    """Each walks an index in the order of the page, and sorts nothing."""
+    await fill(store)
+    indexes: dict[str, list[dict[str, Any]]] = {
+        "responses_by_time": [{}, {"model": "m"}],
+        "responses_by_collection": [{"collection": "notes", "model": "m"}],
     }
 
-    assert plans == {
-        "": ["SCAN responses USING INDEX responses_by_time"],
-        "collection": [
-            "SEARCH responses USING INDEX responses_by_collection (collection=?)",
-        ],
-        "model": ["SCAN responses USING INDEX responses_by_time"],
-    }
+    for index, requests in indexes.items():
+        for filters in requests:
+            query = page_limits.chosen(ListResponsesRequest(**filters), after=None).limit(20)
+            assert await plan(store.database, query) == Plan(frozenset({index}))
+
+
+async def test_what_is_unfinished_is_found_by_an_index_of_its_own(store: ResponseStore) -> None:
+    await fill(store)
+
+    assert await plan(store.database, select(responses.c.output).where(unfinished)) == Plan(
+        frozenset({"responses_unfinished"})
+    )
 
 
 async def test_new_metadata_takes_the_place_of_the_old(store: ResponseStore) -> None:
@@ -273,6 +280,56 @@ async def test_a_response_that_is_written_anew_keeps_its_newest_metadata(
 
     kept = await store.get("a")
     assert (kept.state, kept.metadata) == (Response.COMPLETED, {"new": "2"})
+
+
+async def test_metadata_that_is_replaced_during_a_save_is_kept(store: ResponseStore) -> None:
+    """Both read the row and write it: whichever is later must see what the other wrote."""
+    kept = [await add(store, f"{number}", state=Response.QUEUED) for number in range(10)]
+    for response in kept:
+        response.state = Response.COMPLETED
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(store.save(kept))
+        group.create_task(store.save(reversed(kept)))  # they may wait for each other
+        for response in kept:
+            group.create_task(store.update(response.response_id, {"new": "2"}))
+
+    for response in kept:
+        now = await store.get(response.response_id)
+        assert (now.state, now.metadata) == (Response.COMPLETED, {"new": "2"})
+
+
+async def test_a_chain_whose_middle_is_removed_at_once_holds_together(store: ResponseStore) -> None:
+    names = [f"{number:02}" for number in range(20)]
+    for before, name in zip(["", *names], names, strict=False):
+        await add(store, name, after=before)
+
+    async with asyncio.TaskGroup() as group:
+        for name in names[1:-1]:
+            group.create_task(store.remove(name))
+
+    assert await said(store, "19") == ["question 00", "answer 00", "question 19", "answer 19"]
+
+
+async def test_every_text_is_kept_and_found(store: ResponseStore) -> None:
+    texts = ["\x00", "\x01", "\x01\x01", "\x01\x02", "\x00\x01\x02", "\U0001f600", "a"]
+    for number, said_by_caller in enumerate(texts):
+        name = f"{number}{said_by_caller}"
+        fields: dict[str, Any] = {"collection": said_by_caller, "model": said_by_caller}
+        await add(store, name, metadata={said_by_caller: said_by_caller}, **fields)
+
+    for number, said_by_caller in enumerate(texts):
+        name = f"{number}{said_by_caller}"
+        assert (await store.get(name)).response_id == name
+        for request in (
+            ListResponsesRequest(collection=said_by_caller),
+            ListResponsesRequest(model=said_by_caller),
+            ListResponsesRequest(metadata={said_by_caller: said_by_caller}),
+        ):
+            page = await store.page(request)
+            assert [response.response_id for response in page.responses] == [name]
+    with pytest.raises(ResponseNotFoundError):
+        await store.get("\x00")
 
 
 async def test_a_response_that_was_removed_is_not_written_anew(store: ResponseStore) -> None:
@@ -329,11 +386,21 @@ async def pages(store: ResponseStore, after: str = "", **filters: Any) -> list[s
         request.page_token = page.next_page_token
 
 
-async def plan(store: ResponseStore, **filters: Any) -> list[str]:
-    """How SQLite finds a page."""
-    query = page_limits.chosen(ListResponsesRequest(**filters), after=None).limit(20)
-    compiled = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    return [row.detail for row in await run(store, f"EXPLAIN QUERY PLAN {compiled}")]
+async def fill(store: ResponseStore) -> None:
+    """Adds so many rows that an index is worth while."""
+    rows = [
+        {
+            "response_id": f"{number:05}", "create_time": number, "state": Response.COMPLETED,
+            "collection": "notes" if number % 10 == 0 else "other", "model": "m",
+            "input": b"", "output": b"", "response": b"",
+        }
+        for number in range(5000)
+    ]  # fmt: skip
+
+    async def add_all(connection: AsyncConnection) -> None:
+        await connection.execute(insert(responses), rows)
+
+    await store.database.write(add_all)
 
 
 async def stored_bytes(store: ResponseStore) -> int:

@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, insert, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import await_only
 
 from funland.v1.inference_pb2 import Message
 from funland.v1.responses_pb2 import Response
 from funland_server.responses.store import ResponseStore
+from funland_server.responses.tables import responses
 from funland_server.storage.database import Database
 
 _SECONDS = 20.0  # no test waits for so long unless it fails
 
 
 class Halt:
-    """Stops SQLite in the next statement that begins with a word, until it may go on."""
+    """Stops a database before the next statement that begins with a word, until it may go on."""
 
     def __init__(self) -> None:
         self._words: list[str] = []
@@ -42,10 +45,21 @@ class Halt:
         self._go_on.release()
 
     def see(self, statement: str) -> None:
-        if self._words and statement.startswith(self._words[0]):
-            del self._words[0]
-            self._reached.release()
+        """For SQLite, in its own thread."""
+        if self._comes(statement):
             self._go_on.acquire(timeout=_SECONDS)
+
+    def see_in_loop(self, statement: str) -> None:
+        """For PostgreSQL, where SQLAlchemy is about to send it."""
+        if self._comes(statement):
+            await_only(asyncio.to_thread(self._go_on.acquire, timeout=_SECONDS))
+
+    def _comes(self, statement: str) -> bool:
+        if not self._words or not statement.startswith(self._words[0]):
+            return False
+        del self._words[0]
+        self._reached.release()
+        return True
 
 
 @pytest.fixture
@@ -53,19 +67,38 @@ def halt() -> Iterator[Halt]:
     halt = Halt()
 
     async def trace(driver: Any) -> None:
-        await driver.set_trace_callback(halt.see)
+        if hasattr(driver, "set_trace_callback"):  # SQLite's
+            await driver.set_trace_callback(halt.see)
 
     def watch(connection: Any, _record: Any) -> None:
         connection.run_async(trace)
 
-    event.listen(Engine, "connect", watch)
+    def see(word: str) -> Callable[..., None]:
+        def listener(
+            connection: Connection, _: Any = None, statement: str = word, *_more: Any
+        ) -> None:
+            if connection.dialect.name == "postgresql":
+                halt.see_in_loop(statement)
+
+        return listener
+
+    listeners = {
+        "connect": watch,
+        "begin": see("BEGIN"),
+        "before_cursor_execute": see(""),
+        "commit": see("COMMIT"),
+        "rollback": see("ROLLBACK"),
+    }
+    for name, listener in listeners.items():
+        event.listen(Engine, name, listener)
     yield halt
-    event.remove(Engine, "connect", watch)
+    for name, listener in listeners.items():
+        event.remove(Engine, name, listener)
 
 
 @pytest.fixture
-async def database(tmp_path: Path, halt: Halt) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "funland.sqlite3")
+async def database(place: Path | str, halt: Halt) -> AsyncIterator[Database]:
+    database = Database(place)
     await database.open()
     try:
         async with asyncio.timeout(_SECONDS):
@@ -75,14 +108,31 @@ async def database(tmp_path: Path, halt: Halt) -> AsyncIterator[Database]:
         await database.close()
 
 
+@asynccontextmanager
+async def locked(place: Path | str) -> AsyncGenerator[None]:
+    """Has another program hold a lock that writers need."""
+    if isinstance(place, Path):
+        with closing(sqlite3.connect(place, isolation_level=None)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            yield
+            file.execute("ROLLBACK")
+    else:
+        driver: Any = asyncpg  # it has no types
+        server = await driver.connect(place)
+        try:
+            async with server.transaction():
+                await server.execute("LOCK TABLE responses IN EXCLUSIVE MODE")
+                yield
+        finally:
+            await server.close()
+
+
 def adding(name: str) -> Callable[[AsyncConnection], Any]:
     async def add(connection: AsyncConnection) -> None:
         await connection.execute(
-            text(
-                "INSERT INTO responses (response_id, create_time, input, output, response)"
-                " VALUES (:name, 0, x'', x'', x'')"
-            ),
-            {"name": name},
+            insert(responses).values(
+                response_id=name, create_time=0, input=b"", output=b"", response=b""
+            )
         )
 
     return add
@@ -134,7 +184,7 @@ async def test_the_next_write_goes_through_wherever_the_one_before_was_cancelled
     next_caller = asyncio.create_task(database.write(adding("two")))
 
     await cancel(caller)
-    assert await names(database) == []  # a reader is not held up
+    assert "one" not in await names(database)  # a reader is not held up
     assert not caller.done()
     halt.go_on()
     with pytest.raises(asyncio.CancelledError):
@@ -245,22 +295,21 @@ async def test_a_read_that_is_cancelled_leaves_its_connection_whole(
 
 
 async def test_a_lock_of_another_program_is_waited_for_and_then_free(
-    database: Database, tmp_path: Path
+    database: Database, place: Path | str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with closing(sqlite3.connect(tmp_path / "funland.sqlite3", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    async with locked(place):
         caller = asyncio.create_task(database.write(adding("one")))
         with suppress(TimeoutError):
             async with asyncio.timeout(0.05):  # it may or may not have come to its statement
                 await asyncio.shield(caller)
 
         caller.cancel()
-        other.execute("ROLLBACK")
-        with pytest.raises(asyncio.CancelledError):
-            await caller
+    with pytest.raises(asyncio.CancelledError):
+        await caller
 
     await database.write(adding("two"))
     assert await names(database) == ["two"]
+    assert not caplog.records  # drivers that are cancelled report what nobody waits for
 
 
 async def test_an_error_is_told_to_who_is_there_and_passed_over_for_who_is_gone(

@@ -1,99 +1,73 @@
-"""The database: its schema, its durability, and files that are none."""
+"""What every database does, SQLite and PostgreSQL alike."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import stat
 from collections.abc import AsyncIterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from funland_server.errors import StartError
+from funland_server.responses.tables import responses
 from funland_server.storage.database import Database
-from funland_server.storage.errors import StorageFullError
-from funland_server.storage.migrations import migrations
+
+_ONE = responses.c.response_id == "one"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "funland.sqlite3"
-
-
-@pytest.fixture
-async def database(path: Path) -> AsyncIterator[Database]:
-    database = Database(path)
+async def database(place: Path | str) -> AsyncIterator[Database]:
+    database = Database(place)
     await database.open()
     yield database
     await database.close()
 
 
-async def add(database: Database, *response_ids: str) -> None:
+async def add(database: Database, *names: str, create_time: int = 0) -> None:
     """Adds responses in one transaction."""
 
     async def insert_all(connection: AsyncConnection) -> None:
-        for response_id in response_ids:
+        for name in names:
             await connection.execute(
-                text(
-                    "INSERT INTO responses (response_id, create_time, input, output, response)"
-                    " VALUES (:id, 0, x'', x'', x'')"
-                ),
-                {"id": response_id},
+                insert(responses).values(
+                    response_id=name, create_time=create_time, input=b"", output=b"", response=b""
+                )
             )
 
     await database.write(insert_all)
 
 
-async def ids(database: Database) -> list[str]:
-    return list(await ask(database, "SELECT response_id FROM responses ORDER BY 1"))
-
-
-async def ask(database: Database, query: str) -> Sequence[Any]:
+async def ask(database: Database, query: Any) -> Sequence[Any]:
     """What a query finds, of each row the first column."""
 
     async def find(connection: AsyncConnection) -> Sequence[Any]:
-        return (await connection.execute(text(query))).scalars().all()
+        return (await connection.execute(query)).scalars().all()
 
     return await database.read(find)
 
 
-def test_migrations_are_numbered_without_holes() -> None:
-    found = migrations()
-
-    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
-    assert all(migration.statements for migration in found)
+async def names(database: Database) -> list[str]:
+    query = select(responses.c.response_id).order_by(responses.c.response_id)
+    return list(await ask(database, query))
 
 
-async def test_only_its_owner_can_read_the_files(database: Database, path: Path) -> None:
-    await add(database, "one")
-
-    files = list(path.parent.iterdir())
-
-    assert {file.suffix for file in files} > {".sqlite3"}  # the write-ahead log is one of them
-    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-
-
-async def test_a_commit_is_on_the_disk_before_it_is_told(database: Database) -> None:
-    assert await ask(database, "PRAGMA synchronous") == [2]  # FULL
-    assert await ask(database, "PRAGMA journal_mode") == ["wal"]
+async def test_it_says_which_kind_it_is(database: Database, place: Path | str) -> None:
+    assert database.dialect == ("sqlite" if isinstance(place, Path) else "postgresql")
 
 
 async def test_what_was_written_is_there_after_another_start(
-    database: Database, path: Path
+    database: Database, place: Path | str
 ) -> None:
     await add(database, "one")
     await database.close()
 
-    again = Database(path)
+    again = Database(place)
     await again.open()
     try:
-        assert await ids(again) == ["one"]
+        assert await names(again) == ["one"]
     finally:
         await again.close()
 
@@ -102,71 +76,64 @@ async def test_a_failure_undoes_the_whole_transaction(database: Database) -> Non
     with pytest.raises(IntegrityError):
         await add(database, "one", "two", "one")
 
-    assert await ids(database) == []
+    assert await names(database) == []
 
 
-async def test_many_writers_wait_for_each_other(database: Database) -> None:
-    names = [f"{number:02}" for number in range(20)]
+async def test_an_error_does_not_tell_what_was_written(database: Database) -> None:
+    """Such errors go to the log, and what is written is what callers said."""
+
+    async def change(connection: AsyncConnection) -> None:
+        await connection.execute(text("INSERT INTO nowhere VALUES (:said)"), {"said": "a secret"})
+
+    with pytest.raises(Exception, match="nowhere") as raised:
+        await database.write(change)
+
+    assert "a secret" not in str(raised.value)
+
+
+async def test_many_writers_at_once_all_write(database: Database) -> None:
+    expected = [f"{number:02}" for number in range(40)]
 
     async with asyncio.TaskGroup() as group:
-        for name in names:
+        for name in expected:
             group.create_task(add(database, name))
 
-    assert await ids(database) == names
+    assert await names(database) == expected
 
 
-async def test_a_full_disk_is_named_and_what_there_is_can_still_be_read(
-    database: Database,
-) -> None:
+async def test_what_a_writer_locks_nobody_else_changes(database: Database) -> None:
     await add(database, "one")
-    # As many as there are. There is one connection, so the next is the same.
-    await ask(database, "PRAGMA max_page_count = 1")
 
-    with pytest.raises(StorageFullError):
-        await add(database, *(f"{number:032}" for number in range(1000)))
+    async def count_up(connection: AsyncConnection) -> None:
+        query = select(responses.c.create_time).where(_ONE).with_for_update()
+        count = (await connection.execute(query)).scalar_one()
+        await connection.execute(update(responses).where(_ONE).values(create_time=count + 1))
 
-    assert await ids(database) == ["one"]
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(database.write(count_up))
 
-
-def test_a_file_that_is_no_database_stops_the_start(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"no database" * 1000)
-
-    with pytest.raises(StartError, match="can't be used"):
-        asyncio.run(Database(path).open())
-
-    assert path.read_bytes() == b"no database" * 1000
+    assert await ask(database, select(responses.c.create_time)) == [20]
 
 
-def test_a_disk_without_room_for_a_database_stops_the_start(path: Path) -> None:
-    def limit(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA max_page_count = 2")
+async def test_a_reader_sees_one_state_whatever_is_written_meanwhile(database: Database) -> None:
+    query = select(responses.c.response_id)
 
-    event.listen(Engine, "connect", limit)
-    try:
-        with pytest.raises(StartError, match=r"can't be used \(the disk is full\)"):
-            asyncio.run(Database(path).open())
-    finally:
-        event.remove(Engine, "connect", limit)
+    async def look_twice(connection: AsyncConnection) -> tuple[Sequence[Any], Sequence[Any]]:
+        first = (await connection.execute(query)).all()
+        await add(database, "one")
+        return first, (await connection.execute(query)).all()
 
-
-def test_a_link_in_its_place_stops_the_start(path: Path, tmp_path: Path) -> None:
-    path.parent.mkdir()
-    path.symlink_to(tmp_path / "elsewhere")
-
-    with pytest.raises(StartError, match="can't be used"):
-        asyncio.run(Database(path).open())
-
-    assert not (tmp_path / "elsewhere").exists()
+    assert await database.read(look_twice) == ([], [])
+    assert await names(database) == ["one"]
 
 
-async def test_a_database_of_a_newer_version_stops_the_start(
-    database: Database, path: Path
+async def test_a_time_is_kept_to_the_microsecond_wherever_the_server_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await database.close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("INSERT INTO migrations VALUES (999, 'from_the_future')")
-        connection.commit()
+    time = 1_796_000_000_123_457
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
 
-    with pytest.raises(StartError, match="newer version"):
-        await Database(path).open()
+    await add(database, "one", create_time=time)
+
+    assert await ask(database, select(responses.c.create_time)) == [time]

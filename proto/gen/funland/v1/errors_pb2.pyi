@@ -155,7 +155,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     folder in the settings.
     """
     STORAGE_UNAVAILABLE: _ErrorReason.ValueType  # 66
-    """UNAVAILABLE. The database can't be reached for now. With `RetryInfo`."""
+    """UNAVAILABLE. The database can't be reached, or was lost on the way: what was to be written may be
+    written or not. With `RetryInfo`.
+    """
     REQUEST_MALFORMED: _ErrorReason.ValueType  # 70
     """INVALID_ARGUMENT. What came is no HTTP request that the gateway can read."""
     URL_TOO_LONG: _ErrorReason.ValueType  # 71
@@ -344,7 +346,9 @@ STORAGE_FULL: ErrorReason.ValueType  # 65
 folder in the settings.
 """
 STORAGE_UNAVAILABLE: ErrorReason.ValueType  # 66
-"""UNAVAILABLE. The database can't be reached for now. With `RetryInfo`."""
+"""UNAVAILABLE. The database can't be reached, or was lost on the way: what was to be written may be
+written or not. With `RetryInfo`.
+"""
 REQUEST_MALFORMED: ErrorReason.ValueType  # 70
 """INVALID_ARGUMENT. What came is no HTTP request that the gateway can read."""
 URL_TOO_LONG: ErrorReason.ValueType  # 71

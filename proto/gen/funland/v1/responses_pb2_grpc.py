@@ -28,6 +28,8 @@ if _version_not_supported:
 
 class ResponseServiceStub:
     """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
     """
 
     def __init__(self, channel):
@@ -85,6 +87,8 @@ class ResponseServiceStub:
 
 class ResponseServiceServicer:
     """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
     """
 
     def CreateResponse(self, request, context):
@@ -232,6 +236,8 @@ def add_ResponseServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ResponseService:
     """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
     """
 
     @staticmethod

@@ -28,7 +28,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ResponseServiceStub:
-    """Answers that the server keeps, so that the next request need name only the one before it."""
+    """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -88,7 +91,10 @@ class ResponseServiceStub:
 
 @_typing.type_check_only
 class ResponseServiceAsyncStub(ResponseServiceStub):
-    """Answers that the server keeps, so that the next request need name only the one before it."""
+    """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateResponse: _aio.UnaryUnaryMultiCallable[_responses_pb2.CreateResponseRequest, _responses_pb2.Response]  # type: ignore[assignment]
@@ -144,7 +150,10 @@ class ResponseServiceAsyncStub(ResponseServiceStub):
     """
 
 class ResponseServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Answers that the server keeps, so that the next request need name only the one before it."""
+    """Answers that the server keeps, so that the next request need name only the one before it.
+
+    Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where they are kept in PostgreSQL.
+    """
 
     @_abc_1.abstractmethod
     def CreateResponse(

@@ -1,0 +1,112 @@
+"""Follows a download to its end, and says how to go on when it does not come there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Final
+
+import typer
+
+from funland.v1.downloads_pb2 import Download
+from funland_cli.documents import document
+from funland_cli.download_views import amount, finished, next_step
+from funland_cli.failures import CommandError, ExitCode, failure_of
+from funland_cli.options import Session
+from funland_cli.progress import show
+from funland_client import Funland, FunlandError
+from funland_client.errors import (
+    DownloadStateError,
+    DownloadStoppedError,
+    NotFoundError,
+    ServerUnreachableError,
+)
+
+_RETRIES: Final = 10
+"""A server that starts again is waited for, most of a minute: the download goes on with it."""
+
+
+def follow_or_pause(session: Session, download: Download, again: Sequence[str]) -> None:
+    """Shows a download until its model is installed; Ctrl-C pauses it.
+
+    `again` is the command that goes on with it.
+    """
+    try:
+        follow(session, download)
+    except KeyboardInterrupt:
+        raise typer.Exit(_pause(session, download.download_id, again)) from None
+
+
+def follow(session: Session, download: Download) -> None:
+    """Shows a download until its model is installed, and says how to use it.
+
+    Raises CommandError with what can be done if that does not come about.
+    """
+    last = download
+    try:
+        with (
+            session.client(_RETRIES) as client,
+            closing(show(_states(client, download), session.output)) as shown,
+        ):
+            for state in shown:
+                last = state
+        _tell_end(session, last)
+    except FunlandError as error:
+        failure = failure_of(error)
+        raise CommandError(
+            failure.message,
+            hint=after_failure(error, failure.hint, last, session.flags),
+            exit_code=failure.exit_code,
+            details=failure.details,
+        ) from error
+
+
+def _states(client: Funland, download: Download) -> Iterator[Download]:
+    done = download.state == Download.COMPLETED
+    return iter([download]) if done else client.downloads.follow(download.download_id)
+
+
+def _tell_end(session: Session, download: Download) -> None:
+    """Says what was installed; for programs the last event was enough."""
+    if session.output.as_json:
+        return
+    with session.client() as client:
+        model = client.models.get(download.model_id)
+    session.output.line(finished(download, model))
+
+
+def _pause(session: Session, download_id: str, again: Sequence[str]) -> ExitCode:
+    """Pauses a download whose watcher wants to leave; says how to go on."""
+    output = session.output
+    try:
+        with session.client() as client:
+            try:
+                download = client.downloads.pause(download_id)
+            except DownloadStateError:  # It has come to its end meanwhile.
+                download = client.downloads.get(download_id)
+    except FunlandError as error:
+        output.failure(failure_of(error))
+        return ExitCode.INTERRUPTED
+    if output.as_json:
+        output.event(document(download))
+    if download.state == Download.COMPLETED:
+        _tell_end(session, download)
+        return ExitCode.OK
+    if download.state == Download.PAUSED:
+        output.note(f"Paused at {amount(download) or 'its beginning'}.", style="")
+        output.note(f"{next_step(download, session.flags)}, or: {shlex.join(again)}", style="")
+    else:
+        output.note(next_step(download, session.flags), style="")
+    return ExitCode.INTERRUPTED
+
+
+def after_failure(error: FunlandError, hint: str, last: Download, server: Sequence[str]) -> str:
+    """What to do after a failure that itself says `hint`, with a download that was `last` so."""
+    match error:
+        case ServerUnreachableError():
+            return f"{hint}; the download then goes on by itself"
+        case NotFoundError() | DownloadStoppedError(download=None):
+            return hint
+        case _:
+            return next_step(last, server) or hint

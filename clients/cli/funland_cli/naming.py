@@ -1,0 +1,36 @@
+"""Finds the download that somebody means, so that nobody has to type an id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from funland.v1.downloads_pb2 import Download
+from funland_cli.failures import CommandError, ExitCode
+
+_SHORTEST: Final = 4
+"""Fewer characters are no beginning of an id, but a slip."""
+
+
+def named(text: str, downloads: Sequence[Download]) -> str:
+    """The id of the download that `text` names: an id, the beginning of one, a source or a model.
+
+    Of several of the same source the newest, which is the first. What names none is given back,
+    for the server to say so. Raises CommandError if it is the beginning of several ids.
+    """
+    if any(download.download_id == text for download in downloads):
+        return text
+    for download in downloads:
+        if text in (download.source, download.model_id, download.origin.model_id):
+            return download.download_id
+    begun = [
+        download.download_id
+        for download in downloads
+        if len(text) >= _SHORTEST and download.download_id.startswith(text)
+    ]
+    if len(begun) > 1:
+        raise CommandError(
+            f"{text} is the beginning of several ids: {', '.join(begun)}.",
+            exit_code=ExitCode.USAGE,
+        )
+    return begun[0] if begun else text

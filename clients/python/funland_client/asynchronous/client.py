@@ -1,0 +1,329 @@
+"""The client: every method returns when the server has answered.
+
+Results are the contract's own messages (`funland.v1`): they are typed, complete and documented
+there. Only what a message can't do is wrapped: streams (`TextStream`), answers that are to be read
+as pydantic models (`Parsed`), pages (`models.list` reads them all), and errors inside of answers,
+which become exceptions.
+"""
+
+# ruff: noqa: A002 - `format` is the contract's name
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, Unpack, overload
+
+from funland.v1.inference_pb2 import (
+    ApplyTemplateRequest,
+    ApplyTemplateResponse,
+    ChatResponse,
+    EmbedResponse,
+    GenerateRequest,
+    GenerateResponse,
+    GetTokenizerRequest,
+    RerankResponse,
+    Tokenizer,
+)
+from funland.v1.inference_pb2_grpc import InferenceServiceStub
+from funland_client import requests
+from funland_client.arguments import ChatArguments, GenerationArguments
+from funland_client.asynchronous.answer_streams import AsyncTextStream
+from funland_client.asynchronous.connection import AsyncConnection
+from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.hubs import AsyncHubs
+from funland_client.asynchronous.models import AsyncModels
+from funland_client.asynchronous.responses import AsyncResponses
+from funland_client.asynchronous.system import AsyncSystem
+from funland_client.errors import FunlandError
+from funland_client.formats import Format, TextFormat
+from funland_client.messages import Conversation
+from funland_client.parsing import Parsed, Read, with_kind
+from funland_client.requests import Pooling, Prompt
+from funland_client.retries import DEFAULT_RETRIES
+from funland_client.status import error_from_wire
+from funland_client.tool_runs import Rounds, ToolRun
+from funland_client.tools import AnyTool, AsyncToolbox, Function
+
+
+class AsyncFunland:
+    """A connection to a Funland server. Cancelling a task cancels its call.
+
+    `address` is `host:port`; None takes the environment's FUNLAND_SERVER, else 127.0.0.1:50051.
+    `timeout` is how long a call may take in seconds, loading the model included; None: for ever.
+    `retries` is how often a call is made again that failed for what may pass (`retryable`) before
+    anything was received; what changes models or stores responses is done once.
+    The connection is made by the first call. An empty `model` is the server's default model.
+    Every method raises a `FunlandError` when its call fails.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        timeout: float | None = None,
+        retries: int = DEFAULT_RETRIES,
+    ) -> None:
+        self._connection = AsyncConnection(address, timeout, retries)
+        self._inference = InferenceServiceStub(self._connection.channel)
+        self.models = AsyncModels(self._connection)
+        self.hubs = AsyncHubs(self._connection)
+        self.downloads = AsyncDownloads(self._connection)
+        self.responses = AsyncResponses(self._connection)
+        self.system = AsyncSystem(self._connection)
+
+    @property
+    def address(self) -> str:
+        """The server's address as `host:port`."""
+        return self._connection.address
+
+    @overload
+    async def chat(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: type[Read],
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> Parsed[ChatResponse, Read]: ...
+
+    @overload
+    async def chat(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: TextFormat | None = None,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> ChatResponse: ...
+
+    async def chat(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> ChatResponse | Parsed[ChatResponse, Any]:
+        """Answers a message, or a conversation; returns when the answer is complete.
+
+        With a pydantic class as `format`, `parsed` of the result is an instance of it.
+        """
+        request = requests.chat(conversation, model, arguments, format=format, tools=tools)
+        return with_kind(await self._connection.call(self._inference.Chat, request), format)
+
+    def stream_chat(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> AsyncTextStream:
+        """As `chat`, but gives the text as it comes."""
+        request = requests.chat(conversation, model, arguments, format=format, tools=tools)
+        return AsyncTextStream(
+            self._connection.stream(self._inference.StreamChat, request), arguments.get("n", 1)
+        )
+
+    async def run_tools(
+        self,
+        conversation: Conversation,
+        tools: Sequence[Function],
+        model: str = "",
+        *,
+        max_rounds: int = 8,
+        format: Format | None = None,
+        **arguments: Unpack[ChatArguments],
+    ) -> ToolRun:
+        """Chats, calls the functions that the model asks for, and goes on until it answers.
+
+        An exception of a function, or a call that can't be made, is told to the model.
+        `tool_choice` is for the first answer. Raises ToolRoundsError after `max_rounds` answers.
+        """
+        toolbox = AsyncToolbox(tools)
+        rounds = Rounds(conversation, arguments, max_rounds)
+        while True:
+            request = requests.chat(
+                rounds.messages, model, rounds.arguments, format=format, tools=toolbox.tools
+            )
+            response = await self._connection.call(self._inference.Chat, request)
+            calls = rounds.take(response)
+            if not calls:
+                return ToolRun(response, rounds.messages)
+            rounds.messages += [await toolbox.call(call) for call in calls]
+
+    @overload
+    async def generate(
+        self,
+        prompt: Prompt,
+        model: str = "",
+        *,
+        format: type[Read],
+        as_message: bool = False,
+        **arguments: Unpack[GenerationArguments],
+    ) -> Parsed[GenerateResponse, Read]: ...
+
+    @overload
+    async def generate(
+        self,
+        prompt: Prompt,
+        model: str = "",
+        *,
+        format: TextFormat | None = None,
+        as_message: bool = False,
+        **arguments: Unpack[GenerationArguments],
+    ) -> GenerateResponse: ...
+
+    async def generate(
+        self,
+        prompt: Prompt,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        as_message: bool = False,
+        **arguments: Unpack[GenerationArguments],
+    ) -> GenerateResponse | Parsed[GenerateResponse, Any]:
+        """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`.
+
+        A prompt may be tokens. `as_message` has the model answer it through its chat template.
+        """
+        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        return with_kind(await self._connection.call(self._inference.Generate, request), format)
+
+    def stream_generate(
+        self,
+        prompt: Prompt,
+        model: str = "",
+        *,
+        format: Format | None = None,
+        as_message: bool = False,
+        **arguments: Unpack[GenerationArguments],
+    ) -> AsyncTextStream:
+        """As `generate`, but gives the text as it comes."""
+        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        return AsyncTextStream(
+            self._connection.stream(self._inference.StreamGenerate, request), arguments.get("n", 1)
+        )
+
+    async def generate_batch(
+        self,
+        prompts: Sequence[Prompt | GenerateRequest],
+        model: str = "",
+        **arguments: Unpack[GenerationArguments],
+    ) -> list[GenerateResponse | FunlandError]:
+        """Continues up to 256 prompts at once; each one's response or error stands at its place.
+
+        A prompt that is a GenerateRequest keeps its own model and arguments.
+        """
+        request = requests.generate_batch(prompts, model, arguments)
+        response = await self._connection.call(self._inference.BatchGenerate, request)
+        return [
+            error_from_wire(result.error) if result.HasField("error") else result.response
+            for result in response.results
+        ]
+
+    async def embed(
+        self,
+        texts: str | Sequence[Prompt],
+        model: str = "",
+        *,
+        dimensions: int | None = None,
+        pooling: Pooling | None = None,
+        normalize: bool = True,
+    ) -> EmbedResponse:
+        """Turns each text into a vector; the vectors stand in the texts' order.
+
+        A text may be its tokens; of texts and tokens together those of all texts come first.
+
+        They are of length 1 unless `normalize` is false, and have the model's embedding length
+        unless `dimensions` cuts them. `pooling` is the model's own unless it is named.
+        """
+        request = requests.embed(
+            texts, model, dimensions=dimensions, pooling=pooling, normalize=normalize
+        )
+        return await self._connection.call(self._inference.Embed, request)
+
+    async def rerank(
+        self, query: str, documents: Sequence[str], model: str = "", *, top_n: int = 0
+    ) -> RerankResponse:
+        """Gives the `top_n` documents that answer a query best, the best first; 0: all."""
+        request = requests.rerank(query, documents, model, top_n=top_n)
+        return await self._connection.call(self._inference.Rerank, request)
+
+    async def apply_template(
+        self,
+        conversation: Conversation,
+        model: str = "",
+        *,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[ChatArguments],
+    ) -> ApplyTemplateResponse:
+        """Gives the prompt that `chat` would continue, and its tokens."""
+        request = ApplyTemplateRequest(
+            chat=requests.chat(conversation, model, arguments, tools=tools)
+        )
+        return await self._connection.call(self._inference.ApplyTemplate, request)
+
+    async def tokenize(
+        self,
+        text: str,
+        model: str = "",
+        *,
+        add_special: bool = True,
+        parse_special: bool = False,
+    ) -> list[int]:
+        """Turns a text into the model's tokens."""
+        request = requests.tokenize(
+            text, model, add_special=add_special, parse_special=parse_special
+        )
+        answer = await self._connection.call(self._inference.Tokenize, request)
+        return list(answer.tokens)
+
+    async def pieces(
+        self,
+        text: str,
+        model: str = "",
+        *,
+        add_special: bool = True,
+        parse_special: bool = False,
+    ) -> list[tuple[int, bytes]]:
+        """Turns a text into the model's tokens, each with its bytes: a character may be cut
+        between two."""
+        request = requests.tokenize(
+            text, model, add_special=add_special, parse_special=parse_special, with_pieces=True
+        )
+        answer = await self._connection.call(self._inference.Tokenize, request)
+        return list(zip(answer.tokens, answer.pieces, strict=True))
+
+    async def tokenizer(self, model: str = "") -> Tokenizer:
+        """Tells what there is to know of a model's tokens: their marks, their number, its chat
+        template."""
+        request = GetTokenizerRequest(model=model)
+        return await self._connection.call(self._inference.GetTokenizer, request)
+
+    async def detokenize(self, tokens: Sequence[int], model: str = "") -> str:
+        """Turns tokens back into text; bytes that are not UTF-8 become U+FFFD."""
+        request = requests.detokenize(tokens, model)
+        answer = await self._connection.call(self._inference.Detokenize, request)
+        return answer.text
+
+    async def close(self) -> None:
+        """Ends the calls in flight and the connection."""
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        """Gives itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes itself."""
+        await self.close()

@@ -1,0 +1,62 @@
+"""Streams of which only the text matters to most: iterated by it, or by all events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+from funland_client.asynchronous.event_streams import AsyncEventStream
+from funland_client.errors import FunlandError
+from funland_client.progress import Progress
+
+Event = TypeVar("Event")
+
+
+class AsyncPieceStream(Progress[Event], AsyncIterator[str]):
+    """Iterates over the pieces of a text, which are to be appended to one another.
+
+    Leaving its `with` block, or `close`, ends the call if it still runs.
+    """
+
+    _events: AsyncEventStream[Event]
+
+    async def __anext__(self) -> str:
+        """Waits for the next piece. Raises what `errors` names when the call fails."""
+        while (step := await self._advance()) is not None:
+            if step[1]:
+                return step[1]
+        raise StopAsyncIteration
+
+    async def events(self) -> AsyncGenerator[Event]:
+        """Gives all events instead of the text alone. Kinds may be added."""
+        while (step := await self._advance()) is not None:
+            yield step[0]
+
+    async def _advance(self) -> tuple[Event, str] | None:
+        """The next event and the text that it adds; None at the end."""
+        try:
+            async for event in self._events:
+                return event, self._take(event)
+        except FunlandError as error:
+            raise self._failure(error) from error.__cause__
+        self._check_end()
+        return None
+
+    async def close(self) -> None:
+        """Ends the call if it still runs; iteration ends."""
+        self._closed = True
+        await self._events.close()
+
+    async def __aenter__(self) -> Self:
+        """Gives itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes itself."""
+        await self.close()

@@ -1,0 +1,103 @@
+# Generated from ../asynchronous/models.py by `make client`: edit that one.
+"""The models that are installed on the server's machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
+
+from funland.v1.models_pb2 import (
+    DeleteModelRequest,
+    DetachAdapterRequest,
+    GetModelRequest,
+    ListModelsRequest,
+    Model,
+    ModelEstimate,
+    ModelEvent,
+    UnloadModelRequest,
+    WatchModelsRequest,
+)
+from funland.v1.models_pb2_grpc import ModelServiceStub
+from funland_client import requests
+from funland_client.arguments import LoadArguments
+from funland_client.blocking.connection import Connection
+from funland_client.blocking.event_streams import EventStream
+
+
+class Models:
+    """The models that are installed on the server's machine, as `client.models`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = ModelServiceStub(connection.channel)
+
+    def list(self) -> list[Model]:
+        """Gets every installed model, ordered by id."""
+        models: list[Model] = []
+        request = ListModelsRequest()
+        while True:
+            page = self._connection.call(self._stub.ListModels, request)
+            models.extend(page.models)
+            if not page.next_page_token:
+                return models
+            request = ListModelsRequest(page_token=page.next_page_token)
+
+    def get(self, model_id: str) -> Model:
+        """Gets one model by id or alias."""
+        return self._connection.call(self._stub.GetModel, GetModelRequest(model_id=model_id))
+
+    def import_file(
+        self,
+        path: str | Path,
+        model_id: str = "",
+        *,
+        aliases: Sequence[str] = (),
+        sha256: str = "",
+    ) -> Model:
+        """Installs the model at the absolute `path`, a file or folder on the server's machine;
+        of several GGUF files the first.
+
+        An empty `model_id` is made from the file's name; a `sha256` of 64 hexadecimal digits is
+        what a file must have.
+        """
+        request = requests.import_file(str(path), model_id, aliases, sha256)
+        return self._connection.call(self._stub.ImportModel, request, once=True)
+
+    def load(self, model_id: str, **settings: Unpack[LoadArguments]) -> Model:
+        """Loads a model into memory; returns when it is ready."""
+        request = requests.load(model_id, settings)
+        return self._connection.call(self._stub.LoadModel, request, once=True)
+
+    def estimate(self, model_id: str, **settings: Unpack[LoadArguments]) -> ModelEstimate:
+        """Tells what a process that holds a model would take of the memory, and what it took."""
+        request = requests.estimate(model_id, settings)
+        return self._connection.call(self._stub.EstimateModel, request)
+
+    def unload(self, model_id: str, *, force: bool = False) -> Model:
+        """Takes a model out of memory; its calls go on to their end, unless `force`."""
+        request = UnloadModelRequest(model_id=model_id, force=force)
+        return self._connection.call(self._stub.UnloadModel, request, once=True)
+
+    def delete(self, model_id: str) -> None:
+        """Unloads a model and removes its files."""
+        request = DeleteModelRequest(model_id=model_id)
+        self._connection.call(self._stub.DeleteModel, request, once=True)
+
+    def attach(self, model_id: str, path: str | Path, adapter_id: str = "") -> Model:
+        """Attaches the LoRA adapter at the absolute `path`, a GGUF on the server's machine.
+
+        An empty `adapter_id` is made from the file's name. Calls name it in `adapters`.
+        """
+        request = requests.attach(model_id, str(path), adapter_id)
+        return self._connection.call(self._stub.AttachAdapter, request, once=True)
+
+    def detach(self, model_id: str, adapter_id: str) -> Model:
+        """Detaches an adapter and removes its file from the store."""
+        request = DetachAdapterRequest(model_id=model_id, adapter_id=adapter_id)
+        return self._connection.call(self._stub.DetachAdapter, request, once=True)
+
+    def watch(self, model_id: str = "") -> EventStream[ModelEvent]:
+        """Gives every model, or one, as it is now, then again when it changes; has no timeout."""
+        request = WatchModelsRequest(model_id=model_id)
+        return self._connection.stream(self._stub.WatchModels, request, endless=True)

@@ -1,0 +1,158 @@
+"""Files kept under the SHA-256 of their content, each once, whoever uses it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from funland_server.blobs.digests import is_sha256
+from funland_server.blobs.placing import copy, hard_link, reflink, sha256_of, sync
+
+logger = structlog.get_logger(__name__)
+
+_PREFIX: Final = "sha256-"
+_SEAL: Final = ".seal"
+_READ_ONLY: Final = 0o444
+
+
+class Blobs:
+    """The store: `sha256-<digest>` in one folder, read-only, and a seal beside each.
+
+    Users hold hard links to blobs, so that the link count is the count of references, which no
+    crash can make wrong. Where the disk has no links they hold copies, and the store keeps nothing
+    that nobody waits for. The seal tells size and time of the file when its hash was last known to
+    be right: a blob that differs from it is hashed again before it is given out.
+
+    All methods block, and raise OSError; call them in a thread. A digest that is none raises
+    ValueError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made when it is first needed."""
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def find(self, sha256: str) -> Path | None:
+        """Where a blob lies; None if it is not there, or is not what its name says any more."""
+        path = self._path(sha256)
+        with self._lock:
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                return None
+            if stat.S_ISREG(found.st_mode) and self._seal(sha256) == _state(found):
+                return path
+            if stat.S_ISREG(found.st_mode) and sha256_of(path) == sha256:
+                self._write_seal(sha256)
+                return path
+            logger.warning("blob_damaged", sha256=sha256)
+            self._unlink(sha256)
+            return None
+
+    def adopt(self, path: Path, sha256: str) -> Path:
+        """Moves a file, whose hash the caller has checked, into the store, and says where it lies.
+        It is on the disk on return. It must be on the store's file system."""
+        target = self._path(sha256)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self.find(sha256) is not None:
+            path.unlink()
+            return target
+        with self._lock:
+            path.chmod(_READ_ONLY)
+            sync(path)
+            path.replace(target)
+            self._write_seal(sha256)
+            sync(self._folder)
+        return target
+
+    def take(self, source: Path) -> str:
+        """Puts a file of the user's into the store and gives its SHA-256; the file stays.
+
+        Blocks are shared where the disk can, else it is linked, else copied. What is linked can
+        still be changed by its other name: the seal tells.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        partial = self._folder / f".new-{secrets.token_hex(8)}"
+        source = source.resolve(strict=True)
+        linked = False
+        try:
+            if reflink(source, partial) or (linked := hard_link(source, partial)):
+                sync(partial)
+                sha256 = sha256_of(partial)
+            else:
+                sha256 = copy(source, partial)
+            if self.find(sha256) is None:
+                with self._lock:
+                    if not linked:  # the mode would be the user's file's too
+                        partial.chmod(_READ_ONLY)
+                    partial.replace(self._path(sha256))
+                    self._write_seal(sha256)
+                    sync(self._folder)
+        finally:
+            partial.unlink(missing_ok=True)
+        return sha256
+
+    def link(self, sha256: str, target: Path) -> None:
+        """Gives a user a blob at a path where nothing is; raises FileNotFoundError if there is no
+        such blob."""
+        path = self._path(sha256)
+        with self._lock:
+            if not hard_link(path, target) and not reflink(path, target):
+                copy(path, target)
+
+    def release(self, sha256: str) -> None:
+        """Removes a blob if only the store holds it; call it after a user's link is gone."""
+        with self._lock:
+            self._drop_unused(sha256)
+
+    def sweep(self, named: Collection[str] = ()) -> None:
+        """Removes the blobs that nobody holds, but for those `named`, and what a crash left."""
+        if not self._folder.is_dir():
+            return
+        with self._lock:
+            for path in self._folder.iterdir():
+                sha256 = path.name.removeprefix(_PREFIX).removesuffix(_SEAL)
+                if path.name.startswith(".new-"):
+                    path.unlink()
+                elif path.name.startswith(_PREFIX) and is_sha256(sha256) and sha256 not in named:
+                    self._drop_unused(sha256)
+
+    def _drop_unused(self, sha256: str) -> None:
+        try:
+            links = self._path(sha256).lstat().st_nlink
+        except FileNotFoundError:
+            links = 0
+        if links <= 1:
+            self._unlink(sha256)
+
+    def _unlink(self, sha256: str) -> None:
+        path = self._path(sha256)
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + _SEAL).unlink(missing_ok=True)
+
+    def _seal(self, sha256: str) -> str:
+        path = self._path(sha256)
+        try:
+            return path.with_name(path.name + _SEAL).read_text()
+        except (OSError, ValueError):
+            return ""
+
+    def _write_seal(self, sha256: str) -> None:
+        path = self._path(sha256)
+        path.with_name(path.name + _SEAL).write_text(_state(path.lstat()))
+
+    def _path(self, sha256: str) -> Path:
+        if not is_sha256(sha256):
+            raise ValueError(f"{sha256[:80]!r} is no SHA-256")
+        return self._folder / f"{_PREFIX}{sha256}"
+
+
+def _state(found: os.stat_result) -> str:
+    return f"{found.st_size} {found.st_mtime_ns}"

@@ -1,0 +1,124 @@
+"""Downloads of models: what they are made of, their start and their stop."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from pathlib import Path
+
+from funland.v1 import downloads_pb2
+from funland_server.blobs.placing import write_whole
+from funland_server.blobs.store import Blobs
+from funland_server.config import ServerSettings
+from funland_server.domain import Domain, Service
+from funland_server.downloads.fetching.settings import FetchSettings
+from funland_server.downloads.fetching.speed import Bucket
+from funland_server.downloads.fetching.transfer import Tools
+from funland_server.downloads.files.threads import Threads
+from funland_server.downloads.jobs.runner import QueueSettings, Runner
+from funland_server.downloads.listing import Listing
+from funland_server.downloads.plan import Credentials, Installer, Resolver
+from funland_server.downloads.service import DownloadService
+from funland_server.downloads.starting import Starting
+from funland_server.downloads.store import DownloadStore
+from funland_server.downloads.watching import Watching
+from funland_server.errors import StartError
+from funland_server.models.domain import Models
+from funland_server.models.installed.changes import Changes
+from funland_server.storage.database import Database
+from funland_server.web.fetching import Web
+
+
+class Downloads(Domain):
+    """Those of one home."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        database: Database,
+        models: Models,
+        *,
+        web: Web,
+        blobs: Blobs,
+        resolver: Resolver,
+        credentials: Credentials,
+        installer: Installer,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._models = models
+        self._resolver = resolver
+        self._installer = installer
+        self._changes = Changes()
+        self._tools = Tools(
+            web=web,
+            credentials=credentials,
+            blobs=blobs,
+            bucket=Bucket(settings.download_bytes_per_second),
+            threads=Threads(),
+            settings=FetchSettings(
+                connections=settings.download_connections,
+                patience=settings.download_patience_seconds,
+            ),
+        )
+        self._runner: Runner | None = None
+
+    async def start(self) -> None:
+        """Goes on with what the last server did not finish."""
+        folder = self._settings.home / "downloads"
+        try:
+            home_id = await asyncio.to_thread(_home_id, folder / "home_id")
+        except OSError as error:
+            raise StartError(
+                f"The home {self._settings.home} can't be used ({error.strerror}); name another"
+                " with --home or FUNLAND_HOME."
+            ) from error
+        self._runner = Runner(
+            folder,
+            DownloadStore(self._database, home_id),
+            self._tools,
+            self._installer,
+            settings=QueueSettings(
+                self._settings.download_jobs, self._settings.download_reserve_bytes
+            ),
+            publish=self._changes.publish,
+        )
+        await self._runner.start()
+
+    def services(self) -> list[Service]:
+        """Answers `DownloadService`."""
+        if self._runner is None:
+            return []
+        catalog = self._models.catalog
+        service = DownloadService(
+            Starting(self._resolver, self._installer, self._runner),
+            self._runner,
+            Listing(
+                self._runner,
+                self._settings.home,
+                self._tools.bucket,
+                self._tools.threads,
+                self._settings.download_jobs,
+                models=lambda: sum(not model.built_in for model in catalog.all()),
+            ),
+            Watching(self._runner, self._changes),
+        )
+        return [(downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"], service)]
+
+    def announce_stop(self) -> None:
+        """Ends the watches."""
+        self._changes.close()
+
+    async def stop(self) -> None:
+        """Stops what is under way; the next start goes on."""
+        if self._runner is not None:
+            await self._runner.close()
+        self._tools.threads.close()
+
+
+def _home_id(path: Path) -> str:
+    """What tells this home from others that share its database."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, uuid.uuid4().hex.encode())
+    return path.read_text(encoding="ascii")

@@ -1,0 +1,162 @@
+"""The service of a test's own, over the fake hub: what is fetched, and what becomes of it.
+
+Models and hubs are parts of their own; here a name is a repository of the fake hub's HuggingFace,
+and an installed model is a folder of links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from funland.v1.downloads_pb2 import Download, StartDownloadRequest
+from funland.v1.models_pb2 import Model, Origin
+from funland_server.blobs.store import Blobs
+from funland_server.downloads.fetching.settings import FetchSettings
+from funland_server.downloads.jobs.runner import QueueSettings, Runner
+from funland_server.downloads.listing import Listing
+from funland_server.downloads.plan import Plan, PlannedFile
+from funland_server.downloads.service import DownloadService
+from funland_server.downloads.starting import Starting
+from funland_server.downloads.store import DownloadStore
+from funland_server.downloads.tables import schema
+from funland_server.downloads.watching import Watching
+from funland_server.errors import FunlandError
+from funland_server.models.installed.changes import Changes
+from funland_server.storage.database import Database
+from funland_server.web.fetching import Deadlines
+from tests.hubs.server import FakeHub
+from tests.server.conftest import until
+from tests.server.downloads.fetching import Site
+
+FAST = FetchSettings(first_backoff=0.01)
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The repositories of a fake HuggingFace, and models that are folders of links."""
+
+    models: Path
+    blobs: Blobs
+    plans: Mapping[str, tuple[PlannedFile, ...]] = field(
+        default_factory=dict[str, tuple[PlannedFile, ...]]
+    )
+    refuse: FunlandError | None = None
+    """Why nothing can be installed."""
+
+    async def resolve(self, request: StartDownloadRequest) -> Plan:
+        return Plan(
+            origin=Origin(hub=Origin.HUGGINGFACE, model_id=request.source, revision="1"),
+            format=Model.GGUF,
+            quantization="",
+            files=self.plans[request.source],
+            model_id=request.source.rpartition("/")[2],
+            reason="It is the only one.",
+        )
+
+    async def install(
+        self, plan: Plan, model_id: str, aliases: tuple[str, ...], blobs: Mapping[str, str]
+    ) -> str:
+        if self.refuse is not None:
+            raise self.refuse
+        folder = self.models / model_id
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, sha256 in blobs.items():
+            target = folder / path
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self.blobs.link(sha256, target)
+        return model_id
+
+    def taken(self, model_id: str, aliases: tuple[str, ...], plan: Plan) -> str | None:
+        return "taken" if "taken" in (model_id, *aliases) else None
+
+    def has(self, plan: Plan) -> Path | None:
+        folder = self.models / plan.model_id
+        return folder if all((folder / file.path).exists() for file in plan.files) else None
+
+
+def files_of(hub: FakeHub, name: str) -> tuple[PlannedFile, ...]:
+    """The files of a repository, as its hub tells."""
+    commit = hub.huggingface.repositories[name].newest
+    return tuple(
+        PlannedFile(
+            path=path,
+            size_bytes=file.content.length,
+            sha256=file.content.sha256 if file.lfs else "",
+            git_sha1="" if file.lfs else file.git_oid,
+            urls=(f"{hub.huggingface.url}/{name}/resolve/{commit.id}/{path}",),
+        )
+        for path, file in commit.files.items()
+    )
+
+
+class Place:
+    """A server's downloads. `stop` and `start` are a restart."""
+
+    def __init__(
+        self,
+        hub: FakeHub | None,
+        home: Path,
+        *,
+        queue: QueueSettings | None = None,
+        fetch: FetchSettings = FAST,
+        deadlines: Deadlines | None = None,
+    ) -> None:
+        self.hub = hub
+        self.home = home
+        self.site = Site(home, settings=fetch, deadlines=deadlines)
+        self.shelf = Shelf(home / "models", self.site.blobs)
+        self._queue = queue or QueueSettings()
+        self._database = Database(home / "funland.sqlite3")
+
+    async def start(self) -> None:
+        await self._database.open()
+        await self._database.write(_make_tables)
+        self.changes = Changes()
+        self.runner = Runner(
+            self.home / "downloads",
+            DownloadStore(self._database, "home"),
+            self.site.tools,
+            self.shelf,
+            settings=self._queue,
+            publish=self.changes.publish,
+        )
+        await self.runner.start()
+        self.service = DownloadService(
+            Starting(self.shelf, self.shelf, self.runner),
+            self.runner,
+            Listing(
+                self.runner, self.home, self.site.tools.bucket, self.site.tools.threads,
+                self._queue.active, models=lambda: 0,
+            ),
+            Watching(self.runner, self.changes),
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        self.changes.close()
+        await self.runner.close()
+        await self.site.close()
+        await self._database.close()
+
+    async def begin(self, name: str, **fields: object) -> Download:
+        """Starts a download of a repository."""
+        if self.hub is not None:
+            self.shelf.plans = {**self.shelf.plans, name: files_of(self.hub, name)}
+        return await self.service.StartDownload(StartDownloadRequest(source=name, **fields))  # pyright: ignore[reportArgumentType] - a test names what it means
+
+    def now(self, download: Download) -> Download:
+        """How a download stands."""
+        return self.runner.present(self.runner.get(download.download_id))
+
+    async def reaches(self, download: Download, state: Download.State.ValueType) -> Download:
+        """Waits until a download is in a state."""
+        await until(lambda: self.now(download).state == state)
+        return self.now(download)
+
+
+async def _make_tables(connection: AsyncConnection) -> None:
+    await connection.run_sync(schema.create_all)
