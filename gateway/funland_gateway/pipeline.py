@@ -19,13 +19,11 @@ from funland_gateway.http_protocol import Respond
 from funland_gateway.malformed import check_url
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import Handler, meant
+from funland_gateway.sockets import UPGRADED
 
 _log = structlog.get_logger(__name__)
 
 _GONE = 499  # nobody sees it but the log
-
-UPGRADED = web.RequestKey("upgraded", bool)
-"""Whether the connection became another protocol's: then going is no failure of the client's."""
 
 
 def pipeline(

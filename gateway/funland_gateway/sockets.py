@@ -20,7 +20,6 @@ from google.protobuf.message import Message
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import CallFailed, failure, invalid_field, unforeseen
-from funland_gateway.pipeline import UPGRADED
 from funland_gateway.request_ids import request_id
 from funland_gateway.talk import Talk
 
@@ -28,6 +27,9 @@ _log = structlog.get_logger(__name__)
 
 LONGEST_MESSAGE: Final = 4096
 """How many characters a client's message may have."""
+
+UPGRADED = web.RequestKey("upgraded", bool)
+"""Whether a request became a WebSocket. To leave one is no failure of the client's."""
 
 _LARGEST_FRAME: Final = 4 * LONGEST_MESSAGE + 1  # so many bytes at most; aiohttp closes above it
 _UNSENT: Final = 64 * 1024  # bytes that wait in the process before a send waits for the reader
