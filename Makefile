@@ -72,6 +72,10 @@ bench: $(INSTALLED_DEV) ## Compare loop, engines, servers and peers; docs/benchm
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
 	$(BIN)/python -m tools.bench.profiling $(ARGS)
 
+.PHONY: bench-catalog
+bench-catalog: $(INSTALLED_DEV) ## Show how long the local catalog of hubs takes to search.
+	$(BIN)/python tools/bench_catalog.py $(ARGS)
+
 .PHONY: bench-load
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
 	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)

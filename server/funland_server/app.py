@@ -9,6 +9,8 @@ import structlog
 
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain
+from funland_server.hub.domain import Hub
+from funland_server.hub.hubs import web_policy
 from funland_server.inference.domain import Inference
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
@@ -18,6 +20,7 @@ from funland_server.rpc.local_channel import LocalChannel
 from funland_server.rpc.pipeline import Pipeline
 from funland_server.storage.database import Database
 from funland_server.system.domain import System
+from funland_server.web.fetching import Web
 
 logger = structlog.get_logger(__name__)
 
@@ -39,6 +42,7 @@ class Server:
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(settings))
         models = Models(settings, metrics)
+        hub = Hub(settings, self._database, models, Web(web_policy(settings)))
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
         system = System(
@@ -47,7 +51,7 @@ class Server:
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
         )
-        self._domains: tuple[Domain, ...] = (models, inference, responses, system)
+        self._domains: tuple[Domain, ...] = (models, hub, inference, responses, system)
         self._grpc: GrpcServer | None = None
         self._address = ""
         self.channel = LocalChannel(self._pipeline)

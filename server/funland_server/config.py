@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 from funland_server.database_url import checked
+from funland_server.endpoint_url import endpoint
 
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
 _SWITCHES = ("offline",)
 
+
+def _shown(token: SecretStr) -> SecretStr:
+    told = token.get_secret_value()
+    if not re.fullmatch(r"[!-~]{1,4096}", told):
+        raise ValueError(
+            "it must have 1 to 4096 characters, without spaces, as a header holds them"
+        )
+    return token
+
+
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
 Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
+HubName = Literal["modelscope", "huggingface", "ollama"]
+Endpoint = Annotated[str, AfterValidator(endpoint)]
+Token = Annotated[SecretStr, AfterValidator(_shown)]
 
 
 class ServerSettings(BaseModel):
@@ -98,6 +121,42 @@ class ServerSettings(BaseModel):
         default=(),
         description="Hosts that may be fetched from though their addresses are private.",
     )
+    hubs: Annotated[tuple[HubName, ...], Field(min_length=1)] = Field(
+        default=("modelscope", "huggingface", "ollama"),
+        description="The hubs that are asked, in this order.",
+    )
+    modelscope_endpoint: Endpoint = Field(
+        default="https://modelscope.cn", description="Where ModelScope is asked."
+    )
+    huggingface_endpoint: Endpoint = Field(
+        default="https://huggingface.co", description="Where HuggingFace is asked."
+    )
+    ollama_endpoint: Endpoint = Field(
+        default="https://registry.ollama.ai", description="Where Ollama's registry is asked."
+    )
+    modelscope_mirrors: tuple[Endpoint, ...] = Field(
+        default=(), description="Where ModelScope's files are fetched too; they get no token."
+    )
+    huggingface_mirrors: tuple[Endpoint, ...] = Field(
+        default=(), description="Where HuggingFace's files are fetched too; they get no token."
+    )
+    ollama_mirrors: tuple[Endpoint, ...] = Field(
+        default=(), description="Where Ollama's files are fetched too."
+    )
+    modelscope_token: Token | None = Field(
+        default=None, description="The token that ModelScope is shown, and nobody else."
+    )
+    huggingface_token: Token | None = Field(
+        default=None, description="The token that HuggingFace is shown, and nobody else."
+    )
+    hub_timeout_seconds: Seconds = Field(
+        default=15.0, description="How long one answer of a hub may take in all."
+    )
+    hub_catalog_hours: Annotated[float, Field(gt=0, le=_LONGEST / 3600)] = Field(
+        default=24.0,
+        description="How long a hub's list of a model's files is believed, where the hub does not"
+        " say whether it changed.",
+    )
     download_jobs: Annotated[int, Field(ge=1, le=64)] = Field(
         default=2, description="How many downloads are under way at once; more wait."
     )
@@ -144,6 +203,11 @@ class ServerSettings(BaseModel):
     @classmethod
     def _no_other_database(cls, url: SecretStr | None) -> SecretStr | None:
         return None if url is None else SecretStr(checked(url.get_secret_value()))
+
+    @field_validator("hubs")
+    @classmethod
+    def _each_once(cls, hubs: tuple[HubName, ...]) -> tuple[HubName, ...]:
+        return tuple(dict.fromkeys(hubs))
 
     @field_validator("host")
     @classmethod

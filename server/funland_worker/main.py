@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -117,7 +118,11 @@ async def loaded_model(launch: worker_pb2.Launch) -> Loaded:
     barrier in place of waiting: two cores write 20 tokens a second, and not 47.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="load") as thread:
-        return await asyncio.get_running_loop().run_in_executor(thread, load, launch)
+        loaded = await asyncio.get_running_loop().run_in_executor(thread, load, launch)
+    if loaded.facts.chat_template is None and launch.chat_template:
+        facts = dataclasses.replace(loaded.facts, chat_template=launch.chat_template)
+        return dataclasses.replace(loaded, facts=facts)
+    return loaded
 
 
 async def _renderer(model: ModelFacts) -> TemplateRenderer | None:

@@ -64,6 +64,59 @@ def test_lists_are_parted_by_commas_in_the_environment() -> None:
     assert settings.gateway.allowed_hosts == ("a.lan", "b.lan")
 
 
+def test_the_variables_of_the_hubs_own_tools_are_read(folder: Path) -> None:
+    variables = {
+        "MODELSCOPE_DOMAIN": "old.example", "HF_ENDPOINT": "https://hub.example/path/",
+        "HF_TOKEN": "secret-1", "MODELSCOPE_API_TOKEN": "secret-2", "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+
+    server = load(**variables).server
+
+    assert server.modelscope_endpoint == "https://old.example"
+    assert server.huggingface_endpoint == "https://hub.example/path"
+    assert server.huggingface_token is not None
+    assert server.huggingface_token.get_secret_value() == "secret-1"
+    assert server.offline
+    assert "secret" not in f"{server!r} {server}"
+    newer = load(MODELSCOPE_ENDPOINT="http://127.0.0.1:9", **variables).server
+    assert newer.modelscope_endpoint == "http://127.0.0.1:9"
+    assert not load(HF_HUB_OFFLINE="0").server.offline
+
+
+def test_the_hubs_own_variables_go_behind_all_else(folder: Path) -> None:
+    (folder / "funland.toml").write_text(
+        '[server]\nhuggingface_endpoint = "https://file.example"\n'
+    )
+
+    assert load(HF_ENDPOINT="https://theirs.example").server.huggingface_endpoint == (
+        "https://file.example"
+    )
+    ours = {"FUNLAND_SERVER__OFFLINE": "false", "HF_HUB_OFFLINE": "1"}
+    assert not load(**ours).server.offline
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HF_ENDPOINT", "ftp://hub.example"),
+        ("HF_ENDPOINT", "https://user:secret-1@hub.example"),
+        ("MODELSCOPE_ENDPOINT", "https://hub.example/?q=1"),
+        ("HF_TOKEN", "secret-1 with spaces"),
+        ("FUNLAND_SERVER__HUBS", "elsewhere"),
+        ("FUNLAND_SERVER__HUBS", ""),
+        ("FUNLAND_SERVER__OLLAMA_MIRRORS", "https://good.example,https://[bad"),
+    ],
+)
+def test_a_wrong_setting_of_a_hub_names_its_variable_and_no_secret(
+    variable: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(**{variable: value})
+
+    assert variable in str(raised.value)
+    assert "secret-1" not in str(raised.value)
+
+
 def test_the_home_may_be_the_users(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("HOME", str(folder))
 

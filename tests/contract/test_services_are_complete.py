@@ -20,10 +20,11 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import code_pb2
 
 import funland_server
-from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
 from funland_server import errors
+from funland_server.hub.service import HubService
 from funland_server.inference.service import InferenceService
 from funland_server.models.service import ModelService
 from funland_server.responses.service import ResponseService
@@ -32,6 +33,7 @@ from funland_server.system.service import SystemService
 FILES: dict[FileDescriptor, type] = {
     inference_pb2.DESCRIPTOR: InferenceService,
     models_pb2.DESCRIPTOR: ModelService,
+    hub_pb2.DESCRIPTOR: HubService,
     responses_pb2.DESCRIPTOR: ResponseService,
     system_pb2.DESCRIPTOR: SystemService,
 }

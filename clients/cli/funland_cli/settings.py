@@ -1,4 +1,5 @@
-"""Reads the service's settings: defaults < `funland.toml` < `FUNLAND_*` variables < flags.
+"""Reads the service's settings: defaults < the hubs' own variables < `funland.toml` <
+`FUNLAND_*` variables < flags.
 
 Settings have two sections, `server` and `gateway`, as tables of `funland.toml`. A variable's name
 is FUNLAND_<SECTION>__<SETTING>, so `server.port` is FUNLAND_SERVER__PORT; FUNLAND_HOME is short
@@ -30,6 +31,16 @@ _PREFIX = "FUNLAND_"
 _HOME = "server.home"
 _SHORT = {"home": _HOME, "database_url": "server.database_url"}
 _NOT_SETTINGS = {"FUNLAND_SERVER"}
+_OF_HUBS = {
+    "MODELSCOPE_DOMAIN": "server.modelscope_endpoint",
+    "MODELSCOPE_ENDPOINT": "server.modelscope_endpoint",  # the newer name goes before the older
+    "MODELSCOPE_API_TOKEN": "server.modelscope_token",
+    "HF_ENDPOINT": "server.huggingface_endpoint",
+    "HF_TOKEN": "server.huggingface_token",
+    "HF_HUB_OFFLINE": "server.offline",
+}
+_OFFLINE = "server.offline"
+_YES = {"1", "ON", "YES", "TRUE"}
 
 
 class Settings(BaseModel):
@@ -70,7 +81,9 @@ def load_settings(flags: Layer, config: Path | None, environment: Mapping[str, s
     home = flags.get(_HOME) or variables.get(_HOME)
     places = [Path(FILE_NAME), (Path(home.value) if home else _default_home()) / FILE_NAME]
     file = config or next((place for place in places if place.is_file()), None)
-    joined = {**(_from_file(file) if file else {}), **variables, **flags}
+    joined = {
+        **_from_hubs(environment), **(_from_file(file) if file else {}), **variables, **flags,
+    }  # fmt: skip
     try:
         return Settings.model_validate(_nested(joined))
     except ValidationError as error:
@@ -89,6 +102,17 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
         name = variable.removeprefix(_PREFIX).lower().replace("__", ".", 1)
         name = _SHORT.get(name, name)
         layer[name] = Setting(_parsed(name, value), variable)
+    return layer
+
+
+def _from_hubs(environment: Mapping[str, str]) -> dict[str, Setting]:
+    layer: dict[str, Setting] = {}
+    for variable, name in _OF_HUBS.items():
+        value = environment.get(variable, "").strip()
+        if value and name == _OFFLINE:
+            layer[name] = Setting(value.upper() in _YES, variable)
+        elif value:
+            layer[name] = Setting(value, variable)
     return layer
 
 

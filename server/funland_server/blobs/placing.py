@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,12 @@ def reflink(source: Path, target: Path) -> bool:
         target.unlink(missing_ok=True)
         return False
     return True
+
+
+def is_ours_alone(path: Path) -> bool:
+    """Whether nobody but this user can write a file; raises OSError."""
+    found = path.stat()
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def hard_link(source: Path, target: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -13,7 +14,14 @@ from typing import Final
 import structlog
 
 from funland_server.blobs.digests import is_sha256
-from funland_server.blobs.placing import copy, hard_link, reflink, sha256_of, sync
+from funland_server.blobs.placing import (
+    copy,
+    hard_link,
+    is_ours_alone,
+    reflink,
+    sha256_of,
+    sync,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -41,20 +49,8 @@ class Blobs:
 
     def find(self, sha256: str) -> Path | None:
         """Where a blob lies; None if it is not there, or is not what its name says any more."""
-        path = self._path(sha256)
         with self._lock:
-            try:
-                found = path.lstat()
-            except FileNotFoundError:
-                return None
-            if stat.S_ISREG(found.st_mode) and self._seal(sha256) == _state(found):
-                return path
-            if stat.S_ISREG(found.st_mode) and sha256_of(path) == sha256:
-                self._write_seal(sha256)
-                return path
-            logger.warning("blob_damaged", sha256=sha256)
-            self._unlink(sha256)
-            return None
+            return self._find(sha256)
 
     def adopt(self, path: Path, sha256: str) -> Path:
         """Moves a file, whose hash the caller has checked, into the store, and says where it lies.
@@ -72,29 +68,37 @@ class Blobs:
             sync(self._folder)
         return target
 
-    def take(self, source: Path) -> str:
-        """Puts a file of the user's into the store and gives its SHA-256; the file stays.
+    def take(self, source: Path, target: Path | None = None, *, follow_links: bool = True) -> str:
+        """Puts a file of the user's into the store and gives its SHA-256; the file stays. A user of
+        it may get it at once, at a `target` where nothing is: before anybody can release it.
 
-        Blocks are shared where the disk can, else it is linked, else copied. What is linked can
-        still be changed by its other name: the seal tells.
+        Blocks are shared where the disk can, else it is linked if nobody but this user can write
+        it, else copied. What is linked can still be changed by its other name: the seal tells.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = self._folder / f".new-{secrets.token_hex(8)}"
-        source = source.resolve(strict=True)
+        if follow_links:
+            source = source.resolve(strict=True)
+        if not stat.S_ISREG(source.lstat().st_mode):  # opening a FIFO would wait for ever
+            raise OSError(errno.EINVAL, "it is not a regular file")
         linked = False
         try:
-            if reflink(source, partial) or (linked := hard_link(source, partial)):
+            if reflink(source, partial) or (
+                linked := is_ours_alone(source) and hard_link(source, partial)
+            ):
                 sync(partial)
                 sha256 = sha256_of(partial)
             else:
                 sha256 = copy(source, partial)
-            if self.find(sha256) is None:
-                with self._lock:
+            with self._lock:
+                if self._find(sha256) is None:
                     if not linked:  # the mode would be the user's file's too
                         partial.chmod(_READ_ONLY)
                     partial.replace(self._path(sha256))
                     self._write_seal(sha256)
                     sync(self._folder)
+                if target is not None:
+                    self._link(sha256, target)
         finally:
             partial.unlink(missing_ok=True)
         return sha256
@@ -102,10 +106,8 @@ class Blobs:
     def link(self, sha256: str, target: Path) -> None:
         """Gives a user a blob at a path where nothing is; raises FileNotFoundError if there is no
         such blob."""
-        path = self._path(sha256)
         with self._lock:
-            if not hard_link(path, target) and not reflink(path, target):
-                copy(path, target)
+            self._link(sha256, target)
 
     def release(self, sha256: str) -> None:
         """Removes a blob if only the store holds it; call it after a user's link is gone."""
@@ -123,6 +125,26 @@ class Blobs:
                     path.unlink()
                 elif path.name.startswith(_PREFIX) and is_sha256(sha256) and sha256 not in named:
                     self._drop_unused(sha256)
+
+    def _find(self, sha256: str) -> Path | None:
+        path = self._path(sha256)
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            return None
+        if stat.S_ISREG(found.st_mode) and self._seal(sha256) == _state(found):
+            return path
+        if stat.S_ISREG(found.st_mode) and sha256_of(path) == sha256:
+            self._write_seal(sha256)
+            return path
+        logger.warning("blob_damaged", sha256=sha256)
+        self._unlink(sha256)
+        return None
+
+    def _link(self, sha256: str, target: Path) -> None:
+        path = self._path(sha256)
+        if not hard_link(path, target) and not reflink(path, target):
+            copy(path, target)
 
     def _drop_unused(self, sha256: str) -> None:
         try:

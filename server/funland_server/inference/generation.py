@@ -11,6 +11,7 @@ from typing import Any
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import GenerationEvent
 from funland.worker.v1.worker_pb2 import Conversation, SequenceEvent, Submit
+from funland_server.inference.defaults import apply_defaults
 from funland_server.inference.texts import Completed, Texts
 from funland_server.metrics import Metrics
 from funland_server.models.loading.loader import ModelLoader
@@ -32,6 +33,12 @@ class Generations:
         arrival = monotonic()
         worker = await self._loader.worker(model)
         model_id = worker.model_id
+        apply_defaults(
+            submit,
+            self._loader.defaults(model_id),
+            can_chat=worker.ready.can_chat,
+            adapters=self._loader.adapters(model_id),
+        )
         start = inference_pb2.Start(id=f"gen-{uuid.uuid4().hex}", model=model_id)
         options = submit.options
         asks_of_prompt = options.progress or options.HasField("prompt_logprobs")

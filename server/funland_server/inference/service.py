@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from funland.v1 import inference_pb2
 from funland.worker.v1 import worker_pb2
 from funland_server.errors import FunlandError
+from funland_server.inference.defaults import begin_conversation
 from funland_server.inference.generation import (
     Generations,
     conversation,
@@ -100,7 +101,9 @@ class InferenceService:
     ) -> inference_pb2.ApplyTemplateResponse:
         """See `inference.proto`."""
         worker = await self._loader.worker(request.chat.model)
-        prompt = await worker.render(conversation(request.chat))
+        chat = conversation(request.chat)
+        begin_conversation(chat, self._loader.defaults(worker.model_id))
+        prompt = await worker.render(chat)
         return inference_pb2.ApplyTemplateResponse(
             model=worker.model_id, prompt=prompt.text, tokens=prompt.tokens
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from funland.v1 import models_pb2
+from funland_server.blobs.store import Blobs
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.errors import StartError
@@ -12,8 +13,10 @@ from funland_server.metrics import Metrics
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.changes import Changes
+from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
+from funland_server.models.loading.measurements import Measurements
 from funland_server.models.service import ModelService
 from funland_server.workers.pool import WorkerPool
 
@@ -24,17 +27,24 @@ class Models(Domain):
     catalog: ModelCatalog
     adapters: Adapters
     loader: ModelLoader
+    installing: Installing
+    """Makes models of what was downloaded into `blobs`."""
 
     def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
         self._settings = settings
         self._changes = Changes()
-        self.pool = WorkerPool(settings, metrics, self._changes.publish)
+        self.blobs = Blobs(settings.home / "blobs")
+        self._measurements = Measurements(settings.home / "measurements")
+        self.pool = WorkerPool(settings, metrics, self._changes.publish, self._measurements.note)
 
     async def start(self) -> None:
         """Reads the store."""
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
-        self.loader = ModelLoader(self.catalog, self.adapters, self.pool, self._settings)
+        self.installing = Installing(self.catalog, self.blobs, self.adapters, self._changes.publish)
+        self.loader = ModelLoader(
+            self.catalog, self.adapters, self.pool, self._measurements, self._settings
+        )
 
     def services(self) -> list[Service]:
         """Answers `ModelService`."""
@@ -50,7 +60,7 @@ class Models(Domain):
         await self.pool.close()
 
     def _read_catalog(self) -> ModelCatalog:
-        store = ModelStore(self._settings.home / "models")
+        store = ModelStore(self._settings.home / "models", self.blobs)
         try:
             catalog = ModelCatalog(store, self._settings.default_model, self._changes.publish)
         except OSError as error:
@@ -64,7 +74,7 @@ class Models(Domain):
 
     def _read_adapters(self, catalog: ModelCatalog) -> Adapters:
         try:
-            return Adapters(self._settings.home / "adapters", catalog.all())
+            return Adapters(self._settings.home / "adapters", catalog.all(), self.blobs)
         except OSError as error:
             raise self._bad_home(error) from error
 

@@ -98,7 +98,7 @@ class ModelService:
         self, request: models_pb2.EstimateModelRequest
     ) -> models_pb2.ModelEstimate:
         """See `models.proto`."""
-        return self._loader.estimate(self._catalog.get(request.model_id), request.settings)
+        return await self._loader.estimate(self._catalog.get(request.model_id), request.settings)
 
     async def WatchModels(
         self, request: models_pb2.WatchModelsRequest

@@ -31,11 +31,15 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         size_bytes=model.fingerprint.size_bytes,
         sha256=model.sha256,
         license=header.license,
-        can_chat=header.has_chat_template and header.writes_text,
+        can_chat=model.has_chat_template and header.writes_text,
         can_generate=header.writes_text,
         built_in=model.built_in,
         default=default,
         state=models_pb2.Model.INSTALLED,
+        origin=model.origin,
+        default_sampling=model.defaults.sampling if model.defaults.sampling.ListFields() else None,
+        default_system_message=model.defaults.system_message,
+        default_context_length=model.defaults.context_length,
     )
     if model.create_time is not None:
         message.create_time.FromDatetime(model.create_time)

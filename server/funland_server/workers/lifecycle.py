@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from time import monotonic, time
 
@@ -39,8 +39,11 @@ class Lifecycle:
         places: Mapping[str, Place],
         metrics: Metrics,
         changed: Callable[[str], None],
+        note: Callable[[Worker], Awaitable[None]],
     ) -> None:
-        """`changed` is called with a model's id when its place changes."""
+        """`changed` is called with a model's id when its place changes, `note` with a worker that
+        is loaded, and before its end."""
+        self._note = note
         self._load_timeout = settings.load_timeout_seconds
         self._patience = Patience(settings.hang_timeout_seconds, settings.step_timeout_seconds)
         self._places = places
@@ -86,6 +89,7 @@ class Lifecycle:
         worker = place.holder = Worker(model_id, process, observe, load_ms, self._patience)
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
         self.keep(place, worker, spec.keep_alive_seconds)
+        await self._note(worker)  # lest nothing is known if the server is killed
         logger.info("model_loaded", model=model_id, pid=process.pid, ms=round(load_ms))
         self._changed(model_id)
         return worker
@@ -121,6 +125,11 @@ class Lifecycle:
         ending.add_done_callback(self._ending.discard)
         await asyncio.shield(ending)
 
+    async def close(self, worker: Worker) -> None:
+        """Ends a worker because the server stops."""
+        await self._note(worker)
+        await worker.end(lambda _: ServerStoppingError())
+
     async def ended(self) -> None:
         """Waits until all workers that are about to end have ended."""
         if self._ending:
@@ -140,6 +149,7 @@ class Lifecycle:
 
     async def _end(self, worker: Worker) -> None:
         self._memory.learn(worker)
+        await self._note(worker)
         await worker.end(ModelUnloadedError)
         self._metrics.worker_ended(worker.model_id)
         logger.info("model_unloaded", model=worker.model_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.config import ServerSettings
@@ -15,15 +15,24 @@ from funland_server.workers.spec import same_run
 from funland_server.workers.worker import Worker
 
 
+async def _pass_over(_: Worker) -> None:
+    """For who wants no notes."""
+
+
 class WorkerPool:
     """The workers of one server, at most one for each model."""
 
     def __init__(
-        self, settings: ServerSettings, metrics: Metrics, changed: Callable[[str], None]
+        self,
+        settings: ServerSettings,
+        metrics: Metrics,
+        changed: Callable[[str], None],
+        note: Callable[[Worker], Awaitable[None]] = _pass_over,
     ) -> None:
-        """`changed` is called with a model's id when what the pool says of it changes."""
+        """`changed` is called with a model's id when what the pool says of it changes, `note` with
+        a worker that is loaded, and before its end."""
         self._places: dict[str, Place] = {}
-        self._lifecycle = Lifecycle(settings, self._places, metrics, changed)
+        self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note)
 
     def place(self, model_id: str) -> Place:
         """How a model stands; to look at."""
@@ -116,7 +125,7 @@ class WorkerPool:
         if tasks:
             await asyncio.wait(tasks)
         await asyncio.gather(
-            *(place.holder.end(lambda _: ServerStoppingError()) for place in places if place.holder)
+            *(self._lifecycle.close(place.holder) for place in places if place.holder)
         )
         await self._lifecycle.ended()
 

@@ -45,6 +45,8 @@ class WorkerSpec:
     conversion_folder: Path | None = None
     fewer_slots: bool = False
     """Whether fewer slots will do where the memory does not suffice."""
+    chat_template: str = ""
+    """In Jinja, for a model whose files have none."""
 
     @property
     def keep_alive_seconds(self) -> float:
@@ -71,6 +73,7 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
         conversion_folder=str(spec.conversion_folder or ""),
         link_descriptor=link_descriptor,
         fewer_slots=spec.fewer_slots,
+        chat_template=spec.chat_template,
     )
     if spill := spec.prefix_spill:
         launch.prefix_folder = str(spill.folder)

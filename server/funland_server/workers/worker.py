@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import re
 from collections.abc import Callable, Generator
+from pathlib import Path
 from time import monotonic, time
 from typing import Any
 
@@ -92,6 +94,16 @@ class Worker:
             return psutil.Process(self.process.pid).memory_info().rss
         except psutil.Error:
             return None
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """The most that its process had of the memory so far; None if it can't be read."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return None
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+        return int(found[1]) * 1024 if found else None
 
     @contextlib.contextmanager
     def sequence(self, submit: worker_pb2.Submit) -> Generator[Sequence]:

@@ -126,3 +126,48 @@ def test_a_digest_that_is_none_is_refused(blobs: Blobs, tmp_path: Path, digest: 
     ):
         with pytest.raises(ValueError, match="no SHA-256"):
             use()
+
+
+def test_a_file_that_others_may_write_is_copied(blobs: Blobs, tmp_path: Path) -> None:
+    ours, theirs = file(tmp_path / "ours"), file(tmp_path / "theirs", b"other")
+    ours.chmod(0o644)
+    theirs.chmod(0o664)
+
+    for source in (ours, theirs):
+        digest = blobs.take(source)
+        found = blobs.find(digest)
+        assert found is not None
+        assert found.read_bytes() == source.read_bytes()
+
+    assert theirs.stat().st_nlink == 1
+
+
+def test_what_is_taken_for_a_user_is_there_at_once(blobs: Blobs, tmp_path: Path) -> None:
+    mine = file(tmp_path / "mine.gguf")
+
+    assert blobs.take(mine, tmp_path / "user") == SHA256
+    blobs.release(SHA256)
+
+    assert (tmp_path / "user").read_bytes() == CONTENT
+    assert blobs.find(SHA256) is not None
+
+
+def test_links_are_followed_only_where_they_may_be(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(file(tmp_path / "mine.gguf"))
+    os.mkfifo(tmp_path / "fifo")
+
+    assert blobs.take(tmp_path / "link") == SHA256
+    for source, follow in (("link", False), ("fifo", True), ("fifo", False)):
+        with pytest.raises(OSError, match="regular file"):
+            blobs.take(tmp_path / source, follow_links=follow)
+    assert [path.name for path in (tmp_path / "blobs").glob(".new-*")] == []
+
+
+def test_what_the_user_changes_in_place_is_not_given_out(blobs: Blobs, tmp_path: Path) -> None:
+    mine = file(tmp_path / "mine.gguf")
+    blobs.take(mine)
+
+    mine.write_bytes(b"newer" * 1400)
+
+    found = blobs.find(SHA256)
+    assert found is None or found.read_bytes() == CONTENT, "linked or shared"

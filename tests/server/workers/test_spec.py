@@ -64,7 +64,7 @@ def test_the_worker_is_told_all() -> None:
         draft_model_path=Path("/d"), queue_limit=7, memory_limit_bytes=9,
         prefix_memory_bytes=10,
         prefix_spill=PrefixSpill(Path("/p"), 11, b"key"), conversion_folder=Path("/c"),
-        fewer_slots=True,
+        fewer_slots=True, chat_template="{{ messages }}",
     )  # fmt: skip
 
     launch = to_wire(spec, "/socket", "token", 7)

@@ -131,7 +131,9 @@ class Model(_message.Message):
     description: _builtins.str
     """What the file says of itself. Empty if it says nothing."""
     source: _builtins.str
-    """Where the model came from: a file's name, its id on the hub, or `built-in`."""
+    """Where the model came from: a file's name, its id on the hub (with its tag for one of Ollama's), or `built-in`. Requests may
+    use it as a name, and `owner/name:Q4_K_M` too; of several models of one place the first that was installed has it.
+    """
     format: Global___Model.Format.ValueType
     """How the weights are stored."""
     architecture: _builtins.str
@@ -166,9 +168,11 @@ class Model(_message.Message):
     can_rerank: _builtins.bool
     """Whether the model has a ranking head, which `Rerank` then uses."""
     default_system_message: _builtins.str
-    """The system message of chats that have none. Empty: none."""
+    """The system message of chats that have none, and of `Generate` with `as_message`. Empty: none."""
     default_context_length: _builtins.int
-    """The context that loads get which name none, in tokens, as whoever published the model wants. Unset: as for all models."""
+    """The context that loads get which name none, in tokens, as whoever published the model wants; at most the server's
+    `max_context_length`. Unset: as for all models.
+    """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that requests may use."""
@@ -199,7 +203,9 @@ class Model(_message.Message):
 
     @_builtins.property
     def default_sampling(self) -> _inference_pb2.SamplingParameters:
-        """What calls that say nothing of it get, as whoever published the model wants."""
+        """What calls that say nothing of it get, as whoever published the model wants. A list that a call gives takes the place of
+        the one here. Unset: nothing is wanted.
+        """
 
     def __init__(
         self,

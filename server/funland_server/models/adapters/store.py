@@ -21,9 +21,10 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from funland_server.blobs.store import Blobs
 from funland_server.models.adapters.lora import check_adapter
 from funland_server.models.errors import AdapterExistsError
-from funland_server.models.installed.files import copy, sync, write
+from funland_server.models.installed.files import sync, write
 from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256
 from funland_server.workers.errors import AdapterInvalidError, AdapterNotFoundError
 
@@ -53,10 +54,11 @@ class Adapters:
     Whoever adds or removes takes care that nobody else does so for the same model meanwhile.
     """
 
-    def __init__(self, folder: Path, models: Iterable[InstalledModel]) -> None:
+    def __init__(self, folder: Path, models: Iterable[InstalledModel], blobs: Blobs) -> None:
         """Reads the adapters of these models; what is not whole, or belongs to other weights of
         the same id, is logged and passed over. Raises OSError if the folder can't be used."""
         self._folder = folder
+        self._blobs = blobs
         folder.mkdir(parents=True, exist_ok=True)
         for partial in folder.glob(".*"):  # an import or a removal that never ended
             shutil.rmtree(partial, ignore_errors=True)
@@ -91,7 +93,7 @@ class Adapters:
         return files
 
     def add(self, model: InstalledModel, adapter_id: str, source: Path) -> None:
-        """Copies a file that is an adapter for the model.
+        """Takes a file that is an adapter for the model into the store.
 
         Raises:
             AdapterExistsError: The model has one of that id.
@@ -126,18 +128,22 @@ class Adapters:
         Raises:
             AdapterNotFoundError: The model has none of that id.
         """
-        if self._known.get(model_id, {}).pop(adapter_id, None) is None:
+        adapter = self._known.get(model_id, {}).pop(adapter_id, None)
+        if adapter is None:
             raise AdapterNotFoundError(
                 f"Model {model_id!r} has no adapter {adapter_id!r}.",
                 model=model_id,
                 adapter=adapter_id,
             )
         self._delete(self._folder / model_id / adapter_id)
+        self._blobs.release(adapter.sha256)
 
     def forget(self, model_id: str) -> None:
         """Deletes all adapters of a model that is deleted."""
-        self._known.pop(model_id, None)
+        adapters = self._known.pop(model_id, {})
         self._delete(self._folder / model_id)
+        for adapter in adapters.values():
+            self._blobs.release(adapter.sha256)
 
     def _read(self, model: InstalledModel) -> dict[str, Adapter]:
         adapters: dict[str, Adapter] = {}
@@ -156,8 +162,13 @@ class Adapters:
 
     def _import(self, model: InstalledModel, source: Path, folder: Path) -> Adapter:
         weights = folder / _WEIGHTS
-        digest = copy(source, weights)
-        check_adapter(weights, model)
+        digest = self._blobs.take(source, weights)
+        try:
+            check_adapter(weights, model)
+        except AdapterInvalidError:
+            weights.unlink()
+            self._blobs.release(digest)
+            raise
         adapter = Adapter(source.name, digest, Fingerprint.of(weights), model.sha256)
         write(folder / _MANIFEST, _manifest.dump_json(adapter, indent=2))
         return adapter

@@ -52,6 +52,8 @@ class _Format:
     optional: tuple[str, ...]
     parameters: Callable[[Path, Collection[str]], int]
     """Checks the weights, given the names of the files that are there, and counts them."""
+    cached_bytes: int
+    """How many bytes its engine takes at most for a number of the cache."""
 
 
 # The first whose marks are there.
@@ -62,6 +64,7 @@ _FORMATS = (
         required=("openvino_model.xml", "openvino_model.bin", "tokenizer.json"),
         optional=(),
         parameters=check_openvino,
+        cached_bytes=2,
     ),
     _Format(
         "CTRANSLATE2",
@@ -69,6 +72,7 @@ _FORMATS = (
         required=("model.bin", "config.json", "vocabulary.json", "tokenizer.json"),
         optional=(),
         parameters=check_ctranslate2,
+        cached_bytes=4,
     ),
     _Format(
         "SAFETENSORS",
@@ -76,6 +80,7 @@ _FORMATS = (
         required=("config.json", "tokenizer.json"),
         optional=(INDEX,),
         parameters=check_safetensors,
+        cached_bytes=4,
     ),
 )
 
@@ -111,7 +116,7 @@ def _read(path: Path) -> ModelFolder:
     for name in wanted:
         if name.endswith(".json"):
             read_json(path / name)
-    header = _describe(path, wanted, chosen.name, chosen.parameters(path, wanted))
+    header = _describe(path, wanted, chosen)
     return ModelFolder(header, tuple(sorted(wanted)))
 
 
@@ -171,7 +176,7 @@ def _check_regular(path: Path) -> None:
         raise DamagedFileError(f"{path.name} is not a regular file")
 
 
-def _describe(path: Path, names: Collection[str], kind: str, parameters: int) -> ModelHeader:
+def _describe(path: Path, names: Collection[str], chosen: _Format) -> ModelHeader:
     config, tokenizer = (
         read_json(path / name) if name in names else dict[str, Any]()
         for name in ("config.json", "tokenizer_config.json")
@@ -186,12 +191,23 @@ def _describe(path: Path, names: Collection[str], kind: str, parameters: int) ->
         description="",
         license="",
         quantization="",
-        parameter_count=parameters,
+        parameter_count=chosen.parameters(path, names),
         context_length=_number(config, "max_position_embeddings"),
         embedding_length=_number(config, "hidden_size"),
         has_chat_template=template in names or bool(tokenizer.get("chat_template")),
-        format=kind,
+        format=chosen.name,
+        cache_bytes_per_token=_cached_numbers(config) * chosen.cached_bytes,
     )
+
+
+def _cached_numbers(config: Mapping[str, Any]) -> int:
+    """How many numbers a token's keys and values are; 0 if the folder does not tell."""
+    heads = _number(config, "num_attention_heads")
+    length = _number(config, "head_dim")
+    if not length and heads:
+        length = _number(config, "hidden_size") // heads
+    kept = _number(config, "num_key_value_heads") or heads
+    return 2 * _number(config, "num_hidden_layers") * kept * length
 
 
 def _number(config: Mapping[str, Any], key: str) -> int:

@@ -19,7 +19,7 @@ class ModelHeader:
     embedding_length: int
     has_chat_template: bool
     cache_bytes_per_token: int = 0
-    """What a token's keys and values take, as 16-bit numbers; at most."""
+    """What a token's keys and values take at most; as 16-bit numbers in GGUF."""
     writes_text: bool = True
     positions: int = 0
     """The tokens that a table of positions goes up to; 0: there is none."""

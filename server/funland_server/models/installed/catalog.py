@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import errno
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
-from funland_server.errors import FieldInvalidError, Violation
+from funland_server.errors import FieldInvalidError, FunlandError, Violation
 from funland_server.models.errors import (
     ModelBuiltInError,
     ModelExistsError,
@@ -17,10 +20,19 @@ from funland_server.models.errors import (
 )
 from funland_server.models.formats.header import ModelHeader
 from funland_server.models.formats.reading import is_folder, read_model
-from funland_server.models.installed.embedded import EMBEDDED_ID, embedded_model
-from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256, slug
-from funland_server.models.installed.store import ModelStore
+from funland_server.models.installed.embedded import embedded_model
+from funland_server.models.installed.model import (
+    Fingerprint,
+    InstalledModel,
+    hub_names,
+    sha256,
+    slug,
+)
+from funland_server.models.installed.store import ModelStore, NewModel
+from funland_server.storage.errors import StorageFullError
 from funland_server.workers.errors import ModelFileInvalidError
+
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class ModelCatalog:
@@ -44,7 +56,7 @@ class ModelCatalog:
     @property
     def default_id(self) -> str:
         """The id of the model that requests get which name none."""
-        model = self._find(self._default)
+        model = self.find(self._default)
         return model.model_id if model else self._default
 
     def get(self, name: str) -> InstalledModel:
@@ -53,10 +65,20 @@ class ModelCatalog:
         Raises:
             ModelNotFoundError: No installed model has that name.
         """
-        model = self._find(name or self._default)
+        model = self.find(name or self._default)
         if model is None:
             raise ModelNotFoundError(name or self._default)
         return model
+
+    def find(self, name: str) -> InstalledModel | None:
+        """The model of that id, alias or source; of several that come from one place on a hub the
+        one that was installed first. None if there is none."""
+        if model := self._models.get(name):
+            return model
+        for names in (_aliases, _sources):
+            if found := [model for model in self._models.values() if name in names(model)]:
+                return min(found, key=lambda model: (model.create_time or _EVER, model.model_id))
+        return None
 
     async def import_file(
         self, path: str, model_id: str, aliases: tuple[str, ...], expected_sha256: str
@@ -79,12 +101,21 @@ class ModelCatalog:
         header = await asyncio.to_thread(read_model, source)
         if expected_sha256 and header.files > 1:
             raise FieldInvalidError([Violation("sha256", "must be empty for several files")])
-        task = asyncio.create_task(
-            self._add(source, model_id or slug(source.name), aliases, header, expected_sha256)
-        )
-        self._imports.add(task)
-        task.add_done_callback(self._imports.discard)
-        return await asyncio.shield(task)
+        new = NewModel(model_id or slug(source.name), aliases, source.name)
+        return await self._to_its_end(self._add(source, new, header, expected_sha256))
+
+    async def install(
+        self, files: Mapping[str, str], new: NewModel, same: Callable[[InstalledModel], bool]
+    ) -> InstalledModel:
+        """Makes a model of blobs; see `ModelStore.install`. One that has the id and is the `same`
+        stays as it is, unless its files are not what they were. Goes on if the caller is cancelled.
+
+        Raises:
+            ModelExistsError: Another model has the id or an alias.
+            ModelFileInvalidError: They are no whole model, or a blob is gone.
+            StorageFullError: The disk is full.
+        """
+        return await self._to_its_end(self._install(files, new, same))
 
     async def remove(self, model: InstalledModel, let_go: Callable[[str], Awaitable[None]]) -> None:
         """Deletes a model's files. No call finds the model from the start on; then `let_go` is
@@ -135,21 +166,20 @@ class ModelCatalog:
             if not model.built_in:
                 self._store.update(known)
 
+    async def _to_its_end(self, work: Coroutine[Any, Any, InstalledModel]) -> InstalledModel:
+        task = asyncio.create_task(work)
+        self._imports.add(task)
+        task.add_done_callback(self._imports.discard)
+        return await asyncio.shield(task)
+
     async def _add(
-        self,
-        source: Path,
-        model_id: str,
-        aliases: tuple[str, ...],
-        header: ModelHeader,
-        expected_sha256: str,
+        self, source: Path, new: NewModel, header: ModelHeader, expected_sha256: str
     ) -> InstalledModel:
         async with self._adding:
-            for name in (model_id, *aliases):
-                if self._find(name) is not None:
-                    raise ModelExistsError(name)
+            self._refuse_taken(new, lambda _: False)
             try:
                 model = await asyncio.to_thread(
-                    self._store.add, source, model_id, aliases, header, expected_sha256 or None
+                    self._store.add, source, new, header, expected_sha256
                 )
             except OSError as error:
                 raise ModelFileInvalidError(
@@ -160,16 +190,54 @@ class ModelCatalog:
                 raise ModelFileChangedError(
                     f"{source.name} does not have the SHA-256 that was asked for: it is another"
                     " file, or damaged.",
-                    model=model_id,
+                    model=new.model_id,
                 )
-            self._models[model_id] = model
-        self._changed(model_id)
+            self._models[model.model_id] = model
+        self._changed(model.model_id)
         return model
 
-    def _find(self, name: str) -> InstalledModel | None:
-        if model := self._models.get(name):
-            return model
-        for model in self._models.values():
-            if name in model.aliases or (name == model.source and model.model_id != EMBEDDED_ID):
-                return model
-        return None
+    async def _install(
+        self, files: Mapping[str, str], new: NewModel, same: Callable[[InstalledModel], bool]
+    ) -> InstalledModel:
+        async with self._adding:
+            self._refuse_taken(new, same)
+            there = self._models.get(new.model_id)
+            try:
+                if there is not None:
+                    if await asyncio.to_thread(self._is_sound, there):
+                        return self._models[new.model_id]
+                    await asyncio.to_thread(self._store.discard, there)
+                model = await asyncio.to_thread(self._store.install, files, new)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise StorageFullError from error
+                raise ModelFileInvalidError(
+                    f"{new.source} can't be put into the store: {error.strerror}.", file=new.source
+                ) from error
+            self._models[model.model_id] = model
+        self._changed(model.model_id)
+        return model
+
+    def _refuse_taken(self, new: NewModel, same: Callable[[InstalledModel], bool]) -> None:
+        for name in (new.model_id, *new.aliases):
+            model = self.find(name)
+            if model is not None and not same(model):
+                raise ModelExistsError(name)
+
+    def _is_sound(self, model: InstalledModel) -> bool:
+        """Whether its files are what they were. Blocks."""
+        try:
+            self.verify(model)
+        except FunlandError:
+            return False
+        return True
+
+
+def _aliases(model: InstalledModel) -> tuple[str, ...]:
+    return model.aliases
+
+
+def _sources(model: InstalledModel) -> tuple[str, ...]:
+    if model.origin is not None:
+        return hub_names(model.origin)
+    return () if model.built_in else (model.source,)

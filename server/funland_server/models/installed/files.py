@@ -2,23 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
-
-_CHUNK = 4 * 1024**2
-
-
-def copy(source: Path, target: Path) -> str:
-    """Copies a file to where none is and gives its SHA-256; raises OSError."""
-    digest = hashlib.sha256()
-    with source.open("rb") as reader, target.open("xb") as writer:
-        while chunk := reader.read(_CHUNK):
-            digest.update(chunk)
-            writer.write(chunk)
-        writer.flush()
-        os.fsync(writer.fileno())
-    return digest.hexdigest()
 
 
 def write(path: Path, content: bytes) -> None:

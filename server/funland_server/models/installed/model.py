@@ -6,13 +6,14 @@ import hashlib
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from funland.v1.models_pb2 import Model
+from funland.v1.models_pb2 import Model, Origin
 from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
+from funland_server.models.installed.defaults import Defaults
 
 MAX_ID = 96
 _CHUNK = 1024**2
@@ -51,6 +52,12 @@ class InstalledModel:
     header: ModelHeader
     create_time: datetime | None
     """None for the built-in model."""
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The SHA-256 of each of its files, by its path in the model's folder. Empty for a model that
+    was installed before there was a content store."""
+    origin: Origin | None = None
+    """Where on a hub it was downloaded."""
+    defaults: Defaults = field(default_factory=Defaults)
 
     @property
     def built_in(self) -> bool:
@@ -58,14 +65,14 @@ class InstalledModel:
         return self.create_time is None
 
     @property
+    def has_chat_template(self) -> bool:
+        """Whether its files have one, or whoever published it gave one."""
+        return self.header.has_chat_template or bool(self.defaults.chat_template)
+
+    @property
     def format(self) -> Model.Format.ValueType:
         """How the weights are stored."""
         return Model.Format.Value(self.header.format)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What requests may call it."""
-        return frozenset((self.model_id, *self.aliases))
 
 
 def slug(file_name: str) -> str:
@@ -73,6 +80,26 @@ def slug(file_name: str) -> str:
     stem = re.sub(r"(-\d{5}-of-\d{5})?\.gguf$", "", file_name.lower())
     cleaned = re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-._")
     return cleaned[:MAX_ID].rstrip("-._") or "model"
+
+
+def hub_names(origin: Origin) -> tuple[str, ...]:
+    """What requests may call a model of a hub, the plainest first."""
+    named = f"{origin.model_id}:{origin.variant}"
+    if origin.hub != Origin.OLLAMA:
+        return (origin.model_id, named)
+    return (named, origin.model_id) if origin.variant == "latest" else (named,)
+
+
+def hub_slug(origin: Origin) -> str:
+    """A model id made of a place on a hub: `Qwen/Qwen2.5-0.5B-Instruct-GGUF` and `Q4_K_M` give
+    `qwen2.5-0.5b-instruct-q4_k_m`, `qwen2.5` and `0.5b` give `qwen2.5-0.5b`."""
+    name = re.sub(r"[-_.]gguf$", "", origin.model_id.rpartition("/")[2].lower())
+    variant = origin.variant.lower()
+    if variant.endswith(".gguf") or "/" in variant:  # a path, which has the model's name mostly
+        return slug(variant.rpartition("/")[2])
+    if variant in ("", "latest") or slug(name).endswith(slug(variant)):
+        return slug(name)
+    return slug(f"{name[: MAX_ID - len(variant) - 1]}-{variant}")
 
 
 def files_of(path: Path) -> list[Path]:

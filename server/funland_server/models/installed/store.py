@@ -13,55 +13,64 @@
         model/                       for the other formats
         model.json
 
-A folder gets its final name only when all its files are whole and on the disk.
+The weights are links to blobs of the content store, so that models which have files in common have
+them once (ADR 0062). A folder gets its final name only when all its files are whole and on the
+disk.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
 
+from funland.v1.models_pb2 import Origin
+from funland_server.blobs.store import Blobs
 from funland_server.models.formats.folder import read_folder
-from funland_server.models.formats.gguf_model import named_parts, part_name, read_gguf
+from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
-from funland_server.models.formats.reading import is_folder
+from funland_server.models.formats.reading import is_folder, read_model
+from funland_server.models.installed import manifest
+from funland_server.models.installed.defaults import Defaults
+from funland_server.models.installed.files import sync, write
+from funland_server.models.installed.layout import folder_name, gguf_names, place
 from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256_of_files
+from funland_server.workers.errors import ModelFileInvalidError
 
 logger = structlog.get_logger(__name__)
 
-_STEM, _FILE, _FOLDER, _MANIFEST = "model", "model.gguf", "model", "model.json"
-_CHUNK = 4 * 1024**2
+_MANIFEST: Final = "model.json"
 
 
-@dataclass(frozen=True)
-class _Manifest:
+def _none(_: ModelHeader) -> Defaults:
+    return Defaults()
+
+
+@dataclass(frozen=True, slots=True)
+class NewModel:
+    """What a model's files don't say of it."""
+
     model_id: str
     aliases: tuple[str, ...]
     source: str
-    sha256: str
-    fingerprint: Fingerprint
-    header: ModelHeader
-    create_time: datetime
-
-
-_adapter = TypeAdapter(_Manifest)
+    origin: Origin | None = None
+    defaults: Callable[[ModelHeader], Defaults] = _none
+    """Given what the files say themselves."""
 
 
 class ModelStore:
     """The installed models' files. Its methods block: call them from a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, blobs: Blobs) -> None:
         self._folder = folder
+        self._blobs = blobs
 
     def load(self) -> list[InstalledModel]:
         """All models that are whole; what is not is logged and passed over."""
@@ -74,132 +83,141 @@ class ModelStore:
             if folder.is_symlink() or not folder.is_dir():
                 continue
             try:
-                models.append(self._read(folder))
-            except (OSError, ValidationError) as error:
+                models.append(manifest.from_json((folder / _MANIFEST).read_bytes(), folder))
+            except (OSError, ValueError) as error:
                 logger.warning("model_passed_over", folder=folder.name, error=str(error))
         return models
 
-    def add(self, source: Path, model_id: str, aliases: tuple[str, ...], header: ModelHeader,
-            expected_sha256: str | None) -> InstalledModel | None:  # fmt: skip
-        """Copies a model's file or files, those of a folder that count, into the store; None if the
-        SHA-256 is not the expected one.
+    def add(
+        self, source: Path, new: NewModel, header: ModelHeader, expected_sha256: str
+    ) -> InstalledModel | None:
+        """Takes a model's file or files, those of a folder that count, into the store; None if the
+        SHA-256 is not the expected one, if any is. `header` is what `read_model` said.
 
         Raises:
             OSError: The disk is full, or a file can't be read.
             ModelFileInvalidError: The files have changed since they were checked.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".import-", dir=self._folder))
-        try:
-            weights = partial / _place(header)
-            if is_folder(source):
-                digest = _copy_folder(source, weights)
-                header = read_folder(weights).header
-            elif header.files > 1:
-                digest = _copy_parts(named_parts(source), named_parts(weights))
-                header = read_gguf(weights).header
-            else:
-                digest = _copy(source, weights)
-            if expected_sha256 and digest != expected_sha256:
-                return None
-            model = InstalledModel(
-                model_id=model_id,
-                aliases=aliases,
-                source=source.name,
-                path=weights,
-                sha256=digest,
-                fingerprint=Fingerprint.of(weights),
-                header=header,
-                create_time=datetime.now(UTC),
-            )
-            _write_manifest(partial, model)
-            final = self._folder / model_id
-            partial.rename(final)
-            _sync(self._folder)
-            return replace(model, path=final / weights.name)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        with self._partial() as partial:
+            taken: dict[str, str] = {}
+            try:
+                for name, path in _sources(source, header).items():
+                    target = _made(partial / name)
+                    follow = header.format == "GGUF"
+                    taken[name] = self._blobs.take(path, target, follow_links=follow)
+                if expected_sha256 and expected_sha256 not in taken.values():
+                    return None
+                return self._finish(partial, taken, new)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+                self._release(taken)
+
+    def install(self, files: Mapping[str, str], new: NewModel) -> InstalledModel:
+        """Makes a model of blobs, given by their SHA-256 and the paths that they get in the model's
+        folder. What does not count of a folder is left out.
+
+        Raises:
+            OSError: The disk is full, or there is no such blob.
+            ModelFileInvalidError: They are no whole model.
+        """
+        with self._partial() as partial:
+            for name, digest in files.items():
+                self._blobs.link(digest, _made(partial / name))
+            return self._finish(partial, files, new)
 
     def update(self, model: InstalledModel) -> None:
         """Writes anew what is known of a model."""
-        _write_manifest(model.path.parent, model)
+        write(model.path.parent / _MANIFEST, manifest.to_json(model))
 
     def remove(self, model: InstalledModel) -> None:
-        """Deletes a model's folder: at once by name, so that no half of it is ever found."""
+        """Deletes a model's folder: at once by name, so that no half of it is ever found. Blobs
+        that nobody else has go with it."""
+        self.discard(model)
+        self._release(model.files)
+
+    def discard(self, model: InstalledModel) -> None:
+        """As `remove`, but keeps the blobs."""
         trash = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._folder))
         model.path.parent.rename(trash / model.model_id)
         shutil.rmtree(trash)
 
-    def _read(self, folder: Path) -> InstalledModel:
-        manifest = _adapter.validate_json((folder / _MANIFEST).read_bytes())
-        return InstalledModel(
-            model_id=folder.name,
-            aliases=manifest.aliases,
-            source=manifest.source,
-            path=folder / _place(manifest.header),
-            sha256=manifest.sha256,
-            fingerprint=manifest.fingerprint,
-            header=manifest.header,
-            create_time=manifest.create_time,
+    @contextmanager
+    def _partial(self) -> Generator[Path]:
+        """A folder of a model in the making, gone at the end unless it has another name."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".import-", dir=self._folder))
+        try:
+            yield partial
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _finish(self, partial: Path, files: Mapping[str, str], new: NewModel) -> InstalledModel:
+        """Gives a folder that has all files its final name."""
+        weights, header, kept = _checked(partial, files)
+        for name in kept:
+            sync(partial / name)
+        if weights.is_dir():
+            sync(weights)
+        model = InstalledModel(
+            model_id=new.model_id,
+            aliases=new.aliases,
+            source=new.source,
+            path=weights,
+            sha256=_sum(partial, kept),
+            fingerprint=Fingerprint.of(weights),
+            header=header,
+            create_time=datetime.now(UTC),
+            files=kept,
+            origin=new.origin,
+            defaults=new.defaults(header),
         )
+        write(partial / _MANIFEST, manifest.to_json(model))
+        partial.rename(self._folder / new.model_id)
+        sync(self._folder)
+        return replace(model, path=self._folder / new.model_id / weights.name)
+
+    def _release(self, files: Mapping[str, str]) -> None:
+        for digest in set(files.values()):
+            self._blobs.release(digest)
 
 
-def _place(header: ModelHeader) -> str:
-    """Where the weights lie in a model's folder."""
-    if header.format != "GGUF":
-        return _FOLDER
-    return _FILE if header.files == 1 else part_name(_STEM, 0, header.files)
+def _sources(source: Path, header: ModelHeader) -> Mapping[str, Path]:
+    """A model's files by the paths that they get."""
+    if is_folder(source):
+        return {folder_name(name): source / name for name in read_folder(source).files}
+    paths = named_parts(source) if header.files > 1 else (source,)
+    return dict(zip(gguf_names(header.files), paths, strict=True))
 
 
-def _copy_folder(source: Path, target: Path) -> str:
-    """Copies the files of a folder that count and gives the SHA-256 of them all."""
-    target.mkdir()
-    copied: dict[str, tuple[int, str]] = {}
-    for name in read_folder(source).files:
-        digest = _copy(source / name, target / name, flags=os.O_NOFOLLOW | os.O_NONBLOCK)
-        copied[name] = ((target / name).stat().st_size, digest)
-    _sync(target)
-    return sha256_of_files(copied)
+def _made(path: Path) -> Path:
+    """The path, in a folder that is there."""
+    path.parent.mkdir(exist_ok=True)
+    return path
 
 
-def _copy_parts(sources: Sequence[Path], targets: Sequence[Path]) -> str:
-    """Copies a model's files and gives the SHA-256 of them all."""
-    copied: dict[str, tuple[int, str]] = {}
-    for source, target in zip(sources, targets, strict=True):
-        digest = _copy(source, target)
-        copied[target.name] = (target.stat().st_size, digest)
-    return sha256_of_files(copied)
+def _checked(
+    partial: Path, files: Mapping[str, str]
+) -> tuple[Path, ModelHeader, Mapping[str, str]]:
+    """Where the weights lie, what they say, and which of the files count; the others are gone."""
+    weights = partial / min(files).partition("/")[0]
+    header = read_model(weights)
+    if weights.name != place(header):
+        raise ModelFileInvalidError(
+            f"{weights.name} is a whole model, and no part of one.", file=weights.name
+        )
+    if not weights.is_dir():
+        return weights, header, files
+    count = {folder_name(name) for name in read_folder(weights).files}
+    for name in files.keys() - count:
+        (partial / name).unlink()
+    return weights, header, {name: files[name] for name in sorted(count)}
 
 
-def _copy(source: Path, target: Path, flags: int = 0) -> str:
-    """Copies a file, opened with these flags more, and gives its SHA-256; on return it is on the
-    disk."""
-    digest = hashlib.sha256()
-    handle = os.open(source, os.O_RDONLY | flags)
-    with os.fdopen(handle, "rb") as reader, target.open("xb") as writer:
-        while chunk := reader.read(_CHUNK):
-            digest.update(chunk)
-            writer.write(chunk)
-        writer.flush()
-        os.fsync(writer.fileno())
-    return digest.hexdigest()
-
-
-def _write_manifest(folder: Path, model: InstalledModel) -> None:
-    values = asdict(model)
-    del values["path"]
-    partial = folder / (_MANIFEST + ".new")
-    with partial.open("wb") as file:
-        file.write(_adapter.dump_json(_adapter.validate_python(values), indent=2))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / _MANIFEST)
-    _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _sum(folder: Path, files: Mapping[str, str]) -> str:
+    """The SHA-256 of a file, or of the list of several."""
+    if len(files) == 1 and "/" not in min(files):
+        return files[min(files)]
+    listed = {
+        Path(name).name: ((folder / name).stat().st_size, digest) for name, digest in files.items()
+    }
+    return sha256_of_files(listed)

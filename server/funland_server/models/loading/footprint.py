@@ -8,8 +8,9 @@ for that of its template.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from funland.v1.models_pb2 import Footprint, LoadSettings, Model
-from funland_server.models.formats.header import ModelHeader
 from funland_server.models.installed.model import InstalledModel
 
 _CACHE_TOKENS = 32768
@@ -22,6 +23,8 @@ _ROW_VALUES = 16
 """How many rows of an embedding's length a pass has at once for each of its tokens."""
 _HEAD_LENGTH = 64
 """At least; so there are at most so many heads as it goes into an embedding."""
+_MOST = 2**60
+"""What the contract can hold of several together, whatever a file claims."""
 _PROCESS_BYTES = 160 * 1024**2
 _GROWTH = 1.5
 _PLANS_BYTES = 1024**3
@@ -29,34 +32,42 @@ _PLANS_BYTES = 1024**3
 writes and one that embeds: 20 KB for each of up to 80 steps a token of a pass."""
 
 
-def needed_bytes(
-    model: InstalledModel,
-    settings: LoadSettings,
-    max_context_length: int,
-    draft: InstalledModel | None = None,
-) -> int:
-    """What the process of a model will take, a draft model beside it included. Of what is no GGUF
-    only the size is known."""
-    return footprint(model, settings, max_context_length, draft).total_bytes
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What the memory of a model depends on. Numbers are 0 where nothing is known."""
+
+    weights_bytes: int
+    cache_bytes_per_token: int
+    embedding_length: int
+    context_length: int
+    """What it was trained for, in tokens."""
+
+
+def sizes(model: InstalledModel) -> Sizes:
+    """Those of an installed model."""
+    header = model.header
+    return Sizes(
+        weights_bytes=model.fingerprint.size_bytes,
+        cache_bytes_per_token=header.cache_bytes_per_token,
+        embedding_length=header.embedding_length,
+        context_length=header.context_length,
+    )
 
 
 def footprint(
-    model: InstalledModel,
-    settings: LoadSettings,
-    max_context_length: int,
-    draft: InstalledModel | None = None,
+    model: Sizes, settings: LoadSettings, max_context_length: int, draft: Sizes | None = None
 ) -> Footprint:
-    """As `needed_bytes`, told apart."""
+    """What the process of a model will take, a draft model beside it included."""
     parts = Footprint(
         process_bytes=_PROCESS_BYTES,
-        context_length=_context_length(model.header, settings, max_context_length),
+        context_length=_context_length(model, settings, max_context_length),
     )
     for each in (model, draft):
         if each is not None:
-            cache, compute = _context_bytes(each.header, settings, max_context_length)
-            parts.weights_bytes += each.fingerprint.size_bytes
-            parts.cache_bytes += cache
-            parts.compute_bytes += compute
+            cache, compute = _context_bytes(each, settings, max_context_length)
+            parts.weights_bytes += each.weights_bytes
+            parts.cache_bytes += min(cache, _MOST)
+            parts.compute_bytes += min(compute, _MOST)
     parts.total_bytes = (
         parts.weights_bytes + parts.cache_bytes + parts.compute_bytes + parts.process_bytes
     )
@@ -79,21 +90,21 @@ def memory_limit_bytes(
     return int(_GROWTH * needed) + model.fingerprint.size_bytes + prefixes + _PLANS_BYTES
 
 
-def _context_length(header: ModelHeader, settings: LoadSettings, max_context_length: int) -> int:
+def _context_length(model: Sizes, settings: LoadSettings, max_context_length: int) -> int:
     """How many tokens one call may have."""
     if settings.HasField("context_length"):
         return settings.context_length
-    return min(header.context_length or max_context_length, max_context_length)
+    return min(model.context_length or max_context_length, max_context_length)
 
 
 def _context_bytes(
-    header: ModelHeader, settings: LoadSettings, max_context_length: int
+    model: Sizes, settings: LoadSettings, max_context_length: int
 ) -> tuple[int, int]:
     """What the cache takes, and what the buffers of a pass do."""
-    context = _context_length(header, settings, max_context_length)
+    context = _context_length(model, settings, max_context_length)
     cells = min(settings.slots * context, max(context, _CACHE_TOKENS))
     longest = cells if settings.cache == LoadSettings.UNIFIED else context
     tokens = _PASS_TOKENS if longest <= _LONG else _LONG_PASS_TOKENS
-    heads = header.embedding_length // _HEAD_LENGTH
-    row = header.embedding_length * _ROW_VALUES + longest * (heads + 1)
-    return cells * header.cache_bytes_per_token, tokens * row * _VALUE_BYTES
+    heads = model.embedding_length // _HEAD_LENGTH
+    row = model.embedding_length * _ROW_VALUES + longest * (heads + 1)
+    return cells * model.cache_bytes_per_token, tokens * row * _VALUE_BYTES

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
-from funland.v1.models_pb2 import LoadSettings, ModelEstimate
+from funland.v1.models_pb2 import Footprint, LoadSettings, ModelEstimate
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.adapters.store import Adapters
+from funland_server.models.choosing import Machine
 from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import InstalledModel
-from funland_server.models.loading.footprint import footprint, memory_limit_bytes, needed_bytes
+from funland_server.models.loading.engines import installed_engines
+from funland_server.models.loading.footprint import footprint, memory_limit_bytes, sizes
+from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.lifecycle import MakeSpec
@@ -36,11 +40,13 @@ class ModelLoader:
         catalog: ModelCatalog,
         adapters: Adapters,
         pool: WorkerPool,
+        measurements: Measurements,
         settings: ServerSettings,
     ) -> None:
         self._catalog = catalog
         self._adapters = adapters
         self._pool = pool
+        self._measurements = measurements
         self._settings = settings
 
     async def worker(self, name: str) -> ModelCalls:
@@ -53,6 +59,15 @@ class ModelLoader:
         acquire = self._acquire(model.model_id)
         return ModelCalls(await acquire(), acquire)
 
+    def defaults(self, model_id: str) -> Defaults:
+        """What calls of a model get that say nothing of it; nothing if it is being deleted."""
+        model = self._catalog.find(model_id)
+        return model.defaults if model is not None else Defaults()
+
+    def adapters(self, model_id: str) -> Collection[str]:
+        """The ids of a model's adapters."""
+        return self._adapters.list(model_id)
+
     async def load(self, model: InstalledModel, settings: LoadSettings) -> None:
         """Loads a model with these settings; see `WorkerPool.load`.
 
@@ -63,21 +78,36 @@ class ModelLoader:
         """
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
 
-    def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
-        """What a load with these settings would take of the memory.
+    async def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
+        """What a load with these settings would take of the memory, and what the last one took.
 
         Raises:
             FieldInvalidError: The model has no positions for so long a context.
             ModelNotFoundError: There is no such draft model.
         """
         settings, draft = self._settings_of(model, wanted)
-        parts = footprint(model, settings, self._settings.max_context_length, draft)
+        parts = self._footprint(model, settings, draft)
         available = self._pool.available_bytes(model.model_id)
-        return ModelEstimate(
+        estimate = ModelEstimate(
             model_id=model.model_id,
             footprint=parts,
             available_bytes=available,
             fits=parts.total_bytes <= available,
+        )
+        worker = self._pool.worker(model.model_id)
+        if last := await self._measurements.last(model.model_id, worker):
+            estimate.measured_bytes = last.peak_bytes
+            estimate.measured_estimate_bytes = last.estimate_bytes
+            estimate.measured_time.FromDatetime(last.time)
+        return estimate
+
+    def machine(self) -> Machine:
+        """What a model that is loaded now would have."""
+        return Machine(
+            available_bytes=self._pool.available_bytes(),
+            engines=installed_engines(),
+            slots=self._settings.slots,
+            max_context_length=self._settings.max_context_length,
         )
 
     async def forget(self, model_id: str) -> None:
@@ -86,6 +116,7 @@ class ModelLoader:
         for folder in (self._prefixes(model_id), self._conversions(model_id)):
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await asyncio.to_thread(self._adapters.forget, model_id)
+        await asyncio.to_thread(self._measurements.forget, model_id)
 
     def _acquire(self, model_id: str) -> Callable[[], Awaitable[Worker]]:
         async def acquire() -> Worker:
@@ -103,7 +134,7 @@ class ModelLoader:
             self._catalog.verify(model)
             if draft is not None:
                 self._catalog.verify(draft)
-            needed = needed_bytes(model, settings, self._settings.max_context_length, draft)
+            needed = self._footprint(model, settings, draft).total_bytes
             prefixes = self._prefix_memory()
             return WorkerSpec(
                 model_id=model.model_id,
@@ -121,6 +152,7 @@ class ModelLoader:
                 prefix_spill=self._prefix_spill(model.model_id),
                 conversion_folder=self._conversions(model.model_id),
                 fewer_slots=not asked,
+                chat_template=model.defaults.chat_template,
             )
 
         return make
@@ -136,9 +168,23 @@ class ModelLoader:
             keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
         )
         settings.MergeFrom(wanted)
+        if model.defaults.context_length and not settings.HasField("context_length"):
+            settings.context_length = self._default_context(model, model.defaults.context_length)
         _check_context(model, settings)
         draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
         return settings, draft
+
+    def _footprint(
+        self, model: InstalledModel, settings: LoadSettings, draft: InstalledModel | None
+    ) -> Footprint:
+        longest = self._settings.max_context_length
+        return footprint(sizes(model), settings, longest, sizes(draft) if draft else None)
+
+    def _default_context(self, model: InstalledModel, wanted: int) -> int:
+        """What whoever published a model wants, as far as model and server go along."""
+        header = model.header
+        limits = (self._settings.max_context_length, header.context_length, header.positions)
+        return min(wanted, *(limit for limit in limits if limit))
 
     def _prefix_memory(self) -> int:
         limit = self._settings.prefix_memory_bytes

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 
 from funland.v1 import inference_pb2, models_pb2
 from funland_server.app import Server
+from funland_server.blobs.store import Blobs
 from funland_server.config import ServerSettings
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import AdapterExistsError
@@ -60,7 +61,7 @@ async def reason(server: Server, name: str, request: Message) -> str:
 
 @pytest.fixture
 def adapters(tmp_path: Path) -> Adapters:
-    return Adapters(tmp_path / "adapters", [MODEL])
+    return Adapters(tmp_path / "adapters", [MODEL], Blobs(tmp_path / "blobs"))
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,7 @@ def test_an_adapter_is_a_copy_that_a_restart_finds(
 ) -> None:
     adapters.add(MODEL, "polite", polite)
 
-    again = Adapters(tmp_path / "adapters", [MODEL])
+    again = Adapters(tmp_path / "adapters", [MODEL], Blobs(tmp_path / "blobs"))
 
     known = again.list(EMBEDDED_ID)["polite"]
     assert known == adapters.list(EMBEDDED_ID)["polite"]
@@ -115,7 +116,7 @@ def test_other_weights_of_the_same_id_do_not_get_it(
     manifest = next((tmp_path / "adapters").glob("*/*/adapter.json"))
     manifest.write_text(manifest.read_text().replace(MODEL.sha256, "0" * 64))
 
-    again = Adapters(tmp_path / "adapters", [MODEL])
+    again = Adapters(tmp_path / "adapters", [MODEL], Blobs(tmp_path / "blobs"))
 
     assert not again.of(EMBEDDED_ID)
     again.add(MODEL, "polite", polite)
@@ -125,7 +126,7 @@ def test_what_never_ended_is_cleared_away(tmp_path: Path) -> None:
     left = tmp_path / "adapters" / ".import-1"
     left.mkdir(parents=True)
 
-    Adapters(tmp_path / "adapters", [MODEL])
+    Adapters(tmp_path / "adapters", [MODEL], Blobs(tmp_path / "blobs"))
 
     assert not left.exists()
 

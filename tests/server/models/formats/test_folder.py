@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from funland_server.blobs.store import Blobs
 from funland_server.errors import FieldInvalidError
 from funland_server.models.errors import ModelFileChangedError
 from funland_server.models.formats.folder import read_folder
@@ -204,7 +205,9 @@ async def test_only_what_counts_is_installed_and_found_again(
     source = make("SAFETENSORS", {"modeling.py": b"import os", "README.md": b"#"})
 
     def open_catalog() -> ModelCatalog:
-        return ModelCatalog(ModelStore(tmp_path / "models"), "", lambda _: None)
+        return ModelCatalog(
+            ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), "", lambda _: None
+        )
 
     model = await open_catalog().import_file(str(source), "", (), "")
 
@@ -223,7 +226,9 @@ async def test_only_what_counts_is_installed_and_found_again(
 async def test_a_changed_folder_is_refused_and_a_touched_one_is_not(
     make: Callable[..., Path], tmp_path: Path
 ) -> None:
-    catalog = ModelCatalog(ModelStore(tmp_path / "models"), "", lambda _: None)
+    catalog = ModelCatalog(
+        ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), "", lambda _: None
+    )
     model = await catalog.import_file(str(make("SAFETENSORS")), "mine", (), "")
     os.utime(model.path / "config.json", ns=(1, 1))
 
@@ -235,7 +240,9 @@ async def test_a_changed_folder_is_refused_and_a_touched_one_is_not(
 
 
 async def test_a_folder_has_no_sum_to_expect(make: Callable[..., Path], tmp_path: Path) -> None:
-    catalog = ModelCatalog(ModelStore(tmp_path / "models"), "", lambda _: None)
+    catalog = ModelCatalog(
+        ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), "", lambda _: None
+    )
 
     with pytest.raises(FieldInvalidError) as raised:
         await catalog.import_file(str(make("SAFETENSORS")), "mine", (), "0" * 64)

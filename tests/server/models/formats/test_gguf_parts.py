@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from funland_server.blobs.store import Blobs
 from funland_server.errors import FieldInvalidError
 from funland_server.models.adapters.lora import check_adapter
 from funland_server.models.errors import ModelFileChangedError, ModelFileMissingError
@@ -52,7 +53,9 @@ def parts(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> ModelCatalog:
-    return ModelCatalog(ModelStore(tmp_path / "store"), "funland-tiny", lambda _: None)
+    return ModelCatalog(
+        ModelStore(tmp_path / "store", Blobs(tmp_path / "blobs")), "funland-tiny", lambda _: None
+    )
 
 
 def test_several_files_are_read_as_the_one_that_they_were(model_path: Path, tmp_path: Path) -> None:
@@ -152,7 +155,9 @@ async def test_they_are_kept_checked_and_deleted_together(
     parts: list[Path], catalog: ModelCatalog, tmp_path: Path
 ) -> None:
     model = await catalog.import_file(str(parts[0]), "", (), "")
-    again = ModelCatalog(ModelStore(tmp_path / "store"), "funland-tiny", lambda _: None)
+    again = ModelCatalog(
+        ModelStore(tmp_path / "store", Blobs(tmp_path / "blobs")), "funland-tiny", lambda _: None
+    )
 
     assert again.get("my-model") == model
     kept = sorted(path.name for path in model.path.parent.glob("*.gguf"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from funland_server.blobs.store import Blobs
 from funland_server.errors import FieldInvalidError, FunlandError
 from funland_server.models.errors import (
     ModelBuiltInError,
@@ -37,7 +38,11 @@ class Store:
         self.changed: list[str] = []
 
     def open(self, default: str = "funland-tiny") -> ModelCatalog:
-        return ModelCatalog(ModelStore(self.folder), default, self.changed.append)
+        return ModelCatalog(
+            ModelStore(self.folder, Blobs(self.folder.parent / "blobs")),
+            default,
+            self.changed.append,
+        )
 
 
 @pytest.fixture

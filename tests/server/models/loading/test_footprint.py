@@ -9,13 +9,21 @@ from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.config import ServerSettings
 from funland_server.metrics import Metrics
 from funland_server.models.installed.embedded import embedded_model
-from funland_server.models.installed.model import Fingerprint
-from funland_server.models.loading.footprint import memory_limit_bytes, needed_bytes
+from funland_server.models.installed.model import Fingerprint, InstalledModel
+from funland_server.models.loading.footprint import footprint, memory_limit_bytes, sizes
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 
 MIB = 1024**2
 SETTINGS = LoadSettings(slots=4)
+
+
+def needed_bytes(
+    model: InstalledModel, settings: LoadSettings, draft: InstalledModel | None = None
+) -> int:
+    return footprint(
+        sizes(model), settings, 8192, sizes(draft) if draft is not None else None
+    ).total_bytes
 
 
 async def test_the_estimate_is_above_what_the_process_takes_and_not_far(
@@ -29,7 +37,7 @@ async def test_the_estimate_is_above_what_the_process_takes_and_not_far(
     took = worker.memory_bytes
     await pool.close()
 
-    needed = needed_bytes(model, wanted, 8192)
+    needed = needed_bytes(model, wanted)
 
     assert took is not None
     assert took < needed < 2 * took
@@ -40,8 +48,8 @@ def test_the_cache_is_counted_to_the_byte() -> None:
     # Keys and values of 7 layers, each 256 numbers of 16 bits.
     assert model.header.cache_bytes_per_token == 7 * 2 * 256 * 2
 
-    one = needed_bytes(model, LoadSettings(slots=1, context_length=1000), 8192)
-    two = needed_bytes(model, LoadSettings(slots=2, context_length=1000), 8192)
+    one = needed_bytes(model, LoadSettings(slots=1, context_length=1000))
+    two = needed_bytes(model, LoadSettings(slots=2, context_length=1000))
 
     assert two - one == 1000 * model.header.cache_bytes_per_token
 
@@ -49,9 +57,9 @@ def test_the_cache_is_counted_to_the_byte() -> None:
 def test_a_draft_model_counts_too() -> None:
     model = embedded_model()
 
-    alone = needed_bytes(model, SETTINGS, 8192)
+    alone = needed_bytes(model, SETTINGS)
 
-    assert needed_bytes(model, SETTINGS, 8192, model) > alone + model.fingerprint.size_bytes
+    assert needed_bytes(model, SETTINGS, model) > alone + model.fingerprint.size_bytes
 
 
 def test_the_limit_is_above_the_need_or_what_was_asked_for() -> None:

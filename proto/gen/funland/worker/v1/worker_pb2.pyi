@@ -67,6 +67,7 @@ class Launch(_message.Message):
     LINK_DESCRIPTOR_FIELD_NUMBER: _builtins.int
     PREFIX_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     FEWER_SLOTS_FIELD_NUMBER: _builtins.int
+    CHAT_TEMPLATE_FIELD_NUMBER: _builtins.int
     model_path: _builtins.str
     """The model's file or folder."""
     socket_path: _builtins.str
@@ -101,6 +102,8 @@ class Launch(_message.Message):
     """How many bytes of prefixes that leave the cache may be kept in memory. 0: none."""
     fewer_slots: _builtins.bool
     """Whether fewer sequences than `settings.slots` may run if the memory does not suffice for so many."""
+    chat_template: _builtins.str
+    """A chat template in Jinja, for a model whose files have none. Empty: none."""
     @_builtins.property
     def settings(self) -> _models_pb2.LoadSettings:
         """How to run the model; what is unset the worker chooses."""
@@ -130,10 +133,11 @@ class Launch(_message.Message):
         link_descriptor: _builtins.int = ...,
         prefix_memory_bytes: _builtins.int = ...,
         fewer_slots: _builtins.bool = ...,
+        chat_template: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapters", b"adapters", "conversion_folder", b"conversion_folder", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_memory_bytes", b"prefix_memory_bytes", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapters", b"adapters", "chat_template", b"chat_template", "conversion_folder", b"conversion_folder", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_memory_bytes", b"prefix_memory_bytes", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,37 @@
+"""Which engines are installed, and what they load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from typing import Final
+
+from funland.v1.models_pb2 import LoadSettings, Model
+
+Engine = LoadSettings.Engine.ValueType
+
+_PACKAGES: Final[Mapping[Engine, tuple[str, ...]]] = {
+    LoadSettings.LLAMA_CPP: ("llama_cpp",),
+    LoadSettings.OPENVINO: ("openvino", "openvino_genai"),
+    LoadSettings.CTRANSLATE2: ("ctranslate2",),
+}
+
+READERS: Final[Mapping[Model.Format.ValueType, tuple[Engine, ...]]] = {
+    Model.GGUF: (LoadSettings.LLAMA_CPP, LoadSettings.OPENVINO, LoadSettings.CTRANSLATE2),
+    Model.OPENVINO_IR: (LoadSettings.OPENVINO,),
+    Model.CTRANSLATE2: (LoadSettings.CTRANSLATE2,),
+    Model.SAFETENSORS: (LoadSettings.CTRANSLATE2,),
+}
+"""The engines that read a format, the preferred one first; as the worker chooses."""
+
+CONVERTED_ARCHITECTURES: Final = frozenset({"llama", "qwen2", "mistral"})
+"""Those of safetensors that CTranslate2 can be made of, by `model_type`."""
+
+
+@cache
+def installed_engines() -> frozenset[Engine]:
+    """Those whose packages are there. Imports none of them: that is for workers."""
+    return frozenset(
+        engine for engine, names in _PACKAGES.items() if all(find_spec(name) for name in names)
+    )
