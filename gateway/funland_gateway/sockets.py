@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.config import GatewaySettings
-from funland_gateway.failures import CallFailed, failure, invalid_field, unforeseen
+from funland_gateway.failures import CallFailed, failure, invalid_field, reason_name, unforeseen
 from funland_gateway.request_ids import request_id
 from funland_gateway.talk import Talk
 
@@ -139,7 +139,7 @@ class _Conversation:
     async def fail(self, error: Error) -> None:
         """Says why it ends, and closes."""
         await self._send([self._talk.fail(error, _now())])
-        await self._close(close_code(error), ErrorReason.Name(error.reason))
+        await self._close(close_code(error), reason_name(error))
 
     async def _close(self, code: int, reason: str) -> None:
         async with self._patience():

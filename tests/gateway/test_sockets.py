@@ -167,7 +167,7 @@ async def test_a_watch_that_the_server_ends_is_a_stop_of_the_server(
     [
         (grpc.StatusCode.UNAVAILABLE, "SERVER_UNREACHABLE", 1013),
         (grpc.StatusCode.INTERNAL, "INTERNAL_ERROR", 1011),
-        (grpc.StatusCode.PERMISSION_DENIED, "ERROR_REASON_UNSPECIFIED", 1008),
+        (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED", 1008),
     ],
 )
 async def test_a_failure_is_told_before_it_closes(

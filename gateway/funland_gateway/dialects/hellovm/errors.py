@@ -10,7 +10,7 @@ from typing import Any, Final
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.dialects.dialect import Envelope
 from funland_gateway.dialects.times import utc
-from funland_gateway.failures import http_status
+from funland_gateway.failures import http_status, reason_name
 
 _KINDS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("validation_error", "Invalid request parameters"),
@@ -62,7 +62,7 @@ def error_body(error: Error, now: float) -> dict[str, Any]:
         "error": {
             "type": kind,
             "details": error.message,
-            "reason": ErrorReason.Name(error.reason),
+            "reason": reason_name(error),
             **_fields(error),
             **_resource(error),
             **_support(error),

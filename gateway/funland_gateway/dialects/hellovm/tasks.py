@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from funland.v1.downloads_pb2 import Download
-from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.dialects.optional import optional
 from funland_gateway.dialects.progress import percent, remaining_seconds
 from funland_gateway.dialects.sources import status_word
 from funland_gateway.dialects.times import moment, utc
+from funland_gateway.failures import reason_name
 
 
 def progress(download: Download) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def listed(download: Download, now: float) -> dict[str, Any]:
         **_times(download, now),
         "completion_time": moment(download, "end_time"),
         "checksum_verified": download.verified,
-        "error": ErrorReason.Name(download.error.reason) if failed else None,
+        "error": reason_name(download.error) if failed else None,
         "error_message": download.error.message if failed else None,
     }
 

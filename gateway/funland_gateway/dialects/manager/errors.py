@@ -10,7 +10,7 @@ from typing import Any, Final
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.dialects.dialect import Envelope
 from funland_gateway.dialects.times import utc
-from funland_gateway.failures import http_status
+from funland_gateway.failures import http_status, reason_name
 
 SOURCE: Final = "source"
 """The field that names a hub."""
@@ -25,11 +25,11 @@ _FIELD_CODES: Final[Mapping[str, str]] = {SOURCE: "INVALID_SOURCE", "action": "I
 
 
 def error_code(error: Error) -> str:
-    """The document's code where it has one, else an `ErrorReason` by name."""
+    """The document's code where it has one, else the reason's name."""
     for violation in error.field_violations:
         if violation.field in _FIELD_CODES:
             return _FIELD_CODES[violation.field]
-    return _CODES.get(error.reason) or ErrorReason.Name(error.reason)
+    return _CODES.get(error.reason) or reason_name(error)
 
 
 def error_body(error: Error, now: float) -> dict[str, Any]:
