@@ -32,7 +32,7 @@ from funland_gateway.dialects.sharing import joint_routes
 from funland_gateway.failures import CallFailed, failure, unforeseen
 from funland_gateway.merging import merged
 from funland_gateway.request_ids import request_id
-from funland_gateway.routing import add_route
+from funland_gateway.routing import SHAPE, Shape, add_route
 from funland_gateway.sockets import Sockets
 from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
 
@@ -53,7 +53,10 @@ def add_dialects(
 def _handler(
     route: Route, dialect: Dialect, calls: Calls, sockets: Sockets, settings: GatewaySettings
 ) -> Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]:
+    shape = Shape(dialect.error_response)
+
     async def handle(request: web.Request) -> web.StreamResponse:
+        request[SHAPE] = shape
         call = route.call(await _incoming(request, route, settings))
         if isinstance(call, Unary):
             reply = await _ask(request, calls, call)

@@ -119,6 +119,18 @@ async def test_what_is_not_there_is_told_in_the_shape_of_manager(
     assert set(body) == {"success", "message", "error", "timestamp"}
 
 
+async def test_a_path_of_two_apis_fails_in_the_shape_of_the_one_that_was_asked(
+    http: aiohttp.ClientSession,
+) -> None:
+    path = "/api/v1/models/owner/load"  # a model `load` of an owner, or the load of a model `owner`
+
+    async with http.get(path) as hellovm, http.post(path) as inference:
+        first, second = await hellovm.json(), await inference.json()
+
+    assert first["error"]["reason"] == "UNIMPLEMENTED"
+    assert set(second["error"]) == {"code", "message", "details"}
+
+
 async def test_an_older_server_is_no_defect_of_the_gateway(http: aiohttp.ClientSession) -> None:
     async with http.get("/api/models/stats") as manager, http.get("/api/v1/downloads") as hellovm:
         first, second = await manager.json(), await hellovm.json()
