@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from functools import partial
+from collections.abc import Sequence
 from types import ModuleType
-from typing import cast
 
-import structlog
 from aiohttp import web
 
 from funland.v1 import (
@@ -25,23 +22,27 @@ from funland_gateway.channel import Channel
 from funland_gateway.config import GatewaySettings
 from funland_gateway.connections import Connections
 from funland_gateway.dialects import DIALECTS
-from funland_gateway.dialects.serving import add_dialect
+from funland_gateway.dialects.dialect import Dialect
+from funland_gateway.dialects.serving import add_dialects
+from funland_gateway.dialects.sharing import joint_routes, owners
 from funland_gateway.guards import Guard
-from funland_gateway.http_protocol import HttpProtocol, expecting
 from funland_gateway.pages import add_pages
 from funland_gateway.pipeline import pipeline
+from funland_gateway.ports import Port
 from funland_gateway.request_ids import HEADER, request_id
+from funland_gateway.sockets import Sockets
 from funland_gateway.transcoding.native import add_native, error_response
 from funland_gateway.transcoding.openapi import openapi_document
 from funland_gateway.transcoding.routes import compile_routes
 
-_log = structlog.get_logger(__name__)
-
 _CONTRACT: tuple[ModuleType, ...] = (
-    inference_pb2, models_pb2, hub_pb2, downloads_pb2, responses_pb2, system_pb2,
-)  # fmt: skip
-_LINGER_SECONDS = 1.0  # to take in the rest of a body that nobody reads
-_CLOSE_SECONDS = 0.5  # for a handler to end after it was cancelled
+    downloads_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    responses_pb2,
+    system_pb2,
+)
 
 
 class Gateway:
@@ -56,87 +57,70 @@ class Gateway:
     """
 
     def __init__(self, channel: Channel, settings: GatewaySettings) -> None:
+        self._channel = channel
         self._settings = settings
         self._connections = Connections(settings)
-        self._runner = web.AppRunner(
-            _application(channel, settings, self._connections),
-            handler_cancellation=True,
-            shutdown_timeout=_CLOSE_SECONDS,
-        )
-        self._listener: asyncio.Server | None = None
+        self._sockets = Sockets(settings)
+        by_name = {dialect.name: (dialect,) for dialect in DIALECTS}
+        common = self._port("HTTP", settings.host, settings.port, DIALECTS, native=True)
+        others = [
+            self._port(
+                place.dialect, place.host or settings.host, place.port, by_name[place.dialect]
+            )
+            for place in settings.listen
+        ]
+        self.ports: tuple[Port, ...] = (common, *others)
+        """Where it listens: first for all that it speaks, then for `settings.listen`."""
 
     @property
     def url(self) -> str:
-        """Where it listens: `http://127.0.0.1:8000`. Raises `RuntimeError` before `start`."""
-        if self._listener is None:
-            raise RuntimeError("The gateway is not started.")
-        host, port = self._listener.sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        """The first port: `http://127.0.0.1:8000`. Raises `RuntimeError` before `start`."""
+        return self.ports[0].url
 
     async def start(self) -> None:
-        """Listens. Raises `OSError` if the port is taken."""
-        await self._runner.setup()
-        server = cast("web.Server", self._runner.server)  # it is there after setup
-        server.request_handler = expecting(server.request_handler, _respond)
-        loop = asyncio.get_running_loop()
-        protocol = partial(
-            HttpProtocol,
-            server,
-            _respond,
-            loop,
-            access_log=None,  # the pipeline writes one
-            logger=_http_logger(),
-            lingering_time=_LINGER_SECONDS,
-        )
-        self._listener = await loop.create_server(
-            self._connections.watched(protocol), self._settings.host, self._settings.port
-        )
-        _log.info("gateway_listens", url=self.url)
+        """Listens on all ports. Raises `OSError` if one is taken."""
+        for port in self.ports:
+            await port.start()
 
     async def stop(self, grace_seconds: float) -> None:
-        """Takes no more connections, lets requests end for so long, then cancels them."""
-        if self._listener is not None:
-            self._listener.close()
-        if self._runner.server is not None:
-            self._runner.server.pre_shutdown()  # each connection ends with its present request
-            await self._connections.drain(grace_seconds)
-        await self._runner.cleanup()
+        """Takes no more connections, lets requests end for so long, then cancels them. WebSockets
+        end at once."""
+        for port in self.ports:
+            port.close()
+        self._sockets.stop()
+        await self._connections.drain(grace_seconds)
+        await asyncio.gather(*(port.end() for port in self.ports))
 
+    def _port(
+        self,
+        name: str,
+        host: str,
+        number: int,
+        dialects: Sequence[Dialect],
+        *,
+        native: bool = False,
+    ) -> Port:
+        """A port for dialects, and with `native` for the contract's own JSON."""
+        settings, connections = self._settings, self._connections
+        owner = owners(dialects)
 
-def _application(
-    channel: Channel, settings: GatewaySettings, connections: Connections
-) -> web.Application:
-    guard = Guard(settings)
-    app = web.Application(middlewares=[pipeline(settings, guard, connections, _respond)])
-    calls = Calls(channel)
-    routes = compile_routes([module.DESCRIPTOR for module in _CONTRACT])
-    add_native(app, routes, calls, settings)
-    for dialect in DIALECTS:
-        add_dialect(app, dialect, calls, settings)
-    documented = [route for dialect in DIALECTS for route in dialect.documented_routes]
-    add_pages(app, openapi_document(routes, documented))
+        def respond(error: Error, path: str) -> web.Response:
+            dialect = owner(path) if native else dialects[0]
+            return dialect.error_response(error) if dialect else error_response(error)
 
-    async def prepare(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers[HEADER] = request_id(request)
-        guard.share(request, response)
+        guard = Guard(settings, host)
+        app = web.Application(middlewares=[pipeline(settings, guard, connections, respond)])
+        calls = Calls(self._channel)
+        files = [module.DESCRIPTOR for module in _CONTRACT if native]
+        routes = compile_routes(files)
+        add_native(app, routes, calls, settings)
+        add_dialects(app, dialects, calls, self._sockets, settings)
+        documented = [route for _, route in joint_routes(dialects)]
+        add_pages(app, openapi_document(routes, documented))
 
-    app.on_response_prepare.append(prepare)
-    return app
+        async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+            response.headers[HEADER] = request_id(request)
+            guard.share(request, response)
 
-
-def _http_logger() -> logging.Logger:
-    """Where aiohttp reports troubles, but not those of bodies that were broken off."""
-
-    def is_ours(record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], web.RequestPayloadError))
-
-    logger = logging.getLogger("funland_gateway.http")
-    logger.addFilter(is_ours)
-    return logger
-
-
-def _respond(error: Error, path: str) -> web.Response:
-    for dialect in DIALECTS:
-        if dialect.owns(path):
-            return dialect.error_response(error)
-    return error_response(error)
+        app.on_response_prepare.append(prepare)
+        return Port(name, host, number, app, connections=connections, respond=respond)

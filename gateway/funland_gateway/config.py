@@ -5,8 +5,16 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+)
 
+from funland_gateway.listening import Place, read_place
 from funland_gateway.names import host_name, web_origin
 
 _LONGEST = 365 * 24 * 3600
@@ -15,15 +23,42 @@ _LARGEST = 2**60
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
 
 
+def _place(value: object) -> object:
+    if isinstance(value, Place):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("write a text such as 5000=manager")
+    place = read_place(value)
+    if place.host:
+        _loopback(place.host)
+    return place
+
+
+def _loopback(host: str) -> str:
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise ValueError(
+            f"{host!r} is not a loopback address. This version has no accounts, so it listens "
+            "on loopback only; to reach it from elsewhere, put a reverse proxy that asks for "
+            "credentials or an SSH tunnel (ssh -L 8000:127.0.0.1:8000 HOST) in front of it"
+        )
+    return host
+
+
 class GatewaySettings(BaseModel):
     """The gateway's settings. Sizes are in bytes, times in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
     """The loopback address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free port."""
+    listen: tuple[Annotated[Place, BeforeValidator(_place)], ...] = ()
+    """Ports where one dialect alone answers, such as `5000=manager`."""
     allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
     """Names in the `Host` header to answer to, beside the loopback ones, at any port."""
     allowed_origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = ()
@@ -39,9 +74,10 @@ class GatewaySettings(BaseModel):
     body_timeout_seconds: Seconds = 30
     """From a request's head until its body is complete."""
     send_timeout_seconds: Seconds = 30
-    """How long the reader of a stream may leave it unread."""
+    """How long the reader of a stream or a WebSocket may leave it unread."""
     heartbeat_seconds: Seconds = 10
-    """After how long a silence a stream of server-sent events gets a comment."""
+    """After how long a silence a stream of server-sent events gets a comment; how often a WebSocket
+    tells that it is there, and asks whether its client is."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -49,18 +85,3 @@ class GatewaySettings(BaseModel):
         if isinstance(value, bool):
             raise ValueError("it is no switch that is true or false")
         return value
-
-    @field_validator("host")
-    @classmethod
-    def _loopback(cls, host: str) -> str:
-        try:
-            local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            local = False
-        if not local:
-            raise ValueError(
-                f"{host!r} is not a loopback address. This version has no accounts, so it listens "
-                "on loopback only; to reach it from elsewhere, put a reverse proxy that asks for "
-                "credentials or an SSH tunnel (ssh -L 8000:127.0.0.1:8000 HOST) in front of it"
-            )
-        return host

@@ -139,6 +139,11 @@ def from_rpc(error: grpc.aio.AioRpcError) -> Error:
     return found
 
 
+def reason_name(error: Error) -> str:
+    """The reason by name; the status code where there is none, as from a server that is older."""
+    return ErrorReason.Name(error.reason) if error.reason else error.code
+
+
 def http_status(error: Error) -> int:
     """The HTTP status for an error: `google.rpc.Code`'s, or the reason's own."""
     return _HTTP_BY_REASON.get(error.reason) or _HTTP_BY_CODE.get(error.code, 500)

@@ -21,8 +21,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 class Guard:
     """Knows whose requests are answered."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
-        own = f"[{settings.host}]" if ":" in settings.host else settings.host
+    def __init__(self, settings: GatewaySettings, host: str) -> None:
+        """`host` is the address that it listens on."""
+        own = f"[{host}]" if ":" in host else host
         self._hosts = {host.lower() for host in (*_LOOPBACK, own, *settings.allowed_hosts)}
         self._origins = frozenset(settings.allowed_origins)
 

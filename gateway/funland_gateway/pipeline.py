@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 import structlog
 from aiohttp import hdrs, web
@@ -17,7 +18,8 @@ from funland_gateway.guards import Guard
 from funland_gateway.http_protocol import Respond
 from funland_gateway.malformed import check_url
 from funland_gateway.request_ids import request_id
-from funland_gateway.routing import Handler, meant
+from funland_gateway.routing import SHAPE, Handler, meant
+from funland_gateway.sockets import UPGRADED
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +50,8 @@ def pipeline(
         except Exception as problem:
             failed, path = unforeseen(problem), request.path
         failed.error.request_id = failed.error.request_id or request_id(request)
-        response = respond(failed.error, path)
+        shape = request.get(SHAPE)
+        response = shape.error_response(failed.error) if shape else respond(failed.error, path)
         response.headers.update(_headers(failed.error))
         if not request.content.is_eof():
             response.force_close()  # what follows may be the rest of a body
@@ -65,6 +68,8 @@ def pipeline(
             status = response.status
             return response
         finally:
+            if UPGRADED in request:
+                status = HTTPStatus.SWITCHING_PROTOCOLS
             resource = request.match_info.route.resource
             _log.info(
                 "request",

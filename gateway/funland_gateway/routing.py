@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from funland.v1.errors_pb2 import Error
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the handler that has a request tells errors."""
+
+    error_response: Callable[[Error], web.Response]
+
+
+SHAPE = web.RequestKey("shape", Shape)
+"""Without it the path says."""
 
 _PREFIXES = ("/v1", "/funland/v1", "/api/v1")
 """What a client's base URL may lack."""

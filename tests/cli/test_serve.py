@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import openai
 import pytest
@@ -111,3 +112,43 @@ def test_a_gateway_alone_reaches_a_server_elsewhere(
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(SECONDS) == 0
+
+
+@pytest.mark.parametrize("command", ["serve", "gateway"])
+def test_a_dialect_has_a_port_of_its_own(
+    funland: Command, stack: Stack, tmp_path: Path, command: str
+) -> None:
+    where = {"serve": ("--grpc-port", "0"), "gateway": ("--server", stack.grpc_address)}
+    listen = ("--listen", "0=manager", "--listen", "127.0.0.2:0=hellovm")
+    with started(funland, command, *where[command], *listen, cwd=tmp_path) as (process, ready):
+        manager, hellovm = ready["dialects"]
+        assert (manager["dialect"], hellovm["dialect"]) == ("manager", "hellovm")
+        assert hellovm["url"].startswith("http://127.0.0.2:")
+        with urlopen(f"{manager['url']}/health") as response:  # noqa: S310 - what serve told
+            assert json.load(response)["service"] == "llm-manager-api"
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(SECONDS) == 0
+
+
+def test_a_busy_port_of_a_dialect_is_said_to_be_busy(funland: Command, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        listen = ("--http-port", "0", "--listen", f"{port}=manager")
+        result = funland("gateway", *listen, FUNLAND_HOME=str(tmp_path))
+
+    assert result.returncode == 1
+    assert f"127.0.0.1:{port}, where manager would listen, is in use" in result.stderr
+    assert "--listen" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_of_a_dialect_that_is_none_is_told_the_dialects(
+    funland: Command, tmp_path: Path
+) -> None:
+    result = funland("serve", "--listen", "5000=ghost", FUNLAND_HOME=str(tmp_path))
+
+    assert result.returncode == 2
+    assert "gateway.listen (from --listen) is wrong" in result.stderr
+    assert "openai, inference, hellovm, manager" in " ".join(result.stderr.split())

@@ -12,7 +12,14 @@ import typer
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic.fields import FieldInfo
 
-from funland.v1 import hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    downloads_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    responses_pb2,
+    system_pb2,
+)
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_cli.main import app
 from funland_gateway.config import GatewaySettings
@@ -120,7 +127,7 @@ def test_every_command_is_documented() -> None:
 
 
 def test_the_table_of_surfaces_names_every_rpc_and_every_route() -> None:
-    modules = (inference_pb2, models_pb2, hub_pb2, responses_pb2, system_pb2)
+    modules = (downloads_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
     files = [module.DESCRIPTOR for module in modules]
     native = {
         f"{route.rpc.containing_service.name}.{route.rpc.name}": f"{route.http_method} {route.path}"

@@ -11,7 +11,14 @@ import grpc.aio
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
-from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    downloads_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    responses_pb2,
+    system_pb2,
+)
 from funland_gateway.app import Gateway
 from funland_gateway.channel import GrpcChannel
 from funland_gateway.config import GatewaySettings
@@ -20,7 +27,14 @@ StartGateway = Callable[..., Awaitable[Gateway]]
 
 METHODS = {
     f"/{service.full_name}/{method.name}": method
-    for module in (inference_pb2, models_pb2, responses_pb2, system_pb2)
+    for module in (
+        downloads_pb2,
+        hub_pb2,
+        inference_pb2,
+        models_pb2,
+        responses_pb2,
+        system_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from funland_cli import options
-from funland_cli.serve import Config, Host, HttpPort, LogFormat, given_flags
+from funland_cli.serve import Config, Host, HttpPort, Listen, LogFormat, given_flags
 
 if TYPE_CHECKING:
     from funland_cli.failures import ExitCode
@@ -34,6 +34,7 @@ def gateway(
     server: options.Server = None,
     host: Host = None,
     http_port: HttpPort = None,
+    listen: Listen = None,
     config: Config = None,
     log_format: LogFormat = None,
     as_json: options.Json = False,
@@ -47,6 +48,7 @@ def gateway(
             "server.log_format": (log_format, "--log-format"),
             "gateway.host": (host, "--host"),
             "gateway.port": (http_port, "--http-port"),
+            "gateway.listen": (listen or None, "--listen"),
         }
     )
     settings = load_settings(flags, config, os.environ)
@@ -57,7 +59,7 @@ def gateway(
 async def _run(settings: Settings, session: options.Session) -> ExitCode:
     import grpc.aio  # noqa: PLC0415 - as in gateway
 
-    from funland_cli.running import listen, run  # noqa: PLC0415 - as in gateway
+    from funland_cli.running import listen_http, places, run  # noqa: PLC0415 - as in gateway
     from funland_client.channel import CHANNEL_OPTIONS  # noqa: PLC0415 - as in gateway
     from funland_gateway.app import Gateway  # noqa: PLC0415 - as in gateway
     from funland_gateway.channel import GrpcChannel  # noqa: PLC0415 - as in gateway
@@ -68,12 +70,13 @@ async def _run(settings: Settings, session: options.Session) -> ExitCode:
     async def start(services: list[Service]) -> None:
         service = Gateway(GrpcChannel(channel), settings.gateway)
         services.append(service)
-        await listen(service, "HTTP", settings.gateway.host, settings.gateway.port, "--http-port")
+        await listen_http(service)
         if session.output.as_json:
-            session.output.event({"grpc": session.address, "http": service.url})
+            session.output.event({"grpc": session.address, **places(service)})
         else:
             session.output.line("The gateway is ready.", "bold")
-            session.output.pairs([("HTTP", service.url), ("server", session.address)])
+            ports = [(port.name, port.url) for port in service.ports]
+            session.output.pairs([*ports, ("server", session.address)])
 
     async with grpc.aio.insecure_channel(session.address, CHANNEL_OPTIONS) as channel:
         return await run(start, _GRACE_SECONDS)

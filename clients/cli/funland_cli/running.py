@@ -7,9 +7,12 @@ import errno
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from funland_cli.failures import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from funland_gateway.app import Gateway
 
 
 class Service(Protocol):
@@ -69,10 +72,12 @@ async def run(start: Callable[[list[Service]], Awaitable[None]], grace_seconds: 
         return ExitCode.INTERRUPTED
 
 
-async def listen(service: Service, name: str, host: str, port: int, flag: str) -> None:
-    """Starts a service; says what to do if its port is taken."""
+async def listen(
+    start: Callable[[], Awaitable[None]], name: str, host: str, port: int, flag: str
+) -> None:
+    """Starts a service, or a port of one; says what to do if the port is taken."""
     try:
-        await service.start()
+        await start()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise CommandError(
@@ -80,6 +85,20 @@ async def listen(service: Service, name: str, host: str, port: int, flag: str) -
                 hint=f"Stop what uses it, or take another port with {flag} (0: any free one).",
             ) from error
         raise CommandError(f"{name} can't listen on {host}:{port}: {error}") from error
+
+
+async def listen_http(gateway: Gateway) -> None:
+    """Starts all ports of a gateway."""
+    for place, port in enumerate(gateway.ports):
+        flag = "--listen" if place else "--http-port"
+        await listen(port.start, port.name, port.host, port.number, flag)
+
+
+def places(gateway: Gateway) -> dict[str, Any]:
+    """Where a gateway listens, for programs."""
+    common, *others = gateway.ports
+    told = [{"dialect": port.name, "url": port.url} for port in others]
+    return {"http": common.url, "dialects": told}
 
 
 async def _stop(services: list[Service], grace_seconds: float) -> None:

@@ -16,11 +16,13 @@ from funland_cli.output import Output
 if TYPE_CHECKING:
     from funland_cli.running import Service
     from funland_cli.settings import Setting, Settings
+    from funland_gateway.app import Gateway
 
 EPILOG = """\b
 Examples:
   funland serve
   funland serve --grpc-port 0 --http-port 0 --json
+  funland serve --listen 5000=manager
   FUNLAND_SERVER__SLOTS=64 funland serve
 
 \b
@@ -46,6 +48,13 @@ HttpPort = Annotated[
     int | None,
     typer.Option(metavar="PORT", help="The port of REST and web; 0: any.  [default: 8000]"),
 ]
+Listen = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[HOST:]PORT=DIALECT",
+        help="A port where one dialect alone answers: 5000=manager. May be repeated.",
+    ),
+]
 LogFormat = Annotated[
     Literal["text", "json"] | None, typer.Option(help="How log lines look.  [default: text]")
 ]
@@ -59,6 +68,7 @@ def serve(
         int | None, typer.Option(metavar="PORT", help="The port of gRPC; 0: any.  [default: 50051]")
     ] = None,
     http_port: HttpPort = None,
+    listen: Listen = None,
     home: Annotated[
         Path | None,
         typer.Option(
@@ -90,6 +100,7 @@ def serve(
             "server.log_format": (log_format, "--log-format"),
             "gateway.host": (host, "--host"),
             "gateway.port": (http_port, "--http-port"),
+            "gateway.listen": (listen or None, "--listen"),
         }
     )
     settings = load_settings(flags, config, os.environ)
@@ -107,7 +118,7 @@ def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Setting]:
 
 
 async def _serve(settings: Settings, output: Output) -> ExitCode:
-    from funland_cli.running import listen, run  # noqa: PLC0415 - as in serve
+    from funland_cli.running import listen, listen_http, run  # noqa: PLC0415 - as in serve
     from funland_gateway.app import Gateway  # noqa: PLC0415 - as in serve
     from funland_server import errors, logs  # noqa: PLC0415 - as in serve
     from funland_server.app import Server  # noqa: PLC0415 - as in serve
@@ -118,26 +129,31 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
         server = Server(settings.server)
         services.append(server)
         try:
-            await listen(server, "gRPC", settings.server.host, settings.server.port, "--grpc-port")
+            await listen(
+                server.start, "gRPC", settings.server.host, settings.server.port, "--grpc-port"
+            )
         except errors.FunlandError as error:
             raise CommandError(error.message) from error
         gateway = Gateway(server.channel, settings.gateway)
         services.append(gateway)
-        await listen(gateway, "HTTP", settings.gateway.host, settings.gateway.port, "--http-port")
-        _announce(server.address, gateway.url, settings.server.home, output)
+        await listen_http(gateway)
+        _announce(server.address, gateway, settings.server.home, output)
 
     return await run(start, settings.server.drain_seconds)
 
 
-def _announce(grpc: str, http: str, home: Path, output: Output) -> None:
+def _announce(grpc: str, gateway: Gateway, home: Path, output: Output) -> None:
+    from funland_cli.running import places  # noqa: PLC0415 - as in serve
+
     if output.as_json:
-        output.event({"grpc": grpc, "http": http, "home": str(home)})
+        output.event({"grpc": grpc, **places(gateway), "home": str(home)})
         return
+    ports = [(port.name, port.url) for port in gateway.ports]
     output.line("Funland is ready.", "bold")
-    output.pairs([("gRPC", grpc), ("HTTP", http), ("home", str(home))])
+    output.pairs([("gRPC", grpc), *ports, ("home", str(home))])
     output.line()
     output.line("Try it:")
-    output.line(f"  curl {http}/v1/chat/completions -H 'content-type: application/json' \\")
+    output.line(f"  curl {gateway.url}/v1/chat/completions -H 'content-type: application/json' \\")
     output.line("""    -d '{"messages": [{"role": "user", "content": "Tell me a story."}]}'""")
     output.line()
     output.line("Ctrl-C stops it.", "dim")

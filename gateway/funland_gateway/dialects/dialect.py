@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
@@ -16,6 +17,7 @@ from funland.v1 import errors_pb2, inference_pb2
 from funland_gateway.dialects.query import Parameter
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import http_status
+from funland_gateway.talk import Talk
 
 JsonSchema = Mapping[str, Any]
 
@@ -35,6 +37,8 @@ class Incoming:
     """When it came, in seconds since 1970."""
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     """The query's parameters that the route declares, decoded; the last where one came twice."""
+    request_id: str = ""
+    """As in the header `x-request-id` of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Unary:
     rpc: MethodDescriptor
     message: Message
     answer: Callable[[Any], Reply | Unary]
+    """Takes the response; of an RPC that streams, the list of all its events."""
     field_name: Callable[[str], str] = same_name
     """What the dialect calls a field of the contract, for violations that the server reports."""
     blames: Blames = field(default_factory=dict[int, str])
@@ -111,13 +116,22 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSocket:
+    """An RPC to watch, whose events go out over a WebSocket for as long as there is someone."""
+
+    rpc: MethodDescriptor
+    message: Message
+    talk: Talk
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One line of a dialect's table."""
 
     method: str
     path: str
     """As documented, variables in braces. One whose name begins with `model` may hold slashes."""
-    call: Callable[[Incoming], Unary | Streaming | Together]
+    call: Callable[[Incoming], Unary | Streaming | Together | WebSocket]
     summary: str
     tag: str
     """The dialect's name."""
@@ -129,6 +143,22 @@ class Route:
     """Whether the answer can be a stream of SSE."""
     query: tuple[Parameter[Any], ...] = ()
     """The parameters that are read; others are ignored."""
+    upgrades: bool = False
+    """Whether it is a WebSocket."""
+    description: str = ""
+    """What the summary does not tell."""
+
+
+NAME: Final = "[^/]+(?:/[^/]+)*"
+"""What stands for a variable whose name begins with `model`: slashes inside, and single."""
+
+STEP: Final = "[^/]+"
+"""What stands for any other: what follows an id and a slash is another route."""
+
+
+def path_pattern(path: str) -> str:
+    """A route's path for aiohttp's router, where a plain variable is a `STEP`."""
+    return re.sub(r"\{(model\w*)\}", rf"{{\1:{NAME}}}", path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +169,8 @@ class Envelope:
     """The body of an HTTP error."""
     stream_failure: Callable[[errors_pb2.Error], object]
     """The data of the SSE event that ends a stream."""
+    status: Callable[[errors_pb2.Error], int] = http_status
+    """The HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +188,6 @@ class Dialect:
         """The routes for /openapi.json."""
         return self.routes
 
-    def owns(self, path: str) -> bool:
-        """Whether errors at this path are to have this dialect's shape."""
-        return path.startswith(self.prefixes) or any(path == route.path for route in self.routes)
-
     def error_response(self, error: errors_pb2.Error) -> web.Response:
         """The HTTP error of a call that failed before its answer began."""
         headers: dict[str, str] = {}
@@ -167,7 +195,7 @@ class Dialect:
             headers["Retry-After"] = str(math.ceil(error.retry_delay.ToTimedelta().total_seconds()))
         return web.Response(
             body=orjson.dumps(self.envelope.failure(error)),
-            status=http_status(error),
+            status=self.envelope.status(error),
             content_type="application/json",
             headers=headers,
         )

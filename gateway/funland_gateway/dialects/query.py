@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from funland_gateway.dialects.reading import invalid
+from funland_gateway.dialects.reading import chosen, invalid
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -62,6 +62,15 @@ def choice(name: str, description: str, *values: str) -> Parameter[str]:
 
     schema = {"type": "string", "enum": list(values), "default": values[0]}
     return Parameter(name, description, schema, read)
+
+
+def one_of(name: str, description: str, values: Mapping[str, T], default: T) -> Parameter[T]:
+    """What one of some words stands for; `default` if it is absent or empty."""
+
+    def read(key: str, query: Mapping[str, str]) -> T:
+        return chosen(key, query.get(key, ""), values, default)
+
+    return Parameter(name, description, {"type": "string", "enum": list(values)}, read)
 
 
 def whole_number(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.failures import CallFailed, failure
+
+_V = TypeVar("_V")
 
 _LARGEST_ID = 2**31 - 1  # as far as the contract's type goes
 _INTEGER_NAMES = {32: "a 32-bit integer", 64: "a 64-bit integer"}
@@ -167,6 +169,15 @@ def invalid(path: str, description: str) -> CallFailed:
 def missing(path: str) -> CallFailed:
     """The failure of a value that must be there."""
     return invalid(path, "is required")
+
+
+def chosen(path: str, word: str, values: Mapping[str, _V], default: _V) -> _V:
+    """What a word of a list stands for; `default` for an empty one."""
+    if not word:
+        return default
+    if word not in values:
+        raise invalid(path, f"must be one of {', '.join(values)}")
+    return values[word]
 
 
 def unsupported(path: str, what: str) -> CallFailed:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from funland_gateway.dialects.dialect import Dialect
+from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.inference.routes import INFERENCE
+from funland_gateway.dialects.manager.routes import MANAGER
 from funland_gateway.dialects.openai.routes import OPENAI
 
-DIALECTS: Final[tuple[Dialect, ...]] = (OPENAI, INFERENCE)
+DIALECTS: Final[tuple[Dialect, ...]] = (OPENAI, INFERENCE, HELLOVM, MANAGER)

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from funland.v1 import inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    downloads_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    responses_pb2,
+    system_pb2,
+)
 
+_DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
+_HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
 _MODELS = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods_by_name
 _RESPONSES = responses_pb2.DESCRIPTOR.services_by_name["ResponseService"].methods_by_name
@@ -40,3 +49,24 @@ DELETE_RESPONSE: Final = _RESPONSES["DeleteResponse"]
 
 GET_STATUS: Final = _SYSTEM["GetStatus"]
 GET_METRICS: Final = _SYSTEM["GetMetrics"]
+
+SEARCH_HUB_MODELS: Final = _HUB["SearchHubModels"]
+GET_HUB_MODEL: Final = _HUB["GetHubModel"]
+LIST_HUB_CATEGORIES: Final = _HUB["ListHubCategories"]
+LIST_TRENDING_MODELS: Final = _HUB["ListTrendingModels"]
+GET_HUB_STATISTICS: Final = _HUB["GetHubStatistics"]
+SYNC_HUBS: Final = _HUB["SyncHubs"]
+ADD_FAVORITE: Final = _HUB["AddFavorite"]
+REMOVE_FAVORITE: Final = _HUB["RemoveFavorite"]
+
+START_DOWNLOAD: Final = _DOWNLOADS["StartDownload"]
+GET_DOWNLOAD: Final = _DOWNLOADS["GetDownload"]
+LIST_DOWNLOADS: Final = _DOWNLOADS["ListDownloads"]
+PAUSE_DOWNLOAD: Final = _DOWNLOADS["PauseDownload"]
+RESUME_DOWNLOAD: Final = _DOWNLOADS["ResumeDownload"]
+CANCEL_DOWNLOAD: Final = _DOWNLOADS["CancelDownload"]
+RETRY_DOWNLOAD: Final = _DOWNLOADS["RetryDownload"]
+DELETE_DOWNLOAD: Final = _DOWNLOADS["DeleteDownload"]
+WATCH_DOWNLOADS: Final = _DOWNLOADS["WatchDownloads"]
+GET_DOWNLOAD_QUEUE: Final = _DOWNLOADS["GetDownloadQueue"]
+GET_STORAGE: Final = _DOWNLOADS["GetStorage"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -25,33 +24,39 @@ from funland_gateway.dialects.dialect import (
     Streaming,
     Together,
     Unary,
+    WebSocket,
+    path_pattern,
 )
 from funland_gateway.dialects.reading import JsonObject
+from funland_gateway.dialects.sharing import joint_routes
 from funland_gateway.failures import CallFailed, failure, unforeseen
 from funland_gateway.merging import merged
-from funland_gateway.routing import add_route
+from funland_gateway.request_ids import request_id
+from funland_gateway.routing import SHAPE, Shape, add_route
+from funland_gateway.sockets import Sockets
 from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
 
 
-def add_dialect(
-    app: web.Application, dialect: Dialect, calls: Calls, settings: GatewaySettings
+def add_dialects(
+    app: web.Application,
+    dialects: Sequence[Dialect],
+    calls: Calls,
+    sockets: Sockets,
+    settings: GatewaySettings,
 ) -> None:
-    """Adds the dialect's routes. Their failures raise `CallFailed` until an answer has begun."""
-    for route in dialect.routes:
-        handler = _handler(route, dialect, calls, settings)
-        add_route(app, route.method, _pattern(route.path), handler)
-
-
-def _pattern(path: str) -> str:
-    """Lets the names of models hold slashes, inside and single. Other variables hold none: what
-    stands behind an id is another route."""
-    return re.sub(r"\{(model\w*)\}", r"{\1:[^/]+(?:/[^/]+)*}", path)
+    """Adds the dialects' routes. Their failures raise `CallFailed` until an answer has begun."""
+    for dialect, route in joint_routes(dialects):
+        handler = _handler(route, dialect, calls, sockets, settings)
+        add_route(app, route.method, path_pattern(route.path), handler)
 
 
 def _handler(
-    route: Route, dialect: Dialect, calls: Calls, settings: GatewaySettings
+    route: Route, dialect: Dialect, calls: Calls, sockets: Sockets, settings: GatewaySettings
 ) -> Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]:
+    shape = Shape(dialect.error_response)
+
     async def handle(request: web.Request) -> web.StreamResponse:
+        request[SHAPE] = shape
         call = route.call(await _incoming(request, route, settings))
         if isinstance(call, Unary):
             reply = await _ask(request, calls, call)
@@ -60,6 +65,9 @@ def _handler(
                 status=reply.status,
                 headers={"Content-Type": reply.content_type},
             )
+        if isinstance(call, WebSocket):
+            events = calls.stream(request, call.rpc, call.message)
+            return await sockets.converse(request, events, call.talk)
         return await _stream(request, calls, call, dialect, settings)
 
     return handle
@@ -78,6 +86,7 @@ async def _incoming(request: web.Request, route: Route, settings: GatewaySetting
             for key, value in request.query.items()
             if any(parameter.takes(key) for parameter in route.query)
         },
+        request_id=request_id(request),
     )
 
 
@@ -85,11 +94,17 @@ async def _ask(request: web.Request, calls: Calls, call: Unary) -> Reply:
     step: Reply | Unary = call
     while isinstance(step, Unary):
         try:
-            response = await calls.unary(request, step.rpc, step.message)
-            step = step.answer(response)
+            step = step.answer(await _response(request, calls, step))
         except CallFailed as failed:
             raise _in_its_words(failed, step) from failed
     return step
+
+
+async def _response(request: web.Request, calls: Calls, call: Unary) -> Message | list[Message]:
+    if not call.rpc.server_streaming:
+        return await calls.unary(request, call.rpc, call.message)
+    async with calls.stream(request, call.rpc, call.message) as events:
+        return [event async for event in events]
 
 
 async def _stream(

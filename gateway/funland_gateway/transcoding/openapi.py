@@ -15,10 +15,14 @@ from funland_gateway.transcoding.native import NDJSON, SSE
 from funland_gateway.transcoding.routes import Route
 from funland_gateway.transcoding.schemas import Schema, Schemas, is_required
 
-_DESCRIPTION = """\
+_ALL = """\
 A local AI service. The paths under `/funland/v1` are the JSON form of the gRPC contract; the others
 speak the shapes of other APIs.
-
+"""
+_ONE = """\
+A local AI service, by one of the APIs that it speaks.
+"""
+_ANY_CALL = """
 Any call may carry `x-request-id` (up to 64 letters, digits, `.`, `_` and `-`; sent back, and found
 in the logs) and `x-request-timeout` (seconds until the call fails with DEADLINE_EXCEEDED).
 """
@@ -87,6 +91,16 @@ class DocumentedRoute(Protocol):
         ...
 
     @property
+    def upgrades(self) -> bool:
+        """Whether it is a WebSocket."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What the summary does not tell, in Markdown."""
+        ...
+
+    @property
     def tag(self) -> str:
         """The name of the API that the route belongs to."""
         ...
@@ -94,7 +108,8 @@ class DocumentedRoute(Protocol):
 
 def openapi_document(routes: Iterable[Route], others: Iterable[DocumentedRoute]) -> dict[str, Any]:
     """The document, ready for `orjson.dumps`. Raises `ValueError` if two routes are the same."""
-    routes = tuple(routes)
+    routes, others = tuple(routes), tuple(others)
+    description = (_ALL if routes else _ONE) + _ANY_CALL
     comments = contract_comments()
     schemas = Schemas(comments, [route.rpc.input_type for route in routes if route.has_body])
     failure: Schema = {
@@ -118,11 +133,12 @@ def openapi_document(routes: Iterable[Route], others: Iterable[DocumentedRoute])
         _add(paths, other.path, other.method, _other_operation(other))
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Funland", "version": version("funland"), "description": _DESCRIPTION},
+        "info": {"title": "Funland", "version": version("funland"), "description": description},
         "servers": [{"url": "/"}],
         "tags": list(tags.values()),
         "paths": paths,
-        "components": {"schemas": {**schemas.components, "Failure": failure}},
+        # Other routes have their schemas inside.
+        "components": {"schemas": {**schemas.components, "Failure": failure}} if routes else {},
     }
 
 
@@ -191,15 +207,22 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     content = _json(dict(route.response_schema)) if route.response_schema is not None else {}
     if route.streams:
         content[SSE] = {"schema": {"type": "string"}}
+    worked: dict[str, Schema] = (
+        {"101": {"description": "The connection is a WebSocket now."}}
+        if route.upgrades
+        else {"200": {"description": "It worked.", **({"content": content} if content else {})}}
+    )
     operation: dict[str, Any] = {
         "operationId": f"{route.tag}_{route.method.lower()}_{slug}",
         "tags": [route.tag],
         "summary": route.summary,
         "responses": {
-            "200": {"description": "It worked.", **({"content": content} if content else {})},
+            **worked,
             "default": {"description": "It failed; the body is as this API has it."},
         },
     }
+    if route.description:
+        operation["description"] = route.description
     if route.request_schema is not None:
         operation["requestBody"] = {
             "required": _wants_something(route.request_schema),

@@ -18,9 +18,9 @@ from funland.v1.models_pb2 import (
 from funland.v1.system_pb2 import Health, MachineMemory, SystemStatus
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary
 from funland_gateway.dialects.inference.models import list_models, load_model
-from funland_gateway.dialects.inference.sizes import size
 from funland_gateway.dialects.inference.system import get_health, get_metrics
 from funland_gateway.dialects.reading import JsonObject
+from funland_gateway.dialects.sizes import size
 from funland_gateway.failures import CallFailed
 
 INSTALLED = Model(

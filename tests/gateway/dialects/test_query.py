@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from funland_gateway.dialects import DIALECTS
-from funland_gateway.dialects.query import Parameter, choice, pairs, switch, text, whole_number
+from funland_gateway.dialects.query import (
+    Parameter,
+    choice,
+    one_of,
+    pairs,
+    switch,
+    text,
+    whole_number,
+)
 from funland_gateway.failures import CallFailed
 
 NAME = text("name", "A name.")
@@ -15,6 +23,7 @@ WIDE = switch("wide", "Whether it is wide.")
 ORDER = choice("order", "By age.", "asc", "desc")
 LIMIT = whole_number("limit", "At most so many.", 1, 100, 20)
 AFTER = whole_number("after", "After this.", 0, 9, None)
+SOURCE = one_of("source", "The hub.", {"a": 1, "b": 2}, 0)
 LABELS = pairs("labels", "Those with all of these.")
 
 
@@ -33,6 +42,9 @@ LABELS = pairs("labels", "Those with all of these.")
         (LIMIT, {}, 20),
         (AFTER, {"after": "0"}, 0),
         (AFTER, {}, None),
+        (SOURCE, {"source": "b"}, 2),
+        (SOURCE, {"source": ""}, 0),
+        (SOURCE, {}, 0),
         (LABELS, {"labels[a]": "1", "labels[b[c]]": "2", "labels": "3", "other[a]": "4"},
          {"a": "1", "b[c]": "2"}),
         (LABELS, {}, {}),
@@ -47,6 +59,7 @@ def test_a_parameter_is_read(parameter: Parameter[Any], query: dict[str, str], v
     [
         (WIDE, "perhaps"),
         (ORDER, "up"),
+        (SOURCE, "A"),
         (LIMIT, "0"),
         (LIMIT, "101"),
         (LIMIT, "-1"),

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from funland_gateway.dialects import DIALECTS
-from funland_gateway.dialects.dialect import Incoming, Route, Streaming, Together, Unary
+from funland_gateway.dialects.dialect import Incoming, Route, Streaming, Together, Unary, WebSocket
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import CallFailed
 from funland_server.errors import FieldInvalidError
@@ -39,8 +39,13 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
     "/api/v1/generate/stream": [{"prompt": "a"}],
     "/api/v1/batch/generate": [{"requests": [{"prompt": "a"}]}],
     "/api/v1/models/{model_name}/load": [{}],
+    "/api/v1/models/download": [{"model_id": "a/b"}],
+    "/api/v1/downloads/{download_id}/control": [{"action": "pause"}],
+    "/api/downloads/start": [{"model_id": "a"}],
 }
 """A least body of each form that a route takes."""
+
+PATH = {"model_name": "x", "download_id": "x"}
 
 VALUES: list[Any] = [
     None, True, False, -2, -1, 0, 0.5, 1, 3, 21, 2**31, 2**63, 1e39, "", "a", "x" * 257,
@@ -49,6 +54,9 @@ VALUES: list[Any] = [
     [[7, 101]], {"text": "a"}, [{"text": "a"}], [{"text": ""}], [{}],
     {"prompt_string": "a"}, {"prompt_string": ""}, [{"prompt_string": "a"}], [{"prompt": "a"}],
     [{"prompt": ""}], [{"prompt": "a", "top_p": 2}],
+    "a/b", "a/b/c", "a /b", "pause", "gguf", "pytorch", "ollama", "/models", "Q4_K_M",
+    {"max_threads": 16}, {"max_threads": 17}, {"priority": "high"}, {"priority": "none"},
+    {"resume_download": True}, {"verify_checksum": False}, {"verify_checksum": None},
 ]  # fmt: skip
 
 FORMATS = {
@@ -121,12 +129,12 @@ def validator(schema: Any) -> Callable[[Any], bool]:
 def taken(route: Route, body: dict[str, Any]) -> bool:
     """Whether dialect and contract take a body."""
     try:
-        for message in messages(route.call(Incoming(JsonObject(body), {"model_name": "x"}, 0))):
+        for message in messages(route.call(Incoming(JsonObject(body), PATH, 0))):
             validate(message)
     except (CallFailed, FieldInvalidError):
         return False
     return True
 
 
-def messages(call: Unary | Streaming | Together) -> list[Any]:
+def messages(call: Unary | Streaming | Together | WebSocket) -> list[Any]:
     return [part.message for part in call.parts] if isinstance(call, Together) else [call.message]

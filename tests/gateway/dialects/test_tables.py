@@ -7,8 +7,12 @@ from google.protobuf.duration_pb2 import Duration
 
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.dialects import DIALECTS
+from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.inference.routes import INFERENCE
+from funland_gateway.dialects.manager.routes import MANAGER
 from funland_gateway.dialects.openai.routes import OPENAI
+from funland_gateway.dialects.sharing import owners
+from funland_gateway.listening import SPOKEN
 
 
 def test_openai_has_these_endpoints() -> None:
@@ -56,6 +60,45 @@ def test_inference_has_its_documents_endpoints() -> None:
     }
 
 
+def test_hellovm_has_what_its_document_says_of_models_and_downloads() -> None:
+    assert {(route.method, route.path) for route in HELLOVM.documented_routes} == {
+        ("GET", "/api/v1/models/search"),
+        ("GET", "/api/v1/models/{model_id}"),
+        ("POST", "/api/v1/models/download"),
+        ("GET", "/api/v1/downloads"),
+        ("POST", "/api/v1/downloads/{download_id}/control"),
+    }
+
+
+def test_manager_has_what_its_document_says_of_models_and_downloads() -> None:
+    assert {(route.method, route.path) for route in MANAGER.documented_routes} == {
+        ("GET", "/health"),
+        ("GET", "/api/health"),
+        ("GET", "/api/models/search"),
+        ("GET", "/api/models/{model_id}/info"),
+        ("GET", "/api/models/categories"),
+        ("GET", "/api/models/trending"),
+        ("GET", "/api/models/stats"),
+        ("POST", "/api/models/{model_id}/favorite"),
+        ("DELETE", "/api/models/{model_id}/favorite"),
+        ("POST", "/api/models/sync"),
+        ("POST", "/api/downloads/start"),
+        ("PUT", "/api/downloads/{task_id}/pause"),
+        ("PUT", "/api/downloads/{task_id}/resume"),
+        ("PUT", "/api/downloads/{task_id}/cancel"),
+        ("GET", "/api/downloads/{task_id}"),
+        ("DELETE", "/api/downloads/{task_id}"),
+        ("GET", "/api/downloads/list"),
+        ("GET", "/api/downloads/queue"),
+        ("GET", "/api/downloads/storage"),
+        ("GET", "/ws/downloads"),
+    }
+
+
+def test_every_dialect_can_have_a_port_of_its_own() -> None:
+    assert tuple(dialect.name for dialect in DIALECTS) == SPOKEN
+
+
 @pytest.mark.parametrize(
     ("path", "owner"),
     [
@@ -69,22 +112,38 @@ def test_inference_has_its_documents_endpoints() -> None:
         ("/health", "inference"),
         ("/metrics", "inference"),
         ("/api/v1/nothing", "inference"),
+        ("/api/v1/models", "inference"),
+        ("/api/v1/models/ghost/load", "inference"),
+        ("/api/v1/models/search", "hellovm"),
+        ("/api/v1/models/qwen/Qwen-7B-Chat", "hellovm"),
+        ("/api/v1/models/qwen//Qwen", "hellovm"),
+        ("/api/v1/downloads", "hellovm"),
+        ("/api/v1/downloads/7/control", "hellovm"),
+        ("/api/v1/downloads/7/nothing", "hellovm"),
+        ("/api/v1/downloadsx", "inference"),
+        ("/api/health", "manager"),
+        ("/api/models/a/b/info", "manager"),
+        ("/api/models/nothing", "manager"),
+        ("/api/downloads/7", "manager"),
+        ("/ws/downloads", "manager"),
+        ("/ws/nothing", None),
+        ("/api/nothing", None),
         ("/funland/v1/models", None),
         ("/v1", None),
         ("/healthy", None),
     ],
 )
-def test_a_path_has_at_most_one_owner(path: str, owner: str | None) -> None:
-    owners = [dialect.name for dialect in DIALECTS if dialect.owns(path)]
+def test_a_path_has_the_owner_that_claims_it_best(path: str, owner: str | None) -> None:
+    found = owners(DIALECTS)(path)
 
-    assert owners == ([] if owner is None else [owner])
+    assert (found and found.name) == owner
 
 
 def test_routes_are_tagged_and_only_readers_of_bodies_have_request_schemas() -> None:
     for dialect in DIALECTS:
         for route in dialect.documented_routes:
             assert route.tag == dialect.name
-            assert (route.request_schema is not None) == (route.method == "POST")
+            assert route.request_schema is None or route.method == "POST"
             assert route.summary.endswith(".")
 
 

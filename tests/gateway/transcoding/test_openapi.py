@@ -12,16 +12,27 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from openapi_spec_validator import validate as validate_document
 
-from funland.v1 import errors_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    downloads_pb2,
+    errors_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    responses_pb2,
+    system_pb2,
+)
 from funland_gateway.dialects import DIALECTS
+from funland_gateway.dialects.sharing import joint_routes
 from funland_gateway.transcoding.comments import contract_comments
 from funland_gateway.transcoding.encoder import encode
 from funland_gateway.transcoding.openapi import openapi_document
 from funland_gateway.transcoding.routes import compile_routes
 
-MODULES = (errors_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
+MODULES = (
+    downloads_pb2, errors_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2,
+)  # fmt: skip
 ROUTES = compile_routes(module.DESCRIPTOR for module in MODULES)
-OTHERS = [route for dialect in DIALECTS for route in dialect.documented_routes]
+OTHERS = [route for _, route in joint_routes(DIALECTS)]
 DOCUMENT = openapi_document(ROUTES, OTHERS)
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 

@@ -16,7 +16,15 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from funland.v1 import errors_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    downloads_pb2,
+    errors_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    responses_pb2,
+    system_pb2,
+)
 from funland_gateway.transcoding.decoder import decode
 from funland_gateway.transcoding.encoder import encode
 
@@ -41,7 +49,14 @@ def contract_types() -> list[Descriptor]:
     """The requests and responses of every public RPC, but for the one that answers raw text."""
     rpcs = [
         rpc
-        for module in (inference_pb2, models_pb2, responses_pb2, system_pb2)
+        for module in (
+            downloads_pb2,
+            hub_pb2,
+            inference_pb2,
+            models_pb2,
+            responses_pb2,
+            system_pb2,
+        )
         for service in module.DESCRIPTOR.services_by_name.values()
         for rpc in service.methods
     ]

@@ -8,10 +8,10 @@ from typing import Any
 from funland.v1.models_pb2 import GetModelRequest, LoadModelRequest, Model
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.inference.generation import DEFAULT_MODEL
-from funland_gateway.dialects.inference.sizes import size
 from funland_gateway.dialects.models import every_model
 from funland_gateway.dialects.reading import invalid
 from funland_gateway.dialects.rpcs import GET_MODEL, LOAD_MODEL
+from funland_gateway.dialects.sizes import size
 
 
 def list_models(_incoming: Incoming) -> Unary:

@@ -9,8 +9,8 @@ from google.api.httpbody_pb2 import HttpBody
 from funland.v1.models_pb2 import Model
 from funland.v1.system_pb2 import GetMetricsRequest, GetStatusRequest, Health, SystemStatus
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
-from funland_gateway.dialects.inference.sizes import size
 from funland_gateway.dialects.rpcs import GET_METRICS, GET_STATUS
+from funland_gateway.dialects.sizes import size
 
 
 def get_health(_incoming: Incoming) -> Unary:

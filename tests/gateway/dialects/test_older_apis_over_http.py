@@ -1,0 +1,139 @@
+"""`hellovm` and `manager` on a real gateway: paths, bodies, ids and failures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import grpc
+import pytest
+
+from funland.v1.downloads_pb2 import Download, ListDownloadsResponse, StartDownloadRequest
+from funland.v1.hub_pb2 import HubInfo, HubModel, HubSync, SyncHubsEvent, SyncHubsResult
+from funland.v1.models_pb2 import Origin
+
+if TYPE_CHECKING:
+    from tests.gateway.conftest import Answers
+
+
+async def test_a_sync_is_one_answer_after_all_events(
+    http: aiohttp.ClientSession, answers: Answers
+) -> None:
+    async def sync(_: Any, __: Any) -> AsyncIterator[SyncHubsEvent]:
+        yield SyncHubsEvent(progress=HubSync(hub=Origin.OLLAMA, models=1))
+        hub = HubInfo(hub=Origin.OLLAMA, catalog_models=1)
+        yield SyncHubsEvent(finish=SyncHubsResult(hubs=[hub], models=1, added=1))
+
+    answers["SyncHubs"] = sync
+
+    async with http.post("/api/models/sync") as response:
+        body = await response.json()
+
+    assert (response.status, body["data"]["models"]) == (200, 1)
+
+
+async def test_a_sync_that_fails_on_the_way_fails(
+    http: aiohttp.ClientSession, answers: Answers
+) -> None:
+    async def sync(_: Any, context: Any) -> AsyncIterator[SyncHubsEvent]:
+        yield SyncHubsEvent(progress=HubSync(hub=Origin.OLLAMA, models=1))
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "Away.")
+
+    answers["SyncHubs"] = sync
+
+    async with http.post("/api/models/sync") as response:
+        body = await response.json()
+
+    assert (response.status, body["success"], body["error"]) == (503, False, "SERVER_UNREACHABLE")
+
+
+@pytest.mark.parametrize(
+    ("path", "model_id"),
+    [
+        ("/api/models/qwen2.5:0.5b/info", "qwen2.5:0.5b"),
+        ("/api/models/microsoft/DialoGPT-medium/info", "microsoft/DialoGPT-medium"),
+        ("/api/v1/models/qwen/Qwen-7B-Chat", "qwen/Qwen-7B-Chat"),
+        ("/api/v1/models/qwen%2FQwen-7B-Chat", "qwen/Qwen-7B-Chat"),
+    ],
+)
+async def test_a_models_id_may_hold_a_slash(
+    http: aiohttp.ClientSession, answers: Answers, path: str, model_id: str
+) -> None:
+    async def get(request: Any, _: Any) -> HubModel:
+        return HubModel(model_id=request.model_id)
+
+    async def downloads(_: Any, __: Any) -> ListDownloadsResponse:
+        return ListDownloadsResponse()
+
+    answers["GetHubModel"] = get
+    answers["ListDownloads"] = downloads
+
+    async with http.get(path) as response:
+        assert (await response.json())["data"]["id"] == model_id
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 422),
+        (b"[]", 422),
+        (b'{"model_id": 7}', 422),
+        (b'{"model_id": "qwen"}', 400),
+        (b"", 400),
+        (b'{"model_id": "a/b"}', 200),
+    ],
+)
+async def test_a_body_of_the_wrong_form_is_422_and_a_wrong_value_400(
+    http: aiohttp.ClientSession, answers: Answers, body: bytes, status: int
+) -> None:
+    async def start(request: StartDownloadRequest, _: Any) -> Download:
+        return Download(download_id="dl-1", source=request.source)
+
+    answers["StartDownload"] = start
+
+    async with http.post(
+        "/api/v1/models/download", data=body, headers={"x-request-id": "mine"}
+    ) as response:
+        told = await response.json()
+
+    assert (response.status, told["code"]) == (status, status)
+    assert told["request_id"] == response.headers["x-request-id"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/models/nothing", 404),
+        ("PUT", "/api/downloads/list", 405),
+        ("GET", "/api/downloads/", 404),
+    ],
+)
+async def test_what_is_not_there_is_told_in_the_shape_of_manager(
+    http: aiohttp.ClientSession, method: str, path: str, status: int
+) -> None:
+    async with http.request(method, path) as response:
+        body = await response.json()
+
+    assert (response.status, body["success"]) == (status, False)
+    assert set(body) == {"success", "message", "error", "timestamp"}
+
+
+async def test_a_path_of_two_apis_fails_in_the_shape_of_the_one_that_was_asked(
+    http: aiohttp.ClientSession,
+) -> None:
+    path = "/api/v1/models/owner/load"  # a model `load` of an owner, or the load of a model `owner`
+
+    async with http.get(path) as hellovm, http.post(path) as inference:
+        first, second = await hellovm.json(), await inference.json()
+
+    assert first["error"]["reason"] == "UNIMPLEMENTED"
+    assert set(second["error"]) == {"code", "message", "details"}
+
+
+async def test_an_older_server_is_no_defect_of_the_gateway(http: aiohttp.ClientSession) -> None:
+    async with http.get("/api/models/stats") as manager, http.get("/api/v1/downloads") as hellovm:
+        first, second = await manager.json(), await hellovm.json()
+
+    assert (manager.status, first["error"]) == (501, "UNIMPLEMENTED")
+    assert (hellovm.status, second["error"]["reason"]) == (500, "UNIMPLEMENTED")

@@ -1,0 +1,137 @@
+"""What is asked, in this order: each endpoint of the two APIs once, and each error that they know.
+
+In paths and bodies, `{name}` is what an earlier step has kept under that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A request, or a conversation over a WebSocket."""
+
+    dialect: str
+    """Whose port it goes to."""
+    name: str
+    """The file of its exchange. It, or what it has before one of its `-`, is the name of the
+    document's example, if there is one."""
+    method: str
+    path: str
+    body: Any = None
+    """Sent as JSON; bytes are sent as they are."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    status: int = 200
+    keeps: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Under which name what is kept, by its place in the answer, such as `data.task.id`."""
+    volatile: tuple[str, ...] = ()
+    """Fields of its answer that are others in each run, beside those that always are."""
+    says: tuple[tuple[Any, str], ...] = ()
+    """Of a conversation: what is said (None: nothing), and up to which type of message is heard."""
+
+
+def _manager(name: str, method: str, path: str, **rest: Any) -> Step:
+    return Step("manager", name, method, path, **rest)
+
+
+def _hellovm(name: str, method: str, path: str, **rest: Any) -> Step:
+    return Step("hellovm", name, method, path, **rest)
+
+
+_DIALO: Final = "/api/models/microsoft/DialoGPT-medium"
+_TASK: Final = "/api/downloads/{task}"
+_QWEN: Final = "/api/v1/models/qwen/Qwen-7B-Chat"
+_CONTROL: Final = "/api/v1/downloads/{download}/control"
+
+STEPS: Final = (
+    _manager("health", "GET", "/health"),
+    _manager("api_health", "GET", "/api/health"),
+    _manager("sync", "POST", "/api/models/sync"),
+    _manager("search", "GET", "/api/models/search?query=DialoGPT&source=huggingface"),
+    _manager("info", "GET", f"{_DIALO}/info"),
+    _manager("categories", "GET", "/api/models/categories"),
+    _manager("trending", "GET", "/api/models/trending?source=huggingface&limit=1"),
+    _manager("favorite", "POST", f"{_DIALO}/favorite"),
+    _manager("stats", "GET", "/api/models/stats"),
+    _manager("no_favorite", "DELETE", f"{_DIALO}/favorite"),
+    _manager(
+        "start",
+        "POST",
+        "/api/downloads/start",
+        body={"model_id": "microsoft/DialoGPT-medium", "source": "huggingface"},
+        keeps={"task": "data.task.id"},
+        volatile=("status",),
+    ),
+    _manager("pause", "PUT", f"{_TASK}/pause"),
+    _manager("task", "GET", _TASK),
+    _manager("list", "GET", "/api/downloads/list?status=paused&page=1&page_size=20"),
+    _manager("queue", "GET", "/api/downloads/queue"),
+    _manager("storage", "GET", "/api/downloads/storage"),
+    _manager(
+        "watch",
+        "GET",
+        "/ws/downloads",
+        status=101,
+        says=(
+            (None, "synced"),
+            ({"action": "subscribe", "task_id": "{task}"}, "subscribed"),
+            (None, "download"),
+            ({"action": "ping"}, "pong"),
+            ({"action": "subscribe", "task_id": "ghost"}, "error"),
+            ({"action": "dance"}, "error"),
+            ({"action": "unsubscribe"}, "subscribed"),
+        ),
+    ),
+    _manager("resume", "PUT", f"{_TASK}/resume", volatile=("status",)),
+    _manager("cancel", "PUT", f"{_TASK}/cancel"),
+    _manager("error-INVALID_ACTION", "PUT", f"{_TASK}/pause", status=409),
+    _manager("delete", "DELETE", _TASK),
+    _manager("error-TASK_NOT_FOUND", "GET", _TASK, status=404),
+    _manager("error-MODEL_NOT_FOUND", "GET", "/api/models/ghost/ghost/info", status=404),
+    _manager("error-INVALID_SOURCE", "GET", "/api/models/search?source=github", status=400),
+    _hellovm("search", "GET", "/api/v1/models/search?query=Qwen-7B&format=gguf&limit=20&offset=0"),
+    _hellovm("details", "GET", _QWEN),
+    _hellovm(
+        "start",
+        "POST",
+        "/api/v1/models/download",
+        body={
+            "model_id": "qwen/Qwen-7B-Chat",
+            "format": "gguf",
+            "quantization": "q4_k_m",
+            "download_path": "/models",
+            "options": {
+                "max_threads": 8,
+                "resume_download": True,
+                "verify_checksum": True,
+                "priority": "high",
+            },
+        },
+        keeps={"download": "data.download_id"},
+        volatile=("status",),
+    ),
+    _hellovm("control-pause", "POST", _CONTROL, body={"action": "pause", "reason": "Later."}),
+    _hellovm("downloads", "GET", "/api/v1/downloads?model_id=qwen/Qwen-7B-Chat&limit=10"),
+    _hellovm("control-resume", "POST", _CONTROL, body={"action": "resume"}, volatile=("status",)),
+    _hellovm("control-cancel", "POST", _CONTROL, body={"action": "cancel"}),
+    _hellovm("error-409", "POST", _CONTROL, body={"action": "pause"}, status=409),
+    _hellovm("control-retry", "POST", _CONTROL, body={"action": "retry"}, volatile=("status",)),
+    _hellovm("control-cancel-again", "POST", _CONTROL, body={"action": "cancel"}),
+    _hellovm("error-400", "GET", "/api/v1/models/qwen", status=400),
+    _hellovm("error-400-action", "POST", _CONTROL, body={"action": "stop"}, status=400),
+    _hellovm("error-403", "GET", _QWEN, headers={"Host": "evil.example"}, status=403),
+    _hellovm("error-404", "GET", "/api/v1/models/ghost/ghost", status=404),
+    _hellovm(
+        "error-404-download",
+        "POST",
+        "/api/v1/downloads/ghost/control",
+        body={"action": "pause"},
+        status=404,
+    ),
+    _hellovm("error-422", "POST", "/api/v1/models/download", body=b"{", status=422),
+    _hellovm("error-429", "GET", "/api/v1/models/busy/busy", status=429),
+    _hellovm("error-503", "GET", "/api/v1/models/away/away", status=503),
+)

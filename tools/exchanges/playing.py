@@ -1,0 +1,117 @@
+"""Plays the plan against a running service, and takes down what is asked and answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from tools.exchanges.marking import VOLATILE, marked
+from tools.exchanges.plan import Step
+
+_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A step, and what came of it."""
+
+    step: Step
+    status: int
+    body: Any
+    """The answer's JSON; of a conversation the messages in their order."""
+    request_id: str
+    """Of the answer's header."""
+    names: Mapping[str, str]
+    """Texts of this run, and what they are called."""
+
+    def written(self) -> dict[str, Any]:
+        """As it is kept, with all marked that is another in each run."""
+        step = self.step
+        request: dict[str, Any] = {"method": step.method, "path": step.path}
+        if step.headers:
+            request["headers"] = dict(step.headers)
+        if step.body is not None:
+            sent = step.body.decode() if isinstance(step.body, bytes) else step.body
+            request["body"] = sent
+        if step.says:
+            request["says"] = [said for said, _ in step.says if said is not None]
+        return {
+            "request": request,
+            "response": {
+                "status": self.status,
+                "body": marked(self.body, self.names, VOLATILE | {*step.volatile}),
+            },
+        }
+
+
+async def play(
+    steps: Iterable[Step], ports: Mapping[str, str], places: Mapping[str, str]
+) -> list[Exchange]:
+    """Plays all steps. `ports` are the dialects' URLs; `places` are texts with their names, such as
+    a hub's address. Raises `AssertionError` for a status that is not the plan's."""
+    names = dict(places)
+    kept: dict[str, str] = {}
+    exchanges: list[Exchange] = []
+    async with aiohttp.ClientSession() as http:
+        for step in steps:
+            async with asyncio.timeout(_SECONDS):
+                talk = _converse if step.says else _ask
+                status, body, request_id = await talk(http, step, ports[step.dialect], kept)
+            if status != step.status:
+                raise AssertionError(f"{step.dialect} {step.name}: {status} {body}")
+            for name, place in step.keeps.items():
+                kept[name] = _at(body, place)
+                names[kept[name]] = f"{{{name}}}"
+            exchanges.append(Exchange(step, status, body, request_id, dict(names)))
+    return exchanges
+
+
+async def _ask(
+    http: aiohttp.ClientSession, step: Step, port: str, kept: Mapping[str, str]
+) -> tuple[int, Any, str]:
+    sent = step.body if isinstance(step.body, bytes) else None
+    async with http.request(
+        step.method,
+        URL(port + _filled(step.path, kept), encoded=True),
+        data=sent,
+        json=step.body if sent is None else None,
+        headers=step.headers,
+    ) as response:
+        return response.status, await response.json(), response.headers["x-request-id"]
+
+
+async def _converse(
+    http: aiohttp.ClientSession, step: Step, port: str, kept: Mapping[str, str]
+) -> tuple[int, Any, str]:
+    heard: list[Any] = []
+    async with http.ws_connect(port + step.path) as socket:
+        for said, last in step.says:
+            if said is not None:
+                await socket.send_str(_filled(json.dumps(said), kept))
+            kind = ""
+            while kind != last:
+                message = await socket.receive_json()
+                kind = message["type"]
+                # What changes meanwhile is told whenever it does.
+                if kind == last or kind not in ("heartbeat", "download") or said is None:
+                    heard.append(message)
+    return HTTPStatus.SWITCHING_PROTOCOLS, heard, ""
+
+
+def _filled(text: str, kept: Mapping[str, str]) -> str:
+    for name, value in kept.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _at(body: Any, place: str) -> str:
+    for part in place.split("."):
+        body = body[part]
+    return body
