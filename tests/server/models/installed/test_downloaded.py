@@ -15,7 +15,7 @@ from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
 from funland.v1.models_pb2 import DeleteModelRequest
 from funland_server.downloads.plan import Installer, Plan
 from tests.hubs.server import FakeHub
-from tests.server.downloads.place import Place, Shelf
+from tests.server.downloads.depot import Depot, Shelf
 from tests.server.models.installed.conftest import Running
 from tests.split_files import split
 
@@ -50,8 +50,8 @@ async def hub() -> AsyncIterator[FakeHub]:
 
 
 @pytest.fixture
-async def place(running: Running, hub: FakeHub) -> AsyncIterator[Place]:
-    place = Place(hub, running.folder)
+async def place(running: Running, hub: FakeHub) -> AsyncIterator[Depot]:
+    place = Depot(hub, running.folder)
     installing = running.models.installing
     place.shelf = Installed(running.folder / "models", place.site.blobs, installer=installing)
     await place.start()
@@ -67,7 +67,7 @@ async def answers(running: Running) -> bool:
 
 @pytest.mark.parametrize("parts", [1, 3])
 async def test_it_is_pulled_and_answers_and_a_second_pull_fetches_nothing(
-    running: Running, place: Place, hub: FakeHub, model_path: Path, parts: int
+    running: Running, place: Depot, hub: FakeHub, model_path: Path, parts: int
 ) -> None:
     files = [model_path]
     if parts > 1:
@@ -84,7 +84,7 @@ async def test_it_is_pulled_and_answers_and_a_second_pull_fetches_nothing(
 
 
 async def test_a_deleted_model_is_pulled_anew(
-    running: Running, place: Place, hub: FakeHub, model_path: Path
+    running: Running, place: Depot, hub: FakeHub, model_path: Path
 ) -> None:
     hub.huggingface.add(NAME, {"tiny.gguf": model_path})
     first = await place.reaches(await place.begin(NAME), Download.COMPLETED)
@@ -97,7 +97,7 @@ async def test_a_deleted_model_is_pulled_anew(
 
 
 async def test_what_is_no_model_fails_its_download_and_leaves_none(
-    running: Running, place: Place, hub: FakeHub
+    running: Running, place: Depot, hub: FakeHub
 ) -> None:
     hub.huggingface.add(NAME, {"tiny.gguf": b"<html>"})
 
