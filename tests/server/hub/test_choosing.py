@@ -13,6 +13,7 @@ from funland_server.downloads.starting import checked
 from funland_server.errors import FunlandError
 from funland_server.hub.catalog.store import Catalog
 from funland_server.hub.choosing import Choosing
+from funland_server.hub.errors import HubAnswerInvalidError, HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
 from funland_server.hub.ranking import Ranking
@@ -132,4 +133,4 @@ async def test_weights_of_a_hostile_name_are_not_planned(
     with pytest.raises(FunlandError) as raised:
         await plan(hubs, tmp_path, "hf:o/n")
 
-    assert type(raised.value).__name__ in ("HubAnswerInvalidError", "HubModelUnsupportedError")
+    assert isinstance(raised.value, HubAnswerInvalidError | HubModelUnsupportedError)
