@@ -10,8 +10,9 @@ from typing import Final
 from funland_server.downloads.files.partial import Partial
 from funland_server.downloads.files.threads import Threads
 
-_STEP: Final = 8 * 1024**2
-_CHUNK: Final = 1024**2
+_STEP: Final = 16 * 1024**2
+_CHUNK: Final = 4 * 1024**2
+"""Read at a time: between two chunks the thread waits for its turn in the interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Hasher:
         if self._git is not None:
             self._git.update(b"blob %d\0" % partial.size)
         self._position = 0
+        self._buffer = memoryview(bytearray(min(_CHUNK, partial.size)))
         self._grown = asyncio.Event()
 
     def grown(self) -> None:
@@ -55,12 +57,11 @@ class Hasher:
         return Digests(self._sha256.hexdigest(), git)
 
     def _hash(self, end: int) -> None:
-        buffer = memoryview(bytearray(min(_CHUNK, end - self._position)))
         while self._position < end:
-            count = self._partial.read(self._position, buffer[: end - self._position])
+            count = self._partial.read(self._position, self._buffer[: end - self._position])
             if not count:
                 raise EOFError("the file is shorter than its journal says")
-            self._sha256.update(buffer[:count])
+            self._sha256.update(self._buffer[:count])
             if self._git is not None:
-                self._git.update(buffer[:count])
+                self._git.update(self._buffer[:count])
             self._position += count
