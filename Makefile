@@ -76,6 +76,10 @@ bench-profile: $(INSTALLED) ## Show where server and worker spend their time; ne
 bench-catalog: $(INSTALLED_DEV) ## Show how long the local catalog of hubs takes to search.
 	$(BIN)/python tools/bench_catalog.py $(ARGS)
 
+.PHONY: bench-downloads
+bench-downloads: $(INSTALLED_DEV) ## Compare downloads with aria2c (install it first) and the hubs' own packages.
+	$(BIN)/python -m tools.bench_downloads $(ARGS)
+
 .PHONY: bench-load
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
 	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)
