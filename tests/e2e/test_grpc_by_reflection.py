@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 SERVICES = {
+    "funland.v1.DownloadService",
+    "funland.v1.HubService",
     "funland.v1.InferenceService",
     "funland.v1.ModelService",
     "funland.v1.ResponseService",
