@@ -25,7 +25,7 @@ async def serve(home: Path, files: tuple[PlannedFile, ...]) -> None:
     depot = Depot(None, home)
     depot.shelf.plans = {MODEL: files}
     await depot.start()
-    download = next((depot.now(job.kept) for job in depot.runner.all()), None)
+    download = next((depot.now(job.kept) for job in depot.roster.all()), None)
     if download is None:
         download = await depot.begin(MODEL)
     watch = WatchDownloadsRequest(download_id=download.download_id, until_end=True)

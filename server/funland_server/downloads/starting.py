@@ -8,7 +8,7 @@ from funland.v1.downloads_pb2 import Download, StartDownloadRequest
 from funland.v1.models_pb2 import Origin
 from funland_server.blobs.digests import is_sha256
 from funland_server.downloads.files.names import collision, complaint, is_never_fetched
-from funland_server.downloads.jobs.runner import Runner
+from funland_server.downloads.jobs.control import Control
 from funland_server.downloads.plan import Installer, Plan, PlannedFile, Resolver
 from funland_server.hub.errors import HubAnswerInvalidError
 from funland_server.models.errors import ModelExistsError
@@ -25,7 +25,7 @@ class Starting:
 
     resolver: Resolver
     installer: Installer
-    runner: Runner
+    control: Control
 
     async def start(self, request: StartDownloadRequest) -> Download:
         """Begins a download, or answers the one that there is.
@@ -37,7 +37,7 @@ class Starting:
         names = request.model_id or plan.model_id, tuple(request.aliases)
         if (taken := self.installer.taken(*names, plan)) is not None:
             raise ModelExistsError(taken)
-        return await self.runner.add(request, plan)
+        return await self.control.add(request, plan)
 
 
 def checked(plan: Plan) -> Plan:

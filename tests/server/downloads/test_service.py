@@ -26,7 +26,7 @@ from funland.v1.downloads_pb2 import (
 )
 from funland.v1.errors_pb2 import ErrorReason
 from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
-from funland_server.downloads.jobs.runner import QueueSettings
+from funland_server.downloads.jobs.jobs import QueueSettings
 from funland_server.errors import FieldInvalidError, FunlandError
 from funland_server.models.errors import ModelExistsError
 from funland_server.storage.errors import StorageFullError
@@ -68,7 +68,7 @@ async def test_a_download_ends_with_an_installed_model(depot: Depot) -> None:
     assert counted("funland_downloads_ended_total", {"state": "COMPLETED"}) == 1
     assert done.start_time.ToMicroseconds() >= done.create_time.ToMicroseconds()
     assert done.end_time.ToMicroseconds() >= done.start_time.ToMicroseconds()
-    await depot.runner.get(begun.download_id).settled()
+    await depot.roster.get(begun.download_id).settled()
     assert [path.name for path in (depot.home / "downloads").iterdir()] == []
 
 
@@ -114,7 +114,7 @@ async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, de
     paused = await depot.service.PauseDownload(PauseDownloadRequest(download_id=begun.download_id))
     assert paused.state == P
     assert not paused.HasField("error")
-    await depot.runner.get(begun.download_id).settled()
+    await depot.roster.get(begun.download_id).settled()
     assert depot.now(begun).active_connections == 0
     hub.faults.clear()
     hub.release()
@@ -134,7 +134,7 @@ async def test_a_cancel_removes_what_was_fetched_and_a_retry_begins_again(
     request = CancelDownloadRequest(download_id=begun.download_id)
     cancelled = await depot.service.CancelDownload(request)
     assert cancelled == await depot.service.CancelDownload(request)
-    await depot.runner.get(begun.download_id).settled()
+    await depot.roster.get(begun.download_id).settled()
     assert list((depot.home / "downloads").iterdir()) == []
     assert (cancelled.state, cancelled.downloaded_bytes) == (CANCELLED, 0)
     hub.faults.clear()

@@ -1,0 +1,112 @@
+"""What callers ask of downloads: to begin, to stop, to go on, to go first, to go away."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from time import time_ns
+
+from funland.v1.downloads_pb2 import Download, StartDownloadRequest
+from funland_server.downloads.errors import DownloadStateError
+from funland_server.downloads.jobs.disk import Disk
+from funland_server.downloads.jobs.job import Job, new_download
+from funland_server.downloads.jobs.machine import ENDED, Action, is_allowed
+from funland_server.downloads.jobs.roster import Roster
+from funland_server.downloads.jobs.runner import Runner
+from funland_server.downloads.jobs.saving import Saving
+from funland_server.downloads.plan import Plan
+from funland_server.downloads.store import DownloadStore, Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Does it, and answers when it is kept."""
+
+    roster: Roster
+    runner: Runner
+    saving: Saving
+    store: DownloadStore
+    disk: Disk
+    connections: int
+    """The most that a download has unless another number is asked for."""
+
+    async def add(self, request: StartDownloadRequest, plan: Plan) -> Download:
+        """Begins a download, or answers the unfinished one of the same files.
+
+        Raises:
+            StorageFullError: The disk has no room for it, or for what is kept of it.
+        """
+        if (same := self.roster.same(plan)) is not None:
+            if not request.paused:
+                await self.act(same.download_id, Action.RESUME)
+            return self.roster.present(same)
+        download = new_download(f"dl-{secrets.token_hex(8)}", request, plan, self.connections)
+        arrival = max([time_ns() // 1000, *(job.arrival + 1 for job in self.roster)])
+        job = Job(download, plan, arrival)
+        await self.disk.check_room(job)
+        await self.store.add(Kept(download, plan, arrival))
+        self.roster.add(job)
+        self.runner.publish(job)
+        self.runner.give_turns()
+        return self.roster.present(job)
+
+    async def act(self, download_id: str, action: Action) -> Download:
+        """Does what a caller asks for; it is kept on return.
+
+        Raises:
+            DownloadNotFoundError, DownloadStateError: It can't be done.
+        """
+        job = self.roster.get(download_id)
+        if not is_allowed(job.standing.state, action):
+            raise _state_error(job, action.name.lower(), f"it can't {action.name.lower()}")
+        self.runner.happen(job, action)
+        await self.saving.save(job)
+        return self.roster.present(job)
+
+    async def update(
+        self, download_id: str, priority: Download.Priority.ValueType, connections: int | None
+    ) -> Download:
+        """Changes who goes first, or the most connections; 0 and None leave them as they are.
+
+        Raises:
+            DownloadNotFoundError, DownloadStateError: It can't be done.
+        """
+        job = self.roster.get(download_id)
+        if job.standing.state in ENDED:
+            raise _state_error(job, "update", "nothing of it can be changed")
+        if priority:
+            job.kept.priority = priority
+        if connections is not None:
+            job.kept.max_connections = connections
+            if job.transfer is not None:
+                job.transfer.limit(connections)
+        self.runner.give_turns()
+        self.runner.publish_queue()
+        await self.saving.save(job)
+        return self.roster.present(job)
+
+    async def delete(self, download_id: str) -> None:
+        """Removes a download, and what was fetched of it if it is not complete.
+
+        Raises:
+            DownloadNotFoundError: There is none.
+        """
+        job = self.roster.get(download_id)
+        complete = job.standing.state == Download.COMPLETED
+        self.runner.happen(job, Action.CANCEL)
+        await job.settled()
+        self.roster.remove(job)
+        if not complete:
+            await self.disk.discard(job)
+        await self.store.remove(download_id)
+        self.runner.publish(job)
+
+
+def _state_error(job: Job, action: str, why: str) -> DownloadStateError:
+    state = Download.State.Name(job.standing.state)
+    return DownloadStateError(
+        f"Download {job.download_id!r} is {state}: {why}.",
+        download_id=job.download_id,
+        state=state,
+        action=action,
+    )
