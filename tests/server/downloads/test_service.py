@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -104,6 +105,15 @@ async def test_one_that_is_unfinished_is_answered_as_it_is(hub: FakeHub, depot: 
 
     assert second.download_id == first.download_id
     assert second.state in (Q, D)
+
+
+async def test_asked_for_by_many_at_once_there_is_one(hub: FakeHub, depot: Depot) -> None:
+    hub.faults.add(kinds.stall(), host="cdn")
+
+    begun = await asyncio.gather(*(depot.begin("o/one") for _ in range(5)))
+
+    assert len({each.download_id for each in begun}) == 1
+    assert len(list(depot.roster)) == 1
 
 
 async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, depot: Depot) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time_ns
 
 from funland.v1.downloads_pb2 import Download, StartDownloadRequest
@@ -29,6 +30,8 @@ class Control:
     disk: Disk
     connections: int
     """The most that a download has unless another number is asked for."""
+    _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """So that who asks at the same time for the same files finds the same download."""
 
     async def add(self, request: StartDownloadRequest, plan: Plan) -> Download:
         """Begins a download, or answers the unfinished one of the same files.
@@ -36,10 +39,14 @@ class Control:
         Raises:
             StorageFullError: The disk has no room for it, or for what is kept of it.
         """
-        if (same := self.roster.same(plan)) is not None:
-            if not request.paused:
-                await self.act(same.download_id, Action.RESUME)
-            return self.roster.present(same)
+        async with self._adding:
+            if (same := self.roster.same(plan)) is None:
+                return self.roster.present(await self._new(request, plan))
+        if not request.paused:
+            await self.act(same.download_id, Action.RESUME)
+        return self.roster.present(same)
+
+    async def _new(self, request: StartDownloadRequest, plan: Plan) -> Job:
         download = new_download(f"dl-{secrets.token_hex(8)}", request, plan, self.connections)
         arrival = max([time_ns() // 1000, *(job.arrival + 1 for job in self.roster)])
         job = Job(download, plan, arrival)
@@ -48,7 +55,7 @@ class Control:
         self.roster.add(job)
         self.runner.publish(job)
         self.runner.give_turns()
-        return self.roster.present(job)
+        return job
 
     async def act(self, download_id: str, action: Action) -> Download:
         """Does what a caller asks for; it is kept on return.
