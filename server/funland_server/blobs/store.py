@@ -20,8 +20,8 @@ from funland_server.blobs.placing import (
     is_ours_alone,
     reflink,
     sha256_of,
-    sync,
 )
+from funland_server.durable import sync
 
 logger = structlog.get_logger(__name__)
 

@@ -7,7 +7,6 @@ import uuid
 from pathlib import Path
 
 from funland.v1 import downloads_pb2
-from funland_server.blobs.placing import write_whole
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
@@ -22,6 +21,7 @@ from funland_server.downloads.service import DownloadService
 from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
+from funland_server.durable import write_whole
 from funland_server.errors import StartError
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models

@@ -24,7 +24,7 @@ from funland_server.downloads.fetching.ranges import (
 )
 from funland_server.downloads.fetching.routes import Route
 from funland_server.downloads.fetching.speed import Bucket
-from funland_server.downloads.fetching.verdicts import Kind, asked_to_wait
+from funland_server.downloads.fetching.verdicts import Kind
 from funland_server.downloads.plan import Credentials
 from funland_server.errors import FunlandError
 from funland_server.web.answers import Answer
@@ -35,6 +35,7 @@ from funland_server.web.errors import (
     UnreachableError,
 )
 from funland_server.web.fetching import Web
+from funland_server.web.waiting import asked_to_wait
 
 _WRITE: Final = 1024**2
 """Bytes that are gathered before they are written,"""

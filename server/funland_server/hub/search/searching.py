@@ -20,15 +20,15 @@ from funland.v1.models_pb2 import Model
 from funland_server.errors import FunlandError, NotFoundError
 from funland_server.hub.catalog.entries import Entry, key_of
 from funland_server.hub.catalog.store import Asked, Catalog
+from funland_server.hub.choice.ranking import all_variants
 from funland_server.hub.clients.protocol import Hub, Wanted
 from funland_server.hub.errors import HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
 from funland_server.hub.names import complaint
-from funland_server.hub.pages import Place, Progress, progress_of, token_of
 from funland_server.hub.presenting import Presenting
-from funland_server.hub.ranking import all_variants
-from funland_server.hub.streams import Stream, taken_in_turn
+from funland_server.hub.search.pages import Place, Progress, progress_of, token_of
+from funland_server.hub.search.streams import Stream, taken_in_turn
 
 _PAGE: Final = 20
 _TRENDING: Final = 10

@@ -33,13 +33,13 @@ import structlog
 
 from funland.v1.models_pb2 import Origin
 from funland_server.blobs.store import Blobs
+from funland_server.durable import sync, write_whole
 from funland_server.models.formats.folder import read_folder
 from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
 from funland_server.models.formats.reading import is_folder, read_model
 from funland_server.models.installed import manifest
 from funland_server.models.installed.defaults import Defaults
-from funland_server.models.installed.files import sync, write
 from funland_server.models.installed.layout import folder_name, gguf_names, place
 from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256_of_files
 from funland_server.workers.errors import ModelFileInvalidError
@@ -127,7 +127,7 @@ class ModelStore:
 
     def update(self, model: InstalledModel) -> None:
         """Writes anew what is known of a model."""
-        write(model.path.parent / _MANIFEST, manifest.to_json(model))
+        write_whole(model.path.parent / _MANIFEST, manifest.to_json(model))
 
     def remove(self, model: InstalledModel) -> None:
         """Deletes a model's folder: at once by name, so that no half of it is ever found. Blobs
@@ -171,7 +171,7 @@ class ModelStore:
             origin=new.origin,
             defaults=new.defaults(header),
         )
-        write(partial / _MANIFEST, manifest.to_json(model))
+        write_whole(partial / _MANIFEST, manifest.to_json(model))
         partial.rename(self._folder / new.model_id)
         sync(self._folder)
         return replace(model, path=self._folder / new.model_id / weights.name)
