@@ -35,7 +35,7 @@ from tests.hubs import kinds
 from tests.hubs.content import seeded
 from tests.hubs.server import FakeHub
 from tests.server.downloads.depot import Depot, files_of
-from tests.server.downloads.fetching import MIB
+from tests.server.downloads.fetching import MIB, SECONDS
 
 LARGE = seeded(6 * MIB + 7)
 Q, D, W, P = Download.QUEUED, Download.DOWNLOADING, Download.WAITING, Download.PAUSED
@@ -300,6 +300,34 @@ async def test_a_watch_shows_all_then_what_changes_then_the_end(depot: Depot) ->
         assert (await anext(events)).deleted_download_id == begun.download_id
 
     assert states <= {Q, D, Download.INSTALLING, DONE}
+
+
+async def test_a_watch_shows_how_one_under_way_comes_on(hub: FakeHub, depot: Depot) -> None:
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
+    begun = await depot.begin("o/one", max_connections=1)
+    await hub.until_stalled()
+
+    async with aclosing(depot.service.WatchDownloads(WatchDownloadsRequest())) as events:
+        async with asyncio.timeout(SECONDS):
+            seen = [(await anext(events)).download for _ in range(5)]
+
+    assert {each.download_id for each in seen[2:]} == {begun.download_id}
+    assert all(each.state == D for each in seen[2:])
+
+
+async def test_a_watch_shows_a_change_of_one_that_is_paused(depot: Depot) -> None:
+    begun = await depot.begin("o/one", paused=True)
+    request = UpdateDownloadRequest(download_id=begun.download_id, priority=Download.HIGH)
+
+    async with aclosing(depot.service.WatchDownloads(WatchDownloadsRequest())) as events:
+        while not (await anext(events)).HasField("synced"):
+            pass
+        await depot.service.UpdateDownload(request)
+        async with asyncio.timeout(SECONDS):
+            changed = (await anext(events)).download
+
+    assert (changed.state, changed.priority) == (P, Download.HIGH)
+    assert changed.update_time.ToMicroseconds() > begun.update_time.ToMicroseconds()
 
 
 async def test_a_watch_until_the_end_ends(depot: Depot) -> None:

@@ -81,12 +81,8 @@ class Control:
         job = self.roster.get(download_id)
         if job.standing.state in ENDED:
             raise _state_error(job, "update", "nothing of it can be changed")
-        if priority:
-            job.kept.priority = priority
-        if connections is not None:
-            job.kept.max_connections = connections
-            if job.transfer is not None:
-                job.transfer.limit(connections)
+        job.revise(priority, connections)
+        self.runner.publish(job)
         self.runner.give_turns()
         self.runner.publish_queue()
         await self.saving.save(job)

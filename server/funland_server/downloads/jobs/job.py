@@ -77,6 +77,16 @@ class Job:
         kept.verified = standing.state == Download.COMPLETED
         kept.update_time.CopyFrom(now)
 
+    def revise(self, priority: Download.Priority.ValueType, connections: int | None) -> None:
+        """Takes another priority, or another most of connections; 0 and None leave them."""
+        if priority:
+            self.kept.priority = priority
+        if connections is not None:
+            self.kept.max_connections = connections
+            if self.transfer is not None:
+                self.transfer.limit(connections)
+        self.kept.update_time.CopyFrom(_now())
+
     def begin(self, transfer: Transfer) -> Transfer:
         """Has a transfer under way."""
         self.transfer = transfer
