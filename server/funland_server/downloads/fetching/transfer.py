@@ -20,6 +20,7 @@ from funland_server.downloads.fetching.routes import Servers
 from funland_server.downloads.fetching.speed import Speed
 from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.fetching.verdicts import Patience
+from funland_server.downloads.files.partial import parts_of
 from funland_server.downloads.plan import PlannedFile
 from funland_server.errors import FunlandError
 from funland_server.storage.errors import StorageFullError
@@ -262,8 +263,3 @@ class Transfer:
         if len(self._at_work) >= self._lanes.wanted:
             self._lanes.measured((self.fetched - before) / (now - since))
         self._measured = (now, self.fetched)
-
-
-def parts_of(folder: Path, count: int) -> list[Path]:
-    """Where the bytes of a download's files are gathered."""
-    return [folder / f"{number}.part" for number in range(count)]

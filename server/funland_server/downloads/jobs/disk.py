@@ -9,9 +9,8 @@ from pathlib import Path
 
 from funland.v1.downloads_pb2 import Download
 from funland_server.blobs.store import Blobs
-from funland_server.downloads.fetching.transfer import parts_of
 from funland_server.downloads.files.done_note import DoneNote
-from funland_server.downloads.files.partial import bytes_there
+from funland_server.downloads.files.partial import bytes_there, parts_of
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.machine import ACTIVE

@@ -33,20 +33,20 @@ class PlannedFile(Protocol):
     """What is needed to know of `downloads.plan.PlannedFile`."""
 
     @property
-    def path(self) -> str: ...  # noqa: D102
+    def path(self) -> str: ...  # noqa: D102 - as there
     @property
-    def sha256(self) -> str: ...  # noqa: D102
+    def sha256(self) -> str: ...  # noqa: D102 - as there
 
 
 class Plan(Protocol):
     """What is needed to know of `downloads.plan.Plan`."""
 
     @property
-    def origin(self) -> Origin: ...  # noqa: D102
+    def origin(self) -> Origin: ...  # noqa: D102 - as there
     @property
-    def format(self) -> Model.Format.ValueType: ...  # noqa: D102
+    def format(self) -> Model.Format.ValueType: ...  # noqa: D102 - as there
     @property
-    def files(self) -> tuple[PlannedFile, ...]: ...  # noqa: D102
+    def files(self) -> tuple[PlannedFile, ...]: ...  # noqa: D102 - as there
 
 
 class Installing:
