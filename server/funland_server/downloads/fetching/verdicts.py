@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-_LONGEST_WAIT: Final = 3600.0
+LONGEST_WAIT: Final = 3600.0
 """Seconds; who asks for more is asked again then."""
 _LONGEST_BACKOFF: Final = 60.0
 _PASSING: Final = frozenset({408, 425, 429})
@@ -131,7 +131,7 @@ def asked_to_wait(headers: Mapping[str, str], now: float) -> float | None:
     seconds = _retry_after(headers.get("Retry-After", "").strip(), now)
     if seconds is None and (limit := _RATE_LIMIT.search(headers.get("RateLimit", ""))):
         seconds = float(limit[1])
-    return None if seconds is None else min(max(seconds, 0.0), _LONGEST_WAIT)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
 
 
 def _retry_after(text: str, now: float) -> float | None:

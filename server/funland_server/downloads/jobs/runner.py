@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import shutil
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import time, time_ns
@@ -20,6 +20,7 @@ from funland.v1.errors_pb2 import Error
 from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
 from funland_server.downloads.fetching.transfer import Stalled as NoServer
 from funland_server.downloads.fetching.transfer import Tools, Transfer, parts_of
+from funland_server.downloads.fetching.verdicts import LONGEST_WAIT
 from funland_server.downloads.files.done_note import DoneNote
 from funland_server.downloads.files.partial import bytes_there
 from funland_server.downloads.jobs.job import Job, new_download
@@ -85,7 +86,9 @@ class Runner:
         self._settings = settings
         self._publish = publish
         self._jobs: dict[str, Job] = {}
+        self._last_arrival = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._adding = asyncio.Lock()  # so that two who ask for the same get one download
         self._stopping = False
         self._look: asyncio.Task[None] | None = None
 
@@ -93,6 +96,7 @@ class Runner:
         """Takes up the downloads of the last server, and removes what belongs to none."""
         for kept in await self._store.all():
             self._jobs[kept.download.download_id] = Job(kept.download, kept.plan, kept.arrival)
+        self._last_arrival = max((job.arrival for job in self._jobs.values()), default=0)
         await self._tools.threads.run(self._sweep, tuple(self._jobs.values()))
         stock = await self._tools.threads.run(self._stock, tuple(self._jobs.values()))
         for job in self._jobs.values():
@@ -131,18 +135,19 @@ class Runner:
         Raises:
             StorageFullError: The disk has no room for it, or for what is kept of it.
         """
-        if (same := self._same(plan)) is not None:
-            if not request.paused:
-                await self.act(same.download_id, Action.RESUME)
-            return self.present(same)
-        download = new_download(
-            f"dl-{secrets.token_hex(8)}", request, plan, self._tools.settings.connections
-        )
-        arrival = max([time_ns() // 1000, *(job.arrival + 1 for job in self._jobs.values())])
-        job = Job(download, plan, arrival)
-        await self._tools.threads.run(self._check_room, job)
-        await self._store.add(Kept(download, plan, arrival))
-        self._jobs[job.download_id] = job
+        async with self._adding:
+            if (same := self._same(plan)) is not None:
+                if not request.paused:
+                    await self.act(same.download_id, Action.RESUME)
+                return self.present(same)
+            download = new_download(
+                f"dl-{secrets.token_hex(8)}", request, plan, self._tools.settings.connections
+            )
+            self._last_arrival = max(time_ns() // 1000, self._last_arrival + 1)
+            job = Job(download, plan, self._last_arrival)
+            await self._tools.threads.run(self._check_room, job)
+            await self._store.add(Kept(download, plan, job.arrival))
+            self._jobs[job.download_id] = job
         self._publish(job.download_id)
         self._give_turns()
         return self.present(job)
@@ -196,20 +201,35 @@ class Runner:
         return self.present(job)
 
     async def delete(self, download_id: str) -> None:
-        """Removes a download, and what was fetched of it if it is not complete.
+        """Removes a download, and what was fetched of it if it is not complete. Nobody finds it
+        from the start on, and it comes to its end if the caller is cancelled.
 
         Raises:
             DownloadNotFoundError: There is none.
+            StorageFullError, StorageUnavailableError: It stays, cancelled if it had not ended.
         """
         job = self.get(download_id)
-        complete = job.standing.state == Download.COMPLETED
         self._happen(job, Action.CANCEL)
-        await job.settled()
-        self._jobs.pop(download_id, None)
-        if not complete:
-            await self._tools.threads.run(self._discard, job)
-        await self._store.remove(download_id)
-        self._publish(download_id)
+        del self._jobs[download_id]
+        forgetting = asyncio.create_task(self._forget(job))
+        self._tasks.add(forgetting)
+        forgetting.add_done_callback(self._tasks.discard)
+        if (told := await wait_out(forgetting)) is not None:
+            forgetting.exception()  # asyncio would report that nobody asked
+            raise told
+        forgetting.result()
+
+    async def _forget(self, job: Job) -> None:
+        try:
+            await job.settled()
+            if job.standing.state != Download.COMPLETED:
+                await self._tools.threads.run(self._discard, job)
+            await self._store.remove(job.download_id)
+        except BaseException:
+            self._jobs[job.download_id] = job
+            raise
+        finally:
+            self._publish(job.download_id)
 
     def get(self, download_id: str) -> Job:
         """A download; raises DownloadNotFoundError."""
@@ -224,8 +244,10 @@ class Runner:
 
     def present(self, job: Job) -> Download:
         """A download as it is now."""
-        order = [place.download_id for place in queue([one.place for one in self._jobs.values()])]
-        queued = job.standing.state == Download.QUEUED and job.download_id in order
+        if job.standing.state != Download.QUEUED:
+            return job.present(0)
+        order = [one.download_id for one in self.waiting()]
+        queued = job.download_id in order
         return job.present(order.index(job.download_id) + 1 if queued else 0)
 
     def waiting(self) -> list[Job]:
@@ -365,7 +387,8 @@ class Runner:
             job.timer.cancel()
             job.timer = None
         if job.standing.wait_until is not None and not self._stopping:
-            seconds = max(job.standing.wait_until - time(), 0.0)
+            # What is kept may be of a clock that went wrong.
+            seconds = min(max(job.standing.wait_until - time(), 0.0), LONGEST_WAIT)
             loop = asyncio.get_running_loop()
             job.timer = loop.call_later(seconds, self._happen, job, Sign.TIME)
 
@@ -442,8 +465,7 @@ class Runner:
         folder = self._folder / job.download_id
         held = {*_noted(folder), *(file.sha256 for file in job.plan.files if file.sha256)}
         shutil.rmtree(folder, ignore_errors=True)
-        wanted = _named(self._folder, [one for one in list(self._jobs.values()) if one is not job])
-        for sha256 in held - wanted:
+        for sha256 in held:
             self._tools.blobs.release(sha256)
 
     def _stock(self, jobs: Sequence[Job]) -> dict[str, list[int]]:
@@ -457,6 +479,15 @@ class Runner:
             if _keeps_files(job)
         }
 
+    def _counted_on(self) -> set[str]:
+        """The blobs that downloads count on."""
+        named: set[str] = set()
+        for job in list(self._jobs.values()):
+            if _keeps_files(job):
+                named |= {file.sha256 for file in job.plan.files if file.sha256}
+                named |= _noted(self._folder / job.download_id)
+        return named
+
     def _sweep(self, jobs: Sequence[Job]) -> None:
         """Removes folders and blobs that no download needs any more."""
         kept = {job.download_id for job in jobs if _keeps_files(job)}
@@ -464,21 +495,12 @@ class Runner:
             for folder in self._folder.iterdir():
                 if folder.is_dir() and folder.name not in kept:
                     shutil.rmtree(folder, ignore_errors=True)
-        self._tools.blobs.sweep(_named(self._folder, jobs))
+        self._tools.blobs.keep_for(self._counted_on)
+        self._tools.blobs.sweep()
 
 
 def _keeps_files(job: Job) -> bool:
     return job.standing.state not in (Download.COMPLETED, Download.CANCELLED)
-
-
-def _named(folder: Path, jobs: Iterable[Job]) -> set[str]:
-    """The blobs that downloads count on."""
-    named: set[str] = set()
-    for job in jobs:
-        if _keeps_files(job):
-            named |= {file.sha256 for file in job.plan.files if file.sha256}
-            named |= _noted(folder / job.download_id)
-    return named
 
 
 def _noted(folder: Path) -> set[str]:
