@@ -41,9 +41,11 @@ class Models(Domain):
         """Reads the store."""
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
-        self.installing = Installing(self.catalog, self.blobs, self.adapters, self._changes.publish)
         self.loader = ModelLoader(
             self.catalog, self.adapters, self.pool, self._measurements, self._settings
+        )
+        self.installing = Installing(
+            self.catalog, self.blobs, self.adapters, self._changes.publish, self.loader.replaced
         )
 
     def services(self) -> list[Service]:

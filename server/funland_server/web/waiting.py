@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-_LONGEST: Final = 3600.0
+LONGEST: Final = 3600.0
 """Seconds; who asks for more is asked again then."""
 _RATE_LIMIT: Final = re.compile(r'"[^"]*"\s*;(?:[^,]*;)?\s*r=0\s*;(?:[^,]*;)?\s*t=(\d{1,9})')
 
@@ -22,7 +22,7 @@ def asked_to_wait(headers: Mapping[str, str], now: float) -> float | None:
     seconds = _retry_after(headers.get("Retry-After", "").strip(), now)
     if seconds is None and (limit := _RATE_LIMIT.search(headers.get("RateLimit", "")[:200])):
         seconds = float(limit[1])
-    return None if seconds is None else min(max(seconds, 0.0), _LONGEST)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST)
 
 
 def _retry_after(text: str, now: float) -> float | None:

@@ -27,6 +27,7 @@ from funland.v1.downloads_pb2 import (
 )
 from funland.v1.errors_pb2 import ErrorReason
 from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
+from funland_server.downloads.jobs import control
 from funland_server.downloads.jobs.jobs import QueueSettings
 from funland_server.errors import FieldInvalidError, FunlandError
 from funland_server.models.errors import ModelExistsError
@@ -242,6 +243,39 @@ async def test_one_that_cannot_be_installed_fails(depot: Depot) -> None:
     failed = await depot.reaches(await depot.begin("o/one"), FAILED)
 
     assert ErrorReason.Name(failed.error.reason) == "MODEL_EXISTS"
+
+
+async def test_two_who_ask_at_once_get_one_download(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = await depot.begin("o/two", paused=True)
+    monkeypatch.setattr(control, "time_ns", lambda: 0)  # the clock has jumped back meanwhile
+
+    begun = await asyncio.gather(*(depot.begin("o/one") for _ in range(4)), depot.begin("o/three"))
+
+    assert len({download.download_id for download in begun}) == 2
+    await depot.reaches(begun[0], DONE)
+    listed = await depot.service.ListDownloads(ListDownloadsRequest())
+    assert listed.downloads[-1].download_id == last.download_id
+
+
+async def test_a_model_that_is_deleted_takes_no_file_from_a_download(
+    hub: FakeHub, depot: Depot
+) -> None:
+    hub.huggingface.add("o/other", {"model.gguf": LARGE, "more.gguf": seeded(2 * MIB, "more")})
+    await depot.reaches(await depot.begin("o/one"), DONE)
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
+    other = await depot.begin("o/other")
+    await hub.until_stalled()
+
+    (depot.home / "models" / "one" / "model.gguf").unlink()
+    depot.site.blobs.release(LARGE.sha256)
+    hub.faults.clear()
+    hub.release()
+
+    done = await depot.reaches(other, DONE)
+    assert done.files[0].reused
+    assert done.fetched_bytes == 2 * MIB
 
 
 async def test_a_deleted_download_is_gone_and_its_model_stays(hub: FakeHub, depot: Depot) -> None:

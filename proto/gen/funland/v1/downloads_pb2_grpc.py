@@ -106,7 +106,8 @@ class DownloadServiceServicer:
 
     def StartDownload(self, request, context):
         """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-        unfinished download: asked for again it is answered as it is, and goes on if it was paused.
+        unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
+        from the same place on the hub, in another version, is replaced when the new one is whole.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -183,7 +184,7 @@ class DownloadServiceServicer:
         """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
         first. A model that it installed stays.
 
-        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

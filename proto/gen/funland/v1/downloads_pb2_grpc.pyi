@@ -38,7 +38,8 @@ class DownloadServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DownloadServiceAsyncStub: ...
     StartDownload: _grpc.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]
     """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-    unfinished download: asked for again it is answered as it is, and goes on if it was paused.
+    unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
+    from the same place on the hub, in another version, is replaced when the new one is whole.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -83,7 +84,7 @@ class DownloadServiceStub:
     """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
     first. A model that it installed stays.
 
-    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
     """
     WatchDownloads: _grpc.UnaryStreamMultiCallable[_downloads_pb2.WatchDownloadsRequest, _downloads_pb2.DownloadEvent]
     """Sends every download that is asked for as it is now, then each one again when it changes, and those that are active four
@@ -105,7 +106,8 @@ class DownloadServiceAsyncStub(DownloadServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartDownload: _aio.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]  # type: ignore[assignment]
     """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-    unfinished download: asked for again it is answered as it is, and goes on if it was paused.
+    unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
+    from the same place on the hub, in another version, is replaced when the new one is whole.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -150,7 +152,7 @@ class DownloadServiceAsyncStub(DownloadServiceStub):
     """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
     first. A model that it installed stays.
 
-    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
     """
     WatchDownloads: _aio.UnaryStreamMultiCallable[_downloads_pb2.WatchDownloadsRequest, _downloads_pb2.DownloadEvent]  # type: ignore[assignment]
     """Sends every download that is asked for as it is now, then each one again when it changes, and those that are active four
@@ -175,7 +177,8 @@ class DownloadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_downloads_pb2.Download, _abc.Awaitable[_downloads_pb2.Download]]:
         """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-        unfinished download: asked for again it is answered as it is, and goes on if it was paused.
+        unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
+        from the same place on the hub, in another version, is replaced when the new one is whole.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -268,7 +271,7 @@ class DownloadServiceServicer(metaclass=_abc_1.ABCMeta):
         """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
         first. A model that it installed stays.
 
-        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
         """
 
     @_abc_1.abstractmethod

@@ -48,7 +48,7 @@ class Control:
 
     async def _new(self, request: StartDownloadRequest, plan: Plan) -> Job:
         download = new_download(f"dl-{secrets.token_hex(8)}", request, plan, self.connections)
-        arrival = max([time_ns() // 1000, *(job.arrival + 1 for job in self.roster)])
+        arrival = self.roster.next_arrival(time_ns() // 1000)
         job = Job(download, plan, arrival)
         await self.disk.check_room(job)
         await self.store.add(Kept(download, plan, arrival))
@@ -89,20 +89,29 @@ class Control:
         return self.roster.present(job)
 
     async def delete(self, download_id: str) -> None:
-        """Removes a download, and what was fetched of it if it is not complete.
+        """Removes a download, and what was fetched of it if it is not complete. Nobody finds it
+        from the start on, and it comes to its end if the caller is cancelled.
 
         Raises:
             DownloadNotFoundError: There is none.
+            StorageFullError, StorageUnavailableError: It stays, cancelled if it had not ended.
         """
         job = self.roster.get(download_id)
-        complete = job.standing.state == Download.COMPLETED
         self.runner.happen(job, Action.CANCEL)
-        await job.settled()
         self.roster.remove(job)
-        if not complete:
-            await self.disk.discard(job)
-        await self.store.remove(download_id)
-        self.runner.publish(job)
+        await self.runner.to_its_end(self._forget(job))
+
+    async def _forget(self, job: Job) -> None:
+        try:
+            await job.settled()
+            if job.standing.state != Download.COMPLETED:
+                await self.disk.discard(job)
+            await self.store.remove(job.download_id)
+        except BaseException:
+            self.roster.add(job)
+            raise
+        finally:
+            self.runner.publish(job)
 
 
 def _state_error(job: Job, action: str, why: str) -> DownloadStateError:

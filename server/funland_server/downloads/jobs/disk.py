@@ -66,7 +66,7 @@ class Disk:
         folder = self.folder_of(job)
         held = {*_noted(folder), *(file.sha256 for file in job.plan.files if file.sha256)}
         shutil.rmtree(folder, ignore_errors=True)
-        for sha256 in held - self._named(one for one in self.roster if one is not job):
+        for sha256 in held:
             self.blobs.release(sha256)
 
     def _stock(self, jobs: Iterable[Job]) -> dict[str, list[int]]:
@@ -86,12 +86,13 @@ class Disk:
             for folder in self.folder.iterdir():
                 if folder.is_dir() and folder.name not in kept:
                     shutil.rmtree(folder, ignore_errors=True)
-        self.blobs.sweep(self._named(jobs))
+        self.blobs.keep_for(self._counted_on)
+        self.blobs.sweep()
 
-    def _named(self, jobs: Iterable[Job]) -> set[str]:
+    def _counted_on(self) -> set[str]:
         """The blobs that downloads count on."""
         named: set[str] = set()
-        for job in jobs:
+        for job in self.roster:
             if _keeps_files(job):
                 named |= {file.sha256 for file in job.plan.files if file.sha256}
                 named |= _noted(self.folder_of(job))

@@ -17,6 +17,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        self._last_arrival = 0
 
     def __iter__(self) -> Iterator[Job]:
         """Those there are now, in order of arrival, for a thread too."""
@@ -25,6 +26,11 @@ class Roster:
     def add(self, job: Job) -> None:
         """Takes one in."""
         self._jobs[job.download_id] = job
+        self._last_arrival = max(self._last_arrival, job.arrival)
+
+    def next_arrival(self, now: int) -> int:
+        """The number of the next to arrive: the time, unless the clock has jumped back."""
+        return max(now, self._last_arrival + 1)
 
     def remove(self, job: Job) -> None:
         """Forgets one; one that is not there is no error."""

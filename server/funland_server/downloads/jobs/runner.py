@@ -28,6 +28,7 @@ from funland_server.downloads.jobs.turns import decide
 from funland_server.downloads.jobs.work import Work
 from funland_server.metrics import Metrics
 from funland_server.storage.waiting_out import wait_out
+from funland_server.web.waiting import LONGEST
 
 logger = structlog.get_logger(__name__)
 
@@ -157,6 +158,16 @@ class Runner:
                     job.forget_bytes()
                 self._after_work(job, lambda: self._disk.discard(job))
 
+    async def to_its_end(self, work: Awaitable[None]) -> None:
+        """Does something to its end, also if the caller is cancelled meanwhile."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if (told := await wait_out(task)) is not None:
+            task.exception()  # asyncio would report that nobody asked
+            raise told
+        task.result()
+
     async def _outcome(self, job: Job, work: Callable[[Job], Awaitable[Event]]) -> None:
         self.happen(job, await work(job))
 
@@ -183,7 +194,8 @@ class Runner:
             job.timer.cancel()
             job.timer = None
         if job.standing.wait_until is not None and not self._stopping:
-            seconds = max(job.standing.wait_until - time(), 0.0)
+            # What is kept may be of a clock that went wrong.
+            seconds = min(max(job.standing.wait_until - time(), 0.0), LONGEST)
             loop = asyncio.get_running_loop()
             job.timer = loop.call_later(seconds, self.happen, job, Sign.TIME)
 
