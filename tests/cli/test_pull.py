@@ -243,6 +243,29 @@ def test_a_download_that_fails_says_why_and_how_to_try_again(
         assert result.stderr.endswith(f"error: It is another file.\nhint: {hint}\n")
 
 
+def test_a_server_that_starts_again_is_waited_for_and_people_see_it(
+    funland: Command, server: ScriptedServer
+) -> None:
+    starts = iter([False, False, True, False, True])
+
+    def watch(_: WatchDownloadsRequest) -> Iterator[DownloadEvent]:
+        if not next(starts):
+            yield from told(HALF)
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, "SERVER_STOPPING", "The server stops.")
+        yield from told(HALF, DONE)
+
+    server.answers["WatchDownloads"] = watch
+
+    people = run(funland, server, "pull", "qwen2.5:0.5b")
+    programs = run(funland, server, "pull", "qwen2.5:0.5b", "--json")
+
+    assert people.returncode == programs.returncode == 0
+    waits = "waiting, 200 B of 400 B, 50%: The server stops."
+    assert [line for line in people.stderr.splitlines() if line == waits] == [waits] * 2
+    states = [json.loads(line)["state"] for line in programs.stdout.splitlines()]
+    assert states == ["DOWNLOADING", "DOWNLOADING", "COMPLETED"]
+
+
 # A test run in the background may have inherited that the signal is ignored.
 HEAR_SIGNALS = """
 import os, signal, sys
