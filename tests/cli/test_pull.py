@@ -198,7 +198,7 @@ def refused(code: grpc.StatusCode, reason: str) -> Refusal:
 @pytest.mark.parametrize(
     ("refusal", "exit_code", "hint"),
     [
-        (refused(grpc.StatusCode.NOT_FOUND, "HUB_MODEL_NOT_FOUND"), 4, ""),
+        (refused(grpc.StatusCode.NOT_FOUND, "HUB_MODEL_NOT_FOUND"), 4, "funland search"),
         (refused(grpc.StatusCode.UNAVAILABLE, "HUB_UNREACHABLE"), 1, "search --offline"),
         (refused(grpc.StatusCode.FAILED_PRECONDITION, "OFFLINE"), 1, "search --offline"),
         (refused(grpc.StatusCode.ALREADY_EXISTS, "MODEL_EXISTS"), 1, "--id"),
@@ -336,6 +336,32 @@ def test_ctrl_c_pauses_the_download_and_says_how_to_go_on(
         f"funland pull qwen2.5:0.5b --file=q8_0 {flag}",
     ]
     assert PauseDownloadRequest(download_id="d1") in server.requests
+
+
+def test_ctrl_c_before_the_answer_says_where_to_look(
+    funland: Command, server: ScriptedServer
+) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def wait(_: StartDownloadRequest) -> Download:
+        asked.set()
+        over.wait(SECONDS)
+        return STARTED
+
+    server.answers["StartDownload"] = wait
+    with subprocess.Popen(
+        [sys.executable, "-c", HEAR_SIGNALS, funland.path, "pull", "o/n"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=funland.environment(FUNLAND_SERVER=server.address),
+    ) as process:
+        assert asked.wait(SECONDS)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=SECONDS)
+        over.set()
+
+    assert process.returncode == 130
+    assert err == "It may have begun nevertheless. To see it: funland downloads\n"
 
 
 def test_ctrl_c_leaves_programs_a_paused_download(funland: Command, server: ScriptedServer) -> None:
@@ -516,7 +542,9 @@ def test_a_terminal_shows_all_downloads(funland: Command, server: ScriptedServer
 
 
 def test_hubs_are_listed_and_synced(funland: Command, server: ScriptedServer) -> None:
-    hub = HubInfo(hub=Origin.OLLAMA, display_name="Ollama", endpoint="https://hub")
+    hub = HubInfo(
+        hub=Origin.HUGGINGFACE, display_name="Hub", endpoint="https://hub", searchable=True
+    )
     failure = HubFailure(hub=Origin.MODELSCOPE, error=Error(message="It is away."))
     events = [
         SyncHubsEvent(progress=HubSync(hub=Origin.OLLAMA, models=3)),
@@ -541,7 +569,13 @@ def test_hubs_are_listed_and_synced(funland: Command, server: ScriptedServer) ->
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        ([SyncHubsEvent(finish=SyncHubsResult())], "No hub could be synced."),
+        (
+            [
+                SyncHubsEvent(failure=HubFailure(hub=Origin.MODELSCOPE)),
+                SyncHubsEvent(finish=SyncHubsResult(hubs=[HubInfo(hub=Origin.OLLAMA)])),
+            ],
+            "No hub could be synced.",
+        ),
         ([], "The connection to the server was lost before the sync was complete."),
     ],
     ids=["nothing", "cut off"],
@@ -553,7 +587,8 @@ def test_a_sync_that_brought_nothing_has_failed(
 
     result = run(funland, server, "hubs", "sync")
 
-    assert (result.returncode, result.stderr) == (1, f"error: {said}\n")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.endswith(f"error: {said}\n")
 
 
 def test_favorites_are_added_listed_and_removed(funland: Command, server: ScriptedServer) -> None:

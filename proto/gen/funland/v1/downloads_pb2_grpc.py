@@ -106,7 +106,7 @@ class DownloadServiceServicer:
 
     def StartDownload(self, request, context):
         """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-        answered as it is, and goes on if it was paused.
+        answered as it is, and goes on if it was paused; an id or alias that it will not give its model is refused.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.

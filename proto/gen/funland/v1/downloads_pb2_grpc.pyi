@@ -38,7 +38,7 @@ class DownloadServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DownloadServiceAsyncStub: ...
     StartDownload: _grpc.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]
     """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-    answered as it is, and goes on if it was paused.
+    answered as it is, and goes on if it was paused; an id or alias that it will not give its model is refused.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -105,7 +105,7 @@ class DownloadServiceAsyncStub(DownloadServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartDownload: _aio.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]  # type: ignore[assignment]
     """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-    answered as it is, and goes on if it was paused.
+    answered as it is, and goes on if it was paused; an id or alias that it will not give its model is refused.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -175,7 +175,7 @@ class DownloadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_downloads_pb2.Download, _abc.Awaitable[_downloads_pb2.Download]]:
         """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-        answered as it is, and goes on if it was paused.
+        answered as it is, and goes on if it was paused; an id or alias that it will not give its model is refused.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.

@@ -22,7 +22,7 @@ from funland_server.downloads.fetching.transfer import Stalled as NoServer
 from funland_server.downloads.fetching.transfer import Tools, Transfer, parts_of
 from funland_server.downloads.files.done_note import DoneNote
 from funland_server.downloads.files.partial import bytes_there
-from funland_server.downloads.jobs.job import Job, new_download
+from funland_server.downloads.jobs.job import Job, check_names, new_download
 from funland_server.downloads.jobs.machine import (
     ACTIVE,
     ENDED,
@@ -129,9 +129,11 @@ class Runner:
         """Begins a download, or answers the unfinished one of the same files.
 
         Raises:
+            FieldInvalidError: That one gives the model other names than are asked for.
             StorageFullError: The disk has no room for it, or for what is kept of it.
         """
         if (same := self._same(plan)) is not None:
+            check_names(request, same.kept)
             if not request.paused:
                 await self.act(same.download_id, Action.RESUME)
             return self.present(same)
