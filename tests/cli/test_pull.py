@@ -541,6 +541,34 @@ def test_a_terminal_shows_all_downloads(funland: Command, server: ScriptedServer
         terminal.close()
 
 
+def test_a_terminal_shows_no_downloads_that_were_over_before(
+    funland: Command, server: ScriptedServer
+) -> None:
+    before, goes_on, ends = Download(), Download(), Download()
+    for shown, name in ((before, "before"), (goes_on, "goes-on"), (ends, "ends")):
+        shown.CopyFrom(DONE if shown is before else HALF)
+        shown.download_id = shown.model_id = name
+    ended = Download()
+    ended.CopyFrom(ends)
+    ended.state = Download.COMPLETED
+    over = threading.Event()
+
+    def watch(_: WatchDownloadsRequest) -> Iterator[DownloadEvent]:
+        yield from told(before, goes_on, ends, ended)
+        over.wait(SECONDS)
+
+    server.answers["WatchDownloads"] = watch
+    environment = funland.environment(FUNLAND_SERVER=server.address, TERM="xterm", COLUMNS="120")
+    terminal = Terminal([funland.path, "downloads", "watch"], environment)
+    try:
+        shown = terminal.wait_for("completed")
+        assert "goes-on" in shown
+        assert "before" not in shown
+    finally:
+        over.set()
+        terminal.close()
+
+
 def test_hubs_are_listed_and_synced(funland: Command, server: ScriptedServer) -> None:
     hub = HubInfo(
         hub=Origin.HUGGINGFACE, display_name="Hub", endpoint="https://hub", searchable=True

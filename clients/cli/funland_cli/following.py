@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Final
 
 import typer
@@ -38,7 +39,7 @@ def follow_or_pause(session: Session, download: Download, again: Sequence[str]) 
     try:
         follow(session, download)
     except KeyboardInterrupt:
-        raise typer.Exit(_pause(session, download.download_id, again)) from None
+        raise typer.Exit(_pause(session, download, again)) from None
 
 
 def follow(session: Session, download: Download) -> None:
@@ -97,17 +98,19 @@ def _tell_end(session: Session, download: Download) -> None:
     session.output.line(finished(download, model))
 
 
-def _pause(session: Session, download_id: str, again: Sequence[str]) -> ExitCode:
+def _pause(session: Session, watched: Download, again: Sequence[str]) -> ExitCode:
     """Pauses a download whose watcher wants to leave; says how to go on."""
     output = session.output
     try:
         with session.client() as client:
             try:
-                download = client.downloads.pause(download_id)
+                download = client.downloads.pause(watched.download_id)
             except DownloadStateError:  # It has come to its end meanwhile.
-                download = client.downloads.get(download_id)
+                download = client.downloads.get(watched.download_id)
     except FunlandError as error:
-        output.failure(failure_of(error))
+        failure = failure_of(error)
+        hint = after_failure(error, failure.hint, watched, session.flags)
+        output.failure(replace(failure, hint=hint))
         return ExitCode.INTERRUPTED
     if output.as_json:
         output.event(document(download))
