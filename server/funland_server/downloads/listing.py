@@ -44,7 +44,7 @@ class Listing:
             job
             for job in self.roster.all()
             if (not request.states or job.standing.state in request.states)
-            and request.model in ("", job.plan.origin.model_id, job.kept.model_id)
+            and (not request.model or request.model in _names(job))
         ]
         rest = [job for job in found if before is None or job.arrival < before][request.skip :]
         size = request.page_size or _PAGE_SIZE
@@ -96,6 +96,12 @@ class Listing:
 
 def _is_unfinished(job: Job) -> bool:
     return job.standing.state not in ENDED
+
+
+def _names(job: Job) -> tuple[str, ...]:
+    """What its model may be called, there and here; one of Ollama's has its tag in its id."""
+    origin = job.plan.origin
+    return origin.model_id, f"{origin.model_id}:{origin.variant}", job.kept.model_id
 
 
 def _arrival(token: str) -> int | None:

@@ -46,7 +46,9 @@ class Shelf:
 
     async def resolve(self, request: StartDownloadRequest) -> Plan:
         return Plan(
-            origin=Origin(hub=Origin.HUGGINGFACE, model_id=request.source, revision="1"),
+            origin=Origin(
+                hub=Origin.HUGGINGFACE, model_id=request.source, revision="1", variant="it"
+            ),
             format=Model.GGUF,
             quantization="",
             files=self.plans[request.source],

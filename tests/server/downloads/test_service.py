@@ -117,6 +117,24 @@ async def test_asked_for_by_many_at_once_there_is_one(hub: FakeHub, depot: Depot
     assert len(list(depot.roster)) == 1
 
 
+async def test_one_that_is_unfinished_takes_no_other_names(hub: FakeHub, depot: Depot) -> None:
+    hub.faults.add(kinds.stall(), host="cdn")
+    first = await depot.begin("o/one", paused=True, aliases=["uno"])
+
+    for names, field in (
+        ({"model_id": "other"}, "model_id"),
+        ({"aliases": ["uno", "ein"]}, "aliases[1]"),
+    ):
+        with pytest.raises(FieldInvalidError) as caught:
+            await depot.begin("o/one", **names)
+        (violation,) = caught.value.violations
+        assert violation.field == field
+        assert first.download_id in violation.description
+    again = await depot.begin("o/one", model_id=first.model_id, aliases=["uno"])
+
+    assert again.download_id == first.download_id
+
+
 async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, depot: Depot) -> None:
     hub.faults.add(kinds.stall(after=MIB), host="cdn")
     begun = await depot.begin("o/one", max_connections=1)
@@ -308,6 +326,7 @@ async def test_pages_are_the_newest_first_and_filtered(depot: Depot) -> None:
     for request, expected in (
         (ListDownloadsRequest(model="o/two"), ids[1:2]),
         (ListDownloadsRequest(model="two"), ids[1:2]),
+        (ListDownloadsRequest(model="o/two:it"), ids[1:2]),
         (ListDownloadsRequest(states=[P]), ids),
         (ListDownloadsRequest(states=[Q, DONE]), []),
         (ListDownloadsRequest(skip=2), ids[2:]),

@@ -106,8 +106,9 @@ class DownloadServiceServicer:
 
     def StartDownload(self, request, context):
         """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-        unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
-        from the same place on the hub, in another version, is replaced when the new one is whole.
+        unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+        give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+        the new one is whole.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.

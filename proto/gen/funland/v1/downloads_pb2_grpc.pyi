@@ -38,8 +38,9 @@ class DownloadServiceStub:
     def __new__(cls, channel: _aio.Channel) -> DownloadServiceAsyncStub: ...
     StartDownload: _grpc.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]
     """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-    unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
-    from the same place on the hub, in another version, is replaced when the new one is whole.
+    unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+    give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+    the new one is whole.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -106,8 +107,9 @@ class DownloadServiceAsyncStub(DownloadServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartDownload: _aio.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]  # type: ignore[assignment]
     """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-    unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
-    from the same place on the hub, in another version, is replaced when the new one is whole.
+    unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+    give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+    the new one is whole.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -177,8 +179,9 @@ class DownloadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_downloads_pb2.Download, _abc.Awaitable[_downloads_pb2.Download]]:
         """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
-        unfinished download: asked for again it is answered as it is, and goes on if it was paused. A model that is installed
-        from the same place on the hub, in another version, is replaced when the new one is whole.
+        unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+        give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+        the new one is whole.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.

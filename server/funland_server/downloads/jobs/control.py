@@ -10,7 +10,7 @@ from time import time_ns
 from funland.v1.downloads_pb2 import Download, StartDownloadRequest
 from funland_server.downloads.errors import DownloadStateError
 from funland_server.downloads.jobs.disk import Disk
-from funland_server.downloads.jobs.job import Job, new_download
+from funland_server.downloads.jobs.job import Job, check_names, new_download
 from funland_server.downloads.jobs.machine import ENDED, Action, is_allowed
 from funland_server.downloads.jobs.roster import Roster
 from funland_server.downloads.jobs.runner import Runner
@@ -37,11 +37,13 @@ class Control:
         """Begins a download, or answers the unfinished one of the same files.
 
         Raises:
+            FieldInvalidError: That one gives the model other names than are asked for.
             StorageFullError: The disk has no room for it, or for what is kept of it.
         """
         async with self._adding:
             if (same := self.roster.same(plan)) is None:
                 return self.roster.present(await self._new(request, plan))
+        check_names(request, same.kept)
         if not request.paused:
             await self.act(same.download_id, Action.RESUME)
         return self.roster.present(same)
