@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from funland_server.database_url import checked
-from funland_server.endpoint_url import endpoint
+from funland_server.endpoint_url import endpoint, host_name, proxy_url
 
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
@@ -113,11 +113,11 @@ class ServerSettings(BaseModel):
     offline: bool = Field(
         default=False, description="Whether nothing at all is sent to hubs and other hosts."
     )
-    proxy: str | None = Field(
+    proxy: Annotated[str, AfterValidator(proxy_url)] | None = Field(
         default=None,
         description="The HTTP proxy that requests to other hosts go through, as a URL.",
     )
-    allowed_private_hosts: tuple[str, ...] = Field(
+    allowed_private_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = Field(
         default=(),
         description="Hosts that may be fetched from though their addresses are private.",
     )

@@ -1,4 +1,4 @@
-"""Reads the URL of a hub, as settings have it."""
+"""Reads URLs and hosts of other servers, as settings have them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _PLAIN: Final = re.compile(r"[!-~]{1,1024}")
+_HOST: Final = re.compile(
+    r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?|\[?[0-9a-f:.]*:[0-9a-f:.]*\]?", re.I
+)
 
 
 def endpoint(text: str) -> str:
@@ -20,9 +23,26 @@ def endpoint(text: str) -> str:
         host, port = url.hostname, url.port
     except ValueError:
         host, port, url = None, None, urlsplit("")
-    whole = _PLAIN.fullmatch(text) and "\\" not in text
-    if not whole or url.scheme not in ("http", "https") or not host or port == 0:
+    whole = _PLAIN.fullmatch(text) and "\\" not in text and _HOST.fullmatch(host or "")
+    if not whole or url.scheme not in ("http", "https") or port == 0:
         raise ValueError("it must be an http or https URL, such as https://hub.example")
     if url.username is not None or url.password is not None or url.query or url.fragment:
         raise ValueError("it must be a URL without user, password, query and fragment")
     return text.rstrip("/")
+
+
+def proxy_url(text: str) -> str:
+    """The URL of an HTTP proxy; raises ValueError."""
+    if not re.match(r"https?://", text):
+        raise ValueError("it must be an http URL, such as http://proxy.example:3128")
+    return endpoint(text)
+
+
+def host_name(text: str) -> str:
+    """A name or an address alone; raises ValueError."""
+    if not _HOST.fullmatch(text):
+        raise ValueError(
+            "each must be a name or an address alone, such as hub.internal or 10.0.0.7, without"
+            " scheme, port, path or *"
+        )
+    return text

@@ -284,7 +284,7 @@ def test_of_a_long_path_the_end_is_shown(width: int, said: str) -> None:
 
 DOWNLOADS = [
     Download(download_id="abcd2", source="q", model_id="new"),
-    Download(download_id="abcd1", source="q", origin=Origin(model_id="o/n")),
+    Download(download_id="abcd1", source="q", origin=Origin(model_id="o/n", variant="0.5b")),
     Download(download_id="abce", source="other"),
 ]
 
@@ -296,6 +296,7 @@ DOWNLOADS = [
         ("q", "abcd2"),
         ("new", "abcd2"),
         ("o/n", "abcd1"),
+        ("o/n:0.5b", "abcd1"),
         ("abce", "abce"),
         ("abc", "abc"),  # Too short, and no id: the server says so.
         ("nothing", "nothing"),
@@ -382,7 +383,7 @@ def test_what_a_search_can_not_answer_is_said() -> None:
 
     assert list(hub_views.answered(some, 5, NOW)) == [
         "Ollama gave nothing: It is away.",
-        "From what was synced 2 h ago. To refresh it: funland hubs sync",
+        "The oldest of it was learnt 2 h ago. To refresh it: funland hubs sync",
         "For 24 more: --skip 6",
     ]
     some.ClearField("total_size")

@@ -198,7 +198,7 @@ def refused(code: grpc.StatusCode, reason: str) -> Refusal:
 @pytest.mark.parametrize(
     ("refusal", "exit_code", "hint"),
     [
-        (refused(grpc.StatusCode.NOT_FOUND, "HUB_MODEL_NOT_FOUND"), 4, ""),
+        (refused(grpc.StatusCode.NOT_FOUND, "HUB_MODEL_NOT_FOUND"), 4, "funland search"),
         (refused(grpc.StatusCode.UNAVAILABLE, "HUB_UNREACHABLE"), 1, "search --offline"),
         (refused(grpc.StatusCode.FAILED_PRECONDITION, "OFFLINE"), 1, "search --offline"),
         (refused(grpc.StatusCode.ALREADY_EXISTS, "MODEL_EXISTS"), 1, "--id"),
@@ -241,6 +241,29 @@ def test_a_download_that_fails_says_why_and_how_to_try_again(
         assert (error["reason"], error["hint"]) == ("DOWNLOAD_CORRUPT", hint)
     else:
         assert result.stderr.endswith(f"error: It is another file.\nhint: {hint}\n")
+
+
+def test_a_server_that_starts_again_is_waited_for_and_people_see_it(
+    funland: Command, server: ScriptedServer
+) -> None:
+    starts = iter([False, False, True, False, True])
+
+    def watch(_: WatchDownloadsRequest) -> Iterator[DownloadEvent]:
+        if not next(starts):
+            yield from told(HALF)
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, "SERVER_STOPPING", "The server stops.")
+        yield from told(HALF, DONE)
+
+    server.answers["WatchDownloads"] = watch
+
+    people = run(funland, server, "pull", "qwen2.5:0.5b")
+    programs = run(funland, server, "pull", "qwen2.5:0.5b", "--json")
+
+    assert people.returncode == programs.returncode == 0
+    waits = "waiting, 200 B of 400 B, 50%: The server stops."
+    assert [line for line in people.stderr.splitlines() if line == waits] == [waits] * 2
+    states = [json.loads(line)["state"] for line in programs.stdout.splitlines()]
+    assert states == ["DOWNLOADING", "DOWNLOADING", "COMPLETED"]
 
 
 # A test run in the background may have inherited that the signal is ignored.
@@ -313,6 +336,32 @@ def test_ctrl_c_pauses_the_download_and_says_how_to_go_on(
         f"funland pull qwen2.5:0.5b --file=q8_0 {flag}",
     ]
     assert PauseDownloadRequest(download_id="d1") in server.requests
+
+
+def test_ctrl_c_before_the_answer_says_where_to_look(
+    funland: Command, server: ScriptedServer
+) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def wait(_: StartDownloadRequest) -> Download:
+        asked.set()
+        over.wait(SECONDS)
+        return STARTED
+
+    server.answers["StartDownload"] = wait
+    with subprocess.Popen(
+        [sys.executable, "-c", HEAR_SIGNALS, funland.path, "pull", "o/n"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=funland.environment(FUNLAND_SERVER=server.address),
+    ) as process:
+        assert asked.wait(SECONDS)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=SECONDS)
+        over.set()
+
+    assert process.returncode == 130
+    assert err == "It may have begun nevertheless. To see it: funland downloads\n"
 
 
 def test_ctrl_c_leaves_programs_a_paused_download(funland: Command, server: ScriptedServer) -> None:
@@ -492,8 +541,38 @@ def test_a_terminal_shows_all_downloads(funland: Command, server: ScriptedServer
         terminal.close()
 
 
+def test_a_terminal_shows_no_downloads_that_were_over_before(
+    funland: Command, server: ScriptedServer
+) -> None:
+    before, goes_on, ends = Download(), Download(), Download()
+    for shown, name in ((before, "before"), (goes_on, "goes-on"), (ends, "ends")):
+        shown.CopyFrom(DONE if shown is before else HALF)
+        shown.download_id = shown.model_id = name
+    ended = Download()
+    ended.CopyFrom(ends)
+    ended.state = Download.COMPLETED
+    over = threading.Event()
+
+    def watch(_: WatchDownloadsRequest) -> Iterator[DownloadEvent]:
+        yield from told(before, goes_on, ends, ended)
+        over.wait(SECONDS)
+
+    server.answers["WatchDownloads"] = watch
+    environment = funland.environment(FUNLAND_SERVER=server.address, TERM="xterm", COLUMNS="120")
+    terminal = Terminal([funland.path, "downloads", "watch"], environment)
+    try:
+        shown = terminal.wait_for("completed")
+        assert "goes-on" in shown
+        assert "before" not in shown
+    finally:
+        over.set()
+        terminal.close()
+
+
 def test_hubs_are_listed_and_synced(funland: Command, server: ScriptedServer) -> None:
-    hub = HubInfo(hub=Origin.OLLAMA, display_name="Ollama", endpoint="https://hub")
+    hub = HubInfo(
+        hub=Origin.HUGGINGFACE, display_name="Hub", endpoint="https://hub", searchable=True
+    )
     failure = HubFailure(hub=Origin.MODELSCOPE, error=Error(message="It is away."))
     events = [
         SyncHubsEvent(progress=HubSync(hub=Origin.OLLAMA, models=3)),
@@ -518,7 +597,13 @@ def test_hubs_are_listed_and_synced(funland: Command, server: ScriptedServer) ->
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        ([SyncHubsEvent(finish=SyncHubsResult())], "No hub could be synced."),
+        (
+            [
+                SyncHubsEvent(failure=HubFailure(hub=Origin.MODELSCOPE)),
+                SyncHubsEvent(finish=SyncHubsResult(hubs=[HubInfo(hub=Origin.OLLAMA)])),
+            ],
+            "No hub could be synced.",
+        ),
         ([], "The connection to the server was lost before the sync was complete."),
     ],
     ids=["nothing", "cut off"],
@@ -530,7 +615,8 @@ def test_a_sync_that_brought_nothing_has_failed(
 
     result = run(funland, server, "hubs", "sync")
 
-    assert (result.returncode, result.stderr) == (1, f"error: {said}\n")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.endswith(f"error: {said}\n")
 
 
 def test_favorites_are_added_listed_and_removed(funland: Command, server: ScriptedServer) -> None:

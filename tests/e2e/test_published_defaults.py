@@ -15,6 +15,7 @@ from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.embedded import embedded_model
 from funland_server.models.installed.installing import Installing
+from funland_server.models.installed.model import InstalledModel
 from funland_server.models.installed.store import ModelStore
 from tests.ollama_files import LAYERS, plan_of, without_template
 
@@ -25,6 +26,10 @@ MODEL = "tiny:6m"
 MESSAGES = [{"role": "user", "content": "What?"}]
 WHOLE = 4
 """How many tokens the publisher lets an answer have."""
+
+
+async def let_go(_: InstalledModel) -> None:
+    """Nothing is loaded yet."""
 
 
 async def prepare(home: Path) -> None:
@@ -39,7 +44,7 @@ async def prepare(home: Path) -> None:
         (home / "partial").write_bytes(layers[file.path])
         blobs.adopt(home / "partial", file.sha256)
     digests = {file.path: file.sha256 for file in plan.files}
-    installing = Installing(catalog, blobs, adapters, lambda _: None)
+    installing = Installing(catalog, blobs, adapters, lambda _: None, let_go)
     await installing.install(plan, plan.model_id, (), digests)
 
 

@@ -149,7 +149,7 @@ async def test_a_stop_is_told_and_closes_with_1001(
         assert (await next_of(socket, "error"))["error"] == "SERVER_STOPPING"
         assert await closed(socket) == 1001
         await stopping
-    assert downloads.ended.is_set()
+        await downloads.ended.wait()
 
 
 async def test_a_watch_that_the_server_ends_is_a_stop_of_the_server(

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from funland_server.config import ServerSettings
+from funland_server.hub.hubs import web_policy
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
@@ -63,6 +64,45 @@ def test_a_wrong_setting_is_named(name: str, value: Any) -> None:
         ServerSettings(**{name: value})
 
     assert [error["loc"] for error in raised.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("proxy", "proxy.example:3128"),
+        ("proxy", "socks5://proxy.example"),
+        ("proxy", "http://user:secret@proxy.example"),
+        ("proxy", "http://"),
+        ("huggingface_endpoint", "https://hub!example"),
+        ("ollama_mirrors", ["https://*.example"]),
+        ("allowed_private_hosts", ["*"]),
+        ("allowed_private_hosts", ["hub.internal:8080"]),
+        ("allowed_private_hosts", ["http://hub.internal"]),
+        ("allowed_private_hosts", [""]),
+    ],
+)
+def test_what_names_no_server_is_refused_and_shown_right(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ServerSettings(**{name: value})
+
+    assert raised.value.errors()[0]["loc"][0] == name
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("proxy", "http://proxy.example:3128"),
+        ("proxy", "http://[::1]:3128"),
+        ("allowed_private_hosts", ("hub.internal", "10.0.0.7", "::1", "[::1]", "hub")),
+        ("huggingface_endpoint", "http://[::1]:8080/hub"),
+    ],
+)
+def test_whatever_names_a_server_makes_a_policy(name: str, value: Any) -> None:
+    settings = ServerSettings(**{name: value})
+
+    assert getattr(settings, name) == value
+    web_policy(settings)
 
 
 def test_every_setting_is_described() -> None:

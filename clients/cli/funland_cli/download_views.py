@@ -90,6 +90,17 @@ def standing(download: Download, now: datetime, more: str = "") -> str:
     return f"{told}: {download.error.message}" if download.HasField("error") else told
 
 
+def out_of_sight(download: Download, why: str) -> Download:
+    """A download as it was told last, while nobody tells how it is now."""
+    now = Download()
+    now.CopyFrom(download)
+    for told in ("bytes_per_second", "remaining", "active_connections", "wait_until"):
+        now.ClearField(told)
+    now.state = Download.WAITING
+    now.error.message = why
+    return now
+
+
 def chosen(download: Download) -> list[str]:
     """What is downloaded from where, and why just this."""
     origin = download.origin

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from funland_client import FunlandError
 from funland_client.errors import (
+    HubModelNotFoundError,
     HubUnreachableError,
     ModelBuiltInError,
     ModelExistsError,
@@ -21,6 +22,9 @@ from funland_client.errors import (
     StorageFullError,
     TemplateError,
 )
+
+_PYDANTICS: Final = "Value error, "
+"""What pydantic puts before the words of typer's own checks."""
 
 
 class ExitCode(IntEnum):
@@ -78,7 +82,8 @@ def failure_of(error: Exception) -> Failure:
         case CommandError():
             return Failure(error.message, error.hint, error.exit_code, error.details)
         case typer.TyperException():
-            return Failure(error.format_message(), _usage_hint(error), error.exit_code)
+            said = error.format_message().replace(_PYDANTICS, "")
+            return Failure(said, _usage_hint(error), error.exit_code)
         case UnicodeError():
             return Failure("The text is not UTF-8.", exit_code=ExitCode.USAGE)
         case _:
@@ -92,6 +97,8 @@ def _failure_of_call(error: FunlandError) -> Failure:
             exit_code = ExitCode.UNREACHABLE
             message = f"No Funland server at {error.metadata['address']}."
             hint = "Start one with: funland serve"
+        case HubModelNotFoundError():
+            exit_code, hint = ExitCode.NOT_FOUND, "To find its name: funland search WORDS"
         case NotFoundError():
             exit_code = ExitCode.NOT_FOUND
         case ModelBuiltInError():

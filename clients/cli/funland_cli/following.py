@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Final
 
 import typer
 
 from funland.v1.downloads_pb2 import Download
 from funland_cli.documents import document
-from funland_cli.download_views import amount, finished, next_step
+from funland_cli.download_views import amount, finished, next_step, out_of_sight
 from funland_cli.failures import CommandError, ExitCode, failure_of
 from funland_cli.options import Session
 from funland_cli.progress import show
-from funland_client import Funland, FunlandError
+from funland_client import FunlandError
 from funland_client.errors import (
     DownloadStateError,
     DownloadStoppedError,
     NotFoundError,
     ServerUnreachableError,
 )
+from funland_client.followed import has_ended
+from funland_client.retries import Attempts
 
 _RETRIES: Final = 10
 """A server that starts again is waited for, most of a minute: the download goes on with it."""
@@ -35,7 +39,7 @@ def follow_or_pause(session: Session, download: Download, again: Sequence[str]) 
     try:
         follow(session, download)
     except KeyboardInterrupt:
-        raise typer.Exit(_pause(session, download.download_id, again)) from None
+        raise typer.Exit(_pause(session, download, again)) from None
 
 
 def follow(session: Session, download: Download) -> None:
@@ -46,8 +50,8 @@ def follow(session: Session, download: Download) -> None:
     last = download
     try:
         with (
-            session.client(_RETRIES) as client,
-            closing(show(_states(client, download), session.output)) as shown,
+            closing(_states(session, download)) as states,
+            closing(show(states, session.output)) as shown,
         ):
             for state in shown:
                 last = state
@@ -62,9 +66,27 @@ def follow(session: Session, download: Download) -> None:
         ) from error
 
 
-def _states(client: Funland, download: Download) -> Iterator[Download]:
-    done = download.state == Download.COMPLETED
-    return iter([download]) if done else client.downloads.follow(download.download_id)
+def _states(session: Session, download: Download) -> Generator[Download]:
+    """The states of a download; between them, for people, that its server is waited for."""
+    if download.state == Download.COMPLETED:
+        yield download
+        return
+    attempts = Attempts(_RETRIES, None)
+    last = download
+    while True:
+        try:
+            with session.client() as client:  # an old channel would wait longer than we do
+                for state in client.downloads.follow(download.download_id):
+                    last, attempts = state, Attempts(_RETRIES, None)
+                    yield state
+        except FunlandError as error:
+            if has_ended(last) or (seconds := attempts.pause(error)) is None:
+                raise
+            if not session.output.as_json:
+                yield out_of_sight(last, failure_of(error).message)
+            time.sleep(seconds)
+        else:
+            return
 
 
 def _tell_end(session: Session, download: Download) -> None:
@@ -76,17 +98,19 @@ def _tell_end(session: Session, download: Download) -> None:
     session.output.line(finished(download, model))
 
 
-def _pause(session: Session, download_id: str, again: Sequence[str]) -> ExitCode:
+def _pause(session: Session, watched: Download, again: Sequence[str]) -> ExitCode:
     """Pauses a download whose watcher wants to leave; says how to go on."""
     output = session.output
     try:
         with session.client() as client:
             try:
-                download = client.downloads.pause(download_id)
+                download = client.downloads.pause(watched.download_id)
             except DownloadStateError:  # It has come to its end meanwhile.
-                download = client.downloads.get(download_id)
+                download = client.downloads.get(watched.download_id)
     except FunlandError as error:
-        output.failure(failure_of(error))
+        failure = failure_of(error)
+        hint = after_failure(error, failure.hint, watched, session.flags)
+        output.failure(replace(failure, hint=hint))
         return ExitCode.INTERRUPTED
     if output.as_json:
         output.event(document(download))

@@ -41,7 +41,7 @@ def answered(found: SearchHubModelsResponse, skipped: int, now: datetime) -> Ite
         yield failed(failure)
     if found.HasField("catalog_time"):
         age = _ago(found.catalog_time, now)
-        yield f"From what was synced {age}. To refresh it: funland hubs sync"
+        yield f"The oldest of it was learnt {age}. To refresh it: funland hubs sync"
     if found.next_page_token:
         shown = skipped + len(found.models)
         number = f"{found.total_size - shown} " if found.HasField("total_size") else ""

@@ -61,17 +61,21 @@ def sync(
 ) -> None:
     """Fetch what searches without a hub find."""
     session = options.session(context, server, as_json)
+    result, failures = None, 0
     try:
         with session.client() as client, client.hubs.sync(hub, limit=limit) as events:
-            result = next(filter(None, (_take(session, event) for event in events)), None)
+            for event in events:
+                result = _take(session, event) or result
+                failures += event.HasField("failure")
     finally:
         session.output.waited()
     if result is None:
         raise CommandError("The connection to the server was lost before the sync was complete.")
+    # Ollama's, which has no search, is never a failure.
+    if failures and not any(info.searchable for info in result.hubs):
+        raise CommandError("No hub could be synced.")
     if not session.output.as_json:
         session.output.line(f"Synced {result.models} models, {result.added} of them new.")
-    if not result.hubs:
-        raise CommandError("No hub could be synced.")
 
 
 def _take(session: options.Session, event: SyncHubsEvent) -> SyncHubsResult | None:

@@ -13,7 +13,7 @@ from funland.v1.models_pb2 import Model
 from funland_cli import options
 from funland_cli.documents import document
 from funland_cli.output import quantity, size
-from funland_cli.views import all_of, format_name, state
+from funland_cli.views import all_of, format_name, hub_name, state
 
 EPILOG = """\b
 Examples:
@@ -50,10 +50,11 @@ def list_models(
         session.output.document({"models": [document(model) for model in models]})
         return
     session.output.table(
-        ("MODEL", "FORMAT", ">SIZE", ">PARAMETERS", "QUANTIZATION", ">CONTEXT", "STATE"),
+        ("MODEL", "FROM", "FORMAT", ">SIZE", ">PARAMETERS", "QUANTIZATION", ">CONTEXT", "STATE"),
         (
             (
                 model.model_id + (" (default)" if model.default else ""),
+                hub_name(model.origin.hub),
                 format_name(model),
                 size(model.size_bytes),
                 quantity(model.parameter_count),

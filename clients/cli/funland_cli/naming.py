@@ -21,7 +21,9 @@ def named(text: str, downloads: Sequence[Download]) -> str:
     if any(download.download_id == text for download in downloads):
         return text
     for download in downloads:
-        if text in (download.source, download.model_id, download.origin.model_id):
+        origin = download.origin
+        names = (origin.model_id, f"{origin.model_id}:{origin.variant}")
+        if text in (download.source, download.model_id, *names):
             return download.download_id
     begun = [
         download.download_id

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich import box
@@ -71,9 +72,15 @@ class Output:
         """Whether standard error is a terminal that pictures can be drawn on again and again."""
         return self._errors.is_terminal and not self._errors.is_dumb_terminal
 
-    def picture(self) -> Live:
+    @contextmanager
+    def picture(self) -> Generator[Live]:
         """What is drawn on standard error until its block is left, then gone."""
-        return Live(console=self._errors, auto_refresh=False, transient=True)
+        with Live(console=self._errors, auto_refresh=False, transient=True) as picture:
+            try:
+                yield picture
+            finally:
+                # What is taller than the terminal would be drawn whole at the end, and stay.
+                picture.update("", refresh=True)
 
     def note(self, text: str, style: str = "dim") -> None:
         """Writes a line about what is going on to standard error; programs get none."""

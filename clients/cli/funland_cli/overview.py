@@ -15,6 +15,7 @@ from funland_client import EventStream
 Known = MutableMapping[str, Download]
 """The downloads as they were told last, by id."""
 
+_ENDED: Final = (Download.COMPLETED, Download.FAILED, Download.CANCELLED)
 _NO_NEWS: Final = (Download.STATE_UNSPECIFIED, Download.COMPLETED)
 
 
@@ -34,11 +35,20 @@ def show_all(events: EventStream[DownloadEvent], output: Output) -> None:
 
 
 def _draw(events: Iterable[DownloadEvent], output: Output) -> None:
+    """Draws those that go on, and those that were seen to end."""
     known: Known = {}
+    over: set[str] = set()
     with output.picture() as picture:
         for event in events:
+            download = event.download
+            if download.state not in _ENDED:
+                over.discard(download.download_id)
+            elif download.download_id not in known:
+                over.add(download.download_id)
             news(event, known, datetime.now(UTC))
-            rows = (row(download, datetime.now(UTC)) for download in known.values())
+            rows = (
+                row(shown, datetime.now(UTC)) for name, shown in known.items() if name not in over
+            )
             picture.update(tabled(COLUMNS, rows, ruled=True), refresh=True)
 
 

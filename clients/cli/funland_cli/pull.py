@@ -101,6 +101,10 @@ def pull(
     try:
         with session.client() as client:
             download = client.downloads.start(name, **cast("DownloadArguments", given))
+    except KeyboardInterrupt:
+        session.output.waited()
+        session.output.note("It may have begun nevertheless. To see it: funland downloads", "")
+        raise
     finally:
         session.output.waited()
     if detach:

@@ -66,6 +66,8 @@ def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
     yield "name", model.display_name
     yield "about", model.description
     yield "source", model.source
+    yield "hub", hub_name(model.origin.hub)
+    yield "revision", model.origin.revision
     yield "format", format_name(model)
     yield "architecture", model.architecture
     yield "quantization", model.quantization

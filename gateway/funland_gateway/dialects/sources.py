@@ -57,3 +57,13 @@ def format_name(form: Model.Format.ValueType) -> str | None:
 def status_word(state: Download.State.ValueType) -> str:
     """The word for a download's state; a state that is newer than this gateway is `pending`."""
     return _WORDS.get(state, "pending")
+
+
+def model_id(download: Download) -> str:
+    """The model's id on its hub, with the tag where that is part of it; as it was asked for until
+    it is known."""
+    origin = download.origin
+    tag = origin.variant if origin.hub == Origin.OLLAMA else ""
+    if tag in ("", "latest"):
+        return origin.model_id or download.source
+    return f"{origin.model_id}:{tag}"

@@ -59,23 +59,3 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file; raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Puts a small file in the place of what is there, at once and onto the disk; raises
-    OSError."""
-    new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-
-
-def sync(path: Path) -> None:
-    """Makes sure that a file's content, or a folder's names, are on the disk; raises OSError."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

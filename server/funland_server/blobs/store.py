@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +20,8 @@ from funland_server.blobs.placing import (
     is_ours_alone,
     reflink,
     sha256_of,
-    sync,
 )
+from funland_server.durable import sync
 
 logger = structlog.get_logger(__name__)
 
@@ -46,6 +46,12 @@ class Blobs:
         """`folder` is made when it is first needed."""
         self._folder = folder
         self._lock = threading.Lock()
+        self._named: Callable[[], Collection[str]] = tuple
+
+    def keep_for(self, named: Callable[[], Collection[str]]) -> None:
+        """Keeps the blobs that are named whenever one could be removed, though nobody may hold them
+        yet."""
+        self._named = named
 
     def find(self, sha256: str) -> Path | None:
         """Where a blob lies; None if it is not there, or is not what its name says any more."""
@@ -110,12 +116,13 @@ class Blobs:
             self._link(sha256, target)
 
     def release(self, sha256: str) -> None:
-        """Removes a blob if only the store holds it; call it after a user's link is gone."""
+        """Removes a blob that only the store holds and nobody names; call it after a user's link is
+        gone."""
         with self._lock:
             self._drop_unused(sha256)
 
-    def sweep(self, named: Collection[str] = ()) -> None:
-        """Removes the blobs that nobody holds, but for those `named`, and what a crash left."""
+    def sweep(self) -> None:
+        """Removes the blobs that nobody holds or names, and what a crash left."""
         if not self._folder.is_dir():
             return
         with self._lock:
@@ -123,7 +130,7 @@ class Blobs:
                 sha256 = path.name.removeprefix(_PREFIX).removesuffix(_SEAL)
                 if path.name.startswith(".new-"):
                     path.unlink()
-                elif path.name.startswith(_PREFIX) and is_sha256(sha256) and sha256 not in named:
+                elif path.name.startswith(_PREFIX) and is_sha256(sha256):
                     self._drop_unused(sha256)
 
     def _find(self, sha256: str) -> Path | None:
@@ -151,7 +158,7 @@ class Blobs:
             links = self._path(sha256).lstat().st_nlink
         except FileNotFoundError:
             links = 0
-        if links <= 1:
+        if links <= 1 and sha256 not in self._named():
             self._unlink(sha256)
 
     def _unlink(self, sha256: str) -> None:

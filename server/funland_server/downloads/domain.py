@@ -7,24 +7,24 @@ import uuid
 from pathlib import Path
 
 from funland.v1 import downloads_pb2
-from funland_server.blobs.placing import write_whole
+from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
-from funland_server.downloads.fetching.transfer import Tools
+from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.files.threads import Threads
-from funland_server.downloads.jobs.runner import QueueSettings, Runner
+from funland_server.downloads.jobs.jobs import Jobs, QueueSettings
 from funland_server.downloads.listing import Listing
 from funland_server.downloads.plan import Credentials, Resolver
 from funland_server.downloads.service import DownloadService
 from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
+from funland_server.durable import write_whole
 from funland_server.errors import StartError
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
-from funland_server.models.installed.changes import Changes
 from funland_server.storage.database import Database
 from funland_server.web.fetching import Web
 
@@ -62,7 +62,7 @@ class Downloads(Domain):
             ),
             received=metrics.download_bytes.inc,
         )
-        self._runner: Runner | None = None
+        self._jobs: Jobs | None = None
 
     async def start(self) -> None:
         """Goes on with what the last server did not finish."""
@@ -74,7 +74,7 @@ class Downloads(Domain):
                 f"The home {self._settings.home} can't be used ({error.strerror}); name another"
                 " with --home or FUNLAND_HOME."
             ) from error
-        self._runner = Runner(
+        self._jobs = Jobs.of(
             folder,
             DownloadStore(self._database, home_id),
             self._tools,
@@ -85,25 +85,26 @@ class Downloads(Domain):
             metrics=self._metrics,
             publish=self._changes.publish,
         )
-        await self._runner.start()
+        await self._jobs.start()
 
     def services(self) -> list[Service]:
         """Answers `DownloadService`."""
-        if self._runner is None:
+        if (jobs := self._jobs) is None:
             return []
         catalog = self._models.catalog
         service = DownloadService(
-            Starting(self._resolver, self._models.installing, self._runner),
-            self._runner,
+            Starting(self._resolver, self._models.installing, jobs.control),
+            jobs.roster,
+            jobs.control,
             Listing(
-                self._runner,
+                jobs.roster,
                 self._settings.home,
                 self._tools.bucket,
                 self._tools.threads,
                 self._settings.download_jobs,
                 models=lambda: sum(not model.built_in for model in catalog.all()),
             ),
-            Watching(self._runner, self._changes),
+            Watching(jobs.roster, self._changes),
         )
         return [(downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"], service)]
 
@@ -113,8 +114,8 @@ class Downloads(Domain):
 
     async def stop(self) -> None:
         """Stops what is under way; the next start goes on."""
-        if self._runner is not None:
-            await self._runner.close()
+        if self._jobs is not None:
+            await self._jobs.close()
         self._tools.threads.close()
 
 

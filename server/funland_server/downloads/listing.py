@@ -19,7 +19,7 @@ from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.machine import ACTIVE, ENDED
-from funland_server.downloads.jobs.runner import Runner
+from funland_server.downloads.jobs.roster import Roster
 from funland_server.errors import FieldInvalidError, Violation
 
 _PAGE_SIZE = 100
@@ -27,9 +27,9 @@ _PAGE_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The downloads of a runner, in numbers."""
+    """The downloads of a roster, in numbers."""
 
-    runner: Runner
+    roster: Roster
     home: Path
     bucket: Bucket
     threads: Threads
@@ -42,29 +42,29 @@ class Listing:
         before = _arrival(request.page_token)
         found = [
             job
-            for job in self.runner.all()
+            for job in self.roster.all()
             if (not request.states or job.standing.state in request.states)
-            and request.model in ("", job.plan.origin.model_id, job.kept.model_id)
+            and (not request.model or request.model in _names(job))
         ]
         rest = [job for job in found if before is None or job.arrival < before][request.skip :]
         size = request.page_size or _PAGE_SIZE
         return ListDownloadsResponse(
-            downloads=[self.runner.present(job) for job in rest[:size]],
+            downloads=[self.roster.present(job) for job in rest[:size]],
             next_page_token=str(rest[size - 1].arrival) if len(rest) > size else "",
             total_size=len(found),
         )
 
     def queue(self) -> DownloadQueue:
         """All downloads together."""
-        jobs = self.runner.all()
+        jobs = self.roster.all()
         count = Counter(job.standing.state for job in jobs)
         active = [
-            self.runner.present(job)
+            self.roster.present(job)
             for job in reversed(jobs)
             if job.standing.state in (*ACTIVE, Download.WAITING)
         ]
         queue = DownloadQueue(
-            queued=[self.runner.present(job) for job in self.runner.waiting()],
+            queued=[self.roster.present(job) for job in self.roster.waiting()],
             active=active,
             paused=count[Download.PAUSED],
             completed=count[Download.COMPLETED],
@@ -72,7 +72,7 @@ class Listing:
             cancelled=count[Download.CANCELLED],
             max_active=self.most_active,
             bytes_per_second=sum(download.bytes_per_second for download in active),
-            downloaded_bytes=sum(self.runner.present(job).downloaded_bytes for job in jobs),
+            downloaded_bytes=sum(self.roster.present(job).downloaded_bytes for job in jobs),
         )
         if self.bucket.rate is not None:
             queue.max_bytes_per_second = int(self.bucket.rate)
@@ -89,13 +89,19 @@ class Listing:
             free_bytes=disk.free,
             models_bytes=models,
             downloads_bytes=await self.threads.run(_taken, [self.home / "downloads"]),
-            reserved_bytes=sum(job.need.rest for job in self.runner.all() if _is_unfinished(job)),
+            reserved_bytes=sum(job.need.rest for job in self.roster.all() if _is_unfinished(job)),
             models=self.models(),
         )
 
 
 def _is_unfinished(job: Job) -> bool:
     return job.standing.state not in ENDED
+
+
+def _names(job: Job) -> tuple[str, ...]:
+    """What its model may be called, there and here; one of Ollama's has its tag in its id."""
+    origin = job.plan.origin
+    return origin.model_id, f"{origin.model_id}:{origin.variant}", job.kept.model_id
 
 
 def _arrival(token: str) -> int | None:

@@ -68,7 +68,8 @@ class Installer(Protocol):
         self, plan: Plan, model_id: str, aliases: tuple[str, ...], blobs: Mapping[str, str]
     ) -> str:
         """Registers a model, and gives its id. `blobs` are the files' SHA-256 by their paths; one
-        that is registered already from the same files stays as it is.
+        that is registered already from the same files stays as it is, and another version from the
+        same place is replaced.
 
         Raises:
             FunlandError: It is no model that can be installed; nothing was left of it then.
@@ -77,7 +78,7 @@ class Installer(Protocol):
 
     def taken(self, model_id: str, aliases: tuple[str, ...], plan: Plan) -> str | None:
         """The name among these that another model has; None if all are free, or are the names of
-        the model that this plan made before."""
+        one from the same place on the hub."""
         ...
 
     def has(self, plan: Plan) -> Path | None:

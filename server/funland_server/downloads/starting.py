@@ -8,10 +8,10 @@ from funland.v1.downloads_pb2 import Download, StartDownloadRequest
 from funland.v1.models_pb2 import Origin
 from funland_server.blobs.digests import is_sha256
 from funland_server.downloads.files.names import collision, complaint, is_never_fetched
-from funland_server.downloads.jobs.runner import Runner
+from funland_server.downloads.jobs.control import Control
 from funland_server.downloads.plan import Installer, Plan, PlannedFile, Resolver
-from funland_server.hub.errors import HubAnswerInvalidError
 from funland_server.models.errors import ModelExistsError
+from funland_server.web.errors import AnswerInvalidError
 from funland_server.web.urls import parse
 
 _MOST_FILES = 10_000
@@ -25,7 +25,7 @@ class Starting:
 
     resolver: Resolver
     installer: Installer
-    runner: Runner
+    control: Control
 
     async def start(self, request: StartDownloadRequest) -> Download:
         """Begins a download, or answers the one that there is.
@@ -37,14 +37,14 @@ class Starting:
         names = request.model_id or plan.model_id, tuple(request.aliases)
         if (taken := self.installer.taken(*names, plan)) is not None:
             raise ModelExistsError(taken)
-        return await self.runner.add(request, plan)
+        return await self.control.add(request, plan)
 
 
 def checked(plan: Plan) -> Plan:
     """A plan whose files may be fetched: whoever made it, nothing unsafe gets past here.
 
     Raises:
-        HubAnswerInvalidError: A file's path, size, hash or URL is none. The error names it.
+        AnswerInvalidError: A file's path, size, hash or URL is none. The error names it.
         AddressNotAllowedError: A file's URL is none.
     """
     if not 0 < len(plan.files) <= _MOST_FILES:
@@ -72,11 +72,11 @@ def _complaint(file: PlannedFile) -> str | None:
     return None if file.urls else "nobody says where it is"
 
 
-def _invalid(plan: Plan, path: str, why: str) -> HubAnswerInvalidError:
+def _invalid(plan: Plan, path: str, why: str) -> AnswerInvalidError:
     hub = Origin.Hub.Name(plan.origin.hub).lower()
     # Escaped, since the name may hold whatever its author wants to be seen.
     shown = ascii(path[:200])
-    return HubAnswerInvalidError(
+    return AnswerInvalidError(
         f"The hub's list of {plan.origin.model_id} can't be used: {shown}: {why}.",
         hub=hub,
         file=path[:200].encode("utf-8", "replace").decode(),

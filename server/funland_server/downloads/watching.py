@@ -9,19 +9,19 @@ from typing import Final
 from google.protobuf import empty_pb2
 
 from funland.v1.downloads_pb2 import Download, DownloadEvent, WatchDownloadsRequest
+from funland_server.changes import Changes
 from funland_server.downloads.errors import DownloadNotFoundError
 from funland_server.downloads.jobs.machine import ENDED
-from funland_server.downloads.jobs.runner import Runner
-from funland_server.models.installed.changes import Changes
+from funland_server.downloads.jobs.roster import Roster
 
 _STOPPED: Final = (*ENDED, Download.PAUSED)
 
 
 class Watching:
-    """Watches the downloads of a runner that publishes to `changes`."""
+    """Watches the downloads of a roster whose runner publishes to `changes`."""
 
-    def __init__(self, runner: Runner, changes: Changes) -> None:
-        self._runner = runner
+    def __init__(self, roster: Roster, changes: Changes) -> None:
+        self._roster = roster
         self._changes = changes
 
     async def events(self, request: WatchDownloadsRequest) -> AsyncGenerator[DownloadEvent]:
@@ -34,13 +34,13 @@ class Watching:
         """
         only = request.download_id
         if only:
-            self._runner.get(only)
+            self._roster.get(only)
         until_end = bool(only) and request.until_end
         async with aclosing(self._changes.watch()) as changes:
             await anext(changes)  # from here on, no change is missed
-            for job in self._runner.all():
+            for job in self._roster.all():
                 if only in ("", job.download_id):
-                    download = self._runner.present(job)
+                    download = self._roster.present(job)
                     yield DownloadEvent(download=download)
                     if until_end and download.state in _STOPPED:
                         return
@@ -57,6 +57,6 @@ class Watching:
 
     def _event(self, download_id: str) -> DownloadEvent:
         try:
-            return DownloadEvent(download=self._runner.present(self._runner.get(download_id)))
+            return DownloadEvent(download=self._roster.present(self._roster.get(download_id)))
         except DownloadNotFoundError:
             return DownloadEvent(deleted_download_id=download_id)

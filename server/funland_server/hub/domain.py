@@ -6,19 +6,19 @@ from funland.v1 import hub_pb2
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.hub.catalog.favorites import Favorites
+from funland_server.hub.catalog.marking import Marking
+from funland_server.hub.catalog.overview import Overview
 from funland_server.hub.catalog.store import Catalog
+from funland_server.hub.catalog.syncing import Syncing
 from funland_server.hub.catalog.syncs import Syncs
-from funland_server.hub.choosing import Choosing
+from funland_server.hub.choice.choosing import Choosing
+from funland_server.hub.choice.ranking import Ranking
 from funland_server.hub.details import Details
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
-from funland_server.hub.marking import Marking
-from funland_server.hub.overview import Overview
 from funland_server.hub.presenting import Presenting
-from funland_server.hub.ranking import Ranking
-from funland_server.hub.searching import Searching
+from funland_server.hub.search.searching import Searching
 from funland_server.hub.service import HubService
-from funland_server.hub.syncing import Syncing
 from funland_server.models.choosing import Machine
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from funland_server.hub.clients.protocol import Hub, HubKind, Listing
 from funland_server.hub.errors import HubAccessDeniedError, HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.names import complaint
+from funland_server.hub.together import as_one
 
 _AT_ONCE: Final = 8
 """How many models' files are asked for at a time, of all hubs together."""
@@ -96,7 +97,7 @@ class Knowledge:
             await asyncio.gather(*tasks, return_exceptions=True)
         if remembered:
             return remembered
-        raise min(errors, key=_rank)
+        raise as_one(errors)
 
     async def with_files(self, models: Sequence[HubModel]) -> dict[tuple[HubKind, str], Entry]:
         """What is known of models of a list, their files with it. A hub is asked only for what may
@@ -158,12 +159,3 @@ async def _done(tasks: Sequence[asyncio.Task[Told]], seconds: float) -> list[Tol
     done, _ = await asyncio.wait(tasks, timeout=seconds)
     ended = [task for task in tasks if task in done and task.exception() is None]
     return [told for task in ended if (told := task.result()).error is None]
-
-
-def _rank(error: FunlandError) -> int:
-    order: tuple[Callable[[FunlandError], bool], ...] = (
-        lambda one: isinstance(one, HubModelUnsupportedError),
-        lambda one: not isinstance(one, NotFoundError | HubAccessDeniedError),
-        lambda one: isinstance(one, HubAccessDeniedError),
-    )
-    return next((place for place, fits in enumerate(order) if fits(error)), len(order))

@@ -10,10 +10,10 @@ from funland.v1.models_pb2 import Origin
 from funland_server.downloads.files.names import complaint, is_never_fetched
 from funland_server.hub.catalog.entries import Entry, Key, key_of
 from funland_server.hub.catalog.favorites import Favorites
+from funland_server.hub.choice.ranking import Ranking, all_variants
 from funland_server.hub.clients.protocol import ListedFile, Listing
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.names import tagged
-from funland_server.hub.ranking import Ranking, all_variants
 from funland_server.models.installed.model import InstalledModel
 
 

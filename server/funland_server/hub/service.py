@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator
 from google.protobuf.empty_pb2 import Empty
 
 from funland.v1 import hub_pb2
-from funland_server.hub.choosing import Choosing
+from funland_server.hub.catalog.marking import Marking
+from funland_server.hub.catalog.overview import Overview
+from funland_server.hub.catalog.syncing import Syncing
+from funland_server.hub.choice.choosing import Choosing
 from funland_server.hub.details import Details
-from funland_server.hub.marking import Marking
-from funland_server.hub.overview import Overview
-from funland_server.hub.searching import Searching
-from funland_server.hub.syncing import Syncing
+from funland_server.hub.search.searching import Searching
 
 
 class HubService:

@@ -120,6 +120,9 @@ def _read(text: str, hosts: Mapping[str, HubKind]) -> Source:
         return Source(hub, name.removeprefix("//"))
     if slash and _HOSTLIKE.fullmatch(first) and rest.count("/") >= 1:
         raise _other_host(first, hosts)
+    if "/" in name and prefix.isalpha():
+        known = ", ".join(PREFIXES)
+        raise _wrong("source", f"names the hub {prefix[:80]!r}, which is none of {known}; {RIGHT}")
     return Source(Origin.HUB_UNSPECIFIED, text)
 
 

@@ -6,13 +6,13 @@ import asyncio
 
 from funland.v1 import models_pb2
 from funland_server.blobs.store import Blobs
+from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.errors import StartError
 from funland_server.metrics import Metrics
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
-from funland_server.models.installed.changes import Changes
 from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
@@ -41,9 +41,11 @@ class Models(Domain):
         """Reads the store."""
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
-        self.installing = Installing(self.catalog, self.blobs, self.adapters, self._changes.publish)
         self.loader = ModelLoader(
             self.catalog, self.adapters, self.pool, self._measurements, self._settings
+        )
+        self.installing = Installing(
+            self.catalog, self.blobs, self.adapters, self._changes.publish, self.loader.replaced
         )
 
     def services(self) -> list[Service]:

@@ -8,11 +8,11 @@ from contextlib import aclosing
 from google.protobuf import empty_pb2
 
 from funland.v1 import models_pb2
+from funland_server.changes import Changes
 from funland_server.models.adapters.attaching import Attaching
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import ModelNotFoundError
 from funland_server.models.installed.catalog import ModelCatalog
-from funland_server.models.installed.changes import Changes
 from funland_server.models.installed.model import InstalledModel
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.wire import to_wire

@@ -324,6 +324,21 @@ def test_a_sync_that_brings_nothing_fails(events: list[Any], reason: ErrorReason
     assert caught.value.error.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("origin", "model_id"),
+    [
+        (Origin(hub=Origin.OLLAMA, model_id="qwen2.5", variant="0.5b"), "qwen2.5:0.5b"),
+        (Origin(hub=Origin.OLLAMA, model_id="qwen2.5", variant="latest"), "qwen2.5"),
+        (Origin(hub=Origin.HUGGINGFACE, model_id="a/b", variant="Q8_0"), "a/b"),
+        (Origin(), "asked:for"),
+    ],
+)
+def test_a_task_names_its_model_as_the_search_does(origin: Origin, model_id: str) -> None:
+    download = Download(source="asked:for", origin=origin)
+
+    assert told(call(START, asked(dict(MODEL))), download)["data"]["task"]["model_id"] == model_id
+
+
 def test_a_start_answers_the_task() -> None:
     body = told(call(START, asked(dict(MODEL))), QUEUED)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from funland.v1.downloads_pb2 import Download, StartDownloadRequest
 from funland.v1.models_pb2 import Model, Origin
 from funland_server.blobs.store import Blobs
+from funland_server.changes import Changes
 from funland_server.downloads.fetching.settings import FetchSettings
-from funland_server.downloads.jobs.runner import QueueSettings, Runner
+from funland_server.downloads.jobs.jobs import Jobs, QueueSettings
 from funland_server.downloads.listing import Listing
 from funland_server.downloads.plan import Plan, PlannedFile
 from funland_server.downloads.service import DownloadService
@@ -22,7 +23,6 @@ from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
 from funland_server.errors import FunlandError
-from funland_server.models.installed.changes import Changes
 from funland_server.storage.database import Database
 from funland_server.web.fetching import Deadlines
 from tests.hubs.server import FakeHub
@@ -46,7 +46,9 @@ class Shelf:
 
     async def resolve(self, request: StartDownloadRequest) -> Plan:
         return Plan(
-            origin=Origin(hub=Origin.HUGGINGFACE, model_id=request.source, revision="1"),
+            origin=Origin(
+                hub=Origin.HUGGINGFACE, model_id=request.source, revision="1", variant="it"
+            ),
             format=Model.GGUF,
             quantization="",
             files=self.plans[request.source],
@@ -113,7 +115,7 @@ class Depot:
     async def start(self) -> None:
         await self._database.open()
         self.changes = Changes()
-        self.runner = Runner(
+        self._jobs = Jobs.of(
             self.home / "downloads",
             DownloadStore(self._database, "home"),
             self.site.tools,
@@ -122,20 +124,22 @@ class Depot:
             metrics=self.site.metrics,
             publish=self.changes.publish,
         )
-        await self.runner.start()
+        await self._jobs.start()
+        self.roster = self._jobs.roster
         self.service = DownloadService(
-            Starting(self.shelf, self.shelf, self.runner),
-            self.runner,
+            Starting(self.shelf, self.shelf, self._jobs.control),
+            self.roster,
+            self._jobs.control,
             Listing(
-                self.runner, self.home, self.site.tools.bucket, self.site.tools.threads,
+                self.roster, self.home, self.site.tools.bucket, self.site.tools.threads,
                 self._queue.active, models=lambda: 0,
             ),
-            Watching(self.runner, self.changes),
+            Watching(self.roster, self.changes),
         )  # fmt: skip
 
     async def stop(self) -> None:
         self.changes.close()
-        await self.runner.close()
+        await self._jobs.close()
         await self.site.close()
         await self._database.close()
 
@@ -147,7 +151,7 @@ class Depot:
 
     def now(self, download: Download) -> Download:
         """How a download stands."""
-        return self.runner.present(self.runner.get(download.download_id))
+        return self.roster.present(self.roster.get(download.download_id))
 
     async def reaches(self, download: Download, state: Download.State.ValueType) -> Download:
         """Waits until a download is in a state."""

@@ -12,7 +12,8 @@ from time import time
 from funland_server.blobs.store import Blobs
 from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
-from funland_server.downloads.fetching.transfer import Stalled, Tools, Transfer
+from funland_server.downloads.fetching.tools import Tools
+from funland_server.downloads.fetching.transfer import Stalled, Transfer
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.plan import PlannedFile
 from funland_server.metrics import Metrics

@@ -103,7 +103,7 @@ def test_a_file_of_another_length_does_not_count(tmp_path: Path) -> None:
     assert Partial.load(path) is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_damage_to_a_journal_is_more_than_a_start_from_nothing(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

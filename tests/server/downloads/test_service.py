@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -26,7 +27,8 @@ from funland.v1.downloads_pb2 import (
 )
 from funland.v1.errors_pb2 import ErrorReason
 from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
-from funland_server.downloads.jobs.runner import QueueSettings
+from funland_server.downloads.jobs import control
+from funland_server.downloads.jobs.jobs import QueueSettings
 from funland_server.errors import FieldInvalidError, FunlandError
 from funland_server.models.errors import ModelExistsError
 from funland_server.storage.errors import StorageFullError
@@ -34,7 +36,7 @@ from tests.hubs import kinds
 from tests.hubs.content import seeded
 from tests.hubs.server import FakeHub
 from tests.server.downloads.depot import Depot, files_of
-from tests.server.downloads.fetching import MIB
+from tests.server.downloads.fetching import MIB, SECONDS
 
 LARGE = seeded(6 * MIB + 7)
 Q, D, W, P = Download.QUEUED, Download.DOWNLOADING, Download.WAITING, Download.PAUSED
@@ -68,7 +70,7 @@ async def test_a_download_ends_with_an_installed_model(depot: Depot) -> None:
     assert counted("funland_downloads_ended_total", {"state": "COMPLETED"}) == 1
     assert done.start_time.ToMicroseconds() >= done.create_time.ToMicroseconds()
     assert done.end_time.ToMicroseconds() >= done.start_time.ToMicroseconds()
-    await depot.runner.get(begun.download_id).settled()
+    await depot.roster.get(begun.download_id).settled()
     assert [path.name for path in (depot.home / "downloads").iterdir()] == []
 
 
@@ -106,6 +108,33 @@ async def test_one_that_is_unfinished_is_answered_as_it_is(hub: FakeHub, depot: 
     assert second.state in (Q, D)
 
 
+async def test_asked_for_by_many_at_once_there_is_one(hub: FakeHub, depot: Depot) -> None:
+    hub.faults.add(kinds.stall(), host="cdn")
+
+    begun = await asyncio.gather(*(depot.begin("o/one") for _ in range(5)))
+
+    assert len({each.download_id for each in begun}) == 1
+    assert len(list(depot.roster)) == 1
+
+
+async def test_one_that_is_unfinished_takes_no_other_names(hub: FakeHub, depot: Depot) -> None:
+    hub.faults.add(kinds.stall(), host="cdn")
+    first = await depot.begin("o/one", paused=True, aliases=["uno"])
+
+    for names, field in (
+        ({"model_id": "other"}, "model_id"),
+        ({"aliases": ["uno", "ein"]}, "aliases[1]"),
+    ):
+        with pytest.raises(FieldInvalidError) as caught:
+            await depot.begin("o/one", **names)
+        (violation,) = caught.value.violations
+        assert violation.field == field
+        assert first.download_id in violation.description
+    again = await depot.begin("o/one", model_id=first.model_id, aliases=["uno"])
+
+    assert again.download_id == first.download_id
+
+
 async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, depot: Depot) -> None:
     hub.faults.add(kinds.stall(after=MIB), host="cdn")
     begun = await depot.begin("o/one", max_connections=1)
@@ -114,7 +143,7 @@ async def test_a_pause_keeps_what_is_there_and_a_resume_goes_on(hub: FakeHub, de
     paused = await depot.service.PauseDownload(PauseDownloadRequest(download_id=begun.download_id))
     assert paused.state == P
     assert not paused.HasField("error")
-    await depot.runner.get(begun.download_id).settled()
+    await depot.roster.get(begun.download_id).settled()
     assert depot.now(begun).active_connections == 0
     hub.faults.clear()
     hub.release()
@@ -134,7 +163,7 @@ async def test_a_cancel_removes_what_was_fetched_and_a_retry_begins_again(
     request = CancelDownloadRequest(download_id=begun.download_id)
     cancelled = await depot.service.CancelDownload(request)
     assert cancelled == await depot.service.CancelDownload(request)
-    await depot.runner.get(begun.download_id).settled()
+    await depot.roster.get(begun.download_id).settled()
     assert list((depot.home / "downloads").iterdir()) == []
     assert (cancelled.state, cancelled.downloaded_bytes) == (CANCELLED, 0)
     hub.faults.clear()
@@ -234,6 +263,39 @@ async def test_one_that_cannot_be_installed_fails(depot: Depot) -> None:
     assert ErrorReason.Name(failed.error.reason) == "MODEL_EXISTS"
 
 
+async def test_two_who_ask_at_once_get_one_download(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = await depot.begin("o/two", paused=True)
+    monkeypatch.setattr(control, "time_ns", lambda: 0)  # the clock has jumped back meanwhile
+
+    begun = await asyncio.gather(*(depot.begin("o/one") for _ in range(4)), depot.begin("o/three"))
+
+    assert len({download.download_id for download in begun}) == 2
+    await depot.reaches(begun[0], DONE)
+    listed = await depot.service.ListDownloads(ListDownloadsRequest())
+    assert listed.downloads[-1].download_id == last.download_id
+
+
+async def test_a_model_that_is_deleted_takes_no_file_from_a_download(
+    hub: FakeHub, depot: Depot
+) -> None:
+    hub.huggingface.add("o/other", {"model.gguf": LARGE, "more.gguf": seeded(2 * MIB, "more")})
+    await depot.reaches(await depot.begin("o/one"), DONE)
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
+    other = await depot.begin("o/other")
+    await hub.until_stalled()
+
+    (depot.home / "models" / "one" / "model.gguf").unlink()
+    depot.site.blobs.release(LARGE.sha256)
+    hub.faults.clear()
+    hub.release()
+
+    done = await depot.reaches(other, DONE)
+    assert done.files[0].reused
+    assert done.fetched_bytes == 2 * MIB
+
+
 async def test_a_deleted_download_is_gone_and_its_model_stays(hub: FakeHub, depot: Depot) -> None:
     done = await depot.reaches(await depot.begin("o/one"), DONE)
     hub.faults.add(kinds.stall(after=MIB), host="cdn")
@@ -264,6 +326,7 @@ async def test_pages_are_the_newest_first_and_filtered(depot: Depot) -> None:
     for request, expected in (
         (ListDownloadsRequest(model="o/two"), ids[1:2]),
         (ListDownloadsRequest(model="two"), ids[1:2]),
+        (ListDownloadsRequest(model="o/two:it"), ids[1:2]),
         (ListDownloadsRequest(states=[P]), ids),
         (ListDownloadsRequest(states=[Q, DONE]), []),
         (ListDownloadsRequest(skip=2), ids[2:]),
@@ -290,6 +353,34 @@ async def test_a_watch_shows_all_then_what_changes_then_the_end(depot: Depot) ->
         assert (await anext(events)).deleted_download_id == begun.download_id
 
     assert states <= {Q, D, Download.INSTALLING, DONE}
+
+
+async def test_a_watch_shows_how_one_under_way_comes_on(hub: FakeHub, depot: Depot) -> None:
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
+    begun = await depot.begin("o/one", max_connections=1)
+    await hub.until_stalled()
+
+    async with aclosing(depot.service.WatchDownloads(WatchDownloadsRequest())) as events:
+        async with asyncio.timeout(SECONDS):
+            seen = [(await anext(events)).download for _ in range(5)]
+
+    assert {each.download_id for each in seen[2:]} == {begun.download_id}
+    assert all(each.state == D for each in seen[2:])
+
+
+async def test_a_watch_shows_a_change_of_one_that_is_paused(depot: Depot) -> None:
+    begun = await depot.begin("o/one", paused=True)
+    request = UpdateDownloadRequest(download_id=begun.download_id, priority=Download.HIGH)
+
+    async with aclosing(depot.service.WatchDownloads(WatchDownloadsRequest())) as events:
+        while not (await anext(events)).HasField("synced"):
+            pass
+        await depot.service.UpdateDownload(request)
+        async with asyncio.timeout(SECONDS):
+            changed = (await anext(events)).download
+
+    assert (changed.state, changed.priority) == (P, Download.HIGH)
+    assert changed.update_time.ToMicroseconds() > begun.update_time.ToMicroseconds()
 
 
 async def test_a_watch_until_the_end_ends(depot: Depot) -> None:

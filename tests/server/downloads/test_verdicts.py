@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import format_datetime
-
 import pytest
 
 from funland_server.downloads.fetching.heads import Head, Wanted, read_head
@@ -21,7 +18,6 @@ from funland_server.downloads.fetching.verdicts import (
     Kind,
     Patience,
     Verdict,
-    asked_to_wait,
     backoff,
     judge,
 )
@@ -60,31 +56,6 @@ TABLE: list[tuple[Kind, Circumstances, Verdict]] = [
 @pytest.mark.parametrize(("kind", "how", "verdict"), TABLE)
 def test_the_verdict_on_a_failed_request(kind: Kind, how: Circumstances, verdict: Verdict) -> None:
     assert judge(kind, how) is verdict
-
-
-NOW = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"Retry-After": "0"}, 0),
-        ({"Retry-After": " 17 "}, 17),
-        ({"Retry-After": "999999999"}, 3600),
-        ({"Retry-After": format_datetime(datetime(2026, 11, 28, 12, 1, tzinfo=UTC), True)}, 60),
-        ({"Retry-After": format_datetime(datetime(2020, 1, 1, tzinfo=UTC), True)}, 0),
-        ({"Retry-After": "-5"}, None),
-        ({"Retry-After": "soon"}, None),
-        ({"Retry-After": "1e9"}, None),
-        ({"RateLimit": '"api";r=0;t=55'}, 55),
-        ({"RateLimit": '"resolvers";r=3;t=55'}, None),
-        ({"RateLimit": '"a";r=9;t=5, "b";r=0;t=44'}, 44),
-        ({"Retry-After": "7", "RateLimit": '"api";r=0;t=55'}, 7),
-    ],
-)
-def test_how_long_a_server_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
-    assert asked_to_wait(headers, NOW) == seconds
 
 
 def test_waits_double_up_to_a_minute_and_are_parted_by_chance() -> None:

@@ -105,6 +105,11 @@ def test_other_hosts_are_refused_by_name(text: str) -> None:
         read_source(text)
 
 
+def test_a_hub_that_is_mistyped_is_told_with_those_there_are() -> None:
+    with pytest.raises(FieldInvalidError, match=r"names the hub 'hugginface'.* huggingface, hf, "):
+        read_source("hugginface:owner/name")
+
+
 def test_an_endpoint_of_the_settings_stands_for_its_hub() -> None:
     hosts = {**HOSTS, "hub.example:8080": HF}
 

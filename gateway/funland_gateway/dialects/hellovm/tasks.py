@@ -7,7 +7,7 @@ from typing import Any
 from funland.v1.downloads_pb2 import Download
 from funland_gateway.dialects.optional import optional
 from funland_gateway.dialects.progress import percent, remaining_seconds
-from funland_gateway.dialects.sources import status_word
+from funland_gateway.dialects.sources import model_id, status_word
 from funland_gateway.dialects.times import moment, utc
 from funland_gateway.failures import reason_name
 
@@ -56,11 +56,6 @@ def listed(download: Download, now: float) -> dict[str, Any]:
         "error": reason_name(download.error) if failed else None,
         "error_message": download.error.message if failed else None,
     }
-
-
-def model_id(download: Download) -> str:
-    """The model's id on its hub; as it was asked for until that is known."""
-    return download.origin.model_id or download.source
 
 
 def _times(download: Download, now: float) -> dict[str, Any]:

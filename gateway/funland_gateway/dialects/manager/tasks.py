@@ -8,7 +8,7 @@ from funland.v1.downloads_pb2 import Download
 from funland_gateway.dialects.manager.errors import error_code
 from funland_gateway.dialects.progress import percent, remaining_seconds
 from funland_gateway.dialects.sizes import clock, rate, size
-from funland_gateway.dialects.sources import hub_name, status_word
+from funland_gateway.dialects.sources import hub_name, model_id, status_word
 from funland_gateway.dialects.times import moment
 
 
@@ -18,7 +18,7 @@ def task(download: Download) -> dict[str, Any]:
     failed = download.HasField("error")
     return {
         "id": download.download_id,
-        "model_id": download.origin.model_id or download.source,
+        "model_id": model_id(download),
         "source": hub_name(download.origin.hub),
         "status": status_word(download.state),
         "progress": percent(download),

@@ -150,7 +150,9 @@ class Download(_message.Message):
     total_bytes: _builtins.int
     """All files together, in bytes. Unset as long as the hub has not told."""
     fetched_bytes: _builtins.int
-    """What was received over the network for it, in bytes: less than what is there if blobs were there before, more if some came twice."""
+    """What was received over the network for it, in bytes: less than what is there if blobs were there before, more if some came
+    twice.
+    """
     bytes_per_second: _builtins.float
     """Bytes a second now. 0 when nothing comes."""
     active_connections: _builtins.int
@@ -199,7 +201,7 @@ class Download(_message.Message):
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """When something of it last changed."""
+        """When its state, its priority or its connections last changed."""
 
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -105,8 +105,10 @@ class DownloadServiceServicer:
     """
 
     def StartDownload(self, request, context):
-        """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-        answered as it is, and goes on if it was paused.
+        """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
+        unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+        give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+        the new one is whole.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -180,18 +182,18 @@ class DownloadServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDownload(self, request, context):
-        """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled first.
-        A model that it installed stays.
+        """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
+        first. A model that it installed stays.
 
-        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchDownloads(self, request, context):
-        """Sends every download that is asked for as it is now, then each one again when it changes, at most four times a second.
-        Never ends by itself, but for `until_end`.
+        """Sends every download that is asked for as it is now, then each one again when it changes, and those that are active four
+        times a second. A reader that is slow gets each once, as it then is. Never ends by itself, but for `until_end`.
 
         Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND for a `download_id`.
         """

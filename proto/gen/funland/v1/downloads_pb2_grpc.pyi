@@ -37,8 +37,10 @@ class DownloadServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DownloadServiceAsyncStub: ...
     StartDownload: _grpc.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]
-    """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-    answered as it is, and goes on if it was paused.
+    """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
+    unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+    give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+    the new one is whole.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -80,14 +82,14 @@ class DownloadServiceStub:
     Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; FAILED_PRECONDITION, DOWNLOAD_STATE: it has ended.
     """
     DeleteDownload: _grpc.UnaryUnaryMultiCallable[_downloads_pb2.DeleteDownloadRequest, _empty_pb2.Empty]
-    """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled first.
-    A model that it installed stays.
+    """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
+    first. A model that it installed stays.
 
-    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
     """
     WatchDownloads: _grpc.UnaryStreamMultiCallable[_downloads_pb2.WatchDownloadsRequest, _downloads_pb2.DownloadEvent]
-    """Sends every download that is asked for as it is now, then each one again when it changes, at most four times a second.
-    Never ends by itself, but for `until_end`.
+    """Sends every download that is asked for as it is now, then each one again when it changes, and those that are active four
+    times a second. A reader that is slow gets each once, as it then is. Never ends by itself, but for `until_end`.
 
     Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND for a `download_id`.
     """
@@ -104,8 +106,10 @@ class DownloadServiceAsyncStub(DownloadServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartDownload: _aio.UnaryUnaryMultiCallable[_downloads_pb2.StartDownloadRequest, _downloads_pb2.Download]  # type: ignore[assignment]
-    """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-    answered as it is, and goes on if it was paused.
+    """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
+    unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+    give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+    the new one is whole.
 
     Errors: as `HubService.ChooseVariant`, and
     - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -147,14 +151,14 @@ class DownloadServiceAsyncStub(DownloadServiceStub):
     Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; FAILED_PRECONDITION, DOWNLOAD_STATE: it has ended.
     """
     DeleteDownload: _aio.UnaryUnaryMultiCallable[_downloads_pb2.DeleteDownloadRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled first.
-    A model that it installed stays.
+    """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
+    first. A model that it installed stays.
 
-    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+    Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
     """
     WatchDownloads: _aio.UnaryStreamMultiCallable[_downloads_pb2.WatchDownloadsRequest, _downloads_pb2.DownloadEvent]  # type: ignore[assignment]
-    """Sends every download that is asked for as it is now, then each one again when it changes, at most four times a second.
-    Never ends by itself, but for `until_end`.
+    """Sends every download that is asked for as it is now, then each one again when it changes, and those that are active four
+    times a second. A reader that is slow gets each once, as it then is. Never ends by itself, but for `until_end`.
 
     Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND for a `download_id`.
     """
@@ -174,8 +178,10 @@ class DownloadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _downloads_pb2.StartDownloadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_downloads_pb2.Download, _abc.Awaitable[_downloads_pb2.Download]]:
-        """Starts to download a model, and answers at once. Of the same files there is one unfinished download: asked for again it is
-        answered as it is, and goes on if it was paused.
+        """Starts to download a model: asks the hub, and answers before any byte of it is here. Of the same files there is one
+        unfinished download: asked for again it is answered as it is, and goes on if it was paused; an id or alias that it will not
+        give its model is refused. A model that is installed from the same place on the hub, in another version, is replaced when
+        the new one is whole.
 
         Errors: as `HubService.ChooseVariant`, and
         - ALREADY_EXISTS, MODEL_EXISTS: another model has the id or an alias.
@@ -265,10 +271,10 @@ class DownloadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _downloads_pb2.DeleteDownloadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled first.
-        A model that it installed stays.
+        """Removes a download from the list, and what was fetched of it if it is not complete; one that has not ended is cancelled
+        first. A model that it installed stays.
 
-        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND.
+        Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND; RESOURCE_EXHAUSTED, STORAGE_FULL: it stays in the list.
         """
 
     @_abc_1.abstractmethod
@@ -277,8 +283,8 @@ class DownloadServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _downloads_pb2.WatchDownloadsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_downloads_pb2.DownloadEvent], _abc.AsyncIterator[_downloads_pb2.DownloadEvent]]:
-        """Sends every download that is asked for as it is now, then each one again when it changes, at most four times a second.
-        Never ends by itself, but for `until_end`.
+        """Sends every download that is asked for as it is now, then each one again when it changes, and those that are active four
+        times a second. A reader that is slow gets each once, as it then is. Never ends by itself, but for `until_end`.
 
         Errors: NOT_FOUND, DOWNLOAD_NOT_FOUND for a `download_id`.
         """

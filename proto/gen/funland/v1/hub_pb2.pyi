@@ -474,7 +474,7 @@ class SearchHubModelsRequest(_message.Message):
     page_token: _builtins.str
     """The `next_page_token` of the page before. Empty: the first page."""
     skip: _builtins.int
-    """Pass over so many models before the page."""
+    """Pass over so many models before the first page. With a `page_token` it means nothing."""
     local: _builtins.bool
     """Ask no hub, only the local catalog."""
     with_files: _builtins.bool

@@ -31,7 +31,8 @@ class HubServiceStub:
 
     Every RPC that asks a hub may end with UNAVAILABLE, HUB_UNREACHABLE; RESOURCE_EXHAUSTED, HUB_RATE_LIMITED;
     PERMISSION_DENIED, HUB_ACCESS_DENIED or ADDRESS_NOT_ALLOWED; FAILED_PRECONDITION, HUB_ANSWER_INVALID; and, where
-    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE.
+    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE. A `hub` that the settings leave out, or that can have no model of
+    such an id, is INVALID_ARGUMENT, FIELD_INVALID.
     """
 
     def __init__(self, channel):
@@ -102,7 +103,8 @@ class HubServiceServicer:
 
     Every RPC that asks a hub may end with UNAVAILABLE, HUB_UNREACHABLE; RESOURCE_EXHAUSTED, HUB_RATE_LIMITED;
     PERMISSION_DENIED, HUB_ACCESS_DENIED or ADDRESS_NOT_ALLOWED; FAILED_PRECONDITION, HUB_ANSWER_INVALID; and, where
-    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE.
+    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE. A `hub` that the settings leave out, or that can have no model of
+    such an id, is INVALID_ARGUMENT, FIELD_INVALID.
     """
 
     def ListHubs(self, request, context):
@@ -127,7 +129,8 @@ class HubServiceServicer:
         """Gets all that a hub tells of a model, its files and what can be installed of it. Where the hub can't be reached the local
         catalog answers if it knows the model.
 
-        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND.
+        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED: one of Ollama's
+        that runs on Macs or at Ollama's own service alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,7 +172,7 @@ class HubServiceServicer:
 
     def SyncHubs(self, request, context):
         """Refreshes the local catalog from the hubs: the models that are downloaded most, and all favorites. What a sync that fails
-        half-way has fetched is kept. A second call joins the sync that runs.
+        half-way has fetched is kept. A second call joins the sync that runs, whatever it asks for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,6 +180,8 @@ class HubServiceServicer:
 
     def ListFavorites(self, request, context):
         """Lists the favorites, the newest first.
+
+        Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,9 +189,10 @@ class HubServiceServicer:
 
     def AddFavorite(self, request, context):
         """Makes a model a favorite; one that is one stays as it is. The hub is asked for what it tells of the model; where it can't
-        be reached the favorite has its id alone.
+        be reached the favorite has what the local catalog knows, or its id alone. If `hub` is unset it must tell, since else nobody
+        knows whose the model is.
 
-        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model.
+        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -270,7 +276,8 @@ class HubService:
 
     Every RPC that asks a hub may end with UNAVAILABLE, HUB_UNREACHABLE; RESOURCE_EXHAUSTED, HUB_RATE_LIMITED;
     PERMISSION_DENIED, HUB_ACCESS_DENIED or ADDRESS_NOT_ALLOWED; FAILED_PRECONDITION, HUB_ANSWER_INVALID; and, where
-    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE.
+    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE. A `hub` that the settings leave out, or that can have no model of
+    such an id, is INVALID_ARGUMENT, FIELD_INVALID.
     """
 
     @staticmethod

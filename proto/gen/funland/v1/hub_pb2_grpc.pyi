@@ -32,7 +32,8 @@ class HubServiceStub:
 
     Every RPC that asks a hub may end with UNAVAILABLE, HUB_UNREACHABLE; RESOURCE_EXHAUSTED, HUB_RATE_LIMITED;
     PERMISSION_DENIED, HUB_ACCESS_DENIED or ADDRESS_NOT_ALLOWED; FAILED_PRECONDITION, HUB_ANSWER_INVALID; and, where
-    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE.
+    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE. A `hub` that the settings leave out, or that can have no model of
+    such an id, is INVALID_ARGUMENT, FIELD_INVALID.
     """
 
     @_typing.overload
@@ -53,7 +54,8 @@ class HubServiceStub:
     """Gets all that a hub tells of a model, its files and what can be installed of it. Where the hub can't be reached the local
     catalog answers if it knows the model.
 
-    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND.
+    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED: one of Ollama's
+    that runs on Macs or at Ollama's own service alone.
     """
     ChooseVariant: _grpc.UnaryUnaryMultiCallable[_hub_pb2.ChooseVariantRequest, _hub_pb2.VariantChoice]
     """Chooses what to install of a model for this machine, and says why. `StartDownload` chooses in the same way.
@@ -73,15 +75,19 @@ class HubServiceStub:
     """Counts what the local catalog holds. Asks no hub."""
     SyncHubs: _grpc.UnaryStreamMultiCallable[_hub_pb2.SyncHubsRequest, _hub_pb2.SyncHubsEvent]
     """Refreshes the local catalog from the hubs: the models that are downloaded most, and all favorites. What a sync that fails
-    half-way has fetched is kept. A second call joins the sync that runs.
+    half-way has fetched is kept. A second call joins the sync that runs, whatever it asks for.
     """
     ListFavorites: _grpc.UnaryUnaryMultiCallable[_hub_pb2.ListFavoritesRequest, _hub_pb2.ListFavoritesResponse]
-    """Lists the favorites, the newest first."""
+    """Lists the favorites, the newest first.
+
+    Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is none.
+    """
     AddFavorite: _grpc.UnaryUnaryMultiCallable[_hub_pb2.AddFavoriteRequest, _hub_pb2.Favorite]
     """Makes a model a favorite; one that is one stays as it is. The hub is asked for what it tells of the model; where it can't
-    be reached the favorite has its id alone.
+    be reached the favorite has what the local catalog knows, or its id alone. If `hub` is unset it must tell, since else nobody
+    knows whose the model is.
 
-    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model.
+    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED.
     """
     RemoveFavorite: _grpc.UnaryUnaryMultiCallable[_hub_pb2.RemoveFavoriteRequest, _empty_pb2.Empty]
     """Makes a model no favorite any more. One that is none is no error."""
@@ -92,7 +98,8 @@ class HubServiceAsyncStub(HubServiceStub):
 
     Every RPC that asks a hub may end with UNAVAILABLE, HUB_UNREACHABLE; RESOURCE_EXHAUSTED, HUB_RATE_LIMITED;
     PERMISSION_DENIED, HUB_ACCESS_DENIED or ADDRESS_NOT_ALLOWED; FAILED_PRECONDITION, HUB_ANSWER_INVALID; and, where
-    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE.
+    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE. A `hub` that the settings leave out, or that can have no model of
+    such an id, is INVALID_ARGUMENT, FIELD_INVALID.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -110,7 +117,8 @@ class HubServiceAsyncStub(HubServiceStub):
     """Gets all that a hub tells of a model, its files and what can be installed of it. Where the hub can't be reached the local
     catalog answers if it knows the model.
 
-    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND.
+    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED: one of Ollama's
+    that runs on Macs or at Ollama's own service alone.
     """
     ChooseVariant: _aio.UnaryUnaryMultiCallable[_hub_pb2.ChooseVariantRequest, _hub_pb2.VariantChoice]  # type: ignore[assignment]
     """Chooses what to install of a model for this machine, and says why. `StartDownload` chooses in the same way.
@@ -130,15 +138,19 @@ class HubServiceAsyncStub(HubServiceStub):
     """Counts what the local catalog holds. Asks no hub."""
     SyncHubs: _aio.UnaryStreamMultiCallable[_hub_pb2.SyncHubsRequest, _hub_pb2.SyncHubsEvent]  # type: ignore[assignment]
     """Refreshes the local catalog from the hubs: the models that are downloaded most, and all favorites. What a sync that fails
-    half-way has fetched is kept. A second call joins the sync that runs.
+    half-way has fetched is kept. A second call joins the sync that runs, whatever it asks for.
     """
     ListFavorites: _aio.UnaryUnaryMultiCallable[_hub_pb2.ListFavoritesRequest, _hub_pb2.ListFavoritesResponse]  # type: ignore[assignment]
-    """Lists the favorites, the newest first."""
+    """Lists the favorites, the newest first.
+
+    Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is none.
+    """
     AddFavorite: _aio.UnaryUnaryMultiCallable[_hub_pb2.AddFavoriteRequest, _hub_pb2.Favorite]  # type: ignore[assignment]
     """Makes a model a favorite; one that is one stays as it is. The hub is asked for what it tells of the model; where it can't
-    be reached the favorite has its id alone.
+    be reached the favorite has what the local catalog knows, or its id alone. If `hub` is unset it must tell, since else nobody
+    knows whose the model is.
 
-    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model.
+    Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED.
     """
     RemoveFavorite: _aio.UnaryUnaryMultiCallable[_hub_pb2.RemoveFavoriteRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Makes a model no favorite any more. One that is none is no error."""
@@ -148,7 +160,8 @@ class HubServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every RPC that asks a hub may end with UNAVAILABLE, HUB_UNREACHABLE; RESOURCE_EXHAUSTED, HUB_RATE_LIMITED;
     PERMISSION_DENIED, HUB_ACCESS_DENIED or ADDRESS_NOT_ALLOWED; FAILED_PRECONDITION, HUB_ANSWER_INVALID; and, where
-    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE.
+    the settings say `offline`, with FAILED_PRECONDITION, OFFLINE. A `hub` that the settings leave out, or that can have no model of
+    such an id, is INVALID_ARGUMENT, FIELD_INVALID.
     """
 
     @_abc_1.abstractmethod
@@ -182,7 +195,8 @@ class HubServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gets all that a hub tells of a model, its files and what can be installed of it. Where the hub can't be reached the local
         catalog answers if it knows the model.
 
-        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND.
+        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED: one of Ollama's
+        that runs on Macs or at Ollama's own service alone.
         """
 
     @_abc_1.abstractmethod
@@ -232,7 +246,7 @@ class HubServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_hub_pb2.SyncHubsEvent], _abc.AsyncIterator[_hub_pb2.SyncHubsEvent]]:
         """Refreshes the local catalog from the hubs: the models that are downloaded most, and all favorites. What a sync that fails
-        half-way has fetched is kept. A second call joins the sync that runs.
+        half-way has fetched is kept. A second call joins the sync that runs, whatever it asks for.
         """
 
     @_abc_1.abstractmethod
@@ -241,7 +255,10 @@ class HubServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _hub_pb2.ListFavoritesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_hub_pb2.ListFavoritesResponse, _abc.Awaitable[_hub_pb2.ListFavoritesResponse]]:
-        """Lists the favorites, the newest first."""
+        """Lists the favorites, the newest first.
+
+        Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that is none.
+        """
 
     @_abc_1.abstractmethod
     def AddFavorite(
@@ -250,9 +267,10 @@ class HubServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_hub_pb2.Favorite, _abc.Awaitable[_hub_pb2.Favorite]]:
         """Makes a model a favorite; one that is one stays as it is. The hub is asked for what it tells of the model; where it can't
-        be reached the favorite has its id alone.
+        be reached the favorite has what the local catalog knows, or its id alone. If `hub` is unset it must tell, since else nobody
+        knows whose the model is.
 
-        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model.
+        Errors: NOT_FOUND, HUB_MODEL_NOT_FOUND: the hub says that it has no such model; FAILED_PRECONDITION, HUB_MODEL_UNSUPPORTED.
         """
 
     @_abc_1.abstractmethod

@@ -181,7 +181,8 @@ class ModelServiceServicer:
     def EstimateModel(self, request, context):
         """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
+        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
+        positions for so long a context.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -90,7 +90,8 @@ class ModelServiceStub:
     EstimateModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.EstimateModelRequest, _models_pb2.ModelEstimate]
     """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
+    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
+    positions for so long a context.
     """
     WatchModels: _grpc.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
@@ -156,7 +157,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     EstimateModel: _aio.UnaryUnaryMultiCallable[_models_pb2.EstimateModelRequest, _models_pb2.ModelEstimate]  # type: ignore[assignment]
     """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
+    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
+    positions for so long a context.
     """
     WatchModels: _aio.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]  # type: ignore[assignment]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
@@ -273,7 +275,8 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_models_pb2.ModelEstimate, _abc.Awaitable[_models_pb2.ModelEstimate]]:
         """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`.
+        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
+        positions for so long a context.
         """
 
     @_abc_1.abstractmethod

@@ -23,8 +23,9 @@ from funland_server.downloads.fetching.ranges import (
     told_sha256,
 )
 from funland_server.downloads.fetching.routes import Route
+from funland_server.downloads.fetching.sink import Sink
 from funland_server.downloads.fetching.speed import Bucket
-from funland_server.downloads.fetching.verdicts import Kind, asked_to_wait
+from funland_server.downloads.fetching.verdicts import Kind
 from funland_server.downloads.plan import Credentials
 from funland_server.errors import FunlandError
 from funland_server.web.answers import Answer
@@ -35,11 +36,8 @@ from funland_server.web.errors import (
     UnreachableError,
 )
 from funland_server.web.fetching import Web
+from funland_server.web.waiting import asked_to_wait
 
-_WRITE: Final = 1024**2
-"""Bytes that are gathered before they are written,"""
-_WRITE_SECONDS: Final = 0.5
-"""unless that takes longer."""
 _LONGEST_PAUSE: Final = 5.0
 _LONGEST_UNSIZED: Final = 16 * 1024**2
 """Bytes of a file of which nobody tells the size."""
@@ -86,7 +84,7 @@ class Connection:
         wanted = file.wanted(part, route)
         target = route.target
         remembered = target is not None
-        sink: _Sink | None = None
+        sink: Sink | None = None
         try:
             credential = await self.credentials.credential(route.url, anew=route.asked_anew)
             remembered = remembered or (credential is not None and not route.asked_anew)
@@ -106,7 +104,7 @@ class Connection:
                 if head.identity is None:
                     return await self._take_whole(number, file, route, answer)
                 part = await file.accept(head.identity, route, number, part, ranged=head.ranged)
-                sink = _Sink(file, part)
+                sink = Sink(file, part)
                 await self._receive(sink, answer, route)
         except AddressNotAllowedError as error:
             return Failure(Kind.NOT_ALLOWED, error)
@@ -140,7 +138,7 @@ class Connection:
         part.start = part.end
         return None
 
-    async def _receive(self, sink: _Sink, answer: Answer, route: Route) -> None:
+    async def _receive(self, sink: Sink, answer: Answer, route: Route) -> None:
         try:
             async with aclosing(answer.chunks()) as chunks:
                 await self._pour(chunks, sink, route)
@@ -156,7 +154,7 @@ class Connection:
         await sink.flush()
         await sink.settle()
 
-    async def _pour(self, chunks: AsyncIterator[bytes], sink: _Sink, route: Route) -> None:
+    async def _pour(self, chunks: AsyncIterator[bytes], sink: Sink, route: Route) -> None:
         async for chunk in chunks:
             route.asked_anew = False
             self.received(len(chunk))
@@ -168,58 +166,6 @@ class Connection:
             delay = self.bucket.delay(len(chunk), monotonic())
             if delay > 0:
                 await asyncio.sleep(min(delay, _LONGEST_PAUSE))
-
-
-class _Sink:
-    """Gathers bytes, and has them written while more come."""
-
-    def __init__(self, file: FetchedFile, part: Part) -> None:
-        self.part = part
-        self._file = file
-        self.count = 0
-        """How many bytes it took."""
-        self._buffers: list[bytes] = []
-        self._waiting = 0
-        self._offset = part.start
-        self._since = monotonic()
-        self._writing: asyncio.Task[None] | None = None
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time to write."""
-        return self._waiting >= _WRITE or monotonic() - self._since >= _WRITE_SECONDS
-
-    def add(self, chunk: bytes) -> None:
-        """Takes what is wanted of some bytes."""
-        if len(chunk) > self.part.rest:
-            chunk = chunk[: self.part.rest]
-        self._buffers.append(chunk)
-        self._waiting += len(chunk)
-        self.count += len(chunk)
-        self.part.start += len(chunk)
-
-    async def flush(self) -> None:
-        """Begins to write what was gathered, when what was before is written."""
-        await self.settle()
-        if self._buffers:
-            self._writing = asyncio.create_task(self._file.write(self._offset, self._buffers))
-            self._taken()
-
-    def flush_now(self) -> None:
-        """Writes what was gathered; blocks a moment."""
-        if self._buffers:
-            self._file.write_now(self._offset, self._buffers)
-            self._taken()
-
-    async def settle(self) -> None:
-        """Waits until what is being written is."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            await writing
-
-    def _taken(self) -> None:
-        self._offset += self._waiting
-        self._buffers, self._waiting, self._since = [], 0, monotonic()
 
 
 def _headers(wanted: Wanted) -> dict[str, str]:

@@ -51,6 +51,10 @@ class Servers:
     def __init__(self) -> None:
         self._rests: dict[Origin, _Rest] = {}
 
+    def forget(self) -> None:
+        """Takes all of them for ready."""
+        self._rests.clear()
+
     def is_ready(self, origin: Origin, now: float) -> bool:
         """Whether it may be asked."""
         rest = self._rests.get(origin)

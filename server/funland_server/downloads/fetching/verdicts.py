@@ -1,19 +1,13 @@
-"""What a failed answer means for a download: a table, no I/O; the clock is handed in."""
+"""What a failed answer means for a download: a table, no I/O, no clock."""
 
 from __future__ import annotations
 
-import email.utils
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-_LONGEST_WAIT: Final = 3600.0
-"""Seconds; who asks for more is asked again then."""
 _LONGEST_BACKOFF: Final = 60.0
 _PASSING: Final = frozenset({408, 425, 429})
-_RATE_LIMIT: Final = re.compile(r'"[^"]*"\s*;(?:[^,]*;)?\s*r=0\s*;(?:[^,]*;)?\s*t=(\d{1,9})')
 
 
 class Kind(Enum):
@@ -120,27 +114,6 @@ def backoff(tries: int, first: float, chance: float) -> float:
     """
     longest = min(first * 2.0 ** min(tries - 1, 16), _LONGEST_BACKOFF)
     return longest * (0.5 + 0.5 * chance)
-
-
-def asked_to_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a server asks to wait; None if it does not say. `now` is the time since 1970.
-
-    Retry-After has seconds or a date (RFC 9110, 10.2.3); RateLimit the seconds until more is
-    allowed, if nothing is left (draft-ietf-httpapi-ratelimit-headers).
-    """
-    seconds = _retry_after(headers.get("Retry-After", "").strip(), now)
-    if seconds is None and (limit := _RATE_LIMIT.search(headers.get("RateLimit", ""))):
-        seconds = float(limit[1])
-    return None if seconds is None else min(max(seconds, 0.0), _LONGEST_WAIT)
-
-
-def _retry_after(text: str, now: float) -> float | None:
-    if re.fullmatch(r"\d{1,9}", text):
-        return float(text)
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp() - now
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from funland_server.blobs.digests import is_sha256
-from funland_server.blobs.placing import write_whole
+from funland_server.durable import write_whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,3 +175,8 @@ def remove(path: Path) -> None:
 
 def _journal(path: Path) -> Path:
     return path.with_suffix(".journal")
+
+
+def parts_of(folder: Path, count: int) -> list[Path]:
+    """Where the bytes of a download's files are gathered."""
+    return [folder / f"{number}.part" for number in range(count)]

@@ -16,6 +16,7 @@ from funland_server.downloads.jobs.machine import ENDED, Standing
 from funland_server.downloads.jobs.space import Need
 from funland_server.downloads.jobs.turns import Place
 from funland_server.downloads.plan import Plan
+from funland_server.errors import FieldInvalidError, Violation
 
 
 class Job:
@@ -76,6 +77,16 @@ class Job:
             kept.end_time.CopyFrom(now)
         kept.verified = standing.state == Download.COMPLETED
         kept.update_time.CopyFrom(now)
+
+    def revise(self, priority: Download.Priority.ValueType, connections: int | None) -> None:
+        """Takes another priority, or another most of connections; 0 and None leave them."""
+        if priority:
+            self.kept.priority = priority
+        if connections is not None:
+            self.kept.max_connections = connections
+            if self.transfer is not None:
+                self.transfer.limit(connections)
+        self.kept.update_time.CopyFrom(_now())
 
     def begin(self, transfer: Transfer) -> Transfer:
         """Has a transfer under way."""
@@ -164,6 +175,22 @@ def new_download(
     if total is not None:
         download.total_bytes = total
     return download
+
+
+def check_names(request: StartDownloadRequest, kept: Download) -> None:
+    """Whether an unfinished download gives its model the names that are asked for.
+
+    Raises:
+        FieldInvalidError: It gives others.
+    """
+    whose = f"which download {kept.download_id!r} of the same files will give it: cancel that first"
+    if request.model_id not in ("", kept.model_id):
+        raise FieldInvalidError([Violation("model_id", f"is not {kept.model_id!r}, {whose}")])
+    known = {kept.model_id, *kept.aliases}
+    for place, alias in enumerate(request.aliases):
+        if alias not in known:
+            why = f"is none of the names, {whose}"
+            raise FieldInvalidError([Violation(f"aliases[{place}]", why)])
 
 
 def total_of(files: Sequence[DownloadFile]) -> int | None:

@@ -12,8 +12,8 @@ from sqlalchemy import Row
 
 from funland.v1.hub_pb2 import HubFile, HubModel
 from funland.v1.models_pb2 import Model
+from funland_server.hub.choice.variants import Variant
 from funland_server.hub.clients.protocol import HubKind, ListedFile, Listing
-from funland_server.hub.variants import Variant
 
 Key = tuple[HubKind, str]
 """A hub, and a model's id there."""

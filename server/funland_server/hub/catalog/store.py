@@ -27,8 +27,8 @@ from funland_server.hub.catalog.entries import (
 from funland_server.hub.catalog.index import finds, finds_by_name, index
 from funland_server.hub.catalog.tables import listings, models
 from funland_server.hub.catalog.words import phrases_of
+from funland_server.hub.choice.variants import variants_of
 from funland_server.hub.clients.protocol import HubKind, Listing
-from funland_server.hub.variants import variants_of
 from funland_server.storage.database import Database
 
 _SORTS = {

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from time import time
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -24,12 +22,13 @@ from funland_server.hub.errors import (
 )
 from funland_server.web.answers import Answer, Headers
 from funland_server.web.fetching import Credential, Web
+from funland_server.web.waiting import asked_to_wait
 
 LARGEST: Final = 32 * 1024**2
 """Bytes of an answer, unless its kind has a smaller limit."""
-_LONGEST_WAIT: Final = 3600.0
+_WAIT: Final = 60.0
+"""Seconds to wait where a hub that takes no more does not say."""
 _ABSENT: Final = ("RepoNotFound", "RevisionNotFound", "EntryNotFound")
-_RATE: Final = re.compile(r".*?\bt=(\d{1,6})\b")
 
 Query = Mapping[str, str | int | list[str]]
 Challenged = Callable[[str], Awaitable[Credential | None]]
@@ -129,24 +128,15 @@ class Asker:
             )  # fmt: skip
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             error = HubRateLimitedError(f"{hub} takes no more calls for a while.", hub=hub)
-            error.retry_seconds = wait_of(answer.headers, datetime.now(UTC))
+            error.retry_seconds = _wait(answer)
             return error
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
             failed = HubUnreachableError(f"{hub} fails for now (status {status}).", hub=hub)
-            failed.retry_seconds = wait_of(answer.headers, datetime.now(UTC))
+            failed.retry_seconds = _wait(answer)
             return failed
         return self.invalid(f"its status is {status}")
 
 
-def wait_of(headers: Mapping[str, str], now: datetime) -> float:
-    """How many seconds a hub asks to wait, an hour at most: by `Retry-After` in seconds or as a
-    date, or HuggingFace's `RateLimit`; 60 where it does not say."""
-    told = headers.get("Retry-After", "").strip()
-    if told.isdecimal():
-        return min(float(told[:9]), _LONGEST_WAIT)
-    try:
-        seconds = (parsedate_to_datetime(told) - now).total_seconds()
-    except (ValueError, TypeError):
-        rate = _RATE.match(headers.get("RateLimit", "")[:200])
-        seconds = float(rate[1]) if rate else 60.0
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
+def _wait(answer: Answer) -> float:
+    told = asked_to_wait(answer.headers, time())
+    return _WAIT if told is None else told

@@ -22,9 +22,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from funland_server.blobs.store import Blobs
+from funland_server.durable import sync, write_whole
 from funland_server.models.adapters.lora import check_adapter
 from funland_server.models.errors import AdapterExistsError
-from funland_server.models.installed.files import sync, write
 from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256
 from funland_server.workers.errors import AdapterInvalidError, AdapterNotFoundError
 
@@ -170,7 +170,7 @@ class Adapters:
             self._blobs.release(digest)
             raise
         adapter = Adapter(source.name, digest, Fingerprint.of(weights), model.sha256)
-        write(folder / _MANIFEST, _manifest.dump_json(adapter, indent=2))
+        write_whole(folder / _MANIFEST, _manifest.dump_json(adapter, indent=2))
         return adapter
 
     def _delete(self, folder: Path) -> None:

@@ -105,17 +105,25 @@ class ModelCatalog:
         return await self._to_its_end(self._add(source, new, header, expected_sha256))
 
     async def install(
-        self, files: Mapping[str, str], new: NewModel, same: Callable[[InstalledModel], bool]
+        self,
+        files: Mapping[str, str],
+        new: NewModel,
+        *,
+        same: Callable[[InstalledModel], bool],
+        replaces: Callable[[InstalledModel], bool],
+        let_go: Callable[[InstalledModel], Awaitable[None]],
     ) -> InstalledModel:
         """Makes a model of blobs; see `ModelStore.install`. One that has the id and is the `same`
-        stays as it is, unless its files are not what they were. Goes on if the caller is cancelled.
+        stays as it is, unless its files are not what they were. One that the new model `replaces`
+        gives way when that is whole, and leaves it its aliases; then `let_go` is given it, to end
+        what uses its files. Goes on if the caller is cancelled.
 
         Raises:
             ModelExistsError: Another model has the id or an alias.
             ModelFileInvalidError: They are no whole model, or a blob is gone.
             StorageFullError: The disk is full.
         """
-        return await self._to_its_end(self._install(files, new, same))
+        return await self._to_its_end(self._install(files, new, same, replaces, let_go))
 
     async def remove(self, model: InstalledModel, let_go: Callable[[str], Awaitable[None]]) -> None:
         """Deletes a model's files. No call finds the model from the start on; then `let_go` is
@@ -197,17 +205,22 @@ class ModelCatalog:
         return model
 
     async def _install(
-        self, files: Mapping[str, str], new: NewModel, same: Callable[[InstalledModel], bool]
+        self,
+        files: Mapping[str, str],
+        new: NewModel,
+        same: Callable[[InstalledModel], bool],
+        replaces: Callable[[InstalledModel], bool],
+        let_go: Callable[[InstalledModel], Awaitable[None]],
     ) -> InstalledModel:
         async with self._adding:
-            self._refuse_taken(new, same)
-            there = self._models.get(new.model_id)
+            self._refuse_taken(new, replaces)
+            old = self._models.get(new.model_id)
+            if old is not None and same(old) and await asyncio.to_thread(self._is_sound, old):
+                return self._models[new.model_id]
+            if old is not None:
+                new = replace(new, aliases=tuple(dict.fromkeys((*old.aliases, *new.aliases))))
             try:
-                if there is not None:
-                    if await asyncio.to_thread(self._is_sound, there):
-                        return self._models[new.model_id]
-                    await asyncio.to_thread(self._store.discard, there)
-                model = await asyncio.to_thread(self._store.install, files, new)
+                model = await asyncio.to_thread(self._store.install, files, new, old)
             except OSError as error:
                 if error.errno == errno.ENOSPC:
                     raise StorageFullError from error
@@ -216,6 +229,8 @@ class ModelCatalog:
                 ) from error
             self._models[model.model_id] = model
         self._changed(model.model_id)
+        if old is not None:
+            await let_go(old)
         return model
 
     def _refuse_taken(self, new: NewModel, same: Callable[[InstalledModel], bool]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -33,20 +33,20 @@ class PlannedFile(Protocol):
     """What is needed to know of `downloads.plan.PlannedFile`."""
 
     @property
-    def path(self) -> str: ...  # noqa: D102
+    def path(self) -> str: ...  # noqa: D102 - as there
     @property
-    def sha256(self) -> str: ...  # noqa: D102
+    def sha256(self) -> str: ...  # noqa: D102 - as there
 
 
 class Plan(Protocol):
     """What is needed to know of `downloads.plan.Plan`."""
 
     @property
-    def origin(self) -> Origin: ...  # noqa: D102
+    def origin(self) -> Origin: ...  # noqa: D102 - as there
     @property
-    def format(self) -> Model.Format.ValueType: ...  # noqa: D102
+    def format(self) -> Model.Format.ValueType: ...  # noqa: D102 - as there
     @property
-    def files(self) -> tuple[PlannedFile, ...]: ...  # noqa: D102
+    def files(self) -> tuple[PlannedFile, ...]: ...  # noqa: D102 - as there
 
 
 class Installing:
@@ -58,18 +58,22 @@ class Installing:
         blobs: Blobs,
         adapters: Adapters,
         changed: Callable[[str], None],
+        let_go: Callable[[InstalledModel], Awaitable[None]],
     ) -> None:
-        """`changed` is called with the id of a model that got an adapter."""
+        """`changed` is called with the id of a model that got an adapter, `let_go` with one that
+        another version has taken the place of."""
         self._catalog = catalog
         self._blobs = blobs
         self._adapters = adapters
         self._changed = changed
+        self._let_go = let_go
 
     async def install(
         self, plan: Plan, model_id: str, aliases: tuple[str, ...], blobs: Mapping[str, str]
     ) -> str:
         """Registers a model, and gives its id. `blobs` are the files' SHA-256 by their paths; one
-        that is registered already from the same files stays as it is.
+        that is registered already from the same files stays as it is, and another version from the
+        same place is replaced.
 
         Raises:
             ModelExistsError: Another model has the id or an alias.
@@ -87,7 +91,13 @@ class Installing:
             return _defaults(model_id, layers, header, blobs) if wanted else Defaults()
 
         new = NewModel(model_id, aliases, hub_names(plan.origin)[0], plan.origin, defaults)
-        model = await self._catalog.install(files, new, lambda one: _is_of(one, plan))
+        model = await self._catalog.install(
+            files,
+            new,
+            same=lambda one: _is_of(one, plan),
+            replaces=lambda one: _is_from(one, plan.origin),
+            let_go=self._let_go,
+        )
         digest = blobs.get(_ADAPTER, "") if wanted else ""
         if digest and await asyncio.to_thread(self._attach, model, digest):
             self._changed(model.model_id)
@@ -95,10 +105,10 @@ class Installing:
 
     def taken(self, model_id: str, aliases: tuple[str, ...], plan: Plan) -> str | None:
         """The name among these that another model has; None if all are free, or are the names of
-        the model that this plan made before."""
+        one from the same place."""
         for name in (model_id, *aliases):
             model = self._catalog.find(name)
-            if model is not None and not _is_of(model, plan):
+            if model is not None and not _is_from(model, plan.origin):
                 return name
         return None
 
@@ -161,12 +171,18 @@ def _defaults(
     )
 
 
+def _is_from(model: InstalledModel, place: Origin) -> bool:
+    """Whether a model is from a place on a hub, in whatever version."""
+    origin = model.origin
+    return origin is not None and (origin.hub, origin.model_id, origin.variant) == (
+        place.hub, place.model_id, place.variant,
+    )  # fmt: skip
+
+
 def _is_of(model: InstalledModel, plan: Plan) -> bool:
     """Whether a model was made of the files of a plan."""
     origin, planned = model.origin, plan.origin
-    if origin is None or (origin.hub, origin.model_id, origin.variant) != (
-        planned.hub, planned.model_id, planned.variant,
-    ):  # fmt: skip
+    if origin is None or not _is_from(model, planned):
         return False
     if origin.revision == planned.revision:
         return True

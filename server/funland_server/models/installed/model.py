@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from funland.v1.models_pb2 import Model, Origin
+from funland_server.blobs.placing import sha256_of
 from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
 from funland_server.models.installed.defaults import Defaults
 
 MAX_ID = 96
-_CHUNK = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +114,9 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file as hexadecimal digits; of several, that of a list of them."""
     files = files_of(path)
     if files != [path]:
-        sums = {file.name: (file.stat().st_size, _sha256(file)) for file in files}
+        sums = {file.name: (file.stat().st_size, sha256_of(file)) for file in files}
         return sha256_of_files(sums)
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return sha256_of(path)
 
 
 def sha256_of_files(files: Mapping[str, tuple[int, str]]) -> str:

@@ -20,6 +20,7 @@ disk.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping
@@ -33,13 +34,13 @@ import structlog
 
 from funland.v1.models_pb2 import Origin
 from funland_server.blobs.store import Blobs
+from funland_server.durable import sync, write_whole
 from funland_server.models.formats.folder import read_folder
 from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
 from funland_server.models.formats.reading import is_folder, read_model
 from funland_server.models.installed import manifest
 from funland_server.models.installed.defaults import Defaults
-from funland_server.models.installed.files import sync, write
 from funland_server.models.installed.layout import folder_name, gguf_names, place
 from funland_server.models.installed.model import Fingerprint, InstalledModel, sha256_of_files
 from funland_server.workers.errors import ModelFileInvalidError
@@ -112,9 +113,12 @@ class ModelStore:
                 shutil.rmtree(partial, ignore_errors=True)
                 self._release(taken)
 
-    def install(self, files: Mapping[str, str], new: NewModel) -> InstalledModel:
+    def install(
+        self, files: Mapping[str, str], new: NewModel, old: InstalledModel | None = None
+    ) -> InstalledModel:
         """Makes a model of blobs, given by their SHA-256 and the paths that they get in the model's
-        folder. What does not count of a folder is left out.
+        folder. What does not count of a folder is left out. An `old` model of the same id is
+        deleted when the new one is whole.
 
         Raises:
             OSError: The disk is full, or there is no such blob.
@@ -123,20 +127,22 @@ class ModelStore:
         with self._partial() as partial:
             for name, digest in files.items():
                 self._blobs.link(digest, _made(partial / name))
-            return self._finish(partial, files, new)
+            model = self._finish(partial, files, new, old)
+        if old is not None:
+            self._release(old.files)
+        return model
 
     def update(self, model: InstalledModel) -> None:
         """Writes anew what is known of a model."""
-        write(model.path.parent / _MANIFEST, manifest.to_json(model))
+        write_whole(model.path.parent / _MANIFEST, manifest.to_json(model))
 
     def remove(self, model: InstalledModel) -> None:
         """Deletes a model's folder: at once by name, so that no half of it is ever found. Blobs
         that nobody else has go with it."""
-        self.discard(model)
+        self._discard(model)
         self._release(model.files)
 
-    def discard(self, model: InstalledModel) -> None:
-        """As `remove`, but keeps the blobs."""
+    def _discard(self, model: InstalledModel) -> None:
         trash = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._folder))
         model.path.parent.rename(trash / model.model_id)
         shutil.rmtree(trash)
@@ -151,8 +157,14 @@ class ModelStore:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def _finish(self, partial: Path, files: Mapping[str, str], new: NewModel) -> InstalledModel:
-        """Gives a folder that has all files its final name."""
+    def _finish(
+        self,
+        partial: Path,
+        files: Mapping[str, str],
+        new: NewModel,
+        old: InstalledModel | None = None,
+    ) -> InstalledModel:
+        """Gives a folder that has all files its final name, which an old one loses before."""
         weights, header, kept = _checked(partial, files)
         for name in kept:
             sync(partial / name)
@@ -171,7 +183,10 @@ class ModelStore:
             origin=new.origin,
             defaults=new.defaults(header),
         )
-        write(partial / _MANIFEST, manifest.to_json(model))
+        write_whole(partial / _MANIFEST, manifest.to_json(model))
+        if old is not None:
+            with contextlib.suppress(FileNotFoundError):  # somebody else did
+                self._discard(old)
         partial.rename(self._folder / new.model_id)
         sync(self._folder)
         return replace(model, path=self._folder / new.model_id / weights.name)

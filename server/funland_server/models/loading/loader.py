@@ -118,6 +118,20 @@ class ModelLoader:
         await asyncio.to_thread(self._adapters.forget, model_id)
         await asyncio.to_thread(self._measurements.forget, model_id)
 
+    async def replaced(self, old: InstalledModel) -> None:
+        """Unloads a model that another version has taken the place of, when its calls have ended,
+        and removes what was kept for the old weights."""
+        model_id = old.model_id
+        new = self._catalog.find(model_id)
+        if new is not None and new.sha256 == old.sha256:  # all but the weights may have changed
+            await self._pool.unload(model_id, force=False)
+            return
+        await asyncio.to_thread(self._adapters.forget, model_id)
+        await self._pool.unload(model_id, force=False)
+        for folder in self._conversions(model_id).glob(f"*{old.sha256}"):
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(self._measurements.forget, model_id)
+
     def _acquire(self, model_id: str) -> Callable[[], Awaitable[Worker]]:
         async def acquire() -> Worker:
             model = self._catalog.get(model_id)  # as it is now

@@ -11,7 +11,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from funland_server.models.installed.files import write
+from funland_server.durable import write_whole
 from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class Measurements:
     def _write(self, model_id: str, measurement: Measurement) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write(self._path(model_id), _adapter.dump_json(measurement))
+            write_whole(self._path(model_id), _adapter.dump_json(measurement))
         except OSError as error:  # nobody needs it
             logger.warning("measurement_not_kept", model=model_id, error=error.strerror)
 

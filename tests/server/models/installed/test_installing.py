@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import ModelExistsError, ModelNotFoundError
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.installing import Installing
-from funland_server.models.installed.model import hub_slug
+from funland_server.models.installed.model import InstalledModel, hub_slug
 from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import ModelFileInvalidError
 from tests.server.models.formats.test_folder import WHOLE
@@ -62,6 +62,8 @@ class Home:
 
     folder: Path
     changed: list[str]
+    gone: list[str] = field(default_factory=list[str])
+    """The SHA-256 of models that another version has taken the place of."""
 
     def __post_init__(self) -> None:
         self.blobs = Blobs(self.folder / "blobs")
@@ -72,8 +74,11 @@ class Home:
         self.catalog = ModelCatalog(store, "funland-tiny", self.changed.append)
         self.adapters = Adapters(self.folder / "adapters", self.catalog.all(), self.blobs)
         self.installing: Installer = Installing(
-            self.catalog, self.blobs, self.adapters, self.changed.append
+            self.catalog, self.blobs, self.adapters, self.changed.append, self.let_go
         )
+
+    async def let_go(self, old: InstalledModel) -> None:
+        self.gone.append(old.sha256)
 
     async def install(
         self,
@@ -368,4 +373,38 @@ async def test_a_model_of_ollama_is_known_by_its_name_and_tag(home: Home) -> Non
     newer.origin.CopyFrom(origin)
     newer.origin.revision = "b" * 64
     assert home.installing.has(newer) is None
-    assert home.installing.taken("qwen2.5", (), newer) == "qwen2.5"
+    assert home.installing.taken("qwen2.5", (), newer) is None
+
+
+async def test_another_version_takes_the_place_of_the_one_before(home: Home) -> None:
+    newer = SMALL + bytes(64)
+    plan = planned({"small.gguf": newer}, origin=_of("d" * 40))
+    await home.install({"small.gguf": SMALL}, None, ID, "short")
+
+    assert home.installing.taken(ID, (), plan) is None
+    assert await home.install({"small.gguf": newer}, plan) == ID
+
+    model = home.catalog.get("short")
+    assert (model.sha256, model.origin) == (sha256(newer), plan.origin)
+    assert home.gone == [sha256(SMALL)]
+    assert home.left() == {ID}
+    home.start()
+    assert [one.sha256 for one in home.catalog.all() if not one.built_in] == [sha256(newer)]
+
+
+async def test_a_version_that_is_no_model_leaves_the_one_before(home: Home) -> None:
+    await home.install({"small.gguf": SMALL})
+    broken = {"small.gguf": b"GGUF, it says"}
+
+    with pytest.raises(ModelFileInvalidError):
+        await home.install(broken, planned(broken, origin=_of("d" * 40)))
+
+    home.catalog.verify(home.catalog.get(ID))
+    assert home.catalog.get(ID).sha256 == sha256(SMALL)
+
+
+def _of(revision: str) -> Origin:
+    origin = Origin()
+    origin.CopyFrom(OWNER)
+    origin.revision = revision
+    return origin

@@ -10,7 +10,7 @@ from typing import Final
 from funland.v1.models_pb2 import Model
 from funland_server.downloads.files import names
 from funland_server.hub.clients.protocol import ListedFile
-from funland_server.hub.quantizations import quantization_of
+from funland_server.models.formats.quantizations import quantization_of
 
 _SHARD: Final = re.compile(r"(?P<prefix>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 _NO_MODEL: Final = re.compile(

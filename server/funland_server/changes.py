@@ -1,4 +1,4 @@
-"""Tells who watches that models have changed."""
+"""Tells who watches what has changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from funland_server.errors import ServerStoppingError
 
 
 class Changes:
-    """Ids of models that changed, for any number of watchers.
+    """Ids of what changed, for any number of watchers.
 
     A watcher that is slow finds each id once, however often it changed meanwhile.
     """
@@ -18,10 +18,10 @@ class Changes:
         self._pending: set[_Pending] = set()
         self._closed = False
 
-    def publish(self, model_id: str) -> None:
+    def publish(self, changed_id: str) -> None:
         """Tells all watchers."""
         for pending in self._pending:
-            pending.add(model_id)
+            pending.add(changed_id)
 
     def close(self) -> None:
         """Ends all watching with ServerStoppingError."""
@@ -44,8 +44,8 @@ class Changes:
                     await pending.wake.wait()
                 if self._closed:
                     raise ServerStoppingError
-                for model_id in pending.take():
-                    yield model_id
+                for changed_id in pending.take():
+                    yield changed_id
         finally:
             self._pending.discard(pending)
 
@@ -55,8 +55,8 @@ class _Pending:
         self.wake = asyncio.Event()
         self._ids: dict[str, None] = {}
 
-    def add(self, model_id: str) -> None:
-        self._ids[model_id] = None
+    def add(self, changed_id: str) -> None:
+        self._ids[changed_id] = None
         self.wake.set()
 
     def take(self) -> list[str]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import resource
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from funland.v1.models_pb2 import Origin
 from funland_server.errors import FunlandError
-from funland_server.hub.clients.asking import wait_of
 from funland_server.hub.clients.protocol import Wanted
 from funland_server.hub.errors import (
     HubAnswerInvalidError,
@@ -226,24 +223,3 @@ async def test_entries_that_are_no_models_are_passed_over(hub: FakeHub, hubs: Hu
     assert (odd.model_id, odd.gated) == ("o/odd", True)
     for name in ("downloads", "create_time", "update_time", "context_length"):
         assert not odd.HasField(name)
-
-
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "7"}, 7),
-        ({"Retry-After": "999999999999"}, 3600),
-        ({"Retry-After": format_datetime(NOW + timedelta(seconds=30), usegmt=True)}, 30),
-        ({"Retry-After": format_datetime(NOW - timedelta(seconds=30), usegmt=True)}, 0),
-        ({"Retry-After": "soon"}, 60),
-        ({"Retry-After": "-5"}, 60),
-        ({"RateLimit": '"api";r=0;t=41'}, 41),
-        ({"RateLimit": '"api";r=0'}, 60),
-        ({}, 60),
-    ],
-)
-def test_how_long_to_wait_is_read_in_all_its_writings(headers: Any, seconds: float) -> None:
-    assert wait_of(headers, NOW) == seconds

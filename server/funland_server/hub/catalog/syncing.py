@@ -17,13 +17,13 @@ from funland.v1.hub_pb2 import (
 )
 from funland_server.errors import FunlandError, NotFoundError, ServerStoppingError
 from funland_server.hub.catalog.favorites import Favorites
+from funland_server.hub.catalog.overview import Overview
 from funland_server.hub.catalog.store import Catalog
 from funland_server.hub.catalog.syncs import Place, Syncs
 from funland_server.hub.clients.protocol import Hub, Wanted
 from funland_server.hub.errors import HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
-from funland_server.hub.overview import Overview
 from funland_server.web.errors import OfflineError
 
 logger = structlog.get_logger(__name__)

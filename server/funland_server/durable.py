@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Puts a file in the place of what is there, at once by name; raises OSError."""
     partial = path.with_name(path.name + ".new")
     with partial.open("wb") as file:
@@ -17,9 +17,9 @@ def write(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
-def sync(folder: Path) -> None:
-    """Makes sure that a folder's names are on the disk; raises OSError."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Makes sure that a file's content, or a folder's names, are on the disk; raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

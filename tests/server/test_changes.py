@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from funland_server.changes import Changes
 from funland_server.errors import ServerStoppingError
-from funland_server.models.installed.changes import Changes
 
 SECONDS = 20
 

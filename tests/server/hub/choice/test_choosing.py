@@ -12,11 +12,11 @@ from funland_server.downloads.plan import Plan, Resolver
 from funland_server.downloads.starting import checked
 from funland_server.errors import FunlandError
 from funland_server.hub.catalog.store import Catalog
-from funland_server.hub.choosing import Choosing
+from funland_server.hub.choice.choosing import Choosing
+from funland_server.hub.choice.ranking import Ranking
 from funland_server.hub.errors import HubAnswerInvalidError, HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
-from funland_server.hub.ranking import Ranking
 from funland_server.models.choosing import Machine
 from funland_server.storage.database import Database
 from tests.hubs import content, hostile, kinds, models
@@ -79,7 +79,7 @@ async def test_what_git_keeps_itself_is_verified_by_its_name_there(
 async def test_another_hub_and_the_mirrors_may_serve_the_same_bytes(
     hub: FakeHub, make_hubs: MakeHubs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("funland_server.hub.choosing._TWIN_SECONDS", 20.0)
+    monkeypatch.setattr("funland_server.hub.choice.choosing._TWIN_SECONDS", 20.0)
     hubs = make_hubs(modelscope_mirrors=("https://mirror.example",))
     files = {"a-Q4_0.gguf": "same", "a-Q8_0.gguf": "one"}
     hub.modelscope.add("o/n", files)

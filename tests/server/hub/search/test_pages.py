@@ -12,7 +12,7 @@ from funland.v1.hub_pb2 import SearchHubModelsRequest
 from funland.v1.models_pb2 import Origin
 from funland_server.errors import FieldInvalidError
 from funland_server.hub.clients.huggingface_answers import LONGEST_CURSOR
-from funland_server.hub.pages import Place, Progress, progress_of, token_of
+from funland_server.hub.search.pages import Place, Progress, progress_of, token_of
 
 REQUEST = SearchHubModelsRequest(query="qwen", hub=Origin.HUGGINGFACE)
 PROGRESS = Progress(

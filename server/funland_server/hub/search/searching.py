@@ -20,15 +20,16 @@ from funland.v1.models_pb2 import Model
 from funland_server.errors import FunlandError, NotFoundError
 from funland_server.hub.catalog.entries import Entry, key_of
 from funland_server.hub.catalog.store import Asked, Catalog
+from funland_server.hub.choice.ranking import all_variants
 from funland_server.hub.clients.protocol import Hub, Wanted
 from funland_server.hub.errors import HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
 from funland_server.hub.names import complaint
-from funland_server.hub.pages import Place, Progress, progress_of, token_of
 from funland_server.hub.presenting import Presenting
-from funland_server.hub.ranking import all_variants
-from funland_server.hub.streams import Stream, taken_in_turn
+from funland_server.hub.search.pages import Place, Progress, progress_of, token_of
+from funland_server.hub.search.streams import Stream, taken_in_turn
+from funland_server.hub.together import as_one
 
 _PAGE: Final = 20
 _TRENDING: Final = 10
@@ -152,13 +153,15 @@ class Searching:
         streams: Sequence[Stream],
         anything: object,
     ) -> None:
-        """Raises the first failure where all hubs failed, and nothing is known of them."""
+        """Raises why where all hubs failed, and nothing is known of them."""
         failed = {hub.kind for hub, _ in failures}
         asked = {one.hub.kind for one in streams if one.hub.searchable}
         if failures and not anything and asked <= failed:
             known = await self._catalog.counts()
             if failed.isdisjoint(known):
-                raise failures[0][1]
+                order = [one.hub.kind for one in streams]
+                ordered = sorted(failures, key=lambda failed: order.index(failed[0].kind))
+                raise as_one([error for _, error in ordered])
 
 
 def _has(entry: Entry, quantization: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from funland.v1.models_pb2 import Model
+from funland_server.hub.choice.variants import Variant, tagged_variant, variants_of
 from funland_server.hub.clients.protocol import ListedFile
-from funland_server.hub.quantizations import quantization_of
-from funland_server.hub.variants import Variant, tagged_variant, variants_of
+from funland_server.models.formats.quantizations import quantization_of
 from tests.hubs import hostile
 
 

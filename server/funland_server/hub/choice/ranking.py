@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from funland.v1.hub_pb2 import HubModel, HubVariant
 from funland.v1.models_pb2 import Origin
+from funland_server.hub.choice.variants import Variant, tagged_variant, variants_of
 from funland_server.hub.clients.protocol import Listing
 from funland_server.hub.names import parts_of
-from funland_server.hub.quantizations import quantization_of
-from funland_server.hub.variants import Variant, tagged_variant, variants_of
 from funland_server.models.choosing import Candidate, Choice, Machine, choose
+from funland_server.models.formats.quantizations import quantization_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from funland.v1.models_pb2 import Model, Origin
 from funland_server.downloads.files.names import complaint, is_never_fetched
 from funland_server.downloads.plan import Plan, PlannedFile
 from funland_server.errors import FunlandError
+from funland_server.hub.choice.ranking import Ranked, Ranking, all_variants
+from funland_server.hub.choice.variants import Variant
 from funland_server.hub.clients.protocol import DISPLAY_NAMES, Hub, ListedFile, Listing
 from funland_server.hub.errors import (
     HubAnswerInvalidError,
@@ -21,9 +23,7 @@ from funland_server.hub.errors import (
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge, Told
 from funland_server.hub.names import tagged
-from funland_server.hub.ranking import Ranked, Ranking, all_variants
 from funland_server.hub.sources import Source, read_source
-from funland_server.hub.variants import Variant
 from funland_server.models.installed.model import hub_slug
 
 _MOST_NAMED: Final = 12

@@ -11,7 +11,7 @@ from funland.v1.hub_pb2 import HubModel
 from funland_server.errors import FunlandError
 from funland_server.hub.catalog.store import Asked, Catalog
 from funland_server.hub.clients.protocol import Hub, Wanted
-from funland_server.hub.pages import Place
+from funland_server.hub.search.pages import Place
 
 _PAGES: Final = 101
 """So many pages of a hub are read for one call at the most: enough to pass over 10,000 models."""

@@ -1,0 +1,76 @@
+"""The downloads of one home, put together of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from funland_server.downloads.fetching.tools import Tools
+from funland_server.downloads.jobs.control import Control
+from funland_server.downloads.jobs.disk import Disk
+from funland_server.downloads.jobs.job import Job
+from funland_server.downloads.jobs.roster import Roster
+from funland_server.downloads.jobs.runner import Runner
+from funland_server.downloads.jobs.saving import Saving
+from funland_server.downloads.jobs.work import Work
+from funland_server.downloads.plan import Installer
+from funland_server.downloads.store import DownloadStore
+from funland_server.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """What the settings say of all downloads together."""
+
+    active: int = 2
+    """How many have a turn at once."""
+    reserve_bytes: int = 0
+    """What stays free on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Who there is, what happens to them, and what callers may ask."""
+
+    store: DownloadStore
+    roster: Roster
+    runner: Runner
+    control: Control
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        store: DownloadStore,
+        tools: Tools,
+        installer: Installer,
+        *,
+        settings: QueueSettings,
+        metrics: Metrics,
+        publish: Callable[[str], None],
+    ) -> Jobs:
+        """`folder` is where unfinished files are; `publish` is told the id of what changed."""
+        roster, saving = Roster(), Saving(store)
+        disk = Disk(folder, tools.blobs, tools.threads, roster, settings.reserve_bytes)
+        runner = Runner(
+            roster,
+            Work(tools, installer, disk),
+            disk,
+            saving,
+            active=None if tools.web.offline else settings.active,
+            metrics=metrics,
+            publish=publish,
+        )
+        control = Control(roster, runner, saving, store, disk, tools.settings.connections)
+        return cls(store, roster, runner, control)
+
+    async def start(self) -> None:
+        """Goes on with what the last server did not finish."""
+        for kept in await self.store.all():
+            self.roster.add(Job(kept.download, kept.plan, kept.arrival))
+        await self.runner.start()
+
+    async def close(self) -> None:
+        """Stops where they are. Closing twice is no error."""
+        await self.runner.close()
