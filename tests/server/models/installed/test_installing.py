@@ -19,7 +19,7 @@ from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import ModelExistsError, ModelNotFoundError
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.installing import Installing
-from funland_server.models.installed.model import hub_slug
+from funland_server.models.installed.model import hub_names, hub_slug
 from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import ModelFileInvalidError
 from tests.server.models.formats.test_folder import WHOLE
@@ -369,3 +369,25 @@ async def test_a_model_of_ollama_is_known_by_its_name_and_tag(home: Home) -> Non
     newer.origin.revision = "b" * 64
     assert home.installing.has(newer) is None
     assert home.installing.taken("qwen2.5", (), newer) == "qwen2.5"
+
+
+@pytest.mark.parametrize(
+    ("origin", "names"),
+    [
+        (
+            Origin(hub=Origin.HUGGINGFACE, model_id="o/n", variant="Q8_0"),
+            {"o/n", "o/n:Q8_0", "hf.co/o/n", "hf:o/n:Q8_0", "huggingface:o/n"},
+        ),
+        (
+            Origin(hub=Origin.MODELSCOPE, model_id="o/n", variant="Q8_0"),
+            {"ms:o/n", "modelscope:o/n"},
+        ),
+        (
+            Origin(hub=Origin.OLLAMA, model_id="n", variant="latest"),
+            {"n", "ollama:n", "ollama:n:latest"},
+        ),
+        (Origin(hub=Origin.OLLAMA, model_id="n", variant="7b"), {"n:7b", "ollama:n:7b"}),
+    ],
+)
+def test_a_model_is_found_by_the_names_it_is_pulled_by(origin: Origin, names: set[str]) -> None:
+    assert names <= {*hub_names(origin)}
