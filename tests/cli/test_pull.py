@@ -200,11 +200,12 @@ def refused(code: grpc.StatusCode, reason: str) -> Refusal:
     [
         (refused(grpc.StatusCode.NOT_FOUND, "HUB_MODEL_NOT_FOUND"), 4, "funland search"),
         (refused(grpc.StatusCode.UNAVAILABLE, "HUB_UNREACHABLE"), 1, "search --offline"),
+        (refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "HUB_RATE_LIMITED"), 1, "again in 1 s."),
         (refused(grpc.StatusCode.FAILED_PRECONDITION, "OFFLINE"), 1, "search --offline"),
         (refused(grpc.StatusCode.ALREADY_EXISTS, "MODEL_EXISTS"), 1, "--id"),
         (refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL"), 1, "funland models rm"),
     ],
-    ids=["not found", "unreachable", "offline", "exists", "full"],
+    ids=["not found", "unreachable", "limited", "offline", "exists", "full"],
 )
 def test_a_pull_that_can_not_begin_says_why_and_what_to_do(
     funland: Command, server: ScriptedServer, refusal: Refusal, exit_code: int, hint: str

@@ -114,7 +114,8 @@ def _checks_of_files(hub: FakeHub, home: Path) -> Mapping[str, bool]:
     blobs = sorted(path for path in (home / "blobs").iterdir() if path.suffix != ".seal")
     return {
         "the files are others": sorted(content.on_disk(path).sha256 for path in weights) != right,
-        "the blobs are others": [path.name for path in blobs] != [f"sha256-{sum}" for sum in right],
+        "the blobs are others": [path.name for path in blobs]
+        != [f"sha256-{each}" for each in right],
     }
 
 
@@ -127,7 +128,7 @@ def _integrity(path: Path) -> str:
 
 async def _serve(hub: FakeHub, home: Path) -> tuple[asyncio.subprocess.Process, str]:
     """A server that is ready, and its address."""
-    home.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     with (home / "server.log").open("a") as log:
         server = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("funland")), "serve", "--json",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any, Final
 
@@ -11,6 +14,7 @@ import typer
 from funland_client import FunlandError
 from funland_client.errors import (
     HubModelNotFoundError,
+    HubRateLimitedError,
     HubUnreachableError,
     ModelBuiltInError,
     ModelExistsError,
@@ -90,31 +94,31 @@ def failure_of(error: Exception) -> Failure:
             return Failure(str(error))
 
 
+_HINTS: Final[Mapping[type[FunlandError], str]] = {
+    ModelBuiltInError: "To free its memory: funland models unload",
+    ModelTooLargeError: "To see what is in memory: funland ps",
+    QueueFullError: "Try again in a while, or raise server.queue_limit.",
+    HubModelNotFoundError: "To find its name: funland search WORDS",
+    HubUnreachableError: "To search what is known here: funland search --offline",
+    OfflineError: "To search what is known here: funland search --offline",
+    ModelExistsError: "Take another id with --id, or delete that model: funland models rm",
+    StorageFullError: "To free some of the disk: funland models rm, funland downloads delete",
+    TemplateError: "To go round the template: funland generate",
+}
+"""What to do, by the error."""
+
+
 def _failure_of_call(error: FunlandError) -> Failure:
-    message, hint, exit_code = error.message, "", ExitCode.FAILED
+    message, hint, exit_code = error.message, _HINTS.get(type(error), ""), ExitCode.FAILED
     match error:
         case ServerUnreachableError():
             exit_code = ExitCode.UNREACHABLE
             message = f"No Funland server at {error.metadata['address']}."
             hint = "Start one with: funland serve"
-        case HubModelNotFoundError():
-            exit_code, hint = ExitCode.NOT_FOUND, "To find its name: funland search WORDS"
         case NotFoundError():
             exit_code = ExitCode.NOT_FOUND
-        case ModelBuiltInError():
-            hint = "To free its memory: funland models unload"
-        case ModelTooLargeError():
-            hint = "To see what is in memory: funland ps"
-        case QueueFullError():
-            hint = "Try again in a while, or raise server.queue_limit."
-        case HubUnreachableError() | OfflineError():
-            hint = "To search what is known here: funland search --offline"
-        case ModelExistsError():
-            hint = "Take another id with --id, or delete that model: funland models rm"
-        case StorageFullError():
-            hint = "To free some of the disk: funland models rm, funland downloads delete"
-        case TemplateError():
-            hint = "To go round the template: funland generate"
+        case HubRateLimitedError(retry_delay=timedelta() as delay):
+            hint = f"Try again in {max(math.ceil(delay.total_seconds()), 1)} s."
         case _:
             pass
     details: dict[str, Any] = {

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from funland.v1.models_pb2 import Model, Origin
 from funland_server.blobs.placing import sha256_of
@@ -82,12 +83,23 @@ def slug(file_name: str) -> str:
     return cleaned[:MAX_ID].rstrip("-._") or "model"
 
 
+_BEFORE: Final[Mapping[Origin.Hub.ValueType, tuple[str, ...]]] = {
+    Origin.MODELSCOPE: ("modelscope:", "ms:"),
+    Origin.HUGGINGFACE: ("hf.co/", "huggingface:", "hf:"),
+    Origin.OLLAMA: ("ollama:",),
+}
+"""What a name may have before it that was pulled, to say the hub."""
+
+
 def hub_names(origin: Origin) -> tuple[str, ...]:
     """What requests may call a model of a hub, the plainest first."""
     named = f"{origin.model_id}:{origin.variant}"
     if origin.hub != Origin.OLLAMA:
-        return (origin.model_id, named)
-    return (named, origin.model_id) if origin.variant == "latest" else (named,)
+        plain = (origin.model_id, named)
+    else:
+        plain = (named, origin.model_id) if origin.variant == "latest" else (named,)
+    before = _BEFORE.get(origin.hub, ())
+    return (*plain, *(prefix + name for prefix in before for name in plain))
 
 
 def hub_slug(origin: Origin) -> str:

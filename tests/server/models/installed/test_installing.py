@@ -19,7 +19,7 @@ from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import ModelExistsError, ModelNotFoundError
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.installing import Installing
-from funland_server.models.installed.model import InstalledModel, hub_slug
+from funland_server.models.installed.model import InstalledModel, hub_names, hub_slug
 from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import ModelFileInvalidError
 from tests.server.models.formats.test_folder import WHOLE
@@ -408,3 +408,25 @@ def _of(revision: str) -> Origin:
     origin.CopyFrom(OWNER)
     origin.revision = revision
     return origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "names"),
+    [
+        (
+            Origin(hub=Origin.HUGGINGFACE, model_id="o/n", variant="Q8_0"),
+            {"o/n", "o/n:Q8_0", "hf.co/o/n", "hf:o/n:Q8_0", "huggingface:o/n"},
+        ),
+        (
+            Origin(hub=Origin.MODELSCOPE, model_id="o/n", variant="Q8_0"),
+            {"ms:o/n", "modelscope:o/n"},
+        ),
+        (
+            Origin(hub=Origin.OLLAMA, model_id="n", variant="latest"),
+            {"n", "ollama:n", "ollama:n:latest"},
+        ),
+        (Origin(hub=Origin.OLLAMA, model_id="n", variant="7b"), {"n:7b", "ollama:n:7b"}),
+    ],
+)
+def test_a_model_is_found_by_the_names_it_is_pulled_by(origin: Origin, names: set[str]) -> None:
+    assert names <= {*hub_names(origin)}
