@@ -130,11 +130,13 @@ def _of_url(text: str, hosts: Mapping[str, HubKind]) -> Source:
     """The model of a hub's page: `/owner/name`, and what may follow."""
     try:
         url = urlsplit(text)
-        host = url.netloc.lower()
+        _, at, host = url.netloc.lower().rpartition("@")  # who is before it is shown to nobody
     except ValueError:
         raise _wrong("source", f"is no URL; {RIGHT}") from None
     if url.scheme.lower() not in ("http", "https") or host not in hosts:
         raise _other_host(host or text[:80], hosts)
+    if at:
+        raise _wrong("source", f"holds a user or a password; {RIGHT}")
     hub = hosts[host]
     parts = [unquote(part) for part in url.path.split("/") if part]
     if hub == Origin.OLLAMA:

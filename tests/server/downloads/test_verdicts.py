@@ -72,6 +72,11 @@ def test_patience_ends_by_tries_or_by_time_and_any_byte_refills_it() -> None:
     patient = Patience(tries_limit=100, seconds_limit=100)
     assert [patient.failed(now) for now in (0, 99, 100)] == [False, False, True]
 
+    obedient = Patience(tries_limit=100, seconds_limit=100)
+    assert not obedient.failed(0)
+    obedient.asked_to_wait(until=3600)
+    assert [obedient.failed(now) for now in (3600, 3699, 3700)] == [False, False, True]
+
 
 BOUND = Identity(100, '"a"', "Mon", "r")
 PART = Wanted(10, 20, "r", 100, BOUND)

@@ -110,6 +110,13 @@ def test_a_hub_that_is_mistyped_is_told_with_those_there_are() -> None:
         read_source("hugginface:owner/name")
 
 
+@pytest.mark.parametrize("host", ["huggingface.co", "evil.example"])
+def test_a_password_in_a_url_is_refused_and_not_shown(host: str) -> None:
+    with pytest.raises(FieldInvalidError) as raised:
+        read_source(f"https://me:s3cret@{host}/owner/name")
+    assert "s3cret" not in str(raised.value)
+
+
 def test_an_endpoint_of_the_settings_stands_for_its_hub() -> None:
     hosts = {**HOSTS, "hub.example:8080": HF}
 

@@ -89,6 +89,8 @@ class Failing:
         seconds = failure.wait
         if seconds is None:
             seconds = backoff(tries, self.first_backoff, random.random())  # noqa: S311 - no secret
+        else:
+            self.patience.asked_to_wait(now + seconds)
         self.servers.leave(origin, now + seconds, failure.error)
 
 

@@ -129,6 +129,11 @@ class Patience:
         """A byte came."""
         self.tries, self._since = 0, None
 
+    def asked_to_wait(self, until: float) -> None:
+        """A server asked to be left alone until then: what it answers then is its first failure."""
+        if self._since is not None:
+            self._since = max(self._since, until)
+
     def failed(self, now: float) -> bool:
         """Counts a failed try; whether patience is at its end."""
         self.tries += 1

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from funland_server.errors import FieldInvalidError, FunlandError, Violation
 from funland_server.models.errors import (
@@ -47,6 +48,7 @@ class ModelCatalog:
         self._changed = changed
         self._models = {model.model_id: model for model in [*store.load(), embedded_model()]}
         self._adding = asyncio.Lock()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._imports: set[asyncio.Task[InstalledModel]] = set()
 
     def all(self) -> list[InstalledModel]:
@@ -126,25 +128,29 @@ class ModelCatalog:
         return await self._to_its_end(self._install(files, new, same, replaces, let_go))
 
     async def remove(self, model: InstalledModel, let_go: Callable[[str], Awaitable[None]]) -> None:
-        """Deletes a model's files. No call finds the model from the start on; then `let_go` is
-        given its id, to end what uses the files.
+        """Deletes a model's files, when what is being installed under its id is. No call finds the
+        model from then on; `let_go` is given its id, to end what uses the files.
 
         Raises:
             ModelBuiltInError: The model comes with Funland.
+            ModelNotFoundError: Another caller deletes it.
         """
         model_id = model.model_id
         if model.built_in:
             raise ModelBuiltInError(model_id)
-        del self._models[model_id]
-        try:
-            await let_go(model_id)
-        except BaseException:
-            self._models[model_id] = model
-            raise
-        try:
-            await asyncio.to_thread(self._store.remove, model)
-        finally:
-            self._changed(model_id)
+        async with self._turn(model_id):
+            now = self._models.pop(model_id, None)
+            if now is None:
+                raise ModelNotFoundError(model_id)
+            try:
+                await let_go(model_id)
+            except BaseException:
+                self._models[model_id] = now
+                raise
+            try:
+                await asyncio.to_thread(self._store.remove, now)
+            finally:
+                self._changed(model_id)
 
     def verify(self, model: InstalledModel) -> None:
         """Checks that a model's file is there and is what was imported. Blocks.
@@ -177,13 +183,22 @@ class ModelCatalog:
     async def _to_its_end(self, work: Coroutine[Any, Any, InstalledModel]) -> InstalledModel:
         task = asyncio.create_task(work)
         self._imports.add(task)
-        task.add_done_callback(self._imports.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[InstalledModel]) -> None:
+        self._imports.discard(task)
+        if not task.cancelled():
+            task.exception()  # asyncio would report that nobody asked, where the caller went away
+
+    def _turn(self, model_id: str) -> asyncio.Lock:
+        """What keeps a model from being installed and deleted at once."""
+        return self._turns.setdefault(model_id, asyncio.Lock())
 
     async def _add(
         self, source: Path, new: NewModel, header: ModelHeader, expected_sha256: str
     ) -> InstalledModel:
-        async with self._adding:
+        async with self._turn(new.model_id), self._adding:
             self._refuse_taken(new, lambda _: False)
             try:
                 model = await asyncio.to_thread(
@@ -212,11 +227,11 @@ class ModelCatalog:
         replaces: Callable[[InstalledModel], bool],
         let_go: Callable[[InstalledModel], Awaitable[None]],
     ) -> InstalledModel:
-        async with self._adding:
+        async with self._turn(new.model_id), self._adding:
             self._refuse_taken(new, replaces)
             old = self._models.get(new.model_id)
             if old is not None and same(old) and await asyncio.to_thread(self._is_sound, old):
-                return self._models[new.model_id]
+                return self._models[new.model_id]  # its fingerprint may be a new one
             if old is not None:
                 new = replace(new, aliases=tuple(dict.fromkeys((*old.aliases, *new.aliases))))
             try:

@@ -22,6 +22,7 @@ from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.model import InstalledModel, hub_names, hub_slug
 from funland_server.models.installed.store import ModelStore
 from funland_server.workers.errors import ModelFileInvalidError
+from tests.server.conftest import until
 from tests.server.models.formats.test_folder import WHOLE
 from tests.server.models.formats.test_gguf import SMALL, gguf
 from tests.split_files import split
@@ -401,6 +402,31 @@ async def test_a_version_that_is_no_model_leaves_the_one_before(home: Home) -> N
 
     home.catalog.verify(home.catalog.get(ID))
     assert home.catalog.get(ID).sha256 == sha256(SMALL)
+
+
+async def test_a_model_is_installed_again_while_it_is_deleted(home: Home) -> None:
+    files = {"small.gguf": SMALL}
+    await home.install(files)
+    leaving, go = asyncio.Event(), asyncio.Event()
+
+    async def let_go(_: str) -> None:
+        leaving.set()
+        await go.wait()
+
+    digests = home.fetch(files)
+    removing = asyncio.create_task(home.catalog.remove(home.catalog.get(ID), let_go))
+    await leaving.wait()
+    plan = planned(files)
+    installing = asyncio.create_task(home.installing.install(plan, ID, (), digests))
+    home.blobs.keep_for(lambda: set(digests.values()))  # as its download does
+    await until(lambda: any("ModelCatalog._install" in repr(one) for one in asyncio.all_tasks()))
+    await asyncio.sleep(0)  # it has taken its first step
+    go.set()
+    await removing
+
+    assert await installing == ID
+    home.catalog.verify(home.catalog.get(ID))
+    assert home.left() == {ID}
 
 
 def _of(revision: str) -> Origin:
