@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import signal
 import sys
@@ -89,3 +90,26 @@ async def test_ctrl_c_pauses_and_the_same_pull_goes_on(hub: FakeHub, hub_stack: 
     assert seen[0].download_id == paused.download_id
     assert seen[-1].verified
     assert seen[-1].fetched_bytes == len(weights())
+
+
+async def test_a_pull_again_brings_the_new_version_to_a_model_in_use(
+    hub: FakeHub, hub_stack: Stack
+) -> None:
+    newer = weights() + b"newer"
+    async with AsyncFunland(hub_stack.grpc_address) as client:
+        *_, first = [one async for one in client.downloads.pull("owner/tiny", aliases=["mine"])]
+        stream = client.stream_chat("Tell me a story.", model="mine", max_tokens=200)
+        await anext(stream)
+        hub.modelscope.add("owner/tiny", {"tiny-q8_0.gguf": newer})
+
+        *_, second = [one async for one in client.downloads.pull("owner/tiny")]
+        async for _ in stream:
+            pass
+        answer = await client.chat("Hello!", model="mine", max_tokens=3)
+        models = [model for model in await client.models.list() if not model.built_in]
+
+    assert second.model_id == first.model_id
+    assert answer.message.content
+    assert [(model.model_id, model.sha256) for model in models] == [
+        (first.model_id, hashlib.sha256(newer).hexdigest())
+    ]

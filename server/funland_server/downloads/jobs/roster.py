@@ -18,6 +18,8 @@ class Roster:
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._last_arrival = 0
+        self._turns: dict[str, int] | None = None
+        """In the queue, from 1; None: it has changed since they were last asked for."""
 
     def __iter__(self) -> Iterator[Job]:
         """Those there are now, in order of arrival, for a thread too."""
@@ -27,6 +29,7 @@ class Roster:
         """Takes one in."""
         self._jobs[job.download_id] = job
         self._last_arrival = max(self._last_arrival, job.arrival)
+        self.reordered()
 
     def next_arrival(self, now: int) -> int:
         """The number of the next to arrive: the time, unless the clock has jumped back."""
@@ -35,6 +38,7 @@ class Roster:
     def remove(self, job: Job) -> None:
         """Forgets one; one that is not there is no error."""
         self._jobs.pop(job.download_id, None)
+        self.reordered()
 
     def get(self, download_id: str) -> Job:
         """A download; raises DownloadNotFoundError."""
@@ -69,7 +73,14 @@ class Roster:
             None,
         )
 
+    def reordered(self) -> None:
+        """A download's state or priority has changed, and with it the queue."""
+        self._turns = None
+
     def present(self, job: Job) -> Download:
         """A download as it is now."""
-        waiting = self.waiting() if job.standing.state == Download.QUEUED else []
-        return job.present(waiting.index(job) + 1 if job in waiting else 0)
+        if job.standing.state != Download.QUEUED:
+            return job.present(0)
+        if self._turns is None:  # once for all: there may be thousands
+            self._turns = {one.download_id: turn for turn, one in enumerate(self.waiting(), 1)}
+        return job.present(self._turns.get(job.download_id, 0))

@@ -110,6 +110,7 @@ class Runner:
 
     def publish_queue(self) -> None:
         """The same of all that are queued: each may have another place."""
+        self._roster.reordered()
         for job in self._roster:
             if job.standing.state == Download.QUEUED:
                 self.publish(job)
@@ -125,6 +126,7 @@ class Runner:
             **({"reason": after.error.message} if after.error is not None else {}),
         )  # fmt: skip
         job.stand(after)
+        self._roster.reordered()
         self._count(after.state)
         self._set_timer(job)
         if event is Action.RESUME and job.transfer is not None:
