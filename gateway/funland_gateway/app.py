@@ -10,6 +10,7 @@ from aiohttp import web
 
 from funland.v1 import (
     downloads_pb2,
+    hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -37,6 +38,7 @@ from funland_gateway.transcoding.routes import compile_routes
 
 _CONTRACT: tuple[ModuleType, ...] = (
     downloads_pb2,
+    hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,

@@ -8,8 +8,10 @@ from pathlib import Path
 import structlog
 
 from funland_server.config import ServerSettings
+from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
+from funland_server.hardware.domain import Hardware
 from funland_server.hub.domain import Hub
 from funland_server.hub.hubs import web_policy
 from funland_server.inference.domain import Inference
@@ -42,6 +44,7 @@ class Server:
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(settings))
+        devices = Devices()
         models = Models(settings, metrics)
         web = Web(
             web_policy(settings),
@@ -63,7 +66,10 @@ class Server:
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
         )
-        self._domains: tuple[Domain, ...] = (models, hub, downloads, inference, responses, system)
+        hardware = Hardware(devices, models)
+        self._domains: tuple[Domain, ...] = (
+            devices, models, hub, downloads, inference, responses, hardware, system,
+        )  # fmt: skip
         self._grpc: GrpcServer | None = None
         self._address = ""
         self.channel = LocalChannel(self._pipeline)

@@ -22,6 +22,7 @@ from google.rpc import code_pb2
 import funland_server
 from funland.v1 import (
     downloads_pb2,
+    hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -32,6 +33,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
 from funland_server import errors
 from funland_server.downloads.service import DownloadService
+from funland_server.hardware.service import HardwareService
 from funland_server.hub.service import HubService
 from funland_server.inference.service import InferenceService
 from funland_server.models.service import ModelService
@@ -41,6 +43,7 @@ from funland_server.system.service import SystemService
 FILES: dict[FileDescriptor, type] = {
     inference_pb2.DESCRIPTOR: InferenceService,
     models_pb2.DESCRIPTOR: ModelService,
+    hardware_pb2.DESCRIPTOR: HardwareService,
     hub_pb2.DESCRIPTOR: HubService,
     downloads_pb2.DESCRIPTOR: DownloadService,
     responses_pb2.DESCRIPTOR: ResponseService,

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from funland.v1 import (
     downloads_pb2,
+    hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -127,7 +128,10 @@ def test_every_command_is_documented() -> None:
 
 
 def test_the_table_of_surfaces_names_every_rpc_and_every_route() -> None:
-    modules = (downloads_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
+    modules = (
+        downloads_pb2, hardware_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2,
+        system_pb2,
+    )  # fmt: skip
     files = [module.DESCRIPTOR for module in modules]
     native = {
         f"{route.rpc.containing_service.name}.{route.rpc.name}": f"{route.http_method} {route.path}"

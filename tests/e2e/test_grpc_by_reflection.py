@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SERVICES = {
     "funland.v1.DownloadService",
+    "funland.v1.HardwareService",
     "funland.v1.HubService",
     "funland.v1.InferenceService",
     "funland.v1.ModelService",

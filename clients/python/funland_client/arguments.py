@@ -94,6 +94,10 @@ class ResponseArguments(ChatArguments, total=False):
     collection: str
 
 
+CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
+"""The numbers that keys and values are kept as."""
+
+
 class LoadArguments(TypedDict, total=False):
     """How to run a model; what is left out takes the server's setting.
 
@@ -110,6 +114,13 @@ class LoadArguments(TypedDict, total=False):
     cache: Literal["unified", "streams"]
     draft_model: str
     speculation: SpeculationMethod | Speculation
+    device_ids: Sequence[str]
+    gpu_layers: int
+    device_split: Sequence[float]
+    key_type: CacheType
+    value_type: CacheType
+    flash_attention: bool
+    fallback_to_cpu: bool
 
 
 class SourceArguments(TypedDict, total=False):

@@ -10,6 +10,7 @@
     │   ├── AdapterNotFoundError
     │   ├── ResponseNotFoundError
     │   ├── DownloadNotFoundError
+    │   ├── DeviceNotFoundError
     │   ├── HubModelNotFoundError     the hub has no such model, or shows it only to others
     │   └── VariantNotFoundError      the hub's model has no such quantization or file
     ├── AlreadyExistsError
@@ -25,6 +26,9 @@
     │   ├── EngineError               not installed, or it can't do what the call asks for
     │   ├── ResponseNotInBackgroundError
     │   ├── DownloadStateError        has ended, or has not
+    │   ├── DeviceUnavailableError    it is gone, or nothing computes on it
+    │   ├── SettingFixedError         a flag or a variable has set it
+    │   ├── ConfigurationChangedError since it was read
     │   ├── OfflineError              the server's settings forbid to ask a hub
     │   ├── HubAnswerError            it breaks the rules of its protocol, or of safety
     │   └── HubModelUnsupportedError  no engine that is installed can load it
@@ -144,6 +148,10 @@ class DownloadNotFoundError(NotFoundError):
     """No download has this id."""
 
 
+class DeviceNotFoundError(NotFoundError):
+    """No device has this id."""
+
+
 class HubModelNotFoundError(NotFoundError):
     """The hub has no such model or revision, or shows it only to those whom it knows."""
 
@@ -198,6 +206,18 @@ class EngineError(PreconditionError):
 
 class ResponseNotInBackgroundError(PreconditionError):
     """The response is not made in the background: only its own call can end it."""
+
+
+class DeviceUnavailableError(PreconditionError):
+    """The device is gone, its driver fails, or no engine that is installed computes on it."""
+
+
+class SettingFixedError(PreconditionError):
+    """A flag or a variable has set it, which goes before the settings file."""
+
+
+class ConfigurationChangedError(PreconditionError):
+    """The configuration has changed since it was read."""
 
 
 class DownloadStateError(PreconditionError):

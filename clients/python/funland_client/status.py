@@ -61,6 +61,10 @@ BY_REASON: Final[Mapping[str, type[errors.FunlandError]]] = {
     "DOWNLOAD_CORRUPT": errors.DownloadCorruptError,
     "DOWNLOAD_INTERRUPTED": errors.DownloadInterruptedError,
     "DOWNLOAD_SOURCE_CHANGED": errors.DownloadSourceChangedError,
+    "DEVICE_NOT_FOUND": errors.DeviceNotFoundError,
+    "DEVICE_UNAVAILABLE": errors.DeviceUnavailableError,
+    "SETTING_FIXED": errors.SettingFixedError,
+    "CONFIGURATION_CHANGED": errors.ConfigurationChangedError,
 }
 BY_CODE: Final[Mapping[grpc.StatusCode, type[errors.FunlandError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequestError,

@@ -15,13 +15,15 @@ from typing import Any, cast
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.failures import failure, invalid_field
-from funland_gateway.transcoding.scalars import Convert, Misfit, from_text, kind, scalar
+from funland_gateway.transcoding.scalars import Convert, Misfit, finite, from_text, kind, scalar
 
 Fill = Callable[[Any, object], None]  # writes a JSON value into a message, or into a field of it
 
+_ANY = "google.protobuf.Value"
 _LONGEST_NAME = 64  # of a field that isn't ours, in an answer
 
 
@@ -55,6 +57,8 @@ def filler(descriptor: Descriptor) -> Fill:
     if known is None:
         if descriptor.full_name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
             return _fill_time
+        if descriptor.full_name == _ANY:
+            return _fill_any
         if descriptor.file.package == "google.protobuf" and descriptor.name != "Empty":
             raise TypeError(f"{descriptor.full_name} has no decoder")
         known = _fillers[descriptor.full_name] = decoder = _MessageDecoder(descriptor)
@@ -68,6 +72,8 @@ class _Field:
     group: str
     """What may be given once: the oneof, or else the field."""
     write: Fill
+    takes_null: bool
+    """Whether null is a value of it, and not the same as leaving it out."""
 
 
 class _MessageDecoder:
@@ -79,7 +85,9 @@ class _MessageDecoder:
         for descriptor in self._descriptor.fields:
             oneof = descriptor.containing_oneof
             group = oneof.full_name if oneof else descriptor.full_name
-            field = _Field(descriptor.name, group, _writer(descriptor))
+            inside = descriptor.message_type
+            takes_null = inside is not None and inside.full_name == _ANY
+            field = _Field(descriptor.name, group, _writer(descriptor), takes_null)
             self._fields[descriptor.name] = self._fields[descriptor.json_name] = field
 
     def __call__(self, message: Any, value: object) -> None:
@@ -90,7 +98,7 @@ class _MessageDecoder:
             field = self._fields.get(key)
             if field is None:
                 raise self._unknown(key)
-            if item is None:
+            if item is None and not field.takes_null:
                 continue
             earlier = given.setdefault(field.group, key)
             if earlier != key:
@@ -203,6 +211,32 @@ def _map(name: str, entry: Descriptor) -> Fill:
                 raise Misfit("must be valid Unicode").under(step) from None
 
     return write
+
+
+def _fill_any(message: Any, value: object) -> None:
+    """Makes a `google.protobuf.Value` of any JSON. Its numbers are of 64 bits, and finite."""
+    if value is None:
+        message.null_value = NULL_VALUE
+    elif isinstance(value, bool):
+        message.bool_value = value
+    elif isinstance(value, str):
+        try:
+            message.string_value = value
+        except UnicodeEncodeError:
+            raise Misfit("must be valid Unicode") from None
+    elif isinstance(value, list):
+        message.list_value.SetInParent()
+        _each(cast("object", value), lambda item: _fill_any(message.list_value.values.add(), item))
+    elif isinstance(value, dict):
+        message.struct_value.SetInParent()
+        _fill_struct(message.struct_value, cast("object", value))
+    else:
+        message.number_value = finite(value)
+
+
+def _fill_struct(message: Any, value: object) -> None:
+    entry = Struct.DESCRIPTOR.fields_by_name["fields"].message_type
+    _map("fields", cast("Descriptor", entry))(message, value)
 
 
 def _fill_time(message: Any, value: object) -> None:

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 Convert = Callable[[Any], Any]
 Write = Callable[[Any, dict[str, Any]], None]
 
+_WHOLE = 2**53  # from here on not every whole number is one of 64 bits
 _encoders: dict[tuple[str, bool], Convert] = {}
 
 
@@ -41,6 +42,8 @@ def encoder(descriptor: Descriptor, *, sparse: bool = False) -> Convert:
     if known is None:
         if descriptor.full_name in ("google.protobuf.Timestamp", "google.protobuf.Duration"):
             return lambda message: message.ToJsonString()
+        if descriptor.full_name == "google.protobuf.Value":
+            return _any_value
         if descriptor.file.package == "google.protobuf" and descriptor.name != "Empty":
             raise TypeError(f"{descriptor.full_name} has no encoder")
         writes: list[Write] = []
@@ -135,6 +138,21 @@ def _value(field: FieldDescriptor, sparse: bool) -> Convert:
     if field.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE:
         return _finite_or_named
     return _same
+
+
+def _any_value(value: Any) -> Any:
+    """What a `google.protobuf.Value` holds; whole numbers without a point, as `json_format` has
+    them."""
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return {key: _any_value(item) for key, item in value.struct_value.fields.items()}
+    if kind == "list_value":
+        return [_any_value(item) for item in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        whole = number.is_integer() and abs(number) < _WHOLE
+        return int(number) if whole else _finite_or_named(number)
+    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def _key(field: FieldDescriptor) -> Convert:

@@ -74,7 +74,7 @@ def scalar(field: FieldDescriptor) -> Convert:
     return {
         FieldDescriptor.CPPTYPE_BOOL: _bool,
         FieldDescriptor.CPPTYPE_FLOAT: _float32,
-        FieldDescriptor.CPPTYPE_DOUBLE: _float64,
+        FieldDescriptor.CPPTYPE_DOUBLE: finite,
         FieldDescriptor.CPPTYPE_STRING: _string,
     }[field.cpp_type]
 
@@ -141,7 +141,8 @@ def _string(value: object) -> str:
     return value
 
 
-def _float64(value: object) -> float:
+def finite(value: object) -> float:
+    """A number of 64 bits; raises `Misfit`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Misfit(f"must be a number, not {kind(value)}")
     try:
@@ -154,7 +155,7 @@ def _float64(value: object) -> float:
 
 
 def _float32(value: object) -> float:
-    number = _float64(value)
+    number = finite(value)
     if abs(number) >= _INFINITE_FLOAT:
         raise Misfit(f"must be from {-_LARGEST_FLOAT} to {_LARGEST_FLOAT}")
     return number

@@ -48,6 +48,7 @@ _SCALARS: dict[int, Schema] = {
 _WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"},
+    "google.protobuf.Value": {"description": "Any JSON."},
     "google.protobuf.Empty": {"type": "object", "additionalProperties": False},
 }
 _HIDING = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
 import psutil
@@ -66,6 +66,38 @@ class SystemService:
         status.start_time.FromNanoseconds(int(self._start * 1e9))
         status.uptime.FromNanoseconds(int((time.monotonic() - self._start_monotonic) * 1e9))
         return status
+
+    async def GetHealthReport(
+        self, request: system_pb2.GetHealthReportRequest
+    ) -> system_pb2.HealthReport:
+        """See `system.proto`."""
+        raise NotImplementedError
+
+    async def GetResources(self, request: system_pb2.GetResourcesRequest) -> system_pb2.Resources:
+        """See `system.proto`."""
+        raise NotImplementedError
+
+    async def GetLoad(self, request: system_pb2.GetLoadRequest) -> system_pb2.Load:
+        """See `system.proto`."""
+        raise NotImplementedError
+
+    async def GetConfiguration(
+        self, request: system_pb2.GetConfigurationRequest
+    ) -> system_pb2.Configuration:
+        """See `system.proto`."""
+        raise NotImplementedError
+
+    async def UpdateConfiguration(
+        self, request: system_pb2.UpdateConfigurationRequest
+    ) -> system_pb2.Configuration:
+        """See `system.proto`."""
+        raise NotImplementedError
+
+    def WatchConfiguration(
+        self, request: system_pb2.WatchConfigurationRequest
+    ) -> AsyncIterator[system_pb2.Configuration]:
+        """See `system.proto`."""
+        raise NotImplementedError
 
     async def GetMetrics(self, request: system_pb2.GetMetricsRequest) -> httpbody_pb2.HttpBody:
         """See `system.proto`."""

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from funland.v1 import (
     downloads_pb2,
     errors_pb2,
+    hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -51,6 +52,7 @@ def contract_types() -> list[Descriptor]:
         rpc
         for module in (
             downloads_pb2,
+            hardware_pb2,
             hub_pb2,
             inference_pb2,
             models_pb2,
@@ -80,6 +82,8 @@ def messages(draw: st.DrawFn, descriptor: Descriptor, *, finite: bool, depth: in
     if descriptor.full_name == "google.protobuf.Duration":
         message.FromNanoseconds(draw(st.integers(-(2**62), 2**62)))
         return message
+    if descriptor.full_name == "google.protobuf.Value":
+        return json_format.ParseDict(draw(any_json()), message)
     for field in descriptor.fields:
         inside = field.message_type
         if draw(st.booleans()) or (inside is not None and depth >= DEEPEST):
@@ -103,6 +107,17 @@ def messages(draw: st.DrawFn, descriptor: Descriptor, *, finite: bool, depth: in
         else:
             setattr(message, field.name, draw(scalars(field, finite=finite)))
     return message
+
+
+def any_json() -> st.SearchStrategy[Any]:
+    plain = st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+    return st.recursive(
+        plain | st.text(max_size=6),
+        lambda inside: (
+            st.lists(inside, max_size=2) | st.dictionaries(st.text(max_size=4), inside, max_size=2)
+        ),
+        max_leaves=4,
+    )
 
 
 def values(field: FieldDescriptor, *, finite: bool, depth: int) -> st.SearchStrategy[Any]:

@@ -206,6 +206,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The line or the hub failed too often without a byte in between. Metadata: `file`."""
     DOWNLOAD_SOURCE_CHANGED: _ErrorReason.ValueType  # 94
     """ABORTED. The file on the hub changes again and again while it is fetched. Metadata: `file`."""
+    DEVICE_NOT_FOUND: _ErrorReason.ValueType  # 100
+    """NOT_FOUND. No device has this id. Metadata: `device_id`."""
+    DEVICE_UNAVAILABLE: _ErrorReason.ValueType  # 101
+    """FAILED_PRECONDITION. The device can't be computed on: it is gone, its driver fails, or no engine that is installed uses
+    it. Metadata: `device_id`.
+    """
+    SETTING_FIXED: _ErrorReason.ValueType  # 102
+    """FAILED_PRECONDITION. The setting can't be changed while the server runs with it from a flag or a variable.
+    Metadata: `setting`, `origin`.
+    """
+    CONFIGURATION_CHANGED: _ErrorReason.ValueType  # 103
+    """ABORTED. The configuration has changed since it was read. Metadata: `etag`."""
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -397,6 +409,18 @@ DOWNLOAD_INTERRUPTED: ErrorReason.ValueType  # 93
 """UNAVAILABLE. The line or the hub failed too often without a byte in between. Metadata: `file`."""
 DOWNLOAD_SOURCE_CHANGED: ErrorReason.ValueType  # 94
 """ABORTED. The file on the hub changes again and again while it is fetched. Metadata: `file`."""
+DEVICE_NOT_FOUND: ErrorReason.ValueType  # 100
+"""NOT_FOUND. No device has this id. Metadata: `device_id`."""
+DEVICE_UNAVAILABLE: ErrorReason.ValueType  # 101
+"""FAILED_PRECONDITION. The device can't be computed on: it is gone, its driver fails, or no engine that is installed uses
+it. Metadata: `device_id`.
+"""
+SETTING_FIXED: ErrorReason.ValueType  # 102
+"""FAILED_PRECONDITION. The setting can't be changed while the server runs with it from a flag or a variable.
+Metadata: `setting`, `origin`.
+"""
+CONFIGURATION_CHANGED: ErrorReason.ValueType  # 103
+"""ABORTED. The configuration has changed since it was read. Metadata: `etag`."""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

@@ -323,6 +323,7 @@ class Footprint(_message.Message):
     PROCESS_BYTES_FIELD_NUMBER: _builtins.int
     TOTAL_BYTES_FIELD_NUMBER: _builtins.int
     CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
+    DEVICES_FIELD_NUMBER: _builtins.int
     weights_bytes: _builtins.int
     """The weights."""
     cache_bytes: _builtins.int
@@ -335,6 +336,10 @@ class Footprint(_message.Message):
     """All together."""
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together in this."""
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedDevice]:
+        """What of the total is in the memory of accelerators, and where; the rest is in the machine's. Empty: none."""
+
     def __init__(
         self,
         *,
@@ -344,14 +349,56 @@ class Footprint(_message.Message):
         process_bytes: _builtins.int = ...,
         total_bytes: _builtins.int = ...,
         context_length: _builtins.int = ...,
+        devices: _abc.Iterable[Global___PlannedDevice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_bytes", b"cache_bytes", "compute_bytes", b"compute_bytes", "context_length", b"context_length", "process_bytes", b"process_bytes", "total_bytes", b"total_bytes", "weights_bytes", b"weights_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_bytes", b"cache_bytes", "compute_bytes", b"compute_bytes", "context_length", b"context_length", "devices", b"devices", "process_bytes", b"process_bytes", "total_bytes", b"total_bytes", "weights_bytes", b"weights_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Footprint: _TypeAlias = Footprint  # noqa: Y015
+
+@_typing.final
+class PlannedDevice(_message.Message):
+    """What a load would put on a device."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    LAYERS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    AVAILABLE_BYTES_FIELD_NUMBER: _builtins.int
+    device_id: _builtins.str
+    """The device's id."""
+    layers: _builtins.int
+    """How many layers, the output's included. Unset if the engine has no such parts."""
+    bytes: _builtins.int
+    """How much of its memory they take, with their part of the cache and the buffers."""
+    available_bytes: _builtins.int
+    """How much of it a model may take now. Unset if that can't be read."""
+    def __init__(
+        self,
+        *,
+        device_id: _builtins.str = ...,
+        layers: _builtins.int | None = ...,
+        bytes: _builtins.int = ...,
+        available_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_bytes", b"_available_bytes", "_layers", b"_layers", "available_bytes", b"available_bytes", "layers", b"layers"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_bytes", b"_available_bytes", "_layers", b"_layers", "available_bytes", b"available_bytes", "bytes", b"bytes", "device_id", b"device_id", "layers", b"layers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__available_bytes: _TypeAlias = _typing.Literal["available_bytes"]  # noqa: Y015
+    _WhichOneofArgType__available_bytes: _TypeAlias = _typing.Literal["_available_bytes", b"_available_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__layers: _TypeAlias = _typing.Literal["layers"]  # noqa: Y015
+    _WhichOneofArgType__layers: _TypeAlias = _typing.Literal["_layers", b"_layers"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__available_bytes) -> _WhichOneofReturnType__available_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__layers) -> _WhichOneofReturnType__layers | None: ...
+
+Global___PlannedDevice: _TypeAlias = PlannedDevice  # noqa: Y015
 
 @_typing.final
 class Adapter(_message.Message):
@@ -408,6 +455,14 @@ class LoadedModel(_message.Message):
     QUEUE_LIMIT_FIELD_NUMBER: _builtins.int
     UNLOAD_TIME_FIELD_NUMBER: _builtins.int
     CACHED_TOKENS_FIELD_NUMBER: _builtins.int
+    DEVICE_IDS_FIELD_NUMBER: _builtins.int
+    GPU_LAYERS_FIELD_NUMBER: _builtins.int
+    LAYER_COUNT_FIELD_NUMBER: _builtins.int
+    DEVICE_MEMORY_FIELD_NUMBER: _builtins.int
+    FALLBACK_REASON_FIELD_NUMBER: _builtins.int
+    KEY_TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_TYPE_FIELD_NUMBER: _builtins.int
+    FLASH_ATTENTION_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together."""
     slots: _builtins.int
@@ -427,13 +482,25 @@ class LoadedModel(_message.Message):
     engine: Global___LoadSettings.Engine.ValueType
     """What computes it."""
     device: _builtins.str
-    """Where it computes, by the engine's name for the device, such as `CPU`."""
+    """Where it computes, by the engine's name for the device, such as `CPU`; several are parted by commas."""
     memory_limit_bytes: _builtins.int
     """The most memory that its process may take, in bytes. Unset: no limit of its own."""
     queue_limit: _builtins.int
     """How many calls may wait; more are refused."""
     cached_tokens: _builtins.int
     """The tokens whose keys and values its cache holds, those shared by several calls once."""
+    gpu_layers: _builtins.int
+    """How many of its layers, the output's included, are on accelerators. Unset if the engine has no such parts."""
+    layer_count: _builtins.int
+    """How many layers it has, the output's included. Unset when `gpu_layers` is."""
+    fallback_reason: _builtins.str
+    """Why the CPU computes it and not the devices that were asked for. Empty: nothing failed."""
+    key_type: Global___LoadSettings.CacheType.ValueType
+    """How its keys are kept. Unset if the engine does not tell."""
+    value_type: Global___LoadSettings.CacheType.ValueType
+    """How its values are kept. Unset if the engine does not tell."""
+    flash_attention: _builtins.bool
+    """Whether attention is computed in one pass. Unset if the engine does not tell."""
     @_builtins.property
     def load_time(self) -> _timestamp_pb2.Timestamp:
         """When it was ready."""
@@ -441,6 +508,14 @@ class LoadedModel(_message.Message):
     @_builtins.property
     def unload_time(self) -> _timestamp_pb2.Timestamp:
         """When it is unloaded if no call comes. Unset: never, or calls are under way."""
+
+    @_builtins.property
+    def device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where it computes, by `Device.device_id`, in the order of its layers. Empty if `device` names what has no id."""
+
+    @_builtins.property
+    def device_memory(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceMemory]:
+        """What it takes of each accelerator's memory."""
 
     def __init__(
         self,
@@ -460,21 +535,73 @@ class LoadedModel(_message.Message):
         queue_limit: _builtins.int = ...,
         unload_time: _timestamp_pb2.Timestamp | None = ...,
         cached_tokens: _builtins.int = ...,
+        device_ids: _abc.Iterable[_builtins.str] | None = ...,
+        gpu_layers: _builtins.int | None = ...,
+        layer_count: _builtins.int | None = ...,
+        device_memory: _abc.Iterable[Global___DeviceMemory] | None = ...,
+        fallback_reason: _builtins.str = ...,
+        key_type: Global___LoadSettings.CacheType.ValueType = ...,
+        value_type: Global___LoadSettings.CacheType.ValueType = ...,
+        flash_attention: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "unload_time", b"unload_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "unload_time", b"unload_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "active_sequences", b"active_sequences", "cached_tokens", b"cached_tokens", "context_length", b"context_length", "device", b"device", "engine", b"engine", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "queue_limit", b"queue_limit", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "unload_time", b"unload_time", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "active_sequences", b"active_sequences", "cached_tokens", b"cached_tokens", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_memory", b"device_memory", "engine", b"engine", "fallback_reason", b"fallback_reason", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "queue_limit", b"queue_limit", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "unload_time", b"unload_time", "value_type", b"value_type", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__flash_attention: _TypeAlias = _typing.Literal["flash_attention"]  # noqa: Y015
+    _WhichOneofArgType__flash_attention: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention"]  # noqa: Y015
+    _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
+    _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
+    _WhichOneofReturnType__layer_count: _TypeAlias = _typing.Literal["layer_count"]  # noqa: Y015
+    _WhichOneofArgType__layer_count: _TypeAlias = _typing.Literal["_layer_count", b"_layer_count"]  # noqa: Y015
     _WhichOneofReturnType__memory_bytes: _TypeAlias = _typing.Literal["memory_bytes"]  # noqa: Y015
     _WhichOneofArgType__memory_bytes: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes"]  # noqa: Y015
     _WhichOneofReturnType__memory_limit_bytes: _TypeAlias = _typing.Literal["memory_limit_bytes"]  # noqa: Y015
     _WhichOneofArgType__memory_limit_bytes: _TypeAlias = _typing.Literal["_memory_limit_bytes", b"_memory_limit_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__flash_attention) -> _WhichOneofReturnType__flash_attention | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gpu_layers) -> _WhichOneofReturnType__gpu_layers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__layer_count) -> _WhichOneofReturnType__layer_count | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_bytes) -> _WhichOneofReturnType__memory_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_limit_bytes) -> _WhichOneofReturnType__memory_limit_bytes | None: ...
 
 Global___LoadedModel: _TypeAlias = LoadedModel  # noqa: Y015
+
+@_typing.final
+class DeviceMemory(_message.Message):
+    """What a model takes of a device's memory, in bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    ESTIMATE_BYTES_FIELD_NUMBER: _builtins.int
+    device_id: _builtins.str
+    """The device's id."""
+    bytes: _builtins.int
+    """As the engine says it took it: weights, cache and buffers. Unset if it does not say."""
+    estimate_bytes: _builtins.int
+    """As it was expected."""
+    def __init__(
+        self,
+        *,
+        device_id: _builtins.str = ...,
+        bytes: _builtins.int | None = ...,
+        estimate_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bytes", b"_bytes", "bytes", b"bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bytes", b"_bytes", "bytes", b"bytes", "device_id", b"device_id", "estimate_bytes", b"estimate_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bytes: _TypeAlias = _typing.Literal["bytes"]  # noqa: Y015
+    _WhichOneofArgType__bytes: _TypeAlias = _typing.Literal["_bytes", b"_bytes"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bytes) -> _WhichOneofReturnType__bytes | None: ...
+
+Global___DeviceMemory: _TypeAlias = DeviceMemory  # noqa: Y015
 
 @_typing.final
 class ListModelsRequest(_message.Message):
@@ -652,6 +779,53 @@ class LoadSettings(_message.Message):
     STREAMS: LoadSettings.KeyValueCache.ValueType  # 2
     """One part for each slot: long prompts without anything in common are computed faster."""
 
+    class _CacheType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _CacheTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[LoadSettings._CacheType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CACHE_TYPE_UNSPECIFIED: LoadSettings._CacheType.ValueType  # 0
+        """Chosen by the engine."""
+        F32: LoadSettings._CacheType.ValueType  # 1
+        """32 bits."""
+        F16: LoadSettings._CacheType.ValueType  # 2
+        """16 bits."""
+        BF16: LoadSettings._CacheType.ValueType  # 3
+        """16 bits, of the range of 32."""
+        Q8_0: LoadSettings._CacheType.ValueType  # 4
+        """8.5 bits."""
+        Q5_1: LoadSettings._CacheType.ValueType  # 5
+        """6 bits."""
+        Q5_0: LoadSettings._CacheType.ValueType  # 6
+        """5.5 bits."""
+        Q4_1: LoadSettings._CacheType.ValueType  # 7
+        """5 bits."""
+        Q4_0: LoadSettings._CacheType.ValueType  # 8
+        """4.5 bits."""
+
+    class CacheType(_CacheType, metaclass=_CacheTypeEnumTypeWrapper):
+        """The numbers that keys and values are kept as, by ggml's names."""
+
+    CACHE_TYPE_UNSPECIFIED: LoadSettings.CacheType.ValueType  # 0
+    """Chosen by the engine."""
+    F32: LoadSettings.CacheType.ValueType  # 1
+    """32 bits."""
+    F16: LoadSettings.CacheType.ValueType  # 2
+    """16 bits."""
+    BF16: LoadSettings.CacheType.ValueType  # 3
+    """16 bits, of the range of 32."""
+    Q8_0: LoadSettings.CacheType.ValueType  # 4
+    """8.5 bits."""
+    Q5_1: LoadSettings.CacheType.ValueType  # 5
+    """6 bits."""
+    Q5_0: LoadSettings.CacheType.ValueType  # 6
+    """5.5 bits."""
+    Q4_1: LoadSettings.CacheType.ValueType  # 7
+    """5 bits."""
+    Q4_0: LoadSettings.CacheType.ValueType  # 8
+    """4.5 bits."""
+
     CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
     THREADS_FIELD_NUMBER: _builtins.int
@@ -662,6 +836,13 @@ class LoadSettings(_message.Message):
     CACHE_FIELD_NUMBER: _builtins.int
     DRAFT_MODEL_FIELD_NUMBER: _builtins.int
     SPECULATION_FIELD_NUMBER: _builtins.int
+    DEVICE_IDS_FIELD_NUMBER: _builtins.int
+    GPU_LAYERS_FIELD_NUMBER: _builtins.int
+    DEVICE_SPLIT_FIELD_NUMBER: _builtins.int
+    KEY_TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_TYPE_FIELD_NUMBER: _builtins.int
+    FLASH_ATTENTION_FIELD_NUMBER: _builtins.int
+    FALLBACK_TO_CPU_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together. Unset: what the model was trained
     for, at most the server's `max_context_length`. More than it was trained for is refused for models with a table of
@@ -676,7 +857,9 @@ class LoadSettings(_message.Message):
     engine: Global___LoadSettings.Engine.ValueType
     """What computes the model. Unset: chosen by its format, the device and what is installed."""
     device: _builtins.str
-    """Where it computes, by the engine's name, such as `CPU`, `GPU` or `NPU`. Empty: the CPU."""
+    """Where it computes, by the engine's own name, such as `CPU`, `GPU`, `NPU` or `HETERO:GPU,CPU`. For what ids can't say;
+    not together with `device_ids`. Empty: `device_ids`.
+    """
     keep_alive_seconds: _builtins.float
     """How long it stays in memory after its last call, this one included, in seconds; -1 is for ever.
     Unset: the server's `keep_alive_seconds`.
@@ -691,9 +874,35 @@ class LoadSettings(_message.Message):
     """A smaller installed model of the same vocabulary, by id or alias, that guesses tokens ahead.
     Empty: none.
     """
+    gpu_layers: _builtins.int
+    """How many layers, the output's included, are on accelerators; the CPU computes the others. Unset: as many as fit.
+    llama.cpp only.
+    """
+    key_type: Global___LoadSettings.CacheType.ValueType
+    """The numbers that keys are kept as. Unset: F16. llama.cpp only."""
+    value_type: Global___LoadSettings.CacheType.ValueType
+    """The numbers that values are kept as. Unset: F16. What is not F32, F16 or BF16 needs flash attention. llama.cpp only."""
+    flash_attention: _builtins.bool
+    """Whether attention is computed in one pass, without keeping all scores. Unset: on accelerators where the model allows
+    it, and on the CPU only where the types of keys and values need it. llama.cpp only.
+    """
+    fallback_to_cpu: _builtins.bool
+    """Whether the CPU computes the model if the load fails on its devices. Unset: as `Acceleration.fallback_to_cpu`."""
     @_builtins.property
     def speculation(self) -> _inference_pb2.Speculation:
         """How calls that say nothing of it guess tokens ahead."""
+
+    @_builtins.property
+    def device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where it computes, by `Device.device_id`. Several: the layers are split among them, as far as the engine can.
+        Empty: as `HardwareService.GetAcceleration` has it.
+        """
+
+    @_builtins.property
+    def device_split(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How the layers are parted among several `device_ids`, a weight for each of them in their order. Empty: by free memory.
+        llama.cpp only.
+        """
 
     def __init__(
         self,
@@ -708,13 +917,26 @@ class LoadSettings(_message.Message):
         cache: Global___LoadSettings.KeyValueCache.ValueType = ...,
         draft_model: _builtins.str = ...,
         speculation: _inference_pb2.Speculation | None = ...,
+        device_ids: _abc.Iterable[_builtins.str] | None = ...,
+        gpu_layers: _builtins.int | None = ...,
+        device_split: _abc.Iterable[_builtins.float] | None = ...,
+        key_type: Global___LoadSettings.CacheType.ValueType = ...,
+        value_type: Global___LoadSettings.CacheType.ValueType = ...,
+        flash_attention: _builtins.bool | None = ...,
+        fallback_to_cpu: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "context_length", b"context_length", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "context_length", b"context_length", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache", b"cache", "context_length", b"context_length", "device", b"device", "draft_model", b"draft_model", "engine", b"engine", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache", b"cache", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_split", b"device_split", "draft_model", b"draft_model", "engine", b"engine", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "keep_alive_seconds", b"keep_alive_seconds", "key_type", b"key_type", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads", "value_type", b"value_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__context_length: _TypeAlias = _typing.Literal["context_length"]  # noqa: Y015
     _WhichOneofArgType__context_length: _TypeAlias = _typing.Literal["_context_length", b"_context_length"]  # noqa: Y015
+    _WhichOneofReturnType__fallback_to_cpu: _TypeAlias = _typing.Literal["fallback_to_cpu"]  # noqa: Y015
+    _WhichOneofArgType__fallback_to_cpu: _TypeAlias = _typing.Literal["_fallback_to_cpu", b"_fallback_to_cpu"]  # noqa: Y015
+    _WhichOneofReturnType__flash_attention: _TypeAlias = _typing.Literal["flash_attention"]  # noqa: Y015
+    _WhichOneofArgType__flash_attention: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention"]  # noqa: Y015
+    _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
+    _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
     _WhichOneofReturnType__keep_alive_seconds: _TypeAlias = _typing.Literal["keep_alive_seconds"]  # noqa: Y015
     _WhichOneofArgType__keep_alive_seconds: _TypeAlias = _typing.Literal["_keep_alive_seconds", b"_keep_alive_seconds"]  # noqa: Y015
     _WhichOneofReturnType__memory_limit_bytes: _TypeAlias = _typing.Literal["memory_limit_bytes"]  # noqa: Y015
@@ -725,6 +947,12 @@ class LoadSettings(_message.Message):
     _WhichOneofArgType__threads: _TypeAlias = _typing.Literal["_threads", b"_threads"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__context_length) -> _WhichOneofReturnType__context_length | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fallback_to_cpu) -> _WhichOneofReturnType__fallback_to_cpu | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__flash_attention) -> _WhichOneofReturnType__flash_attention | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gpu_layers) -> _WhichOneofReturnType__gpu_layers | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_alive_seconds) -> _WhichOneofReturnType__keep_alive_seconds | None: ...
     @_typing.overload

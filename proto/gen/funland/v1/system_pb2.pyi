@@ -8,6 +8,7 @@ from funland.v1 import models_pb2 as _models_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -139,6 +140,7 @@ class SystemStatus(_message.Message):
     LOADED_MODELS_FIELD_NUMBER: _builtins.int
     MEMORY_FIELD_NUMBER: _builtins.int
     SERVER_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    PERFORMANCE_FIELD_NUMBER: _builtins.int
     state: Global___Health.State.ValueType
     """How it is."""
     version: _builtins.str
@@ -165,6 +167,10 @@ class SystemStatus(_message.Message):
     def memory(self) -> Global___MachineMemory:
         """The machine's memory."""
 
+    @_builtins.property
+    def performance(self) -> Global___Performance:
+        """What generations took since the server started. Unset: none has ended yet."""
+
     def __init__(
         self,
         *,
@@ -177,14 +183,49 @@ class SystemStatus(_message.Message):
         loaded_models: _abc.Iterable[_models_pb2.Model] | None = ...,
         memory: Global___MachineMemory | None = ...,
         server_memory_bytes: _builtins.int = ...,
+        performance: Global___Performance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "start_time", b"start_time", "uptime", b"uptime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "performance", b"performance", "start_time", b"start_time", "uptime", b"uptime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_calls", b"active_calls", "installed_models", b"installed_models", "loaded_models", b"loaded_models", "memory", b"memory", "server_memory_bytes", b"server_memory_bytes", "start_time", b"start_time", "state", b"state", "uptime", b"uptime", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_calls", b"active_calls", "installed_models", b"installed_models", "loaded_models", b"loaded_models", "memory", b"memory", "performance", b"performance", "server_memory_bytes", b"server_memory_bytes", "start_time", b"start_time", "state", b"state", "uptime", b"uptime", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SystemStatus: _TypeAlias = SystemStatus  # noqa: Y015
+
+@_typing.final
+class Performance(_message.Message):
+    """What generations took, of all models together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATIONS_FIELD_NUMBER: _builtins.int
+    MEAN_DURATION_FIELD_NUMBER: _builtins.int
+    TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    generations: _builtins.int
+    """How many have ended."""
+    tokens_per_second: _builtins.float
+    """The tokens that were made, by the time in which any were made. Unset if that is not known."""
+    @_builtins.property
+    def mean_duration(self) -> _duration_pb2.Duration:
+        """From arrival to end, on average."""
+
+    def __init__(
+        self,
+        *,
+        generations: _builtins.int = ...,
+        mean_duration: _duration_pb2.Duration | None = ...,
+        tokens_per_second: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tokens_per_second", b"_tokens_per_second", "mean_duration", b"mean_duration", "tokens_per_second", b"tokens_per_second"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tokens_per_second", b"_tokens_per_second", "generations", b"generations", "mean_duration", b"mean_duration", "tokens_per_second", b"tokens_per_second"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__tokens_per_second: _TypeAlias = _typing.Literal["tokens_per_second"]  # noqa: Y015
+    _WhichOneofArgType__tokens_per_second: _TypeAlias = _typing.Literal["_tokens_per_second", b"_tokens_per_second"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens_per_second) -> _WhichOneofReturnType__tokens_per_second | None: ...
+
+Global___Performance: _TypeAlias = Performance  # noqa: Y015
 
 @_typing.final
 class MachineMemory(_message.Message):
@@ -211,3 +252,672 @@ class MachineMemory(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MachineMemory: _TypeAlias = MachineMemory  # noqa: Y015
+
+@_typing.final
+class GetHealthReportRequest(_message.Message):
+    """Request for `GetHealthReport`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHealthReportRequest: _TypeAlias = GetHealthReportRequest  # noqa: Y015
+
+@_typing.final
+class HealthReport(_message.Message):
+    """How the server is, part by part."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    state: Global___PartHealth.State.ValueType
+    """The worst of the parts."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartHealth]:
+        """All parts, ordered by name."""
+
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When they were asked."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___PartHealth.State.ValueType = ...,
+        parts: _abc.Iterable[Global___PartHealth] | None = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts", "state", b"state", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HealthReport: _TypeAlias = HealthReport  # noqa: Y015
+
+@_typing.final
+class PartHealth(_message.Message):
+    """How a part of the server is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[PartHealth._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: PartHealth._State.ValueType  # 0
+        """The default value. Never sent."""
+        HEALTHY: PartHealth._State.ValueType  # 1
+        """All is well."""
+        DEGRADED: PartHealth._State.ValueType  # 2
+        """It works, but something is wrong; `message` says what."""
+        FAILED: PartHealth._State.ValueType  # 3
+        """It does not work; `message` says why."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How it is, the better first. Values may be added."""
+
+    STATE_UNSPECIFIED: PartHealth.State.ValueType  # 0
+    """The default value. Never sent."""
+    HEALTHY: PartHealth.State.ValueType  # 1
+    """All is well."""
+    DEGRADED: PartHealth.State.ValueType  # 2
+    """It works, but something is wrong; `message` says what."""
+    FAILED: PartHealth.State.ValueType  # 3
+    """It does not work; `message` says why."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Which part, such as `database`, `models`, `downloads`, `devices`, `disk` or `memory`."""
+    state: Global___PartHealth.State.ValueType
+    """How it is."""
+    message: _builtins.str
+    """What is wrong and what to do. Empty if nothing is."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        state: Global___PartHealth.State.ValueType = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartHealth: _TypeAlias = PartHealth  # noqa: Y015
+
+@_typing.final
+class GetResourcesRequest(_message.Message):
+    """Request for `GetResources`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetResourcesRequest: _TypeAlias = GetResourcesRequest  # noqa: Y015
+
+@_typing.final
+class Resources(_message.Message):
+    """What of the machine is in use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CPU_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    SWAP_FIELD_NUMBER: _builtins.int
+    DISKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cpu(self) -> Global___CpuUse:
+        """The processor, as far as this server may use it."""
+
+    @_builtins.property
+    def memory(self) -> Global___MemoryUse:
+        """The memory, as far as this server may use it."""
+
+    @_builtins.property
+    def swap(self) -> Global___MemoryUse:
+        """Swap space. Unset if the machine has none."""
+
+    @_builtins.property
+    def disks(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiskUse]:
+        """The disks that Funland keeps something on."""
+
+    def __init__(
+        self,
+        *,
+        cpu: Global___CpuUse | None = ...,
+        memory: Global___MemoryUse | None = ...,
+        swap: Global___MemoryUse | None = ...,
+        disks: _abc.Iterable[Global___DiskUse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "memory", b"memory", "swap", b"swap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu", b"cpu", "disks", b"disks", "memory", b"memory", "swap", b"swap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resources: _TypeAlias = Resources  # noqa: Y015
+
+@_typing.final
+class CpuUse(_message.Message):
+    """How much of the processor is in use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UTILIZATION_PERCENT_FIELD_NUMBER: _builtins.int
+    CORES_FIELD_NUMBER: _builtins.int
+    THREADS_FIELD_NUMBER: _builtins.int
+    USABLE_CORES_FIELD_NUMBER: _builtins.int
+    utilization_percent: _builtins.float
+    """How much of what this server may use was in use lately, by whomever in its control group or on the machine, in percent.
+    Unset if nothing was measured yet.
+    """
+    cores: _builtins.int
+    """How many cores it may run on."""
+    threads: _builtins.int
+    """How many hardware threads."""
+    usable_cores: _builtins.float
+    """How much processor time a second it may take: its threads, or the control group's quota if that is less."""
+    def __init__(
+        self,
+        *,
+        utilization_percent: _builtins.float | None = ...,
+        cores: _builtins.int = ...,
+        threads: _builtins.int = ...,
+        usable_cores: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_utilization_percent", b"_utilization_percent", "utilization_percent", b"utilization_percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_utilization_percent", b"_utilization_percent", "cores", b"cores", "threads", b"threads", "usable_cores", b"usable_cores", "utilization_percent", b"utilization_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__utilization_percent: _TypeAlias = _typing.Literal["utilization_percent"]  # noqa: Y015
+    _WhichOneofArgType__utilization_percent: _TypeAlias = _typing.Literal["_utilization_percent", b"_utilization_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__utilization_percent) -> _WhichOneofReturnType__utilization_percent | None: ...
+
+Global___CpuUse: _TypeAlias = CpuUse  # noqa: Y015
+
+@_typing.final
+class MemoryUse(_message.Message):
+    """How much of a memory is in use, in bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    USED_BYTES_FIELD_NUMBER: _builtins.int
+    AVAILABLE_BYTES_FIELD_NUMBER: _builtins.int
+    total_bytes: _builtins.int
+    """All of it."""
+    used_bytes: _builtins.int
+    """What is in use and can't be given back at once."""
+    available_bytes: _builtins.int
+    """What new programs can take."""
+    def __init__(
+        self,
+        *,
+        total_bytes: _builtins.int = ...,
+        used_bytes: _builtins.int = ...,
+        available_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available_bytes", b"available_bytes", "total_bytes", b"total_bytes", "used_bytes", b"used_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MemoryUse: _TypeAlias = MemoryUse  # noqa: Y015
+
+@_typing.final
+class DiskUse(_message.Message):
+    """How much of a disk is in use, in bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    USED_BYTES_FIELD_NUMBER: _builtins.int
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    total_bytes: _builtins.int
+    """All of it."""
+    used_bytes: _builtins.int
+    """What is in use."""
+    free_bytes: _builtins.int
+    """What this server may still write."""
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What Funland keeps there."""
+
+    def __init__(
+        self,
+        *,
+        purposes: _abc.Iterable[_builtins.str] | None = ...,
+        total_bytes: _builtins.int = ...,
+        used_bytes: _builtins.int = ...,
+        free_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_bytes", b"free_bytes", "purposes", b"purposes", "total_bytes", b"total_bytes", "used_bytes", b"used_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiskUse: _TypeAlias = DiskUse  # noqa: Y015
+
+@_typing.final
+class GetLoadRequest(_message.Message):
+    """Request for `GetLoad`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLoadRequest: _TypeAlias = GetLoadRequest  # noqa: Y015
+
+@_typing.final
+class Load(_message.Message):
+    """How busy machine and server are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AVERAGES_FIELD_NUMBER: _builtins.int
+    AVERAGES_PERCENT_FIELD_NUMBER: _builtins.int
+    CPU_PRESSURE_PERCENT_FIELD_NUMBER: _builtins.int
+    MEMORY_PRESSURE_PERCENT_FIELD_NUMBER: _builtins.int
+    IO_PRESSURE_PERCENT_FIELD_NUMBER: _builtins.int
+    ACTIVE_CALLS_FIELD_NUMBER: _builtins.int
+    ACTIVE_SEQUENCES_FIELD_NUMBER: _builtins.int
+    WAITING_SEQUENCES_FIELD_NUMBER: _builtins.int
+    ACTIVE_DOWNLOADS_FIELD_NUMBER: _builtins.int
+    cpu_pressure_percent: _builtins.float
+    """How long programs waited for the processor, of the last 10 seconds, in percent. Unset where the kernel does not tell."""
+    memory_pressure_percent: _builtins.float
+    """How long programs waited for memory."""
+    io_pressure_percent: _builtins.float
+    """How long programs waited for disks."""
+    active_calls: _builtins.int
+    """Calls that the server answers now, this one included."""
+    active_sequences: _builtins.int
+    """Generations that are computed now."""
+    waiting_sequences: _builtins.int
+    """Generations that wait for a slot."""
+    active_downloads: _builtins.int
+    """Downloads that are under way."""
+    @_builtins.property
+    def averages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """How many processes ran or waited for the processor or a disk, on average of the last 1, 5 and 15 minutes. Empty where
+        the system does not tell.
+        """
+
+    @_builtins.property
+    def averages_percent(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The same by the hardware threads that this server may use, in percent."""
+
+    def __init__(
+        self,
+        *,
+        averages: _abc.Iterable[_builtins.float] | None = ...,
+        averages_percent: _abc.Iterable[_builtins.float] | None = ...,
+        cpu_pressure_percent: _builtins.float | None = ...,
+        memory_pressure_percent: _builtins.float | None = ...,
+        io_pressure_percent: _builtins.float | None = ...,
+        active_calls: _builtins.int = ...,
+        active_sequences: _builtins.int = ...,
+        waiting_sequences: _builtins.int = ...,
+        active_downloads: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_pressure_percent", b"_cpu_pressure_percent", "_io_pressure_percent", b"_io_pressure_percent", "_memory_pressure_percent", b"_memory_pressure_percent", "cpu_pressure_percent", b"cpu_pressure_percent", "io_pressure_percent", b"io_pressure_percent", "memory_pressure_percent", b"memory_pressure_percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_pressure_percent", b"_cpu_pressure_percent", "_io_pressure_percent", b"_io_pressure_percent", "_memory_pressure_percent", b"_memory_pressure_percent", "active_calls", b"active_calls", "active_downloads", b"active_downloads", "active_sequences", b"active_sequences", "averages", b"averages", "averages_percent", b"averages_percent", "cpu_pressure_percent", b"cpu_pressure_percent", "io_pressure_percent", b"io_pressure_percent", "memory_pressure_percent", b"memory_pressure_percent", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cpu_pressure_percent: _TypeAlias = _typing.Literal["cpu_pressure_percent"]  # noqa: Y015
+    _WhichOneofArgType__cpu_pressure_percent: _TypeAlias = _typing.Literal["_cpu_pressure_percent", b"_cpu_pressure_percent"]  # noqa: Y015
+    _WhichOneofReturnType__io_pressure_percent: _TypeAlias = _typing.Literal["io_pressure_percent"]  # noqa: Y015
+    _WhichOneofArgType__io_pressure_percent: _TypeAlias = _typing.Literal["_io_pressure_percent", b"_io_pressure_percent"]  # noqa: Y015
+    _WhichOneofReturnType__memory_pressure_percent: _TypeAlias = _typing.Literal["memory_pressure_percent"]  # noqa: Y015
+    _WhichOneofArgType__memory_pressure_percent: _TypeAlias = _typing.Literal["_memory_pressure_percent", b"_memory_pressure_percent"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cpu_pressure_percent) -> _WhichOneofReturnType__cpu_pressure_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__io_pressure_percent) -> _WhichOneofReturnType__io_pressure_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_pressure_percent) -> _WhichOneofReturnType__memory_pressure_percent | None: ...
+
+Global___Load: _TypeAlias = Load  # noqa: Y015
+
+@_typing.final
+class GetConfigurationRequest(_message.Message):
+    """Request for `GetConfiguration`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFIX_FIELD_NUMBER: _builtins.int
+    prefix: _builtins.str
+    """Only settings whose name begins so. Empty: all."""
+    def __init__(
+        self,
+        *,
+        prefix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prefix", b"prefix"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConfigurationRequest: _TypeAlias = GetConfigurationRequest  # noqa: Y015
+
+@_typing.final
+class WatchConfigurationRequest(_message.Message):
+    """Request for `WatchConfiguration`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchConfigurationRequest: _TypeAlias = WatchConfigurationRequest  # noqa: Y015
+
+@_typing.final
+class UpdateConfigurationRequest(_message.Message):
+    """Request for `UpdateConfiguration`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _struct_pb2.Value: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _struct_pb2.Value | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    VALUES_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    etag: _builtins.str
+    """The `Configuration.etag` that the change is made from. Empty: whatever it is."""
+    validate_only: _builtins.bool
+    """Whether only to check it: the answer is the configuration as it would be."""
+    @_builtins.property
+    def values(self) -> _containers.MessageMap[_builtins.str, _struct_pb2.Value]:
+        """The new values, by the settings' names. Null takes a setting out of the file."""
+
+    def __init__(
+        self,
+        *,
+        values: _abc.Mapping[_builtins.str, _struct_pb2.Value] | None = ...,
+        etag: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "validate_only", b"validate_only", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateConfigurationRequest: _TypeAlias = UpdateConfigurationRequest  # noqa: Y015
+
+@_typing.final
+class Configuration(_message.Message):
+    """All settings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    RESTART_PENDING_FIELD_NUMBER: _builtins.int
+    etag: _builtins.str
+    """Changes with every change."""
+    restart_pending: _builtins.bool
+    """Whether a setting waits for the next start."""
+    @_builtins.property
+    def settings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Setting]:
+        """Ordered by name."""
+
+    def __init__(
+        self,
+        *,
+        settings: _abc.Iterable[Global___Setting] | None = ...,
+        etag: _builtins.str = ...,
+        restart_pending: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "restart_pending", b"restart_pending", "settings", b"settings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Configuration: _TypeAlias = Configuration  # noqa: Y015
+
+@_typing.final
+class Setting(_message.Message):
+    """A setting."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Origin:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Setting._Origin.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ORIGIN_UNSPECIFIED: Setting._Origin.ValueType  # 0
+        """The default value. Never sent."""
+        DEFAULT: Setting._Origin.ValueType  # 1
+        """Funland itself."""
+        HUB_VARIABLE: Setting._Origin.ValueType  # 2
+        """A variable of a hub's own tools, such as `HF_ENDPOINT`."""
+        FILE: Setting._Origin.ValueType  # 3
+        """The settings file."""
+        VARIABLE: Setting._Origin.ValueType  # 4
+        """A variable of Funland's."""
+        FLAG: Setting._Origin.ValueType  # 5
+        """A flag of the command."""
+
+    class Origin(_Origin, metaclass=_OriginEnumTypeWrapper):
+        """Where a value comes from, the later before the earlier."""
+
+    ORIGIN_UNSPECIFIED: Setting.Origin.ValueType  # 0
+    """The default value. Never sent."""
+    DEFAULT: Setting.Origin.ValueType  # 1
+    """Funland itself."""
+    HUB_VARIABLE: Setting.Origin.ValueType  # 2
+    """A variable of a hub's own tools, such as `HF_ENDPOINT`."""
+    FILE: Setting.Origin.ValueType  # 3
+    """The settings file."""
+    VARIABLE: Setting.Origin.ValueType  # 4
+    """A variable of Funland's."""
+    FLAG: Setting.Origin.ValueType  # 5
+    """A flag of the command."""
+
+    class _Effect:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _EffectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Setting._Effect.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        EFFECT_UNSPECIFIED: Setting._Effect.ValueType  # 0
+        """The default value. Never sent."""
+        AT_ONCE: Setting._Effect.ValueType  # 1
+        """At once."""
+        NEXT_LOAD: Setting._Effect.ValueType  # 2
+        """When a model is loaded next."""
+        NEXT_START: Setting._Effect.ValueType  # 3
+        """At the next start."""
+
+    class Effect(_Effect, metaclass=_EffectEnumTypeWrapper):
+        """When a change takes effect."""
+
+    EFFECT_UNSPECIFIED: Setting.Effect.ValueType  # 0
+    """The default value. Never sent."""
+    AT_ONCE: Setting.Effect.ValueType  # 1
+    """At once."""
+    NEXT_LOAD: Setting.Effect.ValueType  # 2
+    """When a model is loaded next."""
+    NEXT_START: Setting.Effect.ValueType  # 3
+    """At the next start."""
+
+    class _Type:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _TypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Setting._Type.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        TYPE_UNSPECIFIED: Setting._Type.ValueType  # 0
+        """The default value. Never sent."""
+        STRING: Setting._Type.ValueType  # 1
+        """A string."""
+        INTEGER: Setting._Type.ValueType  # 2
+        """A whole number."""
+        NUMBER: Setting._Type.ValueType  # 3
+        """A number."""
+        BOOLEAN: Setting._Type.ValueType  # 4
+        """True or false."""
+        STRINGS: Setting._Type.ValueType  # 5
+        """A list of strings."""
+
+    class Type(_Type, metaclass=_TypeEnumTypeWrapper):
+        """The kind of its value."""
+
+    TYPE_UNSPECIFIED: Setting.Type.ValueType  # 0
+    """The default value. Never sent."""
+    STRING: Setting.Type.ValueType  # 1
+    """A string."""
+    INTEGER: Setting.Type.ValueType  # 2
+    """A whole number."""
+    NUMBER: Setting.Type.ValueType  # 3
+    """A number."""
+    BOOLEAN: Setting.Type.ValueType  # 4
+    """True or false."""
+    STRINGS: Setting.Type.ValueType  # 5
+    """A list of strings."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    ORIGIN_NAME_FIELD_NUMBER: _builtins.int
+    DEFAULT_VALUE_FIELD_NUMBER: _builtins.int
+    EFFECT_FIELD_NUMBER: _builtins.int
+    PENDING_VALUE_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    IS_SET_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, such as `server.slots`."""
+    description: _builtins.str
+    """What it is for, in a sentence."""
+    type: Global___Setting.Type.ValueType
+    """The kind of its value."""
+    origin: Global___Setting.Origin.ValueType
+    """Where it comes from."""
+    origin_name: _builtins.str
+    """Which variable or flag it was. Empty for others."""
+    effect: Global___Setting.Effect.ValueType
+    """When a change takes effect."""
+    secret: _builtins.bool
+    """Whether its value is never told: a token, or a URL with a password."""
+    is_set: _builtins.bool
+    """Whether a secret has a value."""
+    minimum: _builtins.float
+    """The least that a number may be. Unset: no limit."""
+    maximum: _builtins.float
+    """The most that a number may be. Unset: no limit."""
+    @_builtins.property
+    def value(self) -> _struct_pb2.Value:
+        """The value that the server runs with. Null: unset. Unset for a secret."""
+
+    @_builtins.property
+    def default_value(self) -> _struct_pb2.Value:
+        """The value without the file, variables and flags. Unset for a secret."""
+
+    @_builtins.property
+    def pending_value(self) -> _struct_pb2.Value:
+        """The value that it gets at the next start. Unset if that is the present one, and for a secret."""
+
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The values that it may have. Empty: more than can be listed."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        type: Global___Setting.Type.ValueType = ...,
+        value: _struct_pb2.Value | None = ...,
+        origin: Global___Setting.Origin.ValueType = ...,
+        origin_name: _builtins.str = ...,
+        default_value: _struct_pb2.Value | None = ...,
+        effect: Global___Setting.Effect.ValueType = ...,
+        pending_value: _struct_pb2.Value | None = ...,
+        secret: _builtins.bool = ...,
+        is_set: _builtins.bool = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
+        minimum: _builtins.float | None = ...,
+        maximum: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "default_value", b"default_value", "maximum", b"maximum", "minimum", b"minimum", "pending_value", b"pending_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "choices", b"choices", "default_value", b"default_value", "description", b"description", "effect", b"effect", "is_set", b"is_set", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "origin", b"origin", "origin_name", b"origin_name", "pending_value", b"pending_value", "secret", b"secret", "type", b"type", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
+    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
+    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
+
+Global___Setting: _TypeAlias = Setting  # noqa: Y015

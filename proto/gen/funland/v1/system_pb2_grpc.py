@@ -46,6 +46,36 @@ class SystemServiceStub:
                 request_serializer=funland_dot_v1_dot_system__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_system__pb2.SystemStatus.FromString,
                 _registered_method=True)
+        self.GetHealthReport = channel.unary_unary(
+                '/funland.v1.SystemService/GetHealthReport',
+                request_serializer=funland_dot_v1_dot_system__pb2.GetHealthReportRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_system__pb2.HealthReport.FromString,
+                _registered_method=True)
+        self.GetResources = channel.unary_unary(
+                '/funland.v1.SystemService/GetResources',
+                request_serializer=funland_dot_v1_dot_system__pb2.GetResourcesRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_system__pb2.Resources.FromString,
+                _registered_method=True)
+        self.GetLoad = channel.unary_unary(
+                '/funland.v1.SystemService/GetLoad',
+                request_serializer=funland_dot_v1_dot_system__pb2.GetLoadRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_system__pb2.Load.FromString,
+                _registered_method=True)
+        self.GetConfiguration = channel.unary_unary(
+                '/funland.v1.SystemService/GetConfiguration',
+                request_serializer=funland_dot_v1_dot_system__pb2.GetConfigurationRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_system__pb2.Configuration.FromString,
+                _registered_method=True)
+        self.UpdateConfiguration = channel.unary_unary(
+                '/funland.v1.SystemService/UpdateConfiguration',
+                request_serializer=funland_dot_v1_dot_system__pb2.UpdateConfigurationRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_system__pb2.Configuration.FromString,
+                _registered_method=True)
+        self.WatchConfiguration = channel.unary_stream(
+                '/funland.v1.SystemService/WatchConfiguration',
+                request_serializer=funland_dot_v1_dot_system__pb2.WatchConfigurationRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_system__pb2.Configuration.FromString,
+                _registered_method=True)
         self.GetMetrics = channel.unary_unary(
                 '/funland.v1.SystemService/GetMetrics',
                 request_serializer=funland_dot_v1_dot_system__pb2.GetMetricsRequest.SerializeToString,
@@ -71,6 +101,55 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHealthReport(self, request, context):
+        """Says how each part of the server is. Asks them all, so it may take a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetResources(self, request, context):
+        """Tells what of the machine is in use: processor, memory, disk.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLoad(self, request, context):
+        """Tells how busy the machine and the server are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConfiguration(self, request, context):
+        """Gets all settings, with their values and where those come from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateConfiguration(self, request, context):
+        """Changes settings, all or none of them, and writes them to the settings file. Some take effect at once, others with the
+        next load of a model or the next start; `Setting.effect` says which.
+
+        Errors:
+        - INVALID_ARGUMENT, FIELD_INVALID: no setting has this name, or its value breaks a rule.
+        - FAILED_PRECONDITION, SETTING_FIXED: a flag or a variable has set it, which goes before the file.
+        - ABORTED, CONFIGURATION_CHANGED: `etag` is not that of the present configuration.
+        - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the file can't be written.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchConfiguration(self, request, context):
+        """Sends the configuration as it is now, then again whenever it changes. Never ends by itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetMetrics(self, request, context):
         """Gives the server's metrics in Prometheus' text format; docs/metrics.md lists them.
         """
@@ -90,6 +169,36 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=funland_dot_v1_dot_system__pb2.GetStatusRequest.FromString,
                     response_serializer=funland_dot_v1_dot_system__pb2.SystemStatus.SerializeToString,
+            ),
+            'GetHealthReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHealthReport,
+                    request_deserializer=funland_dot_v1_dot_system__pb2.GetHealthReportRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_system__pb2.HealthReport.SerializeToString,
+            ),
+            'GetResources': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetResources,
+                    request_deserializer=funland_dot_v1_dot_system__pb2.GetResourcesRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_system__pb2.Resources.SerializeToString,
+            ),
+            'GetLoad': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLoad,
+                    request_deserializer=funland_dot_v1_dot_system__pb2.GetLoadRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_system__pb2.Load.SerializeToString,
+            ),
+            'GetConfiguration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConfiguration,
+                    request_deserializer=funland_dot_v1_dot_system__pb2.GetConfigurationRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_system__pb2.Configuration.SerializeToString,
+            ),
+            'UpdateConfiguration': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateConfiguration,
+                    request_deserializer=funland_dot_v1_dot_system__pb2.UpdateConfigurationRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_system__pb2.Configuration.SerializeToString,
+            ),
+            'WatchConfiguration': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchConfiguration,
+                    request_deserializer=funland_dot_v1_dot_system__pb2.WatchConfigurationRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_system__pb2.Configuration.SerializeToString,
             ),
             'GetMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMetrics,
@@ -152,6 +261,168 @@ class SystemService:
             '/funland.v1.SystemService/GetStatus',
             funland_dot_v1_dot_system__pb2.GetStatusRequest.SerializeToString,
             funland_dot_v1_dot_system__pb2.SystemStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHealthReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.SystemService/GetHealthReport',
+            funland_dot_v1_dot_system__pb2.GetHealthReportRequest.SerializeToString,
+            funland_dot_v1_dot_system__pb2.HealthReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetResources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.SystemService/GetResources',
+            funland_dot_v1_dot_system__pb2.GetResourcesRequest.SerializeToString,
+            funland_dot_v1_dot_system__pb2.Resources.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLoad(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.SystemService/GetLoad',
+            funland_dot_v1_dot_system__pb2.GetLoadRequest.SerializeToString,
+            funland_dot_v1_dot_system__pb2.Load.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConfiguration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.SystemService/GetConfiguration',
+            funland_dot_v1_dot_system__pb2.GetConfigurationRequest.SerializeToString,
+            funland_dot_v1_dot_system__pb2.Configuration.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateConfiguration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.SystemService/UpdateConfiguration',
+            funland_dot_v1_dot_system__pb2.UpdateConfigurationRequest.SerializeToString,
+            funland_dot_v1_dot_system__pb2.Configuration.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchConfiguration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/funland.v1.SystemService/WatchConfiguration',
+            funland_dot_v1_dot_system__pb2.WatchConfigurationRequest.SerializeToString,
+            funland_dot_v1_dot_system__pb2.Configuration.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,26 @@ class SystemServiceStub:
     """Says whether the server takes calls. Costs nothing; for probes."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_system_pb2.GetStatusRequest, _system_pb2.SystemStatus]
     """Tells what the server is and what it does now."""
+    GetHealthReport: _grpc.UnaryUnaryMultiCallable[_system_pb2.GetHealthReportRequest, _system_pb2.HealthReport]
+    """Says how each part of the server is. Asks them all, so it may take a second."""
+    GetResources: _grpc.UnaryUnaryMultiCallable[_system_pb2.GetResourcesRequest, _system_pb2.Resources]
+    """Tells what of the machine is in use: processor, memory, disk."""
+    GetLoad: _grpc.UnaryUnaryMultiCallable[_system_pb2.GetLoadRequest, _system_pb2.Load]
+    """Tells how busy the machine and the server are."""
+    GetConfiguration: _grpc.UnaryUnaryMultiCallable[_system_pb2.GetConfigurationRequest, _system_pb2.Configuration]
+    """Gets all settings, with their values and where those come from."""
+    UpdateConfiguration: _grpc.UnaryUnaryMultiCallable[_system_pb2.UpdateConfigurationRequest, _system_pb2.Configuration]
+    """Changes settings, all or none of them, and writes them to the settings file. Some take effect at once, others with the
+    next load of a model or the next start; `Setting.effect` says which.
+
+    Errors:
+    - INVALID_ARGUMENT, FIELD_INVALID: no setting has this name, or its value breaks a rule.
+    - FAILED_PRECONDITION, SETTING_FIXED: a flag or a variable has set it, which goes before the file.
+    - ABORTED, CONFIGURATION_CHANGED: `etag` is not that of the present configuration.
+    - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the file can't be written.
+    """
+    WatchConfiguration: _grpc.UnaryStreamMultiCallable[_system_pb2.WatchConfigurationRequest, _system_pb2.Configuration]
+    """Sends the configuration as it is now, then again whenever it changes. Never ends by itself."""
     GetMetrics: _grpc.UnaryUnaryMultiCallable[_system_pb2.GetMetricsRequest, _httpbody_pb2.HttpBody]
     """Gives the server's metrics in Prometheus' text format; docs/metrics.md lists them."""
 
@@ -50,6 +70,26 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """Says whether the server takes calls. Costs nothing; for probes."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_system_pb2.GetStatusRequest, _system_pb2.SystemStatus]  # type: ignore[assignment]
     """Tells what the server is and what it does now."""
+    GetHealthReport: _aio.UnaryUnaryMultiCallable[_system_pb2.GetHealthReportRequest, _system_pb2.HealthReport]  # type: ignore[assignment]
+    """Says how each part of the server is. Asks them all, so it may take a second."""
+    GetResources: _aio.UnaryUnaryMultiCallable[_system_pb2.GetResourcesRequest, _system_pb2.Resources]  # type: ignore[assignment]
+    """Tells what of the machine is in use: processor, memory, disk."""
+    GetLoad: _aio.UnaryUnaryMultiCallable[_system_pb2.GetLoadRequest, _system_pb2.Load]  # type: ignore[assignment]
+    """Tells how busy the machine and the server are."""
+    GetConfiguration: _aio.UnaryUnaryMultiCallable[_system_pb2.GetConfigurationRequest, _system_pb2.Configuration]  # type: ignore[assignment]
+    """Gets all settings, with their values and where those come from."""
+    UpdateConfiguration: _aio.UnaryUnaryMultiCallable[_system_pb2.UpdateConfigurationRequest, _system_pb2.Configuration]  # type: ignore[assignment]
+    """Changes settings, all or none of them, and writes them to the settings file. Some take effect at once, others with the
+    next load of a model or the next start; `Setting.effect` says which.
+
+    Errors:
+    - INVALID_ARGUMENT, FIELD_INVALID: no setting has this name, or its value breaks a rule.
+    - FAILED_PRECONDITION, SETTING_FIXED: a flag or a variable has set it, which goes before the file.
+    - ABORTED, CONFIGURATION_CHANGED: `etag` is not that of the present configuration.
+    - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the file can't be written.
+    """
+    WatchConfiguration: _aio.UnaryStreamMultiCallable[_system_pb2.WatchConfigurationRequest, _system_pb2.Configuration]  # type: ignore[assignment]
+    """Sends the configuration as it is now, then again whenever it changes. Never ends by itself."""
     GetMetrics: _aio.UnaryUnaryMultiCallable[_system_pb2.GetMetricsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Gives the server's metrics in Prometheus' text format; docs/metrics.md lists them."""
 
@@ -71,6 +111,62 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_system_pb2.SystemStatus, _abc.Awaitable[_system_pb2.SystemStatus]]:
         """Tells what the server is and what it does now."""
+
+    @_abc_1.abstractmethod
+    def GetHealthReport(
+        self,
+        request: _system_pb2.GetHealthReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_pb2.HealthReport, _abc.Awaitable[_system_pb2.HealthReport]]:
+        """Says how each part of the server is. Asks them all, so it may take a second."""
+
+    @_abc_1.abstractmethod
+    def GetResources(
+        self,
+        request: _system_pb2.GetResourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_pb2.Resources, _abc.Awaitable[_system_pb2.Resources]]:
+        """Tells what of the machine is in use: processor, memory, disk."""
+
+    @_abc_1.abstractmethod
+    def GetLoad(
+        self,
+        request: _system_pb2.GetLoadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_pb2.Load, _abc.Awaitable[_system_pb2.Load]]:
+        """Tells how busy the machine and the server are."""
+
+    @_abc_1.abstractmethod
+    def GetConfiguration(
+        self,
+        request: _system_pb2.GetConfigurationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_pb2.Configuration, _abc.Awaitable[_system_pb2.Configuration]]:
+        """Gets all settings, with their values and where those come from."""
+
+    @_abc_1.abstractmethod
+    def UpdateConfiguration(
+        self,
+        request: _system_pb2.UpdateConfigurationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_pb2.Configuration, _abc.Awaitable[_system_pb2.Configuration]]:
+        """Changes settings, all or none of them, and writes them to the settings file. Some take effect at once, others with the
+        next load of a model or the next start; `Setting.effect` says which.
+
+        Errors:
+        - INVALID_ARGUMENT, FIELD_INVALID: no setting has this name, or its value breaks a rule.
+        - FAILED_PRECONDITION, SETTING_FIXED: a flag or a variable has set it, which goes before the file.
+        - ABORTED, CONFIGURATION_CHANGED: `etag` is not that of the present configuration.
+        - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the file can't be written.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchConfiguration(
+        self,
+        request: _system_pb2.WatchConfigurationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_system_pb2.Configuration], _abc.AsyncIterator[_system_pb2.Configuration]]:
+        """Sends the configuration as it is now, then again whenever it changes. Never ends by itself."""
 
     @_abc_1.abstractmethod
     def GetMetrics(

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from funland.v1 import errors_pb2 as funland_dot_v1_dot_errors__pb2
+from funland.v1 import hardware_pb2 as funland_dot_v1_dot_hardware__pb2
 from funland.v1 import inference_pb2 as funland_dot_v1_dot_inference__pb2
 from funland.v1 import models_pb2 as funland_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/worker.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x17\x66unland/v1/models.proto\"\xc4\x04\n\x06Launch\x12\x12\n\nmodel_path\x18\x01 \x01(\t\x12\x13\n\x0bsocket_path\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12*\n\x08settings\x18\x04 \x01(\x0b\x32\x18.funland.v1.LoadSettings\x12\x1a\n\x12max_context_length\x18\x05 \x01(\x05\x12(\n\x06\x66ormat\x18\x06 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x39\n\x08\x61\x64\x61pters\x18\x07 \x03(\x0b\x32\'.funland.worker.v1.Launch.AdaptersEntry\x12\x18\n\x10\x64raft_model_path\x18\x08 \x01(\t\x12\x13\n\x0bqueue_limit\x18\t \x01(\x05\x12\x1a\n\x12memory_limit_bytes\x18\n \x01(\x03\x12\x15\n\rprefix_folder\x18\x0b \x01(\t\x12\x1b\n\x13prefix_folder_bytes\x18\x0c \x01(\x03\x12\x12\n\nprefix_key\x18\r \x01(\x0c\x12\x14\n\x0cmodel_sha256\x18\x0e \x01(\t\x12\x19\n\x11\x63onversion_folder\x18\x0f \x01(\t\x12\x17\n\x0flink_descriptor\x18\x10 \x01(\x05\x12\x1b\n\x13prefix_memory_bytes\x18\x11 \x01(\x03\x12\x13\n\x0b\x66\x65wer_slots\x18\x12 \x01(\x08\x12\x15\n\rchat_template\x18\x13 \x01(\t\x1a/\n\rAdaptersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"p\n\tHandshake\x12)\n\x05ready\x18\x01 \x01(\x0b\x32\x18.funland.worker.v1.ReadyH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.funland.worker.v1.FailureH\x00\x42\t\n\x07outcome\"\xfd\x01\n\x05Ready\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61n_chat\x18\x04 \x01(\x08\x12\x17\n\x0fvocabulary_size\x18\x05 \x01(\x05\x12\x14\n\x0c\x63\x61n_generate\x18\x06 \x01(\x08\x12\x10\n\x08\x63\x61n_rank\x18\x07 \x01(\x08\x12/\n\x06\x65ngine\x18\x08 \x01(\x0e\x32\x1f.funland.v1.LoadSettings.Engine\x12\x0e\n\x06\x64\x65vice\x18\t \x01(\t\x12(\n\ttokenizer\x18\n \x01(\x0b\x32\x15.funland.v1.Tokenizer\"\x97\x01\n\x07\x43ommand\x12+\n\x06submit\x18\x01 \x01(\x0b\x32\x19.funland.worker.v1.SubmitH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.funland.worker.v1.CancelH\x00\x12\'\n\x04ping\x18\x03 \x01(\x0b\x32\x17.funland.worker.v1.PingH\x00\x42\t\n\x07\x63ommand\"\xbd\x02\n\x06Submit\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x37\n\x0c\x63onversation\x18\x03 \x01(\x0b\x32\x1f.funland.worker.v1.ConversationH\x00\x12+\n\x06tokens\x18\x07 \x01(\x0b\x32\x19.funland.worker.v1.TokensH\x00\x12\x11\n\x07message\x18\x08 \x01(\tH\x00\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.funland.v1.SamplingParameters\x12(\n\x06\x66ormat\x18\x05 \x01(\x0b\x32\x18.funland.v1.OutputFormat\x12.\n\x07options\x18\x06 \x01(\x0b\x32\x1d.funland.v1.GenerationOptionsB\x07\n\x05input\"\xab\x02\n\x0c\x43onversation\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\x12\x1f\n\x05tools\x18\x02 \x03(\x0b\x32\x10.funland.v1.Tool\x12+\n\x0btool_choice\x18\x03 \x01(\x0b\x32\x16.funland.v1.ToolChoice\x12 \n\x13parallel_tool_calls\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x16\n\treasoning\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\x12template_arguments\x18\x06 \x01(\t\x12\x15\n\rcontinue_last\x18\x07 \x01(\x08\x12\x13\n\x0b\x64rop_oldest\x18\x08 \x01(\x08\x42\x16\n\x14_parallel_tool_callsB\x0c\n\n_reasoning\"&\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x03(\x05\"\x1d\n\x06\x43\x61ncel\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\"\x17\n\x04Ping\x12\x0f\n\x07ping_id\x18\x01 \x01(\x04\"(\n\x04Pong\x12\x0f\n\x07ping_id\x18\x01 \x01(\x04\x12\x0f\n\x07step_ms\x18\x02 \x01(\x01\"\x92\x02\n\x04Step\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .funland.worker.v1.SequenceEvent\x12\x19\n\x11\x64\x65\x63oded_sequences\x18\x02 \x01(\x05\x12\x15\n\rprompt_tokens\x18\x03 \x01(\x05\x12\x1d\n\x10\x61\x63tive_sequences\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11waiting_sequences\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\rcached_tokens\x18\x06 \x01(\x05\x12%\n\x04pong\x18\x07 \x01(\x0b\x32\x17.funland.worker.v1.PongB\x13\n\x11_active_sequencesB\x14\n\x12_waiting_sequences\"\xaa\x02\n\rSequenceEvent\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\x05\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12 \n\x05\x64\x65lta\x18\x04 \x01(\x0b\x32\x11.funland.v1.Delta\x12\"\n\x06\x66inish\x18\x05 \x01(\x0b\x32\x12.funland.v1.Finish\x12+\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x1a.funland.worker.v1.Failure\x12\x16\n\x0equeue_position\x18\x07 \x01(\x05\x12$\n\x07prefill\x18\x08 \x01(\x0b\x32\x13.funland.v1.Prefill\x12\x33\n\x0fprompt_logprobs\x18\t \x01(\x0b\x32\x1a.funland.v1.PromptLogprobs\"\xde\x01\n\x07\x46\x61ilure\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.funland.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.funland.worker.v1.Failure.MetadataEntry\x12\x1a\n\rretry_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_retry_seconds\"\xa1\x01\n\nEmbedTexts\x12\x0e\n\x06inputs\x18\x01 \x03(\t\x12\x31\n\x07pooling\x18\x02 \x01(\x0e\x32 .funland.v1.EmbedRequest.Pooling\x12\x12\n\ndimensions\x18\x03 \x01(\x05\x12\x0b\n\x03raw\x18\x04 \x01(\x08\x12/\n\x0ctoken_inputs\x18\x05 \x03(\x0b\x32\x19.funland.worker.v1.Tokens\"Q\n\rEmbeddedTexts\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.funland.v1.Embedding\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\"1\n\rRankDocuments\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x03(\t\"I\n\x0fRankedDocuments\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x0f\n\x07\x63osines\x18\x03 \x01(\x08\"]\n\x0cTokenizeText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x64\x64_special\x18\x02 \x01(\x08\x12\x15\n\rparse_special\x18\x03 \x01(\x08\x12\x13\n\x0bwith_pieces\x18\x04 \x01(\x08\"(\n\x06Tokens\x12\x0e\n\x06tokens\x18\x01 \x03(\x05\x12\x0e\n\x06pieces\x18\x02 \x03(\x0c\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t2\xf7\x02\n\rWorkerService\x12H\n\x05\x45mbed\x12\x1d.funland.worker.v1.EmbedTexts\x1a .funland.worker.v1.EmbeddedTexts\x12L\n\x04Rank\x12 .funland.worker.v1.RankDocuments\x1a\".funland.worker.v1.RankedDocuments\x12\x44\n\x06Render\x12\x1f.funland.worker.v1.Conversation\x1a\x19.funland.worker.v1.Prompt\x12\x46\n\x08Tokenize\x12\x1f.funland.worker.v1.TokenizeText\x1a\x19.funland.worker.v1.Tokens\x12@\n\nDetokenize\x12\x19.funland.worker.v1.Tokens\x1a\x17.funland.worker.v1.Textb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/worker.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x19\x66unland/v1/hardware.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x17\x66unland/v1/models.proto\"\xf2\x05\n\x06Launch\x12\x12\n\nmodel_path\x18\x01 \x01(\t\x12\x13\n\x0bsocket_path\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\x12*\n\x08settings\x18\x04 \x01(\x0b\x32\x18.funland.v1.LoadSettings\x12\x1a\n\x12max_context_length\x18\x05 \x01(\x05\x12(\n\x06\x66ormat\x18\x06 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x39\n\x08\x61\x64\x61pters\x18\x07 \x03(\x0b\x32\'.funland.worker.v1.Launch.AdaptersEntry\x12\x18\n\x10\x64raft_model_path\x18\x08 \x01(\t\x12\x13\n\x0bqueue_limit\x18\t \x01(\x05\x12\x1a\n\x12memory_limit_bytes\x18\n \x01(\x03\x12\x15\n\rprefix_folder\x18\x0b \x01(\t\x12\x1b\n\x13prefix_folder_bytes\x18\x0c \x01(\x03\x12\x12\n\nprefix_key\x18\r \x01(\x0c\x12\x14\n\x0cmodel_sha256\x18\x0e \x01(\t\x12\x19\n\x11\x63onversion_folder\x18\x0f \x01(\t\x12\x17\n\x0flink_descriptor\x18\x10 \x01(\x05\x12\x1b\n\x13prefix_memory_bytes\x18\x11 \x01(\x03\x12\x13\n\x0b\x66\x65wer_slots\x18\x12 \x01(\x08\x12\x15\n\rchat_template\x18\x13 \x01(\t\x12\x30\n\x07\x64\x65vices\x18\x14 \x03(\x0b\x32\x1f.funland.worker.v1.LaunchDevice\x12\x17\n\ngpu_layers\x18\x15 \x01(\x05H\x00\x88\x01\x01\x12\x16\n\x0e\x63ompile_folder\x18\x16 \x01(\t\x12:\n\x0enpu_power_mode\x18\x17 \x01(\x0e\x32\".funland.v1.Acceleration.PowerMode\x1a/\n\rAdaptersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_gpu_layers\"Z\n\x0cLaunchDevice\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x02\x12\x19\n\x11max_prompt_tokens\x18\x04 \x01(\x05\"p\n\tHandshake\x12)\n\x05ready\x18\x01 \x01(\x0b\x32\x18.funland.worker.v1.ReadyH\x00\x12-\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1a.funland.worker.v1.FailureH\x00\x42\t\n\x07outcome\"\xe7\x04\n\x05Ready\x12\x16\n\x0e\x63ontext_length\x18\x01 \x01(\x05\x12\r\n\x05slots\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61n_chat\x18\x04 \x01(\x08\x12\x17\n\x0fvocabulary_size\x18\x05 \x01(\x05\x12\x14\n\x0c\x63\x61n_generate\x18\x06 \x01(\x08\x12\x10\n\x08\x63\x61n_rank\x18\x07 \x01(\x08\x12/\n\x06\x65ngine\x18\x08 \x01(\x0e\x32\x1f.funland.v1.LoadSettings.Engine\x12\x0e\n\x06\x64\x65vice\x18\t \x01(\t\x12(\n\ttokenizer\x18\n \x01(\x0b\x32\x15.funland.v1.Tokenizer\x12\x17\n\ngpu_layers\x18\x0b \x01(\x05H\x00\x88\x01\x01\x12\x18\n\x0blayer_count\x18\x0c \x01(\x05H\x01\x88\x01\x01\x12\x41\n\rdevice_memory\x18\r \x03(\x0b\x32*.funland.worker.v1.Ready.DeviceMemoryEntry\x12\x34\n\x08key_type\x18\x0e \x01(\x0e\x32\".funland.v1.LoadSettings.CacheType\x12\x36\n\nvalue_type\x18\x0f \x01(\x0e\x32\".funland.v1.LoadSettings.CacheType\x12\x1c\n\x0f\x66lash_attention\x18\x10 \x01(\x08H\x02\x88\x01\x01\x1a\x33\n\x11\x44\x65viceMemoryEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\r\n\x0b_gpu_layersB\x0e\n\x0c_layer_countB\x12\n\x10_flash_attention\"\xb4\x01\n\rEngineDevices\x12\x30\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x1f.funland.worker.v1.EngineDevice\x12@\n\x08problems\x18\x02 \x03(\x0b\x32..funland.worker.v1.EngineDevices.ProblemsEntry\x1a/\n\rProblemsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb7\x03\n\x0c\x45ngineDevice\x12/\n\x06\x65ngine\x18\x01 \x01(\x0e\x32\x1f.funland.v1.LoadSettings.Engine\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x03 \x01(\t\x12%\n\x04kind\x18\x04 \x01(\x0e\x32\x17.funland.v1.Device.Kind\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x13\n\x0bpci_address\x18\x06 \x01(\t\x12\x0c\n\x04uuid\x18\x07 \x01(\t\x12\x1f\n\x12memory_total_bytes\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x1e\n\x11memory_free_bytes\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x10\n\x08\x65mulated\x18\n \x01(\x08\x12\x16\n\x0e\x64river_version\x18\x0b \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x0c \x01(\t\x12\x14\n\x0cnumber_types\x18\r \x03(\t\x12\x1e\n\x11max_prompt_tokens\x18\x0e \x01(\x05H\x02\x88\x01\x01\x42\x15\n\x13_memory_total_bytesB\x14\n\x12_memory_free_bytesB\x14\n\x12_max_prompt_tokens\"\x97\x01\n\x07\x43ommand\x12+\n\x06submit\x18\x01 \x01(\x0b\x32\x19.funland.worker.v1.SubmitH\x00\x12+\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32\x19.funland.worker.v1.CancelH\x00\x12\'\n\x04ping\x18\x03 \x01(\x0b\x32\x17.funland.worker.v1.PingH\x00\x42\t\n\x07\x63ommand\"\xbd\x02\n\x06Submit\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x10\n\x06prompt\x18\x02 \x01(\tH\x00\x12\x37\n\x0c\x63onversation\x18\x03 \x01(\x0b\x32\x1f.funland.worker.v1.ConversationH\x00\x12+\n\x06tokens\x18\x07 \x01(\x0b\x32\x19.funland.worker.v1.TokensH\x00\x12\x11\n\x07message\x18\x08 \x01(\tH\x00\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.funland.v1.SamplingParameters\x12(\n\x06\x66ormat\x18\x05 \x01(\x0b\x32\x18.funland.v1.OutputFormat\x12.\n\x07options\x18\x06 \x01(\x0b\x32\x1d.funland.v1.GenerationOptionsB\x07\n\x05input\"\xab\x02\n\x0c\x43onversation\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\x12\x1f\n\x05tools\x18\x02 \x03(\x0b\x32\x10.funland.v1.Tool\x12+\n\x0btool_choice\x18\x03 \x01(\x0b\x32\x16.funland.v1.ToolChoice\x12 \n\x13parallel_tool_calls\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\x16\n\treasoning\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12\x1a\n\x12template_arguments\x18\x06 \x01(\t\x12\x15\n\rcontinue_last\x18\x07 \x01(\x08\x12\x13\n\x0b\x64rop_oldest\x18\x08 \x01(\x08\x42\x16\n\x14_parallel_tool_callsB\x0c\n\n_reasoning\"&\n\x06Prompt\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x03(\x05\"\x1d\n\x06\x43\x61ncel\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\"\x17\n\x04Ping\x12\x0f\n\x07ping_id\x18\x01 \x01(\x04\"(\n\x04Pong\x12\x0f\n\x07ping_id\x18\x01 \x01(\x04\x12\x0f\n\x07step_ms\x18\x02 \x01(\x01\"\x92\x02\n\x04Step\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .funland.worker.v1.SequenceEvent\x12\x19\n\x11\x64\x65\x63oded_sequences\x18\x02 \x01(\x05\x12\x15\n\rprompt_tokens\x18\x03 \x01(\x05\x12\x1d\n\x10\x61\x63tive_sequences\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x11waiting_sequences\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\x15\n\rcached_tokens\x18\x06 \x01(\x05\x12%\n\x04pong\x18\x07 \x01(\x0b\x32\x17.funland.worker.v1.PongB\x13\n\x11_active_sequencesB\x14\n\x12_waiting_sequences\"\xaa\x02\n\rSequenceEvent\x12\x13\n\x0bsequence_id\x18\x01 \x01(\x04\x12\x0e\n\x06\x63hoice\x18\x02 \x01(\x05\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12 \n\x05\x64\x65lta\x18\x04 \x01(\x0b\x32\x11.funland.v1.Delta\x12\"\n\x06\x66inish\x18\x05 \x01(\x0b\x32\x12.funland.v1.Finish\x12+\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x1a.funland.worker.v1.Failure\x12\x16\n\x0equeue_position\x18\x07 \x01(\x05\x12$\n\x07prefill\x18\x08 \x01(\x0b\x32\x13.funland.v1.Prefill\x12\x33\n\x0fprompt_logprobs\x18\t \x01(\x0b\x32\x1a.funland.v1.PromptLogprobs\"\xde\x01\n\x07\x46\x61ilure\x12\'\n\x06reason\x18\x01 \x01(\x0e\x32\x17.funland.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12:\n\x08metadata\x18\x03 \x03(\x0b\x32(.funland.worker.v1.Failure.MetadataEntry\x12\x1a\n\rretry_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_retry_seconds\"\xa1\x01\n\nEmbedTexts\x12\x0e\n\x06inputs\x18\x01 \x03(\t\x12\x31\n\x07pooling\x18\x02 \x01(\x0e\x32 .funland.v1.EmbedRequest.Pooling\x12\x12\n\ndimensions\x18\x03 \x01(\x05\x12\x0b\n\x03raw\x18\x04 \x01(\x08\x12/\n\x0ctoken_inputs\x18\x05 \x03(\x0b\x32\x19.funland.worker.v1.Tokens\"Q\n\rEmbeddedTexts\x12)\n\nembeddings\x18\x01 \x03(\x0b\x32\x15.funland.v1.Embedding\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\"1\n\rRankDocuments\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tdocuments\x18\x02 \x03(\t\"I\n\x0fRankedDocuments\x12\x0e\n\x06scores\x18\x01 \x03(\x02\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x0f\n\x07\x63osines\x18\x03 \x01(\x08\"]\n\x0cTokenizeText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x13\n\x0b\x61\x64\x64_special\x18\x02 \x01(\x08\x12\x15\n\rparse_special\x18\x03 \x01(\x08\x12\x13\n\x0bwith_pieces\x18\x04 \x01(\x08\"(\n\x06Tokens\x12\x0e\n\x06tokens\x18\x01 \x03(\x05\x12\x0e\n\x06pieces\x18\x02 \x03(\x0c\"\x14\n\x04Text\x12\x0c\n\x04text\x18\x01 \x01(\t2\xf7\x02\n\rWorkerService\x12H\n\x05\x45mbed\x12\x1d.funland.worker.v1.EmbedTexts\x1a .funland.worker.v1.EmbeddedTexts\x12L\n\x04Rank\x12 .funland.worker.v1.RankDocuments\x1a\".funland.worker.v1.RankedDocuments\x12\x44\n\x06Render\x12\x1f.funland.worker.v1.Conversation\x1a\x19.funland.worker.v1.Prompt\x12\x46\n\x08Tokenize\x12\x1f.funland.worker.v1.TokenizeText\x1a\x19.funland.worker.v1.Tokens\x12@\n\nDetokenize\x12\x19.funland.worker.v1.Tokens\x1a\x17.funland.worker.v1.Textb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,52 +37,66 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LAUNCH_ADAPTERSENTRY']._loaded_options = None
   _globals['_LAUNCH_ADAPTERSENTRY']._serialized_options = b'8\001'
+  _globals['_READY_DEVICEMEMORYENTRY']._loaded_options = None
+  _globals['_READY_DEVICEMEMORYENTRY']._serialized_options = b'8\001'
+  _globals['_ENGINEDEVICES_PROBLEMSENTRY']._loaded_options = None
+  _globals['_ENGINEDEVICES_PROBLEMSENTRY']._serialized_options = b'8\001'
   _globals['_FAILURE_METADATAENTRY']._loaded_options = None
   _globals['_FAILURE_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_LAUNCH']._serialized_start=132
-  _globals['_LAUNCH']._serialized_end=712
-  _globals['_LAUNCH_ADAPTERSENTRY']._serialized_start=665
-  _globals['_LAUNCH_ADAPTERSENTRY']._serialized_end=712
-  _globals['_HANDSHAKE']._serialized_start=714
-  _globals['_HANDSHAKE']._serialized_end=826
-  _globals['_READY']._serialized_start=829
-  _globals['_READY']._serialized_end=1082
-  _globals['_COMMAND']._serialized_start=1085
-  _globals['_COMMAND']._serialized_end=1236
-  _globals['_SUBMIT']._serialized_start=1239
-  _globals['_SUBMIT']._serialized_end=1556
-  _globals['_CONVERSATION']._serialized_start=1559
-  _globals['_CONVERSATION']._serialized_end=1858
-  _globals['_PROMPT']._serialized_start=1860
-  _globals['_PROMPT']._serialized_end=1898
-  _globals['_CANCEL']._serialized_start=1900
-  _globals['_CANCEL']._serialized_end=1929
-  _globals['_PING']._serialized_start=1931
-  _globals['_PING']._serialized_end=1954
-  _globals['_PONG']._serialized_start=1956
-  _globals['_PONG']._serialized_end=1996
-  _globals['_STEP']._serialized_start=1999
-  _globals['_STEP']._serialized_end=2273
-  _globals['_SEQUENCEEVENT']._serialized_start=2276
-  _globals['_SEQUENCEEVENT']._serialized_end=2574
-  _globals['_FAILURE']._serialized_start=2577
-  _globals['_FAILURE']._serialized_end=2799
-  _globals['_FAILURE_METADATAENTRY']._serialized_start=2734
-  _globals['_FAILURE_METADATAENTRY']._serialized_end=2781
-  _globals['_EMBEDTEXTS']._serialized_start=2802
-  _globals['_EMBEDTEXTS']._serialized_end=2963
-  _globals['_EMBEDDEDTEXTS']._serialized_start=2965
-  _globals['_EMBEDDEDTEXTS']._serialized_end=3046
-  _globals['_RANKDOCUMENTS']._serialized_start=3048
-  _globals['_RANKDOCUMENTS']._serialized_end=3097
-  _globals['_RANKEDDOCUMENTS']._serialized_start=3099
-  _globals['_RANKEDDOCUMENTS']._serialized_end=3172
-  _globals['_TOKENIZETEXT']._serialized_start=3174
-  _globals['_TOKENIZETEXT']._serialized_end=3267
-  _globals['_TOKENS']._serialized_start=3269
-  _globals['_TOKENS']._serialized_end=3309
-  _globals['_TEXT']._serialized_start=3311
-  _globals['_TEXT']._serialized_end=3331
-  _globals['_WORKERSERVICE']._serialized_start=3334
-  _globals['_WORKERSERVICE']._serialized_end=3709
+  _globals['_LAUNCH']._serialized_start=159
+  _globals['_LAUNCH']._serialized_end=913
+  _globals['_LAUNCH_ADAPTERSENTRY']._serialized_start=851
+  _globals['_LAUNCH_ADAPTERSENTRY']._serialized_end=898
+  _globals['_LAUNCHDEVICE']._serialized_start=915
+  _globals['_LAUNCHDEVICE']._serialized_end=1005
+  _globals['_HANDSHAKE']._serialized_start=1007
+  _globals['_HANDSHAKE']._serialized_end=1119
+  _globals['_READY']._serialized_start=1122
+  _globals['_READY']._serialized_end=1737
+  _globals['_READY_DEVICEMEMORYENTRY']._serialized_start=1635
+  _globals['_READY_DEVICEMEMORYENTRY']._serialized_end=1686
+  _globals['_ENGINEDEVICES']._serialized_start=1740
+  _globals['_ENGINEDEVICES']._serialized_end=1920
+  _globals['_ENGINEDEVICES_PROBLEMSENTRY']._serialized_start=1873
+  _globals['_ENGINEDEVICES_PROBLEMSENTRY']._serialized_end=1920
+  _globals['_ENGINEDEVICE']._serialized_start=1923
+  _globals['_ENGINEDEVICE']._serialized_end=2362
+  _globals['_COMMAND']._serialized_start=2365
+  _globals['_COMMAND']._serialized_end=2516
+  _globals['_SUBMIT']._serialized_start=2519
+  _globals['_SUBMIT']._serialized_end=2836
+  _globals['_CONVERSATION']._serialized_start=2839
+  _globals['_CONVERSATION']._serialized_end=3138
+  _globals['_PROMPT']._serialized_start=3140
+  _globals['_PROMPT']._serialized_end=3178
+  _globals['_CANCEL']._serialized_start=3180
+  _globals['_CANCEL']._serialized_end=3209
+  _globals['_PING']._serialized_start=3211
+  _globals['_PING']._serialized_end=3234
+  _globals['_PONG']._serialized_start=3236
+  _globals['_PONG']._serialized_end=3276
+  _globals['_STEP']._serialized_start=3279
+  _globals['_STEP']._serialized_end=3553
+  _globals['_SEQUENCEEVENT']._serialized_start=3556
+  _globals['_SEQUENCEEVENT']._serialized_end=3854
+  _globals['_FAILURE']._serialized_start=3857
+  _globals['_FAILURE']._serialized_end=4079
+  _globals['_FAILURE_METADATAENTRY']._serialized_start=4014
+  _globals['_FAILURE_METADATAENTRY']._serialized_end=4061
+  _globals['_EMBEDTEXTS']._serialized_start=4082
+  _globals['_EMBEDTEXTS']._serialized_end=4243
+  _globals['_EMBEDDEDTEXTS']._serialized_start=4245
+  _globals['_EMBEDDEDTEXTS']._serialized_end=4326
+  _globals['_RANKDOCUMENTS']._serialized_start=4328
+  _globals['_RANKDOCUMENTS']._serialized_end=4377
+  _globals['_RANKEDDOCUMENTS']._serialized_start=4379
+  _globals['_RANKEDDOCUMENTS']._serialized_end=4452
+  _globals['_TOKENIZETEXT']._serialized_start=4454
+  _globals['_TOKENIZETEXT']._serialized_end=4547
+  _globals['_TOKENS']._serialized_start=4549
+  _globals['_TOKENS']._serialized_end=4589
+  _globals['_TEXT']._serialized_start=4591
+  _globals['_TEXT']._serialized_end=4611
+  _globals['_WORKERSERVICE']._serialized_start=4614
+  _globals['_WORKERSERVICE']._serialized_end=4989
 # @@protoc_insertion_point(module_scope)

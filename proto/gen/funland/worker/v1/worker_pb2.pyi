@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from funland.v1 import errors_pb2 as _errors_pb2
+from funland.v1 import hardware_pb2 as _hardware_pb2
 from funland.v1 import inference_pb2 as _inference_pb2
 from funland.v1 import models_pb2 as _models_pb2
 from google.protobuf import descriptor as _descriptor
@@ -68,6 +69,10 @@ class Launch(_message.Message):
     PREFIX_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     FEWER_SLOTS_FIELD_NUMBER: _builtins.int
     CHAT_TEMPLATE_FIELD_NUMBER: _builtins.int
+    DEVICES_FIELD_NUMBER: _builtins.int
+    GPU_LAYERS_FIELD_NUMBER: _builtins.int
+    COMPILE_FOLDER_FIELD_NUMBER: _builtins.int
+    NPU_POWER_MODE_FIELD_NUMBER: _builtins.int
     model_path: _builtins.str
     """The model's file or folder."""
     socket_path: _builtins.str
@@ -104,6 +109,14 @@ class Launch(_message.Message):
     """Whether fewer sequences than `settings.slots` may run if the memory does not suffice for so many."""
     chat_template: _builtins.str
     """A chat template in Jinja, for a model whose files have none. Empty: none."""
+    gpu_layers: _builtins.int
+    """How many layers, the output's included, are on the devices; the CPU computes the others. Unset: all. llama.cpp only."""
+    compile_folder: _builtins.str
+    """Where the engine may keep what it compiles for a device: a folder of this model's and this driver's alone. Empty:
+    nowhere.
+    """
+    npu_power_mode: _hardware_pb2.Acceleration.PowerMode.ValueType
+    """How an NPU trades speed for power."""
     @_builtins.property
     def settings(self) -> _models_pb2.LoadSettings:
         """How to run the model; what is unset the worker chooses."""
@@ -111,6 +124,12 @@ class Launch(_message.Message):
     @_builtins.property
     def adapters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The files of the model's adapters, by id."""
+
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___LaunchDevice]:
+        """Where to compute, in the order of the layers; `settings.engine` is then set. Empty: on the CPU, or as
+        `settings.device` says.
+        """
 
     def __init__(
         self,
@@ -134,14 +153,54 @@ class Launch(_message.Message):
         prefix_memory_bytes: _builtins.int = ...,
         fewer_slots: _builtins.bool = ...,
         chat_template: _builtins.str = ...,
+        devices: _abc.Iterable[Global___LaunchDevice] | None = ...,
+        gpu_layers: _builtins.int | None = ...,
+        compile_folder: _builtins.str = ...,
+        npu_power_mode: _hardware_pb2.Acceleration.PowerMode.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["settings", b"settings"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "gpu_layers", b"gpu_layers", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapters", b"adapters", "chat_template", b"chat_template", "conversion_folder", b"conversion_folder", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_memory_bytes", b"prefix_memory_bytes", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "adapters", b"adapters", "chat_template", b"chat_template", "compile_folder", b"compile_folder", "conversion_folder", b"conversion_folder", "devices", b"devices", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "gpu_layers", b"gpu_layers", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "npu_power_mode", b"npu_power_mode", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_memory_bytes", b"prefix_memory_bytes", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
+    _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gpu_layers) -> _WhichOneofReturnType__gpu_layers | None: ...
+
+Global___Launch: _TypeAlias = Launch  # noqa: Y015
+
+@_typing.final
+class LaunchDevice(_message.Message):
+    """A device that a worker computes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    MAX_PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    device_id: _builtins.str
+    """The device's id."""
+    name: _builtins.str
+    """The engine's name for it."""
+    weight: _builtins.float
+    """Its part of the layers, as a weight among the others."""
+    max_prompt_tokens: _builtins.int
+    """How many tokens a prompt may have there. 0: no limit of its own."""
+    def __init__(
+        self,
+        *,
+        device_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        weight: _builtins.float = ...,
+        max_prompt_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_id", b"device_id", "max_prompt_tokens", b"max_prompt_tokens", "name", b"name", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Launch: _TypeAlias = Launch  # noqa: Y015
+Global___LaunchDevice: _TypeAlias = LaunchDevice  # noqa: Y015
 
 @_typing.final
 class Handshake(_message.Message):
@@ -183,6 +242,26 @@ class Ready(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class DeviceMemoryEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
     SLOTS_FIELD_NUMBER: _builtins.int
     THREADS_FIELD_NUMBER: _builtins.int
@@ -193,6 +272,12 @@ class Ready(_message.Message):
     ENGINE_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
     TOKENIZER_FIELD_NUMBER: _builtins.int
+    GPU_LAYERS_FIELD_NUMBER: _builtins.int
+    LAYER_COUNT_FIELD_NUMBER: _builtins.int
+    DEVICE_MEMORY_FIELD_NUMBER: _builtins.int
+    KEY_TYPE_FIELD_NUMBER: _builtins.int
+    VALUE_TYPE_FIELD_NUMBER: _builtins.int
+    FLASH_ATTENTION_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a sequence may have."""
     slots: _builtins.int
@@ -211,9 +296,23 @@ class Ready(_message.Message):
     """What computes the model."""
     device: _builtins.str
     """Where it computes."""
+    gpu_layers: _builtins.int
+    """How many of its layers, the output's included, are on accelerators. Unset if the engine has no such parts."""
+    layer_count: _builtins.int
+    """How many layers it has, the output's included. Unset when `gpu_layers` is."""
+    key_type: _models_pb2.LoadSettings.CacheType.ValueType
+    """How its keys are kept. Unset if the engine does not tell."""
+    value_type: _models_pb2.LoadSettings.CacheType.ValueType
+    """How its values are kept. Unset if the engine does not tell."""
+    flash_attention: _builtins.bool
+    """Whether attention is computed in one pass. Unset if the engine does not tell."""
     @_builtins.property
     def tokenizer(self) -> _inference_pb2.Tokenizer:
         """What there is to know of its tokens, but for the model's id."""
+
+    @_builtins.property
+    def device_memory(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """What it took of each device's memory in bytes, by the engine's name for it, as far as the engine says."""
 
     def __init__(
         self,
@@ -228,14 +327,168 @@ class Ready(_message.Message):
         engine: _models_pb2.LoadSettings.Engine.ValueType = ...,
         device: _builtins.str = ...,
         tokenizer: _inference_pb2.Tokenizer | None = ...,
+        gpu_layers: _builtins.int | None = ...,
+        layer_count: _builtins.int | None = ...,
+        device_memory: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        key_type: _models_pb2.LoadSettings.CacheType.ValueType = ...,
+        value_type: _models_pb2.LoadSettings.CacheType.ValueType = ...,
+        flash_attention: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["tokenizer", b"tokenizer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_chat", b"can_chat", "can_generate", b"can_generate", "can_rank", b"can_rank", "context_length", b"context_length", "device", b"device", "engine", b"engine", "slots", b"slots", "threads", b"threads", "tokenizer", b"tokenizer", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rank", b"can_rank", "context_length", b"context_length", "device", b"device", "device_memory", b"device_memory", "engine", b"engine", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "slots", b"slots", "threads", b"threads", "tokenizer", b"tokenizer", "value_type", b"value_type", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__flash_attention: _TypeAlias = _typing.Literal["flash_attention"]  # noqa: Y015
+    _WhichOneofArgType__flash_attention: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention"]  # noqa: Y015
+    _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
+    _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
+    _WhichOneofReturnType__layer_count: _TypeAlias = _typing.Literal["layer_count"]  # noqa: Y015
+    _WhichOneofArgType__layer_count: _TypeAlias = _typing.Literal["_layer_count", b"_layer_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__flash_attention) -> _WhichOneofReturnType__flash_attention | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gpu_layers) -> _WhichOneofReturnType__gpu_layers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__layer_count) -> _WhichOneofReturnType__layer_count | None: ...
+
+Global___Ready: _TypeAlias = Ready  # noqa: Y015
+
+@_typing.final
+class EngineDevices(_message.Message):
+    """What `python -m funland_worker.devices` prints: one message, as a line of JSON."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ProblemsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    DEVICES_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___EngineDevice]:
+        """All that the engines name."""
+
+    @_builtins.property
+    def problems(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Why an engine that is installed could not be asked, by its name."""
+
+    def __init__(
+        self,
+        *,
+        devices: _abc.Iterable[Global___EngineDevice] | None = ...,
+        problems: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["devices", b"devices", "problems", b"problems"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Ready: _TypeAlias = Ready  # noqa: Y015
+Global___EngineDevices: _TypeAlias = EngineDevices  # noqa: Y015
+
+@_typing.final
+class EngineDevice(_message.Message):
+    """A device as an engine tells of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENGINE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PCI_ADDRESS_FIELD_NUMBER: _builtins.int
+    UUID_FIELD_NUMBER: _builtins.int
+    MEMORY_TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    MEMORY_FREE_BYTES_FIELD_NUMBER: _builtins.int
+    EMULATED_FIELD_NUMBER: _builtins.int
+    DRIVER_VERSION_FIELD_NUMBER: _builtins.int
+    ARCHITECTURE_FIELD_NUMBER: _builtins.int
+    NUMBER_TYPES_FIELD_NUMBER: _builtins.int
+    MAX_PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    engine: _models_pb2.LoadSettings.Engine.ValueType
+    """The engine."""
+    name: _builtins.str
+    """Its name for the device, such as `Vulkan0`, `GPU.1` or `cuda:0`."""
+    backend: _builtins.str
+    """What of the engine computes there, such as `Vulkan`. Empty for engines that have one way."""
+    kind: _hardware_pb2.Device.Kind.ValueType
+    """What it is."""
+    description: _builtins.str
+    """What the engine calls it for people."""
+    pci_address: _builtins.str
+    """Where on the bus it is, such as `0000:01:00.0`. Empty if the engine does not tell."""
+    uuid: _builtins.str
+    """What its driver tells it from others of its kind by. Empty if the engine does not tell."""
+    memory_total_bytes: _builtins.int
+    """Its memory in bytes. Unset if the engine does not tell."""
+    memory_free_bytes: _builtins.int
+    """What of it is free. Unset if the engine does not tell."""
+    emulated: _builtins.bool
+    """Whether a program on the CPU does its work."""
+    driver_version: _builtins.str
+    """The driver's version, as the engine tells it. Empty if it does not."""
+    architecture: _builtins.str
+    """What it is built like, as the engine tells it. Empty if it does not."""
+    max_prompt_tokens: _builtins.int
+    """How many tokens a prompt may have there. Unset: no limit of its own."""
+    @_builtins.property
+    def number_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The number types that it computes with, by OpenVINO's names."""
+
+    def __init__(
+        self,
+        *,
+        engine: _models_pb2.LoadSettings.Engine.ValueType = ...,
+        name: _builtins.str = ...,
+        backend: _builtins.str = ...,
+        kind: _hardware_pb2.Device.Kind.ValueType = ...,
+        description: _builtins.str = ...,
+        pci_address: _builtins.str = ...,
+        uuid: _builtins.str = ...,
+        memory_total_bytes: _builtins.int | None = ...,
+        memory_free_bytes: _builtins.int | None = ...,
+        emulated: _builtins.bool = ...,
+        driver_version: _builtins.str = ...,
+        architecture: _builtins.str = ...,
+        number_types: _abc.Iterable[_builtins.str] | None = ...,
+        max_prompt_tokens: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_prompt_tokens", b"_max_prompt_tokens", "_memory_free_bytes", b"_memory_free_bytes", "_memory_total_bytes", b"_memory_total_bytes", "max_prompt_tokens", b"max_prompt_tokens", "memory_free_bytes", b"memory_free_bytes", "memory_total_bytes", b"memory_total_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_prompt_tokens", b"_max_prompt_tokens", "_memory_free_bytes", b"_memory_free_bytes", "_memory_total_bytes", b"_memory_total_bytes", "architecture", b"architecture", "backend", b"backend", "description", b"description", "driver_version", b"driver_version", "emulated", b"emulated", "engine", b"engine", "kind", b"kind", "max_prompt_tokens", b"max_prompt_tokens", "memory_free_bytes", b"memory_free_bytes", "memory_total_bytes", b"memory_total_bytes", "name", b"name", "number_types", b"number_types", "pci_address", b"pci_address", "uuid", b"uuid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_prompt_tokens: _TypeAlias = _typing.Literal["max_prompt_tokens"]  # noqa: Y015
+    _WhichOneofArgType__max_prompt_tokens: _TypeAlias = _typing.Literal["_max_prompt_tokens", b"_max_prompt_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__memory_free_bytes: _TypeAlias = _typing.Literal["memory_free_bytes"]  # noqa: Y015
+    _WhichOneofArgType__memory_free_bytes: _TypeAlias = _typing.Literal["_memory_free_bytes", b"_memory_free_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__memory_total_bytes: _TypeAlias = _typing.Literal["memory_total_bytes"]  # noqa: Y015
+    _WhichOneofArgType__memory_total_bytes: _TypeAlias = _typing.Literal["_memory_total_bytes", b"_memory_total_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_prompt_tokens) -> _WhichOneofReturnType__max_prompt_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_free_bytes) -> _WhichOneofReturnType__memory_free_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_total_bytes) -> _WhichOneofReturnType__memory_total_bytes | None: ...
+
+Global___EngineDevice: _TypeAlias = EngineDevice  # noqa: Y015
 
 @_typing.final
 class Command(_message.Message):

@@ -1,0 +1,65 @@
+"""`funland.v1.HardwareService`: what models can be computed on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from funland.v1 import hardware_pb2
+from funland_server.devices.domain import Devices
+
+
+class HardwareService:
+    """Answers the RPCs of `HardwareService`; see `hardware.proto`."""
+
+    def __init__(self, devices: Devices) -> None:
+        self._devices = devices
+
+    async def ListDevices(
+        self, request: hardware_pb2.ListDevicesRequest
+    ) -> hardware_pb2.ListDevicesResponse:
+        """See `hardware.proto`."""
+        if request.refresh:
+            await self._devices.refresh()
+        return hardware_pb2.ListDevicesResponse(
+            devices=self._devices.all(), problems=self._devices.problems
+        )
+
+    async def GetDevice(self, request: hardware_pb2.GetDeviceRequest) -> hardware_pb2.Device:
+        """See `hardware.proto`."""
+        return self._devices.get(request.device_id)
+
+    async def GetDeviceMetrics(
+        self, request: hardware_pb2.GetDeviceMetricsRequest
+    ) -> hardware_pb2.GetDeviceMetricsResponse:
+        """See `hardware.proto`."""
+        raise NotImplementedError
+
+    def WatchDevices(
+        self, request: hardware_pb2.WatchDevicesRequest
+    ) -> AsyncIterator[hardware_pb2.DeviceEvent]:
+        """See `hardware.proto`."""
+        raise NotImplementedError
+
+    async def GetAcceleration(
+        self, request: hardware_pb2.GetAccelerationRequest
+    ) -> hardware_pb2.Acceleration:
+        """See `hardware.proto`."""
+        raise NotImplementedError
+
+    async def SetAcceleration(
+        self, request: hardware_pb2.SetAccelerationRequest
+    ) -> hardware_pb2.Acceleration:
+        """See `hardware.proto`."""
+        raise NotImplementedError
+
+    async def ListRecommendations(
+        self, request: hardware_pb2.ListRecommendationsRequest
+    ) -> hardware_pb2.ListRecommendationsResponse:
+        """See `hardware.proto`."""
+        raise NotImplementedError
+
+    def BenchmarkDevice(
+        self, request: hardware_pb2.BenchmarkDeviceRequest
+    ) -> AsyncIterator[hardware_pb2.BenchmarkEvent]:
+        """See `hardware.proto`."""
+        raise NotImplementedError
