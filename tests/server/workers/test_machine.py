@@ -53,6 +53,19 @@ def test_a_group_over_its_limit_has_nothing(groups: Path, own_group: Path) -> No
     assert machine_memory(groups, own_group).available == 0
 
 
+def test_a_limit_of_the_older_groups_counts_too(groups: Path, own_group: Path) -> None:
+    own_group.write_text("4:memory:/outer\n0::/\n")
+    outer = groups / "memory" / "outer"
+    outer.mkdir(parents=True)
+    (outer / "memory.limit_in_bytes").write_text(f"{512 * MIB}\n")
+    (outer / "memory.usage_in_bytes").write_text(f"{300 * MIB}\n")
+    (outer / "memory.stat").write_text(f"inactive_file 0\ntotal_inactive_file {100 * MIB}\n")
+
+    memory = machine_memory(groups, own_group)
+
+    assert (memory.total, memory.available) == (512 * MIB, 312 * MIB)
+
+
 def test_without_groups_it_is_the_machine_s(tmp_path: Path) -> None:
     memory = machine_memory(tmp_path / "none", tmp_path / "none")
 
