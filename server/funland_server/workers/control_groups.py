@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from funland_server.kernel_files import KernelFiles, whole
+
+_ACCOUNT: Final = "cpu.stat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class CpuQuota:
 
     cores: float
     """In seconds a second."""
-    used_seconds: float | None
-    """What it has taken since it was made."""
+    account: str | None
+    """The file that counts what it has taken; see `used_seconds`."""
 
 
 def own_groups(files: KernelFiles) -> ControlGroups:
@@ -57,12 +60,20 @@ def cpu_quota(files: KernelFiles, groups: ControlGroups) -> CpuQuota | None:
     return min(quotas, key=lambda quota: quota.cores, default=None)
 
 
+def used_seconds(files: KernelFiles, account: str) -> float | None:
+    """What a group has taken of processor time since it was made."""
+    if account.endswith(_ACCOUNT):
+        microseconds = counted(files.text(account), "usage_usec")
+        return None if microseconds is None else microseconds / 1e6
+    nanoseconds = files.number(account)
+    return None if nanoseconds is None else nanoseconds / 1e9
+
+
 def _unified_quotas(files: KernelFiles, groups: ControlGroups) -> Iterator[CpuQuota]:
     for group in groups.unified:
         quota, _, period = (files.text(f"{group}/cpu.max") or "").partition(" ")
         if (cores := _ratio(whole(quota), whole(period))) is not None:
-            used = counted(files.text(f"{group}/cpu.stat"), "usage_usec")
-            yield CpuQuota(cores, None if used is None else used / 1e6)
+            yield CpuQuota(cores, f"{group}/{_ACCOUNT}")
 
 
 def _older_quotas(files: KernelFiles, groups: ControlGroups) -> Iterator[CpuQuota]:
@@ -72,10 +83,9 @@ def _older_quotas(files: KernelFiles, groups: ControlGroups) -> Iterator[CpuQuot
         # Without a limit the quota is -1, which is no number here.
         quota = files.number(f"{group}/cpu.cfs_quota_us")
         if (cores := _ratio(quota, files.number(f"{group}/cpu.cfs_period_us"))) is not None:
-            used = None
-            if len(accounts) == len(folders):  # else it is in another group for its time
-                used = files.number(f"{accounts[number]}/cpuacct.usage")
-            yield CpuQuota(cores, None if used is None else used / 1e9)
+            # Unless the two trees have the same depth, its time is counted with that of others.
+            same = len(accounts) == len(folders)
+            yield CpuQuota(cores, f"{accounts[number]}/cpuacct.usage" if same else None)
 
 
 def counted(text: str | None, name: str) -> int | None:

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from funland_server.workers.control_groups import ControlGroups, CpuQuota, cpu_quota, own_groups
+from funland_server.workers.control_groups import (
+    ControlGroups,
+    CpuQuota,
+    cpu_quota,
+    own_groups,
+    used_seconds,
+)
 from tests.server.kernel_tree import tree
 
 PLAIN = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -76,7 +82,7 @@ OLDER = ControlGroups((), {"cpu": ("cpu/a", "cpu"), "cpuacct": ("acct/a", "acct"
         pytest.param(UNIFIED, {"g/a/cpu.max": "max 100000\n"}, None, id="no limit"),
         pytest.param(
             UNIFIED, {"g/a/cpu.max": "150000 100000\n", "g/a/cpu.stat": "usage_usec 2500000\n"},
-            CpuQuota(1.5, 2.5), id="one and a half",
+            CpuQuota(1.5, "g/a/cpu.stat"), id="one and a half",
         ),
         pytest.param(
             UNIFIED,
@@ -84,9 +90,11 @@ OLDER = ControlGroups((), {"cpu": ("cpu/a", "cpu"), "cpuacct": ("acct/a", "acct"
                 "g/a/cpu.max": "150000 100000", "g/a/cpu.stat": "usage_usec 1",
                 "g/cpu.max": "20000 40000", "g/cpu.stat": "user_usec 3\nusage_usec 4000000\n",
             },
-            CpuQuota(0.5, 4.0), id="the one around has less",
+            CpuQuota(0.5, "g/cpu.stat"), id="the one around has less",
         ),
-        pytest.param(UNIFIED, {"g/a/cpu.max": "50000 100000"}, CpuQuota(0.5, None), id="no time"),
+        pytest.param(
+            UNIFIED, {"g/a/cpu.max": "50000 100000"}, CpuQuota(0.5, "g/a/cpu.stat"), id="half a core",
+        ),
         pytest.param(UNIFIED, {"g/a/cpu.max": "50000 0"}, None, id="nonsense"),
         pytest.param(
             OLDER, {"cpu/a/cpu.cfs_quota_us": "-1\n", "cpu/a/cpu.cfs_period_us": "100000\n"},
@@ -98,7 +106,7 @@ OLDER = ControlGroups((), {"cpu": ("cpu/a", "cpu"), "cpuacct": ("acct/a", "acct"
                 "cpu/a/cpu.cfs_quota_us": "200000\n", "cpu/a/cpu.cfs_period_us": "100000\n",
                 "acct/a/cpuacct.usage": "3500000000\n",
             },
-            CpuQuota(2.0, 3.5), id="older",
+            CpuQuota(2.0, "acct/a/cpuacct.usage"), id="older",
         ),
     ],
 )  # fmt: skip
@@ -106,3 +114,19 @@ def test_a_quota_is_read(
     tmp_path: Path, groups: ControlGroups, files: Mapping[str, str], expected: CpuQuota | None
 ) -> None:
     assert cpu_quota(tree(tmp_path, files), groups) == expected
+
+
+@pytest.mark.parametrize(
+    ("account", "files", "seconds"),
+    [
+        ("g/cpu.stat", {"g/cpu.stat": "user_usec 3\nusage_usec 4000000\n"}, 4.0),
+        ("g/cpu.stat", {"g/cpu.stat": "nothing\n"}, None),
+        ("g/cpu.stat", {}, None),
+        ("g/cpuacct.usage", {"g/cpuacct.usage": "3500000000\n"}, 3.5),
+        ("g/cpuacct.usage", {}, None),
+    ],
+)
+def test_what_a_group_has_taken_is_counted(
+    tmp_path: Path, account: str, files: dict[str, str], seconds: float | None
+) -> None:
+    assert used_seconds(tree(tmp_path, files), account) == seconds
