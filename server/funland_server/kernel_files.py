@@ -48,6 +48,10 @@ class KernelFiles:
         except (OSError, ValueError):
             return []
 
+    def exists(self, path: str) -> bool:
+        """Whether there is something of that name."""
+        return os.path.lexists(f"{self._root}/{path}")
+
     def link(self, path: str) -> str | None:
         """Where a link leads, as it is written in it."""
         try:
