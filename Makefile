@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Where llama.cpp computes beside the CPU: auto (what this machine can build and run), cpu, vulkan or cuda.
 export ACCEL ?=
-INSTALLED := $(VENV)/.installed$(if $(ACCEL),-$(ACCEL))
+INSTALLED := $(VENV)/.installed-$(or $(ACCEL),auto)
 INSTALLED_DEV := $(VENV)/.installed-dev
 SOURCES := server gateway clients tests tools
 
@@ -100,7 +100,7 @@ clean: ## Remove what was installed and built.
 
 $(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/* tools/llama_cpp/backends/* tools/accelerators/*)
 	@tools/install.sh "$(PYTHON)" "$(VENV)"
-	@rm -f $(VENV)/.installed $(VENV)/.installed-[a-z]*
+	@rm -f $(addprefix $(VENV)/.installed-,$(if $(filter cpu,$(ACCEL)),auto vulkan cuda,cpu))
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)
