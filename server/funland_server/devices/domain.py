@@ -51,9 +51,10 @@ class Devices(Domain):
         self._lookings = [Looking(reader, self._heard) for reader in readers]
         self._inventory = Inventory()
         self._history = History()
-        self._counted = False
-        """Whether each reader had its chance: else a slow one would get later numbers."""
-        self._settled = asyncio.Event()
+        self._counted = asyncio.Event()
+        """Each reader of the system had its chance: before, a slow one would get later numbers."""
+        self._asked = asyncio.Event()
+        """The engines have answered, or failed to."""
         self._saving = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self.changes = Changes()
@@ -97,10 +98,19 @@ class Devices(Domain):
         """Looks for devices anew, for a second at most; what is slower comes later by itself."""
         await self._look(self._lookings, anew=True)
 
-    async def settled(self) -> None:
-        """Waits until all readers have told what there is, the engines too, but for those that
-        hang: before, a device may be missing, or not known to be computed on."""
-        await self._settled.wait()
+    async def settled(self, device_ids: Sequence[str] = ()) -> None:
+        """Waits until it is known what there is to compute on, and which engines do.
+
+        After the start the engines take some seconds to answer. Where the system has found no
+        accelerator there is nothing to wait for, unless one of `device_ids` is not known: engines
+        may know devices that the system does not. A reader that hangs is not waited for.
+        """
+        await self._counted.wait()
+        known = {device.device_id: device for device in self.all()}
+        if any(device_id not in known for device_id in device_ids) or any(
+            device.kind != Device.CPU for device in known.values()
+        ):
+            await self._asked.wait()
 
     async def watch(self) -> AsyncGenerator[Device]:
         """Each device as it is, then those that change or are sampled. A reader that is slow finds
@@ -136,20 +146,20 @@ class Devices(Domain):
 
     async def _go_on(self) -> None:
         await self._look(self._lookings[1:], anew=False)
-        self._counted = True
+        self._counted.set()
         self._conclude()
-        self._keep(self._settle())
+        self._keep(self._ask())
         sampled = [looking for looking in self._lookings if looking.reader.sampled]
         while True:
             self._sample()
             await asyncio.sleep(_PERIOD)
             await self._look(sampled, anew=False)
 
-    async def _settle(self) -> None:
+    async def _ask(self) -> None:
         for looking in self._lookings:
             if not looking.reader.sampled:
                 await looking.ended()
-        self._settled.set()
+        self._asked.set()
 
     async def _look(self, lookings: Iterable[Looking], *, anew: bool) -> None:
         """Lets readers look, and waits for those that answer in time."""
@@ -162,7 +172,7 @@ class Devices(Domain):
         for looking in lookings:
             if looking.seconds >= _SILENCE:
                 self._inventory.silent(looking.reader.name, *_lateness(looking))
-        if self._counted:
+        if self._counted.is_set():
             self._conclude()
 
     def _heard(self, looking: Looking) -> None:
@@ -170,7 +180,7 @@ class Devices(Domain):
             self._inventory.heard(looking.reader.name, looking.look.found)
         else:
             self._inventory.silent(looking.reader.name, *looking.problems)
-        if self._counted or looking is self._lookings[0]:
+        if self._counted.is_set() or looking is self._lookings[0]:
             self._conclude()
 
     def _conclude(self) -> None:

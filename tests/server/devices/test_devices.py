@@ -54,9 +54,9 @@ async def started(
         readers.release()
 
 
-async def settle(devices: Devices) -> None:
+async def settle(devices: Devices, *device_ids: str) -> None:
     async with asyncio.timeout(SECONDS):
-        await devices.settled()
+        await devices.settled(device_ids)
 
 
 def shown(devices: Devices) -> dict[str, str]:
@@ -106,10 +106,26 @@ async def test_the_others_are_found_beside_one_that_hangs(settings: ServerSettin
     readers.nvidia.free.clear()
     readers.engines.found = [engine("Vulkan0", name="llvmpipe", emulated=True)]
     async with started(settings, readers) as devices:
-        await settle(devices)
+        await settle(devices, "gpu_0")
 
         assert shown(devices) == dict.fromkeys(("cpu_0", "gpu_0"), "AVAILABLE")
         assert [each.reader for each in devices.problems] == ["nvidia"]
+
+
+async def test_nobody_waits_for_the_engines_where_there_is_no_accelerator(
+    settings: ServerSettings,
+) -> None:
+    readers = Readers()
+    readers.nvidia.found = ()
+    readers.engines.found = [engine("Vulkan0", name="llvmpipe", emulated=True)]
+    readers.engines.free.clear()
+    async with started(settings, readers) as devices:
+        await settle(devices)
+        assert shown(devices) == {"cpu_0": "AVAILABLE"}
+
+        readers.release()
+        await settle(devices, "gpu_0")
+        assert shown(devices) == dict.fromkeys(("cpu_0", "gpu_0"), "AVAILABLE")
 
 
 async def test_stopping_waits_for_no_driver(settings: ServerSettings) -> None:
