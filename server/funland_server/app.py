@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from funland_server.config import ServerSettings
+from funland_server.configuration.sources import Sources
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
@@ -15,6 +16,7 @@ from funland_server.hardware.domain import Hardware
 from funland_server.hub.domain import Hub
 from funland_server.hub.hubs import web_policy
 from funland_server.inference.domain import Inference
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.responses.domain import Responses
@@ -39,20 +41,19 @@ class Server:
     ```
     """
 
-    def __init__(self, settings: ServerSettings) -> None:
-        self._settings = settings
+    def __init__(self, given: ServerSettings, sources: Sources | None = None) -> None:
+        """`sources` says where the settings came from, and where changes of them are written;
+        without, it is the program that gave them."""
+        settings = Live(given)
+        self._settings = given
+        self.settings = settings
+        """Those that it runs with."""
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
-        self._database = Database(_place(settings))
+        self._database = Database(_place(given))
         devices = Devices()
         models = Models(settings, metrics)
-        web = Web(
-            web_policy(settings),
-            Deadlines(
-                first_byte=settings.download_first_byte_seconds,
-                stall=settings.download_stall_seconds,
-            ),
-        )
+        web = Web(settings.map(web_policy), settings.map(_deadlines))
         hub = Hub(settings, self._database, models, web)
         downloads = Downloads(
             settings, metrics, self._database, models,
@@ -94,7 +95,9 @@ class Server:
             await domain.start()
             for service, implementation in domain.services():
                 self._pipeline.add(service, implementation)
-        self._grpc = GrpcServer(self._pipeline, self._settings.send_timeout_seconds)
+        self._grpc = GrpcServer(
+            self._pipeline, self.settings.map(lambda now: now.send_timeout_seconds)
+        )
         self._address = await self._grpc.start(self._settings.host, self._settings.port)
         logger.info("server_listens", address=self._address, home=str(self._settings.home))
 
@@ -115,6 +118,12 @@ class Server:
             await self._grpc.stop()
         await self._database.close()
         logger.info("server_stopped")
+
+
+def _deadlines(settings: ServerSettings) -> Deadlines:
+    return Deadlines(
+        first_byte=settings.download_first_byte_seconds, stall=settings.download_stall_seconds
+    )
 
 
 def _place(settings: ServerSettings) -> Path | str:

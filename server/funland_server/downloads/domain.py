@@ -23,6 +23,7 @@ from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
 from funland_server.durable import write_whole
 from funland_server.errors import StartError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
@@ -34,7 +35,7 @@ class Downloads(Domain):
 
     def __init__(
         self,
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
         metrics: Metrics,
         database: Database,
         models: Models,
@@ -44,7 +45,8 @@ class Downloads(Domain):
         credentials: Credentials,
     ) -> None:
         """`models` installs what was downloaded; all requests go through `web`."""
-        self._settings = settings
+        self._live = settings
+        self._settings = settings.now
         self._metrics = metrics
         self._database = database
         self._models = models
@@ -54,14 +56,12 @@ class Downloads(Domain):
             web=web,
             credentials=credentials,
             blobs=models.blobs,
-            bucket=Bucket(settings.download_bytes_per_second),
+            bucket=Bucket(settings.now.download_bytes_per_second),
             threads=Threads(),
-            settings=FetchSettings(
-                connections=settings.download_connections,
-                patience=settings.download_patience_seconds,
-            ),
+            settings=settings.map(_fetch_settings),
             received=metrics.download_bytes.inc,
         )
+        self._queue = settings.map(_queue_settings)
         self._jobs: Jobs | None = None
 
     async def start(self) -> None:
@@ -79,13 +79,12 @@ class Downloads(Domain):
             DownloadStore(self._database, home_id),
             self._tools,
             self._models.installing,
-            settings=QueueSettings(
-                self._settings.download_jobs, self._settings.download_reserve_bytes
-            ),
+            settings=self._queue,
             metrics=self._metrics,
             publish=self._changes.publish,
         )
         await self._jobs.start()
+        self._live.tell(self._take)
 
     def services(self) -> list[Service]:
         """Answers `DownloadService`."""
@@ -101,7 +100,7 @@ class Downloads(Domain):
                 self._settings.home,
                 self._tools.bucket,
                 self._tools.threads,
-                self._settings.download_jobs,
+                self._queue.map(lambda now: now.active),
                 models=lambda: sum(not model.built_in for model in catalog.all()),
             ),
             Watching(jobs.roster, self._changes),
@@ -112,11 +111,27 @@ class Downloads(Domain):
         """Ends the watches."""
         self._changes.close()
 
+    def _take(self, settings: ServerSettings) -> None:
+        """Has what is under way go by changed settings."""
+        self._tools.bucket.rate = settings.download_bytes_per_second
+        if self._jobs is not None:
+            self._jobs.runner.look_again()
+
     async def stop(self) -> None:
         """Stops what is under way; the next start goes on."""
         if self._jobs is not None:
             await self._jobs.close()
         self._tools.threads.close()
+
+
+def _fetch_settings(settings: ServerSettings) -> FetchSettings:
+    return FetchSettings(
+        connections=settings.download_connections, patience=settings.download_patience_seconds
+    )
+
+
+def _queue_settings(settings: ServerSettings) -> QueueSettings:
+    return QueueSettings(settings.download_jobs, settings.download_reserve_bytes)
 
 
 def _home_id(path: Path) -> str:

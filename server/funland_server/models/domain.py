@@ -10,6 +10,7 @@ from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.errors import StartError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
@@ -30,11 +31,12 @@ class Models(Domain):
     installing: Installing
     """Makes models of what was downloaded into `blobs`."""
 
-    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
-        self._settings = settings
+    def __init__(self, settings: Live[ServerSettings], metrics: Metrics) -> None:
+        self._live = settings
+        self._settings = settings.now
         self._changes = Changes()
-        self.blobs = Blobs(settings.home / "blobs")
-        self._measurements = Measurements(settings.home / "measurements")
+        self.blobs = Blobs(settings.now.home / "blobs")
+        self._measurements = Measurements(settings.now.home / "measurements")
         self.pool = WorkerPool(settings, metrics, self._changes.publish, self._measurements.note)
 
     async def start(self) -> None:
@@ -42,7 +44,7 @@ class Models(Domain):
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
         self.loader = ModelLoader(
-            self.catalog, self.adapters, self.pool, self._measurements, self._settings
+            self.catalog, self.adapters, self.pool, self._measurements, self._live
         )
         self.installing = Installing(
             self.catalog, self.blobs, self.adapters, self._changes.publish, self.loader.replaced
@@ -64,7 +66,7 @@ class Models(Domain):
     def _read_catalog(self) -> ModelCatalog:
         store = ModelStore(self._settings.home / "models", self.blobs)
         try:
-            catalog = ModelCatalog(store, self._settings.default_model, self._changes.publish)
+            catalog = ModelCatalog(store, self._default_model(), self._changes.publish)
         except OSError as error:
             raise self._bad_home(error) from error
         if catalog.default_id not in {model.model_id for model in catalog.all()}:
@@ -73,6 +75,15 @@ class Models(Domain):
                 " first, or leave out the setting default_model."
             )
         return catalog
+
+    def objections(self, settings: ServerSettings) -> dict[str, str]:
+        """A default model that is not installed."""
+        if self.catalog.find(settings.default_model) is None:
+            return {"server.default_model": "it is no model that is installed"}
+        return {}
+
+    def _default_model(self) -> Live[str]:
+        return self._live.map(lambda now: now.default_model)
 
     def _read_adapters(self, catalog: ModelCatalog) -> Adapters:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.config import ServerSettings
 from funland_server.errors import ServerStoppingError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.lifecycle import Lifecycle, MakeSpec
 from funland_server.workers.place import Place
@@ -24,7 +25,7 @@ class WorkerPool:
 
     def __init__(
         self,
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
         metrics: Metrics,
         changed: Callable[[str], None],
         note: Callable[[Worker], Awaitable[None]] = _pass_over,
