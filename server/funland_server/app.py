@@ -7,8 +7,9 @@ from pathlib import Path
 
 import structlog
 
+from funland_server import logs
 from funland_server.config import ServerSettings
-from funland_server.configuration.sources import Sources
+from funland_server.configuration.sources import Joined, Sources
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
@@ -25,6 +26,7 @@ from funland_server.rpc.local_channel import LocalChannel
 from funland_server.rpc.pipeline import Pipeline
 from funland_server.storage.database import Database
 from funland_server.system.domain import System
+from funland_server.system.status import Status
 from funland_server.web.fetching import Deadlines, Web
 
 logger = structlog.get_logger(__name__)
@@ -41,13 +43,14 @@ class Server:
     ```
     """
 
-    def __init__(self, given: ServerSettings, sources: Sources | None = None) -> None:
-        """`sources` says where the settings came from, and where changes of them are written;
+    def __init__(self, given: ServerSettings, joined: Joined | None = None) -> None:
+        """`joined` says where the settings came from, and where changes of them are written;
         without, it is the program that gave them."""
         settings = Live(given)
         self._settings = given
         self.settings = settings
         """Those that it runs with."""
+        settings.map(lambda now: now.log_level).tell(lambda _: logs.set_level(settings.now))
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(given))
@@ -61,16 +64,20 @@ class Server:
         )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
-        system = System(
+        hardware = Hardware(devices, models)
+        others = (devices, models, hub, downloads, inference, responses, hardware)
+        status = Status(
             models,
-            metrics,
+            downloads,
+            inference,
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
         )
-        hardware = Hardware(devices, models)
-        self._domains: tuple[Domain, ...] = (
-            devices, models, hub, downloads, inference, responses, hardware, system,
+        system = System(
+            settings, joined or _joined(given), status, others,
+            models=models, devices=devices, database=self._database, metrics=metrics,
         )  # fmt: skip
+        self._domains: tuple[Domain, ...] = (*others, system)
         self._grpc: GrpcServer | None = None
         self._address = ""
         self.channel = LocalChannel(self._pipeline)
@@ -124,6 +131,11 @@ def _deadlines(settings: ServerSettings) -> Deadlines:
     return Deadlines(
         first_byte=settings.download_first_byte_seconds, stall=settings.download_stall_seconds
     )
+
+
+def _joined(settings: ServerSettings) -> Joined:
+    """Settings that nobody else is known to have given."""
+    return Sources.of_program("server", settings, settings.home).join("")
 
 
 def _place(settings: ServerSettings) -> Path | str:

@@ -40,7 +40,13 @@ class Live(Generic[T]):
         self._told.append(told)
 
     def map(self, of: Callable[[T], U]) -> Live[U]:
-        """What is made of it: once now, then after each change."""
+        """What is made of it: once now, then after each change. Who is told of that hears only
+        when it has become another."""
         made = Live(of(self._now))
-        self.tell(lambda now: made.put(of(now)))
+
+        def follow(now: T) -> None:
+            if (anew := of(now)) != made.now:
+                made.put(anew)
+
+        self.tell(follow)
         return made

@@ -126,8 +126,9 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
 
     logs.configure(settings.server)
 
+    server = Server(settings.server, settings.joined)
+
     async def start(services: list[Service]) -> None:
-        server = Server(settings.server)
         services.append(server)
         try:
             await listen(
@@ -140,7 +141,7 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
         await listen_http(gateway)
         _announce(server.address, gateway, settings.server.home, output)
 
-    return await run(start, settings.server.drain_seconds)
+    return await run(start, lambda: server.settings.now.drain_seconds)
 
 
 def _announce(grpc: str, gateway: Gateway, home: Path, output: Output) -> None:

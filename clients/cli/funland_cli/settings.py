@@ -12,7 +12,7 @@ from funland_cli.failures import CommandError, ExitCode
 from funland_gateway.config import GatewaySettings
 from funland_server.config import ServerSettings
 from funland_server.configuration.given import Given, Layer, WrongSettingsError
-from funland_server.configuration.sources import Sources
+from funland_server.configuration.sources import Joined, Sources
 
 SECTIONS = {"server": ServerSettings, "gateway": GatewaySettings}
 
@@ -23,7 +23,7 @@ class Settings:
 
     server: ServerSettings
     gateway: GatewaySettings
-    sources: Sources
+    joined: Joined
 
 
 class SettingsError(CommandError):
@@ -46,11 +46,11 @@ def load_settings(flags: Layer, config: Path | None, environment: Mapping[str, s
     """
     sources = find_sources(flags, config, environment)
     try:
-        sections = sources.join(sources.text()).sections
+        joined = sources.join(sources.text())
     except WrongSettingsError as error:
         raise SettingsError(error.message, error.hint) from error
-    server = cast("ServerSettings", sections["server"])
-    return Settings(server, cast("GatewaySettings", sections["gateway"]), sources)
+    server = cast("ServerSettings", joined.sections["server"])
+    return Settings(server, cast("GatewaySettings", joined.sections["gateway"]), joined)
 
 
 def find_sources(flags: Layer, config: Path | None, environment: Mapping[str, str]) -> Sources:

@@ -32,7 +32,8 @@ class WrongSettingsError(Exception):
     """Settings are wrong or unknown. Nothing here has a value of them, which may be secret."""
 
     def __init__(self, wrong: Mapping[str, str], message: str, hint: str = "") -> None:
-        """`wrong` has what is wrong by the settings' names."""
+        """`wrong` says why by the settings' names, or of the whole file by an empty one; `message`
+        also says where each came from."""
         super().__init__(message)
         self.wrong = wrong
         self.message = message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from funland_server.configuration.given import Layer, Sections, WrongSettingsError
 
 _HOME = "server.home"
+_UNKNOWN = "it is no setting"
 
 
 def checked(layer: Layer, sections: Sections) -> dict[str, BaseModel]:
@@ -25,17 +26,18 @@ def checked(layer: Layer, sections: Sections) -> dict[str, BaseModel]:
     hints: dict[str, None] = {}
     given = _by_section(layer)
     for section in given.keys() - sections.keys():
-        wrong[section] = f"{section}{_origin(section, layer)} is no setting."
-        hints[_nearest(section, sections)] = None
+        wrong[section] = _UNKNOWN
+        hints[nearest(section, sections)] = None
     for section, model in sections.items():
         try:
             made[section] = model.model_validate(given.get(section, {}))
         except ValidationError as error:
-            for name, line, hint in _explained(error, section, layer, sections):
-                wrong.setdefault(name, line)
-                hints[hint] = None
+            for name, why in _explained(error, section):
+                wrong.setdefault(name, why)
+                hints[nearest(name, sections) if why == _UNKNOWN else ""] = None
     if wrong:
-        raise WrongSettingsError(wrong, "\n".join(wrong.values()), " ".join(filter(None, hints)))
+        lines = (_line(name, why, layer) for name, why in wrong.items())
+        raise WrongSettingsError(wrong, "\n".join(lines), " ".join(filter(None, hints)))
     return made
 
 
@@ -60,29 +62,28 @@ def _expanded(home: Any) -> Any:
     return os.path.expanduser(home) if isinstance(home, str) else home  # noqa: PTH111 - stays a str, for pydantic to check
 
 
-def _explained(
-    error: ValidationError, section: str, layer: Layer, sections: Sections
-) -> list[tuple[str, str, str]]:
-    """Name, line and hint of each wrong setting of a section."""
-    told: list[tuple[str, str, str]] = []
+def _explained(error: ValidationError, section: str) -> Iterator[tuple[str, str]]:
+    """The name of each wrong setting of a section, and why."""
     for wrong in error.errors(include_url=False, include_input=False):
         name = f"{section}.{wrong['loc'][0]}" if wrong["loc"] else section
-        origin = _origin(name, layer)
-        if wrong["type"] == "extra_forbidden":
-            told.append((name, f"{name}{origin} is no setting.", _nearest(name, sections)))
-        else:
-            reason = wrong["msg"].removeprefix("Value error, ")
-            told.append((name, f"{name}{origin} is wrong: {reason}", ""))
-    return told
+        unknown = wrong["type"] == "extra_forbidden"
+        yield name, _UNKNOWN if unknown else wrong["msg"].removeprefix("Value error, ")
 
 
-def _origin(name: str, layer: Mapping[str, Any]) -> str:
+def _line(name: str, why: str, layer: Layer) -> str:
+    origin = _origin(name, layer)
+    told = "is no setting." if why == _UNKNOWN else f"is wrong: {why}"
+    return f"{name}{origin} {told}"
+
+
+def _origin(name: str, layer: Layer) -> str:
     under = (given for key, given in layer.items() if key.startswith(f"{name}."))
     given = layer.get(name) or next(under, None)
     return f" (from {given.name})" if given else ""
 
 
-def _nearest(name: str, sections: Sections) -> str:
+def nearest(name: str, sections: Sections) -> str:
+    """Says which setting may be meant by a name that is none, or lists them all."""
     known = names(sections)
     near = difflib.get_close_matches(name, known, n=1)
     near += [other for other in known if other.rpartition(".")[2] == name]

@@ -58,9 +58,13 @@ def from_hubs_variables(environment: Mapping[str, str]) -> dict[str, Given]:
 def read_file(path: Path) -> str:
     """The text of a settings file; raises WrongSettingsError if it can't be read."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongSettingsError({}, f"{path} can't be read: {error}") from error
+        return path.read_bytes().decode()
+    except OSError as error:
+        why = f"can't be read: {error.strerror}"
+        raise WrongSettingsError({"": why}, f"{path} {why}") from error
+    except UnicodeDecodeError as error:
+        why = "is no UTF-8, so it is not TOML"
+        raise WrongSettingsError({"": why}, f"{path} {why}") from error
 
 
 def from_text(text: str, path: Path) -> dict[str, Given]:
@@ -68,11 +72,15 @@ def from_text(text: str, path: Path) -> dict[str, Given]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WrongSettingsError({}, f"{path} is not TOML: {error}") from error
+        why = f"is not TOML: {error}"
+        raise WrongSettingsError({"": why}, f"{path} {why}") from error
     loose = [name for name, value in tables.items() if not isinstance(value, dict)]
     if loose:
+        why = "stands in no table."
         raise WrongSettingsError(
-            {}, f"{loose[0]} (from {path}) stands in no table.", "The tables: [server], [gateway]"
+            {loose[0]: f"it {why}"},
+            f"{loose[0]} (from {path}) {why}",
+            "The tables: [server], [gateway]",
         )
     return {
         f"{section}.{name}": Given(value, Setting.FILE, str(path))

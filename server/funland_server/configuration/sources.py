@@ -6,6 +6,7 @@ Every value keeps its origin, so that a wrong one is reported with the place to 
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from funland.v1.system_pb2 import Setting
 from funland_server.configuration.given import Given, Layer, Sections
 from funland_server.configuration.joining import checked
 from funland_server.configuration.reading import (
@@ -21,9 +23,11 @@ from funland_server.configuration.reading import (
     from_variables,
     read_file,
 )
+from funland_server.durable import write_whole
 
 FILE_NAME = "funland.toml"
 _HOME = "server.home"
+_PRIVATE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,12 @@ class Joined:
     sections: Mapping[str, BaseModel]
     given: Layer
     """Those that are not defaults."""
+    sources: Sources
+
+    def value(self, name: str) -> Any:
+        """A setting's value."""
+        section, _, field = name.partition(".")
+        return getattr(self.sections[section], field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,16 @@ class Sources:
     """What goes before the file."""
     must_be: bool = False
     """Whether a file that is not there is an error: it was asked for."""
+
+    @classmethod
+    def of_program(cls, section: str, settings: BaseModel, folder: Path) -> Sources:
+        """Where the settings of a program come from that makes them itself: what it sets goes
+        before the file in a folder."""
+        given = {
+            f"{section}.{field}": Given(getattr(settings, field), Setting.FLAG, "the program")
+            for field in settings.model_fields_set
+        }
+        return cls({section: type(settings)}, folder / FILE_NAME, after_file=given)
 
     @classmethod
     def of(
@@ -81,6 +101,18 @@ class Sources:
         """
         return read_file(self.file) if self.must_be or self.file.is_file() else ""
 
+    def write(self, text: str) -> None:
+        """Puts a text into the file, whole or not at all. Who may read it stays; a new one is its
+        owner's alone, as it may hold secrets. Blocks.
+
+        Raises:
+            OSError: It can't be written.
+        """
+        target = self.file.resolve()  # what a link leads to, and not the link
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _PRIVATE
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, text.encode(), mode)
+
     def join(self, text: str) -> Joined:
         """All settings if the file held that.
 
@@ -88,9 +120,4 @@ class Sources:
             WrongSettingsError: One or more of them are wrong, or the text is not TOML.
         """
         given = {**self.before_file, **from_text(text, self.file), **self.after_file}
-        return Joined(checked(given, self.sections), given)
-
-    def value_of(self, name: str, joined: Joined) -> Any:
-        """A setting's value."""
-        section, _, key = name.partition(".")
-        return getattr(joined.sections[section], key)
+        return Joined(checked(given, self.sections), given, self)

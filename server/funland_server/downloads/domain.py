@@ -7,14 +7,18 @@ import uuid
 from pathlib import Path
 
 from funland.v1 import downloads_pb2
+from funland.v1.downloads_pb2 import Download
+from funland.v1.system_pb2 import PartHealth
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.files.threads import Threads
+from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.jobs import Jobs, QueueSettings
+from funland_server.downloads.jobs.machine import ACTIVE
 from funland_server.downloads.listing import Listing
 from funland_server.downloads.plan import Credentials, Resolver
 from funland_server.downloads.service import DownloadService
@@ -107,9 +111,24 @@ class Downloads(Domain):
         )
         return [(downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"], service)]
 
+    def health(self) -> dict[str, Probe]:
+        """`downloads`: unwell if some failed, or wait for room on the disk."""
+        return {"downloads": self._health}
+
+    @property
+    def active(self) -> int:
+        """How many have a turn."""
+        jobs = () if self._jobs is None else self._jobs.roster
+        return sum(job.standing.state in ACTIVE for job in jobs)
+
     def announce_stop(self) -> None:
         """Ends the watches."""
         self._changes.close()
+
+    async def _health(self) -> Health:
+        jobs = () if self._jobs is None else self._jobs.roster
+        unwell = [what for job in jobs if (what := _ailment(job))]
+        return Health(PartHealth.DEGRADED, " ".join(unwell)) if unwell else Health()
 
     def _take(self, settings: ServerSettings) -> None:
         """Has what is under way go by changed settings."""
@@ -122,6 +141,15 @@ class Downloads(Domain):
         if self._jobs is not None:
             await self._jobs.close()
         self._tools.threads.close()
+
+
+def _ailment(job: Job) -> str:
+    """What is wrong with a download; empty if nothing is, or it mends itself."""
+    standing = job.standing
+    if standing.error is None or standing.state not in (Download.FAILED, Download.PAUSED):
+        return ""
+    did = "failed" if standing.state == Download.FAILED else "is paused"
+    return f"{job.download_id} {did}: {standing.error.message}"
 
 
 def _fetch_settings(settings: ServerSettings) -> FetchSettings:

@@ -51,9 +51,9 @@ class Hubs:
     def __init__(self, settings: Live[ServerSettings], web: Web) -> None:
         """Those of the settings; other ones when the settings of hubs change."""
         self._web = web
-        self._settings = _of_hubs(settings.now)
         self._hubs = _made(settings.now, web)
-        settings.tell(self._take)
+        # Not at every change: they remember what they were let in with.
+        settings.map(_of_hubs).tell(lambda _: self._take(settings.now))
 
     @property
     def hubs(self) -> Mapping[HubKind, Hub]:
@@ -101,10 +101,7 @@ class Hubs:
         return None
 
     def _take(self, settings: ServerSettings) -> None:
-        """Makes hubs anew if theirs have changed: they remember what they were let in with."""
-        before, self._settings = self._settings, _of_hubs(settings)
-        if self._settings != before:
-            self._hubs = _made(settings, self._web)
+        self._hubs = _made(settings, self._web)
 
 
 def _of_hubs(settings: ServerSettings) -> tuple[object, ...]:

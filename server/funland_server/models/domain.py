@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from funland.v1 import models_pb2
+from funland.v1.system_pb2 import PartHealth
 from funland_server.blobs.store import Blobs
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.errors import StartError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
@@ -19,6 +20,7 @@ from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.service import ModelService
+from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 
 
@@ -55,6 +57,10 @@ class Models(Domain):
         service = ModelService(self.catalog, self.adapters, self.pool, self.loader, self._changes)
         return [(models_pb2.DESCRIPTOR.services_by_name["ModelService"], service)]
 
+    def health(self) -> dict[str, Probe]:
+        """`models`: unwell if one was lost again and again, or could not be loaded."""
+        return {"models": self._health}
+
     def announce_stop(self) -> None:
         """Ends the watches."""
         self._changes.close()
@@ -76,6 +82,10 @@ class Models(Domain):
             )
         return catalog
 
+    async def _health(self) -> Health:
+        unwell = [what for place in self.pool.places() if (what := _ailment(place))]
+        return Health(PartHealth.DEGRADED, " ".join(unwell)) if unwell else Health()
+
     def objections(self, settings: ServerSettings) -> dict[str, str]:
         """A default model that is not installed."""
         if self.catalog.find(settings.default_model) is None:
@@ -96,3 +106,12 @@ class Models(Domain):
             f"The home {self._settings.home} can't be used ({error.strerror}); name another with"
             " --home or FUNLAND_HOME."
         )
+
+
+def _ailment(place: Place) -> str:
+    """What is wrong with a model; empty if nothing is."""
+    if (seconds := place.retry_seconds) is not None:
+        return f"{place.model_id} was lost again and again; it may start in {seconds:.0f} s."
+    if place.error is not None:
+        return f"{place.model_id} was not loaded: {place.error.message}"
+    return ""

@@ -48,6 +48,10 @@ class WorkerPool:
         places = self._places.values()
         return sorted(place.model_id for place in places if place.retry_seconds is not None)
 
+    def places(self) -> list[Place]:
+        """How all models stand that were asked for, by id; to look at."""
+        return [self._places[model_id] for model_id in sorted(self._places)]
+
     def available_bytes(self, model_id: str = "") -> int:
         """What a model can take of the memory now, when all that are idle are unloaded, and its own
         worker ends first."""
