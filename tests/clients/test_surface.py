@@ -57,7 +57,8 @@ def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: ty
 def test_what_does_not_stream_is_awaited(blocking: type[Any], asynchronous: type[Any]) -> None:
     for name, member in inspect.getmembers(asynchronous, inspect.isfunction):
         if not name.startswith("_"):
-            streams = name.startswith("stream") or name in {"watch", "pull", "follow", "sync"}
+            words = {"watch", "pull", "follow", "sync"}
+            streams = name.startswith(("stream", "watch_")) or name in words
             assert inspect.iscoroutinefunction(member) is not streams, name
 
 
