@@ -1,4 +1,4 @@
-"""What is asked, in this order: each endpoint of the three APIs once, and each error that they know.
+"""What is asked, in this order: each endpoint of three APIs once, and each error that they know.
 
 In paths and bodies, `{name}` is what an earlier step has kept under that name.
 """
