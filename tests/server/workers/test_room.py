@@ -10,9 +10,8 @@ import pytest
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.workers.errors import ModelLoadFailedError, ModelTooLargeError
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from tests.processes import children
 from tests.server.conftest import SECONDS, until
 from tests.server.workers.conftest import MakePool, drain, endless, events, short

@@ -20,10 +20,9 @@ from funland_server.models.loading.footprint import footprint, memory_limit_byte
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import PrefixSpill, WorkerSpec
+from funland_server.workers.spec import MakeSpec, PrefixSpill, WorkerSpec
 from funland_server.workers.worker import Worker
 
 _FOR_EVER = -1.0
