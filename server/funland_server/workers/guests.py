@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -32,8 +32,11 @@ class Guests:
         self._stopping = False
 
     @asynccontextmanager
-    async def loaded(self, make_spec: MakeSpec) -> AsyncGenerator[Worker]:
-        """A worker until the block ends; then its process ends at once.
+    async def loaded(
+        self, make_spec: MakeSpec, observe: Callable[[Step, int], None]
+    ) -> AsyncGenerator[Worker]:
+        """A worker until the block ends; then its process ends at once. `observe` is called with
+        each step before anybody reads what it brought; see `Worker`.
 
         Raises:
             ModelTooLargeError: There is not enough memory beside what is loaded.
@@ -45,7 +48,7 @@ class Guests:
         async with self._room.beside(spec) as guest:
             process = await launch(spec, self._load_timeout)
             load_ms = 1e3 * (monotonic() - begin)
-            worker = Worker(spec.model_id, process, _nobody_counts, load_ms, self._patience)
+            worker = Worker(spec.model_id, process, observe, load_ms, self._patience)
             self._workers.add(worker)
             guest.worker = worker
             try:
@@ -67,7 +70,3 @@ class Guests:
     def _check(self) -> None:
         if self._stopping:
             raise ServerStoppingError
-
-
-def _nobody_counts(step: Step, tokens: int) -> None:
-    """What is measured is no call of the model."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from funland.v1.models_pb2 import Footprint, LoadSettings, ModelEstimate
+from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.adapters.store import Adapters
@@ -76,6 +79,18 @@ class ModelLoader:
             FunlandError: What its load may raise.
         """
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
+
+    def guest(
+        self, model: InstalledModel, settings: LoadSettings, observe: Callable[[Step, int], None]
+    ) -> AbstractAsyncContextManager[Worker]:
+        """A worker of the model beside that of its calls, for who measures it: see `Guests`. It
+        keeps nothing of its texts. Raises as `load`, at once or when it is entered."""
+        make = self._spec(model, settings)
+
+        def make_bare() -> WorkerSpec:
+            return replace(make(), adapters={}, prefix_memory_bytes=0, prefix_spill=None)
+
+        return self._pool.guests.loaded(make_bare, observe)
 
     async def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
         """What a load with these settings would take of the memory, and what the last one took.
