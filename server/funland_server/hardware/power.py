@@ -20,10 +20,16 @@ class PowerMeter:
     own over a time that nobody knows.
     """
 
-    def __init__(self, device: Device, metrics: Callable[[], DeviceMetrics]) -> None:
-        """`metrics` gives what is known of the device now."""
+    def __init__(
+        self,
+        device: Device,
+        metrics: Callable[[], DeviceMetrics],
+        powercap: Path = _POWERCAP,
+    ) -> None:
+        """`metrics` gives what is known of the device now; `powercap` is where the kernel tells of
+        the counters of CPUs."""
         self._metrics = metrics
-        self._packages = _Packages() if device.kind == Device.CPU else None
+        self._packages = _Packages(powercap) if device.kind == Device.CPU else None
         self._begin = monotonic()
         self._watts: dict[int, float] = {}
         """By the time at which the driver said so."""
@@ -48,7 +54,7 @@ class _Packages:
     """The energy of all sockets since now, by Intel's and AMD's counters (RAPL):
     https://docs.kernel.org/power/powercap/powercap.html"""
 
-    def __init__(self, root: Path = _POWERCAP) -> None:
+    def __init__(self, root: Path) -> None:
         self._zones = [
             zone
             for zone in sorted(root.glob("intel-rapl:*"))

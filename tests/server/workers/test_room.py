@@ -112,6 +112,26 @@ async def test_what_a_model_took_counts_for_its_next_load(
     assert loaded(pool) == ["a", "b"]
 
 
+async def test_a_guest_takes_its_room_while_it_is_there(
+    make_pool: MakePool, named: dict[str, MakeSpec]
+) -> None:
+    pool = make_pool(memory_limit_bytes=int(2.5 * NEEDED))
+    await load(pool, named, "a")
+    free = pool.available_bytes("b")
+
+    async with pool.guests.loaded(named["a"], lambda *_: None) as guest:
+        assert await drain(guest, short()) == 3
+        assert pool.worker("a") is not guest
+        assert pool.available_bytes("b") < free
+        with pytest.raises(ModelTooLargeError):  # "a" is idle, and stays
+            async with pool.guests.loaded(named["b"], lambda *_: None):
+                pass
+
+    assert guest.over
+    assert pool.available_bytes("b") > free - NEEDED // 10  # but for what others took meanwhile
+    assert loaded(pool) == ["a"]
+
+
 async def test_a_model_that_nobody_calls_is_unloaded(make_pool: MakePool, model_path: Path) -> None:
     pool = make_pool()
     settings = LoadSettings(slots=2, keep_alive_seconds=0)
