@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
-from funland.worker.v1.worker_pb2 import TokenizeText
+from funland.worker.v1.worker_pb2 import Step, TokenizeText
 from funland_server.workers.errors import ModelLoadFailedError, ModelTooLargeError
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import MakeSpec, WorkerSpec
@@ -30,6 +30,10 @@ def named(model_path: Path) -> dict[str, MakeSpec]:
         return lambda: WorkerSpec(model_id, model_path, settings, 512, needed_bytes=NEEDED)
 
     return {model_id: spec(model_id) for model_id in ("a", "b", "c", "d")}
+
+
+def unheard(step: Step, tokens: int) -> None:
+    """For who does not look at steps."""
 
 
 async def load(pool: WorkerPool, named: dict[str, MakeSpec], *model_ids: str) -> None:
@@ -119,12 +123,12 @@ async def test_a_guest_takes_its_room_while_it_is_there(
     await load(pool, named, "a")
     free = pool.available_bytes("b")
 
-    async with pool.guests.loaded(named["a"], lambda *_: None) as guest:
+    async with pool.guests.loaded(named["a"], unheard) as guest:
         assert await drain(guest, short()) == 3
         assert pool.worker("a") is not guest
         assert pool.available_bytes("b") < free
         with pytest.raises(ModelTooLargeError):  # "a" is idle, and stays
-            async with pool.guests.loaded(named["b"], lambda *_: None):
+            async with pool.guests.loaded(named["b"], unheard):
                 pass
 
     assert guest.over
