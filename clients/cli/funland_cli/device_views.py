@@ -10,7 +10,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_cli.output import size
 from funland_cli.views import word
 
-COLUMNS: Final = ("DEVICE", "NAME", "COMPUTED BY", "MEMORY", ">USE", ">HEAT", ">POWER")
+COLUMNS: Final = ("DEVICE", "NAME", "COMPUTED BY", "MEMORY", ">USE", ">TEMP", ">POWER")
 ENGINES: Final[Mapping[LoadSettings.Engine.ValueType, str]] = {
     LoadSettings.LLAMA_CPP: "llama.cpp",
     LoadSettings.OPENVINO: "OpenVINO",
@@ -165,7 +165,7 @@ def _now(now: DeviceMetrics, history: Sequence[DeviceMetrics]) -> Iterator[tuple
     yield "use", _percent(now)
     seen = [each.utilization_percent for each in history if each.HasField("utilization_percent")]
     yield "use before", sparkline(seen[::-1])
-    yield "heat", f"{now.temperature_celsius:.0f} °C" if now.HasField("temperature_celsius") else ""
+    yield "temperature", f"{now.temperature_celsius:.0f} °C" if now.HasField("temperature_celsius") else ""
     yield "power", power(now)
     yield "runs at", f"{now.clock_mhz:.0f} MHz" if now.HasField("clock_mhz") else ""
     yield "memory at", f"{now.memory_clock_mhz:.0f} MHz" if now.HasField("memory_clock_mhz") else ""

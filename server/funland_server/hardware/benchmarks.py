@@ -175,7 +175,8 @@ def _describe(result: BenchmarkResult, device: Device, worker: Worker) -> None:
     result.engine = ready.engine
     result.engine_device = ready.device
     if ready.HasField("gpu_layers"):
-        result.layers = ready.gpu_layers
+        on_cpu = ready.layer_count - ready.gpu_layers
+        result.layers = on_cpu if device.kind == Device.CPU else ready.gpu_layers
 
 
 def _progress(phase: Phase, done: list[Measured] | None = None) -> BenchmarkEvent:
