@@ -66,7 +66,7 @@ class Server:
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
         )
-        hardware = Hardware(devices, models)
+        hardware = Hardware(settings, self._database, devices, models)
         self._domains: tuple[Domain, ...] = (
             devices, models, hub, downloads, inference, responses, hardware, system,
         )  # fmt: skip

@@ -13,11 +13,12 @@ from funland_server.config import ServerSettings
 from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
+from funland_server.workers.guests import Guests
 from funland_server.workers.launch import launch
 from funland_server.workers.memory import Memory
 from funland_server.workers.place import Place
 from funland_server.workers.room import Room
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import MakeSpec
 from funland_server.workers.watchdog import Patience
 from funland_server.workers.worker import Worker
 
@@ -25,9 +26,6 @@ logger = structlog.get_logger(__name__)
 
 _LEAST_KEPT_SECONDS = 0.1
 """Also with `keep_alive_seconds` 0 a model stays for a call that follows the last at once."""
-
-MakeSpec = Callable[[], WorkerSpec]
-"""Checks the model's file, so it blocks and is asked only for a load."""
 
 
 class Lifecycle:
@@ -51,6 +49,7 @@ class Lifecycle:
         self._changed = changed
         self._memory = Memory(settings.memory_limit_bytes)
         self.room = Room(places, self._memory, metrics, self.end)
+        self.guests = Guests(self.room, self._load_timeout, self._patience)
         self._ending: set[asyncio.Task[None]] = set()
         self.stopping = False
 

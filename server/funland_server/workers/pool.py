@@ -9,9 +9,10 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_server.config import ServerSettings
 from funland_server.errors import ServerStoppingError
 from funland_server.metrics import Metrics
-from funland_server.workers.lifecycle import Lifecycle, MakeSpec
+from funland_server.workers.guests import Guests
+from funland_server.workers.lifecycle import Lifecycle
 from funland_server.workers.place import Place
-from funland_server.workers.spec import same_run
+from funland_server.workers.spec import MakeSpec, same_run
 from funland_server.workers.worker import Worker
 
 
@@ -46,6 +47,17 @@ class WorkerPool:
         """The ids of the models that are not started for a while, in order."""
         places = self._places.values()
         return sorted(place.model_id for place in places if place.retry_seconds is not None)
+
+    @property
+    def guests(self) -> Guests:
+        """Workers beside these, which take memory too."""
+        return self._lifecycle.guests
+
+    @property
+    def calls(self) -> int:
+        """How many calls are under way in all models."""
+        workers = (place.worker for place in self._places.values())
+        return sum(worker.calls for worker in workers if worker is not None)
 
     def available_bytes(self, model_id: str = "") -> int:
         """What a model can take of the memory now, when all that are idle are unloaded, and its own
@@ -118,6 +130,7 @@ class WorkerPool:
     async def close(self) -> None:
         """Ends all workers; calls that are still under way fail."""
         self._lifecycle.stopping = True
+        await self._lifecycle.guests.close()
         places = list(self._places.values())
         tasks = [task for place in places for task in place.tasks()]
         for task in tasks:

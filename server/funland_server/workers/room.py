@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -14,6 +16,15 @@ from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Guest:
+    """A worker that is no model's own, from the moment on that it has room."""
+
+    spec: WorkerSpec
+    worker: Worker | None = None
+    """None until it is loaded."""
 
 
 class Room:
@@ -31,6 +42,7 @@ class Room:
         self._memory = memory
         self._metrics = metrics
         self._end = end
+        self._guests: set[Guest] = set()
         self._turn = asyncio.Lock()
 
     async def make(self, spec: WorkerSpec) -> None:
@@ -52,6 +64,23 @@ class Room:
                     ends.append(self._end(place, worker))
             await asyncio.gather(*ends)
 
+    @asynccontextmanager
+    async def beside(self, spec: WorkerSpec) -> AsyncGenerator[Guest]:
+        """Keeps room for a worker beside those of all models while the block lasts.
+
+        Raises:
+            ModelTooLargeError: There is not enough: no model leaves for it, idle or not.
+        """
+        guest = Guest(spec)
+        async with self._turn:
+            held, _ = self._held("")
+            self._memory.plan(spec, [replace(each, idle=False) for each in held])
+            self._guests.add(guest)
+        try:
+            yield guest
+        finally:
+            self._guests.discard(guest)
+
     def plan(self, spec: WorkerSpec) -> list[Held]:
         """Which models have to leave for one, whose own worker would end first; raises as
         `make`."""
@@ -64,11 +93,17 @@ class Room:
         return self._memory.available(held, replaced)
 
     def _held(self, model_id: str) -> tuple[list[Held], Held | None]:
-        """What loaded models take: others, and the one of that id."""
+        """What is loaded takes: that of others, and that of the model of that id."""
         held = {
             place.model_id: self._memory.held(place.worker, idle=place.idle)
             for place in self._places.values()
             if place.worker is not None
         }
         replaced = held.pop(model_id, None)
-        return [*held.values()], replaced
+        return [*held.values(), *map(self._held_by, self._guests)], replaced
+
+    def _held_by(self, guest: Guest) -> Held:
+        if guest.worker is not None:
+            return self._memory.held(guest.worker, idle=False)
+        needed = self._memory.needed(guest.spec)  # soon
+        return Held(guest.spec.model_id, needed, 0, last_used=0, idle=False)

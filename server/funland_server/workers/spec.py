@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from funland.v1.models_pb2 import LoadSettings, Model
 from funland.worker.v1.worker_pb2 import Launch, Ready
@@ -53,6 +54,10 @@ class WorkerSpec:
         """How long it stays in memory after its last call; negative: for ever."""
         set_ = self.settings.HasField("keep_alive_seconds")
         return self.settings.keep_alive_seconds if set_ else -1
+
+
+MakeSpec: TypeAlias = Callable[[], WorkerSpec]
+"""Checks the model's file, so it blocks and is asked only for a load."""
 
 
 def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int) -> Launch:

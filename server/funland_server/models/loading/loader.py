@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from funland.v1.models_pb2 import Footprint, LoadSettings, ModelEstimate
+from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.adapters.store import Adapters
@@ -20,10 +23,9 @@ from funland_server.models.loading.footprint import footprint, memory_limit_byte
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import PrefixSpill, WorkerSpec
+from funland_server.workers.spec import MakeSpec, PrefixSpill, WorkerSpec
 from funland_server.workers.worker import Worker
 
 _FOR_EVER = -1.0
@@ -77,6 +79,18 @@ class ModelLoader:
             FunlandError: What its load may raise.
         """
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
+
+    def guest(
+        self, model: InstalledModel, settings: LoadSettings, observe: Callable[[Step, int], None]
+    ) -> AbstractAsyncContextManager[Worker]:
+        """A worker of the model beside that of its calls, for who measures it: see `Guests`. It
+        keeps nothing of its texts. Raises as `load`, at once or when it is entered."""
+        make = self._spec(model, settings)
+
+        def make_bare() -> WorkerSpec:
+            return replace(make(), adapters={}, prefix_memory_bytes=0, prefix_spill=None)
+
+        return self._pool.guests.loaded(make_bare, observe)
 
     async def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
         """What a load with these settings would take of the memory, and what the last one took.
