@@ -119,7 +119,7 @@ def _device(device: Device, known: Merits) -> dict[str, Any]:
     return {
         "id": device.device_id,
         "type": _type(device),
-        "name": device.name,
+        "name": device.name or None,
         "vendor": device.vendor or None,
         "architecture": device.architecture or None,
         "cores": cpu.cores if is_cpu else None,

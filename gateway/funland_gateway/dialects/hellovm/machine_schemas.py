@@ -45,7 +45,7 @@ _DEVICE = object_with(
     {
         "id": STRING,
         "type": described(STRING, "`cpu`, `nvidia_gpu`, `intel_gpu`, `intel_npu`, ..."),
-        "name": STRING,
+        "name": nullable(STRING),
         "vendor": nullable(STRING),
         "architecture": nullable(STRING),
         "cores": described(nullable(INTEGER), "Of a CPU, as the next."),

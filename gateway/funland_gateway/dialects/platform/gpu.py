@@ -44,7 +44,7 @@ def _gpu(device: Device) -> dict[str, Any]:
     number = device.device_id.rpartition("_")[2]
     return {
         "gpu_id": int(number) if number.isdecimal() else None,
-        "name": device.name,
+        "name": device.name or None,
         "total_memory_mb": _megabytes(now, "memory_total_bytes"),
         "used_memory_mb": _megabytes(now, "memory_used_bytes"),
         "utilization_percent": rounded(now, "utilization_percent"),

@@ -26,7 +26,7 @@ GPUS: Final = object_with(
             object_with(
                 {
                     "gpu_id": described(nullable(INTEGER), "As in `gpu_0`."),
-                    "name": STRING,
+                    "name": nullable(STRING),
                     "total_memory_mb": nullable(INTEGER),
                     "used_memory_mb": nullable(INTEGER),
                     "utilization_percent": nullable(NUMBER),
