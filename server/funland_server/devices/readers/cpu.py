@@ -29,9 +29,9 @@ from funland_server.workers.processor import (
 )
 
 _ENGINES: Final = (
-    (LoadSettings.LLAMA_CPP, "llama_cpp", "CPU"),
-    (LoadSettings.OPENVINO, "openvino", "CPU"),
-    (LoadSettings.CTRANSLATE2, "ctranslate2", "cpu"),
+    ("llama_cpp", DeviceEngine(engine=LoadSettings.LLAMA_CPP, name="CPU", backend="CPU")),
+    ("openvino", DeviceEngine(engine=LoadSettings.OPENVINO, name="CPU")),
+    ("ctranslate2", DeviceEngine(engine=LoadSettings.CTRANSLATE2, name="cpu")),
 )
 """Every engine computes on the CPU: whether its package is there is all there is to ask."""
 _LEAST: Final = 0.5
@@ -54,11 +54,7 @@ class CpuReader:
         self._files = files or KernelFiles()
         self._threads = threads
         self._architecture = architecture
-        self._engines = [
-            DeviceEngine(engine=engine, name=name)
-            for engine, package, name in _ENGINES
-            if find_spec(package) is not None
-        ]
+        self._engines = [engine for package, engine in _ENGINES if find_spec(package) is not None]
         self._facts: tuple[tuple[int, ...], CpuFacts] | None = None
         self._rates = Rates()
         self._time: CpuTime | None = None
