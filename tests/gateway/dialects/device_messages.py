@@ -39,7 +39,7 @@ CPU = Device(
         machine_cores=16,
         base_mhz=3600.4,
         max_mhz=5000,
-        instruction_sets=["AVX", "AVX2"],
+        instruction_sets=["SSE4_2", "AVX2", "AVX512_VNNI"],
     ),
 )
 

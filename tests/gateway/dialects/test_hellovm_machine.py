@@ -98,7 +98,7 @@ def test_a_cpu_is_told_in_full() -> None:
         "utilization": 25.5,
         "temperature": 45.0,
         "driver_version": None,
-        "supported_instructions": ["AVX", "AVX2"],
+        "supported_instructions": ["SSE4.2", "AVX2", "AVX512_VNNI"],
         "acceleration_technology": None,
         "acceleration_support": True,
         "performance_level": "baseline",

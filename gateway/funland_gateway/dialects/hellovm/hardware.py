@@ -131,7 +131,7 @@ def _device(device: Device, known: Merits) -> dict[str, Any]:
         "utilization": rounded(now, "utilization_percent"),
         "temperature": rounded(now, "temperature_celsius"),
         "driver_version": device.driver_version or None,
-        "supported_instructions": list(cpu.instruction_sets),
+        "supported_instructions": [_instructions(name) for name in cpu.instruction_sets],
         "acceleration_technology": _technology(device),
         "acceleration_support": device.state == Device.AVAILABLE,
         "performance_level": known.level,
@@ -145,6 +145,11 @@ def _type(device: Device) -> str:
     kind = _KINDS.get(device.kind, "device")
     maker = re.sub(r"[^a-z0-9]+", "_", device.vendor.lower()).strip("_")
     return kind if device.kind == Device.CPU or not maker else f"{maker}_{kind}"
+
+
+def _instructions(name: str) -> str:
+    """A set of instructions as the document writes it: `SSE4.2`."""
+    return name.replace("SSE4_", "SSE4.")
 
 
 def _technology(device: Device) -> str | None:
