@@ -20,7 +20,7 @@ from funland_gateway.names import host_name, web_origin
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
 
-Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
+Seconds = Annotated[float, Field(ge=0.001, le=_LONGEST)]
 
 
 def _place(value: object) -> object:
@@ -53,31 +53,50 @@ class GatewaySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
-    """The loopback address to listen on."""
-    port: int = Field(default=8000, ge=0, le=65535)
-    """0 takes a free port."""
-    listen: tuple[Annotated[Place, BeforeValidator(_place)], ...] = ()
-    """Ports where one dialect alone answers, such as `5000=manager`."""
-    allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = ()
-    """Names in the `Host` header to answer to, beside the loopback ones, at any port."""
-    allowed_origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = ()
-    """Origins of other sites whose pages may call, such as `https://app.example`."""
-    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1, le=_LARGEST)
-    """The largest request body, after decompression."""
-    max_connections: int = Field(default=1024, ge=1)
-    """How many sockets may be open at once; one more is answered 503 and closed."""
-    header_timeout_seconds: Seconds = 10
-    """From a connection's start, or a request's first byte, until its head is complete."""
-    idle_timeout_seconds: Seconds = 75
-    """How long a connection may rest between two requests."""
-    body_timeout_seconds: Seconds = 30
-    """From a request's head until its body is complete."""
-    send_timeout_seconds: Seconds = 30
-    """How long the reader of a stream or a WebSocket may leave it unread."""
-    heartbeat_seconds: Seconds = 10
-    """After how long a silence a stream of server-sent events gets a comment; how often a WebSocket
-    tells that it is there, and asks whether its client is."""
+    host: Annotated[str, AfterValidator(_loopback)] = Field(
+        default="127.0.0.1", description="The loopback address that HTTP listens on."
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8000, description="The port that HTTP listens on; 0 takes a free one."
+    )
+    listen: tuple[Annotated[Place, BeforeValidator(_place)], ...] = Field(
+        default=(), description="Ports where one dialect alone answers, such as `5000=manager`."
+    )
+    allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = Field(
+        default=(),
+        description="Names in the `Host` header to answer to, beside the loopback ones.",
+    )
+    allowed_origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = Field(
+        default=(),
+        description="Origins of other sites whose pages may call, such as `https://app.example`.",
+    )
+    max_body_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] = Field(
+        default=32 * 1024 * 1024, description="The largest request body, after decompression."
+    )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        default=1024,
+        description="How many sockets may be open at once; one more is answered 503 and closed.",
+    )
+    header_timeout_seconds: Seconds = Field(
+        default=10,
+        description="From a connection's start, or a request's first byte, until its head is"
+        " complete.",
+    )
+    idle_timeout_seconds: Seconds = Field(
+        default=75, description="How long a connection may rest between two requests."
+    )
+    body_timeout_seconds: Seconds = Field(
+        default=30, description="From a request's head until its body is complete."
+    )
+    send_timeout_seconds: Seconds = Field(
+        default=30,
+        description="How long the reader of a stream or a WebSocket may leave it unread.",
+    )
+    heartbeat_seconds: Seconds = Field(
+        default=10,
+        description="After how long a silence a stream of server-sent events gets a comment; how"
+        " often a WebSocket tells that it is there, and asks whether its client is.",
+    )
 
     @field_validator("*", mode="before")
     @classmethod

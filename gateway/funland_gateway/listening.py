@@ -26,6 +26,11 @@ class Place:
     dialect: str
     """Its name."""
 
+    def __str__(self) -> str:
+        """As `read_place` reads it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}={self.dialect}" if host else f"{self.port}={self.dialect}"
+
 
 def read_place(text: str) -> Place:
     """Reads `5000=manager` or `[::1]:5000=manager`; raises `ValueError` with how to write it."""

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import structlog
 
+from funland_server import logs
 from funland_server.config import ServerSettings
+from funland_server.configuration.sources import Joined, Sources
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
@@ -15,6 +17,7 @@ from funland_server.hardware.domain import Hardware
 from funland_server.hub.domain import Hub
 from funland_server.hub.hubs import web_policy
 from funland_server.inference.domain import Inference
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.responses.domain import Responses
@@ -23,6 +26,7 @@ from funland_server.rpc.local_channel import LocalChannel
 from funland_server.rpc.pipeline import Pipeline
 from funland_server.storage.database import Database
 from funland_server.system.domain import System
+from funland_server.system.status import Status
 from funland_server.web.fetching import Deadlines, Web
 
 logger = structlog.get_logger(__name__)
@@ -39,20 +43,20 @@ class Server:
     ```
     """
 
-    def __init__(self, settings: ServerSettings) -> None:
-        self._settings = settings
+    def __init__(self, given: ServerSettings, joined: Joined | None = None) -> None:
+        """`joined` says where the settings came from, and where changes of them are written;
+        without, it is the program that gave them."""
+        settings = Live(given)
+        self._settings = given
+        self.settings = settings
+        """Those that it runs with."""
+        settings.map(lambda now: now.log_level).tell(lambda _: logs.set_level(settings.now))
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
-        self._database = Database(_place(settings))
-        devices = Devices(settings, metrics)
+        self._database = Database(_place(given))
+        devices = Devices(given, metrics)
         models = Models(settings, metrics)
-        web = Web(
-            web_policy(settings),
-            Deadlines(
-                first_byte=settings.download_first_byte_seconds,
-                stall=settings.download_stall_seconds,
-            ),
-        )
+        web = Web(settings.map(web_policy), settings.map(_deadlines))
         hub = Hub(settings, self._database, models, web)
         downloads = Downloads(
             settings, metrics, self._database, models,
@@ -60,16 +64,20 @@ class Server:
         )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
-        system = System(
+        hardware = Hardware(given, self._database, devices, models)
+        others = (devices, models, hub, downloads, inference, responses, hardware)
+        status = Status(
             models,
-            metrics,
+            downloads,
+            inference,
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
         )
-        hardware = Hardware(settings, self._database, devices, models)
-        self._domains: tuple[Domain, ...] = (
-            devices, models, hub, downloads, inference, responses, hardware, system,
+        system = System(
+            settings, joined or _joined(given), status, others,
+            models=models, devices=devices, database=self._database, metrics=metrics,
         )  # fmt: skip
+        self._domains: tuple[Domain, ...] = (*others, system)
         self._grpc: GrpcServer | None = None
         self._address = ""
         self.channel = LocalChannel(self._pipeline)
@@ -94,7 +102,9 @@ class Server:
             await domain.start()
             for service, implementation in domain.services():
                 self._pipeline.add(service, implementation)
-        self._grpc = GrpcServer(self._pipeline, self._settings.send_timeout_seconds)
+        self._grpc = GrpcServer(
+            self._pipeline, self.settings.map(lambda now: now.send_timeout_seconds)
+        )
         self._address = await self._grpc.start(self._settings.host, self._settings.port)
         logger.info("server_listens", address=self._address, home=str(self._settings.home))
 
@@ -115,6 +125,17 @@ class Server:
             await self._grpc.stop()
         await self._database.close()
         logger.info("server_stopped")
+
+
+def _deadlines(settings: ServerSettings) -> Deadlines:
+    return Deadlines(
+        first_byte=settings.download_first_byte_seconds, stall=settings.download_stall_seconds
+    )
+
+
+def _joined(settings: ServerSettings) -> Joined:
+    """Settings that nobody else is known to have given."""
+    return Sources.of_program("server", settings, settings.home).join("")
 
 
 def _place(settings: ServerSettings) -> Path | str:

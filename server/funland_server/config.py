@@ -35,7 +35,7 @@ def _shown(token: SecretStr) -> SecretStr:
     return token
 
 
-Seconds = Annotated[float, Field(gt=0, le=_LONGEST)]
+Seconds = Annotated[float, Field(ge=0.001, le=_LONGEST)]
 Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
 HubName = Literal["modelscope", "huggingface", "ollama"]
 Endpoint = Annotated[str, AfterValidator(endpoint)]
@@ -152,7 +152,7 @@ class ServerSettings(BaseModel):
     hub_timeout_seconds: Seconds = Field(
         default=15.0, description="How long one answer of a hub may take in all."
     )
-    hub_catalog_hours: Annotated[float, Field(gt=0, le=_LONGEST / 3600)] = Field(
+    hub_catalog_hours: Annotated[float, Field(ge=0.001, le=_LONGEST / 3600)] = Field(
         default=24.0,
         description="How long a hub's list of a model's files is believed, where the hub does not"
         " say whether it changed.",

@@ -1,14 +1,30 @@
-"""What a domain offers to the server: its services, its start and its stop."""
+"""What a domain offers to the server: its services, its start and its stop, and how it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from funland.v1.system_pb2 import PartHealth
+
 Service: TypeAlias = tuple[ServiceDescriptor, object]
 """A service of the contract, and the object that has a method for each of its RPCs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a part of the server is."""
+
+    state: PartHealth.State.ValueType = PartHealth.HEALTHY
+    message: str = ""
+    """What is wrong and what to do; empty if nothing is."""
+
+
+Probe: TypeAlias = Callable[[], Awaitable[Health]]
+"""Finds out how a part is. One that takes over a second, or raises, says that it has failed."""
 
 
 class Domain:
@@ -25,6 +41,10 @@ class Domain:
     def services(self) -> Sequence[Service]:
         """What it answers, once it is started."""
         return ()
+
+    def health(self) -> Mapping[str, Probe]:
+        """Its parts that may be unwell while the server runs, by name."""
+        return {}
 
     def announce_stop(self) -> None:
         """The server is about to stop: ends what would never end by itself, such as watches."""

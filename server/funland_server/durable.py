@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Puts a file in the place of what is there, at once by name; raises OSError."""
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Puts a file in the place of what is there, at once by name; raises OSError. `mode` is who may
+    read and write it; None: as any new file."""
     partial = path.with_name(path.name + ".new")
     with partial.open("wb") as file:
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)  # before there is anything to read
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

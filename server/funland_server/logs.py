@@ -46,4 +46,9 @@ def configure(settings: ServerSettings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does, we say
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(settings.log_level.upper())
+    set_level(settings)
+
+
+def set_level(settings: ServerSettings) -> None:
+    """Logs what is of the least level, or above it."""
+    logging.getLogger().setLevel(settings.log_level.upper())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from funland_cli.settings import Setting, Settings, SettingsError, load_settings
+from funland_cli.settings import Settings, SettingsError, flag, load_settings
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -21,7 +21,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def load(*, config: Path | None = None, port: int | None = None, **variables: str) -> Settings:
     """Loads settings with a home of the test's own, so that nobody's file is read."""
-    flags = {} if port is None else {"server.port": Setting(port, "--grpc-port")}
+    flags = {} if port is None else {"server.port": flag(port, "--grpc-port")}
     return load_settings(flags, config, {"FUNLAND_HOME": "home", **variables})
 
 

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from funland_server.blobs.store import Blobs
+from funland_server.live import Live
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.embedded import embedded_model
@@ -35,7 +36,7 @@ async def let_go(_: InstalledModel) -> None:
 async def prepare(home: Path) -> None:
     """Installs the model in a home whose server does not run."""
     blobs = Blobs(home / "blobs")
-    catalog = ModelCatalog(ModelStore(home / "models", blobs), "", lambda _: None)
+    catalog = ModelCatalog(ModelStore(home / "models", blobs), Live(""), lambda _: None)
     adapters = Adapters(home / "adapters", catalog.all(), blobs)
     bare = without_template(embedded_model().path, home / "bare.gguf")
     layers = {"model.gguf": bare, **LAYERS, "params": b'{"num_predict": 4, "temperature": 0}'}

@@ -79,4 +79,4 @@ async def _run(settings: Settings, session: options.Session) -> ExitCode:
             session.output.pairs([*ports, ("server", session.address)])
 
     async with grpc.aio.insecure_channel(session.address, CHANNEL_OPTIONS) as channel:
-        return await run(start, _GRACE_SECONDS)
+        return await run(start, lambda: _GRACE_SECONDS)

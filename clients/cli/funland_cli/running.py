@@ -50,12 +50,14 @@ class StopSignals:
         (self.insisted if self.asked.is_set() else self.asked).set()
 
 
-async def run(start: Callable[[list[Service]], Awaitable[None]], grace_seconds: float) -> ExitCode:
+async def run(
+    start: Callable[[list[Service]], Awaitable[None]], grace_seconds: Callable[[], float]
+) -> ExitCode:
     """Starts services and stops them when a signal comes.
 
     `start` appends each service to the list before starting it, so that a stop, or a failure, in
-    the middle of the start ends those that run. Returns OK after an orderly stop, INTERRUPTED
-    after one that cut calls off.
+    the middle of the start ends those that run. `grace_seconds` is asked at the stop. Returns OK
+    after an orderly stop, INTERRUPTED after one that cut calls off.
     """
     services: list[Service] = []
     signals = StopSignals()
@@ -66,7 +68,7 @@ async def run(start: Callable[[list[Service]], Awaitable[None]], grace_seconds: 
         except BaseException:
             await _stop(services, 0)
             raise
-        if await _first(_stop(services, grace_seconds), signals.insisted):
+        if await _first(_stop(services, grace_seconds()), signals.insisted):
             return ExitCode.OK
         await _stop(services, 0)
         return ExitCode.INTERRUPTED

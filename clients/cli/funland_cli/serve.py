@@ -15,8 +15,9 @@ from funland_cli.output import Output
 
 if TYPE_CHECKING:
     from funland_cli.running import Service
-    from funland_cli.settings import Setting, Settings
+    from funland_cli.settings import Settings
     from funland_gateway.app import Gateway
+    from funland_server.configuration.given import Given
 
 EPILOG = """\b
 Examples:
@@ -108,12 +109,12 @@ def serve(
     raise typer.Exit(asyncio.run(_serve(settings, output)))
 
 
-def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Setting]:
+def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Given]:
     """Makes a layer of the flags that were given."""
-    from funland_cli.settings import Setting  # noqa: PLC0415 - as in serve
+    from funland_cli.settings import flag  # noqa: PLC0415 - as in serve
 
     return {
-        name: Setting(value, flag) for name, (value, flag) in flags.items() if value is not None
+        setting: flag(value, name) for setting, (value, name) in flags.items() if value is not None
     }
 
 
@@ -125,8 +126,9 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
 
     logs.configure(settings.server)
 
+    server = Server(settings.server, settings.joined)
+
     async def start(services: list[Service]) -> None:
-        server = Server(settings.server)
         services.append(server)
         try:
             await listen(
@@ -139,7 +141,7 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
         await listen_http(gateway)
         _announce(server.address, gateway, settings.server.home, output)
 
-    return await run(start, settings.server.drain_seconds)
+    return await run(start, lambda: server.settings.now.drain_seconds)
 
 
 def _announce(grpc: str, gateway: Gateway, home: Path, output: Output) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 
 from funland.v1 import downloads_pb2
+from funland.v1.downloads_pb2 import Download
+from funland.v1.system_pb2 import PartHealth
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.files.threads import Threads
+from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.jobs import Jobs, QueueSettings
+from funland_server.downloads.jobs.machine import ACTIVE
 from funland_server.downloads.listing import Listing
 from funland_server.downloads.plan import Credentials, Resolver
 from funland_server.downloads.service import DownloadService
@@ -21,6 +25,7 @@ from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
 from funland_server.errors import StartError
 from funland_server.home_id import home_id
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
@@ -32,7 +37,7 @@ class Downloads(Domain):
 
     def __init__(
         self,
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
         metrics: Metrics,
         database: Database,
         models: Models,
@@ -42,7 +47,8 @@ class Downloads(Domain):
         credentials: Credentials,
     ) -> None:
         """`models` installs what was downloaded; all requests go through `web`."""
-        self._settings = settings
+        self._live = settings
+        self._settings = settings.now
         self._metrics = metrics
         self._database = database
         self._models = models
@@ -52,14 +58,12 @@ class Downloads(Domain):
             web=web,
             credentials=credentials,
             blobs=models.blobs,
-            bucket=Bucket(settings.download_bytes_per_second),
+            bucket=Bucket(settings.now.download_bytes_per_second),
             threads=Threads(),
-            settings=FetchSettings(
-                connections=settings.download_connections,
-                patience=settings.download_patience_seconds,
-            ),
+            settings=settings.map(_fetch_settings),
             received=metrics.download_bytes.inc,
         )
+        self._queue = settings.map(_queue_settings)
         self._jobs: Jobs | None = None
 
     async def start(self) -> None:
@@ -77,13 +81,12 @@ class Downloads(Domain):
             DownloadStore(self._database, this_home),
             self._tools,
             self._models.installing,
-            settings=QueueSettings(
-                self._settings.download_jobs, self._settings.download_reserve_bytes
-            ),
+            settings=self._queue,
             metrics=self._metrics,
             publish=self._changes.publish,
         )
         await self._jobs.start()
+        self._live.tell(self._take)
 
     def services(self) -> list[Service]:
         """Answers `DownloadService`."""
@@ -99,19 +102,59 @@ class Downloads(Domain):
                 self._settings.home,
                 self._tools.bucket,
                 self._tools.threads,
-                self._settings.download_jobs,
+                self._queue.map(lambda now: now.active),
                 models=lambda: sum(not model.built_in for model in catalog.all()),
             ),
             Watching(jobs.roster, self._changes),
         )
         return [(downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"], service)]
 
+    def health(self) -> dict[str, Probe]:
+        """`downloads`: unwell if some failed, or wait for room on the disk."""
+        return {"downloads": self._health}
+
+    @property
+    def active(self) -> int:
+        """How many have a turn."""
+        jobs = () if self._jobs is None else self._jobs.roster
+        return sum(job.standing.state in ACTIVE for job in jobs)
+
     def announce_stop(self) -> None:
         """Ends the watches."""
         self._changes.close()
+
+    async def _health(self) -> Health:
+        jobs = () if self._jobs is None else self._jobs.roster
+        unwell = [what for job in jobs if (what := _ailment(job))]
+        return Health(PartHealth.DEGRADED, " ".join(unwell)) if unwell else Health()
+
+    def _take(self, settings: ServerSettings) -> None:
+        """Has what is under way go by changed settings."""
+        self._tools.bucket.rate = settings.download_bytes_per_second
+        if self._jobs is not None:
+            self._jobs.runner.look_again()
 
     async def stop(self) -> None:
         """Stops what is under way; the next start goes on."""
         if self._jobs is not None:
             await self._jobs.close()
         self._tools.threads.close()
+
+
+def _ailment(job: Job) -> str:
+    """What is wrong with a download; empty if nothing is, or it mends itself."""
+    standing = job.standing
+    if standing.error is None or standing.state not in (Download.FAILED, Download.PAUSED):
+        return ""
+    did = "failed" if standing.state == Download.FAILED else "is paused"
+    return f"{job.download_id} {did}: {standing.error.message}"
+
+
+def _fetch_settings(settings: ServerSettings) -> FetchSettings:
+    return FetchSettings(
+        connections=settings.download_connections, patience=settings.download_patience_seconds
+    )
+
+
+def _queue_settings(settings: ServerSettings) -> QueueSettings:
+    return QueueSettings(settings.download_jobs, settings.download_reserve_bytes)

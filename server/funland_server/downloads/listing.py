@@ -21,6 +21,7 @@ from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.machine import ACTIVE, ENDED
 from funland_server.downloads.jobs.roster import Roster
 from funland_server.errors import FieldInvalidError, Violation
+from funland_server.live import Live
 
 _PAGE_SIZE = 100
 
@@ -33,7 +34,7 @@ class Listing:
     home: Path
     bucket: Bucket
     threads: Threads
-    most_active: int
+    most_active: Live[int]
     models: Callable[[], int]
     """How many models are installed, the built-in one not counted."""
 
@@ -70,7 +71,7 @@ class Listing:
             completed=count[Download.COMPLETED],
             failed=count[Download.FAILED],
             cancelled=count[Download.CANCELLED],
-            max_active=self.most_active,
+            max_active=self.most_active.now,
             bytes_per_second=sum(download.bytes_per_second for download in active),
             downloaded_bytes=sum(self.roster.present(job).downloaded_bytes for job in jobs),
         )

@@ -19,6 +19,7 @@ from funland_server.hub.knowledge import Knowledge
 from funland_server.hub.presenting import Presenting
 from funland_server.hub.search.searching import Searching
 from funland_server.hub.service import HubService
+from funland_server.live import Live
 from funland_server.models.choosing import Machine
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
@@ -31,12 +32,12 @@ class Hub(Domain):
     """Those of the settings, and the local catalog of one database."""
 
     def __init__(
-        self, settings: ServerSettings, database: Database, models: Models, web: Web
+        self, settings: Live[ServerSettings], database: Database, models: Models, web: Web
     ) -> None:
         self._settings = settings
         self._models = models
         self._web = web
-        self.hubs = Hubs.of(settings, web)
+        self.hubs = Hubs(settings, web)
         """The downloads' `Credentials`."""
         catalog, favorites, syncs = Catalog(database), Favorites(database), Syncs(database)
         ranking = Ranking(self._machine)
@@ -45,7 +46,7 @@ class Hub(Domain):
             self.hubs, catalog, favorites, syncs,
             lambda: sum(map(len, presenting.installed_by_key().values())),
         )  # fmt: skip
-        knowledge = Knowledge(self.hubs, catalog, settings.hub_catalog_hours)
+        knowledge = Knowledge(self.hubs, catalog, settings.map(lambda now: now.hub_catalog_hours))
         self.choosing = Choosing(self.hubs, knowledge, ranking)
         """The downloads' `Resolver`."""
         self._syncing = Syncing(
@@ -80,6 +81,6 @@ class Hub(Domain):
         return Machine(
             available_bytes=self._models.pool.available_bytes(),
             engines=installed_engines(),
-            slots=self._settings.slots,
-            max_context_length=self._settings.max_context_length,
+            slots=self._settings.now.slots,
+            max_context_length=self._settings.now.max_context_length,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from funland_server.hub.clients.modelscope import ModelScope
 from funland_server.hub.clients.ollama import Ollama
 from funland_server.hub.clients.protocol import DISPLAY_NAMES, Hub, HubKind
 from funland_server.hub.sources import HOSTS
+from funland_server.live import Live
 from funland_server.web.fetching import Credential, Web
 from funland_server.web.policy import WebPolicy
 from funland_server.web.urls import origin_of, parse
@@ -45,26 +45,35 @@ def web_policy(settings: ServerSettings) -> WebPolicy:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class Hubs:
     """The hubs that are asked, in their order. It is the downloads' `Credentials`."""
 
-    hubs: Mapping[HubKind, Hub]
-    hosts: Mapping[str, HubKind]
-    """What stands for a hub in a URL."""
-    offline: bool
-    """Whether none of them is ever asked."""
+    def __init__(self, settings: Live[ServerSettings], web: Web) -> None:
+        """Those of the settings; other ones when the settings of hubs change."""
+        self._web = web
+        self._hubs = _made(settings.now, web)
+        # Not at every change: they remember what they were let in with.
+        settings.map(_of_hubs).tell(lambda _: self._take(settings.now))
 
-    @classmethod
-    def of(cls, settings: ServerSettings, web: Web) -> Hubs:
-        """Those of the settings."""
-        hubs = {_KINDS[name]: _hub(settings, web, name) for name in settings.hubs}
+    @property
+    def hubs(self) -> Mapping[HubKind, Hub]:
+        """Those that there are now."""
+        return self._hubs
+
+    @property
+    def hosts(self) -> Mapping[str, HubKind]:
+        """What stands for a hub in a URL."""
         own = {
             urlsplit(url).netloc.lower(): kind
-            for kind, hub in hubs.items()
+            for kind, hub in self.hubs.items()
             for url in (hub.endpoint, *hub.mirrors)
         }
-        return cls(hubs, {**HOSTS, **own}, web.offline)
+        return {**HOSTS, **own}
+
+    @property
+    def offline(self) -> bool:
+        """Whether none of them is asked now."""
+        return self._web.offline
 
     def asked(self, kind: HubKind = Origin.HUB_UNSPECIFIED) -> list[Hub]:
         """One hub, or all in their order; none if the settings leave that one out."""
@@ -90,6 +99,20 @@ class Hubs:
                 return hub.bearer.known(url)
             return hub.asker.credential if isinstance(hub, ModelScope | HuggingFace) else None
         return None
+
+    def _take(self, settings: ServerSettings) -> None:
+        self._hubs = _made(settings, self._web)
+
+
+def _of_hubs(settings: ServerSettings) -> tuple[object, ...]:
+    """All that hubs are made of."""
+    names = ("endpoint", "mirrors", "token")
+    each = (getattr(settings, f"{hub}_{name}", None) for hub in _KINDS for name in names)
+    return settings.hubs, settings.hub_timeout_seconds, *each
+
+
+def _made(settings: ServerSettings, web: Web) -> Mapping[HubKind, Hub]:
+    return {_KINDS[name]: _hub(settings, web, name) for name in settings.hubs}
 
 
 def _hub(settings: ServerSettings, web: Web, name: str) -> Hub:

@@ -18,6 +18,7 @@ from funland_server.hub.errors import HubAccessDeniedError, HubModelUnsupportedE
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.names import complaint
 from funland_server.hub.together import as_one
+from funland_server.live import Live
 
 _AT_ONCE: Final = 8
 """How many models' files are asked for at a time, of all hubs together."""
@@ -41,10 +42,10 @@ class Told:
 class Knowledge:
     """What is known of models."""
 
-    def __init__(self, hubs: Hubs, catalog: Catalog, catalog_hours: float) -> None:
+    def __init__(self, hubs: Hubs, catalog: Catalog, catalog_hours: Live[float]) -> None:
         self._hubs = hubs
         self._catalog = catalog
-        self._believed = int(catalog_hours * 3600 * 10**6)
+        self._catalog_hours = catalog_hours
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     def hubs_for(self, kind: HubKind, model_id: str, field: str = "model_id") -> list[Hub]:
@@ -149,7 +150,9 @@ class Knowledge:
             return told.revision == known.listed_revision
         if told.HasField("update_time"):
             return told.update_time.ToMicroseconds() < known.listed_time
-        return time.time_ns() // 1000 - known.listed_time < self._believed
+        return time.time_ns() // 1000 - known.listed_time < int(
+            self._catalog_hours.now * 3600 * 10**6
+        )
 
 
 async def _done(tasks: Sequence[asyncio.Task[Told]], seconds: float) -> list[Told]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from funland.v1 import inference_pb2
 from funland_server.domain import Domain, Service
 from funland_server.inference.generation import Generations
+from funland_server.inference.pace import Pace
 from funland_server.inference.service import InferenceService
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
@@ -18,11 +19,13 @@ class Inference(Domain):
     def __init__(self, models: Models, metrics: Metrics) -> None:
         self._models = models
         self._metrics = metrics
+        self.pace = Pace()
+        """What generations took."""
 
     async def start(self) -> None:
         """Has nothing to read."""
         loader = self._models.loader
-        self.service = InferenceService(Generations(loader, self._metrics), loader)
+        self.service = InferenceService(Generations(loader, self._metrics, self.pace), loader)
 
     def services(self) -> list[Service]:
         """Answers `InferenceService`."""

@@ -12,6 +12,7 @@ from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import GenerationEvent
 from funland.worker.v1.worker_pb2 import Conversation, SequenceEvent, Submit
 from funland_server.inference.defaults import apply_defaults
+from funland_server.inference.pace import Pace
 from funland_server.inference.texts import Completed, Texts
 from funland_server.metrics import Metrics
 from funland_server.models.loading.loader import ModelLoader
@@ -20,9 +21,10 @@ from funland_server.models.loading.loader import ModelLoader
 class Generations:
     """All generations of one server."""
 
-    def __init__(self, loader: ModelLoader, metrics: Metrics) -> None:
+    def __init__(self, loader: ModelLoader, metrics: Metrics, pace: Pace) -> None:
         self._loader = loader
         self._metrics = metrics
+        self._pace = pace
 
     async def stream(self, model: str, submit: Submit) -> AsyncGenerator[GenerationEvent]:
         """The events of a generation; closing the generator ends it within a step.
@@ -31,41 +33,45 @@ class Generations:
             FunlandError: See `InferenceService` in `inference.proto`.
         """
         arrival = monotonic()
-        worker = await self._loader.worker(model)
-        model_id = worker.model_id
-        apply_defaults(
-            submit,
-            self._loader.defaults(model_id),
-            can_chat=worker.ready.can_chat,
-            adapters=self._loader.adapters(model_id),
-        )
-        start = inference_pb2.Start(id=f"gen-{uuid.uuid4().hex}", model=model_id)
-        options = submit.options
-        asks_of_prompt = options.progress or options.HasField("prompt_logprobs")
-        started = False
-        first = True
-        async with aclosing(worker.generate(submit)) as events:
-            async for event in events:
-                if not started:  # now it is in the queue; what was refused never started
-                    started = True
-                    yield GenerationEvent(start=start)
-                if first and event.tokens:
-                    first = False
-                    seconds = monotonic() - arrival
-                    self._metrics.time_to_first_token.labels(model_id).observe(seconds)
-                choice = event.choice
-                if event.queue_position:
-                    queued = inference_pb2.Queued(position=event.queue_position)
-                    yield GenerationEvent(choice=choice, queued=queued)
-                if asks_of_prompt and event.HasField("prefill"):
-                    yield GenerationEvent(choice=choice, prefill=event.prefill)
-                if asks_of_prompt and event.HasField("prompt_logprobs"):
-                    yield GenerationEvent(choice=choice, prompt_logprobs=event.prompt_logprobs)
-                if event.HasField("delta"):
-                    yield GenerationEvent(choice=choice, delta=event.delta)
-                if event.HasField("finish"):
-                    self._measure(model_id, event, monotonic() - arrival)
-                    yield GenerationEvent(choice=choice, finish=event.finish)
+        with self._pace.generation() as generation:
+            worker = await self._loader.worker(model)
+            model_id = worker.model_id
+            apply_defaults(
+                submit,
+                self._loader.defaults(model_id),
+                can_chat=worker.ready.can_chat,
+                adapters=self._loader.adapters(model_id),
+            )
+            start = inference_pb2.Start(id=f"gen-{uuid.uuid4().hex}", model=model_id)
+            options = submit.options
+            asks_of_prompt = options.progress or options.HasField("prompt_logprobs")
+            started = False
+            first = True
+            async with aclosing(worker.generate(submit)) as events:
+                async for event in events:
+                    if not started:  # now it is in the queue; what was refused never started
+                        started = True
+                        yield GenerationEvent(start=start)
+                    if event.tokens:
+                        generation.made(event.tokens)
+                    if first and event.tokens:
+                        first = False
+                        seconds = monotonic() - arrival
+                        self._metrics.time_to_first_token.labels(model_id).observe(seconds)
+                    choice = event.choice
+                    if event.queue_position:
+                        queued = inference_pb2.Queued(position=event.queue_position)
+                        yield GenerationEvent(choice=choice, queued=queued)
+                    if asks_of_prompt and event.HasField("prefill"):
+                        yield GenerationEvent(choice=choice, prefill=event.prefill)
+                    if asks_of_prompt and event.HasField("prompt_logprobs"):
+                        yield GenerationEvent(choice=choice, prompt_logprobs=event.prompt_logprobs)
+                    if event.HasField("delta"):
+                        yield GenerationEvent(choice=choice, delta=event.delta)
+                    if event.HasField("finish"):
+                        generation.end()
+                        self._measure(model_id, event, monotonic() - arrival)
+                        yield GenerationEvent(choice=choice, finish=event.finish)
 
     async def complete(self, model: str, submit: Submit) -> Completed:
         """A generation's whole texts; raises as `stream`."""

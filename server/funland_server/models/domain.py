@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from funland.v1 import models_pb2
+from funland.v1.system_pb2 import PartHealth
 from funland_server.blobs.store import Blobs
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.errors import StartError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
@@ -18,6 +20,7 @@ from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.service import ModelService
+from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 
 
@@ -30,11 +33,12 @@ class Models(Domain):
     installing: Installing
     """Makes models of what was downloaded into `blobs`."""
 
-    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
-        self._settings = settings
+    def __init__(self, settings: Live[ServerSettings], metrics: Metrics) -> None:
+        self._live = settings
+        self._settings = settings.now
         self._changes = Changes()
-        self.blobs = Blobs(settings.home / "blobs")
-        self._measurements = Measurements(settings.home / "measurements")
+        self.blobs = Blobs(settings.now.home / "blobs")
+        self._measurements = Measurements(settings.now.home / "measurements")
         self.pool = WorkerPool(settings, metrics, self._changes.publish, self._measurements.note)
 
     async def start(self) -> None:
@@ -42,7 +46,7 @@ class Models(Domain):
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
         self.loader = ModelLoader(
-            self.catalog, self.adapters, self.pool, self._measurements, self._settings
+            self.catalog, self.adapters, self.pool, self._measurements, self._live
         )
         self.installing = Installing(
             self.catalog, self.blobs, self.adapters, self._changes.publish, self.loader.replaced
@@ -52,6 +56,10 @@ class Models(Domain):
         """Answers `ModelService`."""
         service = ModelService(self.catalog, self.adapters, self.pool, self.loader, self._changes)
         return [(models_pb2.DESCRIPTOR.services_by_name["ModelService"], service)]
+
+    def health(self) -> dict[str, Probe]:
+        """`models`: unwell if one was lost again and again, or could not be loaded."""
+        return {"models": self._health}
 
     def announce_stop(self) -> None:
         """Ends the watches."""
@@ -64,7 +72,7 @@ class Models(Domain):
     def _read_catalog(self) -> ModelCatalog:
         store = ModelStore(self._settings.home / "models", self.blobs)
         try:
-            catalog = ModelCatalog(store, self._settings.default_model, self._changes.publish)
+            catalog = ModelCatalog(store, self._default_model(), self._changes.publish)
         except OSError as error:
             raise self._bad_home(error) from error
         if catalog.default_id not in {model.model_id for model in catalog.all()}:
@@ -73,6 +81,19 @@ class Models(Domain):
                 " first, or leave out the setting default_model."
             )
         return catalog
+
+    async def _health(self) -> Health:
+        unwell = [what for place in self.pool.places() if (what := _ailment(place))]
+        return Health(PartHealth.DEGRADED, " ".join(unwell)) if unwell else Health()
+
+    def objections(self, settings: ServerSettings) -> dict[str, str]:
+        """A default model that is not installed."""
+        if self.catalog.find(settings.default_model) is None:
+            return {"server.default_model": "it is no model that is installed"}
+        return {}
+
+    def _default_model(self) -> Live[str]:
+        return self._live.map(lambda now: now.default_model)
 
     def _read_adapters(self, catalog: ModelCatalog) -> Adapters:
         try:
@@ -85,3 +106,12 @@ class Models(Domain):
             f"The home {self._settings.home} can't be used ({error.strerror}); name another with"
             " --home or FUNLAND_HOME."
         )
+
+
+def _ailment(place: Place) -> str:
+    """What is wrong with a model; empty if nothing is."""
+    if (seconds := place.retry_seconds) is not None:
+        return f"{place.model_id} was lost again and again; it may start in {seconds:.0f} s."
+    if place.error is not None:
+        return f"{place.model_id} was not loaded: {place.error.message}"
+    return ""

@@ -13,6 +13,7 @@ from funland.v1.inference_pb2 import ChatRequest
 from funland.v1.responses_pb2 import CreateResponseRequest, Response, ResponseEvent
 from funland_server.config import ServerSettings
 from funland_server.errors import ServerStoppingError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.responses.drafts import Draft
 from funland_server.responses.ends import Ends
@@ -40,7 +41,7 @@ class Background:
         stream_chat: StreamChat,
         store: ResponseStore,
         model_id: Callable[[str], str],
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
         metrics: Metrics,
     ) -> None:
         """`model_id` gives the id of a model by any of its names; raises ModelNotFoundError."""
@@ -139,13 +140,14 @@ class Background:
 
     def _check_limit(self, model: str) -> None:
         """Refuses what the model's queue could not take, before the caller has an id for it."""
+        settings = self._settings.now
         count = sum(making.model == model for making in self._made.values())
-        if count >= self._settings.slots + self._settings.queue_limit:
+        if count >= settings.slots + settings.queue_limit:
             error = QueueFullError(
                 f"{count} responses of model {model!r} are being made in the background; try again"
                 " later.",
                 model=model,
-                queue_limit=str(self._settings.queue_limit),
+                queue_limit=str(settings.queue_limit),
             )
             error.retry_seconds = _RETRY_SECONDS
             raise error

@@ -6,6 +6,7 @@ from funland.v1 import responses_pb2
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.inference.domain import Inference
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.responses.answering import Responses as Answering
@@ -20,7 +21,7 @@ class Responses(Domain):
 
     def __init__(
         self,
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
         metrics: Metrics,
         database: Database,
         models: Models,
@@ -30,7 +31,7 @@ class Responses(Domain):
         self._metrics = metrics
         self._models = models
         self._inference = inference
-        self._kept = ResponseStore(database, settings.response_days)
+        self._kept = ResponseStore(database, settings.map(lambda now: now.response_days))
         self._background: Background | None = None
 
     async def start(self) -> None:

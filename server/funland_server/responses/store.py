@@ -18,6 +18,7 @@ from funland.v1.responses_pb2 import (
     ListResponsesResponse,
     Response,
 )
+from funland_server.live import Live
 from funland_server.responses import chains, pages
 from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.tables import (
@@ -40,7 +41,7 @@ class ResponseStore:
     """The responses that are kept. What writes raises StorageFullError where the disk is full."""
 
     database: Database
-    keep_days: int
+    keep_days: Live[int]
     """After so many days a response is forgotten."""
 
     async def add(self, response: Response, messages: list[Message]) -> None:
@@ -51,7 +52,7 @@ class ResponseStore:
             "follows": response.previous_response_id or None,
             "input": ListResponseInputResponse(messages=messages).SerializeToString(),
         }
-        oldest = time.time_ns() // 1000 - self.keep_days * _DAY
+        oldest = time.time_ns() // 1000 - self.keep_days.now * _DAY
 
         async def insert_it(connection: AsyncConnection) -> None:
             await connection.execute(insert(responses).values(row))

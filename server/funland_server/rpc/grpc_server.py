@@ -16,6 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from funland_server.errors import CallerGoneError
+from funland_server.live import Live
 from funland_server.rpc.ended_calls import leave_out_ended_calls
 from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
 from funland_server.rpc.reflection import add_reflection
@@ -38,7 +39,7 @@ _MOST_STRIKES = 2
 class GrpcServer:
     """Listens for gRPC and hands each call to the pipeline."""
 
-    def __init__(self, pipeline: Pipeline, send_timeout_seconds: float) -> None:
+    def __init__(self, pipeline: Pipeline, send_timeout_seconds: Live[float]) -> None:
         """A reader that takes nothing for `send_timeout_seconds` loses its call."""
         leave_out_ended_calls()
         self._pipeline = pipeline
@@ -122,7 +123,7 @@ class GrpcServer:
                     StepTimeout() as sending,
                 ):
                     async for message in answers:
-                        sending.begin(clock() + self._send_timeout)
+                        sending.begin(clock() + self._send_timeout.now)
                         await context.write(message)
                         sending.over()
             except CallFailed as failed:

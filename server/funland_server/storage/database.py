@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -81,6 +82,14 @@ class Database:
                 f"The database {backend.name} can't be used ({self._reason(error)});"
                 f" {backend.remedy}, or {backend.elsewhere}."
             ) from error
+
+    async def probe(self) -> None:
+        """Reads something; raises StorageUnavailableError if it can't be reached."""
+
+        async def look(connection: AsyncConnection) -> None:
+            await connection.execute(text("SELECT version_num FROM alembic_version"))
+
+        await self.read(look)
 
     async def close(self) -> None:
         """Ends all connections. Closing twice is no error."""

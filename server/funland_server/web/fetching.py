@@ -11,18 +11,16 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from funland_server.live import Live
 from funland_server.web.addresses import address_of, is_public
 from funland_server.web.answers import Answer, Headers
 from funland_server.web.errors import AddressNotAllowedError, Trouble, UnreachableError
 from funland_server.web.policy import WebPolicy
-from funland_server.web.resolving import CheckedResolver
+from funland_server.web.sessions import Sessions
 from funland_server.web.urls import Origin, host_of, origin_of, parse
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _HOPS: Final = 8
-_BUFFER: Final = 256 * 1024
-_LOOK_UPS: Final = 10  # seconds for which checked addresses are kept
-_HEADERS: Final = {"User-Agent": "funland", "Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +53,19 @@ class Web:
     It keeps no cookies, takes nothing from the environment, and asks for bodies as they are.
     """
 
-    def __init__(self, policy: WebPolicy, deadlines: Deadlines | None = None) -> None:
+    def __init__(self, policy: Live[WebPolicy], deadlines: Live[Deadlines] | None = None) -> None:
         self._policy = policy
-        self._deadlines = deadlines or Deadlines()
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._deadlines = deadlines or Live(Deadlines())
+        self._sessions = Sessions(policy, self._deadlines.now.connect)
 
     @property
     def offline(self) -> bool:
-        """Whether nothing is ever sent."""
-        return self._policy.offline
+        """Whether nothing is sent now."""
+        return self._policy.now.offline
 
     async def close(self) -> None:
         """Ends all connections. Closing twice is no error."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        await self._sessions.close()
 
     @asynccontextmanager
     async def open(
@@ -88,38 +84,44 @@ class Web:
             UnreachableError: There is no answer.
         """
         target = parse(str(url))
-        self._policy.check_target(target)
+        self._policy.now.check_target(target)
         passed: list[Headers] = []
         while True:
             sent = dict(headers or {})
             if credential is not None and credential.origin == origin_of(target):
                 sent.update(credential.headers)
-            response = await self._send(method, target, sent)
-            try:
-                location = response.headers.get("Location")
-                if response.status not in _REDIRECTS or location is None:
-                    stall = self._deadlines.stall
-                    yield Answer(response, target, tuple(passed), stall)
-                    return
-            finally:
-                # What was read to its end is used again, all else is closed.
-                response.release()
+            proxy = self._proxy(target)
+            async with self._sessions.session(proxied=proxy is not None) as session:
+                response = await self._send(session, method, target, sent, proxy)
+                try:
+                    location = response.headers.get("Location")
+                    if response.status not in _REDIRECTS or location is None:
+                        stall = self._deadlines.now.stall
+                        yield Answer(response, target, tuple(passed), stall)
+                        return
+                finally:
+                    # What was read to its end is used again, all else is closed.
+                    response.release()
             passed.append(response.headers)
             if len(passed) > _HOPS:
                 raise AddressNotAllowedError(
                     host_of(target), f"it redirects more than {_HOPS} times"
                 )
             before, target = target, parse(location, base=target)
-            self._policy.check_redirect(before, target)
+            self._policy.now.check_redirect(before, target)
 
     async def _send(
-        self, method: str, url: URL, headers: Mapping[str, str]
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        proxy: URL | None,
     ) -> aiohttp.ClientResponse:
         host = host_of(url)
-        proxy = self._proxy(url)
         try:
-            async with asyncio.timeout(self._deadlines.first_byte):
-                return await self._session(proxied=proxy is not None).request(
+            async with asyncio.timeout(self._deadlines.now.first_byte):
+                return await session.request(
                     method, url, headers=headers, allow_redirects=False, proxy=proxy
                 )
         except TimeoutError:  # aiohttp's own are of this kind too
@@ -135,28 +137,10 @@ class Web:
 
     def _proxy(self, url: URL) -> URL | None:
         """The proxy of a request. It can't reach what lies in this machine or site."""
+        policy = self._policy.now
         host = host_of(url)
         address = address_of(host)
-        inside = self._policy.may_be_private(host, url.port or 0) and (
+        inside = policy.may_be_private(host, url.port or 0) and (
             host == "localhost" or (address is not None and not is_public(address))
         )
-        return None if inside or host in self._policy.private_hosts else self._policy.proxy
-
-    def _session(self, *, proxied: bool) -> aiohttp.ClientSession:
-        if (session := self._sessions.get(proxied)) is not None:
-            return session
-        policy = self._policy
-        if proxied and policy.proxy is not None:
-            # The only host that is looked up here is then the proxy.
-            policy = WebPolicy(endpoints=frozenset({origin_of(policy.proxy)}))
-        session = self._sessions[proxied] = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0, resolver=CheckedResolver(policy), ttl_dns_cache=_LOOK_UPS
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=_HEADERS,
-            auto_decompress=False,
-            read_bufsize=_BUFFER,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._deadlines.connect),
-        )
-        return session
+        return None if inside or host in policy.private_hosts else policy.proxy

@@ -11,6 +11,7 @@ import structlog
 
 from funland.worker.v1.worker_pb2 import Step
 from funland_server.errors import ServerStoppingError
+from funland_server.live import Live
 from funland_server.workers.launch import launch
 from funland_server.workers.room import Room
 from funland_server.workers.spec import MakeSpec
@@ -24,7 +25,9 @@ class Guests:
     """They take memory as others do, but no model leaves for them, and none is theirs: the pool's
     worker of the same model goes on."""
 
-    def __init__(self, room: Room, load_timeout_seconds: float, patience: Patience) -> None:
+    def __init__(
+        self, room: Room, load_timeout_seconds: Live[float], patience: Callable[[], Patience]
+    ) -> None:
         self._room = room
         self._load_timeout = load_timeout_seconds
         self._patience = patience
@@ -46,9 +49,9 @@ class Guests:
         spec = await asyncio.to_thread(make_spec)
         begin = monotonic()
         async with self._room.beside(spec) as guest:
-            process = await launch(spec, self._load_timeout)
+            process = await launch(spec, self._load_timeout.now)
             load_ms = 1e3 * (monotonic() - begin)
-            worker = Worker(spec.model_id, process, observe, load_ms, self._patience)
+            worker = Worker(spec.model_id, process, observe, load_ms, self._patience())
             self._workers.add(worker)
             guest.worker = worker
             try:

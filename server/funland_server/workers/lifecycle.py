@@ -11,6 +11,7 @@ import structlog
 
 from funland_server.config import ServerSettings
 from funland_server.errors import FunlandError, ServerStoppingError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.guests import Guests
@@ -33,7 +34,7 @@ class Lifecycle:
 
     def __init__(
         self,
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
         places: Mapping[str, Place],
         metrics: Metrics,
         changed: Callable[[str], None],
@@ -42,14 +43,15 @@ class Lifecycle:
         """`changed` is called with a model's id when its place changes, `note` with a worker that
         is loaded, and before its end."""
         self._note = note
-        self._load_timeout = settings.load_timeout_seconds
-        self._patience = Patience(settings.hang_timeout_seconds, settings.step_timeout_seconds)
+        self._settings = settings
         self._places = places
         self._metrics = metrics
         self._changed = changed
-        self._memory = Memory(settings.memory_limit_bytes)
+        self._memory = Memory(settings.map(lambda now: now.memory_limit_bytes))
         self.room = Room(places, self._memory, metrics, self.end)
-        self.guests = Guests(self.room, self._load_timeout, self._patience)
+        self.guests = Guests(
+            self.room, settings.map(lambda now: now.load_timeout_seconds), self._patience
+        )
         self._ending: set[asyncio.Task[None]] = set()
         self.stopping = False
 
@@ -69,7 +71,7 @@ class Lifecycle:
         try:
             spec = await asyncio.to_thread(make_spec)
             await self.room.make(spec)
-            process = await launch(spec, self._load_timeout)
+            process = await launch(spec, self._settings.now.load_timeout_seconds)
         except FunlandError as error:
             place.error = error
             logger.warning("model_not_loaded", model=model_id, reason=error.message)
@@ -85,7 +87,7 @@ class Lifecycle:
             raise ServerStoppingError
         load_ms = 1e3 * (monotonic() - begin)
         observe = self._metrics.steps(model_id)
-        worker = place.holder = Worker(model_id, process, observe, load_ms, self._patience)
+        worker = place.holder = Worker(model_id, process, observe, load_ms, self._patience())
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
         self.keep(place, worker, spec.keep_alive_seconds)
         await self._note(worker)  # lest nothing is known if the server is killed
@@ -145,6 +147,10 @@ class Lifecycle:
         """Forgets a deleted model."""
         self._memory.forget(model_id)
         self._metrics.forget(model_id)
+
+    def _patience(self) -> Patience:
+        settings = self._settings.now
+        return Patience(settings.hang_timeout_seconds, settings.step_timeout_seconds)
 
     async def _end(self, worker: Worker) -> None:
         self._memory.learn(worker)

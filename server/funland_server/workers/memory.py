@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from funland.v1.models_pb2 import LoadSettings
+from funland_server.live import Live
 from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.machine import MachineMemory, machine_memory
 from funland_server.workers.spec import WorkerSpec
@@ -33,7 +34,7 @@ class Memory:
     """The memory of all models of one server: what is held, promised, and known by experience."""
 
     def __init__(
-        self, limit_bytes: int | None, machine: Callable[[], MachineMemory] = machine_memory
+        self, limit_bytes: Live[int | None], machine: Callable[[], MachineMemory] = machine_memory
     ) -> None:
         """`limit_bytes` is for all models together; None: nine tenths of the machine's."""
         self._limit = limit_bytes
@@ -68,7 +69,8 @@ class Memory:
         promised = sum(self._promised.values())
         weight = sum(each.weight for each in held)
         growth = sum(each.weight - each.resident for each in held)
-        limit = int(_SHARE * machine.total) if self._limit is None else self._limit
+        limit = self._limit.now
+        limit = int(_SHARE * machine.total) if limit is None else limit
         return min(limit - weight, available - growth) - promised
 
     def plan(

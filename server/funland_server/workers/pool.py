@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.config import ServerSettings
 from funland_server.errors import ServerStoppingError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.guests import Guests
 from funland_server.workers.lifecycle import Lifecycle
@@ -25,7 +26,7 @@ class WorkerPool:
 
     def __init__(
         self,
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
         metrics: Metrics,
         changed: Callable[[str], None],
         note: Callable[[Worker], Awaitable[None]] = _pass_over,
@@ -58,6 +59,10 @@ class WorkerPool:
         """How many calls are under way in all models."""
         workers = (place.worker for place in self._places.values())
         return sum(worker.calls for worker in workers if worker is not None)
+
+    def places(self) -> list[Place]:
+        """How all models stand that were asked for, by id; to look at."""
+        return [self._places[model_id] for model_id in sorted(self._places)]
 
     def available_bytes(self, model_id: str = "") -> int:
         """What a model can take of the memory now, when all that are idle are unloaded, and its own

@@ -23,6 +23,7 @@ from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
 from funland_server.errors import FunlandError
+from funland_server.live import Live
 from funland_server.storage.database import Database
 from funland_server.web.fetching import Deadlines
 from tests.hubs.server import FakeHub
@@ -109,7 +110,7 @@ class Depot:
         self.home = home
         self.site = Site(home, settings=fetch, deadlines=deadlines)
         self.shelf = Shelf(home / "models", self.site.blobs)
-        self._queue = queue or QueueSettings()
+        self.queue = Live(queue or QueueSettings())
         self._database = Database(home / "funland.sqlite3")
 
     async def start(self) -> None:
@@ -120,7 +121,7 @@ class Depot:
             DownloadStore(self._database, "home"),
             self.site.tools,
             self.shelf,
-            settings=self._queue,
+            settings=self.queue,
             metrics=self.site.metrics,
             publish=self.changes.publish,
         )
@@ -132,7 +133,7 @@ class Depot:
             self._jobs.control,
             Listing(
                 self.roster, self.home, self.site.tools.bucket, self.site.tools.threads,
-                self._queue.active, models=lambda: 0,
+                self.queue.map(lambda now: now.active), models=lambda: 0,
             ),
             Watching(self.roster, self.changes),
         )  # fmt: skip

@@ -16,6 +16,7 @@ from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.fetching.transfer import Stalled, Transfer
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.plan import PlannedFile
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.web.fetching import Credential, Deadlines, Web
 from funland_server.web.policy import WebPolicy
@@ -55,14 +56,17 @@ class Site:
         self.metrics = Metrics()
         self.blobs = Blobs(home / "blobs")
         self.tokens = Tokens()
-        self.web = Web(policy or WebPolicy.of(private_hosts=HOSTS), deadlines)
+        self.web = Web(
+            Live(policy or WebPolicy.of(private_hosts=HOSTS)),
+            Live(deadlines) if deadlines else None,
+        )
         self.tools = Tools(
             web=self.web,
             credentials=self.tokens,
             blobs=self.blobs,
             bucket=Bucket(rate),
             threads=Threads(),
-            settings=settings or FetchSettings(first_backoff=0.01),
+            settings=Live(settings or FetchSettings(first_backoff=0.01)),
             received=self.metrics.download_bytes.inc,
         )
 

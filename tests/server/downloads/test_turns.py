@@ -38,6 +38,17 @@ def test_one_of_normal_priority_waits_and_high_ones_do_not_displace_each_other()
     assert decide(places((D, HIGH), (Q, HIGH)), 1) == Turns()
 
 
+def test_where_there_are_fewer_turns_than_before_the_last_of_the_lowest_give_way() -> None:
+    assert decide(places((D, NORMAL), (D, LOW), (D, HIGH), (Q, NORMAL)), 1) == Turns((), ("1", "0"))
+    assert decide(places((Download.INSTALLING, LOW), (D, HIGH)), 1) == Turns((), ("1",))
+
+
+def test_where_nothing_is_to_be_sent_nobody_has_a_turn_but_who_installs() -> None:
+    full = places((D, HIGH), (Download.INSTALLING, LOW), (Q, HIGH))
+
+    assert decide(full, None) == Turns((), ("0",))
+
+
 def test_what_is_being_installed_does_not_give_way() -> None:
     assert decide(places((Download.INSTALLING, LOW), (Q, HIGH)), 1) == Turns()
 
@@ -60,6 +71,7 @@ def test_turns_never_exceed_the_limit_and_none_is_left_unused(
     active = sum(place.state in ACTIVE for place in all_places)
     after = active + len(turns.begin) - len(turns.give_way)
     waiting = sum(place.state == Q for place in all_places)
-    assert after <= max(most, active)
+    installing = sum(place.state == Download.INSTALLING for place in all_places)
+    assert after <= max(most, installing)
     assert after >= min(most, active + waiting)
-    assert len(turns.give_way) <= len(turns.begin)
+    assert len(turns.give_way) <= len(turns.begin) + max(active - most, 0)

@@ -10,6 +10,7 @@ import pytest
 
 from funland_server.config import ServerSettings
 from funland_server.hub.hubs import Hubs, web_policy
+from funland_server.live import Live
 from funland_server.web.fetching import Web
 from tests.hubs.server import FakeHub
 
@@ -40,8 +41,8 @@ async def make_hubs(hub: FakeHub, tmp_path: Path) -> AsyncIterator[MakeHubs]:
 
     def make(**changed: Any) -> Hubs:
         settings = ServerSettings(home=tmp_path, **pointed(hub, **changed))
-        webs.append(Web(web_policy(settings)))
-        return Hubs.of(settings, webs[-1])
+        webs.append(Web(Live(web_policy(settings))))
+        return Hubs(Live(settings), webs[-1])
 
     yield make
     for web in webs:

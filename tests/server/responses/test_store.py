@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from funland.v1.inference_pb2 import ChatRequest, Message, TokenLogprob
 from funland.v1.responses_pb2 import ListResponsesRequest, Response
 from funland_server.errors import FieldInvalidError
+from funland_server.live import Live
 from funland_server.responses import chains as limits
 from funland_server.responses import pages as page_limits
 from funland_server.responses.errors import ResponseNotFoundError
@@ -28,7 +29,7 @@ from tests.server.storage.plans import Plan, plan
 async def store(place: Path | str) -> AsyncIterator[ResponseStore]:
     database = Database(place)
     await database.open()
-    yield ResponseStore(database, keep_days=30)
+    yield ResponseStore(database, keep_days=Live(30))
     await database.close()
 
 

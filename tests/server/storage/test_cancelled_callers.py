@@ -19,6 +19,7 @@ from sqlalchemy.util import await_only
 
 from funland.v1.inference_pb2 import Message
 from funland.v1.responses_pb2 import Response
+from funland_server.live import Live
 from funland_server.responses.store import ResponseStore
 from funland_server.responses.tables import responses
 from funland_server.storage.database import Database
@@ -334,7 +335,7 @@ async def test_an_error_is_told_to_who_is_there_and_passed_over_for_who_is_gone(
 async def test_a_response_is_not_kept_for_a_caller_that_is_gone(
     database: Database, halt: Halt, word: str
 ) -> None:
-    store = ResponseStore(database, keep_days=30)
+    store = ResponseStore(database, keep_days=Live(30))
     response = Response(response_id="one", metadata={"topic": "test"})
     response.create_time.GetCurrentTime()
     halt.at(word)

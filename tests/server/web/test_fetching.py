@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from funland_server.live import Live
 from funland_server.web.errors import (
     AddressNotAllowedError,
     AnswerInvalidError,
@@ -72,8 +73,8 @@ async def other() -> AsyncIterator[Host]:
 @pytest.fixture
 async def fetcher() -> AsyncIterator[Web]:
     fetcher = Web(
-        WebPolicy.of(private_hosts=["127.0.0.1", "hub.example"]),
-        Deadlines(connect=5, first_byte=0.2, stall=0.2),
+        Live(WebPolicy.of(private_hosts=["127.0.0.1", "hub.example"])),
+        Live(Deadlines(connect=5, first_byte=0.2, stall=0.2)),
     )
     yield fetcher
     await fetcher.close()
@@ -100,7 +101,7 @@ async def test_cookies_are_not_kept(host: Host, fetcher: Web) -> None:
 
 
 async def test_offline_nothing_is_sent(host: Host) -> None:
-    fetcher = Web(WebPolicy.of(offline=True, private_hosts=["127.0.0.1"]))
+    fetcher = Web(Live(WebPolicy.of(offline=True, private_hosts=["127.0.0.1"])))
 
     with pytest.raises(OfflineError):
         await read(fetcher, host.url)
@@ -110,7 +111,7 @@ async def test_offline_nothing_is_sent(host: Host) -> None:
 
 
 async def test_a_private_address_is_not_called(host: Host) -> None:
-    fetcher = Web(WebPolicy())
+    fetcher = Web(Live(WebPolicy()))
 
     with pytest.raises(AddressNotAllowedError):
         await read(fetcher, host.url)
@@ -123,7 +124,7 @@ async def test_a_name_that_leads_to_a_private_address_is_not_called(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lead(monkeypatch, "rebinding.example")
-    fetcher = Web(WebPolicy())
+    fetcher = Web(Live(WebPolicy()))
 
     with pytest.raises(AddressNotAllowedError):
         await read(fetcher, f"http://rebinding.example:{host.port}/")
@@ -137,7 +138,7 @@ async def test_a_name_that_leads_elsewhere_a_second_time_is_checked_again(
 ) -> None:
     """DNS rebinding: the address that is connected to is the one that was checked."""
     found = lead(monkeypatch, "hub.example")
-    fetcher = Web(WebPolicy.of(private_hosts=["hub.example"]))
+    fetcher = Web(Live(WebPolicy.of(private_hosts=["hub.example"])))
 
     assert await read(fetcher, f"http://hub.example:{host.port}/") == b"fine"
 
@@ -170,7 +171,7 @@ async def test_a_redirect_to_a_private_address_is_not_followed(host: Host, other
         return web.Response(status=302, headers={"Location": other.url + "/?secret"})
 
     host.answer = moved
-    fetcher = Web(WebPolicy.of(endpoints=[host.url]))
+    fetcher = Web(Live(WebPolicy.of(endpoints=[host.url])))
 
     with pytest.raises(AddressNotAllowedError) as raised:
         await read(fetcher, host.url)
@@ -275,7 +276,7 @@ async def test_a_body_that_is_cut_is_not_taken_for_whole(host: Host, fetcher: We
 
 
 async def test_a_proxy_is_used_for_other_hosts_alone(host: Host, other: Host) -> None:
-    fetcher = Web(WebPolicy.of(proxy=other.url, private_hosts=["127.0.0.1"]))
+    fetcher = Web(Live(WebPolicy.of(proxy=other.url, private_hosts=["127.0.0.1"])))
 
     assert await read(fetcher, "http://hub.example/x") == b"fine"
     assert await read(fetcher, host.url) == b"fine"

@@ -12,6 +12,7 @@ from funland.v1.inference_pb2 import SamplingParameters
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import SequenceEvent, Submit
 from funland_server.config import ServerSettings
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.pool import WorkerPool
@@ -27,7 +28,9 @@ async def make_pool(settings: ServerSettings) -> AsyncIterator[MakePool]:
     pools: list[WorkerPool] = []
 
     def make(**changes: Any) -> WorkerPool:
-        pools.append(WorkerPool(settings.model_copy(update=changes), Metrics(), lambda _: None))
+        pools.append(
+            WorkerPool(Live(settings.model_copy(update=changes)), Metrics(), lambda _: None)
+        )
         return pools[-1]
 
     yield make

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
+from funland_server.live import Live
 from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.machine import MachineMemory
 from funland_server.workers.memory import Held, Memory, to_unload
@@ -22,7 +23,7 @@ def wanting(needed: int, model_id: str = "new") -> WorkerSpec:
 
 
 def memory(limit: int | None, total: int = 10_000, available: int = 10_000) -> Memory:
-    return Memory(limit, lambda: MachineMemory(total, available))
+    return Memory(Live(limit), lambda: MachineMemory(total, available))
 
 
 def names(chosen: list[Held] | None) -> list[str] | None:

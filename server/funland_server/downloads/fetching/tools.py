@@ -10,6 +10,7 @@ from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.plan import Credentials
+from funland_server.live import Live
 from funland_server.web.fetching import Web
 
 
@@ -22,6 +23,6 @@ class Tools:
     blobs: Blobs
     bucket: Bucket
     threads: Threads
-    settings: FetchSettings
+    settings: Live[FetchSettings]
     received: Callable[[int], None]
     """Is told how many bytes came, as they come."""

@@ -62,7 +62,8 @@ class Transfer:
         self._tools = tools
         self._lanes = Lanes(connections)
         self._servers = Servers()
-        self._patience = Patience(tools.settings.tries, tools.settings.patience)
+        settings = tools.settings.now
+        self._patience = Patience(settings.tries, settings.patience)
         self._running: dict[asyncio.Task[Failure | None], int] = {}
         self._at_work: dict[int, Lane] = {}
         self._checking: dict[asyncio.Task[None], FetchedFile] = {}
@@ -72,7 +73,7 @@ class Transfer:
         )
         self._failing = Failing(
             self._servers, self._lanes, self._patience, self._at_work, self._over,
-            tools.settings.first_backoff,
+            settings.first_backoff,
         )  # fmt: skip
         self._number = 0
         self._measured = (monotonic(), 0)
@@ -236,7 +237,7 @@ class Transfer:
 
     async def _sync(self) -> None:
         while True:
-            await asyncio.sleep(self._tools.settings.sync_interval)
+            await asyncio.sleep(self._tools.settings.now.sync_interval)
             for file in self.files:
                 await file.sync()
 

@@ -17,6 +17,7 @@ from funland_server.downloads.jobs.runner import Runner
 from funland_server.downloads.jobs.saving import Saving
 from funland_server.downloads.plan import Plan
 from funland_server.downloads.store import DownloadStore, Kept
+from funland_server.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Control:
     saving: Saving
     store: DownloadStore
     disk: Disk
-    connections: int
+    connections: Live[int]
     """The most that a download has unless another number is asked for."""
     _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
     """So that who asks at the same time for the same files finds the same download."""
@@ -49,7 +50,7 @@ class Control:
         return self.roster.present(same)
 
     async def _new(self, request: StartDownloadRequest, plan: Plan) -> Job:
-        download = new_download(f"dl-{secrets.token_hex(8)}", request, plan, self.connections)
+        download = new_download(f"dl-{secrets.token_hex(8)}", request, plan, self.connections.now)
         arrival = self.roster.next_arrival(time_ns() // 1000)
         job = Job(download, plan, arrival)
         await self.disk.check_room(job)

@@ -16,6 +16,7 @@ from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.machine import ACTIVE
 from funland_server.downloads.jobs.roster import Roster
 from funland_server.downloads.jobs.space import lacking
+from funland_server.live import Live
 from funland_server.storage.errors import StorageFullError
 
 
@@ -28,7 +29,7 @@ class Disk:
     blobs: Blobs
     threads: Threads
     roster: Roster
-    reserve_bytes: int
+    reserve_bytes: Live[int]
     """What stays free."""
 
     def folder_of(self, job: Job) -> Path:
@@ -59,7 +60,7 @@ class Disk:
             for other in self.roster
             if other is not job and other.standing.state in (*ACTIVE, Download.WAITING)
         ]
-        if lacking(free, self.reserve_bytes, others, job.need):
+        if lacking(free, self.reserve_bytes.now, others, job.need):
             raise StorageFullError
 
     def _discard(self, job: Job) -> None:

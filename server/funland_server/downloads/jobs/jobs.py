@@ -16,6 +16,7 @@ from funland_server.downloads.jobs.saving import Saving
 from funland_server.downloads.jobs.work import Work
 from funland_server.downloads.plan import Installer
 from funland_server.downloads.store import DownloadStore
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 
 
@@ -46,23 +47,27 @@ class Jobs:
         tools: Tools,
         installer: Installer,
         *,
-        settings: QueueSettings,
+        settings: Live[QueueSettings],
         metrics: Metrics,
         publish: Callable[[str], None],
     ) -> Jobs:
         """`folder` is where unfinished files are; `publish` is told the id of what changed."""
         roster, saving = Roster(), Saving(store)
-        disk = Disk(folder, tools.blobs, tools.threads, roster, settings.reserve_bytes)
+        disk = Disk(
+            folder, tools.blobs, tools.threads, roster, settings.map(lambda now: now.reserve_bytes)
+        )
         runner = Runner(
             roster,
             Work(tools, installer, disk),
             disk,
             saving,
-            active=None if tools.web.offline else settings.active,
+            active=lambda: None if tools.web.offline else settings.now.active,
             metrics=metrics,
             publish=publish,
         )
-        control = Control(roster, runner, saving, store, disk, tools.settings.connections)
+        control = Control(
+            roster, runner, saving, store, disk, tools.settings.map(lambda now: now.connections)
+        )
         return cls(store, roster, runner, control)
 
     async def start(self) -> None:

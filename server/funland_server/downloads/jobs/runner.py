@@ -45,11 +45,11 @@ class Runner:
         disk: Disk,
         saving: Saving,
         *,
-        active: int | None,
+        active: Callable[[], int | None],
         metrics: Metrics,
         publish: Callable[[str], None],
     ) -> None:
-        """`active` is how many have a turn at once, None if nothing is to be sent; `publish` is
+        """`active` says how many have a turn at once, None if nothing is to be sent; `publish` is
         told the id of what changed."""
         self._roster = roster
         self._work = work
@@ -96,13 +96,18 @@ class Runner:
 
     def give_turns(self) -> None:
         """Gives turns to those whose they are."""
-        if self._stopping or self._active is None:
-            return  # those that are queued go on when the server is online again
-        turns = decide(self._roster.places, self._active)
+        if self._stopping:
+            return
+        turns = decide(self._roster.places, self._active())
         for download_id in turns.give_way:
             self._change(self._roster.get(download_id), Sign.GIVE_WAY)
         for download_id in turns.begin:
             self._change(self._roster.get(download_id), Sign.TURN)
+
+    def look_again(self) -> None:
+        """Gives turns anew: how many there are may have changed."""
+        self.give_turns()
+        self.publish_queue()
 
     def publish(self, job: Job) -> None:
         """Tells those who watch that a download changed."""

@@ -40,17 +40,24 @@ def queue(places: Collection[Place]) -> list[Place]:
     return sorted((one for one in places if one.state == Download.QUEUED), key=_order)
 
 
-def decide(places: Collection[Place], most: int) -> Turns:
-    """Who begins and who gives way, where `most` may have a turn at once.
+def decide(places: Collection[Place], most: int | None) -> Turns:
+    """Who begins and who gives way, where `most` may have a turn at once; None: nothing is to be
+    sent, and those that are queued go on when that is over.
 
-    Only one of HIGH priority makes another give way: the last of the lowest.
+    Only one of HIGH priority makes another give way, and that there are fewer turns than before:
+    the last of the lowest.
     """
+    if most is None:
+        fetching = (one for one in places if one.state == Download.DOWNLOADING)
+        return Turns(give_way=tuple(one.download_id for one in fetching))
     waiting = queue(places)
     active = sorted((one for one in places if one.state in ACTIVE), key=_order)
     free = max(most - len(active), 0)
     begin, rest = waiting[:free], waiting[free:]
     stoppable = [one for one in active if one.state == Download.DOWNLOADING]
     give_way: list[Place] = []
+    while stoppable and len(active) - len(give_way) > most:
+        give_way.append(stoppable.pop())
     for one in rest:
         if one.priority != Download.HIGH or not stoppable:
             break

@@ -12,6 +12,7 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from funland_server.errors import FieldInvalidError, FunlandError, Violation
+from funland_server.live import Live
 from funland_server.models.errors import (
     ModelBuiltInError,
     ModelExistsError,
@@ -40,7 +41,7 @@ class ModelCatalog:
     """All installed models, the embedded one included."""
 
     def __init__(
-        self, store: ModelStore, default_model: str, changed: Callable[[str], None]
+        self, store: ModelStore, default_model: Live[str], changed: Callable[[str], None]
     ) -> None:
         """Reads the store. `changed` is called with the id of a model that came or went."""
         self._store = store
@@ -58,8 +59,8 @@ class ModelCatalog:
     @property
     def default_id(self) -> str:
         """The id of the model that requests get which name none."""
-        model = self.find(self._default)
-        return model.model_id if model else self._default
+        model = self.find(self._default.now)
+        return model.model_id if model else self._default.now
 
     def get(self, name: str) -> InstalledModel:
         """The model of that id, alias or source; the default one for an empty name.
@@ -67,9 +68,9 @@ class ModelCatalog:
         Raises:
             ModelNotFoundError: No installed model has that name.
         """
-        model = self.find(name or self._default)
+        model = self.find(name or self._default.now)
         if model is None:
-            raise ModelNotFoundError(name or self._default)
+            raise ModelNotFoundError(name or self._default.now)
         return model
 
     def find(self, name: str) -> InstalledModel | None:

@@ -13,6 +13,7 @@ from funland.v1.models_pb2 import Footprint, LoadSettings, ModelEstimate
 from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, Violation
+from funland_server.live import Live
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.choosing import Machine
 from funland_server.models.installed.catalog import ModelCatalog
@@ -43,13 +44,17 @@ class ModelLoader:
         adapters: Adapters,
         pool: WorkerPool,
         measurements: Measurements,
-        settings: ServerSettings,
+        settings: Live[ServerSettings],
     ) -> None:
         self._catalog = catalog
         self._adapters = adapters
         self._pool = pool
         self._measurements = measurements
-        self._settings = settings
+        self._live = settings
+
+    @property
+    def _settings(self) -> ServerSettings:
+        return self._live.now
 
     async def worker(self, name: str) -> ModelCalls:
         """The model of that name, loaded first if need be.

@@ -17,6 +17,7 @@ from funland_server.hub.choice.ranking import Ranking
 from funland_server.hub.errors import HubAnswerInvalidError, HubModelUnsupportedError
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
+from funland_server.live import Live
 from funland_server.models.choosing import Machine
 from funland_server.storage.database import Database
 from tests.hubs import content, hostile, kinds, models
@@ -31,7 +32,7 @@ async def plan(hubs: Hubs, folder: Path, source: str, **asked: object) -> Plan:
     database = Database(folder / "home" / "funland.sqlite3")
     await database.open()
     try:
-        knowledge = Knowledge(hubs, Catalog(database), 24)
+        knowledge = Knowledge(hubs, Catalog(database), Live(24.0))
         resolver: Resolver = Choosing(hubs, knowledge, Ranking(lambda: MACHINE))
         request = StartDownloadRequest(source=source)
         request.MergeFrom(StartDownloadRequest(**asked))  # pyright: ignore[reportArgumentType] - fields by name

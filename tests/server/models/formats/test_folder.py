@@ -13,6 +13,7 @@ import pytest
 
 from funland_server.blobs.store import Blobs
 from funland_server.errors import FieldInvalidError
+from funland_server.live import Live
 from funland_server.models.errors import ModelFileChangedError
 from funland_server.models.formats.folder import read_folder
 from funland_server.models.formats.reading import read_model
@@ -206,7 +207,7 @@ async def test_only_what_counts_is_installed_and_found_again(
 
     def open_catalog() -> ModelCatalog:
         return ModelCatalog(
-            ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), "", lambda _: None
+            ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), Live(""), lambda _: None
         )
 
     model = await open_catalog().import_file(str(source), "", (), "")
@@ -227,7 +228,7 @@ async def test_a_changed_folder_is_refused_and_a_touched_one_is_not(
     make: Callable[..., Path], tmp_path: Path
 ) -> None:
     catalog = ModelCatalog(
-        ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), "", lambda _: None
+        ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), Live(""), lambda _: None
     )
     model = await catalog.import_file(str(make("SAFETENSORS")), "mine", (), "")
     os.utime(model.path / "config.json", ns=(1, 1))
@@ -241,7 +242,7 @@ async def test_a_changed_folder_is_refused_and_a_touched_one_is_not(
 
 async def test_a_folder_has_no_sum_to_expect(make: Callable[..., Path], tmp_path: Path) -> None:
     catalog = ModelCatalog(
-        ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), "", lambda _: None
+        ModelStore(tmp_path / "models", Blobs(tmp_path / "blobs")), Live(""), lambda _: None
     )
 
     with pytest.raises(FieldInvalidError) as raised:

@@ -14,6 +14,7 @@ import pytest
 
 from funland_server.blobs.store import Blobs
 from funland_server.errors import FieldInvalidError
+from funland_server.live import Live
 from funland_server.models.adapters.lora import check_adapter
 from funland_server.models.errors import ModelFileChangedError, ModelFileMissingError
 from funland_server.models.formats.gguf_model import read_gguf
@@ -54,7 +55,9 @@ def parts(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def catalog(tmp_path: Path) -> ModelCatalog:
     return ModelCatalog(
-        ModelStore(tmp_path / "store", Blobs(tmp_path / "blobs")), "funland-tiny", lambda _: None
+        ModelStore(tmp_path / "store", Blobs(tmp_path / "blobs")),
+        Live("funland-tiny"),
+        lambda _: None,
     )
 
 
@@ -156,7 +159,9 @@ async def test_they_are_kept_checked_and_deleted_together(
 ) -> None:
     model = await catalog.import_file(str(parts[0]), "", (), "")
     again = ModelCatalog(
-        ModelStore(tmp_path / "store", Blobs(tmp_path / "blobs")), "funland-tiny", lambda _: None
+        ModelStore(tmp_path / "store", Blobs(tmp_path / "blobs")),
+        Live("funland-tiny"),
+        lambda _: None,
     )
 
     assert again.get("my-model") == model

@@ -13,6 +13,7 @@ from funland_server.config import ServerSettings
 from funland_server.downloads.plan import Plan
 from funland_server.inference.domain import Inference
 from funland_server.inference.service import InferenceService
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.models.service import ModelService
@@ -39,7 +40,7 @@ class Running:
 
 @pytest.fixture
 async def running(settings: ServerSettings) -> AsyncIterator[Running]:
-    models = Models(settings, Metrics())
+    models = Models(Live(settings), Metrics())
     await models.start()
     inference = Inference(models, Metrics())
     await inference.start()

@@ -14,6 +14,7 @@ import pytest
 
 from funland_server.blobs.store import Blobs
 from funland_server.errors import FieldInvalidError, FunlandError
+from funland_server.live import Live
 from funland_server.models.errors import (
     ModelBuiltInError,
     ModelExistsError,
@@ -41,7 +42,7 @@ class Store:
     def open(self, default: str = "funland-tiny") -> ModelCatalog:
         return ModelCatalog(
             ModelStore(self.folder, Blobs(self.folder.parent / "blobs")),
-            default,
+            Live(default),
             self.changed.append,
         )
 

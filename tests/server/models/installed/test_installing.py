@@ -15,6 +15,7 @@ from funland.v1.models_pb2 import Model, Origin
 from funland_server.blobs.store import Blobs
 from funland_server.downloads.plan import Installer, Plan, PlannedFile
 from funland_server.errors import FunlandError
+from funland_server.live import Live
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import ModelExistsError, ModelNotFoundError
 from funland_server.models.installed.catalog import ModelCatalog
@@ -72,7 +73,7 @@ class Home:
 
     def start(self) -> None:
         store = ModelStore(self.folder / "models", self.blobs)
-        self.catalog = ModelCatalog(store, "funland-tiny", self.changed.append)
+        self.catalog = ModelCatalog(store, Live("funland-tiny"), self.changed.append)
         self.adapters = Adapters(self.folder / "adapters", self.catalog.all(), self.blobs)
         self.installing: Installer = Installing(
             self.catalog, self.blobs, self.adapters, self.changed.append, self.let_go

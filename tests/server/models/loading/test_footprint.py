@@ -7,6 +7,7 @@ from dataclasses import replace
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.config import ServerSettings
+from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.installed.embedded import embedded_model
 from funland_server.models.installed.model import Fingerprint, InstalledModel
@@ -31,7 +32,7 @@ async def test_the_estimate_is_above_what_the_process_takes_and_not_far(
 ) -> None:
     model = embedded_model()
     wanted = LoadSettings(slots=32, cache=LoadSettings.UNIFIED)  # which takes all from the start
-    pool = WorkerPool(settings, Metrics(), lambda _: None)
+    pool = WorkerPool(Live(settings), Metrics(), lambda _: None)
     worker = await pool.acquire(lambda: WorkerSpec("m", model.path, wanted, 8192), "m")
     await worker.tokenize(TokenizeText(text="a"))
     took = worker.memory_bytes

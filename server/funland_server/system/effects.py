@@ -1,0 +1,40 @@
+"""When a change of a setting takes effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from funland.v1.system_pb2 import Setting
+
+_AT_ONCE: Final = (
+    "default_model",
+    "send_timeout_seconds", "drain_seconds", "response_days",
+    "offline", "proxy", "allowed_private_hosts",
+    "hubs", "modelscope_endpoint", "huggingface_endpoint", "ollama_endpoint",
+    "modelscope_mirrors", "huggingface_mirrors", "ollama_mirrors",
+    "modelscope_token", "huggingface_token", "hub_timeout_seconds", "hub_catalog_hours",
+    "download_jobs", "download_connections", "download_bytes_per_second",
+    "download_first_byte_seconds", "download_stall_seconds", "download_patience_seconds",
+    "download_reserve_bytes",
+    "log_level",
+)  # fmt: skip
+_NEXT_LOAD: Final = (
+    "slots", "max_context_length", "threads", "load_timeout_seconds", "keep_alive_seconds",
+    "memory_limit_bytes", "queue_limit", "prefix_memory_bytes", "prefix_spill_bytes",
+    "hang_timeout_seconds", "step_timeout_seconds",
+)  # fmt: skip
+_NEXT_START: Final = ("home", "database_url", "host", "port", "log_format")
+
+_OF_SERVER: Final[Mapping[str, Setting.Effect.ValueType]] = {
+    **dict.fromkeys(_AT_ONCE, Setting.AT_ONCE),
+    **dict.fromkeys(_NEXT_LOAD, Setting.NEXT_LOAD),
+    **dict.fromkeys(_NEXT_START, Setting.NEXT_START),
+}
+
+
+def effect(name: str) -> Setting.Effect.ValueType:
+    """Of a setting such as `server.slots`. What another part of the service is set by, such as the
+    gateway, it reads at its start. Raises KeyError for one of the server's that the table lacks."""
+    section, _, field = name.partition(".")
+    return _OF_SERVER[field] if section == "server" else Setting.NEXT_START
