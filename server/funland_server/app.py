@@ -44,7 +44,7 @@ class Server:
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(settings))
-        devices = Devices()
+        devices = Devices(settings, metrics)
         models = Models(settings, metrics)
         web = Web(
             web_policy(settings),

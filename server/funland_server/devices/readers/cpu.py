@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Final
@@ -29,9 +30,9 @@ from funland_server.workers.processor import (
 )
 
 _ENGINES: Final = (
-    (LoadSettings.LLAMA_CPP, "llama_cpp", "CPU"),
-    (LoadSettings.OPENVINO, "openvino", "CPU"),
-    (LoadSettings.CTRANSLATE2, "ctranslate2", "cpu"),
+    ("llama_cpp", DeviceEngine(engine=LoadSettings.LLAMA_CPP, name="CPU", backend="CPU")),
+    ("openvino", DeviceEngine(engine=LoadSettings.OPENVINO, name="CPU")),
+    ("ctranslate2", DeviceEngine(engine=LoadSettings.CTRANSLATE2, name="cpu")),
 )
 """Every engine computes on the CPU: whether its package is there is all there is to ask."""
 _LEAST: Final = 0.5
@@ -49,18 +50,16 @@ class CpuReader:
         files: KernelFiles | None = None,
         threads: Callable[[], Sequence[int]] = own_threads,
         architecture: str = platform.machine(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`files` are the machine's, but in tests."""
         self._files = files or KernelFiles()
         self._threads = threads
         self._architecture = architecture
-        self._engines = [
-            DeviceEngine(engine=engine, name=name)
-            for engine, package, name in _ENGINES
-            if find_spec(package) is not None
-        ]
+        self._engines = [engine for package, engine in _ENGINES if find_spec(package) is not None]
         self._facts: tuple[tuple[int, ...], CpuFacts] | None = None
-        self._rates = Rates()
+        self._clock = clock
+        self._rates = Rates(clock)
         self._time: CpuTime | None = None
         self._utilization: float | None = None
 
@@ -117,7 +116,7 @@ class CpuReader:
 
     def _measured(self, part: Processor) -> float | None:
         """Since the look before, if that was not just now."""
-        now, before = cpu_time(part, self._files), self._time
+        now, before = cpu_time(part, self._files, self._clock), self._time
         if now is None or before is None:
             self._time, self._utilization = now, None
         elif now.at - before.at >= _LEAST:

@@ -14,9 +14,10 @@ from google.protobuf import json_format
 from funland.v1.hardware_pb2 import AcceleratorDetails, Device, DeviceEngine, DeviceMetrics
 from funland.worker.v1.worker_pb2 import EngineDevice, EngineDevices
 from funland_server.devices.readers.protocol import Found, Look, ReaderError
+from funland_server.workers.environment import inherited
 
 _SECONDS: Final = 60.0
-_PROGRAM: Final = (sys.executable, "-m", "funland_worker.devices")
+_PROGRAM: Final = (sys.executable, "-P", "-m", "funland_worker.devices")
 _LAST_WORDS: Final = 300
 
 
@@ -49,7 +50,11 @@ class EnginesReader:
 
     def _ask(self) -> EngineDevices:
         process = subprocess.Popen(
-            self._program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            self._program,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=inherited(),
         )
         with process:
             self._process = process

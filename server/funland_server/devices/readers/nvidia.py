@@ -50,12 +50,10 @@ class NvidiaReader:
         try:
             nvml = self._nvml = self._nvml or Nvml(self._library())
         except NoDriverError:
-            return Look(tuple(self._without_driver(card) for card in cards))
+            return Look(tuple(self._on_the_bus(card) for card in cards))
         except BrokenDriverError as error:
-            raise ReaderError(
-                f"NVIDIA's driver can't be asked: {error}. After an update of the driver, restart"
-                " the machine."
-            ) from None
+            why = f"NVIDIA's driver can't be asked: {error}. Restart the machine after its update."
+            return Look(tuple(self._on_the_bus(card, why) for card in cards), (why,))
         count = nvml.ask("nvmlDeviceGetCount")
         if count is None:
             self._forget()
@@ -70,7 +68,8 @@ class NvidiaReader:
             self._nvml.close()
             self._nvml = None
 
-    def _without_driver(self, card: pci.PciDevice) -> Found:
+    def _on_the_bus(self, card: pci.PciDevice, trouble: str = "") -> Found:
+        """What is known of a card without its driver."""
         name = pci.name_in_list(self._files, card.pci_id) or f"GPU {card.pci_id}"
         device = Device(kind=Device.GPU, vendor="NVIDIA", pci_address=card.address)
         device.metrics.time.GetCurrentTime()
@@ -80,6 +79,7 @@ class NvidiaReader:
             pci_id=card.pci_id,
             spare_name=f"NVIDIA {name}",
             obstacle=obstacle or "The library of NVIDIA's driver (libnvidia-ml.so.1) is not there.",
+            trouble=trouble,
         )
 
 
