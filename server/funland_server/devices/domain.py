@@ -97,6 +97,11 @@ class Devices(Domain):
         """Looks for devices anew, for a second at most; what is slower comes later by itself."""
         await self._look(self._lookings, anew=True)
 
+    async def sample(self) -> None:
+        """Reads what devices do now, for a second at most."""
+        sampled = [looking for looking in self._lookings if looking.reader.sampled]
+        await self._look(sampled, anew=False)
+
     async def settled(self) -> None:
         """Waits until all readers have told what there is, the engines too, but for those that
         hang: before, a device may be missing, or not known to be computed on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
@@ -50,6 +50,7 @@ _OF_THE_DEVICE: Final = (
     WorkerLostError,
 )
 """What is kept as an answer: another try would come to the same."""
+_SAMPLE_SECONDS: Final = 0.25
 
 
 class Benchmarks:
@@ -69,6 +70,7 @@ class Benchmarks:
             ModelNotFoundError: There is no such model.
         """
         installed = self._model(model)
+        await self._devices.settled()
         return recommend(
             self._devices.all(),
             await self._store.of_model(installed.sha256),
@@ -85,6 +87,7 @@ class Benchmarks:
             FunlandError: See `hardware.proto`.
         """
         installed = self._model(model)
+        await self._devices.settled()
         engine_for(self._devices.get(device_id), engine, READERS[installed.format])
         if not installed.header.writes_text:
             raise ModelCannotGenerateError(
@@ -143,7 +146,8 @@ class Benchmarks:
                 if wave.phase == BenchmarkProgress.EIGHT_STREAMS and meter is None:
                     meter = PowerMeter(device, lambda: self._devices.get(device.device_id).metrics)
                 yield _progress(wave.phase, done)
-                measured = await waves.run(wave)
+                async with _sampled(self._devices) if meter is not None else nullcontext():
+                    measured = await waves.run(wave)
                 if measured is None:
                     raise DeviceUnavailableError(device.device_id, "it computed nothing in time.")
                 done.append(measured)
@@ -164,6 +168,23 @@ class Benchmarks:
         return (
             catalog.get(name) if name else next(model for model in catalog.all() if model.built_in)
         )
+
+
+@asynccontextmanager
+async def _sampled(devices: Devices) -> AsyncGenerator[None]:
+    """Has devices read more often than they are unasked, while the block lasts."""
+
+    async def go_on() -> None:
+        while True:
+            await devices.sample()
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+    sampling = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        sampling.cancel()
+        await asyncio.wait([sampling])
 
 
 def _describe(result: BenchmarkResult, device: Device, worker: Worker) -> None:

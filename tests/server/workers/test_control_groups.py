@@ -93,7 +93,7 @@ OLDER = ControlGroups((), {"cpu": ("cpu/a", "cpu"), "cpuacct": ("acct/a", "acct"
             CpuQuota(0.5, "g/cpu.stat"), id="the one around has less",
         ),
         pytest.param(
-            UNIFIED, {"g/a/cpu.max": "50000 100000"}, CpuQuota(0.5, "g/a/cpu.stat"), id="half a core",
+            UNIFIED, {"g/a/cpu.max": "50000 100000"}, CpuQuota(0.5, "g/a/cpu.stat"), id="half",
         ),
         pytest.param(UNIFIED, {"g/a/cpu.max": "50000 0"}, None, id="nonsense"),
         pytest.param(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Final
@@ -49,6 +50,7 @@ class CpuReader:
         files: KernelFiles | None = None,
         threads: Callable[[], Sequence[int]] = own_threads,
         architecture: str = platform.machine(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`files` are the machine's, but in tests."""
         self._files = files or KernelFiles()
@@ -56,7 +58,8 @@ class CpuReader:
         self._architecture = architecture
         self._engines = [engine for package, engine in _ENGINES if find_spec(package) is not None]
         self._facts: tuple[tuple[int, ...], CpuFacts] | None = None
-        self._rates = Rates()
+        self._clock = clock
+        self._rates = Rates(clock)
         self._time: CpuTime | None = None
         self._utilization: float | None = None
 
@@ -113,7 +116,7 @@ class CpuReader:
 
     def _measured(self, part: Processor) -> float | None:
         """Since the look before, if that was not just now."""
-        now, before = cpu_time(part, self._files), self._time
+        now, before = cpu_time(part, self._files, self._clock), self._time
         if now is None or before is None:
             self._time, self._utilization = now, None
         elif now.at - before.at >= _LEAST:

@@ -6,7 +6,8 @@ sysfs-driver-intel-xe-hwmon and drivers/accel/ivpu/ivpu_sysfs.c in the kernel's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from funland.v1.hardware_pb2 import AcceleratorDetails, Device, DeviceMetrics
@@ -34,10 +35,12 @@ class IntelReader:
     name = "intel"
     sampled = True
 
-    def __init__(self, files: KernelFiles | None = None) -> None:
+    def __init__(
+        self, files: KernelFiles | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`files` are the machine's, but in tests."""
         self._files = files or KernelFiles()
-        self._rates = Rates()
+        self._rates = Rates(clock)
         self._names: dict[str, str] = {}
 
     def look(self, *, anew: bool) -> Look:
