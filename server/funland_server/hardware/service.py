@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from funland.v1 import hardware_pb2
+from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 
 
 class HardwareService:
     """Answers the RPCs of `HardwareService`; see `hardware.proto`."""
 
-    def __init__(self, devices: Devices) -> None:
+    def __init__(self, devices: Devices, accelerations: Accelerations) -> None:
         self._devices = devices
+        self._accelerations = accelerations
 
     async def ListDevices(
         self, request: hardware_pb2.ListDevicesRequest
@@ -44,13 +46,13 @@ class HardwareService:
         self, request: hardware_pb2.GetAccelerationRequest
     ) -> hardware_pb2.Acceleration:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return self._accelerations.get()
 
     async def SetAcceleration(
         self, request: hardware_pb2.SetAccelerationRequest
     ) -> hardware_pb2.Acceleration:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return await self._accelerations.set(request.acceleration)
 
     async def ListRecommendations(
         self, request: hardware_pb2.ListRecommendationsRequest

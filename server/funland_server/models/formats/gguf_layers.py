@@ -14,7 +14,8 @@ _CACHED_SHARES = {
 }  # fmt: skip
 
 _INPUT, _OUTPUT = "token_embd.weight", "output.weight"
-_MOST_LAYERS = 10_000
+_DIGITS = 5
+"""The most that a layer's number has: llama.cpp knows none with so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Layers:
     weights: tuple[int, ...]
     cache: tuple[int, ...]
     output: int
+    ties_output: bool
     vocabulary_size: int
 
 
@@ -39,7 +41,8 @@ def layers(contents: GgufContents) -> Layers:
             values[layer] = values.get(layer, 0) + _cached_values(name, shape)
         elif name.startswith("output"):
             output += contents.tensor_bytes(name)
-    if _INPUT in contents.shapes and _OUTPUT not in contents.shapes:
+    tied = _INPUT in contents.shapes and _OUTPUT not in contents.shapes
+    if tied:
         output += contents.tensor_bytes(_INPUT)
     numbers = range(len(weights))
     if {*numbers} != {*weights}:  # not numbered from 0 on: nothing that is known here
@@ -48,6 +51,7 @@ def layers(contents: GgufContents) -> Layers:
         weights=tuple(weights[number] for number in numbers),
         cache=tuple(int(2 * values[number]) for number in numbers),
         output=output,
+        ties_output=tied,
         vocabulary_size=contents.shapes.get(_INPUT, (0, 0))[-1],
     )
 
@@ -64,6 +68,6 @@ def _cached_values(name: str, shape: tuple[int, ...]) -> float:
 
 def _layer(name: str) -> int | None:
     number, _, _ = name.removeprefix("blk.").partition(".")
-    if not name.startswith("blk.") or not number.isdecimal() or len(number) > len(str(_MOST_LAYERS)):
+    if not (name.startswith("blk.") and number.isdecimal() and len(number) <= _DIGITS):
         return None
     return int(number)

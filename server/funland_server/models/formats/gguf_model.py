@@ -167,6 +167,7 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
         layer_bytes=parts.weights,
         layer_cache_bytes=parts.cache,
         output_bytes=parts.output,
+        ties_output=parts.ties_output,
         vocabulary_size=parts.vocabulary_size,
         files=files,
     )

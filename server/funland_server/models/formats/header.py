@@ -28,7 +28,9 @@ class ModelHeader:
     layer_cache_bytes: tuple[int, ...] = ()
     """Of each layer, its part of `cache_bytes_per_token`."""
     output_bytes: int = 0
-    """What turns the last layer's states into scores takes, tied weights counted again."""
+    """What turns the last layer's states into scores takes."""
+    ties_output: bool = False
+    """Whether these are the weights of the table of tokens, so that they are there once."""
     vocabulary_size: int = 0
     files: int = 1
     """How many files a GGUF model is in."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from funland_server.models.formats.gguf import GgufContents, read_contents
@@ -28,7 +26,8 @@ def test_every_tensor_is_in_a_layer_or_the_output_or_the_input() -> None:
     # The table of tokens is the output too, and is counted as that.
     assert parts == sum(map(every.tensor_bytes, every.shapes))
     assert sum(header.layer_cache_bytes) == header.cache_bytes_per_token
-    assert header.vocabulary_size == 2048 or header.vocabulary_size > 0
+    assert header.ties_output
+    assert every.shapes["token_embd.weight"][1] == header.vocabulary_size
 
 
 def test_an_output_of_its_own_leaves_the_table_of_tokens_out() -> None:
@@ -50,14 +49,8 @@ def test_an_output_of_its_own_leaves_the_table_of_tokens_out() -> None:
     assert parts.vocabulary_size == 1000
 
 
-@pytest.mark.parametrize("names", [("blk.1.a", "blk.2.a"), ("blk.0.a", "blk.99999999.a"), ("x",)])
+@pytest.mark.parametrize("names", [("blk.1.a", "blk.2.a"), ("blk.0.a", "blk.9999.a"), ("x",)])
 def test_what_is_not_numbered_from_0_on_is_not_parted(names: tuple[str, ...]) -> None:
-    parts = layers(contents({name: (F16, (8, 8)) for name in names}))
+    parts = layers(contents(dict.fromkeys(names, (F16, (8, 8)))))
 
-    assert parts.weights in ((), (128,))
-
-
-def test_headers_of_older_versions_have_no_layers(tmp_path: Path) -> None:
-    header = embedded_model().header
-
-    assert type(header)(*(getattr(header, name) for name in header.__slots__[:9])).layer_bytes == ()
+    assert parts.weights == parts.cache == ()
