@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -14,7 +13,7 @@ from funland_server.errors import ServerStoppingError
 from funland_server.live import Live
 from funland_server.workers.launch import launch
 from funland_server.workers.room import Room
-from funland_server.workers.spec import MakeSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.watchdog import Patience
 from funland_server.workers.worker import Worker
 
@@ -26,11 +25,17 @@ class Guests:
     worker of the same model goes on."""
 
     def __init__(
-        self, room: Room, load_timeout_seconds: Live[float], patience: Callable[[], Patience]
+        self,
+        room: Room,
+        load_timeout_seconds: Live[float],
+        patience: Callable[[], Patience],
+        spec: Callable[[MakeSpec], Awaitable[WorkerSpec]],
     ) -> None:
+        """`spec` makes one, when it is known what there is."""
         self._room = room
         self._load_timeout = load_timeout_seconds
         self._patience = patience
+        self._spec = spec
         self._workers: set[Worker] = set()
         self._stopping = False
 
@@ -46,10 +51,10 @@ class Guests:
             FunlandError: It can't be loaded, or the server is stopping.
         """
         self._check()
-        spec = await asyncio.to_thread(make_spec)
+        spec = await self._spec(make_spec)
         begin = monotonic()
         async with self._room.beside(spec) as guest:
-            process = await launch(spec, self._load_timeout.now)
+            process = await launch(guest.spec, self._load_timeout.now)
             load_ms = 1e3 * (monotonic() - begin)
             worker = Worker(spec.model_id, process, observe, load_ms, self._patience())
             self._workers.add(worker)
