@@ -62,7 +62,7 @@ _DEVICE: Final = (
 )  # fmt: skip
 _DETAILS: Final = (
     "usable_cores", "machine_cores", "machine_threads", "sockets", "last_level_cache_bytes",
-    "memory_nodes",
+    "memory_nodes", "engines",
 )  # fmt: skip
 _GPUS: Final = (
     "total_gpus", "total_memory_mb", "used_memory_mb", "avg_utilization", "metrics",
@@ -182,6 +182,7 @@ STEPS: Final = (
         "/api/v1/hardware/acceleration",
         body={"primary_device": "npu_99"},
         status=400,
+        volatile=("details", "primary_device"),  # they list the devices that there are
     ),
     _hellovm("error-403", "GET", _QWEN, headers={"Host": "evil.example"}, status=403),
     _hellovm("error-404", "GET", "/api/v1/models/ghost/ghost", status=404),
