@@ -32,7 +32,7 @@ PAIRS = [
     (System, AsyncSystem),
 ]
 
-STREAMS = {"watch", "pull", "follow", "sync", "watch_devices", "benchmark_device"}
+STREAMS = {"watch", "pull", "follow", "sync", "benchmark_device"}
 
 
 def surface(owner: type[Any]) -> dict[str, list[inspect.Parameter]]:
@@ -62,7 +62,7 @@ def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: ty
 def test_what_does_not_stream_is_awaited(blocking: type[Any], asynchronous: type[Any]) -> None:
     for name, member in inspect.getmembers(asynchronous, inspect.isfunction):
         if not name.startswith("_"):
-            streams = name.startswith("stream") or name in STREAMS
+            streams = name.startswith(("stream", "watch_")) or name in STREAMS
             assert inspect.iscoroutinefunction(member) is not streams, name
 
 

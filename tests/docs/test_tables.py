@@ -22,6 +22,7 @@ from funland.v1 import (
     system_pb2,
 )
 from funland.v1.errors_pb2 import Error, ErrorReason
+from funland.v1.system_pb2 import Setting
 from funland_cli.main import app
 from funland_gateway.config import GatewaySettings
 from funland_gateway.dialects import DIALECTS
@@ -31,6 +32,7 @@ from funland_gateway.transcoding.comments import contract_comments
 from funland_gateway.transcoding.routes import compile_routes
 from funland_server.config import ServerSettings
 from funland_server.metrics import Metrics
+from funland_server.system.effects import effect
 from tests.docs.markdown import code, codes, read, rows, section
 
 REASONS = [value for value in ErrorReason.DESCRIPTOR.values if value.number]
@@ -38,6 +40,12 @@ SETTINGS: dict[str, FieldInfo] = {
     f"{name}.{field}": info
     for name, model in (("server", ServerSettings), ("gateway", GatewaySettings))
     for field, info in model.model_fields.items()
+}
+
+EFFECTS = {
+    Setting.AT_ONCE: "at once",
+    Setting.NEXT_LOAD: "next load",
+    Setting.NEXT_START: "next start",
 }
 
 
@@ -76,13 +84,14 @@ def test_every_setting_is_documented() -> None:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_setting_has_the_default_and_the_flag_that_are_documented(name: str) -> None:
-    _, default, flag, meaning = setting_rows()[name]
+def test_a_setting_has_the_default_the_flag_and_the_effect_that_are_documented(name: str) -> None:
+    _, default, flag, changes, meaning = setting_rows()[name]
     value = SETTINGS[name].default
 
     if SETTINGS[name].default_factory is None:
         assert default == ("unset" if value is None else f"`{json.dumps(value)}`")
     assert set(codes(flag)) <= flags_of("serve")
+    assert changes == EFFECTS[effect(name)]
     assert meaning
 
 

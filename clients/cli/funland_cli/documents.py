@@ -9,6 +9,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+_ANY = "google.protobuf.Value"
 _LONG = {FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64}
 
 
@@ -30,9 +31,17 @@ def _numbers(value: dict[str, Any], descriptor: Any) -> None:
         if field.cpp_type in _LONG:
             value[field.name] = [int(n) for n in item] if field.is_repeated else int(item)
         elif field.message_type is not None:
+            if field.message_type.full_name == _ANY:  # None of the contract is repeated.
+                value[field.name] = whole(item)
+                continue
             for child in item if field.is_repeated else [item]:
                 if not isinstance(child, str):  # Durations and times are strings in JSON.
                     _numbers(child, field.message_type)
+
+
+def whole(value: Any) -> Any:
+    """The same as JSON has it: of a `google.protobuf.Value` all numbers are floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _fields(descriptor: Descriptor) -> Iterable[FieldDescriptor]:

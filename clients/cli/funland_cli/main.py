@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from funland_cli import (
     bench,
     chat,
+    config,
     devices,
     downloads,
     encode,
@@ -118,6 +119,7 @@ app.command(epilog=search.EPILOG)(search.search)
 app.add_typer(downloads.app, name="downloads")
 app.add_typer(favorites.app, name="favorites")
 app.add_typer(hubs.app, name="hubs")
+app.add_typer(config.app, name="config")
 app.add_typer(devices.app, name="devices")
 app.command()(status.ps)
 app.command()(status.status)

@@ -21,6 +21,8 @@ from funland_client.fields import filled
 Priority = Literal["low", "normal", "high"]
 SpeculationMethod = Literal["none", "prompt_lookup", "draft_model"]
 Hub = Literal["modelscope", "huggingface", "ollama"]
+SettingValue = str | int | float | bool | Sequence[str] | None
+"""A setting's value; None: none of the settings file's."""
 DownloadState = Literal[
     "queued", "downloading", "waiting", "paused", "installing", "completed", "failed", "cancelled"
 ]

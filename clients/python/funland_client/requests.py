@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from google.protobuf.struct_pb2 import NULL_VALUE, ListValue, Value
+
 from funland.v1.downloads_pb2 import (
     Download,
     ListDownloadsRequest,
@@ -30,6 +32,7 @@ from funland.v1.models_pb2 import (
     LoadModelRequest,
 )
 from funland.v1.responses_pb2 import CreateResponseRequest
+from funland.v1.system_pb2 import UpdateConfigurationRequest
 from funland_client import arguments
 from funland_client.arguments import (
     ChatArguments,
@@ -39,6 +42,7 @@ from funland_client.arguments import (
     LoadArguments,
     ResponseArguments,
     SearchArguments,
+    SettingValue,
     SourceArguments,
 )
 from funland_client.fields import filled
@@ -241,3 +245,26 @@ def search(query: str, given: SearchArguments) -> SearchHubModelsRequest:
 def attach(model_id: str, path: str, adapter_id: str) -> AttachAdapterRequest:
     """Makes a request for `AttachAdapter`."""
     return AttachAdapterRequest(model_id=model_id, path=path, adapter_id=adapter_id)
+
+
+def configuration(
+    values: Mapping[str, SettingValue], etag: str, validate_only: bool
+) -> UpdateConfigurationRequest:
+    """Changes of settings; None takes one out of the file."""
+    request = UpdateConfigurationRequest(etag=etag, validate_only=validate_only)
+    for name, value in values.items():
+        request.values[name].CopyFrom(_setting_value(value))
+    return request
+
+
+def _setting_value(value: SettingValue) -> Value:
+    if value is None:
+        return Value(null_value=NULL_VALUE)
+    if isinstance(value, bool):
+        return Value(bool_value=value)
+    if isinstance(value, int | float):
+        return Value(number_value=value)
+    if isinstance(value, str):
+        return Value(string_value=value)
+    items = [Value(string_value=item) for item in value]
+    return Value(list_value=ListValue(values=items))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,8 @@ def misfit(setting: Described, value: object) -> str:
         Setting.STRINGS: isinstance(value, list) and all(isinstance(item, str) for item in value),  # pyright: ignore[reportUnknownVariableType] - any JSON
         Setting.STRING: isinstance(value, str),
     }
+    if isinstance(value, float) and not math.isfinite(value):
+        return "it must be a finite number"
     return "" if value is None or fits[setting.type] else _EXPECTED[setting.type]
 
 

@@ -30,19 +30,21 @@ class Checkup:
         """How all are; its `time` is when they were asked."""
         report = HealthReport(state=PartHealth.HEALTHY)
         report.time.GetCurrentTime()
-        for name, probe in self._probes.items():
-            if name not in self._asked:
-                self._asked[name] = asyncio.create_task(_ask(name, probe))
-        if self._asked:
-            await asyncio.wait(self._asked.values(), timeout=self._seconds)
-        for name in sorted(self._probes):
-            health = _HANGS
-            if (task := self._asked.get(name)) is None or task.done():
-                self._asked.pop(name, None)
-                health = task.result() if task is not None else _HANGS
+        asked = self._ask()
+        if asked:
+            await asyncio.wait(asked.values(), timeout=self._seconds)
+        for name, task in sorted(asked.items()):
+            health = task.result() if task.done() and not task.cancelled() else _HANGS
             report.parts.add(name=name, state=health.state, message=health.message)
             report.state = max(report.state, health.state)
         return report
+
+    def _ask(self) -> dict[str, asyncio.Task[Health]]:
+        """Asks each part that does not hang; what one said that did is of no interest any more."""
+        for name, probe in self._probes.items():
+            if (hangs := self._asked.get(name)) is None or hangs.done():
+                self._asked[name] = asyncio.create_task(_answer(name, probe))
+        return dict(self._asked)
 
     async def close(self) -> None:
         """Lets go of those that hang."""
@@ -51,10 +53,10 @@ class Checkup:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=self._seconds)
 
 
-async def _ask(name: str, probe: Probe) -> Health:
+async def _answer(name: str, probe: Probe) -> Health:
     try:
         return await probe()
     except FunlandError as error:
