@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from funland_server.devices.fitting import Parts, Spot, by_weight, fit, segments
+from funland_server.devices.fitting import Parts, Spot, by_weight, fit
 
 TEN = Parts(whole=110, compute=5, host_compute=3, host=20, layers=(10,) * 10 + (30,))
 """Ten layers and an output."""
