@@ -14,12 +14,11 @@ from google.protobuf import json_format
 from funland.v1.hardware_pb2 import Acceleration, Device
 from funland_server.devices.candidates import effective
 from funland_server.devices.domain import Devices
-from funland_server.devices.errors import SettingsNotKeptError
 from funland_server.devices.rooms import rooms
 from funland_server.domain import Domain
 from funland_server.durable import write_whole
 from funland_server.errors import FieldInvalidError, Violation
-from funland_server.storage.errors import StorageFullError
+from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 from funland_server.workers.machine import machine_memory
 from funland_server.workers.taken import Taken
 
@@ -59,7 +58,7 @@ class Accelerations(Domain):
 
         Raises:
             FieldInvalidError: They name what is not there, is there twice, or can't be used so.
-            StorageFullError, SettingsNotKeptError: They can't be written.
+            StorageFullError, StorageUnavailableError: They can't be written.
         """
         if violations := [*_violations(wanted, self._devices.all())]:
             raise FieldInvalidError(violations)
@@ -93,7 +92,9 @@ def _write(path: Path, text: bytes) -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError from error
-        raise SettingsNotKeptError(path.name, error.strerror or "it can't be written") from error
+        raise StorageUnavailableError(
+            f"Nothing was changed: {path.name} in the home can't be written ({error.strerror})."
+        ) from error
 
 
 def _violations(wanted: Acceleration, devices: Sequence[Device]) -> Iterator[Violation]:

@@ -15,7 +15,7 @@ from funland_server.workers.taken import Taken
 
 _WITHOUT_A_LOAD = {"keep_alive_seconds", "fallback_to_cpu"}
 """What takes effect at once, and what only a load that fails asks for."""
-_ALL_OF = ("HETERO:", "MULTI:")
+_ALL_OF = "HETERO:"
 """What OpenVINO has before the names of devices that compute a model together."""
 _PLACES = ("device", "device_ids", "gpu_layers", "device_split")
 """The settings that say where a model is computed."""
@@ -192,10 +192,7 @@ def device_ids(spec: WorkerSpec, ready: Ready) -> tuple[str, ...]:
 def ids_of(names: str, known: Mapping[str, str]) -> tuple[str, ...]:
     """The ids of devices by an engine's names, parted by commas; `known` has them in capitals.
     Empty if one of them is no single device's."""
-    names = names.upper()
-    for prefix in _ALL_OF:
-        names = names.removeprefix(prefix)
-    found = [known.get(name) for name in names.split(",")]
+    found = [known.get(name) for name in names.upper().removeprefix(_ALL_OF).split(",")]
     ids = [one for one in found if one is not None]
     return tuple(dict.fromkeys(ids)) if len(ids) == len(found) else ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -39,6 +39,7 @@ PARTS = Parts(
 GGUF = Readers("GGUF", (LLAMA, OPENVINO, CTRANSLATE2))
 SAFETENSORS = Readers("SAFETENSORS", (CTRANSLATE2,))
 IR = Readers("OPENVINO_IR", (OPENVINO,))
+PLENTY = Taken(64 * GIB)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Case:
     wanted: LoadSettings = field(default_factory=LoadSettings)
     acceleration: Acceleration = field(default_factory=Acceleration)
     readers: Readers = GGUF
-    taken: Taken = Taken(64 * GIB)
+    taken: Taken = PLENTY
 
 
 def auto(**more: Any) -> Acceleration:
@@ -83,6 +84,9 @@ def placed(case: Case) -> Any:
     return place(case.wanted, Subject("m", case.readers, PARTS), machine)
 
 
+Refusal: TypeAlias = tuple[
+    str, list[Device], LoadSettings, Acceleration | None, Readers, type[Exception], str
+]
 IDLE_ON_0 = Taken(64 * GIB, {"gpu_0": 20 * GIB}, {}, {"gpu_0": 20 * GIB})
 CASES = [
     Case("a machine without accelerators", [], {}, CPU),
@@ -279,7 +283,7 @@ def test_a_copied_output_stays_in_the_machine_s_memory_too() -> None:
     assert placement.host_bytes == 2.5 * GIB
 
 
-REFUSED = [
+REFUSED: list[Refusal] = [
     ("a device that is not there", [], on("gpu_7"), None, GGUF, DeviceNotFoundError,
      "gpu_7"),
     ("a device that is gone", [gone(0)], on("gpu_0"), None, GGUF, DeviceUnavailableError,
@@ -326,19 +330,10 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("devices", "wanted", "acceleration", "readers", "error", "words"),
-    [row[1:] for row in REFUSED],
-    ids=[row[0] for row in REFUSED],
-)
-def test_what_can_t_be_is_said(
-    devices: list[Device],
-    wanted: LoadSettings,
-    acceleration: Acceleration | None,
-    readers: Readers,
-    error: type[Exception],
-    words: str,
-) -> None:
+@pytest.mark.parametrize("row", REFUSED, ids=lambda row: row[0])
+def test_what_can_t_be_is_said(row: Refusal) -> None:
+    _, devices, wanted, acceleration, readers, error, words = row
+
     with pytest.raises(error, match=words):
         placed(Case("", devices, {}, CPU, wanted, acceleration or auto(), readers))
 
