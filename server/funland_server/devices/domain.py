@@ -8,6 +8,8 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from funland.v1.hardware_pb2 import Device, DeviceMetrics, ReaderProblem
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
@@ -24,6 +26,8 @@ from funland_server.devices.readers.protocol import Reader
 from funland_server.devices.remembered import remember, remembered
 from funland_server.domain import Domain
 from funland_server.metrics import Metrics
+
+logger = structlog.get_logger(__name__)
 
 _PERIOD: Final = 10.0
 _PATIENCE: Final = 1.0
@@ -200,11 +204,18 @@ class Devices(Domain):
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_complain)
 
     def _sample(self) -> None:
         for device in self._inventory.all():
             if device.HasField("metrics"):
                 self._history.add(device.device_id, device.metrics)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """A defect that ended what should go on is at least in the log."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("devices_failed", exc_info=error)
 
 
 def _lateness(looking: Looking) -> tuple[str, ...]:
