@@ -16,13 +16,9 @@ from funland_server.config import ServerSettings
 from funland_server.devices.errors import DeviceNotFoundError
 from funland_server.devices.history import History
 from funland_server.devices.inventory import Inventory
-from funland_server.devices.looking import Looking
-from funland_server.devices.readers.amd import AmdReader
-from funland_server.devices.readers.cpu import CpuReader
-from funland_server.devices.readers.engines import EnginesReader
-from funland_server.devices.readers.intel import IntelReader
-from funland_server.devices.readers.nvidia import NvidiaReader
+from funland_server.devices.looking import PATIENCE, Looking
 from funland_server.devices.readers.protocol import Reader
+from funland_server.devices.readers.system import system_readers
 from funland_server.devices.remembered import remember, remembered
 from funland_server.domain import Domain
 from funland_server.metrics import Metrics
@@ -30,16 +26,9 @@ from funland_server.metrics import Metrics
 logger = structlog.get_logger(__name__)
 
 _PERIOD: Final = 10.0
-_PATIENCE: Final = 1.0
-"""How long anybody waits for a reader."""
 _SILENCE: Final = 10.0
 """After how many seconds without an answer devices are not counted on any more."""
 _HISTORY: Final = 60
-
-
-def system_readers() -> list[Reader]:
-    """Those that ask this machine: the CPU's first, which answers at once."""
-    return [CpuReader(), NvidiaReader(), IntelReader(), AmdReader(), EnginesReader()]
 
 
 class Devices(Domain):
@@ -70,7 +59,7 @@ class Devices(Domain):
         return [
             ReaderProblem(reader=looking.reader.name, message=message)
             for looking in self._lookings
-            for message in (*looking.problems, *_lateness(looking))
+            for message in (*looking.problems, *looking.lateness)
         ]
 
     def all(self) -> Sequence[Device]:
@@ -171,11 +160,11 @@ class Devices(Domain):
         for looking in lookings:
             looking.begin(anew=anew)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*(looking.ended() for looking in lookings))
         for looking in lookings:
             if looking.seconds >= _SILENCE:
-                self._inventory.silent(looking.reader.name, *_lateness(looking))
+                self._inventory.silent(looking.reader.name, *looking.lateness)
         if self._counted.is_set():
             self._conclude()
 
@@ -216,10 +205,3 @@ def _complain(task: asyncio.Task[None]) -> None:
     """A defect that ended what should go on is at least in the log."""
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("devices_failed", exc_info=error)
-
-
-def _lateness(looking: Looking) -> tuple[str, ...]:
-    """What to say of a reader that is still looking: a sentence, or nothing."""
-    if looking.seconds < _PATIENCE:
-        return ()
-    return (f"It has not answered for {looking.seconds:.0f} s; what it told before is shown.",)
