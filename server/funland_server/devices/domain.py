@@ -8,34 +8,27 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from funland.v1.hardware_pb2 import Device, DeviceMetrics, ReaderProblem
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.devices.errors import DeviceNotFoundError
 from funland_server.devices.history import History
 from funland_server.devices.inventory import Inventory
-from funland_server.devices.looking import Looking
-from funland_server.devices.readers.amd import AmdReader
-from funland_server.devices.readers.cpu import CpuReader
-from funland_server.devices.readers.engines import EnginesReader
-from funland_server.devices.readers.intel import IntelReader
-from funland_server.devices.readers.nvidia import NvidiaReader
+from funland_server.devices.looking import PATIENCE, Looking
 from funland_server.devices.readers.protocol import Reader
+from funland_server.devices.readers.system import system_readers
 from funland_server.devices.remembered import remember, remembered
 from funland_server.domain import Domain
 from funland_server.metrics import Metrics
 
+logger = structlog.get_logger(__name__)
+
 _PERIOD: Final = 10.0
-_PATIENCE: Final = 1.0
-"""How long anybody waits for a reader."""
 _SILENCE: Final = 10.0
 """After how many seconds without an answer devices are not counted on any more."""
 _HISTORY: Final = 60
-
-
-def system_readers() -> list[Reader]:
-    """Those that ask this machine: the CPU's first, which answers at once."""
-    return [CpuReader(), NvidiaReader(), IntelReader(), AmdReader(), EnginesReader()]
 
 
 class Devices(Domain):
@@ -51,9 +44,10 @@ class Devices(Domain):
         self._lookings = [Looking(reader, self._heard) for reader in readers]
         self._inventory = Inventory()
         self._history = History()
-        self._counted = False
-        """Whether each reader had its chance: else a slow one would get later numbers."""
-        self._settled = asyncio.Event()
+        self._counted = asyncio.Event()
+        """Each reader of the system had its chance: before, a slow one would get later numbers."""
+        self._asked = asyncio.Event()
+        """The engines have answered, or failed to."""
         self._saving = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self.changes = Changes()
@@ -65,7 +59,7 @@ class Devices(Domain):
         return [
             ReaderProblem(reader=looking.reader.name, message=message)
             for looking in self._lookings
-            for message in (*looking.problems, *_lateness(looking))
+            for message in (*looking.problems, *looking.lateness)
         ]
 
     def all(self) -> Sequence[Device]:
@@ -102,10 +96,19 @@ class Devices(Domain):
         sampled = [looking for looking in self._lookings if looking.reader.sampled]
         await self._look(sampled, anew=False)
 
-    async def settled(self) -> None:
-        """Waits until all readers have told what there is, the engines too, but for those that
-        hang: before, a device may be missing, or not known to be computed on."""
-        await self._settled.wait()
+    async def settled(self, device_ids: Sequence[str] = ()) -> None:
+        """Waits until it is known what there is to compute on, and which engines do.
+
+        After the start the engines take some seconds to answer. Where the system has found no
+        accelerator there is nothing to wait for, unless one of `device_ids` is not known: engines
+        may know devices that the system does not. A reader that hangs is not waited for.
+        """
+        await self._counted.wait()
+        known = {device.device_id: device for device in self.all()}
+        if any(device_id not in known for device_id in device_ids) or any(
+            device.kind != Device.CPU for device in known.values()
+        ):
+            await self._asked.wait()
 
     async def watch(self) -> AsyncGenerator[Device]:
         """Each device as it is, then those that change or are sampled. A reader that is slow finds
@@ -141,20 +144,20 @@ class Devices(Domain):
 
     async def _go_on(self) -> None:
         await self._look(self._lookings[1:], anew=False)
-        self._counted = True
+        self._counted.set()
         self._conclude()
-        self._keep(self._settle())
+        self._keep(self._ask())
         sampled = [looking for looking in self._lookings if looking.reader.sampled]
         while True:
             self._sample()
             await asyncio.sleep(_PERIOD)
             await self._look(sampled, anew=False)
 
-    async def _settle(self) -> None:
+    async def _ask(self) -> None:
         for looking in self._lookings:
             if not looking.reader.sampled:
                 await looking.ended()
-        self._settled.set()
+        self._asked.set()
 
     async def _look(self, lookings: Iterable[Looking], *, anew: bool) -> None:
         """Lets readers look, and waits for those that answer in time."""
@@ -162,12 +165,12 @@ class Devices(Domain):
         for looking in lookings:
             looking.begin(anew=anew)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*(looking.ended() for looking in lookings))
         for looking in lookings:
             if looking.seconds >= _SILENCE:
-                self._inventory.silent(looking.reader.name, *_lateness(looking))
-        if self._counted:
+                self._inventory.silent(looking.reader.name, *looking.lateness)
+        if self._counted.is_set():
             self._conclude()
 
     def _heard(self, looking: Looking) -> None:
@@ -175,7 +178,7 @@ class Devices(Domain):
             self._inventory.heard(looking.reader.name, looking.look.found)
         else:
             self._inventory.silent(looking.reader.name, *looking.problems)
-        if self._counted or looking is self._lookings[0]:
+        if self._counted.is_set() or looking is self._lookings[0]:
             self._conclude()
 
     def _conclude(self) -> None:
@@ -195,6 +198,7 @@ class Devices(Domain):
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_complain)
 
     def _sample(self) -> None:
         for device in self._inventory.all():
@@ -202,8 +206,7 @@ class Devices(Domain):
                 self._history.add(device.device_id, device.metrics)
 
 
-def _lateness(looking: Looking) -> tuple[str, ...]:
-    """What to say of a reader that is still looking: a sentence, or nothing."""
-    if looking.seconds < _PATIENCE:
-        return ()
-    return (f"It has not answered for {looking.seconds:.0f} s; what it told before is shown.",)
+def _complain(task: asyncio.Task[None]) -> None:
+    """A defect that ended what should go on is at least in the log."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("devices_failed", exc_info=error)

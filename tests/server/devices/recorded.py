@@ -76,21 +76,22 @@ class RecordedNvml:
             call = f"{name}({', '.join(map(str, arguments))})"
             self.calls.append(call)
             told = self.answers.get(call, {"error": pynvml.NVML_ERROR_NOT_SUPPORTED})
-            if not isinstance(told, dict):
+            if not hasattr(told, "items"):
                 return told
             if "error" in told:
                 raise pynvml.NVMLError(told["error"])
             if "handle" in told:
                 return told["handle"]
-            return SimpleNamespace(**told)
+            return SimpleNamespace(**told, _fields_=[(field,) for field in told])
 
         return answer
 
 
-def machine(name: str, root: Path) -> Machine:
-    """One of them, written below a folder."""
-    files: dict[str, str] = _read(name, "files.json")
-    origin = _read(name, "origin.json")
+def machine(name: str, root: Path, folder: Path = FOLDER) -> Machine:
+    """One of them, written below a root."""
+    recorded = folder / name
+    files: dict[str, str] = _read(recorded / "files.json")
+    origin = _read(recorded / "origin.json")
     written: dict[str, str | bytes] = {}
     for path, content in files.items():
         if path.endswith("/"):
@@ -105,11 +106,10 @@ def machine(name: str, root: Path) -> Machine:
         files=tree(root, written),
         threads=origin["threads"],
         architecture=origin["architecture"],
-        nvml=RecordedNvml(_read(name, "nvml.json") or {"nvmlInit()": {"error": 12}}),
+        nvml=RecordedNvml(_read(recorded / "nvml.json") or {"nvmlInit()": {"error": 12}}),
         clock=Clock(),
     )
 
 
-def _read(name: str, file: str) -> dict[str, Any]:
-    path = FOLDER / name / file
+def _read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -56,10 +56,15 @@ def test_a_recording_says_how_it_was_made(name: str) -> None:
     assert origin["date"]
 
 
-def leaves(found: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(found, dict):
-        return {k: v for key in found for k, v in leaves(found[key], f"{path}.{key}").items()}
-    return {path: found}
+def leaves(found: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """All values, each by the path to it."""
+    values: dict[str, Any] = {}
+    for key, value in found.items():
+        within = (
+            leaves(value, f"{path}.{key}") if hasattr(value, "items") else {f"{path}.{key}": value}
+        )
+        values.update(within)
+    return values
 
 
 def told_of(recorded: Machine) -> dict[str, Any]:
@@ -134,6 +139,17 @@ def test_a_card_that_fell_off_the_bus_is_told_and_the_other_one_still_is(tmp_pat
 
     assert lost.trouble == "NVIDIA's driver has lost it: GPU is lost."
     assert not other.trouble
+
+
+def test_a_link_that_is_none_is_not_told(tmp_path: Path) -> None:
+    recorded = machine("rtx-4090-pair", tmp_path)
+    recorded.nvml.answers["nvmlDeviceGetCurrPcieLinkWidth(gpu0)"] = 0xFFFFFFFF
+    recorded.nvml.answers["nvmlDeviceGetCurrPcieLinkGeneration(gpu0)"] = 0
+
+    first = NvidiaReader(recorded.files, lambda: recorded.nvml).look(anew=False).found[0]
+
+    assert not first.device.accelerator.HasField("pcie_lanes")
+    assert not first.device.accelerator.HasField("pcie_generation")
 
 
 @pytest.mark.parametrize(
