@@ -114,6 +114,12 @@ async def test_it_tells_what_it_loaded(worker: Process) -> None:
     assert (ready.slots, ready.context_length, ready.threads) == (2, 128, 1)
     assert ready.can_chat
     assert ready.vocabulary_size > 0
+    assert (ready.device, ready.gpu_layers, ready.layer_count) == ("CPU", 0, 8)
+    assert ready.HasField("gpu_layers")
+    assert not ready.device_memory
+    assert (ready.key_type, ready.value_type) == (LoadSettings.F16, LoadSettings.F16)
+    assert ready.HasField("flash_attention")
+    assert not ready.flash_attention
 
 
 @pytest.mark.parametrize("metadata", [(), (("authorization", "guess"),), (("authorization", ""),)])

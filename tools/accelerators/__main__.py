@@ -51,12 +51,13 @@ def main(requirement: str) -> int:
 def _install(decision: Decision, requirement: str, place: Path, *, nvidia_driver: bool) -> bool:
     """Brings a backend's files in; False, and told, if it can't be compiled."""
     backend = decision.backend
-    mark = f"{requirement} {building.key(backend, requirement)}"
+    chosen = building.options(backend, nvidia_driver=nvidia_driver)
+    mark = f"{requirement} {building.key(backend, requirement, chosen)}"
     marked = place / f"{backend}.built"
     if marked.is_file() and marked.read_text() == mark:
         return True
     kept = _cache() / f"backend-{mark.rsplit(maxsplit=1)[-1]}"
-    if not (kept / building.module(backend)).is_file():
+    if not kept.is_dir():
         log = Path(sys.prefix) / f"llama-cpp-{backend}-build.log"
         print(
             f"Compiling llama.cpp for {_name(decision)}: {decision.why}; {log} has the compiler's"
@@ -64,7 +65,7 @@ def _install(decision: Decision, requirement: str, place: Path, *, nvidia_driver
             flush=True,
         )
         try:
-            building.build(backend, requirement, kept, log, nvidia_driver=nvidia_driver)
+            building.build(backend, requirement, chosen, kept, log)
         except (OSError, subprocess.CalledProcessError) as error:
             lines = log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
             print(

@@ -29,9 +29,10 @@ def module(backend: str) -> str:
     return f"libggml-{backend}.so"
 
 
-def key(backend: str, requirement: str) -> str:
-    """What tells one build from others: the same for all that would come out alike."""
-    parts = [requirement, *(path.read_text() for path in sorted(PROJECT.iterdir()))]
+def key(backend: str, requirement: str, chosen: Sequence[str]) -> str:
+    """What tells one build, with CMake's options `chosen`, from others: the same for all that would
+    come out alike."""
+    parts = [requirement, *chosen, *(path.read_text() for path in sorted(PROJECT.iterdir()))]
     parts.append(_said(compiler(), "--version"))
     if backend == "vulkan":
         parts.append(_said("glslc", "--version"))
@@ -51,8 +52,8 @@ def options(backend: str, *, nvidia_driver: bool) -> list[str]:
     return chosen
 
 
-def build(backend: str, requirement: str, place: Path, log: Path, *, nvidia_driver: bool) -> None:
-    """Compiles a backend and puts its files into a folder.
+def build(backend: str, requirement: str, chosen: Sequence[str], place: Path, log: Path) -> None:
+    """Compiles a backend with CMake's options `chosen`, and puts its files into a new folder.
 
     Raises:
         subprocess.CalledProcessError: The log has the compiler's words.
@@ -65,7 +66,7 @@ def build(backend: str, requirement: str, place: Path, log: Path, *, nvidia_driv
         configure = [
             *("cmake", "-S", str(PROJECT), "-B", str(made), "-G", "Ninja"),
             *("-DCMAKE_BUILD_TYPE=Release", f"-DFUNLAND_LLAMA_CPP={sources}"),
-            *options(backend, nvidia_driver=nvidia_driver),
+            *chosen,
         ]
         subprocess.run(configure, check=True, stdout=words, stderr=words, env=tools)
         compile_ = [
@@ -73,9 +74,17 @@ def build(backend: str, requirement: str, place: Path, log: Path, *, nvidia_driv
             *("--target", f"ggml-{backend}", "funland-telling"),
         ]
         _follow(compile_, tools, words.write, backend)
-        place.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all: what is there is taken for good.
+        new = Path(tempfile.mkdtemp(prefix=f"{place.name}-", dir=place.parent))
         for file in (made / "bin" / module(backend), made / TELLING):
-            shutil.copy2(file, place / file.name)
+            shutil.copy2(file, new)
+        try:
+            new.replace(place)
+        except OSError:  # another installation was first
+            shutil.rmtree(new)
+            if not place.is_dir():
+                raise
 
 
 def _sources(requirement: str, folder: Path, words: int) -> Path:

@@ -82,8 +82,6 @@ class LlamaEngine:
         self.slots = self._cache.slots
         self._scheduler = Scheduler(self._cache, rows, even=model.needs_even_passes)
         self._batch = Batch(LARGEST_PASS + rows)
-        self._scores: NDArray[np.float32] = np.empty((0, self.vocabulary_size), np.float32)
-        """What the last pass gave: a row for each of its tokens that had outputs wanted."""
 
     def submit(self, prompt: Prompt) -> None:
         """See `Engine`."""
@@ -167,11 +165,8 @@ class LlamaEngine:
             begin = monotonic()
             outcome = self._batch.decode(context)
             if outcome == 0:
-                # Waits for the pass, and asked for row by row it would wait for each.
-                pointer: Any = lib.llama_get_logits(context)
+                lib.llama_synchronize(context)
                 milliseconds = 1e3 * (monotonic() - begin)
-                if outputs := self._batch.outputs:
-                    self._scores = np.ctypeslib.as_array(pointer, (outputs, self.vocabulary_size))
                 prompts = [share for share in shares if not share.generation.decoding]
                 prompt_tokens = sum(len(share.tokens) for share in prompts)
                 self._scheduler.budget.measured(
@@ -274,7 +269,8 @@ class LlamaEngine:
         return advance
 
     def _logits(self, row: int) -> NDArray[np.float32]:
-        return self._scores[self._batch.output(row)]
+        pointer: Any = lib.llama_get_logits_ith(self._cache.context, row)
+        return np.ctypeslib.as_array(pointer, (self.vocabulary_size,))
 
     def _end(self, generation: Generation) -> None:
         self._scheduler.leave(generation)

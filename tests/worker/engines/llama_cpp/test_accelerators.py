@@ -6,8 +6,7 @@ as show something.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ from numpy.typing import NDArray
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
-from funland.worker.v1.worker_pb2 import Launch
+from funland.worker.v1.worker_pb2 import Launch, LaunchDevice
+from funland_worker.engines.llama_cpp import telling
+from funland_worker.engines.llama_cpp.backends import accelerators
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.loading import load
@@ -40,19 +41,22 @@ LoadOn = Callable[..., Loaded]
 
 
 @pytest.fixture(scope="module")
-def load_on(model_path: Path) -> LoadOn:
+def load_on(model_path: Path) -> Iterator[LoadOn]:
     """Loads the embedded model on the device; settings by name, `more` is for the `Launch`."""
-    os.environ.update(lavapipe.environment())  # read once, when the backend is loaded
 
     def load_(more: Launch | None = None, device: str = lavapipe.NAME, **settings: Any) -> Loaded:
         launch = Launch(model_path=str(model_path), max_context_length=256)
         settings.setdefault("slots", 2)
         launch.settings.MergeFrom(LoadSettings(**settings))
-        launch.devices.add(device_id="gpu_0", name=device)
+        launch.devices.add(device_id="gpu_0", name=device, weight=1)
         launch.MergeFrom(more or Launch())
         return load(launch)
 
-    return load_
+    with pytest.MonkeyPatch.context() as patch:
+        # Read once, when the backend is loaded.
+        for name, value in lavapipe.environment(cards=2).items():
+            patch.setenv(name, value)
+        yield load_
 
 
 def written(loaded: Loaded, sampling: Sampling = SHORT) -> str:
@@ -113,6 +117,13 @@ def test_the_cpu_computes_the_layers_that_a_device_has_not(
     assert written(loaded) == right
 
 
+def test_without_devices_nothing_is_on_one(whole: Loaded, start_engine: StartEngine) -> None:
+    context = start_engine().engine.context
+
+    assert whole.told.gpu_layers
+    assert [telling.device_bytes(context, one.handle) for one in accelerators()] == [0, 0]
+
+
 def test_more_layers_than_there_are_are_all(load_on: LoadOn) -> None:
     assert load_on(Launch(gpu_layers=10_000)).told.gpu_layers == LAYERS
 
@@ -128,6 +139,17 @@ def test_the_weights_on_a_device_and_the_cache_are_its_memory(
     keys_and_values = 2 * (1024 - 256) * 7 * 2 * 256 * 2  # slots, tokens, layers, both, width, f16
     more = longer.told.device_memory[lavapipe.NAME] - whole.told.device_memory[lavapipe.NAME]
     assert more == pytest.approx(keys_and_values, rel=0.3)
+
+
+def test_layers_are_parted_among_devices_by_weight(load_on: LoadOn, right: str) -> None:
+    second = LaunchDevice(device_id="gpu_1", name=lavapipe.SECOND, weight=3)
+    loaded = load_on(Launch(devices=[second]))
+
+    assert loaded.engine.device == f"{lavapipe.NAME},{lavapipe.SECOND}"
+    assert loaded.told.gpu_layers == LAYERS
+    taken = loaded.told.device_memory
+    assert 0 < taken[lavapipe.NAME] < taken[lavapipe.SECOND]
+    assert written(loaded) == right
 
 
 def test_flash_attention_can_be_switched_off(load_on: LoadOn, right: str) -> None:
@@ -199,7 +221,9 @@ def test_one_thread_is_enough_where_the_cpu_computes_nothing(
 
 
 def test_a_device_that_is_not_there_is_named_beside_those_that_are(load_on: LoadOn) -> None:
-    with pytest.raises(EngineError, match=r"no device Vulkan7 .* there is CPU, Vulkan0") as raised:
+    with pytest.raises(
+        EngineError, match=r"no device Vulkan7 .* there is CPU, Vulkan0, Vulkan1"
+    ) as raised:
         load_on(device="Vulkan7")
 
     assert raised.value.reason == ErrorReason.ENGINE_UNAVAILABLE
