@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from time import monotonic
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     if not arguments:
-        answer = merged({name: _Asked(name) for name in _ENGINES}, _SECONDS)
+        answer = merged({name: Asked(name) for name in _ENGINES}, _SECONDS)
     else:
         _end_with_parent()
         answer = EngineDevices()
@@ -75,7 +76,7 @@ def ask(name: str) -> EngineDevices:
         return EngineDevices(problems={name: f"{type(error).__name__}: {error}"})
 
 
-class _Asked:
+class Asked:
     """A process that asks one engine."""
 
     def __init__(self, name: str) -> None:
@@ -90,15 +91,23 @@ class _Asked:
         try:
             said, _ = self._process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._end()
             return "It did not answer in time: its driver may hang."
         if said and not self._process.returncode:
             return json_format.Parse(said, EngineDevices())
         how = _how(self._process.returncode)
         return f"{how} while it looked for devices: its driver may be broken."
 
+    def _end(self) -> None:
+        self._process.kill()
+        # One that a driver holds in the kernel ends when that lets go of it.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.communicate(timeout=_LEAST_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
-def merged(asked: Mapping[str, _Asked], seconds: float) -> EngineDevices:
+
+def merged(asked: Mapping[str, Asked], seconds: float) -> EngineDevices:
     """The answers of all, those together that came after so many seconds."""
     answers = EngineDevices()
     deadline = monotonic() + seconds
