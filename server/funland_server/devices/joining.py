@@ -103,6 +103,11 @@ def merged(device: Joined) -> Device:
     return whole
 
 
+def plain(uuid: str) -> str:
+    """A uuid as digits: NVIDIA writes `GPU-` before it, others no dashes."""
+    return re.sub(r"^(gpu|mig)-|-", "", uuid.lower())
+
+
 class _Nowhere:
     """What is told of is no device of its own."""
 
@@ -114,7 +119,7 @@ def _home(found: Found, devices: Sequence[Joined]) -> Joined | type[_Nowhere] | 
     if told.kind == Device.CPU:
         return same_kind[0] if same_kind else None
     for each in same_kind if told.uuid else ():
-        if _plain(told.uuid) in {_plain(other.device.uuid) for other in each.all}:
+        if plain(told.uuid) in {plain(other.device.uuid) for other in each.all}:
             return each
     placed = [
         each for each in same_kind if told.pci_address and each.pci_address == told.pci_address
@@ -152,11 +157,6 @@ def _in_order(engines: Sequence[DeviceEngine]) -> list[DeviceEngine]:
             each.name,
         ),
     )
-
-
-def _plain(uuid: str) -> str:
-    """A uuid as digits: NVIDIA writes `GPU-` before it, others no dashes."""
-    return re.sub(r"^(gpu|mig)-|-", "", uuid.lower())
 
 
 def _name(name: str) -> str:

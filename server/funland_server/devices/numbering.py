@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from funland.v1.hardware_pb2 import Device
 from funland.v1.models_pb2 import LoadSettings
-from funland_server.devices.joining import Joined
+from funland_server.devices.joining import Joined, plain
 
 _KINDS: Final = {Device.CPU: "cpu", Device.GPU: "gpu", Device.NPU: "npu"}
 
@@ -33,16 +33,18 @@ class Identity:
 def identity(device: Joined) -> Identity:
     """What a device is to be known by."""
     told = device.first
+    driver_uuid, engines = device.driver_uuid, told.device.engines
     place = ""
     if device.pci_address and not told.parent_uuid:
         place = f"{device.pci_address} {told.pci_id}".strip()
     word = ""
-    if not place and not device.driver_uuid and told.device.engines:
-        engine = LoadSettings.Engine.Name(told.device.engines[0].engine)
-        # In parentheses are versions.
-        word = f"{engine} {told.device.name.partition(' (')[0]}"
-    name = told.device.name or told.spare_name
-    return Identity("", device.driver_uuid, place, word, name)
+    if not place and not driver_uuid and engines:
+        # What stands in parentheses, and the uuid of what is emulated, change with the version.
+        word = (
+            f"{LoadSettings.Engine.Name(engines[0].engine)} {told.device.name.partition(' (')[0]}"
+        )
+    uuid = driver_uuid or (told.device.uuid if engines else "")
+    return Identity("", uuid, place, word, told.device.name or told.spare_name)
 
 
 def numbered(
@@ -87,12 +89,17 @@ def is_id(device_id: str) -> bool:
 
 
 def _same_uuid(own: Identity, other: Identity) -> bool:
-    return bool(own.uuid) and own.uuid == other.uuid
+    return bool(own.uuid) and plain(own.uuid) == plain(other.uuid)
 
 
 def _same_place(own: Identity, other: Identity) -> bool:
-    """Unless both have a uuid: then another card of the same model is in this place now."""
-    return bool(own.place) and own.place == other.place and not (own.uuid and other.uuid)
+    """Unless both have a uuid: then another card of the same model is in this place now. An engine
+    does not tell the model."""
+    address, _, model = own.place.partition(" ")
+    other_address, _, other_model = other.place.partition(" ")
+    if not address or address != other_address or (own.uuid and other.uuid):
+        return False
+    return model == other_model or not (model and other_model)
 
 
 def _same_word(own: Identity, other: Identity) -> bool:

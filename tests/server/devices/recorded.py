@@ -76,13 +76,11 @@ class RecordedNvml:
             call = f"{name}({', '.join(map(str, arguments))})"
             self.calls.append(call)
             told = self.answers.get(call, {"error": pynvml.NVML_ERROR_NOT_SUPPORTED})
-            if not isinstance(told, dict):
+            if not hasattr(told, "items"):
                 return told
             if "error" in told:
                 raise pynvml.NVMLError(told["error"])
-            if "handle" in told:
-                return told["handle"]
-            return SimpleNamespace(**told)
+            return told["handle"] if "handle" in told else SimpleNamespace(**told)
 
         return answer
 

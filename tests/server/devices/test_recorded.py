@@ -56,10 +56,15 @@ def test_a_recording_says_how_it_was_made(name: str) -> None:
     assert origin["date"]
 
 
-def leaves(found: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(found, dict):
-        return {k: v for key in found for k, v in leaves(found[key], f"{path}.{key}").items()}
-    return {path: found}
+def leaves(found: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """All values, each by the path to it."""
+    values: dict[str, Any] = {}
+    for key, value in found.items():
+        within = (
+            leaves(value, f"{path}.{key}") if hasattr(value, "items") else {f"{path}.{key}": value}
+        )
+        values.update(within)
+    return values
 
 
 def told_of(recorded: Machine) -> dict[str, Any]:
