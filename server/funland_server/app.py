@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from funland_server.config import ServerSettings
+from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
@@ -45,7 +46,8 @@ class Server:
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(settings))
         devices = Devices(settings, metrics)
-        models = Models(settings, metrics)
+        accelerations = Accelerations(settings.home, devices)
+        models = Models(settings, metrics, devices, accelerations)
         web = Web(
             web_policy(settings),
             Deadlines(
@@ -66,9 +68,9 @@ class Server:
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
         )
-        hardware = Hardware(settings, self._database, devices, models)
+        hardware = Hardware(settings, self._database, devices, accelerations, models)
         self._domains: tuple[Domain, ...] = (
-            devices, models, hub, downloads, inference, responses, hardware, system,
+            devices, accelerations, models, hub, downloads, inference, responses, hardware, system,
         )  # fmt: skip
         self._grpc: GrpcServer | None = None
         self._address = ""

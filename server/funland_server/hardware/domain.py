@@ -6,6 +6,7 @@ import asyncio
 
 from funland.v1 import hardware_pb2
 from funland_server.config import ServerSettings
+from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain, Service
 from funland_server.hardware.benchmarks import Benchmarks
@@ -20,11 +21,17 @@ class Hardware(Domain):
     """`devices` finds and watches them; here is what needs models too: benchmarks."""
 
     def __init__(
-        self, settings: ServerSettings, database: Database, devices: Devices, models: Models
+        self,
+        settings: ServerSettings,
+        database: Database,
+        devices: Devices,
+        accelerations: Accelerations,
+        models: Models,
     ) -> None:
         self._settings = settings
         self._database = database
         self._devices = devices
+        self._accelerations = accelerations
         self._models = models
         self._benchmarks: Benchmarks | None = None
 
@@ -39,7 +46,7 @@ class Hardware(Domain):
         """Answers `HardwareService`."""
         if self._benchmarks is None:
             return []
-        service = HardwareService(self._devices, self._benchmarks)
+        service = HardwareService(self._devices, self._accelerations, self._benchmarks)
         return [(hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"], service)]
 
     def announce_stop(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from funland.v1 import hardware_pb2
+from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.hardware import presenting
 from funland_server.hardware.benchmarks import Benchmarks
@@ -13,8 +14,11 @@ from funland_server.hardware.benchmarks import Benchmarks
 class HardwareService:
     """Answers the RPCs of `HardwareService`; see `hardware.proto`."""
 
-    def __init__(self, devices: Devices, benchmarks: Benchmarks) -> None:
+    def __init__(
+        self, devices: Devices, accelerations: Accelerations, benchmarks: Benchmarks
+    ) -> None:
         self._devices = devices
+        self._accelerations = accelerations
         self._benchmarks = benchmarks
 
     async def ListDevices(
@@ -43,13 +47,13 @@ class HardwareService:
         self, request: hardware_pb2.GetAccelerationRequest
     ) -> hardware_pb2.Acceleration:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return self._accelerations.get()
 
     async def SetAcceleration(
         self, request: hardware_pb2.SetAccelerationRequest
     ) -> hardware_pb2.Acceleration:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return await self._accelerations.set(request.acceleration)
 
     async def ListRecommendations(
         self, request: hardware_pb2.ListRecommendationsRequest

@@ -8,6 +8,8 @@ from funland.v1 import models_pb2
 from funland_server.blobs.store import Blobs
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
+from funland_server.devices.acceleration import Accelerations
+from funland_server.devices.domain import Devices
 from funland_server.domain import Domain, Service
 from funland_server.errors import StartError
 from funland_server.metrics import Metrics
@@ -17,6 +19,7 @@ from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.loading.measurements import Measurements
+from funland_server.models.loading.placing import Placing
 from funland_server.models.service import ModelService
 from funland_server.workers.pool import WorkerPool
 
@@ -30,19 +33,37 @@ class Models(Domain):
     installing: Installing
     """Makes models of what was downloaded into `blobs`."""
 
-    def __init__(self, settings: ServerSettings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        metrics: Metrics,
+        devices: Devices,
+        accelerations: Accelerations,
+    ) -> None:
         self._settings = settings
         self._changes = Changes()
         self.blobs = Blobs(settings.home / "blobs")
         self._measurements = Measurements(settings.home / "measurements")
-        self.pool = WorkerPool(settings, metrics, self._changes.publish, self._measurements.note)
+        self._placing = Placing(devices, accelerations)
+        self.pool = WorkerPool(
+            settings,
+            metrics,
+            self._changes.publish,
+            self._measurements.note,
+            look=self._placing.look,
+        )
 
     async def start(self) -> None:
         """Reads the store."""
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
         self.loader = ModelLoader(
-            self.catalog, self.adapters, self.pool, self._measurements, self._settings
+            self.catalog,
+            self.adapters,
+            self.pool,
+            measurements=self._measurements,
+            placing=self._placing,
+            settings=self._settings,
         )
         self.installing = Installing(
             self.catalog, self.blobs, self.adapters, self._changes.publish, self.loader.replaced

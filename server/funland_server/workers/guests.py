@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -24,8 +24,16 @@ class Guests:
     """They take memory as others do, but no model leaves for them, and none is theirs: the pool's
     worker of the same model goes on."""
 
-    def __init__(self, room: Room, load_timeout_seconds: float, patience: Patience) -> None:
+    def __init__(
+        self,
+        room: Room,
+        load_timeout_seconds: float,
+        patience: Patience,
+        look: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`look` is called before one is placed on devices."""
         self._room = room
+        self._look = look
         self._load_timeout = load_timeout_seconds
         self._patience = patience
         self._workers: set[Worker] = set()
@@ -44,9 +52,10 @@ class Guests:
         """
         self._check()
         spec = await asyncio.to_thread(make_spec)
+        await self._look()
         begin = monotonic()
         async with self._room.beside(spec) as guest:
-            process = await launch(spec, self._load_timeout)
+            process = await launch(guest.spec, self._load_timeout)
             load_ms = 1e3 * (monotonic() - begin)
             worker = Worker(spec.model_id, process, observe, load_ms, self._patience)
             self._workers.add(worker)

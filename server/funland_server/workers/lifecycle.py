@@ -14,11 +14,11 @@ from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.guests import Guests
-from funland_server.workers.launch import launch
+from funland_server.workers.launch import WorkerProcess, launch
 from funland_server.workers.memory import Memory
 from funland_server.workers.place import Place
 from funland_server.workers.room import Room
-from funland_server.workers.spec import MakeSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.watchdog import Patience
 from funland_server.workers.worker import Worker
 
@@ -38,10 +38,13 @@ class Lifecycle:
         metrics: Metrics,
         changed: Callable[[str], None],
         note: Callable[[Worker], Awaitable[None]],
+        *,
+        look: Callable[[], Awaitable[None]],
     ) -> None:
         """`changed` is called with a model's id when its place changes, `note` with a worker that
-        is loaded, and before its end."""
+        is loaded, and before its end, `look` before a model is placed on devices."""
         self._note = note
+        self._look = look
         self._load_timeout = settings.load_timeout_seconds
         self._patience = Patience(settings.hang_timeout_seconds, settings.step_timeout_seconds)
         self._places = places
@@ -49,7 +52,7 @@ class Lifecycle:
         self._changed = changed
         self._memory = Memory(settings.memory_limit_bytes)
         self.room = Room(places, self._memory, metrics, self.end)
-        self.guests = Guests(self.room, self._load_timeout, self._patience)
+        self.guests = Guests(self.room, self._load_timeout, self._patience, look)
         self._ending: set[asyncio.Task[None]] = set()
         self.stopping = False
 
@@ -67,9 +70,7 @@ class Lifecycle:
         self._changed(model_id)
         begin = monotonic()
         try:
-            spec = await asyncio.to_thread(make_spec)
-            await self.room.make(spec)
-            process = await launch(spec, self._load_timeout)
+            process = await self._launch(await self._spec(make_spec))
         except FunlandError as error:
             place.error = error
             logger.warning("model_not_loaded", model=model_id, reason=error.message)
@@ -87,11 +88,34 @@ class Lifecycle:
         observe = self._metrics.steps(model_id)
         worker = place.holder = Worker(model_id, process, observe, load_ms, self._patience)
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
-        self.keep(place, worker, spec.keep_alive_seconds)
+        self.keep(place, worker, worker.spec.keep_alive_seconds)
         await self._note(worker)  # lest nothing is known if the server is killed
         logger.info("model_loaded", model=model_id, pid=process.pid, ms=round(load_ms))
         self._changed(model_id)
         return worker
+
+    async def plan(self, make_spec: MakeSpec) -> None:
+        """Sees whether a model could be loaded if its own worker ended; raises as `start`."""
+        self.room.plan(await self._spec(make_spec))
+
+    async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
+        spec = await asyncio.to_thread(make_spec)
+        await self._look()
+        return spec
+
+    async def _launch(self, spec: WorkerSpec) -> WorkerProcess:
+        """Starts a process where there is room for it; on the CPU if it fails on other devices and
+        its settings allow that."""
+        spec = await self.room.make(spec)
+        try:
+            return await launch(spec, self._load_timeout)
+        except FunlandError as error:
+            instead = spec.placer.instead(spec, error) if spec.placer is not None else None
+            if instead is None:
+                raise
+            self._memory.settle(spec.model_id)
+            logger.warning("model_falls_back", model=spec.model_id, reason=error.message)
+            return await launch(await self.room.make(instead), self._load_timeout)
 
     def keep(self, place: Place, worker: Worker, seconds: float) -> None:
         """Lets a worker end when no call came for so long; never if negative."""
