@@ -115,13 +115,14 @@ def acceleration(now: Acceleration) -> Iterator[tuple[str, str]]:
     """Which devices models are computed on, by name."""
     threads = str(now.cpu_threads) if now.HasField("cpu_threads") else "as the server's setting has"
     share = now.gpu_memory_fraction
-    yield "mode", word(Acceleration.Mode, now.mode)
+    yield "mode", word(Acceleration.Mode, now.mode or Acceleration.AUTOMATIC)
     yield "first", now.primary_device_id
     yield "then", ", ".join(now.secondary_device_ids)
     yield "so now", ", ".join(now.effective_device_ids)
     yield "threads", threads
     yield "GPU memory", f"{share:.0%}" if now.HasField("gpu_memory_fraction") else ""
-    yield "NPU", word(Acceleration.PowerMode, now.npu_power_mode).replace("_", " ")
+    power_mode = word(Acceleration.PowerMode, now.npu_power_mode or Acceleration.BALANCED)
+    yield "NPU", power_mode.replace("_", " ")
     yield "if it fails", "the CPU computes" if now.fallback_to_cpu else "the load fails"
 
 
