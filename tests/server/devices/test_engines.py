@@ -34,7 +34,8 @@ def test_the_engines_that_are_installed_name_the_cpu() -> None:
 def test_devices_are_read_from_the_last_line_of_json_and_problems_beside_them() -> None:
     told = (
         '{"devices": [{"engine": "LLAMA_CPP", "name": "Vulkan0", "backend": "Vulkan",'
-        ' "kind": "GPU", "description": "llvmpipe", "pciAddress": "0000:0A:00.0", "memoryTotalBytes": "8",'
+        ' "kind": "GPU", "description": "llvmpipe", "pciAddress": "0000:0A:00.0",'
+        ' "memoryTotalBytes": "8",'
         ' "emulated": true, "numberTypes": ["FP16"], "maxPromptTokens": 4, "unknown": 1}],'
         ' "problems": {"OPENVINO": "no"}}'
     )
