@@ -66,9 +66,7 @@ class Server:
         )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
-        hardware = Hardware(
-            given, self._database, models, devices=devices, accelerations=accelerations
-        )
+        hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (
             devices, accelerations, models, hub, downloads, inference, responses, hardware,
         )  # fmt: skip

@@ -8,6 +8,7 @@ as likely, so may the texts. What is told is how many texts differ, and from whi
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -94,19 +95,23 @@ def main() -> None:
         return write(engine, prompts, arguments.tokens, together=together)
 
     where = arguments.device or "CPU"
+    found: list[Comparison] = []
+
+    def tell(name: str, one: list[list[str]], other: list[list[str]]) -> None:
+        found.append(compare(name, one, other))
+        each = found[-1]
+        told = f"{name}: {each.equal} of {each.texts} equal"
+        print(f"{told}; others from {each.first_differences}" if each.first_differences else told)
+        sys.stdout.flush()
+        if arguments.out is not None:
+            document = {"comparisons": [asdict(each) for each in found]}
+            arguments.out.write_bytes(orjson.dumps(document))
+
     alone = written(arguments.device, together=False)
-    found = [
-        compare(f"{where}, alone against again", alone, written(arguments.device, together=False)),
-        compare(f"{where}, alone against batch", alone, written(arguments.device, together=True)),
-    ]
+    tell(f"{where}, alone against batch", alone, written(arguments.device, together=True))
     if arguments.device:
-        found.append(compare(f"{where} against CPU, alone", alone, written("", together=False)))
-    for each in found:
-        print(
-            f"{each.name}: {each.equal} of {each.texts} equal; others from {each.first_differences}"
-        )
-    if arguments.out is not None:
-        arguments.out.write_bytes(orjson.dumps({"comparisons": [asdict(each) for each in found]}))
+        tell(f"{where} against CPU, alone", alone, written("", together=False))
+    tell(f"{where}, alone against again", alone, written(arguments.device, together=False))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic, sleep
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_client import Funland
 from tools.bench.services import Service
+
+FIND_SECONDS = 40.0
+"""Drivers and engines may take so long to say what there is."""
 
 
 def install(
@@ -26,15 +30,18 @@ def install(
 
 
 def llama_cpp_name(service: Service, device_id: str) -> str:
-    """What llama.cpp calls a device of the service's machine.
+    """What llama.cpp calls a device of the service's machine, once it is found.
 
     Raises:
-        FunlandError: There is no such device.
-        ValueError: llama.cpp does not compute on it.
+        ValueError: There is no such device, or llama.cpp does not compute on it.
     """
+    end = monotonic() + FIND_SECONDS
     with Funland(service.grpc) as client:
-        device = client.hardware.device(device_id)
-    for each in device.engines:
-        if each.engine == LoadSettings.LLAMA_CPP:
-            return each.name
-    raise ValueError(f"llama.cpp does not compute on {device_id}: {device.state_reason}")
+        while True:
+            for device in client.hardware.devices().devices:
+                for each in device.engines:
+                    if device.device_id == device_id and each.engine == LoadSettings.LLAMA_CPP:
+                        return each.name
+            if monotonic() > end:
+                raise ValueError(f"llama.cpp computes on no device {device_id} here")
+            sleep(0.5)  # the pause of a poll

@@ -14,10 +14,8 @@ from google.protobuf.message import Message
 from funland.v1.hardware_pb2 import Device
 from funland.v1.models_pb2 import LoadSettings
 from funland_client import Funland, FunlandError
+from tools.bench.installing import FIND_SECONDS
 from tools.bench.services import funland
-
-_FIND_SECONDS = 40.0
-"""Drivers and engines may take so long to say what there is."""
 
 
 def pick(devices: list[Device], wanted: str) -> Device | None:
@@ -68,7 +66,7 @@ def main() -> None:
 
 def _found(client: Funland, wanted: str) -> list[Device]:
     """All devices, once the one that is wanted is there or long enough was waited for one."""
-    end = monotonic() + _FIND_SECONDS
+    end = monotonic() + FIND_SECONDS
     while True:
         devices = [*client.hardware.devices(detailed=True).devices]
         if pick(devices, wanted) is not None or monotonic() > end:

@@ -150,7 +150,7 @@ def _row(result: BenchmarkResult, gains: dict[str, float]) -> tuple[str, ...]:
         f"{result.prompt_tokens_per_second:,.0f}",
         f"{result.tokens_per_second:,.1f}",
         f"{result.tokens_per_second_8_streams:,.1f}",
-        "" if gain is None else f"{gain:.1f} x",
+        "" if gain is None else f"{gain:.1f} x" if gain >= 1 else f"{gain:.2g} x",
         f"{result.joules_per_token:.2g}" if result.HasField("joules_per_token") else "",
         str(result.layers) if result.HasField("layers") else "",
     )

@@ -30,7 +30,7 @@ def row(device: Device) -> tuple[str, ...]:
         computed_by(device),
         memory(now),
         _percent(now),
-        f"{now.temperature_celsius:.0f} °C" if now.HasField("temperature_celsius") else "",
+        _temperature(now),
         power(now),
     )
 
@@ -47,7 +47,8 @@ def computed_by(device: Device) -> str:
     if device.state != Device.AVAILABLE:
         return word(Device.State, device.state)
     names = [
-        ENGINES.get(each.engine, "") + (f" ({each.backend})" if each.backend else "")
+        ENGINES.get(each.engine, "")
+        + (f" ({each.backend})" if each.backend and device.kind != Device.CPU else "")
         for each in device.engines
     ]
     return ", ".join(filter(None, names))
@@ -114,13 +115,14 @@ def acceleration(now: Acceleration) -> Iterator[tuple[str, str]]:
     """Which devices models are computed on, by name."""
     threads = str(now.cpu_threads) if now.HasField("cpu_threads") else "as the server's setting has"
     share = now.gpu_memory_fraction
-    yield "mode", word(Acceleration.Mode, now.mode)
+    yield "mode", word(Acceleration.Mode, now.mode or Acceleration.AUTOMATIC)
     yield "first", now.primary_device_id
     yield "then", ", ".join(now.secondary_device_ids)
     yield "so now", ", ".join(now.effective_device_ids)
     yield "threads", threads
     yield "GPU memory", f"{share:.0%}" if now.HasField("gpu_memory_fraction") else ""
-    yield "NPU", word(Acceleration.PowerMode, now.npu_power_mode).replace("_", " ")
+    power_mode = word(Acceleration.PowerMode, now.npu_power_mode or Acceleration.BALANCED)
+    yield "NPU", power_mode.replace("_", " ")
     yield "if it fails", "the CPU computes" if now.fallback_to_cpu else "the load fails"
 
 
@@ -165,11 +167,15 @@ def _now(now: DeviceMetrics, history: Sequence[DeviceMetrics]) -> Iterator[tuple
     yield "use", _percent(now)
     seen = [each.utilization_percent for each in history if each.HasField("utilization_percent")]
     yield "use before", sparkline(seen[::-1])
-    yield "temperature", f"{now.temperature_celsius:.0f} °C" if now.HasField("temperature_celsius") else ""
+    yield "temperature", _temperature(now)
     yield "power", power(now)
     yield "runs at", f"{now.clock_mhz:.0f} MHz" if now.HasField("clock_mhz") else ""
     yield "memory at", f"{now.memory_clock_mhz:.0f} MHz" if now.HasField("memory_clock_mhz") else ""
     yield "fan", f"{now.fan_percent:.0f} %" if now.HasField("fan_percent") else ""
+
+
+def _temperature(now: DeviceMetrics) -> str:
+    return f"{now.temperature_celsius:.0f} °C" if now.HasField("temperature_celsius") else ""
 
 
 def _percent(now: DeviceMetrics) -> str:

@@ -24,10 +24,9 @@ class Hardware(Domain):
         self,
         settings: ServerSettings,
         database: Database,
-        models: Models,
-        *,
         devices: Devices,
         accelerations: Accelerations,
+        models: Models,
     ) -> None:
         self._settings = settings
         self._database = database

@@ -120,13 +120,17 @@ def _reason(rated: _Rated, cpu: float) -> str:
         f" one, prompts at {_figure(result.prompt_tokens_per_second)}, with {NAMES[result.engine]}"
     ]
     if cpu and rated.device.device_id != CPU:
-        parts.append(f"{rated.speed / cpu:.1f} times what the CPU does")
+        parts.append(f"{_times(rated.speed / cpu)} times what the CPU does")
     if result.HasField("joules_per_token"):
         parts.append(f"{result.joules_per_token:.2g} J a token")
     if result.other_calls:
         others = "another call" if result.other_calls == 1 else f"{result.other_calls} other calls"
         parts.append(f"measured beside {others}, so rather too low")
     return f"{'; '.join(parts)}."
+
+
+def _times(gain: float) -> str:
+    return f"{gain:.1f}" if gain >= 1 else f"{gain:.2g}"
 
 
 def _figure(speed: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -13,7 +14,7 @@ from funland_server.errors import ServerStoppingError
 from funland_server.live import Live
 from funland_server.workers.launch import launch
 from funland_server.workers.room import Room
-from funland_server.workers.spec import MakeSpec, WorkerSpec
+from funland_server.workers.spec import MakeSpec
 from funland_server.workers.watchdog import Patience
 from funland_server.workers.worker import Worker
 
@@ -29,13 +30,13 @@ class Guests:
         room: Room,
         load_timeout_seconds: Live[float],
         patience: Callable[[], Patience],
-        spec: Callable[[MakeSpec], Awaitable[WorkerSpec]],
+        look: Callable[[], Awaitable[None]],
     ) -> None:
-        """`spec` makes one, when it is known what there is."""
+        """`look` is called before one is placed on devices."""
         self._room = room
+        self._look = look
         self._load_timeout = load_timeout_seconds
         self._patience = patience
-        self._spec = spec
         self._workers: set[Worker] = set()
         self._stopping = False
 
@@ -51,7 +52,8 @@ class Guests:
             FunlandError: It can't be loaded, or the server is stopping.
         """
         self._check()
-        spec = await self._spec(make_spec)
+        spec = await asyncio.to_thread(make_spec)
+        await self._look()
         begin = monotonic()
         async with self._room.beside(spec) as guest:
             process = await launch(guest.spec, self._load_timeout.now)

@@ -53,10 +53,7 @@ class Lifecycle:
         self._memory = Memory(settings.map(lambda now: now.memory_limit_bytes))
         self.room = Room(places, self._memory, metrics, self.end)
         self.guests = Guests(
-            self.room,
-            settings.map(lambda now: now.load_timeout_seconds),
-            self._patience,
-            self._spec,
+            self.room, settings.map(lambda now: now.load_timeout_seconds), self._patience, look
         )
         self._ending: set[asyncio.Task[None]] = set()
         self.stopping = False

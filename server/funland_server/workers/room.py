@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -70,20 +70,15 @@ class Room:
 
     @asynccontextmanager
     async def beside(self, spec: WorkerSpec) -> AsyncGenerator[Guest]:
-        """Places a worker on devices, and keeps room for it beside those of all models while the
-        block lasts.
+        """Places a worker beside those of all models, and keeps room for it while the block lasts.
 
         Raises:
             ModelTooLargeError: There is not enough: no model leaves for it, idle or not.
             FunlandError: It can't be computed where it is to be.
         """
         async with self._turn:
-            found, _ = self._held("")
-            held = [replace(each, idle=False) for each in found]
-            if spec.placer is not None:
-                spec = spec.placer.place(spec, self._memory.taken(held))
-            self._memory.plan(spec, held)
-            guest = Guest(spec)
+            held, _ = self._held("")
+            guest = Guest(self._planned(spec, [replace(each, idle=False) for each in held])[0])
             self._guests.add(guest)
         try:
             yield guest
@@ -93,10 +88,7 @@ class Room:
     def plan(self, spec: WorkerSpec) -> tuple[WorkerSpec, list[Held]]:
         """A model with its devices, and which others have to leave for it; its own worker would
         end first. Raises as `make`."""
-        held, replaced = self._held(spec.model_id)
-        if spec.placer is not None:
-            spec = spec.placer.place(spec, self._memory.taken(held, replaced))
-        return spec, self._memory.plan(spec, held, replaced)
+        return self._planned(spec, *self._held(spec.model_id))
 
     def taken(self, model_id: str) -> Taken:
         """What others would leave to a model, whose own worker ends first."""
@@ -117,9 +109,16 @@ class Room:
         replaced = held.pop(model_id, None)
         return [*held.values(), *map(self._held_by, self._guests)], replaced
 
+    def _planned(
+        self, spec: WorkerSpec, held: Sequence[Held], replaced: Held | None = None
+    ) -> tuple[WorkerSpec, list[Held]]:
+        if spec.placer is not None:
+            spec = spec.placer.place(spec, self._memory.taken(held, replaced))
+        return spec, self._memory.plan(spec, held, replaced)
+
     def _held_by(self, guest: Guest) -> Held:
         if guest.worker is not None:
             return self._memory.held(guest.worker, idle=False)
-        needed = self._memory.needed(guest.spec)  # soon
-        devices = device_bytes(guest.spec, Ready())
-        return Held(guest.spec.model_id, needed, 0, last_used=0, idle=False, devices=devices)
+        spec = guest.spec
+        needed = self._memory.needed(spec)  # soon
+        return Held(spec.model_id, needed, 0, 0, idle=False, devices=device_bytes(spec, Ready()))
