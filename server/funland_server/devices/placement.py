@@ -295,7 +295,7 @@ def _too_large(
     layers: int | None = None,
 ) -> ModelTooLargeError:
     available = sum(spot.room or 0 for spot in spots)
-    where = ", ".join(device.device_id for device in devices)
+    where = ",".join(device.device_id for device in devices)
     what = f"{layers} layers of model" if layers is not None else "Model"
     return ModelTooLargeError(
         f"{what} {subject.model_id!r} {'need' if layers is not None else 'needs'} about"
