@@ -70,6 +70,12 @@ bench: $(INSTALLED_DEV) ## Compare loop, engines, servers and peers; docs/benchm
 		$(if $(PYTHON_SERVER),--python-server $(PYTHON_SERVER)) \
 		$(if $(PYTHON_SERVER_PYTHON),--python-server-python $(PYTHON_SERVER_PYTHON)) $(ARGS)
 
+.PHONY: bench-gpu
+bench-gpu: $(INSTALLED_DEV) ## Measure a machine with a GPU, in one go; ACCEL=cuda or vulkan is what to build first.
+	$(BIN)/python -m tools.bench_gpu \
+		$(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) \
+		$(if $(LLAMA_BATCHED_BENCH),--batched-bench $(LLAMA_BATCHED_BENCH)) $(ARGS)
+
 .PHONY: bench-profile
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
 	$(BIN)/python -m tools.bench.profiling $(ARGS)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -21,6 +22,10 @@ from tests.processes import children
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
+
+# How long one example takes says something of the machine, and nothing of the code.
+hypothesis.settings.register_profile("funland", deadline=None)
+hypothesis.settings.load_profile("funland")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from funland_worker.engines.llama_cpp.vulkan import vulkan_devices
 NAME, SECOND = "Vulkan0", "Vulkan1"
 """What llama.cpp calls it, as it sees no other; and what it calls it if it sees it twice."""
 
+VARIABLE = "GGML_VK_VISIBLE_DEVICES"
 _REQUIRED = "REQUIRE_LAVAPIPE"
 """Where this variable is set, tests that can't run fail."""
 
@@ -27,7 +28,7 @@ def environment(cards: int = 1) -> dict[str, str]:
         _leave("Mesa's lavapipe is not installed (Debian: apt install mesa-vulkan-drivers)")
     if not (backends.folder() / "libggml-vulkan.so").is_file():
         _leave("llama.cpp is installed without Vulkan (make install ACCEL=vulkan)")
-    return {"GGML_VK_VISIBLE_DEVICES": ",".join([str(numbers[0])] * cards)}
+    return {VARIABLE: ",".join([str(numbers[0])] * cards)}
 
 
 def _leave(why: str) -> None:

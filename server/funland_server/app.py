@@ -10,6 +10,7 @@ import structlog
 from funland_server import logs
 from funland_server.config import ServerSettings
 from funland_server.configuration.sources import Joined, Sources
+from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
@@ -55,7 +56,8 @@ class Server:
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(given))
         devices = Devices(given, metrics)
-        models = Models(settings, metrics)
+        accelerations = Accelerations(given.home, devices)
+        models = Models(settings, metrics, devices, accelerations)
         web = Web(settings.map(web_policy), settings.map(_deadlines))
         hub = Hub(settings, self._database, models, web)
         downloads = Downloads(
@@ -64,8 +66,10 @@ class Server:
         )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
-        hardware = Hardware(devices, models)
-        others = (devices, models, hub, downloads, inference, responses, hardware)
+        hardware = Hardware(given, self._database, devices, accelerations, models)
+        others = (
+            devices, accelerations, models, hub, downloads, inference, responses, hardware,
+        )  # fmt: skip
         status = Status(
             models,
             downloads,

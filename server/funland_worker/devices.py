@@ -35,7 +35,7 @@ _ENGINES: Mapping[str, tuple[str, str]] = {
 }
 """Each engine's package, and the module of ours that asks it."""
 
-_SECONDS = 30.0
+_SECONDS = 50.0
 """A GPU that sleeps takes some seconds to wake, and its driver some more for the first program."""
 _LEAST_SECONDS = 0.5
 """For an answer that is there: another engine may have taken all the time."""

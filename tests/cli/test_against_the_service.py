@@ -220,7 +220,7 @@ def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> N
     assert loaded.returncode == 0, loaded.stderr
     for part in ("llama_cpp, CPU", "256 tokens, 3 slots", "of 1.0 GB", "in 9 min"):
         assert part in shown
-    assert "llama_cpp, CPU" in listed
+    assert "llama_cpp  cpu_0" in listed
     assert "0/3" in listed
 
 

@@ -9,11 +9,13 @@ import pytest
 
 from funland_client import AsyncFunland, Funland
 from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.hardware import AsyncHardware
 from funland_client.asynchronous.hubs import AsyncHubs
 from funland_client.asynchronous.models import AsyncModels
 from funland_client.asynchronous.responses import AsyncResponses
 from funland_client.asynchronous.system import AsyncSystem
 from funland_client.blocking.downloads import Downloads
+from funland_client.blocking.hardware import Hardware
 from funland_client.blocking.hubs import Hubs
 from funland_client.blocking.models import Models
 from funland_client.blocking.responses import Responses
@@ -25,9 +27,12 @@ PAIRS = [
     (Models, AsyncModels),
     (Hubs, AsyncHubs),
     (Downloads, AsyncDownloads),
+    (Hardware, AsyncHardware),
     (Responses, AsyncResponses),
     (System, AsyncSystem),
 ]
+
+STREAMS = {"watch", "pull", "follow", "sync", "benchmark_device"}
 
 
 def surface(owner: type[Any]) -> dict[str, list[inspect.Parameter]]:
@@ -57,8 +62,7 @@ def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: ty
 def test_what_does_not_stream_is_awaited(blocking: type[Any], asynchronous: type[Any]) -> None:
     for name, member in inspect.getmembers(asynchronous, inspect.isfunction):
         if not name.startswith("_"):
-            words = {"watch", "pull", "follow", "sync"}
-            streams = name.startswith(("stream", "watch_")) or name in words
+            streams = name.startswith(("stream", "watch_")) or name in STREAMS
             assert inspect.iscoroutinefunction(member) is not streams, name
 
 

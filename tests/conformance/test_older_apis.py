@@ -15,6 +15,7 @@ import pytest
 
 from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.manager.routes import MANAGER
+from funland_gateway.dialects.platform.routes import PLATFORM
 from tests.conformance.shapes import lacks, shape_of
 from tests.hubs.models import gguf_files
 from tests.hubs.server import FakeHub
@@ -32,6 +33,7 @@ every_step = pytest.mark.parametrize(
 )
 
 EMPTY_WITHOUT: Mapping[str, str] = {
+    "hellovm hardware": "devices",
     "hellovm search": "models",
     "hellovm details": "files",
     "hellovm downloads": "downloads",
@@ -147,7 +149,7 @@ def test_a_websocket_says_what_it_was_asked(
     assert list(lacks(task, heard[0]["data"])) == []
 
 
-@pytest.mark.parametrize(("dialect", "count"), [(HELLOVM, 5), (MANAGER, 20)])
+@pytest.mark.parametrize(("dialect", "count"), [(HELLOVM, 10), (MANAGER, 23), (PLATFORM, 1)])
 def test_every_endpoint_has_an_exchange(dialect: Any, count: int) -> None:
     asked = [
         (step.method, step.path.partition("?")[0]) for step in STEPS if step.dialect == dialect.name

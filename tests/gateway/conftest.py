@@ -13,6 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from funland.v1 import (
     downloads_pb2,
+    hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -29,6 +30,7 @@ METHODS = {
     f"/{service.full_name}/{method.name}": method
     for module in (
         downloads_pb2,
+        hardware_pb2,
         hub_pb2,
         inference_pb2,
         models_pb2,

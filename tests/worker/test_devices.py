@@ -31,13 +31,14 @@ CARD = Accelerator(1, "Vulkan0", "Vulkan", "Arc B580", "0000:03:00.0", 12 << 30,
 
 
 async def told(**environment: str) -> EngineDevices:
+    others = {name: value for name, value in os.environ.items() if name != lavapipe.VARIABLE}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "funland_worker.devices",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, **environment},
+        env=others | environment,
     )
     output, _ = await process.communicate()
     assert process.returncode == 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import orjson
@@ -17,7 +18,7 @@ import orjson
 from funland_cli.bench_plot import charts, svg
 from funland_cli.bench_statistics import to_json
 from tools.bench import cached_prompt, report
-from tools.bench.installing import install
+from tools.bench.installing import install, llama_cpp_name
 from tools.bench.least_server import least_server
 from tools.bench.noise import machine
 from tools.bench.peers import BatchedBenchRow, LlamaServer, PeerRow, PythonServer
@@ -27,6 +28,9 @@ from tools.bench.rounds import measure
 from tools.bench.rows import Row, probe
 from tools.bench.services import Service, funland
 
+ON_THE_CPU = ("OpenVINO engine", "CTranslate2 engine")
+"""Rows that no other device has."""
+
 
 def main() -> None:
     """Runs it all, prints the tables and writes the files."""
@@ -35,25 +39,41 @@ def main() -> None:
     with ExitStack() as started, tempfile.TemporaryDirectory(prefix="funland-bench-") as folder:
         facts = machine()
         service = started.enter_context(funland(Path(folder), SERVER__THREADS=plan.threads))
-        model = install(service, plan.model, slots=plan.slots, context_length=CONTEXT)
+        if plan.device_id:
+            plan = replace(plan, device=llama_cpp_name(service, plan.device_id))
+        model = install(
+            service, plan.model,
+            slots=plan.slots, context_length=CONTEXT, device_id=plan.device_id,
+        )  # fmt: skip
         rows = _own_rows(plan, service, model, started) | _peer_rows(plan)
         cells, noise = measure(rows, plan.streams, plan.how(), plan.rounds, plan.patience)
         cached = None
         if not plan.rows:
             # In a context that holds it: the model is loaded anew.
-            install(service, plan.model, slots=plan.slots, context_length=2 * CONTEXT)
+            install(
+                service, plan.model,
+                slots=plan.slots, context_length=2 * CONTEXT, device_id=plan.device_id,
+            )  # fmt: skip
             cached = cached_prompt.measure(service.grpc, model, plan.vocabulary, plan.rounds + 2)
+    bars = report.DEVICE_BARS if plan.device else report.BARS
     told = [
-        f"{plan.model.name}: {plan.prompt_tokens} prompt tokens, {plan.tokens} made,"
-        f" {plan.threads} threads, {plan.rounds} rounds of at least {plan.seconds:g} s a figure",
+        f"{plan.model.name} on {plan.device or 'the CPU'}: {plan.prompt_tokens} prompt tokens,"
+        f" {plan.tokens} made, {plan.threads} threads, {plan.rounds} rounds of at least"
+        f" {plan.seconds:g} s a figure",
         " ".join(f"{name}={value}" for name, value in facts.items()),
         *noise,
         "",
-        report.text(cells),
+        report.text(cells, bars),
     ]
     told += ["", cached.text()] if cached else []
     print("\n".join(told))
-    _write(plan.out, cells, {"machine": facts, "noise": noise, "text": "\n".join(told)})
+    rest: dict[str, object] = {
+        "machine": facts,
+        "device": plan.device,
+        "noise": noise,
+        "text": "\n".join(told),
+    }
+    _write(plan.out, cells, bars, rest)
 
 
 def _own_rows(plan: Plan, service: Service, model: str, started: ExitStack) -> dict[str, Row]:
@@ -66,11 +86,13 @@ def _own_rows(plan: Plan, service: Service, model: str, started: ExitStack) -> d
         "gRPC": plan.subject("grpc", service.grpc, model, 5),
         "OpenAI": plan.subject("http", service.http, model, 6),
     }
-    if plan.wants(LEAST_SERVER):
+    if plan.wants(LEAST_SERVER) and not plan.device:
         address = started.enter_context(
             least_server(plan.model, CONTEXT, plan.slots, plan.threads, plan.out / "least.log")
         )
         subjects[LEAST_SERVER] = plan.subject("grpc", address, model, 9)
+    if plan.device:
+        subjects = {name: it for name, it in subjects.items() if name not in ON_THE_CPU}
     rows: dict[str, Row] = {}
     for name, subject in subjects.items():
         if not plan.wants(name):
@@ -101,12 +123,14 @@ def _peer_rows(plan: Plan) -> dict[str, Row]:
         )
     if plan.batched_bench and plan.wants("llama-batched-bench"):
         rows["llama-batched-bench"] = BatchedBenchRow(
-            plan.batched_bench, plan.model, CONTEXT * plan.slots, plan.threads
+            plan.batched_bench, plan.model, CONTEXT * plan.slots, plan.threads, plan.device
         )
     return rows
 
 
-def _write(folder: Path, cells: list[report.Cell], rest: dict[str, object]) -> None:
+def _write(
+    folder: Path, cells: list[report.Cell], bars: Sequence[report.Bar], rest: dict[str, object]
+) -> None:
     document = {
         **rest,
         "cells": [
@@ -119,7 +143,7 @@ def _write(folder: Path, cells: list[report.Cell], rest: dict[str, object]) -> N
             }
             for cell in cells
         ],
-        "ratios": [{**asdict(each), "met": each.met} for each in report.ratios(cells)],
+        "ratios": [{**asdict(each), "met": each.met} for each in report.ratios(cells, bars)],
     }
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
     (folder / "bench.json").write_bytes(orjson.dumps(document, option=options))

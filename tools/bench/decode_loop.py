@@ -11,7 +11,9 @@ import numpy as np
 from llama_cpp import llama_cpp
 
 from funland_cli.bench_statistics import Call
+from funland_worker.engines.llama_cpp.backends import accelerators
 from funland_worker.engines.llama_cpp.gguf_file import load_mode
+from funland_worker.engines.llama_cpp.offload import Offload
 from tools.bench.prompts import chat_prompt
 
 # The declarations are ctypes values that no type checker can follow.
@@ -26,19 +28,29 @@ class DecodeLoop:
     No queue, no stop, no text: nothing but llama.cpp's work.
     """
 
-    def __init__(self, path: str, context_length: int, slots: int, threads: int) -> None:
+    def __init__(
+        self, path: str, context_length: int, slots: int, threads: int, device: str = ""
+    ) -> None:
         lib.llama_log_set(_silent, None)
         lib.llama_backend_init()
         loading = lib.llama_model_default_params()
-        loading.load_mode = load_mode()
+        on_device = [each for each in accelerators() if each.name == device] if device else []
+        if device and not on_device:
+            raise ValueError(f"llama.cpp finds no device {device}")
+        kept = Offload(tuple(on_device)).apply(loading)  # until the model is loaded
+        if not device:
+            loading.load_mode = load_mode()
         self._model = lib.llama_model_load_from_file(path.encode(), loading)
+        del kept
         params = lib.llama_context_default_params()
         params.n_ctx = context_length * slots
         params.n_batch = params.n_ubatch = _BATCH
         params.n_seq_max = slots
         params.n_threads = params.n_threads_batch = threads
-        # What is fastest on a CPU (ADR 0029), so that it is a ceiling.
-        params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        # What is fastest there (on CPUs: ADR 0029), so that it is a ceiling.
+        params.flash_attn_type = (
+            lib.LLAMA_FLASH_ATTN_TYPE_AUTO if device else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
         params.no_perf = True
         self._context = lib.llama_init_from_model(self._model, params)
         self._vocabulary = lib.llama_model_get_vocab(self._model)

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic, perf_counter
 
 from funland.v1.models_pb2 import LoadSettings, Model
-from funland.worker.v1.worker_pb2 import Launch
+from funland.worker.v1.worker_pb2 import Launch, LaunchDevice
 from funland_cli.bench_statistics import Call
 from funland_worker.engines.protocol import Engine, Prompt, Sampling
 from tools.bench.prompts import chat_prompt
@@ -50,8 +50,10 @@ ENGINES = {
 """Where each engine is loaded, as the worker loads it: `load(launch)`."""
 
 
-def open_engine(name: str, path: Path, context_length: int, slots: int, threads: int) -> Engine:
-    """One of `ENGINES` with a model in it."""
+def open_engine(
+    name: str, path: Path, *, context_length: int, slots: int, threads: int, device: str = ""
+) -> Engine:
+    """One of `ENGINES` with a model in it, on the device that it has that name for."""
     settings = LoadSettings(context_length=context_length, slots=slots, threads=threads)
     launch = Launch(
         model_path=str(path),
@@ -61,5 +63,6 @@ def open_engine(name: str, path: Path, context_length: int, slots: int, threads:
         prefix_memory_bytes=512 * 1024**2,
         conversion_folder=str(path.parent),
         model_sha256=path.stem,  # names what is converted; the model's bytes follow from its name
+        devices=[LaunchDevice(name=device, weight=1)] if device else [],
     )
     return importlib.import_module(ENGINES[name]).load(launch).engine

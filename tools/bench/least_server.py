@@ -152,9 +152,9 @@ def _main() -> None:
         engine = open_engine(
             "llama.cpp",
             arguments.model,
-            arguments.context_length,
-            arguments.slots,
-            arguments.threads,
+            context_length=arguments.context_length,
+            slots=arguments.slots,
+            threads=arguments.threads,
         )
         _compute(engine, socket.socket(fileno=arguments.engine))
 

@@ -53,6 +53,7 @@ class LlamaServer:
         command += ["-np", str(subject.slots), "-c", str(subject.context_length * subject.slots)]
         command += ["-t", str(subject.threads)]
         command += ["--cache-ram", "0"]  # no other row has a second cache
+        command += _placed(subject.device)
         url = f"http://127.0.0.1:{port}"
         with serving(command, log, f"{url}/health"):
             yield url
@@ -115,6 +116,7 @@ class BatchedBenchRow:
     model: Path
     cells: int
     threads: int
+    device: str = ""
 
     def measure(self, how: Measurement) -> Summary:
         """Runs it once; it tells nothing of single tokens."""
@@ -122,6 +124,7 @@ class BatchedBenchRow:
         command += ["-b", "512", "-ub", "512", "-t", str(self.threads)]
         command += ["-npp", str(how.prompt_tokens), "-ntg", str(how.tokens)]
         command += ["-npl", str(how.streams), "--output-format", "jsonl"]
+        command += _placed(self.device)
         figures = _figures(command)
         tokens = how.streams * how.tokens
         return Summary(
@@ -134,6 +137,11 @@ class BatchedBenchRow:
             first_token_seconds=_NONE,
             gap_seconds=_NONE,
         )
+
+
+def _placed(device: str) -> list[str]:
+    """What tells llama.cpp's programs where to compute."""
+    return ["-dev", device, "-ngl", "999", "-fa", "on"] if device else []
 
 
 def _figures(command: list[str]) -> dict[str, Any]:

@@ -36,6 +36,10 @@ class Plan:
     python_server: Path | None
     python_server_python: Path | None
     out: Path
+    device_id: str = ""
+    """Where all rows compute, by Funland's id; empty: on the CPU."""
+    device: str = ""
+    """The same by llama.cpp's name."""
 
     @property
     def slots(self) -> int:
@@ -61,6 +65,7 @@ class Plan:
             context_length=CONTEXT,
             slots=self.slots,
             threads=self.threads,
+            device=self.device,
         )
 
 
@@ -75,7 +80,8 @@ def read_plan() -> Plan:
         seconds=arguments.seconds,
         prompt_tokens=arguments.prompt_tokens,
         tokens=arguments.tokens,
-        threads=arguments.threads,
+        threads=arguments.threads or (1 if arguments.device else _cores()),
+        device_id=arguments.device,
         patience=arguments.patience,
         rows=arguments.rows,
         llama_server=arguments.llama_server,
@@ -84,6 +90,10 @@ def read_plan() -> Plan:
         python_server_python=arguments.python_server_python,
         out=arguments.out,
     )
+
+
+def _cores() -> int:
+    return psutil.cpu_count(logical=False) or 1
 
 
 def _arguments() -> argparse.Namespace:
@@ -98,7 +108,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5, help="the least time of a figure")
     parser.add_argument("--prompt-tokens", type=int, default=28, help="of every prompt")
     parser.add_argument("--tokens", type=int, default=64, help="of an answer")
-    parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=False))
+    parser.add_argument("--threads", type=int, help="all cores; with --device 1")
+    parser.add_argument(
+        "--device", default="", metavar="ID", help="such as gpu_0; llama.cpp's rows alone"
+    )
     parser.add_argument(
         "--patience",
         type=float,

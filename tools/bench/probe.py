@@ -37,6 +37,8 @@ class Subject:
     context_length: int
     slots: int
     threads: int
+    device: str = ""
+    """Where a loop or an engine computes, by llama.cpp's name; empty: on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,11 @@ def open_subject(subject: Subject) -> Measured:
             from tools.bench.decode_loop import DecodeLoop  # noqa: PLC0415 - as above
 
             return DecodeLoop(
-                subject.target, subject.context_length, subject.slots, subject.threads
+                subject.target,
+                subject.context_length,
+                subject.slots,
+                subject.threads,
+                subject.device,
             )
         case "engine":
             from tools.bench.engine_loop import EngineLoop, open_engine  # noqa: PLC0415 - as above
@@ -73,9 +79,10 @@ def open_subject(subject: Subject) -> Measured:
                 open_engine(
                     subject.model,
                     Path(subject.target),
-                    subject.context_length,
-                    subject.slots,
-                    subject.threads,
+                    context_length=subject.context_length,
+                    slots=subject.slots,
+                    threads=subject.threads,
+                    device=subject.device,
                 )
             )
         case "grpc":

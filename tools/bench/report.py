@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from funland_cli.bench_statistics import Percentiles, Summary
@@ -88,6 +88,15 @@ BARS = (
     Bar("CTranslate2 engine", "engine", "total", {}),
 )
 
+_DEVICE_LEAST = {
+    ("engine", "llama-batched-bench", "generation"): dict.fromkeys((1, 8, 32), 0.95),
+    ("OpenAI", "llama-server", "total"): dict.fromkeys((16, 32), 1.05),
+}
+DEVICE_BARS = tuple(
+    replace(bar, least=_DEVICE_LEAST.get((bar.row, bar.against, bar.figure), {})) for bar in BARS
+)
+"""What is demanded on an accelerator."""
+
 
 def medians(cells: Sequence[Cell]) -> dict[str, list[Summary]]:
     """Each row's summaries by number of streams, every figure the median of its rounds."""
@@ -100,12 +109,12 @@ def medians(cells: Sequence[Cell]) -> dict[str, list[Summary]]:
     return {row: rows[row] for row in dict.fromkeys(cell.row for cell in cells)}
 
 
-def ratios(cells: Sequence[Cell]) -> list[Ratio]:
-    """All ratios of `BARS` whose rows were measured, each round's figures against one another."""
+def ratios(cells: Sequence[Cell], bars: Sequence[Bar] = BARS) -> list[Ratio]:
+    """All ratios of the bars whose rows were measured, each round's figures against one another."""
     known = {(cell.round, cell.row, cell.summary.streams): cell.summary for cell in cells}
     rounds = sorted({cell.round for cell in cells})
     found: list[Ratio] = []
-    for bar in BARS:
+    for bar in bars:
         figure = FIGURES[bar.figure][1]
         for streams in sorted({cell.summary.streams for cell in cells}):
             values = [
@@ -120,13 +129,13 @@ def ratios(cells: Sequence[Cell]) -> list[Ratio]:
     return found
 
 
-def text(cells: Sequence[Cell]) -> str:
+def text(cells: Sequence[Cell], bars: Sequence[Bar] = BARS) -> str:
     """The tables for people."""
     rows = medians(cells)
     streams = sorted({cell.summary.streams for cell in cells})
     parts = [_table(title, rows, streams, figure) for title, figure in FIGURES.values()]
     parts.append(_processor_table(cells, list(rows), streams))
-    parts.append(_ratio_table(ratios(cells)))
+    parts.append(_ratio_table(ratios(cells, bars)))
     return "\n\n".join(parts)
 
 

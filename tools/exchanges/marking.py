@@ -19,19 +19,27 @@ VOLATILE: Final = frozenset(
 MARK: Final = "(volatile)"
 
 
-def marked(value: Any, names: Mapping[str, str], volatile: Collection[str] = VOLATILE) -> Any:
+def marked(
+    value: Any,
+    names: Mapping[str, str],
+    volatile: Collection[str] = VOLATILE,
+    cut: Collection[str] = (),
+) -> Any:
     """The value with a mark in place of all that is volatile.
 
-    `names` are texts to be replaced wherever they stand, such as ids and addresses.
+    `names` are texts to be replaced wherever they stand, such as ids and addresses; of the lists
+    that `cut` names the first item stays.
     """
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return {
-            key: _mark(item) if key in volatile else marked(item, names, volatile)
+            key: _mark(item)
+            if key in volatile
+            else marked(item[:1] if key in cut else item, names, volatile, cut)
             for key, item in fields.items()
         }
     if isinstance(value, list):
-        return [marked(item, names, volatile) for item in cast("list[Any]", value)]
+        return [marked(item, names, volatile, cut) for item in cast("list[Any]", value)]
     if isinstance(value, str):
         for text, name in names.items():
             value = value.replace(text, name)

@@ -1,4 +1,4 @@
-"""What is asked, in this order: each endpoint of the two APIs once, and each error that they know.
+"""What is asked, in this order: each endpoint of three APIs once, and each error that they know.
 
 In paths and bodies, `{name}` is what an earlier step has kept under that name.
 """
@@ -29,6 +29,8 @@ class Step:
     """Under which name what is kept, by its place in the answer, such as `data.task.id`."""
     volatile: tuple[str, ...] = ()
     """Fields of its answer that are others in each run, beside those that always are."""
+    cut: tuple[str, ...] = ()
+    """Lists of its answer that have more items on other machines, of which the first is kept."""
     says: tuple[tuple[Any, str], ...] = ()
     """Of a conversation: what is said (None: nothing), and up to which type of message is heard."""
 
@@ -41,14 +43,39 @@ def _hellovm(name: str, method: str, path: str, **rest: Any) -> Step:
     return Step("hellovm", name, method, path, **rest)
 
 
+def _platform(name: str, method: str, path: str, **rest: Any) -> Step:
+    return Step("platform", name, method, path, **rest)
+
+
 _DIALO: Final = "/api/models/microsoft/DialoGPT-medium"
 _TASK: Final = "/api/downloads/{task}"
 _QWEN: Final = "/api/v1/models/qwen/Qwen-7B-Chat"
 _CONTROL: Final = "/api/v1/downloads/{download}/control"
 
+_SPANS: Final = ("1min", "5min", "15min")
+_PRESSURES: Final = ("cpu_percent", "memory_percent", "io_percent")
+_DEVICES: Final = ("devices", "acceleration_recommendations")
+_DEVICE: Final = (
+    "name", "vendor", "architecture", "cores", "threads", "base_frequency", "max_frequency",
+    "memory_total", "memory_available", "utilization", "temperature", "supported_instructions",
+    "problems",
+)  # fmt: skip
+_DETAILS: Final = (
+    "usable_cores", "machine_cores", "machine_threads", "sockets", "last_level_cache_bytes",
+    "memory_nodes", "engines",
+)  # fmt: skip
+_GPUS: Final = (
+    "total_gpus", "total_memory_mb", "used_memory_mb", "avg_utilization", "metrics",
+)  # fmt: skip
+
 STEPS: Final = (
     _manager("health", "GET", "/health"),
     _manager("api_health", "GET", "/api/health"),
+    _manager("resources", "GET", "/api/system/resources", volatile=("cores", "available_gb")),
+    _manager("load", "GET", "/api/system/load", volatile=(*_SPANS, *_PRESSURES)),
+    _manager(
+        "system_health", "GET", "/api/system/health", volatile=("status", "message", "checked_at")
+    ),
     _manager("sync", "POST", "/api/models/sync"),
     _manager("search", "GET", "/api/models/search?query=DialoGPT&source=huggingface"),
     _manager("info", "GET", f"{_DIALO}/info"),
@@ -92,6 +119,33 @@ STEPS: Final = (
     _manager("error-TASK_NOT_FOUND", "GET", _TASK, status=404),
     _manager("error-MODEL_NOT_FOUND", "GET", "/api/models/ghost/ghost/info", status=404),
     _manager("error-INVALID_SOURCE", "GET", "/api/models/search?source=github", status=400),
+    _hellovm("hardware", "GET", "/api/v1/hardware", volatile=_DEVICE, cut=_DEVICES),
+    _hellovm(
+        "hardware-detailed",
+        "GET",
+        "/api/v1/hardware?detailed=true&refresh=true",
+        volatile=(*_DEVICE, *_DETAILS),
+        cut=_DEVICES,
+    ),
+    _hellovm("metrics", "GET", "/api/v1/hardware/cpu_0/metrics", volatile=("metrics", "history")),
+    _hellovm(
+        "acceleration",
+        "POST",
+        "/api/v1/hardware/acceleration",
+        body={
+            "primary_device": "cpu_0",
+            "secondary_devices": [],
+            "acceleration_mode": "single",
+            "config": {"cpu_threads": 1, "gpu_memory_fraction": 0.8, "npu_power_mode": "balanced"},
+        },
+    ),
+    _hellovm(
+        "status",
+        "GET",
+        "/api/v1/system/status",
+        volatile=("uptime", "status", "total_devices", "active_devices", "performance"),
+    ),
+    _hellovm("config", "GET", "/api/v1/system/config"),
     _hellovm("search", "GET", "/api/v1/models/search?query=Qwen-7B&format=gguf&limit=20&offset=0"),
     _hellovm("details", "GET", _QWEN),
     _hellovm(
@@ -122,6 +176,14 @@ STEPS: Final = (
     _hellovm("control-cancel-again", "POST", _CONTROL, body={"action": "cancel"}),
     _hellovm("error-400", "GET", "/api/v1/models/qwen", status=400),
     _hellovm("error-400-action", "POST", _CONTROL, body={"action": "stop"}, status=400),
+    _hellovm(
+        "error-400-device",
+        "POST",
+        "/api/v1/hardware/acceleration",
+        body={"primary_device": "npu_99"},
+        status=400,
+        volatile=("details", "primary_device"),  # they list the devices that there are
+    ),
     _hellovm("error-403", "GET", _QWEN, headers={"Host": "evil.example"}, status=403),
     _hellovm("error-404", "GET", "/api/v1/models/ghost/ghost", status=404),
     _hellovm(
@@ -131,7 +193,10 @@ STEPS: Final = (
         body={"action": "pause"},
         status=404,
     ),
+    _hellovm("error-404-device", "GET", "/api/v1/hardware/gpu_99/metrics", status=404),
     _hellovm("error-422", "POST", "/api/v1/models/download", body=b"{", status=422),
     _hellovm("error-429", "GET", "/api/v1/models/busy/busy", status=429),
     _hellovm("error-503", "GET", "/api/v1/models/away/away", status=503),
+    _platform("gpu", "GET", "/api/v1/gpu", volatile=_GPUS),
+    _platform("error-404", "GET", "/api/v1/gpu/0", status=404),
 )

@@ -46,7 +46,7 @@ class Exchange:
             "request": request,
             "response": {
                 "status": self.status,
-                "body": marked(self.body, self.names, VOLATILE | {*step.volatile}),
+                "body": marked(self.body, self.names, VOLATILE | {*step.volatile}, step.cut),
             },
         }
 

@@ -14,6 +14,7 @@ from funland_cli import (
     bench,
     chat,
     config,
+    devices,
     downloads,
     encode,
     favorites,
@@ -53,7 +54,7 @@ Exit codes:
   1    failed
   2    wrong usage or a wrong setting
   3    no server at that address
-  4    no such model, adapter or download
+  4    no such model, adapter, download or device
   130  interrupted; a download that Ctrl-C paused
 """
 
@@ -119,5 +120,6 @@ app.add_typer(downloads.app, name="downloads")
 app.add_typer(favorites.app, name="favorites")
 app.add_typer(hubs.app, name="hubs")
 app.add_typer(config.app, name="config")
+app.add_typer(devices.app, name="devices")
 app.command()(status.ps)
 app.command()(status.status)

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import typer
 
-from funland.v1.models_pb2 import Model
-from funland.v1.system_pb2 import Health, SystemStatus
+from funland.v1.models_pb2 import LoadSettings, Model
+from funland.v1.system_pb2 import Health, Performance, SystemStatus
 from funland_cli import options
 from funland_cli.documents import document
 from funland_cli.output import size, span
-from funland_cli.views import engine, unloads
+from funland_cli.views import devices, unloads, word
 
 
 def status(
@@ -41,7 +41,16 @@ def ps(
         return
     session.output.table(
         (
-            *("MODEL", "ENGINE", ">MEMORY", ">CONTEXT", ">ACTIVE", ">WAITING", ">RESTARTS"),
+            *(
+                "MODEL",
+                "ENGINE",
+                "DEVICE",
+                ">MEMORY",
+                ">CONTEXT",
+                ">ACTIVE",
+                ">WAITING",
+                ">RESTARTS",
+            ),
             *("UP", "UNLOADS"),
         ),
         (_row(model, datetime.now(UTC)) for model in models),
@@ -59,6 +68,14 @@ def _pairs(address: str, now: SystemStatus, health: Health) -> Iterator[tuple[st
     yield "backing off", ", ".join(health.backing_off_models)
     yield "memory", f"{size(memory.available_bytes)} of {size(memory.total_bytes)} free"
     yield "server's own", size(now.server_memory_bytes)
+    if now.HasField("performance"):
+        yield "generations", _performance(now.performance)
+
+
+def _performance(took: Performance) -> str:
+    seconds = took.mean_duration.ToTimedelta().total_seconds()
+    pace = f", {took.tokens_per_second:.1f} tokens/s" if took.HasField("tokens_per_second") else ""
+    return f"{took.generations}, {seconds:.2f} s on average{pace}"
 
 
 def _row(model: Model, now: datetime) -> tuple[str, ...]:
@@ -66,7 +83,8 @@ def _row(model: Model, now: datetime) -> tuple[str, ...]:
     since = loaded.load_time.ToDatetime(tzinfo=UTC)
     return (
         model.model_id,
-        engine(loaded),
+        word(LoadSettings.Engine, loaded.engine) if loaded.engine else "",
+        devices(loaded),
         size(loaded.memory_bytes),
         str(loaded.context_length),
         f"{loaded.active_sequences}/{loaded.slots}",

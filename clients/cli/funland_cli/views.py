@@ -42,9 +42,18 @@ def hub_name(hub: Origin.Hub.ValueType) -> str:
 
 
 def engine(loaded: LoadedModel) -> str:
-    """What computes a model and where: `llama_cpp, CPU`."""
+    """What computes a model and where, by the engine's names: `llama_cpp, CPU`."""
     name = word(LoadSettings.Engine, loaded.engine) if loaded.engine else ""
     return ", ".join(part for part in (name, loaded.device) if part)
+
+
+def devices(loaded: LoadedModel) -> str:
+    """Where a model is computed: `gpu_0`, or `gpu_0 20/33, cpu_0` if only so many of its layers
+    are on accelerators."""
+    ids = [*loaded.device_ids] or [part for part in (loaded.device,) if part]
+    if ids and 0 < loaded.gpu_layers < loaded.layer_count:
+        ids[0] += f" {loaded.gpu_layers}/{loaded.layer_count}"
+    return ", ".join(ids)
 
 
 def queue(loaded: LoadedModel) -> str:
@@ -90,6 +99,9 @@ def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
 def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
     limit = size(loaded.memory_limit_bytes)
     yield "engine", engine(loaded)
+    yield "devices", devices(loaded)
+    yield "on the CPU since", loaded.fallback_reason
+    yield "device memory", _device_memory(loaded)
     yield "runs with", f"{loaded.context_length} tokens, {loaded.slots} slots"
     yield "threads", str(loaded.threads or "")
     yield "memory", size(loaded.memory_bytes) + (f" of {limit}" if limit else "")
@@ -97,6 +109,14 @@ def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
     yield "cached", f"{loaded.cached_tokens} tokens"
     yield "unloads", unloads(loaded, now)
     yield "restarts", str(loaded.restarts)
+
+
+def _device_memory(loaded: LoadedModel) -> str:
+    """What a model takes of accelerators' memory: `gpu_0 1.2 GB`; expected where no engine told."""
+    return ", ".join(
+        f"{one.device_id} {size(one.bytes) if one.HasField('bytes') else f'~{size(one.estimate_bytes)}'}"
+        for one in loaded.device_memory
+    )
 
 
 def _until(time: Timestamp, now: datetime) -> str:

@@ -14,6 +14,7 @@ exceptions of `funland_client.errors`.
 from __future__ import annotations
 
 from funland_client.arguments import (
+    AccelerationArguments,
     ChatArguments,
     DownloadArguments,
     GenerationArguments,
@@ -37,6 +38,7 @@ from funland_client.tool_runs import ToolRun
 from funland_client.tools import ToolDefinition
 
 __all__ = [
+    "AccelerationArguments",
     "AsyncEventStream",
     "AsyncFunland",
     "AsyncResponseStream",

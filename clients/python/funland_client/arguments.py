@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, TypedDict
 
+from funland.v1.hardware_pb2 import Acceleration
 from funland.v1.inference_pb2 import (
     AdapterUse,
     GenerationOptions,
@@ -96,6 +97,7 @@ class ResponseArguments(ChatArguments, total=False):
     collection: str
 
 
+Engine = Literal["llama_cpp", "openvino", "ctranslate2"]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 """The numbers that keys and values are kept as."""
 
@@ -109,7 +111,7 @@ class LoadArguments(TypedDict, total=False):
     context_length: int
     slots: int
     threads: int
-    engine: Literal["llama_cpp", "openvino", "ctranslate2"]
+    engine: Engine
     device: str
     keep_alive_seconds: float
     memory_limit_bytes: int
@@ -122,6 +124,18 @@ class LoadArguments(TypedDict, total=False):
     key_type: CacheType
     value_type: CacheType
     flash_attention: bool
+    fallback_to_cpu: bool
+
+
+class AccelerationArguments(TypedDict, total=False):
+    """Which devices models are computed on: see `funland.v1.Acceleration`."""
+
+    primary_device_id: str
+    secondary_device_ids: Sequence[str]
+    mode: Literal["automatic", "single", "hybrid"]
+    cpu_threads: int
+    gpu_memory_fraction: float
+    npu_power_mode: Literal["balanced", "performance", "power_saving"]
     fallback_to_cpu: bool
 
 
@@ -217,6 +231,12 @@ def load_settings(arguments: LoadArguments) -> LoadSettings:
     if "speculation" in values:
         values["speculation"] = _speculation("settings.speculation", values["speculation"])
     return filled(LoadSettings, "settings", values)
+
+
+def acceleration(given: AccelerationArguments) -> Acceleration:
+    """Makes the settings of acceleration."""
+    check(given, AccelerationArguments)
+    return filled(Acceleration, "acceleration", given)
 
 
 def _of(kind: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:

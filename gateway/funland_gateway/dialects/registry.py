@@ -9,5 +9,6 @@ from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.inference.routes import INFERENCE
 from funland_gateway.dialects.manager.routes import MANAGER
 from funland_gateway.dialects.openai.routes import OPENAI
+from funland_gateway.dialects.platform.routes import PLATFORM
 
-DIALECTS: Final[tuple[Dialect, ...]] = (OPENAI, INFERENCE, HELLOVM, MANAGER)
+DIALECTS: Final[tuple[Dialect, ...]] = (OPENAI, INFERENCE, HELLOVM, MANAGER, PLATFORM)

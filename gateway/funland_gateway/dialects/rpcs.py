@@ -6,6 +6,7 @@ from typing import Final
 
 from funland.v1 import (
     downloads_pb2,
+    hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -14,6 +15,7 @@ from funland.v1 import (
 )
 
 _DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
+_HARDWARE = hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"].methods_by_name
 _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
 _MODELS = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods_by_name
@@ -48,7 +50,17 @@ LIST_RESPONSE_INPUT: Final = _RESPONSES["ListResponseInput"]
 DELETE_RESPONSE: Final = _RESPONSES["DeleteResponse"]
 
 GET_STATUS: Final = _SYSTEM["GetStatus"]
+GET_HEALTH_REPORT: Final = _SYSTEM["GetHealthReport"]
+GET_RESOURCES: Final = _SYSTEM["GetResources"]
+GET_LOAD: Final = _SYSTEM["GetLoad"]
+GET_CONFIGURATION: Final = _SYSTEM["GetConfiguration"]
 GET_METRICS: Final = _SYSTEM["GetMetrics"]
+
+LIST_DEVICES: Final = _HARDWARE["ListDevices"]
+GET_DEVICE_METRICS: Final = _HARDWARE["GetDeviceMetrics"]
+GET_ACCELERATION: Final = _HARDWARE["GetAcceleration"]
+SET_ACCELERATION: Final = _HARDWARE["SetAcceleration"]
+LIST_RECOMMENDATIONS: Final = _HARDWARE["ListRecommendations"]
 
 SEARCH_HUB_MODELS: Final = _HUB["SearchHubModels"]
 GET_HUB_MODEL: Final = _HUB["GetHubModel"]

@@ -11,6 +11,7 @@ from funland_gateway.dialects.dialect import JsonSchema
 
 _TYPES: Final = {
     FieldDescriptor.CPPTYPE_BOOL: "boolean",
+    FieldDescriptor.CPPTYPE_DOUBLE: "number",
     FieldDescriptor.CPPTYPE_FLOAT: "number",
     FieldDescriptor.CPPTYPE_INT32: "integer",
     FieldDescriptor.CPPTYPE_INT64: "integer",
@@ -27,6 +28,8 @@ _KEYWORDS: Final = {
     "min_items": "minItems",
     "max_items": "maxItems",
     "max_pairs": "maxProperties",
+    "unique": "uniqueItems",
+    "pattern": "pattern",
 }
 
 

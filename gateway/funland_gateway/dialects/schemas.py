@@ -11,6 +11,7 @@ STRING: Final[JsonSchema] = {"type": "string"}
 INTEGER: Final[JsonSchema] = {"type": "integer"}
 NUMBER: Final[JsonSchema] = {"type": "number"}
 BOOLEAN: Final[JsonSchema] = {"type": "boolean"}
+TIME: Final[JsonSchema] = {"type": "string", "format": "date-time"}
 TOKEN: Final[JsonSchema] = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
 """A token's id."""
 

@@ -8,34 +8,27 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from funland.v1.hardware_pb2 import Device, DeviceMetrics, ReaderProblem
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.devices.errors import DeviceNotFoundError
 from funland_server.devices.history import History
 from funland_server.devices.inventory import Inventory
-from funland_server.devices.looking import Looking
-from funland_server.devices.readers.amd import AmdReader
-from funland_server.devices.readers.cpu import CpuReader
-from funland_server.devices.readers.engines import EnginesReader
-from funland_server.devices.readers.intel import IntelReader
-from funland_server.devices.readers.nvidia import NvidiaReader
+from funland_server.devices.looking import PATIENCE, Looking
 from funland_server.devices.readers.protocol import Reader
+from funland_server.devices.readers.system import system_readers
 from funland_server.devices.remembered import remember, remembered
 from funland_server.domain import Domain
 from funland_server.metrics import Metrics
 
+logger = structlog.get_logger(__name__)
+
 _PERIOD: Final = 10.0
-_PATIENCE: Final = 1.0
-"""How long anybody waits for a reader."""
 _SILENCE: Final = 10.0
 """After how many seconds without an answer devices are not counted on any more."""
 _HISTORY: Final = 60
-
-
-def system_readers() -> list[Reader]:
-    """Those that ask this machine: the CPU's first, which answers at once."""
-    return [CpuReader(), NvidiaReader(), IntelReader(), AmdReader(), EnginesReader()]
 
 
 class Devices(Domain):
@@ -66,7 +59,7 @@ class Devices(Domain):
         return [
             ReaderProblem(reader=looking.reader.name, message=message)
             for looking in self._lookings
-            for message in (*looking.problems, *_lateness(looking))
+            for message in (*looking.problems, *looking.lateness)
         ]
 
     def all(self) -> Sequence[Device]:
@@ -97,6 +90,11 @@ class Devices(Domain):
     async def refresh(self) -> None:
         """Looks for devices anew, for a second at most; what is slower comes later by itself."""
         await self._look(self._lookings, anew=True)
+
+    async def sample(self) -> None:
+        """Reads what devices do now, for a second at most."""
+        sampled = [looking for looking in self._lookings if looking.reader.sampled]
+        await self._look(sampled, anew=False)
 
     async def settled(self, device_ids: Sequence[str] = ()) -> None:
         """Waits until it is known what there is to compute on, and which engines do.
@@ -167,11 +165,11 @@ class Devices(Domain):
         for looking in lookings:
             looking.begin(anew=anew)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*(looking.ended() for looking in lookings))
         for looking in lookings:
             if looking.seconds >= _SILENCE:
-                self._inventory.silent(looking.reader.name, *_lateness(looking))
+                self._inventory.silent(looking.reader.name, *looking.lateness)
         if self._counted.is_set():
             self._conclude()
 
@@ -200,6 +198,7 @@ class Devices(Domain):
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_complain)
 
     def _sample(self) -> None:
         for device in self._inventory.all():
@@ -207,8 +206,7 @@ class Devices(Domain):
                 self._history.add(device.device_id, device.metrics)
 
 
-def _lateness(looking: Looking) -> tuple[str, ...]:
-    """What to say of a reader that is still looking: a sentence, or nothing."""
-    if looking.seconds < _PATIENCE:
-        return ()
-    return (f"It has not answered for {looking.seconds:.0f} s; what it told before is shown.",)
+def _complain(task: asyncio.Task[None]) -> None:
+    """A defect that ended what should go on is at least in the log."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("devices_failed", exc_info=error)

@@ -57,8 +57,8 @@ class Inventory:
         for device_id, device in zip(ids, present, strict=True):
             if device.first.parent_uuid:
                 devices[device_id].parent_device_id = by_uuid.get(device.first.parent_uuid, "")
-        for device_id in self._devices.keys() - devices.keys():
-            devices[device_id] = _gone(self._devices[device_id])
+        for device_id, device in self._devices.items():
+            devices.setdefault(device_id, _gone(device))
         changed = [each for each in devices if devices[each] != self._devices.get(each)]
         self._devices = devices
         return changed

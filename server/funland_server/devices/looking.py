@@ -7,12 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import structlog
 
 from funland_server.devices.readers.protocol import Look, Reader, ReaderError
 
 logger = structlog.get_logger(__name__)
+
+PATIENCE: Final = 1.0
+"""How many seconds anybody waits for a reader."""
 
 
 class Looking:
@@ -38,6 +42,13 @@ class Looking:
     def seconds(self) -> float:
         """How long the look under way has taken; 0: none is."""
         return 0.0 if self._since is None else time.monotonic() - self._since
+
+    @property
+    def lateness(self) -> tuple[str, ...]:
+        """What to say of a look that takes long: a sentence, or nothing."""
+        if self.seconds < PATIENCE:
+            return ()
+        return (f"It has not answered for {self.seconds:.0f} s; what it told before is shown.",)
 
     def begin(self, *, anew: bool = False) -> None:
         """Looks, or goes on with the look that is under way. `anew`: another one follows that."""

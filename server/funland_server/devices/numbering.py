@@ -66,7 +66,8 @@ def numbered(
                 if of_kind and other.device_id not in taken and rule(own, other):
                     ids[at] = other.device_id
                     taken.add(other.device_id)
-                    identities[number] = _newer(own, other)
+                    if not device.first.device.engines:  # an engine knows less than the system
+                        identities[number] = _newer(own, other)
                     break
     new = [at for at in range(len(devices)) if at not in ids]
     for at in sorted(new, key=lambda at: _rank(devices[at], at)):

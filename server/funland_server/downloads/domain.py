@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from pathlib import Path
 
 from funland.v1 import downloads_pb2
 from funland.v1.downloads_pb2 import Download
@@ -25,8 +23,8 @@ from funland_server.downloads.service import DownloadService
 from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
-from funland_server.durable import write_whole
 from funland_server.errors import StartError
+from funland_server.home_id import home_id
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
@@ -72,7 +70,7 @@ class Downloads(Domain):
         """Goes on with what the last server did not finish."""
         folder = self._settings.home / "downloads"
         try:
-            home_id = await asyncio.to_thread(_home_id, folder / "home_id")
+            this_home = await asyncio.to_thread(home_id, self._settings.home)
         except OSError as error:
             raise StartError(
                 f"The home {self._settings.home} can't be used ({error.strerror}); name another"
@@ -80,7 +78,7 @@ class Downloads(Domain):
             ) from error
         self._jobs = Jobs.of(
             folder,
-            DownloadStore(self._database, home_id),
+            DownloadStore(self._database, this_home),
             self._tools,
             self._models.installing,
             settings=self._queue,
@@ -160,11 +158,3 @@ def _fetch_settings(settings: ServerSettings) -> FetchSettings:
 
 def _queue_settings(settings: ServerSettings) -> QueueSettings:
     return QueueSettings(settings.download_jobs, settings.download_reserve_bytes)
-
-
-def _home_id(path: Path) -> str:
-    """What tells this home from others that share its database."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, uuid.uuid4().hex.encode())
-    return path.read_text(encoding="ascii")

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from funland.v1 import hardware_pb2
+from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.hardware import presenting
+from funland_server.hardware.benchmarks import Benchmarks
 
 
 class HardwareService:
     """Answers the RPCs of `HardwareService`; see `hardware.proto`."""
 
-    def __init__(self, devices: Devices) -> None:
+    def __init__(
+        self, devices: Devices, accelerations: Accelerations, benchmarks: Benchmarks
+    ) -> None:
         self._devices = devices
+        self._accelerations = accelerations
+        self._benchmarks = benchmarks
 
     async def ListDevices(
         self, request: hardware_pb2.ListDevicesRequest
@@ -41,22 +47,23 @@ class HardwareService:
         self, request: hardware_pb2.GetAccelerationRequest
     ) -> hardware_pb2.Acceleration:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return self._accelerations.get()
 
     async def SetAcceleration(
         self, request: hardware_pb2.SetAccelerationRequest
     ) -> hardware_pb2.Acceleration:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return await self._accelerations.set(request.acceleration)
 
     async def ListRecommendations(
         self, request: hardware_pb2.ListRecommendationsRequest
     ) -> hardware_pb2.ListRecommendationsResponse:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        found = await self._benchmarks.recommendations(request.model)
+        return hardware_pb2.ListRecommendationsResponse(recommendations=found)
 
     def BenchmarkDevice(
         self, request: hardware_pb2.BenchmarkDeviceRequest
     ) -> AsyncIterator[hardware_pb2.BenchmarkEvent]:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return self._benchmarks.run(request.device_id, request.model, request.engine)

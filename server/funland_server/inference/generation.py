@@ -42,7 +42,7 @@ class Generations:
                 can_chat=worker.ready.can_chat,
                 adapters=self._loader.adapters(model_id),
             )
-            start = inference_pb2.Start(id=f"gen-{uuid.uuid4().hex}", model=model_id)
+            generation_id = f"gen-{uuid.uuid4().hex}"
             options = submit.options
             asks_of_prompt = options.progress or options.HasField("prompt_logprobs")
             started = False
@@ -51,6 +51,9 @@ class Generations:
                 async for event in events:
                     if not started:  # now it is in the queue; what was refused never started
                         started = True
+                        start = inference_pb2.Start(
+                            id=generation_id, model=model_id, device_ids=worker.device_ids
+                        )
                         yield GenerationEvent(start=start)
                     if event.tokens:
                         generation.made(event.tokens)

@@ -42,6 +42,7 @@ class InferenceService:
             prompt_logprobs=done.prompt_logprobs,
             usage=done.usage,
             timings=done.timings,
+            device_ids=done.device_ids,
             alternatives=[
                 inference_pb2.AlternativeText(
                     text=other.text,
@@ -80,6 +81,7 @@ class InferenceService:
             prompt_logprobs=done.prompt_logprobs,
             usage=done.usage,
             timings=done.timings,
+            device_ids=done.device_ids,
             alternatives=[
                 inference_pb2.AlternativeMessage(
                     message=other.message,
@@ -125,6 +127,7 @@ class InferenceService:
             model=worker.model_id,
             embeddings=embedded.embeddings,
             usage=inference_pb2.Usage(prompt_tokens=tokens, total_tokens=tokens),
+            device_ids=worker.device_ids,
         )
 
     async def Rerank(self, request: inference_pb2.RerankRequest) -> inference_pb2.RerankResponse:
@@ -139,6 +142,7 @@ class InferenceService:
             model=worker.model_id,
             results=results[: request.top_n or None],
             usage=inference_pb2.Usage(prompt_tokens=tokens, total_tokens=tokens),
+            device_ids=worker.device_ids,
         )
 
     async def Tokenize(

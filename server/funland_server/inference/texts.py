@@ -63,6 +63,8 @@ class Completed:
     timings: inference_pb2.Timings
     prompt_logprobs: tuple[TokenLogprob, ...]
     """The prompt's tokens, if they were asked for."""
+    device_ids: tuple[str, ...]
+    """Where it was computed."""
 
 
 class Texts:
@@ -98,6 +100,7 @@ class Texts:
             _usage(finishes),
             _timings(finishes),
             self._prompt_logprobs,
+            tuple(self._start.device_ids),
         )
 
     def _text(self, choice: int) -> Text:

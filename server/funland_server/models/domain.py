@@ -9,6 +9,8 @@ from funland.v1.system_pb2 import PartHealth
 from funland_server.blobs.store import Blobs
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
+from funland_server.devices.acceleration import Accelerations
+from funland_server.devices.domain import Devices
 from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.errors import StartError
 from funland_server.live import Live
@@ -19,6 +21,7 @@ from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.loading.measurements import Measurements
+from funland_server.models.loading.placing import Placing
 from funland_server.models.service import ModelService
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
@@ -33,20 +36,38 @@ class Models(Domain):
     installing: Installing
     """Makes models of what was downloaded into `blobs`."""
 
-    def __init__(self, settings: Live[ServerSettings], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Live[ServerSettings],
+        metrics: Metrics,
+        devices: Devices,
+        accelerations: Accelerations,
+    ) -> None:
         self._live = settings
         self._settings = settings.now
         self._changes = Changes()
         self.blobs = Blobs(settings.now.home / "blobs")
         self._measurements = Measurements(settings.now.home / "measurements")
-        self.pool = WorkerPool(settings, metrics, self._changes.publish, self._measurements.note)
+        self._placing = Placing(devices, accelerations)
+        self.pool = WorkerPool(
+            settings,
+            metrics,
+            self._changes.publish,
+            self._measurements.note,
+            look=self._placing.look,
+        )
 
     async def start(self) -> None:
         """Reads the store."""
         self.catalog = await asyncio.to_thread(self._read_catalog)
         self.adapters = await asyncio.to_thread(self._read_adapters, self.catalog)
         self.loader = ModelLoader(
-            self.catalog, self.adapters, self.pool, self._measurements, self._live
+            self.catalog,
+            self.adapters,
+            self.pool,
+            measurements=self._measurements,
+            placing=self._placing,
+            settings=self._live,
         )
         self.installing = Installing(
             self.catalog, self.blobs, self.adapters, self._changes.publish, self.loader.replaced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -11,6 +12,9 @@ from funland_server.models.installed.model import InstalledModel
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.worker import Worker
+
+_TOLD: Final = ("gpu_layers", "layer_count", "flash_attention")
+"""What an engine may tell or not."""
 
 
 def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models_pb2.Model:
@@ -62,6 +66,7 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
 
 
 def _loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
+    ready = worker.ready
     loaded = models_pb2.LoadedModel(
         context_length=worker.ready.context_length,
         slots=worker.ready.slots,
@@ -76,11 +81,30 @@ def _loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
         memory_limit_bytes=worker.spec.memory_limit_bytes or None,
         queue_limit=worker.spec.queue_limit,
         cached_tokens=worker.cached_tokens,
+        device_ids=worker.device_ids,
+        device_memory=_device_memory(worker),
+        fallback_reason=worker.spec.fallback_reason,
+        key_type=ready.key_type,
+        value_type=ready.value_type,
+        **{name: getattr(ready, name) for name in _TOLD if ready.HasField(name)},
     )
     loaded.load_time.FromDatetime(datetime.fromtimestamp(worker.load_time, UTC))
     if (seconds := place.unload_seconds) is not None:
         loaded.unload_time.CopyFrom(_in(seconds))
     return loaded
+
+
+def _device_memory(worker: Worker) -> list[models_pb2.DeviceMemory]:
+    took = worker.ready.device_memory
+    return [
+        models_pb2.DeviceMemory(
+            device_id=device.device_id,
+            bytes=took.get(device.name),
+            estimate_bytes=device.bytes,
+        )
+        for device in worker.spec.devices
+        if device.bytes
+    ]
 
 
 def _in(seconds: float) -> Timestamp:

@@ -25,13 +25,14 @@ class StorageFullError(ResourceExhaustedError):
 
 
 class StorageUnavailableError(UnavailableError):
-    """The database can't be reached, or was lost on the way."""
+    """The database can't be reached, or was lost on the way; or a file can't be written."""
 
     reason = ErrorReason.STORAGE_UNAVAILABLE
     retry_seconds = 1.0
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The database can't be reached at the moment; try again. What was to be written may be"
-            " written or not."
-        )
+    def __init__(
+        self,
+        message: str = "The database can't be reached at the moment; try again. What was to be"
+        " written may be written or not.",
+    ) -> None:
+        super().__init__(message)

@@ -53,7 +53,7 @@ class Checkup:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=self._seconds)
 
 
 async def _answer(name: str, probe: Probe) -> Health:

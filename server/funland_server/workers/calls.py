@@ -37,6 +37,11 @@ class ModelCalls:
         """What the worker says of the model."""
         return self._worker.ready
 
+    @property
+    def device_ids(self) -> tuple[str, ...]:
+        """Where it is computed: see `LoadedModel.device_ids`."""
+        return self._worker.device_ids
+
     async def generate(self, submit: worker_pb2.Submit) -> AsyncGenerator[SequenceEvent]:
         """Runs a sequence and gives the events of its `n` texts; closing the generator ends it.
 

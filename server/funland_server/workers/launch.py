@@ -114,6 +114,10 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
             " (`load_timeout_seconds`).",
             model=spec.model_id,
         ) from None
+    except asyncio.CancelledError:
+        worker.kill()  # nobody waits for it any more
+        await worker.end()
+        raise
     except BaseException:
         await worker.end()
         raise

@@ -14,11 +14,12 @@ from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
-from funland_server.workers.launch import launch
+from funland_server.workers.guests import Guests
+from funland_server.workers.launch import WorkerProcess, launch
 from funland_server.workers.memory import Memory
 from funland_server.workers.place import Place
 from funland_server.workers.room import Room
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.watchdog import Patience
 from funland_server.workers.worker import Worker
 
@@ -26,9 +27,6 @@ logger = structlog.get_logger(__name__)
 
 _LEAST_KEPT_SECONDS = 0.1
 """Also with `keep_alive_seconds` 0 a model stays for a call that follows the last at once."""
-
-MakeSpec = Callable[[], WorkerSpec]
-"""Checks the model's file, so it blocks and is asked only for a load."""
 
 
 class Lifecycle:
@@ -41,16 +39,22 @@ class Lifecycle:
         metrics: Metrics,
         changed: Callable[[str], None],
         note: Callable[[Worker], Awaitable[None]],
+        *,
+        look: Callable[[], Awaitable[None]],
     ) -> None:
         """`changed` is called with a model's id when its place changes, `note` with a worker that
-        is loaded, and before its end."""
+        is loaded, and before its end, `look` before a model is placed on devices."""
         self._note = note
         self._settings = settings
+        self._look = look
         self._places = places
         self._metrics = metrics
         self._changed = changed
         self._memory = Memory(settings.map(lambda now: now.memory_limit_bytes))
         self.room = Room(places, self._memory, metrics, self.end)
+        self.guests = Guests(
+            self.room, settings.map(lambda now: now.load_timeout_seconds), self._patience, look
+        )
         self._ending: set[asyncio.Task[None]] = set()
         self.stopping = False
 
@@ -68,9 +72,7 @@ class Lifecycle:
         self._changed(model_id)
         begin = monotonic()
         try:
-            spec = await asyncio.to_thread(make_spec)
-            await self.room.make(spec)
-            process = await launch(spec, self._settings.now.load_timeout_seconds)
+            process = await self._launch(await self._spec(make_spec))
         except FunlandError as error:
             place.error = error
             logger.warning("model_not_loaded", model=model_id, reason=error.message)
@@ -88,11 +90,35 @@ class Lifecycle:
         observe = self._metrics.steps(model_id)
         worker = place.holder = Worker(model_id, process, observe, load_ms, self._patience())
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
-        self.keep(place, worker, spec.keep_alive_seconds)
+        self.keep(place, worker, worker.spec.keep_alive_seconds)
         await self._note(worker)  # lest nothing is known if the server is killed
         logger.info("model_loaded", model=model_id, pid=process.pid, ms=round(load_ms))
         self._changed(model_id)
         return worker
+
+    async def plan(self, make_spec: MakeSpec) -> None:
+        """Sees whether a model could be loaded if its own worker ended; raises as `start`."""
+        self.room.plan(await self._spec(make_spec))
+
+    async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
+        spec = await asyncio.to_thread(make_spec)
+        await self._look()
+        return spec
+
+    async def _launch(self, spec: WorkerSpec) -> WorkerProcess:
+        """Starts a process where there is room for it; on the CPU if it fails on other devices and
+        its settings allow that."""
+        spec = await self.room.make(spec)
+        try:
+            return await launch(spec, self._settings.now.load_timeout_seconds)
+        except FunlandError as error:
+            instead = spec.placer.instead(spec, error) if spec.placer is not None else None
+            if instead is None:
+                raise
+            self._memory.settle(spec.model_id)
+            logger.warning("model_falls_back", model=spec.model_id, reason=error.message)
+            spec = await self.room.make(instead)
+            return await launch(spec, self._settings.now.load_timeout_seconds)
 
     def keep(self, place: Place, worker: Worker, seconds: float) -> None:
         """Lets a worker end when no call came for so long; never if negative."""

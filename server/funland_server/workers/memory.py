@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.live import Live
 from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.machine import MachineMemory, machine_memory
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import WorkerSpec, device_bytes
+from funland_server.workers.taken import Taken
 from funland_server.workers.worker import Worker
 
+_MACHINE = ""
+"""Stands for the machine's memory among the devices' ids."""
 _SHARE = 0.9
 """How much of the machine's memory models may take, if no setting says otherwise."""
 
@@ -28,6 +32,8 @@ class Held:
     last_used: float
     idle: bool
     """Whether it may be unloaded."""
+    devices: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What it has of the memory of devices that have their own, by their ids."""
 
 
 class Memory:
@@ -41,7 +47,8 @@ class Memory:
         self._machine = machine
         self._promised: dict[str, int] = {}
         """What models that are being loaded will take."""
-        self._measured: dict[tuple[str, bytes], int] = {}
+        self._promised_devices: dict[str, Mapping[str, int]] = {}
+        self._measured: dict[tuple[object, ...], int] = {}
 
     def needed(self, spec: WorkerSpec) -> int:
         """What a model will take: what it took the last time, else what is expected."""
@@ -52,7 +59,8 @@ class Memory:
         then it counts with what it will take."""
         resident = worker.memory_bytes or 0
         weight = resident if worker.used else max(resident, self.needed(worker.spec))
-        return Held(worker.model_id, weight, resident, worker.idle_since, idle)
+        devices = device_bytes(worker.spec, worker.ready)
+        return Held(worker.model_id, weight, resident, worker.idle_since, idle, devices)
 
     def learn(self, worker: Worker) -> None:
         """Takes note of what a worker took, at its end."""
@@ -73,6 +81,18 @@ class Memory:
         limit = int(_SHARE * machine.total) if limit is None else limit
         return min(limit - weight, available - growth) - promised
 
+    def taken(self, held: Sequence[Held], replaced: Held | None = None) -> Taken:
+        """What models have of the memories, for who chooses devices; see `room`."""
+        every, staying, idle = Counter[str](), Counter[str](), Counter[str]()
+        for each in held:
+            every.update(each.devices)
+            (idle if each.idle else staying).update(each.devices)
+        if replaced is not None:
+            every.update(replaced.devices)
+        for promised in self._promised_devices.values():
+            staying.update(promised)
+        return Taken(self.available(held, replaced), every, staying, idle)
+
     def plan(
         self, spec: WorkerSpec, held: Sequence[Held], replaced: Held | None = None
     ) -> list[Held]:
@@ -82,11 +102,15 @@ class Memory:
             ModelTooLargeError: It does not fit even without all that are idle.
         """
         needed = self.needed(spec)
-        if not needed:  # nothing is known of it
-            return []
-        room = self.room(held, replaced)
         idle = [each for each in held if each.idle]
-        if (leaving := to_unload(idle, needed - room)) is not None:
+        lacking: dict[str, int] = {}
+        for device in spec.devices:
+            if device.available_bytes is not None and not device.shares_memory:
+                leaving_bytes = sum(each.devices.get(device.device_id, 0) for each in idle)
+                present = device.available_bytes - leaving_bytes
+                lacking[device.device_id] = device.bytes - present
+        missing = needed - self.room(held, replaced) if needed else 0  # 0: nothing is known of it
+        if (leaving := to_unload(idle, missing, lacking)) is not None:
             return leaving
         available = self.available(held, replaced)
         raise ModelTooLargeError(
@@ -106,10 +130,14 @@ class Memory:
     def promise(self, spec: WorkerSpec) -> None:
         """Keeps room for a model until `settle`."""
         self._promised[spec.model_id] = self.needed(spec)
+        self._promised_devices[spec.model_id] = {
+            device.device_id: device.bytes for device in spec.devices if not device.shares_memory
+        }
 
     def settle(self, model_id: str) -> None:
         """Ends a promise: the model is loaded, or its load failed."""
         self._promised.pop(model_id, None)
+        self._promised_devices.pop(model_id, None)
 
     def forget(self, model_id: str) -> None:
         """Forgets what a deleted model took."""
@@ -117,28 +145,39 @@ class Memory:
             del self._measured[key]
 
 
-def to_unload(idle: Sequence[Held], missing: int) -> list[Held] | None:
-    """The least recently used ones that together free `missing` bytes, but none without whom the
-    others do; None if all are not enough."""
+def to_unload(
+    idle: Sequence[Held], missing: int, lacking: Mapping[str, int] | None = None
+) -> list[Held] | None:
+    """The least recently used ones that together free `missing` bytes of the machine's memory, and
+    of each device's what is `lacking` there, but none without whom the others do; None if all are
+    not enough."""
+    wanted = {_MACHINE: missing, **(lacking or {})}
+    open_ = {place: bytes_ for place, bytes_ in wanted.items() if bytes_ > 0}
     chosen: list[Held] = []
-    freed = 0
+    freed = Counter[str]()
     for each in sorted(idle, key=lambda held: held.last_used):
-        if freed >= missing:
-            break
-        chosen.append(each)
-        freed += each.weight
-    if freed < missing:
+        takes = _takes(each)
+        if any(freed[place] < bytes_ and takes.get(place) for place, bytes_ in open_.items()):
+            chosen.append(each)
+            freed.update(takes)
+    if any(freed[place] < bytes_ for place, bytes_ in open_.items()):
         return None
     for each in reversed(chosen[:]):
-        if freed - each.weight >= missing:
+        takes = _takes(each)
+        if all(freed[place] - takes.get(place, 0) >= bytes_ for place, bytes_ in open_.items()):
             chosen.remove(each)
-            freed -= each.weight
+            freed.subtract(takes)
     return chosen
 
 
-def _key(spec: WorkerSpec) -> tuple[str, bytes]:
+def _takes(held: Held) -> dict[str, int]:
+    return {_MACHINE: held.weight, **held.devices}
+
+
+def _key(spec: WorkerSpec) -> tuple[object, ...]:
     """A model and what its memory depends on."""
     settings = LoadSettings()
     settings.CopyFrom(spec.settings)
     settings.ClearField("keep_alive_seconds")
-    return spec.model_id, settings.SerializeToString(deterministic=True)
+    where = tuple((device.device_id, device.layers) for device in spec.devices)
+    return spec.model_id, settings.SerializeToString(deterministic=True), where

@@ -10,14 +10,16 @@ from funland_server.config import ServerSettings
 from funland_server.errors import ServerStoppingError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
-from funland_server.workers.lifecycle import Lifecycle, MakeSpec
+from funland_server.workers.guests import Guests
+from funland_server.workers.lifecycle import Lifecycle
 from funland_server.workers.place import Place
-from funland_server.workers.spec import same_run
+from funland_server.workers.spec import MakeSpec, same_run
+from funland_server.workers.taken import Taken
 from funland_server.workers.worker import Worker
 
 
-async def _pass_over(_: Worker) -> None:
-    """For who wants no notes."""
+async def _pass_over(*_: Worker) -> None:
+    """For who wants no notes, and has no devices to look at."""
 
 
 class WorkerPool:
@@ -29,11 +31,13 @@ class WorkerPool:
         metrics: Metrics,
         changed: Callable[[str], None],
         note: Callable[[Worker], Awaitable[None]] = _pass_over,
+        *,
+        look: Callable[[], Awaitable[None]] = _pass_over,
     ) -> None:
         """`changed` is called with a model's id when what the pool says of it changes, `note` with
-        a worker that is loaded, and before its end."""
+        a worker that is loaded, and before its end, `look` before a model is placed on devices."""
         self._places: dict[str, Place] = {}
-        self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note)
+        self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note, look=look)
 
     def place(self, model_id: str) -> Place:
         """How a model stands; to look at."""
@@ -48,6 +52,17 @@ class WorkerPool:
         places = self._places.values()
         return sorted(place.model_id for place in places if place.retry_seconds is not None)
 
+    @property
+    def guests(self) -> Guests:
+        """Workers beside these, which take memory too."""
+        return self._lifecycle.guests
+
+    @property
+    def calls(self) -> int:
+        """How many calls are under way in all models."""
+        workers = (place.worker for place in self._places.values())
+        return sum(worker.calls for worker in workers if worker is not None)
+
     def places(self) -> list[Place]:
         """How all models stand that were asked for, by id; to look at."""
         return [self._places[model_id] for model_id in sorted(self._places)]
@@ -56,6 +71,10 @@ class WorkerPool:
         """What a model can take of the memory now, when all that are idle are unloaded, and its own
         worker ends first."""
         return self._lifecycle.room.available(model_id)
+
+    def taken(self, model_id: str = "") -> Taken:
+        """What others would leave to a model of the memories; see `available_bytes`."""
+        return self._lifecycle.room.taken(model_id)
 
     async def acquire(self, spec: MakeSpec, model_id: str) -> Worker:
         """The worker of a model, loaded first if need be. However many ask, it is loaded once, and
@@ -93,7 +112,7 @@ class WorkerPool:
                     self._lifecycle.keep(place, worker, seconds)
                     return worker
                 # It had better stay as it is than leave for a run that does not fit.
-                self._lifecycle.room.plan(await asyncio.to_thread(spec))
+                await self._lifecycle.plan(spec)
                 await self._lifecycle.end_when_idle(place, worker)
             return await self._lifecycle.start(place, spec)
 
@@ -123,6 +142,7 @@ class WorkerPool:
     async def close(self) -> None:
         """Ends all workers; calls that are still under way fail."""
         self._lifecycle.stopping = True
+        await self._lifecycle.guests.close()
         places = list(self._places.values())
         tasks = [task for place in places for task in place.tasks()]
         for task in tasks:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 
 import structlog
 
+from funland.worker.v1.worker_pb2 import Ready
 from funland_server.metrics import Metrics
 from funland_server.workers.memory import Held, Memory
 from funland_server.workers.place import Place
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import WorkerSpec, device_bytes
+from funland_server.workers.taken import Taken
 from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Guest:
+    """A worker that is no model's own, from the moment on that it has room."""
+
+    spec: WorkerSpec
+    worker: Worker | None = None
+    """None until it is loaded."""
 
 
 class Room:
@@ -31,17 +44,19 @@ class Room:
         self._memory = memory
         self._metrics = metrics
         self._end = end
+        self._guests: set[Guest] = set()
         self._turn = asyncio.Lock()
 
-    async def make(self, spec: WorkerSpec) -> None:
-        """Keeps room for a model until `Memory.settle`.
+    async def make(self, spec: WorkerSpec) -> WorkerSpec:
+        """Places a model on devices and keeps room for it until `Memory.settle`.
 
         Raises:
             ModelTooLargeError: There is not enough, even without all that are idle. Then none was
                 unloaded.
+            FunlandError: It can't be computed where it is to be.
         """
         async with self._turn:  # what leaves for one is not taken by another
-            leaving = self.plan(spec)
+            spec, leaving = self.plan(spec)
             self._memory.promise(spec)
             ends: list[Awaitable[None]] = []
             for held in leaving:
@@ -51,12 +66,33 @@ class Room:
                     self._metrics.evictions.labels(place.model_id).inc()
                     ends.append(self._end(place, worker))
             await asyncio.gather(*ends)
+        return spec
 
-    def plan(self, spec: WorkerSpec) -> list[Held]:
-        """Which models have to leave for one, whose own worker would end first; raises as
-        `make`."""
-        held, replaced = self._held(spec.model_id)
-        return self._memory.plan(spec, held, replaced)
+    @asynccontextmanager
+    async def beside(self, spec: WorkerSpec) -> AsyncGenerator[Guest]:
+        """Places a worker beside those of all models, and keeps room for it while the block lasts.
+
+        Raises:
+            ModelTooLargeError: There is not enough: no model leaves for it, idle or not.
+            FunlandError: It can't be computed where it is to be.
+        """
+        async with self._turn:
+            held, _ = self._held("")
+            guest = Guest(self._planned(spec, [replace(each, idle=False) for each in held])[0])
+            self._guests.add(guest)
+        try:
+            yield guest
+        finally:
+            self._guests.discard(guest)
+
+    def plan(self, spec: WorkerSpec) -> tuple[WorkerSpec, list[Held]]:
+        """A model with its devices, and which others have to leave for it; its own worker would
+        end first. Raises as `make`."""
+        return self._planned(spec, *self._held(spec.model_id))
+
+    def taken(self, model_id: str) -> Taken:
+        """What others would leave to a model, whose own worker ends first."""
+        return self._memory.taken(*self._held(model_id))
 
     def available(self, model_id: str) -> int:
         """What a model can take when all that are idle leave for it, and its own worker ends."""
@@ -64,11 +100,25 @@ class Room:
         return self._memory.available(held, replaced)
 
     def _held(self, model_id: str) -> tuple[list[Held], Held | None]:
-        """What loaded models take: others, and the one of that id."""
+        """What is loaded takes: that of others, and that of the model of that id."""
         held = {
             place.model_id: self._memory.held(place.worker, idle=place.idle)
             for place in self._places.values()
             if place.worker is not None
         }
         replaced = held.pop(model_id, None)
-        return [*held.values()], replaced
+        return [*held.values(), *map(self._held_by, self._guests)], replaced
+
+    def _planned(
+        self, spec: WorkerSpec, held: Sequence[Held], replaced: Held | None = None
+    ) -> tuple[WorkerSpec, list[Held]]:
+        if spec.placer is not None:
+            spec = spec.placer.place(spec, self._memory.taken(held, replaced))
+        return spec, self._memory.plan(spec, held, replaced)
+
+    def _held_by(self, guest: Guest) -> Held:
+        if guest.worker is not None:
+            return self._memory.held(guest.worker, idle=False)
+        spec = guest.spec
+        needed = self._memory.needed(spec)  # soon
+        return Held(spec.model_id, needed, 0, 0, idle=False, devices=device_bytes(spec, Ready()))

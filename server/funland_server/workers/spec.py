@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
+from funland.v1.hardware_pb2 import Acceleration
 from funland.v1.models_pb2 import LoadSettings, Model
-from funland.worker.v1.worker_pb2 import Launch, Ready
+from funland.worker.v1.worker_pb2 import Launch, LaunchDevice, Ready
+from funland_server.errors import FunlandError
+from funland_server.workers.taken import Taken
 
-_APPLIED_AT_ONCE = {"keep_alive_seconds"}
+_WITHOUT_A_LOAD = {"keep_alive_seconds", "fallback_to_cpu"}
+"""What takes effect at once, and what only a load that fails asks for."""
+_ALL_OF = "HETERO:"
+"""What OpenVINO has before the names of devices that compute a model together."""
+_PLACES = ("device", "device_ids", "gpu_layers", "device_split")
+"""The settings that say where a model is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedDevice:
+    """A device that a worker computes on, and what it is expected to take there."""
+
+    device_id: str
+    name: str
+    """The engine's name for it."""
+    weight: float = 1.0
+    """Its part of the layers among the others'."""
+    layers: int | None = None
+    """None: the engine has no such parts."""
+    bytes: int = 0
+    parts_bytes: int = 0
+    """As the parts of the model add up, whatever it took before."""
+    available_bytes: int | None = None
+    """What a model may take of it, all that are idle unloaded; None: that can't be read."""
+    max_prompt_tokens: int = 0
+    shares_memory: bool = False
+    """Whether these bytes are the machine's, and count there."""
+
+
+class Placer(Protocol):
+    """Decides on which devices a worker computes when it is known what others take of them."""
+
+    def place(self, spec: WorkerSpec, taken: Taken) -> WorkerSpec:
+        """The spec with its devices and what it needs of the memory.
+
+        Raises:
+            FunlandError: It can't be computed where it is to be.
+        """
+        ...
+
+    def instead(self, spec: WorkerSpec, error: FunlandError) -> WorkerSpec | None:
+        """The spec for the CPU, after a load on devices has failed; None: the failure stands."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +93,30 @@ class WorkerSpec:
     """Whether fewer slots will do where the memory does not suffice."""
     chat_template: str = ""
     """In Jinja, for a model whose files have none."""
+    engine: LoadSettings.Engine.ValueType = LoadSettings.ENGINE_UNSPECIFIED
+    """What computes on the devices; unspecified: as the settings have it."""
+    devices: tuple[PlacedDevice, ...] = ()
+    """In the order of their layers. Empty: the CPU, or what the settings name."""
+    gpu_layers: int | None = None
+    """How many layers are on devices; None: all, or the engine has no such parts."""
+    compile_folder: Path | None = None
+    npu_power_mode: Acceleration.PowerMode.ValueType = Acceleration.POWER_MODE_UNSPECIFIED
+    fallback_reason: str = ""
+    """Why the CPU computes it and not the devices that were asked for. Empty: nothing failed."""
+    placer: Placer | None = None
+    """None: it is placed as it is."""
+    device_ids: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The ids of the machine's devices, by the engines' names in capitals."""
 
     @property
     def keep_alive_seconds(self) -> float:
         """How long it stays in memory after its last call; negative: for ever."""
         set_ = self.settings.HasField("keep_alive_seconds")
         return self.settings.keep_alive_seconds if set_ else -1
+
+
+MakeSpec: TypeAlias = Callable[[], WorkerSpec]
+"""Checks the model's file, so it blocks and is asked only for a load."""
 
 
 def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int) -> Launch:
@@ -74,7 +138,24 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
         link_descriptor=link_descriptor,
         fewer_slots=spec.fewer_slots,
         chat_template=spec.chat_template,
+        devices=[
+            LaunchDevice(
+                device_id=device.device_id,
+                name=device.name,
+                weight=device.weight,
+                max_prompt_tokens=device.max_prompt_tokens,
+            )
+            for device in spec.devices
+        ],
+        gpu_layers=spec.gpu_layers,
+        compile_folder=str(spec.compile_folder or ""),
+        npu_power_mode=spec.npu_power_mode,
     )
+    if spec.fallback_reason:
+        for name in _PLACES:
+            launch.settings.ClearField(name)
+    if spec.engine:
+        launch.settings.engine = spec.engine
     if spill := spec.prefix_spill:
         launch.prefix_folder = str(spill.folder)
         launch.prefix_folder_bytes = spill.limit_bytes
@@ -84,13 +165,51 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
 
 def same_run(spec: WorkerSpec, ready: Ready, wanted: LoadSettings) -> bool:
     """Whether a worker that was started by `spec` runs as `wanted`. What is unset there is content
-    with anything; how long a model is kept takes effect without another load."""
+    with anything, and one that the CPU computes since its devices failed is not tried again."""
     for described, value in wanted.ListFields():
         name = described.name
-        if name in _APPLIED_AT_ONCE:
+        if name in _WITHOUT_A_LOAD:
             continue
         # What the worker chose itself counts too: the engine that it took may be the one wanted.
-        told = getattr(ready, name) if name in Ready.DESCRIPTOR.fields_by_name else None
-        if value not in (getattr(spec.settings, name), told):
+        told = [_set(spec.settings, name), _set(ready, name)]
+        if name == "device_ids":
+            told.append([*device_ids(spec, ready)])
+        if value not in told:
             return False
     return True
+
+
+def device_ids(spec: WorkerSpec, ready: Ready) -> tuple[str, ...]:
+    """Where a worker computes: accelerators in the order of their layers, then the CPU if it has
+    some too. Empty if the engine names what has no id."""
+    ids = ids_of(ready.device, spec.device_ids) or tuple(one.device_id for one in spec.devices)
+    cpu = spec.device_ids.get("CPU")
+    if cpu is not None and ids and ready.gpu_layers < ready.layer_count:
+        return (*(one for one in ids if one != cpu), cpu)
+    return ids
+
+
+def ids_of(names: str, known: Mapping[str, str]) -> tuple[str, ...]:
+    """The ids of devices by an engine's names, parted by commas; `known` has them in capitals.
+    Empty if one of them is no single device's."""
+    found = [known.get(name) for name in names.upper().removeprefix(_ALL_OF).split(",")]
+    ids = [one for one in found if one is not None]
+    return tuple(dict.fromkeys(ids)) if len(ids) == len(found) else ()
+
+
+def device_bytes(spec: WorkerSpec, ready: Ready) -> dict[str, int]:
+    """What a worker takes of the memory of devices that have their own, by their ids: as its engine
+    says, else as it was expected."""
+    return {
+        device.device_id: ready.device_memory.get(device.name, device.bytes)
+        for device in spec.devices
+        if not device.shares_memory
+    }
+
+
+def _set(message: LoadSettings | Ready, name: str) -> object:
+    """A field's value; None if it is unset, or there is no such field."""
+    described = message.DESCRIPTOR.fields_by_name.get(name)
+    if described is None or (described.has_presence and not message.HasField(name)):  # type: ignore[arg-type]  # one of its fields
+        return None
+    return getattr(message, name)

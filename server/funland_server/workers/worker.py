@@ -22,6 +22,7 @@ from funland_server.workers.errors import ModelUnloadedError, WorkerLostError
 from funland_server.workers.failures import WorkerDefectError, from_wire
 from funland_server.workers.launch import WorkerProcess
 from funland_server.workers.sequence import Sequence
+from funland_server.workers.spec import device_ids
 from funland_server.workers.watchdog import Patience, Watchdog
 
 logger = structlog.get_logger(__name__)
@@ -48,6 +49,8 @@ class Worker:
         self.process = process
         self.spec = process.spec
         self.ready = process.ready
+        self.device_ids = device_ids(process.spec, process.ready)
+        """Where it computes."""
         self.load_time = time()
         self.load_monotonic = monotonic()
         self.load_ms = load_ms

@@ -74,7 +74,9 @@ def load(launch: worker_pb2.Launch) -> Loaded:
     Raises:
         EngineError: ENGINE_UNSUPPORTED, ENGINE_UNAVAILABLE or MODEL_LOAD_FAILED.
     """
-    module = import_module(_LOADERS[choose(launch.format, launch.settings)])
+    # The server that placed the model on devices knows which engine computes there.
+    engine = launch.settings.engine if launch.devices else choose(launch.format, launch.settings)
+    module = import_module(_LOADERS[engine])
     return cast("Callable[[worker_pb2.Launch], Loaded]", module.load)(launch)
 
 

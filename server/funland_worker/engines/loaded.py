@@ -72,3 +72,25 @@ def refuse_draft_model(launch: worker_pb2.Launch, engine: str) -> None:
             engine=engine,
             feature="draft_model",
         )
+
+
+def refuse_cache_settings(launch: worker_pb2.Launch, engine: str) -> None:
+    """For engines that choose by themselves how keys and values are kept, and attention computed.
+
+    Raises:
+        EngineError: ENGINE_UNSUPPORTED, if the load says how.
+    """
+    settings = launch.settings
+    asked = {
+        "key_type": bool(settings.key_type),
+        "value_type": bool(settings.value_type),
+        "flash_attention": settings.HasField("flash_attention"),
+    }
+    for feature, set_ in asked.items():
+        if set_:
+            raise EngineError(
+                ErrorReason.ENGINE_UNSUPPORTED,
+                f"{engine} chooses {feature} by itself; llama.cpp can be told.",
+                engine=engine,
+                feature=feature,
+            )

@@ -23,7 +23,12 @@ from tests.gateway.dialects.hub_messages import (
     QUEUED,
 )
 
-SEARCH, DETAILS, START, LIST, CONTROL = HELLOVM.routes
+ROUTES = {(route.method, route.path): route for route in HELLOVM.routes}
+SEARCH = ROUTES["GET", "/api/v1/models/search"]
+DETAILS = ROUTES["GET", "/api/v1/models/{model_id}"]
+START = ROUTES["POST", "/api/v1/models/download"]
+LIST = ROUTES["GET", "/api/v1/downloads"]
+CONTROL = ROUTES["POST", "/api/v1/downloads/{download_id}/control"]
 MODEL = {"model_id": "qwen/Qwen-7B-Chat"}
 TASK = {"download_id": "dl-1"}
 STARTED = downloads_pb2.StartDownloadRequest(source="qwen/Qwen-7B-Chat", hub=Origin.MODELSCOPE)

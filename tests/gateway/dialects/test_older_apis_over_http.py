@@ -1,4 +1,4 @@
-"""`hellovm` and `manager` on a real gateway: paths, bodies, ids and failures."""
+"""`hellovm`, `manager` and `platform` on a real gateway: paths, bodies, ids and failures."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
 
 from funland.v1.downloads_pb2 import Download, ListDownloadsResponse, StartDownloadRequest
+from funland.v1.hardware_pb2 import Acceleration, SetAccelerationRequest
 from funland.v1.hub_pb2 import HubInfo, HubModel, HubSync, SyncHubsEvent, SyncHubsResult
 from funland.v1.models_pb2 import Origin
 
@@ -117,6 +121,50 @@ async def test_what_is_not_there_is_told_in_the_shape_of_manager(
 
     assert (response.status, body["success"]) == (status, False)
     assert set(body) == {"success", "message", "error", "timestamp"}
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 404), ("POST", 405)])
+async def test_what_is_not_there_is_told_in_the_shape_of_platform(
+    http: aiohttp.ClientSession, method: str, status: int
+) -> None:
+    path = "/api/v1/gpu" if status == 405 else "/api/v1/gpu/0"
+
+    async with http.request(method, path) as response:
+        body = await response.json()
+
+    assert (response.status, set(body)) == (status, {"detail"})
+    assert path in body["detail"]
+
+
+async def test_what_the_server_finds_wrong_with_an_acceleration_has_the_bodys_names(
+    http: aiohttp.ClientSession, answers: Answers
+) -> None:
+    async def get(_: Any, __: Any) -> Acceleration:
+        return Acceleration()
+
+    async def refuse(request: SetAccelerationRequest, context: Any) -> Acceleration:
+        assert request.acceleration.primary_device_id == "gpu_7"
+        wrong = BadRequest.FieldViolation(
+            field="acceleration.primary_device_id", description="is not there"
+        )
+        status = Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message="No.")
+        status.details.add().Pack(BadRequest(field_violations=[wrong]))
+        convert: Any = rpc_status  # its stubs lack the types
+        await context.abort_with_status(convert.to_status(status))
+        raise AssertionError
+
+    answers["GetAcceleration"] = get
+    answers["SetAcceleration"] = refuse
+
+    async with http.post(
+        "/api/v1/hardware/acceleration", json={"primary_device": "gpu_7"}
+    ) as response:
+        body = await response.json()
+
+    assert (response.status, body["error"]["field_errors"]) == (
+        400,
+        {"primary_device": "is not there"},
+    )
 
 
 async def test_a_path_of_two_apis_fails_in_the_shape_of_the_one_that_was_asked(

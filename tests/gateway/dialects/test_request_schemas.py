@@ -8,9 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from funland.v1.hardware_pb2 import Acceleration
 from funland_gateway.dialects import DIALECTS
 from funland_gateway.dialects.dialect import Incoming, Route, Streaming, Together, Unary, WebSocket
 from funland_gateway.dialects.reading import JsonObject
+from funland_gateway.dialects.rpcs import GET_ACCELERATION
 from funland_gateway.failures import CallFailed
 from funland_server.errors import FieldInvalidError
 from funland_server.rpc.validation import validate
@@ -39,6 +41,7 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
     "/api/v1/generate/stream": [{"prompt": "a"}],
     "/api/v1/batch/generate": [{"requests": [{"prompt": "a"}]}],
     "/api/v1/models/{model_name}/load": [{}],
+    "/api/v1/hardware/acceleration": [{}],
     "/api/v1/models/download": [{"model_id": "a/b"}],
     "/api/v1/downloads/{download_id}/control": [{"action": "pause"}],
     "/api/downloads/start": [{"model_id": "a"}],
@@ -56,6 +59,9 @@ VALUES: list[Any] = [
     [{"prompt": ""}], [{"prompt": "a", "top_p": 2}],
     "a/b", "a/b/c", "a /b", "pause", "gguf", "pytorch", "ollama", "/models", "Q4_K_M",
     {"max_threads": 16}, {"max_threads": 17}, {"priority": "high"}, {"priority": "none"},
+    "gpu_0", "gpu_00001", ["gpu_0", "gpu_1"], ["gpu_0", "gpu_0"], ["gpu"], "hybrid", "auto",
+    {"cpu_threads": 1}, {"cpu_threads": 513}, {"cpu_threads": 1.5}, {"gpu_memory_fraction": 0.05},
+    {"gpu_memory_fraction": 0.04}, {"npu_power_mode": "balanced"}, {"npu_power_mode": "eco"},
     {"resume_download": True}, {"verify_checksum": False}, {"verify_checksum": None},
 ]  # fmt: skip
 
@@ -136,5 +142,15 @@ def taken(route: Route, body: dict[str, Any]) -> bool:
     return True
 
 
+BEFORE: Mapping[Any, Any] = {GET_ACCELERATION: Acceleration()}
+"""What is answered to RPCs that are asked before the one that takes the body."""
+
+
 def messages(call: Unary | Streaming | Together | WebSocket) -> list[Any]:
-    return [part.message for part in call.parts] if isinstance(call, Together) else [call.message]
+    if isinstance(call, Together):
+        return [part.message for part in call.parts]
+    if isinstance(call, Unary) and call.rpc in BEFORE:
+        second = call.answer(BEFORE[call.rpc])
+        assert isinstance(second, Unary)
+        return messages(second)
+    return [call.message]

@@ -11,6 +11,7 @@ from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.inference.routes import INFERENCE
 from funland_gateway.dialects.manager.routes import MANAGER
 from funland_gateway.dialects.openai.routes import OPENAI
+from funland_gateway.dialects.platform.routes import PLATFORM
 from funland_gateway.dialects.sharing import owners
 from funland_gateway.listening import SPOKEN
 
@@ -60,20 +61,28 @@ def test_inference_has_its_documents_endpoints() -> None:
     }
 
 
-def test_hellovm_has_what_its_document_says_of_models_and_downloads() -> None:
+def test_hellovm_has_what_its_document_says_of_all_but_chats_and_plugins() -> None:
     assert {(route.method, route.path) for route in HELLOVM.documented_routes} == {
+        ("GET", "/api/v1/hardware"),
+        ("GET", "/api/v1/hardware/{device_id}/metrics"),
+        ("POST", "/api/v1/hardware/acceleration"),
         ("GET", "/api/v1/models/search"),
         ("GET", "/api/v1/models/{model_id}"),
         ("POST", "/api/v1/models/download"),
         ("GET", "/api/v1/downloads"),
         ("POST", "/api/v1/downloads/{download_id}/control"),
+        ("GET", "/api/v1/system/status"),
+        ("GET", "/api/v1/system/config"),
     }
 
 
-def test_manager_has_what_its_document_says_of_models_and_downloads() -> None:
+def test_manager_has_what_its_document_says_of_all_but_deployments() -> None:
     assert {(route.method, route.path) for route in MANAGER.documented_routes} == {
         ("GET", "/health"),
         ("GET", "/api/health"),
+        ("GET", "/api/system/resources"),
+        ("GET", "/api/system/load"),
+        ("GET", "/api/system/health"),
         ("GET", "/api/models/search"),
         ("GET", "/api/models/{model_id}/info"),
         ("GET", "/api/models/categories"),
@@ -92,6 +101,12 @@ def test_manager_has_what_its_document_says_of_models_and_downloads() -> None:
         ("GET", "/api/downloads/queue"),
         ("GET", "/api/downloads/storage"),
         ("GET", "/ws/downloads"),
+    }
+
+
+def test_platform_has_what_its_document_says_of_gpus() -> None:
+    assert {(route.method, route.path) for route in PLATFORM.documented_routes} == {
+        ("GET", "/api/v1/gpu"),
     }
 
 
@@ -121,7 +136,16 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
         ("/api/v1/downloads/7/control", "hellovm"),
         ("/api/v1/downloads/7/nothing", "hellovm"),
         ("/api/v1/downloadsx", "inference"),
+        ("/api/v1/hardware", "hellovm"),
+        ("/api/v1/hardware/gpu_0/metrics", "hellovm"),
+        ("/api/v1/hardware/gpu_0/nothing", "hellovm"),
+        ("/api/v1/system/nothing", "hellovm"),
+        ("/api/v1/systems", "inference"),
+        ("/api/v1/gpu", "platform"),
+        ("/api/v1/gpu/nothing", "platform"),
+        ("/api/v1/gpus", "inference"),
         ("/api/health", "manager"),
+        ("/api/system/nothing", "manager"),
         ("/api/models/a/b/info", "manager"),
         ("/api/models/nothing", "manager"),
         ("/api/downloads/7", "manager"),

@@ -98,6 +98,14 @@ def test_an_emulated_device_keeps_its_id_through_an_update_of_its_program() -> N
     assert ids([], llvmpipe("17.0.1"), known=after([], llvmpipe())) == ["gpu_0"]
 
 
+def test_what_an_engine_alone_tells_changes_nothing_that_the_system_told() -> None:
+    known = after([card(A)])
+
+    assert numbered(joined({"engines": [engine("CUDA0", pci_address=A)]}), known) == (
+        ["gpu_0"], known,
+    )  # fmt: skip
+
+
 def test_a_slice_that_only_an_engine_still_names_keeps_its_id() -> None:
     known = after([card(A, "GPU-a"), part("MIG-1", "GPU-a", A)])
 

@@ -141,6 +141,17 @@ def test_a_card_that_fell_off_the_bus_is_told_and_the_other_one_still_is(tmp_pat
     assert not other.trouble
 
 
+def test_a_link_that_is_none_is_not_told(tmp_path: Path) -> None:
+    recorded = machine("rtx-4090-pair", tmp_path)
+    recorded.nvml.answers["nvmlDeviceGetCurrPcieLinkWidth(gpu0)"] = 0xFFFFFFFF
+    recorded.nvml.answers["nvmlDeviceGetCurrPcieLinkGeneration(gpu0)"] = 0
+
+    first = NvidiaReader(recorded.files, lambda: recorded.nvml).look(anew=False).found[0]
+
+    assert not first.device.accelerator.HasField("pcie_lanes")
+    assert not first.device.accelerator.HasField("pcie_generation")
+
+
 @pytest.mark.parametrize(
     ("error", "field", "said"),
     [

@@ -138,6 +138,10 @@ class Depot:
             Watching(self.roster, self.changes),
         )  # fmt: skip
 
+    def look_again(self) -> None:
+        """What a server does when its settings have changed."""
+        self._jobs.runner.look_again()
+
     async def stop(self) -> None:
         self.changes.close()
         await self._jobs.close()

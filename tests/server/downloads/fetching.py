@@ -56,10 +56,8 @@ class Site:
         self.metrics = Metrics()
         self.blobs = Blobs(home / "blobs")
         self.tokens = Tokens()
-        self.web = Web(
-            Live(policy or WebPolicy.of(private_hosts=HOSTS)),
-            Live(deadlines) if deadlines else None,
-        )
+        self.policy = Live(policy or WebPolicy.of(private_hosts=HOSTS))
+        self.web = Web(self.policy, Live(deadlines) if deadlines else None)
         self.tools = Tools(
             web=self.web,
             credentials=self.tokens,

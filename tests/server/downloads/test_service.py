@@ -223,6 +223,52 @@ async def test_one_at_a_time_in_the_order_of_the_queue(hub: FakeHub, depot: Depo
         await depot.reaches(each, DONE)
 
 
+async def test_where_nothing_may_be_sent_any_more_downloads_wait_and_go_on_later(
+    hub: FakeHub, depot: Depot
+) -> None:
+    hub.faults.add(kinds.stall(after=MIB), host="cdn")
+    begun = await depot.begin("o/one")
+    await hub.until_stalled()
+    allowed = depot.site.policy.now
+
+    depot.site.policy.put(replace(allowed, offline=True))
+    depot.look_again()
+
+    assert depot.now(begun).state == Q
+    await depot.roster.get(begun.download_id).settled()
+    hub.faults.clear()
+    hub.release()
+    sent = len(hub.requests.of())
+    other = await depot.begin("o/two")
+    assert depot.now(other).state == Q
+    assert len(hub.requests.of()) == sent
+    depot.site.policy.put(allowed)
+    depot.look_again()
+    done = await depot.reaches(begun, DONE)
+    await depot.reaches(other, DONE)
+    assert done.fetched_bytes <= done.total_bytes + MIB
+
+
+async def test_fewer_and_more_may_have_a_turn_while_downloads_run(
+    hub: FakeHub, depot: Depot
+) -> None:
+    hub.faults.add(kinds.stall(), host="cdn")
+    one, two = await depot.begin("o/one"), await depot.begin("o/two")
+    assert [depot.now(each).state for each in (one, two)] == [D, Q]
+
+    depot.queue.put(replace(depot.queue.now, active=2))
+    depot.look_again()
+    assert [depot.now(each).state for each in (one, two)] == [D, D]
+
+    depot.queue.put(replace(depot.queue.now, active=1))
+    depot.look_again()
+    assert [depot.now(each).state for each in (one, two)] == [D, Q]
+    hub.faults.clear()
+    hub.release()
+    for each in (one, two):
+        await depot.reaches(each, DONE)
+
+
 async def test_what_a_state_does_not_allow_is_refused_and_says_why(depot: Depot) -> None:
     done = await depot.reaches(await depot.begin("o/one"), DONE)
 

@@ -288,6 +288,30 @@ async def test_a_proxy_is_used_for_other_hosts_alone(host: Host, other: Host) ->
     await fetcher.close()
 
 
+async def test_under_another_policy_nothing_of_the_one_before_is_used(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead(monkeypatch, "hub.example")
+    policy = Live(WebPolicy.of(private_hosts=["hub.example"]))
+    fetcher = Web(policy)
+    url = f"http://hub.example:{host.port}/"
+
+    async with fetcher.open(url) as answer:  # a connection that is kept, and one that is used
+        assert await read(fetcher, url) == b"fine"
+        policy.put(WebPolicy())
+        with pytest.raises(AddressNotAllowedError):
+            await read(fetcher, url)
+        assert await answer.read(1000) == b"fine"
+    policy.put(WebPolicy.of(offline=True, private_hosts=["hub.example"]))
+    with pytest.raises(OfflineError):
+        await read(fetcher, url)
+
+    assert len(host.asked) == 2
+    policy.put(WebPolicy.of(private_hosts=["hub.example"]))
+    assert await read(fetcher, url) == b"fine"
+    await fetcher.close()
+
+
 def lead(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
     """Has names lead to this machine, and no others anywhere; tells what was looked up."""
     looked_up: list[str] = []

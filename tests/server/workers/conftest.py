@@ -15,9 +15,8 @@ from funland_server.config import ServerSettings
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.calls import ModelCalls
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.worker import Worker
 
 MakePool = Callable[..., WorkerPool]

@@ -13,9 +13,8 @@ from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.errors import ModelBackingOffError, WorkerLostError
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.worker import Worker
 from tests.processes import children
 from tests.server.conftest import SECONDS, until

@@ -18,9 +18,8 @@ from funland_server.workers.errors import (
     ModelUnloadedError,
     WorkerLostError,
 )
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from tests.processes import children
 from tests.server.conftest import SECONDS, until
 from tests.server.workers.conftest import MakePool, drain, endless, events

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
-from funland.worker.v1.worker_pb2 import TokenizeText
+from funland.worker.v1.worker_pb2 import Step, TokenizeText
 from funland_server.workers.errors import ModelLoadFailedError, ModelTooLargeError
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import MakeSpec, WorkerSpec
 from tests.processes import children
 from tests.server.conftest import SECONDS, until
 from tests.server.workers.conftest import MakePool, drain, endless, events, short
@@ -31,6 +30,10 @@ def named(model_path: Path) -> dict[str, MakeSpec]:
         return lambda: WorkerSpec(model_id, model_path, settings, 512, needed_bytes=NEEDED)
 
     return {model_id: spec(model_id) for model_id in ("a", "b", "c", "d")}
+
+
+def unheard(step: Step, tokens: int) -> None:
+    """For who does not look at steps."""
 
 
 async def load(pool: WorkerPool, named: dict[str, MakeSpec], *model_ids: str) -> None:
@@ -111,6 +114,26 @@ async def test_what_a_model_took_counts_for_its_next_load(
     await load(pool, named, "a")
 
     assert loaded(pool) == ["a", "b"]
+
+
+async def test_a_guest_takes_its_room_while_it_is_there(
+    make_pool: MakePool, named: dict[str, MakeSpec]
+) -> None:
+    pool = make_pool(memory_limit_bytes=int(2.5 * NEEDED))
+    await load(pool, named, "a")
+    free = pool.available_bytes("b")
+
+    async with pool.guests.loaded(named["a"], unheard) as guest:
+        assert await drain(guest, short()) == 3
+        assert pool.worker("a") is not guest
+        assert pool.available_bytes("b") < free
+        with pytest.raises(ModelTooLargeError):  # "a" is idle, and stays
+            async with pool.guests.loaded(named["b"], unheard):
+                pass
+
+    assert guest.over
+    assert pool.available_bytes("b") > free - NEEDED // 10  # but for what others took meanwhile
+    assert loaded(pool) == ["a"]
 
 
 async def test_a_model_that_nobody_calls_is_unloaded(make_pool: MakePool, model_path: Path) -> None:

@@ -31,6 +31,7 @@ from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.asynchronous.answer_streams import AsyncTextStream
 from funland_client.asynchronous.connection import AsyncConnection
 from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.hardware import AsyncHardware
 from funland_client.asynchronous.hubs import AsyncHubs
 from funland_client.asynchronous.models import AsyncModels
 from funland_client.asynchronous.responses import AsyncResponses
@@ -68,6 +69,7 @@ class AsyncFunland:
         self.models = AsyncModels(self._connection)
         self.hubs = AsyncHubs(self._connection)
         self.downloads = AsyncDownloads(self._connection)
+        self.hardware = AsyncHardware(self._connection)
         self.responses = AsyncResponses(self._connection)
         self.system = AsyncSystem(self._connection)
 

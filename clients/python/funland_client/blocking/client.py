@@ -32,6 +32,7 @@ from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.blocking.answer_streams import TextStream
 from funland_client.blocking.connection import Connection
 from funland_client.blocking.downloads import Downloads
+from funland_client.blocking.hardware import Hardware
 from funland_client.blocking.hubs import Hubs
 from funland_client.blocking.models import Models
 from funland_client.blocking.responses import Responses
@@ -69,6 +70,7 @@ class Funland:
         self.models = Models(self._connection)
         self.hubs = Hubs(self._connection)
         self.downloads = Downloads(self._connection)
+        self.hardware = Hardware(self._connection)
         self.responses = Responses(self._connection)
         self.system = System(self._connection)
 

@@ -6,8 +6,9 @@ import re
 from http import HTTPStatus
 from typing import Final
 
-from funland_gateway.dialects.dialect import Incoming, Reply, json_reply
+from funland_gateway.dialects.dialect import Incoming, JsonSchema, Reply, json_reply
 from funland_gateway.dialects.reading import invalid
+from funland_gateway.dialects.schemas import INTEGER, STRING, TIME, described, object_with
 from funland_gateway.dialects.times import utc
 
 _MODEL_ID: Final = re.compile(r"[^/\s]+/[^/\s]+")
@@ -22,6 +23,19 @@ def done(incoming: Incoming, data: object, message: str = "Success") -> Reply:
             "data": data,
             "timestamp": utc(incoming.time),
             "request_id": incoming.request_id,
+        }
+    )
+
+
+def done_schema(data: JsonSchema) -> JsonSchema:
+    """The schema of a success."""
+    return object_with(
+        {
+            "code": INTEGER,
+            "message": STRING,
+            "data": data,
+            "timestamp": described(TIME, "When the request came."),
+            "request_id": described(STRING, "As in the header `x-request-id`."),
         }
     )
 

@@ -42,6 +42,7 @@ _RESOURCES: Final[Mapping[ErrorReason.ValueType, tuple[str, str]]] = {
     ErrorReason.MODEL_EXISTS: ("model", "model"),
     ErrorReason.DOWNLOAD_NOT_FOUND: ("download", "download_id"),
     ErrorReason.DOWNLOAD_STATE: ("download", "download_id"),
+    ErrorReason.DEVICE_NOT_FOUND: ("device", "device_id"),
 }
 """What an error is about, and where its metadata has the id."""
 

@@ -1,6 +1,6 @@
 """The `hellovm` dialect's table, as its document lists its endpoints.
 
-What the document has of hardware, chats, plugins and the system is not served yet.
+What the document has of chats and plugins is not served yet.
 """
 
 from __future__ import annotations
@@ -8,16 +8,55 @@ from __future__ import annotations
 from typing import Final
 
 from funland_gateway.dialects.dialect import Dialect, Route
-from funland_gateway.dialects.hellovm import downloads, models, schemas
+from funland_gateway.dialects.hellovm import (
+    acceleration,
+    downloads,
+    hardware,
+    machine_schemas,
+    models,
+    schemas,
+    system,
+)
 from funland_gateway.dialects.hellovm.errors import ENVELOPE
 
 _TAG: Final = "hellovm"
 
 HELLOVM: Final = Dialect(
     name=_TAG,
-    prefixes=("/api/v1/models/", "/api/v1/downloads/"),
+    prefixes=(
+        "/api/v1/hardware/",
+        "/api/v1/models/",
+        "/api/v1/downloads/",
+        "/api/v1/system/",
+    ),
     envelope=ENVELOPE,
     routes=(
+        Route(
+            "GET",
+            "/api/v1/hardware",
+            hardware.list_devices,
+            "Lists the devices that models can be computed on.",
+            _TAG,
+            response_schema=machine_schemas.DEVICES,
+            query=hardware.LIST_QUERY,
+        ),
+        Route(
+            "GET",
+            "/api/v1/hardware/{device_id}/metrics",
+            hardware.get_metrics,
+            "Tells what a device does, now and before.",
+            _TAG,
+            response_schema=machine_schemas.METRICS,
+        ),
+        Route(
+            "POST",
+            "/api/v1/hardware/acceleration",
+            acceleration.set_acceleration,
+            "Sets which devices models are computed on, from their next load on.",
+            _TAG,
+            machine_schemas.ACCELERATION_REQUEST,
+            machine_schemas.ACCELERATION,
+        ),
         Route(
             "GET",
             "/api/v1/models/search",
@@ -61,6 +100,22 @@ HELLOVM: Final = Dialect(
             _TAG,
             schemas.CONTROL_REQUEST,
             schemas.CONTROLLED,
+        ),
+        Route(
+            "GET",
+            "/api/v1/system/status",
+            system.get_status,
+            "Tells how the server and its parts are.",
+            _TAG,
+            response_schema=machine_schemas.STATUS,
+        ),
+        Route(
+            "GET",
+            "/api/v1/system/config",
+            system.get_config,
+            "Tells the settings that the document knows.",
+            _TAG,
+            response_schema=machine_schemas.CONFIG,
         ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from funland_gateway.dialects.dialect import JsonSchema
+from funland_gateway.dialects.hellovm.answers import done_schema
 from funland_gateway.dialects.hellovm.downloads import ACTIONS, PRIORITIES, STORE
 from funland_gateway.dialects.hellovm.models import NOT_TOLD
 from funland_gateway.dialects.schemas import (
@@ -12,6 +12,7 @@ from funland_gateway.dialects.schemas import (
     INTEGER,
     NUMBER,
     STRING,
+    TIME,
     array_of,
     body_with,
     described,
@@ -21,23 +22,8 @@ from funland_gateway.dialects.schemas import (
 )
 from funland_gateway.dialects.sources import FORMATS, STATES
 
-_TIME = {"type": "string", "format": "date-time"}
 _STATUS = one_of_values(*STATES)
 _SCORES = dict.fromkeys(NOT_TOLD, nullable(NUMBER))
-
-
-def _done(data: JsonSchema) -> JsonSchema:
-    """The envelope of a success."""
-    return object_with(
-        {
-            "code": INTEGER,
-            "message": STRING,
-            "data": data,
-            "timestamp": described(_TIME, "When the request came."),
-            "request_id": described(STRING, "As in the header `x-request-id`."),
-        }
-    )
-
 
 _PROGRESS = object_with(
     {
@@ -49,7 +35,7 @@ _PROGRESS = object_with(
     }
 )
 
-_TIMES = {"start_time": nullable(_TIME), "estimated_completion": nullable(_TIME)}
+_TIMES = {"start_time": nullable(TIME), "estimated_completion": nullable(TIME)}
 
 _MODEL = {
     "id": STRING,
@@ -62,7 +48,7 @@ _MODEL = {
     "tags": array_of(STRING),
     "downloads": nullable(INTEGER),
     "rating": described(nullable(NUMBER), "Null: no hub tells one."),
-    "last_updated": nullable(_TIME),
+    "last_updated": nullable(TIME),
     "download_url": nullable(STRING),
     "checksum": described(nullable(STRING), "`sha256:` and 64 hexadecimal digits."),
     "is_downloaded": BOOLEAN,
@@ -78,7 +64,7 @@ _FILE = object_with(
     }
 )
 
-MODELS: Final = _done(
+MODELS: Final = done_schema(
     object_with(
         {
             "models": array_of(object_with(_MODEL)),
@@ -90,7 +76,7 @@ MODELS: Final = _done(
     )
 )
 
-MODEL: Final = _done(
+MODEL: Final = done_schema(
     object_with(
         {
             **_MODEL,
@@ -103,7 +89,7 @@ MODEL: Final = _done(
             "supported_languages": array_of(STRING),
             "performance_metrics": object_with(_SCORES),
             "reviews": nullable(INTEGER),
-            "created_at": nullable(_TIME),
+            "created_at": nullable(TIME),
             "files": array_of(_FILE),
             "download_progress": nullable(_PROGRESS),
         }
@@ -132,7 +118,7 @@ DOWNLOAD_REQUEST: Final = body_with(
     ("model_id",),
 )
 
-STARTED: Final = _done(
+STARTED: Final = done_schema(
     object_with(
         {
             "download_id": STRING,
@@ -145,7 +131,7 @@ STARTED: Final = _done(
     )
 )
 
-DOWNLOADS: Final = _done(
+DOWNLOADS: Final = done_schema(
     object_with(
         {
             "downloads": array_of(
@@ -162,7 +148,7 @@ DOWNLOADS: Final = _done(
                         "max_connections": INTEGER,
                         "resumable": described(nullable(BOOLEAN), "Null: not known yet."),
                         **_TIMES,
-                        "completion_time": nullable(_TIME),
+                        "completion_time": nullable(TIME),
                         "checksum_verified": BOOLEAN,
                         "error": nullable(STRING),
                         "error_message": nullable(STRING),
@@ -187,13 +173,13 @@ CONTROL_REQUEST: Final = body_with(
     {"action": one_of_values(*ACTIONS), "reason": STRING}, ("action",)
 )
 
-CONTROLLED: Final = _done(
+CONTROLLED: Final = done_schema(
     object_with(
         {
             "download_id": STRING,
             "status": _STATUS,
             "action": one_of_values(*ACTIONS),
-            "timestamp": _TIME,
+            "timestamp": TIME,
         }
     )
 )

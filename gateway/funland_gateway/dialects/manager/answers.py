@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from funland_gateway.dialects.dialect import Incoming, Reply, json_reply
+from funland_gateway.dialects.dialect import Incoming, JsonSchema, Reply, json_reply
 from funland_gateway.dialects.query import Parameter, whole_number
 from funland_gateway.dialects.reading import invalid
+from funland_gateway.dialects.schemas import (
+    BOOLEAN,
+    INTEGER,
+    STRING,
+    TIME,
+    described,
+    object_with,
+)
 from funland_gateway.dialects.times import utc
 
 _LONGEST_PAGE: Final = 100
@@ -29,6 +37,19 @@ def done(incoming: Incoming, data: object, message: str = "Success") -> Reply:
             "data": data,
             "code": HTTPStatus.OK,
             "timestamp": utc(incoming.time),
+        }
+    )
+
+
+def done_schema(data: JsonSchema) -> JsonSchema:
+    """The schema of a success."""
+    return object_with(
+        {
+            "success": BOOLEAN,
+            "message": STRING,
+            "data": data,
+            "code": INTEGER,
+            "timestamp": described(TIME, "When the request came."),
         }
     )
 

@@ -1,6 +1,6 @@
 """The `manager` dialect's table, as its document lists its endpoints.
 
-What the document has of the machine's load and of deployments is not served yet.
+What the document has of deployments is not served yet.
 """
 
 from __future__ import annotations
@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Final
 
 from funland_gateway.dialects.dialect import Dialect, Route
-from funland_gateway.dialects.manager import downloads, models, schemas, system, watching
+from funland_gateway.dialects.manager import (
+    downloads,
+    machine,
+    machine_schemas,
+    models,
+    schemas,
+    system,
+    watching,
+)
 from funland_gateway.dialects.manager.answers import PAGING
 from funland_gateway.dialects.manager.errors import ENVELOPE
 
@@ -16,7 +24,7 @@ _TAG: Final = "manager"
 
 MANAGER: Final = Dialect(
     name=_TAG,
-    prefixes=("/api/models/", "/api/downloads/"),
+    prefixes=("/api/system/", "/api/models/", "/api/downloads/"),
     envelope=ENVELOPE,
     routes=(
         Route(
@@ -34,6 +42,30 @@ MANAGER: Final = Dialect(
             "Tells how the server is.",
             _TAG,
             response_schema=schemas.API_HEALTH,
+        ),
+        Route(
+            "GET",
+            "/api/system/resources",
+            machine.get_resources,
+            "Tells what of processor, memory and disk is in use.",
+            _TAG,
+            response_schema=machine_schemas.RESOURCES,
+        ),
+        Route(
+            "GET",
+            "/api/system/load",
+            machine.get_load,
+            "Tells how busy the machine and the server are.",
+            _TAG,
+            response_schema=machine_schemas.LOAD,
+        ),
+        Route(
+            "GET",
+            "/api/system/health",
+            machine.get_health,
+            "Tells how each part of the server is.",
+            _TAG,
+            response_schema=machine_schemas.SYSTEM_HEALTH,
         ),
         Route(
             "GET",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from funland_gateway.dialects.dialect import JsonSchema
+from funland_gateway.dialects.manager.answers import done_schema
 from funland_gateway.dialects.manager.system import SERVICE
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
     INTEGER,
     NUMBER,
     STRING,
+    TIME,
     array_of,
     body_with,
     described,
@@ -20,22 +22,8 @@ from funland_gateway.dialects.schemas import (
 )
 from funland_gateway.dialects.sources import HUBS, STATES
 
-_TIME = {"type": "string", "format": "date-time"}
 _SOURCE = nullable(one_of_values(*HUBS))
 _STATUS = one_of_values("healthy", "stopping")
-
-
-def _done(data: JsonSchema) -> JsonSchema:
-    """The envelope of a success."""
-    return object_with(
-        {
-            "success": BOOLEAN,
-            "message": STRING,
-            "data": data,
-            "code": INTEGER,
-            "timestamp": described(_TIME, "When the request came."),
-        }
-    )
 
 
 def _page(items: JsonSchema) -> JsonSchema:
@@ -49,7 +37,7 @@ def _page(items: JsonSchema) -> JsonSchema:
             "has_prev": BOOLEAN,
         }
     )
-    return _done(object_with({"items": array_of(items), "pagination": pagination}))
+    return done_schema(object_with({"items": array_of(items), "pagination": pagination}))
 
 
 _MODEL = {
@@ -68,7 +56,7 @@ _MODEL = {
 
 _CATEGORIES = array_of(object_with({"name": STRING, "count": INTEGER}))
 
-_HUBS = array_of(object_with({"source": _SOURCE, "models": INTEGER, "synced_at": nullable(_TIME)}))
+_HUBS = array_of(object_with({"source": _SOURCE, "models": INTEGER, "synced_at": nullable(TIME)}))
 
 TASK: Final = object_with(
     {
@@ -84,8 +72,8 @@ TASK: Final = object_with(
         "queue_position": described(nullable(INTEGER), "From 1. Null: it is not queued."),
         "error": described(nullable(STRING), "A code: why it failed, waits or was paused."),
         "error_message": nullable(STRING),
-        "created_at": nullable(_TIME),
-        "updated_at": nullable(_TIME),
+        "created_at": nullable(TIME),
+        "updated_at": nullable(TIME),
     }
 )
 
@@ -97,19 +85,19 @@ API_HEALTH: Final = object_with(
 )
 
 MODELS: Final = _page(object_with(_MODEL))
-MODEL: Final = _done(
+MODEL: Final = done_schema(
     object_with(
         {
             **_MODEL,
             "size_gb": described(nullable(NUMBER), "All files, in units of 10^9 bytes."),
-            "created_at": nullable(_TIME),
-            "updated_at": nullable(_TIME),
+            "created_at": nullable(TIME),
+            "updated_at": nullable(TIME),
         }
     )
 )
-CATEGORIES: Final = _done(object_with({"categories": _CATEGORIES}))
-TRENDING: Final = _done(object_with({"items": array_of(object_with(_MODEL))}))
-STATISTICS: Final = _done(
+CATEGORIES: Final = done_schema(object_with({"categories": _CATEGORIES}))
+TRENDING: Final = done_schema(object_with({"items": array_of(object_with(_MODEL))}))
+STATISTICS: Final = done_schema(
     object_with(
         {
             "total_models": INTEGER,
@@ -121,18 +109,18 @@ STATISTICS: Final = _done(
         }
     )
 )
-FAVORITE: Final = _done(
+FAVORITE: Final = done_schema(
     object_with(
         {
             "model_id": STRING,
             "source": _SOURCE,
             "is_favorite": BOOLEAN,
-            "created_at": nullable(_TIME),
+            "created_at": nullable(TIME),
         }
     )
 )
-NO_FAVORITE: Final = _done(object_with({"model_id": STRING, "is_favorite": BOOLEAN}))
-SYNC: Final = _done(
+NO_FAVORITE: Final = done_schema(object_with({"model_id": STRING, "is_favorite": BOOLEAN}))
+SYNC: Final = done_schema(
     object_with(
         {
             "models": INTEGER,
@@ -158,11 +146,11 @@ START_REQUEST: Final = body_with(
     },
     ("model_id",),
 )
-STARTED: Final = _done(object_with({"task": TASK, "message": STRING}))
-ONE_TASK: Final = _done(TASK)
-DELETED: Final = _done(object_with({"id": STRING}))
+STARTED: Final = done_schema(object_with({"task": TASK, "message": STRING}))
+ONE_TASK: Final = done_schema(TASK)
+DELETED: Final = done_schema(object_with({"id": STRING}))
 TASKS: Final = _page(TASK)
-QUEUE: Final = _done(
+QUEUE: Final = done_schema(
     object_with(
         {
             "active": array_of(TASK),
@@ -179,7 +167,7 @@ QUEUE: Final = _done(
         }
     )
 )
-STORAGE: Final = _done(
+STORAGE: Final = done_schema(
     object_with(
         {
             "total_gb": NUMBER,

@@ -39,8 +39,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     gRPC: it is not that message.
     """
     PROMPT_TOO_LONG: _ErrorReason.ValueType  # 3
-    """INVALID_ARGUMENT. The prompt has more tokens than the model's context holds.
-    Metadata: `model`, `prompt_tokens`, `context_length`.
+    """INVALID_ARGUMENT. The prompt has more tokens than the model's context holds, or than its device takes.
+    Metadata: `model`, `prompt_tokens`, `context_length`, `max_prompt_tokens` if it is the device's limit.
     """
     TOKEN_UNKNOWN: _ErrorReason.ValueType  # 4
     """INVALID_ARGUMENT. Some token of the request is not in the model's vocabulary.
@@ -92,7 +92,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     MODEL_TOO_LARGE: _ErrorReason.ValueType  # 19
     """RESOURCE_EXHAUSTED. The machine's memory, or the limit for models, has no room for the model, even
-    when all that is idle is unloaded. Metadata: `model`, `needed_bytes`, `available_bytes`.
+    when all that is idle is unloaded; or the memory of the devices that it is to be computed on.
+    Metadata: `model`, `needed_bytes`, `available_bytes`, `devices` if it is theirs, parted by commas.
     """
     WORKER_LOST: _ErrorReason.ValueType  # 20
     """UNAVAILABLE. The process that held the model ended during the call; call again.
@@ -242,8 +243,8 @@ BODY_MALFORMED: ErrorReason.ValueType  # 2
 gRPC: it is not that message.
 """
 PROMPT_TOO_LONG: ErrorReason.ValueType  # 3
-"""INVALID_ARGUMENT. The prompt has more tokens than the model's context holds.
-Metadata: `model`, `prompt_tokens`, `context_length`.
+"""INVALID_ARGUMENT. The prompt has more tokens than the model's context holds, or than its device takes.
+Metadata: `model`, `prompt_tokens`, `context_length`, `max_prompt_tokens` if it is the device's limit.
 """
 TOKEN_UNKNOWN: ErrorReason.ValueType  # 4
 """INVALID_ARGUMENT. Some token of the request is not in the model's vocabulary.
@@ -295,7 +296,8 @@ Metadata: `model`.
 """
 MODEL_TOO_LARGE: ErrorReason.ValueType  # 19
 """RESOURCE_EXHAUSTED. The machine's memory, or the limit for models, has no room for the model, even
-when all that is idle is unloaded. Metadata: `model`, `needed_bytes`, `available_bytes`.
+when all that is idle is unloaded; or the memory of the devices that it is to be computed on.
+Metadata: `model`, `needed_bytes`, `available_bytes`, `devices` if it is theirs, parted by commas.
 """
 WORKER_LOST: ErrorReason.ValueType  # 20
 """UNAVAILABLE. The process that held the model ended during the call; call again.

@@ -684,13 +684,15 @@ class Acceleration(_message.Message):
         MODE_UNSPECIFIED: Acceleration._Mode.ValueType  # 0
         """As AUTOMATIC."""
         AUTOMATIC: Acceleration._Mode.ValueType  # 1
-        """The primary device if one is named, else the GPU with the most free memory that an engine for the model computes on,
-        else the CPU. What does not fit stays on the CPU.
+        """The primary device if one is named, else the GPU with the most free memory that an engine for the model computes on
+        (those with memory of their own first, emulated ones never), else the CPU. What does not fit stays on the CPU.
         """
         SINGLE: Acceleration._Mode.ValueType  # 2
         """The primary device alone; what does not fit is refused."""
         HYBRID: Acceleration._Mode.ValueType  # 3
-        """The primary device first, then the secondary ones in their order, then the CPU: layer by layer, as they fit."""
+        """The primary device first, then the secondary ones in their order, then the CPU: layer by layer, as they fit; by engines
+        that take a model as a whole, on the first that has room for it.
+        """
 
     class Mode(_Mode, metaclass=_ModeEnumTypeWrapper):
         """How devices are chosen."""
@@ -698,13 +700,15 @@ class Acceleration(_message.Message):
     MODE_UNSPECIFIED: Acceleration.Mode.ValueType  # 0
     """As AUTOMATIC."""
     AUTOMATIC: Acceleration.Mode.ValueType  # 1
-    """The primary device if one is named, else the GPU with the most free memory that an engine for the model computes on,
-    else the CPU. What does not fit stays on the CPU.
+    """The primary device if one is named, else the GPU with the most free memory that an engine for the model computes on
+    (those with memory of their own first, emulated ones never), else the CPU. What does not fit stays on the CPU.
     """
     SINGLE: Acceleration.Mode.ValueType  # 2
     """The primary device alone; what does not fit is refused."""
     HYBRID: Acceleration.Mode.ValueType  # 3
-    """The primary device first, then the secondary ones in their order, then the CPU: layer by layer, as they fit."""
+    """The primary device first, then the secondary ones in their order, then the CPU: layer by layer, as they fit; by engines
+    that take a model as a whole, on the first that has room for it.
+    """
 
     class _PowerMode:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -766,7 +770,9 @@ class Acceleration(_message.Message):
 
     @_builtins.property
     def effective_device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The devices that a model which is loaded now would be computed on if it fits, in their order. Ignored in requests."""
+        """The devices that a model which is loaded now would be computed on as far as it fits, in their order. Empty: the primary
+        device can't be computed on. Ignored in requests.
+        """
 
     def __init__(
         self,

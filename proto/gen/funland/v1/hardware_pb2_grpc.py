@@ -125,7 +125,9 @@ class HardwareServiceServicer:
         """Sets which devices models are computed on: from their next load on, and over restarts. What the request leaves out
         goes back to its default.
 
-        Errors: INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+        Errors:
+        - INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+        - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the home can't be written.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,7 +55,9 @@ class HardwareServiceStub:
     """Sets which devices models are computed on: from their next load on, and over restarts. What the request leaves out
     goes back to its default.
 
-    Errors: INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+    Errors:
+    - INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+    - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the home can't be written.
     """
     ListRecommendations: _grpc.UnaryUnaryMultiCallable[_hardware_pb2.ListRecommendationsRequest, _hardware_pb2.ListRecommendationsResponse]
     """Says which devices are worth using, the best first. Each figure was measured on the device; one that was not
@@ -98,7 +100,9 @@ class HardwareServiceAsyncStub(HardwareServiceStub):
     """Sets which devices models are computed on: from their next load on, and over restarts. What the request leaves out
     goes back to its default.
 
-    Errors: INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+    Errors:
+    - INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+    - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the home can't be written.
     """
     ListRecommendations: _aio.UnaryUnaryMultiCallable[_hardware_pb2.ListRecommendationsRequest, _hardware_pb2.ListRecommendationsResponse]  # type: ignore[assignment]
     """Says which devices are worth using, the best first. Each figure was measured on the device; one that was not
@@ -174,7 +178,9 @@ class HardwareServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets which devices models are computed on: from their next load on, and over restarts. What the request leaves out
         goes back to its default.
 
-        Errors: INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+        Errors:
+        - INVALID_ARGUMENT, FIELD_INVALID: a device that is not there, is there twice, or can't do what is asked of it.
+        - RESOURCE_EXHAUSTED, STORAGE_FULL; UNAVAILABLE, STORAGE_UNAVAILABLE: the home can't be written.
         """
 
     @_abc_1.abstractmethod

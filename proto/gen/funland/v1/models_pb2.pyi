@@ -338,7 +338,9 @@ class Footprint(_message.Message):
     """How many tokens a call's prompt and answer may have together in this."""
     @_builtins.property
     def devices(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedDevice]:
-        """What of the total is in the memory of accelerators, and where; the rest is in the machine's. Empty: none."""
+        """What of the total is in the memory of accelerators, and where; the rest is in the machine's, as is what accelerators
+        take that have no memory of their own. Empty: none.
+        """
 
     def __init__(
         self,
@@ -511,7 +513,9 @@ class LoadedModel(_message.Message):
 
     @_builtins.property
     def device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Where it computes, by `Device.device_id`, in the order of its layers. Empty if `device` names what has no id."""
+        """Where it computes, by `Device.device_id`: accelerators in the order of their layers, then the CPU if it has layers too.
+        Empty if `device` names what has no id.
+        """
 
     @_builtins.property
     def device_memory(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceMemory]:
@@ -894,8 +898,9 @@ class LoadSettings(_message.Message):
 
     @_builtins.property
     def device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Where it computes, by `Device.device_id`. Several: the layers are split among them, as far as the engine can.
-        Empty: as `HardwareService.GetAcceleration` has it.
+        """Where it computes, by `Device.device_id`. Several: the layers are split among them, as far as the engine can. What does
+        not fit is computed on the CPU by llama.cpp, and refused by other engines unless the CPU is named too; so is a model of
+        which nothing fits. Empty: as `HardwareService.GetAcceleration` has it.
         """
 
     @_builtins.property
@@ -1084,9 +1089,9 @@ class ModelEstimate(_message.Message):
     model_id: _builtins.str
     """The model's id."""
     available_bytes: _builtins.int
-    """What models may take now, what is idle unloaded, in bytes."""
+    """What models may take of the machine's memory now, what is idle unloaded, in bytes."""
     fits: _builtins.bool
-    """Whether it fits into that."""
+    """Whether it fits into that, and what it is to have of accelerators there."""
     measured_bytes: _builtins.int
     """What the process took at the most after the last load, in bytes. Unset: it was not loaded since it was installed, or that
     can't be read.

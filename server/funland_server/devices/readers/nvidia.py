@@ -23,6 +23,7 @@ _SIGNS: Final = ("dev/nvidiactl", "dev/dxg", "dev/nvmap")
 """There may be such a GPU that is on no bus that is seen here: in a container, in Windows' WSL, in
 a system on a chip."""
 _GRAPHICS_CLOCK, _MEMORY_CLOCK = 1, 2  # that of the multiprocessors, and the memory's
+_MOST_LANES: Final = 32
 _DIVIDED: Final = "It is divided into slices (MIG); those are computed on."
 
 
@@ -119,8 +120,8 @@ def _card(nvml: Nvml, handle: Any) -> Found | None:
         accelerator=AcceleratorDetails(
             compute_capability="{}.{}".format(*capability) if capability else "",
             api_version=_cuda(nvml.ask("nvmlSystemGetCudaDriverVersion_v2")),
-            pcie_generation=nvml.ask("nvmlDeviceGetCurrPcieLinkGeneration", handle),
-            pcie_lanes=nvml.ask("nvmlDeviceGetCurrPcieLinkWidth", handle),
+            pcie_generation=_small(nvml.ask("nvmlDeviceGetCurrPcieLinkGeneration", handle)),
+            pcie_lanes=_small(nvml.ask("nvmlDeviceGetCurrPcieLinkWidth", handle)),
         ),
     )
     divided = (nvml.ask("nvmlDeviceGetMigMode", handle) or [0])[0]
@@ -185,6 +186,11 @@ def _address(place: Any) -> str:
 
 def _model(place: Any) -> str:
     return f"{place.pciDeviceId & 0xFFFF:04x}:{place.pciDeviceId >> 16:04x}"
+
+
+def _small(number: int | None) -> int | None:
+    """A number of generations or lanes; a card that is on no such link has 0, or all bits set."""
+    return number if number and number <= _MOST_LANES else None
 
 
 def _cuda(version: int | None) -> str:

@@ -54,6 +54,11 @@ class GgufContents:
     shapes: dict[str, tuple[int, ...]]
     """The tensors' sizes; the length of a row comes first."""
 
+    def tensor_bytes(self, name: str) -> int:
+        """How much of the file a tensor takes."""
+        block_values, block_bytes = _BLOCKS[self.tensor_types[name]]
+        return math.prod(self.shapes[name]) // block_values * block_bytes
+
 
 class _BadFileError(Exception):
     pass
@@ -145,12 +150,12 @@ class _Reader:
         if kind not in _BLOCKS:
             raise _BadFileError(f"tensor {name[:80]!r} is of the unknown type {kind}")
         values = math.prod(shape)
-        block_values, block_bytes = _BLOCKS[kind]
+        block_values, _ = _BLOCKS[kind]
         if values <= 0 or values >= 2**50 or shape[0] % block_values:
             raise _BadFileError(f"tensor {name[:80]!r} has an impossible shape")
         self._contents.tensor_types[name] = kind
         self._contents.shapes[name] = tuple(shape)
-        return offset + values // block_values * block_bytes
+        return offset + self._contents.tensor_bytes(name)
 
     def _value(self, kind: int) -> object:
         if kind == _STRING:

@@ -15,6 +15,7 @@ from typing import cast
 
 from funland_server.models.formats.architectures import foreign, writes_text
 from funland_server.models.formats.gguf import GgufContents, invalid, read_contents
+from funland_server.models.formats.gguf_layers import cached_bytes, layers
 from funland_server.models.formats.header import ModelHeader
 from funland_server.workers.errors import ModelFileInvalidError
 
@@ -28,13 +29,6 @@ _FILE_TYPES = {
     30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4", 39: "NVFP4",
     40: "Q1_0",
 }  # fmt: skip
-
-# Tensors that make a token's keys and values, and the share of their rows that does.
-_CACHED_SHARES = {
-    "attn_k.weight": 1.0, "attn_v.weight": 1.0, "attn_kv_a_mqa.weight": 1.0,
-    "attn_qkv.weight": 2 / 3,
-}  # fmt: skip
-
 
 _POSITIONS = "position_embd.weight"
 _NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
@@ -156,6 +150,7 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
     if not isinstance(architecture, str) or not architecture:
         raise invalid(path, "it does not name its architecture")
     file_type = metadata.get("general.file_type")
+    parts = layers(contents)
     return ModelHeader(
         architecture=architecture,
         name=_text(metadata, "general.name"),
@@ -166,9 +161,14 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
         context_length=_number(metadata, f"{architecture}.context_length"),
         embedding_length=_number(metadata, f"{architecture}.embedding_length"),
         has_chat_template=bool(_text(metadata, "tokenizer.chat_template")),
-        cache_bytes_per_token=_cached_bytes(contents),
+        cache_bytes_per_token=cached_bytes(contents),
         writes_text=writes_text(metadata),
         positions=contents.shapes.get(_POSITIONS, (0, 0))[-1],
+        layer_bytes=parts.weights,
+        layer_cache_bytes=parts.cache,
+        output_bytes=parts.output,
+        ties_output=parts.ties_output,
+        vocabulary_size=parts.vocabulary_size,
         files=files,
     )
 
@@ -181,13 +181,3 @@ def _text(metadata: dict[str, object], key: str) -> str:
 def _number(metadata: dict[str, object], key: str) -> int:
     value = metadata.get(key)
     return value if isinstance(value, int) and 0 < value < 2**31 else 0
-
-
-def _cached_bytes(contents: GgufContents) -> int:
-    """What a token's keys and values take, as 16-bit numbers."""
-    values = 0.0
-    for name, shape in contents.shapes.items():
-        layer, _, role = name.removeprefix("blk.").partition(".")
-        if layer.isdecimal():
-            values += _CACHED_SHARES.get(role, 0) * math.prod(shape[1:])
-    return int(2 * values)

@@ -23,6 +23,15 @@ class ModelHeader:
     writes_text: bool = True
     positions: int = 0
     """The tokens that a table of positions goes up to; 0: there is none."""
+    layer_bytes: tuple[int, ...] = ()
+    """What the weights of each layer take, in their order; empty where a model can't be parted."""
+    layer_cache_bytes: tuple[int, ...] = ()
+    """Of each layer, its part of `cache_bytes_per_token`."""
+    output_bytes: int = 0
+    """What turns the last layer's states into scores takes."""
+    ties_output: bool = False
+    """Whether these are the weights of the table of tokens, so that they are there once."""
+    vocabulary_size: int = 0
     files: int = 1
     """How many files a GGUF model is in."""
     format: str = "GGUF"

@@ -8,9 +8,13 @@ for that of its template.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from funland.v1.models_pb2 import Footprint, LoadSettings, Model
+from funland_server.devices.fitting import Parts
+from funland_server.models.formats.header import ModelHeader
 from funland_server.models.installed.model import InstalledModel
 
 _CACHE_TOKENS = 32768
@@ -30,6 +34,13 @@ _GROWTH = 1.5
 _PLANS_BYTES = 1024**3
 """What llama.cpp sets aside for the plans of its passes and hardly touches, with one context that
 writes and one that embeds: 20 KB for each of up to 80 steps a token of a pass."""
+_HALF: Final = 16.0
+_CACHE_BITS: Final[Mapping[LoadSettings.CacheType.ValueType, float]] = {
+    LoadSettings.F32: 32, LoadSettings.F16: _HALF, LoadSettings.BF16: _HALF,
+    LoadSettings.Q8_0: 8.5, LoadSettings.Q5_1: 6, LoadSettings.Q5_0: 5.5,
+    LoadSettings.Q4_1: 5, LoadSettings.Q4_0: 4.5,
+}  # fmt: skip
+"""What a number of the cache takes, blocks' scales included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +52,28 @@ class Sizes:
     embedding_length: int
     context_length: int
     """What it was trained for, in tokens."""
+    layer_bytes: tuple[int, ...] = ()
+    """The weights of each layer; empty where a model can't be parted."""
+    layer_cache_bytes: tuple[int, ...] = ()
+    """The part of `cache_bytes_per_token` of each."""
+    output_bytes: int = 0
+    ties_output: bool = False
+    vocabulary_size: int = 0
 
 
-def sizes(model: InstalledModel) -> Sizes:
-    """Those of an installed model."""
-    header = model.header
+def sizes(model: InstalledModel, header: ModelHeader | None = None) -> Sizes:
+    """Those of an installed model; `header` is what its files say, if it was read anew."""
+    header = header or model.header
     return Sizes(
         weights_bytes=model.fingerprint.size_bytes,
         cache_bytes_per_token=header.cache_bytes_per_token,
         embedding_length=header.embedding_length,
         context_length=header.context_length,
+        layer_bytes=header.layer_bytes,
+        layer_cache_bytes=header.layer_cache_bytes,
+        output_bytes=header.output_bytes,
+        ties_output=header.ties_output,
+        vocabulary_size=header.vocabulary_size,
     )
 
 
@@ -72,6 +95,31 @@ def footprint(
         parts.weights_bytes + parts.cache_bytes + parts.compute_bytes + parts.process_bytes
     )
     return parts
+
+
+def parts(
+    model: Sizes, settings: LoadSettings, max_context_length: int, draft: Sizes | None = None
+) -> Parts:
+    """What a model takes, parted as accelerators can hold it; a draft model is not parted."""
+    alone = footprint(model, settings, max_context_length)
+    beside = 0
+    if draft is not None:
+        both = footprint(model, settings, max_context_length, draft)
+        beside = both.total_bytes - alone.total_bytes
+    tokens = _tokens(model, settings, max_context_length)
+    scale = _cache_scale(settings)
+    layers = [
+        min(weights + int(scale * tokens.cells * cache), _MOST)
+        for weights, cache in zip(model.layer_bytes, model.layer_cache_bytes, strict=True)
+    ]
+    return Parts(
+        whole=alone.weights_bytes + alone.cache_bytes,
+        compute=min(_device_compute(model, settings, tokens), _MOST),
+        host_compute=alone.compute_bytes,
+        host=alone.process_bytes + beside,
+        layers=(*layers, model.output_bytes) if layers else (),
+        tied=model.ties_output,
+    )
 
 
 def memory_limit_bytes(
@@ -97,14 +145,44 @@ def _context_length(model: Sizes, settings: LoadSettings, max_context_length: in
     return min(model.context_length or max_context_length, max_context_length)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """How many the cache holds, a text has, and a pass computes."""
+
+    cells: int
+    longest: int
+    computed: int
+
+
+def _tokens(model: Sizes, settings: LoadSettings, max_context_length: int) -> _Tokens:
+    context = _context_length(model, settings, max_context_length)
+    cells = min(settings.slots * context, max(context, _CACHE_TOKENS))
+    longest = cells if settings.cache == LoadSettings.UNIFIED else context
+    return _Tokens(cells, longest, _PASS_TOKENS if longest <= _LONG else _LONG_PASS_TOKENS)
+
+
 def _context_bytes(
     model: Sizes, settings: LoadSettings, max_context_length: int
 ) -> tuple[int, int]:
     """What the cache takes, and what the buffers of a pass do."""
-    context = _context_length(model, settings, max_context_length)
-    cells = min(settings.slots * context, max(context, _CACHE_TOKENS))
-    longest = cells if settings.cache == LoadSettings.UNIFIED else context
-    tokens = _PASS_TOKENS if longest <= _LONG else _LONG_PASS_TOKENS
+    tokens = _tokens(model, settings, max_context_length)
     heads = model.embedding_length // _HEAD_LENGTH
-    row = model.embedding_length * _ROW_VALUES + longest * (heads + 1)
-    return cells * model.cache_bytes_per_token, tokens * row * _VALUE_BYTES
+    row = model.embedding_length * _ROW_VALUES + tokens.longest * (heads + 1)
+    cache = int(_cache_scale(settings) * tokens.cells * model.cache_bytes_per_token)
+    return cache, tokens.computed * row * _VALUE_BYTES
+
+
+def _device_compute(model: Sizes, settings: LoadSettings, tokens: _Tokens) -> int:
+    """What the buffers of a pass take on an accelerator: the tokens' scores of the vocabulary too,
+    and all scores of attention only where it is not computed in one pass."""
+    heads = 0
+    if settings.HasField("flash_attention") and not settings.flash_attention:
+        heads = model.embedding_length // _HEAD_LENGTH
+    row = model.embedding_length * _ROW_VALUES + tokens.longest * (heads + 1)
+    return _PASS_TOKENS * (row + model.vocabulary_size) * _VALUE_BYTES
+
+
+def _cache_scale(settings: LoadSettings) -> float:
+    """What keys and values take beside numbers of 16 bits."""
+    kinds = (settings.key_type, settings.value_type)
+    return sum(_CACHE_BITS.get(kind, _HALF) for kind in kinds) / (len(kinds) * _HALF)

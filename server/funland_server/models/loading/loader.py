@@ -5,26 +5,31 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
-from funland.v1.models_pb2 import Footprint, LoadSettings, ModelEstimate
+from funland.v1.models_pb2 import LoadSettings, Model, ModelEstimate
+from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
+from funland_server.devices.placement import check
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.live import Live
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.choosing import Machine
+from funland_server.models.formats.gguf_model import read_gguf
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import InstalledModel
 from funland_server.models.loading.engines import installed_engines
-from funland_server.models.loading.footprint import footprint, memory_limit_bytes, sizes
+from funland_server.models.loading.footprint import sizes
 from funland_server.models.loading.measurements import Measurements
+from funland_server.models.loading.placing import Load, Placing
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.workers.calls import ModelCalls
-from funland_server.workers.lifecycle import MakeSpec
 from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import PrefixSpill, WorkerSpec
+from funland_server.workers.spec import MakeSpec, PrefixSpill, WorkerSpec
 from funland_server.workers.worker import Worker
 
 _FOR_EVER = -1.0
@@ -41,13 +46,16 @@ class ModelLoader:
         catalog: ModelCatalog,
         adapters: Adapters,
         pool: WorkerPool,
+        *,
         measurements: Measurements,
+        placing: Placing,
         settings: Live[ServerSettings],
     ) -> None:
         self._catalog = catalog
         self._adapters = adapters
         self._pool = pool
         self._measurements = measurements
+        self._placing = placing
         self._live = settings
 
     @property
@@ -77,27 +85,45 @@ class ModelLoader:
         """Loads a model with these settings; see `WorkerPool.load`.
 
         Raises:
-            FieldInvalidError: The model has no positions for so long a context.
+            FieldInvalidError: The model has no positions for so long a context, or the settings
+                contradict each other.
             ModelNotFoundError: There is no such draft model.
             FunlandError: What its load may raise.
         """
+        check(settings)
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
+
+    def guest(
+        self, model: InstalledModel, settings: LoadSettings, observe: Callable[[Step, int], None]
+    ) -> AbstractAsyncContextManager[Worker]:
+        """A worker of the model beside that of its calls, for who measures it: see `Guests`. It
+        keeps nothing of its texts. Raises as `load`, at once or when it is entered."""
+        make = self._spec(model, settings)
+
+        def make_bare() -> WorkerSpec:
+            return replace(make(), adapters={}, prefix_memory_bytes=0, prefix_spill=None)
+
+        return self._pool.guests.loaded(make_bare, observe)
 
     async def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
         """What a load with these settings would take of the memory, and what the last one took.
 
         Raises:
-            FieldInvalidError: The model has no positions for so long a context.
+            FieldInvalidError: The model has no positions for so long a context, or the settings
+                contradict each other.
             ModelNotFoundError: There is no such draft model.
+            FunlandError: It can't be computed where it is to be.
         """
         settings, draft = self._settings_of(model, wanted)
-        parts = self._footprint(model, settings, draft)
-        available = self._pool.available_bytes(model.model_id)
+        load = await asyncio.to_thread(self._load, model, settings, draft)
+        await self._placing.look()
+        taken = self._pool.taken(model.model_id)
+        placement, fits = self._placing.placer(load).plan(taken)
         estimate = ModelEstimate(
             model_id=model.model_id,
-            footprint=parts,
-            available_bytes=available,
-            fits=parts.total_bytes <= available,
+            footprint=load.footprint(placement),
+            available_bytes=taken.machine_available,
+            fits=fits and placement.host_bytes <= taken.machine_available,
         )
         worker = self._pool.worker(model.model_id)
         if last := await self._measurements.last(model.model_id, worker):
@@ -118,7 +144,9 @@ class ModelLoader:
     async def forget(self, model_id: str) -> None:
         """Unloads a model that is deleted, and removes what was kept of it beside its files."""
         await self._pool.forget(model_id)
-        for folder in (self._prefixes(model_id), self._conversions(model_id)):
+        for folder in (
+            self._prefixes(model_id), self._conversions(model_id), self._compiled(model_id),
+        ):  # fmt: skip
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await asyncio.to_thread(self._adapters.forget, model_id)
         await asyncio.to_thread(self._measurements.forget, model_id)
@@ -133,7 +161,9 @@ class ModelLoader:
             return
         await asyncio.to_thread(self._adapters.forget, model_id)
         await self._pool.unload(model_id, force=False)
-        for folder in self._conversions(model_id).glob(f"*{old.sha256}"):
+        for folder in (
+            *self._conversions(model_id).glob(f"*{old.sha256}"), self._compiled(model_id),
+        ):  # fmt: skip
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await asyncio.to_thread(self._measurements.forget, model_id)
 
@@ -153,8 +183,7 @@ class ModelLoader:
             self._catalog.verify(model)
             if draft is not None:
                 self._catalog.verify(draft)
-            needed = self._footprint(model, settings, draft).total_bytes
-            prefixes = self._prefix_memory()
+            load = self._load(model, settings, draft)
             return WorkerSpec(
                 model_id=model.model_id,
                 path=model.path,
@@ -165,13 +194,12 @@ class ModelLoader:
                 adapters=self._adapters.of(model.model_id),
                 draft_model_path=draft.path if draft else None,
                 queue_limit=self._settings.queue_limit,
-                needed_bytes=needed,
-                memory_limit_bytes=memory_limit_bytes(model, settings, needed, prefixes),
-                prefix_memory_bytes=prefixes,
+                prefix_memory_bytes=load.prefix_memory_bytes,
                 prefix_spill=self._prefix_spill(model.model_id),
                 conversion_folder=self._conversions(model.model_id),
                 fewer_slots=not asked,
                 chat_template=model.defaults.chat_template,
+                placer=self._placing.placer(load),
             )
 
         return make
@@ -182,7 +210,7 @@ class ModelLoader:
         """How a model is run that is to run as `wanted`, and its draft model."""
         settings = LoadSettings(
             slots=self._settings.slots,
-            threads=self._settings.threads,
+            threads=self._threads(),
             # The built-in model is tiny, and there for who has nothing else.
             keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
         )
@@ -193,11 +221,31 @@ class ModelLoader:
         draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
         return settings, draft
 
-    def _footprint(
+    def _threads(self) -> int | None:
+        """How many threads compute on the CPU; None: chosen by the model."""
+        acceleration = self._placing.acceleration
+        set_ = acceleration.HasField("cpu_threads")
+        return acceleration.cpu_threads if set_ else self._settings.threads
+
+    def _load(
         self, model: InstalledModel, settings: LoadSettings, draft: InstalledModel | None
-    ) -> Footprint:
-        longest = self._settings.max_context_length
-        return footprint(sizes(model), settings, longest, sizes(draft) if draft else None)
+    ) -> Load:
+        """What there is to know before a model is placed. Blocks: what was installed by an older
+        version is read anew for what its layers take."""
+        header = model.header
+        if model.format == Model.GGUF and not header.layer_bytes:
+            header = read_gguf(model.path).header
+        last = self._measurements.kept(model.model_id)
+        return Load(
+            model=model,
+            sizes=sizes(model, header),
+            settings=settings,
+            max_context_length=self._settings.max_context_length,
+            draft=sizes(draft) if draft else None,
+            corrections=last.corrections if last else {},
+            prefix_memory_bytes=self._prefix_memory(),
+            compiled=self._compiled(model.model_id),
+        )
 
     def _default_context(self, model: InstalledModel, wanted: int) -> int:
         """What whoever published a model wants, as far as model and server go along."""
@@ -219,6 +267,9 @@ class ModelLoader:
 
     def _prefixes(self, model_id: str) -> Path:
         return self._settings.home / "prefixes" / model_id
+
+    def _compiled(self, model_id: str) -> Path:
+        return self._settings.home / "compiled" / model_id
 
     def _conversions(self, model_id: str) -> Path:
         return self._settings.home / "conversions" / model_id

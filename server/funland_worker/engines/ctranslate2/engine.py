@@ -33,7 +33,6 @@ class CTranslate2Engine:
     """See `funland_worker.engines.protocol.Engine`."""
 
     kind = LoadSettings.CTRANSLATE2
-    device = "CPU"
     can_generate = True
     can_rank = False
 
@@ -46,11 +45,13 @@ class CTranslate2Engine:
         context_length: int,
         slots: int,
         threads: int,
+        device: str = "CPU",
     ) -> None:
         """`generator` runs `COHORTS` batches at a time and calls its tokens by `names`."""
         self.context_length = context_length
         self.slots = slots
         self.threads = threads
+        self.device = device
         self.vocabulary = vocabulary
         self.vocabulary_size = len(names)
         self._generator = generator

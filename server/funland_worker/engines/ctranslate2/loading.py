@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from funland_worker.engines.ctranslate2.conversion import convert
 from funland_worker.engines.ctranslate2.engine import COHORTS, CTranslate2Engine
 from funland_worker.engines.ctranslate2.gguf_weights import read_gguf
 from funland_worker.engines.ctranslate2.library import ctranslate2
+from funland_worker.engines.ctranslate2.placing import spot_of
 from funland_worker.engines.ctranslate2.safetensors_weights import read_safetensors, window
 from funland_worker.engines.gguf_source import files
 from funland_worker.engines.llama_cpp import library as llama_library
@@ -24,6 +26,7 @@ from funland_worker.engines.loaded import (
     Loaded,
     ModelFacts,
     context_length,
+    refuse_cache_settings,
     refuse_draft_model,
     slots,
     threads,
@@ -31,6 +34,8 @@ from funland_worker.engines.loaded import (
 from funland_worker.engines.model_folder import folder_facts
 from funland_worker.engines.protocol import EngineError
 from funland_worker.engines.vocabulary import check_vocabulary
+
+logger = logging.getLogger(__name__)
 
 _CONVERSION = "ctranslate2-1"
 """The name of what `convert` makes; the number goes up when it would make something else."""
@@ -46,14 +51,22 @@ def load(launch: worker_pb2.Launch) -> Loaded:
             can't be converted or a draft model, MODEL_LOAD_FAILED.
     """
     refuse_draft_model(launch, "CTRANSLATE2")
+    refuse_cache_settings(launch, "CTRANSLATE2")
     package: Any = ctranslate2()
+    spot = spot_of(launch, package)
     folder, facts = _prepare(launch)
     thread_count = threads(launch, (folder / "model.bin").stat().st_size)
     try:
         generator = package.Generator(
-            str(folder), device="cpu", inter_threads=COHORTS, intra_threads=thread_count
+            str(folder),
+            device=spot.device,
+            device_index=spot.index,
+            compute_type=spot.compute_type,
+            inter_threads=COHORTS,
+            intra_threads=thread_count,
         )
     except (RuntimeError, ValueError) as error:
+        logger.error("CTranslate2 could not load the model on %s: %s", spot.name, error)
         raise EngineError(
             ErrorReason.MODEL_LOAD_FAILED,
             "CTranslate2 could not load the model: it may be damaged, or of a version that this one"
@@ -68,6 +81,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
         context_length=context_length(launch, facts.trained_context),
         slots=slots(launch),
         threads=thread_count,
+        device=spot.name,
     )
     return Loaded(engine, facts)
 

@@ -4,10 +4,11 @@ what they find."""
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import digits
 from typing import Any
 
 from funland_worker.engines.llama_cpp import library
@@ -16,6 +17,8 @@ from funland_worker.engines.llama_cpp.library import function, lib
 
 _GPU, _INTEGRATED_GPU = 1, 2
 """`ggml_backend_dev_type` in ggml-backend.h."""
+
+_PREFIX = "libggml-"
 
 _Pointer = ctypes.c_void_p
 
@@ -61,9 +64,11 @@ class Accelerator:
     """In bytes; as far as the driver says what others take, without that."""
 
 
-def accelerators() -> list[Accelerator]:
-    """All devices of all backends but the CPU's, which are loaded at the first call."""
-    _load()
+def accelerators(names: Collection[str] = ()) -> list[Accelerator]:
+    """All devices of the backends that have devices of these names, or of all backends, but for the
+    CPU. Backends are loaded when they are asked for first."""
+    for module in _modules(names):
+        _load(module)
     get = function("ggml_backend_dev_get", _Pointer, ctypes.c_size_t)
     count: int = function("ggml_backend_dev_count", ctypes.c_size_t)()
     return list(_described(get(index) for index in range(count)))
@@ -76,22 +81,24 @@ def folder() -> Path:
 
 def failures() -> Sequence[str]:
     """Why modules that are there could not be loaded."""
-    return tuple(told for told in _load().values() if told)
+    return tuple(filter(None, map(_load, _modules())))
+
+
+def _modules(names: Collection[str] = ()) -> list[Path]:
+    """Of the backends that have devices of these names, such as `CUDA1`; without names all."""
+    wanted = {name.rstrip(digits).lower() for name in names}
+    modules = sorted(folder().glob(f"{_PREFIX}*.so"))
+    return [one for one in modules if not names or one.stem.removeprefix(_PREFIX) in wanted]
 
 
 @cache
-def _load() -> dict[str, str]:
-    """Loads the modules. Gives for each why it could not be loaded; empty if it was."""
-    load = function("ggml_backend_load", _Pointer, ctypes.c_char_p)
-    outcomes: dict[str, str] = {}
-    for module in sorted(folder().glob("libggml-*.so")):
-        library.errors.clear()
-        if load(str(module).encode()):
-            outcomes[module.name] = ""
-        else:
-            told = why(library.errors, str(module)) or "it did not say why"
-            outcomes[module.name] = f"{module.name} can't be loaded: {told}"
-    return outcomes
+def _load(module: Path) -> str:
+    """Loads a module. Gives why it could not be loaded; empty if it was."""
+    library.errors.clear()
+    if function("ggml_backend_load", _Pointer, ctypes.c_char_p)(str(module).encode()):
+        return ""
+    told = why(library.errors, str(module)) or "it did not say why"
+    return f"{module.name} can't be loaded: {told}"
 
 
 def _described(handles: Iterator[int]) -> Iterator[Accelerator]:

@@ -51,7 +51,9 @@ def probe(model: Any, attention: Attention) -> tuple[MemoryKind, Attention]:
     try:
         if not lib.llama_get_memory(context):
             return MemoryKind.NONE, attention
-        if attention.flash is None and (flash := telling.flash_attention(context)) is not None:
+        # Some models can't be computed with it, whatever is asked of llama.cpp.
+        wanted = attention.flash is not False
+        if wanted and (flash := telling.flash_attention(context)) is not None:
             attention = attention.resolved(flash=flash)
         size: int = lib.llama_state_seq_get_size(context, 0)
         return MemoryKind.PLAIN if size == EMPTY_SIZE else MemoryKind.OTHER, attention

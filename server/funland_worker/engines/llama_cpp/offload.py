@@ -70,7 +70,7 @@ def offload_of(launch: worker_pb2.Launch) -> Offload:
     wanted = [device for device in launch.devices if device.name != _CPU]
     if not wanted or (launch.HasField("gpu_layers") and launch.gpu_layers == 0):
         return Offload()
-    there = accelerators()
+    there = accelerators([device.name for device in wanted])
     return Offload(
         tuple(_found(device, there) for device in wanted),
         tuple(device.weight for device in wanted),
@@ -82,7 +82,7 @@ def _found(wanted: worker_pb2.LaunchDevice, there: Sequence[Accelerator]) -> Acc
     for accelerator in there:
         if accelerator.name == wanted.name:
             return accelerator
-    names = ", ".join([_CPU, *(accelerator.name for accelerator in there)])
+    names = ", ".join([_CPU, *(accelerator.name for accelerator in accelerators())])
     why = "".join(f" {failure}." for failure in failures())
     raise EngineError(
         ErrorReason.ENGINE_UNAVAILABLE,

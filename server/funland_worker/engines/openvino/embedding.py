@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from funland_worker.engines.openvino.surgery import last_projection
 class Embedder:
     """The model up to its last hidden states, compiled when the first text comes."""
 
-    def __init__(self, core: Any, path: Path, device: str, threads: int) -> None:
+    def __init__(self, core: Any, path: Path, device: str, config: Mapping[str, Any]) -> None:
         self._core = core
         self._path = path
         self._device = device
-        self._threads = threads
+        self._config = config
         self._request: Request | None = None
 
     def embed(self, tokens: Sequence[int], pooling: EmbedRequest.Pooling.ValueType) -> list[float]:
@@ -40,10 +40,5 @@ class Embedder:
         model = self._core.read_model(self._path)
         hidden = last_projection(model).input_value(0)
         headless = ov.Model([hidden], model.get_sinks(), model.get_parameters(), "embedder")
-        config: dict[str, Any] = {}
-        if self._device == "CPU":
-            config = {
-                "INFERENCE_NUM_THREADS": self._threads,
-                "INFERENCE_PRECISION_HINT": "f32",
-            }
-        return Request(self._core.compile_model(headless, self._device, config))
+        compiled = self._core.compile_model(headless, self._device, dict(self._config))
+        return Request(compiled)

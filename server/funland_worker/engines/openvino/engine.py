@@ -9,6 +9,7 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
+from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.continuation import Continuation
@@ -103,7 +104,22 @@ class OpenVinoEngine:
                 "prompt_logprobs",
                 f"OpenVINO gives no scores of a prompt on {self.device}; on a CPU it does.",
             )
+        self._check_length(prompt)
         self._waiting.add(_Text(prompt, self.vocabulary, self.context_length))
+
+    def _check_length(self, prompt: Prompt) -> None:
+        """Past its limit an NPU computes something else, without a word."""
+        limit = self._network.max_prompt_tokens
+        if limit is None or len(prompt.tokens) <= limit:
+            return
+        raise EngineError(
+            ErrorReason.PROMPT_TOO_LONG,
+            f"The prompt has {len(prompt.tokens)} tokens, and {self.device} takes {limit}. Shorten"
+            " it, or load the model on another device.",
+            prompt_tokens=str(len(prompt.tokens)),
+            context_length=str(self.context_length),
+            max_prompt_tokens=str(limit),
+        )
 
     def cancel(self, sequence_id: int) -> None:
         """See `Engine`."""

@@ -8,6 +8,8 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.protocol import EngineError
 
 _ENGINE = "OPENVINO"
+_VIRTUAL = ("AUTO", "HETERO")
+"""What stands before the names of several devices. Not `MULTI`: it can't hold a cache of ours."""
 
 
 def openvino() -> Any:
@@ -33,12 +35,18 @@ def openvino_genai() -> Any:
 
 
 def check_device(core: Any, device: str) -> None:
-    """Refuses a device that this machine does not have; `GPU` stands for `GPU.0` too.
+    """Refuses a device that this machine does not have, or several if one of them is not there;
+    `GPU` stands for `GPU.0` too.
 
     Raises:
         EngineError: ENGINE_UNAVAILABLE, with the names of those that there are.
     """
     there: list[str] = core.available_devices
+    prefix, colon, names = device.partition(":")
+    if colon and prefix in _VIRTUAL:
+        for name in filter(None, names.split(",")):
+            check_device(core, name)
+        return
     if any(name == device or name.startswith(f"{device}.") for name in there):
         return
     raise EngineError(

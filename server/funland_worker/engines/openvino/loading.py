@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from funland_worker.engines.loaded import (
     Loaded,
     ModelFacts,
     context_length,
+    refuse_cache_settings,
     refuse_draft_model,
     slots,
     threads,
@@ -26,9 +28,18 @@ from funland_worker.engines.openvino.engine import OpenVinoEngine
 from funland_worker.engines.openvino.gguf import MODEL, convert
 from funland_worker.engines.openvino.library import check_device, openvino
 from funland_worker.engines.openvino.paged import PagedNetwork
+from funland_worker.engines.openvino.placing import (
+    config,
+    device_of,
+    keep_compiled,
+    kind_of,
+    prompt_limit,
+)
 from funland_worker.engines.openvino.stateful import StatefulNetwork
 from funland_worker.engines.protocol import EngineError
 from funland_worker.engines.vocabulary import check_vocabulary
+
+logger = logging.getLogger(__name__)
 
 _CONVERSION = "openvino-2"
 """The name of what `convert` makes; the number goes up when it would make something else."""
@@ -44,22 +55,33 @@ def load(launch: worker_pb2.Launch) -> Loaded:
             GGUF file that OpenVINO can't read or a draft model, MODEL_LOAD_FAILED.
     """
     refuse_draft_model(launch, "OPENVINO")
+    refuse_cache_settings(launch, "OPENVINO")
     core: Any = openvino().Core()
-    device = launch.settings.device or "CPU"
+    device = device_of(launch)
     check_device(core, device)
+    keep_compiled(launch)
     folder, facts = _prepare(launch)
     length = context_length(launch, facts.trained_context)
     # What the model weighs on the disk tells how large it is, for the choice of threads.
     thread_count = threads(launch, (folder / MODEL).with_suffix(".bin").stat().st_size)
     slot_count = slots(launch)
+    told = config(launch, device, thread_count)
     try:
-        if device.startswith("NPU"):
+        if kind_of(device) == "NPU":
             slot_count = 1
-            network = StatefulNetwork(core, folder / MODEL, device, thread_count, length)
+            network = StatefulNetwork(
+                core,
+                folder / MODEL,
+                device,
+                told,
+                context_length=length,
+                max_prompt_tokens=prompt_limit(launch, length),
+            )
         else:
             cells = min(slot_count * length, max(length, _KV_TOKENS))
-            network = PagedNetwork(core, folder / MODEL, device, thread_count, cells)
+            network = PagedNetwork(core, folder / MODEL, device, told, cells)
     except (RuntimeError, ValueError) as error:
+        logger.error("OpenVINO could not prepare the model for %s: %s", device, error)
         raise EngineError(
             ErrorReason.MODEL_LOAD_FAILED,
             f"OpenVINO could not prepare the model for {device}; the server's log says more.",
@@ -68,7 +90,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
     engine = OpenVinoEngine(
         network,
         facts.vocabulary,
-        Embedder(core, folder / MODEL, device, thread_count),
+        Embedder(core, folder / MODEL, device, told),
         context_length=length,
         slots=slot_count,
         threads=thread_count,

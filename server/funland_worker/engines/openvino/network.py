@@ -31,6 +31,8 @@ class Network(Protocol):
     shares_blocks: bool
     parts_prompts: bool
     """Whether a prompt may go into several passes."""
+    max_prompt_tokens: int | None
+    """The longest prompt that is computed right; None: any that the cache holds."""
     scores_prompts: bool
     """Whether scores may be wanted after more than the last token of a text."""
 

@@ -7,7 +7,7 @@ the PagedAttention operation: https://docs.openvino.ai, "PagedAttentionExtension
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from funland_worker.engines.openvino.library import openvino
 from funland_worker.engines.openvino.network import Row
+from funland_worker.engines.openvino.placing import kind_of
 from funland_worker.engines.openvino.request import Request
 from funland_worker.engines.openvino.surgery import choose_rows
 
@@ -30,8 +31,11 @@ class PagedNetwork:
     shares_blocks = True
     parts_prompts = True
     scores_prompts = True
+    max_prompt_tokens: int | None = None
 
-    def __init__(self, core: Any, path: Path, device: str, threads: int, cells: int) -> None:
+    def __init__(
+        self, core: Any, path: Path, device: str, config: Mapping[str, Any], cells: int
+    ) -> None:
         """Compiles the model at `path` for a cache of at least `cells` tokens."""
         ov = openvino()
         from openvino import _offline_transformations as passes  # noqa: PLC0415 - as above
@@ -40,18 +44,13 @@ class PagedNetwork:
         passes.paged_attention_transformation(model)
         choose_rows(model, _CHOSEN)
         model.validate_nodes_and_infer_types()
-        config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        config = {"PERFORMANCE_HINT": "LATENCY", **config}
         if device == "CPU":
-            # Half precision would change greedy texts; the cache is as exact as llama.cpp's.
-            config |= {
-                "INFERENCE_NUM_THREADS": threads,
-                "INFERENCE_PRECISION_HINT": "f32",
-                "KV_CACHE_PRECISION": "f16",
-            }
+            config["KV_CACHE_PRECISION"] = "f16"  # as exact as llama.cpp's
         compiled = core.compile_model(model, device, config)
         self.device = device
         self.vocabulary_size: int = list(compiled.output(0).partial_shape)[-1].get_length()
-        self.block_size = _BLOCK_SIZES.get(device.partition(".")[0], _USUAL_BLOCK_SIZE)
+        self.block_size = _BLOCK_SIZES.get(kind_of(device), _USUAL_BLOCK_SIZE)
         self.block_count = -(-cells // self.block_size)
         self._request = Request(compiled)
         self._cache = [

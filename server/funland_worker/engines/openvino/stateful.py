@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funland_worker.engines.openvino.network import Row
+from funland_worker.engines.openvino.placing import kind_of
 from funland_worker.engines.openvino.request import Request, text_inputs
 
 _RESERVE = 128
@@ -26,21 +27,27 @@ class StatefulNetwork:
     block_count = 1
 
     def __init__(
-        self, core: Any, path: Path, device: str, threads: int, context_length: int
+        self,
+        core: Any,
+        path: Path,
+        device: str,
+        config: Mapping[str, Any],
+        *,
+        context_length: int,
+        max_prompt_tokens: int,
     ) -> None:
-        """Compiles the model at `path`; an NPU's for exactly this length."""
-        config: dict[str, Any] = {}
-        if device == "CPU":
-            config = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
-        elif device.startswith("NPU"):
-            config = {
+        """Compiles the model at `path`; an NPU's for exactly these lengths."""
+        config = dict(config)
+        if kind_of(device) == "NPU":
+            config |= {
                 "NPU_USE_NPUW": "YES",
                 "NPUW_LLM": "YES",
-                "NPUW_LLM_MAX_PROMPT_LEN": context_length,
-                "NPUW_LLM_MIN_RESPONSE_LEN": _RESERVE,
+                "NPUW_LLM_MAX_PROMPT_LEN": max_prompt_tokens,
+                "NPUW_LLM_MIN_RESPONSE_LEN": max(context_length - max_prompt_tokens, _RESERVE),
             }
         compiled = core.compile_model(core.read_model(path), device, config)
         self.device = device
+        self.max_prompt_tokens: int | None = max_prompt_tokens
         self.vocabulary_size: int = list(compiled.output(0).partial_shape)[-1].get_length()
         self.block_size = context_length
         self._request = Request(compiled)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from funland_server.config import ServerSettings
+from funland_server.devices.acceleration import Accelerations
+from funland_server.devices.domain import Devices
 from funland_server.downloads.plan import Plan
 from funland_server.inference.domain import Inference
 from funland_server.inference.service import InferenceService
@@ -40,7 +42,8 @@ class Running:
 
 @pytest.fixture
 async def running(settings: ServerSettings) -> AsyncIterator[Running]:
-    models = Models(Live(settings), Metrics())
+    devices = Devices(settings, Metrics())
+    models = Models(Live(settings), Metrics(), devices, Accelerations(settings.home, devices))
     await models.start()
     inference = Inference(models, Metrics())
     await inference.start()

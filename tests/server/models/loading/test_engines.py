@@ -6,6 +6,8 @@ import pytest
 
 from funland.v1.models_pb2 import LoadSettings, Model
 from funland_server.config import ServerSettings
+from funland_server.devices.acceleration import Accelerations
+from funland_server.devices.domain import Devices
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
@@ -34,7 +36,8 @@ def test_every_format_has_its_engines() -> None:
 
 
 async def test_a_server_tells_what_a_load_would_have(settings: ServerSettings) -> None:
-    models = Models(Live(settings), Metrics())
+    devices = Devices(settings, Metrics())
+    models = Models(Live(settings), Metrics(), devices, Accelerations(settings.home, devices))
     await models.start()
 
     machine = models.loader.machine()

@@ -6,8 +6,7 @@ as show something.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,10 +41,8 @@ LoadOn = Callable[..., Loaded]
 
 
 @pytest.fixture(scope="module")
-def load_on(model_path: Path) -> LoadOn:
+def load_on(model_path: Path) -> Iterator[LoadOn]:
     """Loads the embedded model on the device; settings by name, `more` is for the `Launch`."""
-    # Read once, when the backend is loaded.
-    os.environ.update(lavapipe.environment(cards=2))
 
     def load_(more: Launch | None = None, device: str = lavapipe.NAME, **settings: Any) -> Loaded:
         launch = Launch(model_path=str(model_path), max_context_length=256)
@@ -55,7 +52,11 @@ def load_on(model_path: Path) -> LoadOn:
         launch.MergeFrom(more or Launch())
         return load(launch)
 
-    return load_
+    with pytest.MonkeyPatch.context() as patch:
+        # Read once, when the backend is loaded.
+        for name, value in lavapipe.environment(cards=2).items():
+            patch.setenv(name, value)
+        yield load_
 
 
 def written(loaded: Loaded, sampling: Sampling = SHORT) -> str:

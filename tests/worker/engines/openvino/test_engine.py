@@ -9,6 +9,8 @@ from pathlib import Path
 import openvino
 import pytest
 
+from funland.v1.errors_pb2 import ErrorReason
+from funland.worker.v1.worker_pb2 import Launch
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.openvino.embedding import Embedder
@@ -16,11 +18,13 @@ from funland_worker.engines.openvino.engine import OpenVinoEngine
 from funland_worker.engines.openvino.gguf import MODEL, convert
 from funland_worker.engines.openvino.network import Network
 from funland_worker.engines.openvino.paged import PagedNetwork
+from funland_worker.engines.openvino.placing import config
 from funland_worker.engines.openvino.stateful import StatefulNetwork
 from funland_worker.engines.protocol import EngineError
 from tests.conformance.conftest import GREEDY, Driver, chat
 
 Start = Callable[..., Driver]
+EXACT = config(Launch(), "CPU", 1)
 SHORT = replace(GREEDY, max_tokens=40, ignore_end=True)
 LONG = "Tell me a story about a cat and a dog who live in a small house by the sea. " * 3
 
@@ -39,13 +43,23 @@ def start(network_path: Path, model_path: Path) -> Start:
     core = openvino.Core()
     vocabulary = GgufFile(model_path, weights=False).vocabulary
 
-    def make(*, cells: int = 1024, slots: int = 4, stateful: bool = False) -> Driver:
+    def make(
+        *, cells: int = 1024, slots: int = 4, stateful: bool = False, longest: int = 256
+    ) -> Driver:
         network: Network
         if stateful:
-            network, slots = StatefulNetwork(core, network_path, "CPU", 1, 256), 1
+            slots = 1
+            network = StatefulNetwork(
+                core,
+                network_path,
+                "CPU",
+                EXACT,
+                context_length=256,
+                max_prompt_tokens=longest,
+            )
         else:
-            network = PagedNetwork(core, network_path, "CPU", 1, cells)
-        embedder = Embedder(core, network_path, "CPU", 1)
+            network = PagedNetwork(core, network_path, "CPU", EXACT, cells)
+        embedder = Embedder(core, network_path, "CPU", EXACT)
         return Driver(
             OpenVinoEngine(
                 network, vocabulary, embedder, context_length=128, slots=slots, threads=1
@@ -106,6 +120,22 @@ def test_one_at_a_time_as_on_an_npu_says_the_same(start: Start, alone: str) -> N
     assert max(report.active_sequences for report in reports) == 1
     assert driver.texts[first] == alone
     assert driver.texts[second] == start().complete(chat("Hello!"), SHORT)[0]
+
+
+def test_a_prompt_that_an_npu_would_garble_is_refused_with_the_numbers(start: Start) -> None:
+    driver = start(stateful=True, longest=16)
+    prompt = driver.prompt(chat(LONG), SHORT)
+
+    with pytest.raises(EngineError) as raised:
+        driver.submit(prompt)
+
+    assert raised.value.reason == ErrorReason.PROMPT_TOO_LONG
+    assert raised.value.metadata["max_prompt_tokens"] == "16"
+    assert raised.value.metadata["prompt_tokens"] == str(len(prompt.tokens))
+    fits = driver.prompt(prompt.tokens[-16:], SHORT)
+    driver.submit(fits)
+    driver.run()
+    assert driver.texts[fits.sequence_id, 0]
 
 
 def test_a_gguf_that_openvino_can_not_read_is_refused(tmp_path: Path) -> None:
