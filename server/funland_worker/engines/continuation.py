@@ -18,6 +18,8 @@ class Continuation:
         self.prompt = prompt
         self.id = prompt.sequence_id
         self.tokens = list(prompt.tokens)
+        self.made = 0
+        """How many tokens were chosen."""
         self.prompt_computed = 0
         """How many tokens were computed for it before its first."""
         self.drafted_tokens = 0
@@ -51,11 +53,6 @@ class Continuation:
     def begun(self) -> bool:
         """Whether it has had a slot; it may have to wait again."""
         return self._started is not None
-
-    @property
-    def made(self) -> int:
-        """How many tokens were chosen."""
-        return len(self.tokens) - len(self.prompt.tokens)
 
     @property
     def room(self) -> int:
@@ -93,6 +90,7 @@ class Continuation:
         if self._first_token is None:
             self._first_token = monotonic()
         self.tokens.append(token)
+        self.made += 1
         text = ""
         reason = Finish.REASON_UNSPECIFIED
         if token in self._ends:
