@@ -68,6 +68,10 @@ bench: $(INSTALLED_DEV) ## Compare loop, engines, servers and peers; docs/benchm
 		$(if $(PYTHON_SERVER),--python-server $(PYTHON_SERVER)) \
 		$(if $(PYTHON_SERVER_PYTHON),--python-server-python $(PYTHON_SERVER_PYTHON)) $(ARGS)
 
+.PHONY: bench-step
+bench-step: $(INSTALLED_DEV) ## Show what a step takes beside llama.cpp; ARGS="--against ../before" compares.
+	$(BIN)/python -m tools.bench.step $(ARGS)
+
 .PHONY: bench-profile
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
 	$(BIN)/python -m tools.bench.profiling $(ARGS)
@@ -96,7 +100,9 @@ soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a 
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist
 
-$(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/*)
+CHOOSE := tools/choose.sh server/funland_worker/engines/sampling/choose.cpp
+
+$(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/*) $(CHOOSE)
 	@tools/install.sh "$(PYTHON)" "$(VENV)"
 	@touch $@
 

@@ -1,5 +1,4 @@
-"""The process that measures one build's steps: `python tools/bench/step_probe.py`, with the build on
-PYTHONPATH.
+"""The process that measures the steps of one build, which is on PYTHONPATH: `python step_probe.py`.
 
 It is told by lines of JSON on its standard input, and answers with one line each: first the model
 (`{"model", "threads"}`), then any number of times what to measure (`{"sampling", "streams",
@@ -50,10 +49,18 @@ def leave_out_llama(rows: NDArray[np.float32]) -> None:
     lib: Any = library.lib
     pointer = ctypes.POINTER(ctypes.c_float)
     places = [row.ctypes.data_as(pointer) for row in rows]
-    lib.llama_decode = lambda *_: 0
-    lib.llama_synchronize = lambda *_: None
-    lib.llama_get_logits = lambda *_: places[0]
-    lib.llama_get_logits_ith = lambda _, row: places[row % _MOST_STREAMS]
+
+    def nothing(*_: object) -> int:
+        return 0
+
+    def first(_: object) -> Any:
+        return places[0]
+
+    def one(_: object, row: int) -> Any:
+        return places[row % _MOST_STREAMS]
+
+    lib.llama_decode = lib.llama_synchronize = nothing
+    lib.llama_get_logits, lib.llama_get_logits_ith = first, one
 
 
 def measure(engine: Engine, sampling: dict[str, Any], streams: int, tokens: int) -> dict[str, Any]:
@@ -86,9 +93,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     told = json.loads(sys.stdin.readline())
-    settings = LoadSettings(
-        context_length=_CONTEXT, slots=_MOST_STREAMS, threads=told["threads"]
-    )
+    settings = LoadSettings(context_length=_CONTEXT, slots=_MOST_STREAMS, threads=told["threads"])
     launch = Launch(
         model_path=told["model"],
         format=Model.GGUF,

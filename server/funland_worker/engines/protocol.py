@@ -143,7 +143,9 @@ class Outcome:
     accepted_tokens: int = 0
 
 
-class Advance(NamedTuple):  # one is made for each token: a frozen dataclass takes five times as long
+class Advance(
+    NamedTuple
+):  # one is made for each token: a frozen dataclass takes five times as long
     """What one step brought for one text."""
 
     sequence_id: int

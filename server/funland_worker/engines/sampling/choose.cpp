@@ -6,13 +6,18 @@
 // to be compiled with -ffast-math.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -31,6 +36,8 @@ typedef int32_t Ints __attribute__((vector_size(kLanes * sizeof(float))));
 constexpr int kMostRanked = 1024;  // `_FIRST_TRY` of candidates.py
 constexpr int kFewLanes = 4;
 constexpr int kFewRanked = 128;    // nearly always enough for top_p, and sorted sooner
+
+constexpr int kMostHelpers = 15;
 
 // Of a sum: by how much two orders of adding up may differ. In double precision 2^18 numbers differ
 // by 3e-11 at most; numpy adds up to 1,024 in single precision pairwise, 22 roundings one after
@@ -416,6 +423,70 @@ class Chooser {
     float padded_[kBlock], weights_[kBlock];
 };
 
+// The rows of one call. Whoever has time takes the next, and nobody waits for one who has none.
+class Task {
+  public:
+    Task(const FunlandRow *rows, int32_t *tokens, int64_t count, int64_t size)
+        : rows_(rows), tokens_(tokens), count_(count), size_(size) {}
+
+    void work() {
+        ++working_;
+        if (next_ < count_) {
+            Chooser chooser(size_);
+            for (int64_t at; (at = next_++) < count_;) tokens_[at] = chooser.choose(rows_[at]);
+        }
+        --working_;
+    }
+
+    // Until nobody has a row any more. Whoever comes later finds none, and looks at nothing else.
+    void wait() const {
+        while (working_ > 0) std::this_thread::yield();
+    }
+
+  private:
+    const FunlandRow *const rows_;
+    int32_t *const tokens_;
+    const int64_t count_, size_;
+    std::atomic<int64_t> next_{0};
+    std::atomic<int> working_{0};
+};
+
+// Threads that sleep until there is a task.
+class Helpers {
+  public:
+    void call(const std::shared_ptr<Task> &task, int64_t helpers) {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            for (; started_ < std::min<int64_t>(helpers, kMostHelpers); ++started_)
+                std::thread(&Helpers::run, this).detach();
+            task_ = task;
+            ++number_;
+        }
+        come_.notify_all();
+    }
+
+  private:
+    void run() {
+        uint64_t done = 0;
+        for (;;) {
+            std::shared_ptr<Task> task;
+            {
+                std::unique_lock<std::mutex> lock(mutex_);
+                come_.wait(lock, [&] { return number_ != done; });
+                done = number_;
+                task = task_;
+            }
+            task->work();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable come_;
+    std::shared_ptr<Task> task_;
+    uint64_t number_ = 0;
+    int64_t started_ = 0;
+};
+
 }  // namespace
 
 extern "C" {
@@ -428,19 +499,17 @@ int funland_choose_start(Loop single, void *single_data, Loop twice, void *doubl
     return 1;
 }
 
-// A token for each of `count` rows of `size` scores, or -1; by so many threads of OpenMP's.
+// A token for each of `count` rows of `size` scores, or -1; by so many threads if they have time.
 void funland_choose(const FunlandRow *rows, int32_t *tokens, int64_t count, int64_t size,
                     int threads) {
-    if (threads < 2 || count < 2) {  // without a region: one of another size ends OpenMP's threads
-        Chooser chooser(size);
-        for (int64_t at = 0; at < count; ++at) tokens[at] = chooser.choose(rows[at]);
+    if (threads < 2 || count < 2) {
+        Task(rows, tokens, count, size).work();
         return;
     }
-#pragma omp parallel num_threads(threads)
-    {
-        Chooser chooser(size);
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t at = 0; at < count; ++at) tokens[at] = chooser.choose(rows[at]);
-    }
+    static Helpers *helpers = new Helpers;  // for the life of the process: its threads never end
+    const auto task = std::make_shared<Task>(rows, tokens, count, size);
+    helpers->call(task, std::min<int64_t>(threads, count) - 1);
+    task->work();
+    task->wait();
 }
 }

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 UNDECIDED = -1
 """In place of a token: it takes `candidates.choose` to tell."""
 
-_FILE = "libfunland_choose.so"
-_VERSION = 1
+FILE = "libfunland_choose.so"
+VERSION = 1
 _ROW = struct.Struct("@Pdddfi")
 """`FunlandRow`."""
 
@@ -45,7 +45,7 @@ def choose_all(asked: Sequence[tuple[int, float, Way]], size: int, threads: int 
     A text is told by the address of its `size` scores, float32 one behind the other, its chance as
     in `candidates.choose`, and its way. Releases the GIL.
     """
-    function = _choose()
+    function = compiled()
     if function is None:
         return [UNDECIDED] * len(asked)
     rows = b"".join([_ROW.pack(address, chance, *way) for address, chance, way in asked])
@@ -85,14 +85,14 @@ def _loops() -> tuple[int | None, ...] | None:
 
 
 @cache
-def _choose() -> Any:
-    """The function; None where it was not compiled, or can't be used."""
-    path = Path(sysconfig.get_path("platlib")) / _FILE
+def compiled() -> Any:
+    """The function of choose.cpp; None where it was not compiled, or can't be used."""
+    path = Path(sysconfig.get_path("platlib")) / FILE
     loops = _loops()
     try:
         library = ctypes.CDLL(str(path))
         library.funland_choose_start.argtypes = (ctypes.c_void_p,) * 4
-        known = loops is not None and library.funland_choose_start(*loops) == _VERSION
+        known = loops is not None and library.funland_choose_start(*loops) == VERSION
     except (OSError, AttributeError) as error:
         logger.warning("Tokens are chosen without compiled code, which takes longer: %s", error)
         return None

@@ -47,10 +47,10 @@ class Rows:
     """The scores that a pass gave, a row of the whole vocabulary for each text."""
 
     def __init__(self, logits: NDArray[np.float32]) -> None:
-        """Of two dimensions; what is in a row lies one behind the other."""
-        self.logits = logits
-        self.address: int = logits.ctypes.data
-        self.step = logits.strides[0]
+        """Of two dimensions. They must lie there as long as this is used."""
+        self.logits = np.ascontiguousarray(logits, np.float32)
+        self.address: int = self.logits.ctypes.data
+        self.step = self.logits.strides[0]
         self.size = logits.shape[1]
 
 
@@ -138,6 +138,7 @@ class TokenSampler:
         return scores
 
     def _choose(self, scores: NDArray[np.float32]) -> int:
+        scores = np.ascontiguousarray(scores, np.float32)
         chance = self.chance()
         (token,) = choose_all([(scores.ctypes.data, chance, self.way)], len(scores))
         return choose(scores, self.sampling, chance) if token == UNDECIDED else token
