@@ -1,7 +1,7 @@
 """Shows what a step of the engine takes beside llama.cpp: `make bench-step`.
 
-llama.cpp is left out (`step_probe.py`). Another checkout of Funland can be measured beside this one, in
-turns and with this one's packages, and must choose the same tokens: `--against ../before`.
+llama.cpp is left out (`step_probe.py`). Another checkout of Funland can be measured beside this one
+in turns, with this one's packages, and must choose the same tokens: `--against ../before`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _figure(
         "microseconds": {
             name: {
                 f"{kind}_{way}": round(choose(one[kind] for one in measured), 1)
-                for kind in ("processor", "wall")
+                for kind in ("thread", "threads", "passed")
                 for way, choose in (("least", min), ("median", median))
             }
             for name, measured in rounds.items()
@@ -111,12 +111,15 @@ def _line(figure: Mapping[str, Any]) -> str:
     times = figure["microseconds"]
     line = f"{figure['sampling']:16} {figure['streams']:3}"
     for name, found in times.items():
-        line += f"  {name}: {found['processor_least']:8.0f} us of processor,"
-        line += f" {found['wall_least']:8.0f} passed"
+        line += f"  {name}: {found['thread_least']:6.0f} us of its thread's processor time,"
+        line += (
+            f" {found['threads_least']:6.0f} of all threads', {found['passed_least']:6.0f} passed"
+        )
     if "before" in times:
         ratios = {key: times["this"][key] / value for key, value in times["before"].items()}
-        line += f"  ratio {ratios['processor_least']:.2f}, {ratios['wall_least']:.2f}"
-        line += f" (medians {ratios['processor_median']:.2f}, {ratios['wall_median']:.2f})"
+        for way in ("least", "median"):
+            told = (ratios[f"{kind}_{way}"] for kind in ("thread", "threads", "passed"))
+            line += f"  {way}: " + " ".join(f"{ratio:.2f}" for ratio in told)
         if goal := figure["goal"]:
             line += f", wanted {goal:g}"
     return f"{line}; others {figure['others_cores']} cores"

@@ -17,7 +17,7 @@ import os
 import sys
 from itertools import count
 from statistics import median
-from time import monotonic, perf_counter, thread_time
+from time import monotonic, perf_counter, process_time, thread_time
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from funland_worker.engines.protocol import Engine, Prompt, Sampling
 _MOST_STREAMS = 64
 _CONTEXT = 512
 _LIKELY = 60
+_CLOCKS = {"thread": thread_time, "threads": process_time, "passed": perf_counter}
 
 _ids = count()
 
@@ -64,28 +65,27 @@ def leave_out_llama(rows: NDArray[np.float32]) -> None:
 
 
 def measure(engine: Engine, sampling: dict[str, Any], streams: int, tokens: int) -> dict[str, Any]:
-    """The median step of texts that all write: processor time of this thread and time that passed,
-    in microseconds; and what was chosen."""
+    """The median step of texts that all write, in microseconds: processor time of this thread and
+    of all, and time that passed; and what was chosen."""
     first = next(_ids)
     numbers = [first, *(next(_ids) for _ in range(streams - 1))]
     for place, number in enumerate(numbers):
         # Of one token each, so that the rows of a pass are those of its scores.
         how = Sampling(**sampling, max_tokens=tokens, ignore_end=True, seed=place)
         engine.submit(Prompt(number, [place], how, monotonic()))
-    processor: list[float] = []
-    wall: list[float] = []
+    took: dict[str, list[float]] = {name: [] for name in _CLOCKS}
     texts: dict[int, str] = dict.fromkeys(numbers, "")
     while not engine.idle:
-        begin, begun = thread_time(), perf_counter()
+        begin = [clock() for clock in _CLOCKS.values()]
         report = engine.step()
-        spent, passed = thread_time() - begin, perf_counter() - begun
+        end = [clock() for clock in _CLOCKS.values()]
         if report.decoded_sequences == streams and not report.prompt_tokens:
-            processor.append(1e6 * spent)
-            wall.append(1e6 * passed)
+            for times, before, after in zip(took.values(), begin, end, strict=True):
+                times.append(1e6 * (after - before))
         for advance in report.advances:
             texts[advance.sequence_id] += advance.text
     chosen = hashlib.sha256("\n".join(texts.values()).encode()).hexdigest()
-    return {"processor": median(processor), "wall": median(wall), "chosen": chosen}
+    return {name: median(times) for name, times in took.items()} | {"chosen": chosen}
 
 
 def main() -> None:

@@ -100,20 +100,14 @@ class Continuation:
             text = self._text.feed(self._vocabulary.piece(token) if shown else b"")
             if self._text.stopped:
                 reason = Finish.STOP
-            elif self.room <= 0:
+            elif len(self.tokens) >= self._limit:
                 reason = Finish.LENGTH
         outcome = None
         if reason != Finish.REASON_UNSPECIFIED:
             text += self._text.finish()
             outcome = self._outcome(reason)
-        return Advance(
-            sequence_id=self.id,
-            text=text,
-            tokens=1,
-            outcome=outcome,
-            choice=self.prompt.choice,
-            logprobs=() if sampled.logprob is None else (sampled.logprob,),
-        )
+        logprobs = () if sampled.logprob is None else (sampled.logprob,)
+        return Advance(self.id, text, 1, outcome, self.prompt.choice, logprobs)
 
     def _outcome(self, reason: Finish.Reason.ValueType) -> Outcome:
         now = monotonic()

@@ -126,30 +126,34 @@ class Chooser {
     // is any.
     void survey() {
         Ints largest = {};  // of the bits without their sign: NaNs are above infinity
-        float highest = kLowest;
+        Floats highest = Floats{} + kLowest;
         for (int number = 0; number < blocks_; ++number) {
             const float *values = block(number);
-            Floats most[4];
-            for (int one = 0; one < 4; ++one) most[one] = load(values + one * kLanes);
-            for (int one = 0; one < 4; ++one) largest = larger(largest, magnitude(most[one]));
-            for (int at = 4 * kLanes; at < block_; at += 4 * kLanes)
-                for (int one = 0; one < 4; ++one) {
-                    const Floats value = load(values + at + one * kLanes);
-                    most[one] = value > most[one] ? value : most[one];
-                    largest = larger(largest, magnitude(value));
-                }
-            for (int one = 1; one < 4; ++one)
-                most[0] = most[one] > most[0] ? most[one] : most[0];
-            std::memcpy(&maxima_[number * kLanes], &most[0], sizeof most[0]);
-            float peak = kLowest;
-            for (int lane = 0; lane < kLanes; ++lane) peak = std::max(peak, most[0][lane]);
-            peaks_[number] = peak;
-            highest = std::max(highest, peak);
+            // Four at a time, each with a variable of its own: none waits for the one before.
+            Floats most = load(values), most2 = most, most3 = most, most4 = most;
+            Ints large = magnitude(most);
+            for (int at = 0; at < block_; at += 4 * kLanes) {
+                const Floats one = load(values + at), two = load(values + at + kLanes),
+                             three = load(values + at + 2 * kLanes),
+                             four = load(values + at + 3 * kLanes);
+                most = higher(one, most), most2 = higher(two, most2);
+                most3 = higher(three, most3), most4 = higher(four, most4);
+                large = larger(large, larger(larger(magnitude(one), magnitude(two)),
+                                             larger(magnitude(three), magnitude(four))));
+            }
+            most = higher(higher(most, most2), higher(most3, most4));
+            largest = larger(largest, large);
+            std::memcpy(&maxima_[number * kLanes], &most, sizeof most);
+            highest = higher(most, highest);
         }
         constexpr int32_t infinity = 0x7f800000;
-        for (int lane = 0; lane < kLanes; ++lane)
-            if (largest[lane] > infinity) highest = std::numeric_limits<float>::quiet_NaN();
-        highest_ = highest;
+        highest_ = kLowest;
+        bool number = true;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            highest_ = std::max(highest_, highest[lane]);
+            number = number && largest[lane] <= infinity;
+        }
+        if (!number) highest_ = std::numeric_limits<float>::quiet_NaN();
     }
 
     static Floats load(const float *from) {
@@ -160,6 +164,8 @@ class Chooser {
     static Ints magnitude(Floats values) {
         return reinterpret_cast<Ints>(values) & 0x7fffffff;
     }
+    // The second if any is no number.
+    static Floats higher(Floats one, Floats other) { return one > other ? one : other; }
     static Ints larger(Ints one, Ints other) { return one > other ? one : other; }
 
     bool has(int number, float least) const {
@@ -206,10 +212,16 @@ class Chooser {
 
     // `likeliest`: the tokens of the highest scores, the highest first, equal ones by token.
     void rank(size_t count) {
-        // As many scores are as high as the last of so many maxima: none below counts. Most of the
-        // lanes are sorted out by the blocks' maxima first.
+        // As many scores are as high as the last of so many maxima: none below counts. The maxima of
+        // several lanes each sort most of the lanes out first.
         float bound = kLowest;
-        if (count < peaks_.size()) bound = last_of_highest(peaks_, count);
+        if (count < peaks_.size()) {
+            std::fill(peaks_.begin(), peaks_.end(), kLowest);
+            for (size_t begin = 0; begin < maxima_.size(); begin += peaks_.size())
+                for (size_t at = 0; at < peaks_.size(); ++at)
+                    peaks_[at] = std::max(peaks_[at], maxima_[begin + at]);
+            bound = last_of_highest(peaks_, count);
+        }
         if (count < maxima_.size()) {
             highest_lanes_.clear();
             for (const float most : maxima_)
@@ -330,12 +342,12 @@ class Chooser {
         double total = 0;
         for (int number = 0; number < blocks_; ++number) {
             const float *values = block(number);
-            Floats parts[4] = {};
-            for (int at = 0; at < block_; at += 4 * kLanes)
-                for (int one = 0; one < 4; ++one)
-                    parts[one] +=
-                        power_of_2((load(values + at + one * kLanes) - highest_) * factor);
-            const Floats sums = (parts[0] + parts[1]) + (parts[2] + parts[3]);
+            Floats sums = {}, others = {};
+            for (int at = 0; at < block_; at += 2 * kLanes) {
+                sums += power_of_2((load(values + at) - highest_) * factor);
+                others += power_of_2((load(values + at + kLanes) - highest_) * factor);
+            }
+            sums += others;
             double sum = 0;
             for (int lane = 0; lane < kLanes; ++lane) sum += sums[lane];
             total += sums_[number] = sum;
