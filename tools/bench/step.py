@@ -27,7 +27,6 @@ from tools.bench.synthetic_model import make
 
 _ROOT = Path(__file__).parents[2]
 _PARTS = ("proto/gen", "server", "gateway", "clients/python", "clients/cli")
-_PATIENCE = 5
 _OPEN_SECONDS = 120
 _SECONDS = 60
 
@@ -85,7 +84,7 @@ def _figure(
     load = Load.now()
     for number in range(arguments.rounds):
         if not number:
-            wait_for_quiet(_PATIENCE)
+            wait_for_quiet(arguments.patience)
         for build in builds if number % 2 else builds[::-1]:
             rounds[build.name].append(build.measure(SAMPLINGS[sampling], streams, arguments.tokens))
     chosen = {one["chosen"] for measured in rounds.values() for one in measured}
@@ -151,6 +150,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--tokens", type=int, default=24, help="of each text in a round")
     parser.add_argument("--threads", type=int, default=psutil.cpu_count(logical=False))
+    parser.add_argument("--patience", type=float, default=5, help="seconds to wait for quiet")
     parser.add_argument("--shape", default="draft", help="of the model: it has the vocabulary")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="model, JSON, log")
     return parser.parse_args()
