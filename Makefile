@@ -100,7 +100,7 @@ soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a 
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist
 
-CHOOSE := tools/choose.sh server/funland_worker/engines/sampling/choose.cpp
+CHOOSE := tools/choose.sh $(wildcard server/funland_worker/engines/sampling/choose*)
 
 $(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/*) $(CHOOSE)
 	@tools/install.sh "$(PYTHON)" "$(VENV)"

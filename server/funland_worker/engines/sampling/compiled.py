@@ -24,7 +24,7 @@ UNDECIDED = -1
 FILE = "libfunland_choose.so"
 VERSION = 1
 _ROW = struct.Struct("@Pdddfi")
-"""`FunlandRow`."""
+"""`Row` of chooser.h."""
 
 _WORTH_THREADS = 1 << 20
 """Scores that take one thread about 30 microseconds; fewer are not worth waking others."""

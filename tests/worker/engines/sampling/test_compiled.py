@@ -85,10 +85,12 @@ def test_what_is_decided_is_the_plain_choice(
 
 
 @pytest.mark.parametrize("kind", WAYS)
-def test_nearly_everything_is_decided(kind: str) -> None:
+@pytest.mark.parametrize("spread", [0.1, 1.0], ids=["flat", "likely"])
+def test_nearly_everything_is_decided(kind: str, spread: float) -> None:
     chances = np.random.default_rng(1).random(100).tolist()
+    rows = [likely(number) * np.float32(spread) for number in range(4)]
 
-    tokens = [token for number in range(4) for token in ask(likely(number), WAYS[kind], chances)]
+    tokens = [token for row in rows for token in ask(row, WAYS[kind], chances)]
 
     assert tokens.count(UNDECIDED) <= 2
 
