@@ -76,6 +76,10 @@ bench-gpu: $(INSTALLED_DEV) ## Measure a machine with a GPU, in one go; ACCEL=cu
 		$(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) \
 		$(if $(LLAMA_BATCHED_BENCH),--batched-bench $(LLAMA_BATCHED_BENCH)) $(ARGS)
 
+.PHONY: bench-step
+bench-step: $(INSTALLED_DEV) ## Show what a step takes beside llama.cpp; ARGS="--against ../before" compares.
+	$(BIN)/python -m tools.bench.step $(ARGS)
+
 .PHONY: bench-profile
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
 	$(BIN)/python -m tools.bench.profiling $(ARGS)
@@ -104,7 +108,10 @@ soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a 
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist
 
-$(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/* tools/llama_cpp/backends/* tools/accelerators/*)
+CHOOSE := tools/choose.sh $(wildcard server/funland_worker/engines/sampling/choose*)
+
+$(INSTALLED): pyproject.toml tools/install.sh $(CHOOSE) \
+		$(wildcard tools/llama_cpp/* tools/llama_cpp/backends/* tools/accelerators/*)
 	@tools/install.sh "$(PYTHON)" "$(VENV)"
 	@rm -f $(addprefix $(VENV)/.installed-,$(if $(filter cpu,$(ACCEL)),auto vulkan cuda,cpu))
 	@touch $@

@@ -78,5 +78,6 @@ if [ "$(cat "$venv/.llama-cpp" 2>/dev/null)" != "$key" ]; then
     echo "$key" >"$venv/.llama-cpp"
 fi
 "${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .
+tools/choose.sh "$venv"
 "${pip[@]}" check >/dev/null || "${pip[@]}" check
 "$venv/bin/python" -m tools.accelerators "$requirement"

@@ -14,6 +14,7 @@ from llama_cpp import Llama
 from funland_cli.bench_statistics import Percentiles, Summary
 from tools.bench.prompts import chat_prompt, messages
 from tools.bench.report import Cell, medians, ratios, text
+from tools.bench.step import SAMPLINGS
 from tools.bench.synthetic_model import make
 from tools.bench.vocabulary import LEAST, vocabulary
 
@@ -52,6 +53,31 @@ def test_every_row_is_measured(tmp_path: Path) -> None:
                          ("OpenAI", "examples-server")):  # fmt: skip
         assert f"{row} / {against}, total" in result.stdout
     assert (tmp_path / "bench.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_step_is_measured_beside_another_checkouts(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tools.bench.step", "--shape", "micro", "--threads", "2"]
+    command += ["--streams", "1,32", "--rounds", "2", "--tokens", "4", "--patience", "0"]
+
+    result = subprocess.run(
+        [*command, "--out", str(tmp_path), "--against", str(ROOT)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    figures = json.loads((tmp_path / "step.json").read_bytes())["figures"]
+    assert {(one["sampling"], one["streams"]) for one in figures} == {
+        (sampling, streams) for sampling in SAMPLINGS for streams in (1, 32)
+    }
+    for figure in figures:
+        this, before = figure["microseconds"]["this"], figure["microseconds"]["before"]
+        assert this.keys() == before.keys()
+        assert all(time > 0 for time in (*this.values(), *before.values()))
+    assert "wanted 0.5" in result.stdout
 
 
 def test_ratios_are_of_the_same_round_and_judged_by_their_median() -> None:

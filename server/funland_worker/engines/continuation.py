@@ -18,6 +18,8 @@ class Continuation:
         self.prompt = prompt
         self.id = prompt.sequence_id
         self.tokens = list(prompt.tokens)
+        self.made = 0
+        """How many tokens were chosen."""
         self.prompt_computed = 0
         """How many tokens were computed for it before its first."""
         self.drafted_tokens = 0
@@ -51,11 +53,6 @@ class Continuation:
     def begun(self) -> bool:
         """Whether it has had a slot; it may have to wait again."""
         return self._started is not None
-
-    @property
-    def made(self) -> int:
-        """How many tokens were chosen."""
-        return len(self.tokens) - len(self.prompt.tokens)
 
     @property
     def room(self) -> int:
@@ -93,6 +90,7 @@ class Continuation:
         if self._first_token is None:
             self._first_token = monotonic()
         self.tokens.append(token)
+        self.made += 1
         text = ""
         reason = Finish.REASON_UNSPECIFIED
         if token in self._ends:
@@ -102,20 +100,14 @@ class Continuation:
             text = self._text.feed(self._vocabulary.piece(token) if shown else b"")
             if self._text.stopped:
                 reason = Finish.STOP
-            elif self.room <= 0:
+            elif len(self.tokens) >= self._limit:
                 reason = Finish.LENGTH
         outcome = None
         if reason != Finish.REASON_UNSPECIFIED:
             text += self._text.finish()
             outcome = self._outcome(reason)
-        return Advance(
-            sequence_id=self.id,
-            text=text,
-            tokens=1,
-            outcome=outcome,
-            choice=self.prompt.choice,
-            logprobs=() if sampled.logprob is None else (sampled.logprob,),
-        )
+        logprobs = () if sampled.logprob is None else (sampled.logprob,)
+        return Advance(self.id, text, 1, outcome, self.prompt.choice, logprobs)
 
     def _outcome(self, reason: Finish.Reason.ValueType) -> Outcome:
         now = monotonic()

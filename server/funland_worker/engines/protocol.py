@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,8 +143,9 @@ class Outcome:
     accepted_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(
+    NamedTuple
+):  # one is made for each token: a frozen dataclass takes five times as long
     """What one step brought for one text."""
 
     sequence_id: int
@@ -157,8 +158,7 @@ class Advance:
 
     def joined(self, later: Advance) -> Advance:
         """This advance and a later one of the same text, as one."""
-        return replace(
-            later,
+        return later._replace(
             text=self.text + later.text,
             tokens=self.tokens + later.tokens,
             logprobs=self.logprobs + later.logprobs,

@@ -68,7 +68,7 @@ class GuessSampler(TokenSampler):
         guess, self._guess = self._guess, None  # a guess that the format forbids is used up
         if guess is None or not np.isfinite(scores.max()):
             return super()._choose(scores)
-        candidates = narrow(scores, self._sampling)
+        candidates = narrow(scores, self.sampling)
         tokens = candidates.tokens
         if tokens is None:
             tokens = np.arange(len(scores))

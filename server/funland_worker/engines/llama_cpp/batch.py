@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.scheduler import Share
 
 
 class Batch:
@@ -24,6 +26,8 @@ class Batch:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.rows = 0
+        self.outputs = 0
+        """After how many rows the logits are wanted."""
         self._batch: Any = lib.llama_batch_init(capacity, 0, 1)
         self._token = _view(self._batch.token, capacity)
         self._position = _view(self._batch.pos, capacity)
@@ -37,7 +41,7 @@ class Batch:
 
     def clear(self) -> None:
         """Removes all rows."""
-        self.rows = 0
+        self.rows = self.outputs = 0
 
     def add(self, sequence: int, start: int, tokens: Sequence[int], *, outputs: int) -> None:
         """Adds a run of a sequence's tokens from position `start`.
@@ -52,6 +56,28 @@ class Batch:
         self.rows = rows.stop
         if outputs:
             self._wants_output[self.rows - outputs : self.rows] = 1
+            self.outputs += outputs
+
+    def fill(self, shares: Sequence[Share]) -> None:
+        """Puts a pass in place of what there is."""
+        self.clear()
+        # Most passes are of one token a text: all at once takes a tenth of one by one.
+        for single, run in groupby(shares, key=lambda share: len(share.tokens) == share.rows == 1):
+            if single:
+                self._add_singles(list(run))
+                continue
+            for share in run:
+                self.add(share.lease.slot, share.lease.computed, share.tokens, outputs=share.rows)
+
+    def _add_singles(self, shares: Sequence[Share]) -> None:
+        """Adds texts with one token each, and logits wanted."""
+        rows = slice(self.rows, self.rows + len(shares))
+        self._token[rows] = [share.tokens[0] for share in shares]
+        self._position[rows] = [share.lease.computed for share in shares]
+        self._sequence[rows] = [share.lease.slot for share in shares]
+        self._wants_output[rows] = 1
+        self.rows = rows.stop
+        self.outputs += len(shares)
 
     def decode(self, context: Any) -> int:
         """Runs the pass and gives llama.cpp's answer: 0 done, 1 no free cells, negative failed."""

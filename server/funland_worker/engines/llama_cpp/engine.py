@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest
@@ -25,7 +25,7 @@ from funland_worker.engines.llama_cpp.vectors import Vectors
 from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
-from funland_worker.engines.sampling.sampler import Sampled, sample_all
+from funland_worker.engines.sampling.sampler import Rows, Sampled, sample_all
 
 
 class LlamaEngine:
@@ -82,6 +82,8 @@ class LlamaEngine:
         self.slots = self._cache.slots
         self._scheduler = Scheduler(self._cache, rows, even=model.needs_even_passes)
         self._batch = Batch(LARGEST_PASS + rows)
+        self._scores = Rows(np.empty((0, self.vocabulary_size), np.float32))
+        """What the latest pass gave: a row for each of its tokens after which scores are wanted."""
 
     def submit(self, prompt: Prompt) -> None:
         """See `Engine`."""
@@ -157,15 +159,11 @@ class LlamaEngine:
             uses, shares = self._scheduler.plan(guesses)
             context = self._cache.context
             self._adapters.apply(context, uses)
-            self._batch.clear()
-            for share in shares:
-                self._batch.add(
-                    share.lease.slot, share.lease.computed, share.tokens, outputs=share.rows
-                )
+            self._batch.fill(shares)
             begin = monotonic()
             outcome = self._batch.decode(context)
             if outcome == 0:
-                lib.llama_synchronize(context)
+                self._scores = self._read_scores(context)
                 milliseconds = 1e3 * (monotonic() - begin)
                 prompts = [share for share in shares if not share.generation.decoding]
                 prompt_tokens = sum(len(share.tokens) for share in prompts)
@@ -195,17 +193,29 @@ class LlamaEngine:
                     failures[generation.id] = error
                 else:
                     news.add(generation, share.lease.computed, whole=share.outputs > 0)
-            row += len(share.tokens)
+            row += share.rows
         return news
 
+    def _read_scores(self, context: Any) -> Rows:
+        """Waits for the pass to end and gives its scores, which lie there until the next."""
+        shape = (self._batch.outputs, self.vocabulary_size)
+        if not self._batch.outputs:
+            lib.llama_synchronize(context)
+            return Rows(np.empty(shape, np.float32))
+        pointer: Any = lib.llama_get_logits(context)
+        known = self._scores
+        if known.logits.shape == shape and known.address == ctypes.addressof(pointer.contents):
+            return known
+        return Rows(np.ctypeslib.as_array(pointer, shape))
+
     def _score(self, share: Share, row: int) -> None:
-        """Takes what follows each token of a scored prompt; the first is at a row of the pass."""
+        """Takes what follows each token of a scored prompt; the first has this row of scores."""
         scores = share.generation.scores
         if scores is None or not share.scored:
             return
         first = share.lease.computed - len(share.tokens)
         for place in range(len(share.tokens)):
-            scores.take(first + place, self._logits(row + place))
+            scores.take(first + place, self._scores.logits[row + place])
 
     def _sample(self, shares: list[Share], failures: dict[int, EngineError]) -> list[Advance]:
         """Chooses the next tokens of all whose pass gave them logits, but for the sequences of
@@ -214,15 +224,15 @@ class LlamaEngine:
         ready: list[tuple[Share, int]] = []
         row = 0
         for share in shares:
-            row += len(share.tokens)
+            row += share.rows
             if not share.outputs or share.generation.id in failures:
                 continue
             if share.generation.writes:
                 ready.append((share, row - share.outputs))
             else:
                 advances.append(self._closed(share))
-        jobs = [(share.generation.sampler, self._logits(first)) for share, first in ready]
-        chosen = sample_all(jobs)
+        jobs = [(share.generation.sampler, first) for share, first in ready]
+        chosen = sample_all(jobs, self._scores, self.threads)
         for (share, first), sampled in zip(ready, chosen, strict=True):
             try:
                 advances.append(self._advance(share, first, sampled))
@@ -242,7 +252,8 @@ class LlamaEngine:
         return advance
 
     def _advance(self, share: Share, row: int, sampled: Sampled | EngineError) -> Advance:
-        """Takes the chosen token, and as many guesses as are what would be chosen.
+        """Takes the chosen token, and as many guesses as are what would be chosen; the scores of
+        the first are in a row, those after each guess behind it.
 
         Raises:
             EngineError: The text's format can't be followed any more.
@@ -252,15 +263,17 @@ class LlamaEngine:
             self._cache.publish(share.lease, generation.tokens)
         generation.drafted_tokens += share.guesses
         accepted = generation.accepted_tokens
-        advance = _taken(generation, sampled)
+        if isinstance(sampled, EngineError):
+            raise sampled
+        advance = generation.take(sampled)
         for guess in share.tokens[len(share.tokens) - share.guesses :]:
             if generation.tokens[-1] != guess or advance.outcome is not None:
                 break
             share.lease.computed += 1
             generation.accepted_tokens += 1
             row += 1
-            (sampled,) = sample_all([(generation.sampler, self._logits(row))])
-            advance = advance.joined(_taken(generation, sampled))
+            sampled = generation.sampler.sample(self._scores.logits[row])
+            advance = advance.joined(generation.take(sampled))
         if share.guesses:
             self._cache.trim(share.lease)
             self._guesses.learn(generation, share.guesses, generation.accepted_tokens - accepted)
@@ -268,16 +281,6 @@ class LlamaEngine:
             self._end(generation)
         return advance
 
-    def _logits(self, row: int) -> NDArray[np.float32]:
-        pointer: Any = lib.llama_get_logits_ith(self._cache.context, row)
-        return np.ctypeslib.as_array(pointer, (self.vocabulary_size,))
-
     def _end(self, generation: Generation) -> None:
         self._scheduler.leave(generation)
         self._guesses.forget(generation)
-
-
-def _taken(generation: Generation, sampled: Sampled | EngineError) -> Advance:
-    if isinstance(sampled, EngineError):
-        raise sampled
-    return generation.take(sampled)

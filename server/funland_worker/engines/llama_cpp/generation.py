@@ -38,7 +38,8 @@ class Generation(Continuation):
     @property
     def decoding(self) -> bool:
         """Whether it advances by one token a step, its prompt being in the cache."""
-        return self.made > 0 and self.lacking == 1
+        lease = self.lease
+        return self.made > 0 and lease is not None and len(self.tokens) - lease.computed == 1
 
     def start(self, lease: Lease) -> None:
         """Takes a part of the cache, which has the first `lease.computed` of its tokens."""

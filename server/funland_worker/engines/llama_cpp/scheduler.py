@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from funland_worker.engines.llama_cpp.adapters import Uses
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
@@ -14,9 +15,10 @@ from funland_worker.engines.waiting import WaitingQueue
 _WORTH_WAITING = 16
 """A text waits for another's computation if that gives it more tokens than these."""
 
+_NOTHING: Sequence[int] = ()
 
-@dataclass(frozen=True, slots=True)
-class Share:
+
+class Share(NamedTuple):
     """A text's part of a pass."""
 
     generation: Generation
@@ -117,15 +119,10 @@ class Scheduler:
         hardly less than a long one.
         """
         ready = [generation for generation in self.running if generation.leader is None]
-        uses = min(
-            {generation.prompt.adapters for generation in ready},
-            key=lambda uses: self._turns.get(uses, 0),
-        )
-        self._turn += 1
-        self._turns = {key: turn for key, turn in self._turns.items() if turn > self._turn - 1000}
-        self._turns[uses] = self._turn
+        uses = self._whose_turn({generation.prompt.adapters for generation in ready})
         ready = [generation for generation in ready if generation.prompt.adapters == uses]
-        writing = sum(one.decoding for one in self.running)
+        decoding = {generation for generation in self.running if generation.decoding}
+        writing = len(decoding)
         budget = self.budget.tokens(prompts=len(self.running) - writing, writing=writing)
         # Each takes one row, and one more for each guess; what is left is for scored prompts.
         rows = self._rows - len(ready) - sum(map(len, guesses.values()))
@@ -134,8 +131,8 @@ class Scheduler:
         for generation in ready:
             lease = generation.lease
             assert lease is not None  # noqa: S101 - it runs
-            if generation.decoding:
-                guessed = guesses.get(generation, [])
+            if generation in decoding:
+                guessed = guesses.get(generation, _NOTHING)
                 tokens = [generation.tokens[-1], *guessed]
                 shares.append(Share(generation, lease, tokens, len(tokens), len(guessed)))
                 continue
@@ -151,6 +148,14 @@ class Scheduler:
                 outputs = int(len(tokens) == generation.lacking)
                 shares.append(Share(generation, lease, tokens, outputs, scored=scored))
         return uses, evened(shares, self._turn) if self._even else shares
+
+    def _whose_turn(self, candidates: set[Uses]) -> Uses:
+        """The adapters of the next pass, of those that texts want: who waits longest."""
+        uses = min(candidates, key=lambda uses: self._turns.get(uses, 0))
+        self._turn += 1
+        self._turns = {key: turn for key, turn in self._turns.items() if turn > self._turn - 1000}
+        self._turns[uses] = self._turn
+        return uses
 
     def _leader(self, generation: Generation) -> tuple[Generation | None, int]:
         """Who computes, or has computed, more of a text's beginning than the cache gave it."""
@@ -169,7 +174,8 @@ class Scheduler:
 
     def _follow(self) -> None:
         """Gives those who wait for another's computation their copy, when it is there."""
-        for generation in reversed(self.running[:]):
+        following = [generation for generation in self.running if generation.leader is not None]
+        for generation in reversed(following):
             leader = generation.leader
             if leader is None:
                 continue

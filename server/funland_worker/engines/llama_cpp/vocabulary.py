@@ -26,6 +26,7 @@ class GgufVocabulary:
         if self.size <= 0:
             raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "The model has no vocabulary.")
         self._pieces: dict[int, bytes] = {}
+        self._marks: dict[int, bool] = {}
         self.end_tokens = frozenset(
             token for token in range(self.size) if lib.llama_vocab_is_eog(self._handle, token)
         )
@@ -78,7 +79,13 @@ class GgufVocabulary:
 
     def is_control(self, token: int) -> bool:
         """See `Vocabulary`. llama.cpp writes neither control tokens nor the unknown one."""
-        return token < self.size and bool(lib.llama_vocab_get_attr(self._handle, token) & _MARKS)
+        is_mark = self._marks.get(token)
+        if is_mark is None:
+            is_mark = token < self.size and bool(
+                lib.llama_vocab_get_attr(self._handle, token) & _MARKS
+            )
+            self._marks[token] = is_mark
+        return is_mark
 
     def is_end(self, token: int) -> bool:
         """See `Vocabulary`."""

@@ -20,7 +20,7 @@ from funland_worker.engines.openvino.network import Network, Row
 from funland_worker.engines.prefill import PrefillBudget
 from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
-from funland_worker.engines.sampling.sampler import TokenSampler
+from funland_worker.engines.sampling.sampler import Rows, TokenSampler, sample_all
 from funland_worker.engines.waiting import WaitingQueue
 
 SCORED_ROWS = 64
@@ -254,6 +254,7 @@ class OpenVinoEngine:
         tell of prompts; the errors are those of sequences that failed."""
         advances: list[Advance] = []
         failures: dict[int, EngineError] = {}
+        ready: list[tuple[_Text, int]] = []
         begin = 0
         for share in shares:
             text = share.text
@@ -266,14 +267,23 @@ class OpenVinoEngine:
             try:
                 if not text.made:
                     self._read_prompt(text, rows, news)
-                if text.lacking:
-                    continue
-                advance = text.take(text.sampler.sample(rows[-1])) if text.writes else text.close()
             except EngineError as error:
                 failures[text.id] = error
                 continue
-            advances.append(advance)
-            if advance.outcome is not None:
+            if text.lacking:
+                continue
+            if text.writes:
+                ready.append((text, begin - 1))
+            else:
+                advances.append(text.close())
+                self._end(text)
+        chosen = sample_all([(text.sampler, row) for text, row in ready], Rows(scores))
+        for (text, _), sampled in zip(ready, chosen, strict=True):
+            if isinstance(sampled, EngineError):
+                failures[text.id] = sampled
+                continue
+            advances.append(text.take(sampled))
+            if advances[-1].outcome is not None:
                 self._end(text)
         for sequence_id in failures:
             self.cancel(sequence_id)

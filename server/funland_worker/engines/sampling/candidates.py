@@ -36,6 +36,15 @@ class Candidates:
     weights: Weights
 
 
+def choose(scores: NDArray[np.float32], sampling: Sampling, chance: float) -> int:
+    """The token that a chance, 0 <= chance < 1, makes of scores; at temperature 0 the likeliest."""
+    if sampling.temperature == 0:
+        return int(scores.argmax())
+    candidates = narrow(scores, sampling)
+    position = draw(candidates.weights, chance)
+    return position if candidates.tokens is None else int(candidates.tokens[position])
+
+
 def narrow(scores: NDArray[np.float32], sampling: Sampling) -> Candidates:
     """What is left of the vocabulary after top_k, top_p, min_p and temperature, in this order.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,38 @@ from funland_worker.engines.protocol import (
     Vocabulary,
 )
 from funland_worker.engines.sampling.bans import Bans, has_bans, is_empty
-from funland_worker.engines.sampling.candidates import draw, narrow
+from funland_worker.engines.sampling.candidates import choose
+from funland_worker.engines.sampling.compiled import UNDECIDED, Way, choose_all, way
 from funland_worker.engines.sampling.likelihood import Likelihood
 from funland_worker.engines.sampling.penalties import PenaltyWindow, has_penalties
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(NamedTuple):
     """A token that was chosen, and how likely it was if the prompt asks for that."""
 
     token: int
-    logprob: TokenLogprob | None
+    logprob: TokenLogprob | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a token is chosen by."""
+
+    adjusted: NDArray[np.float32]
+    """With biases and penalties."""
+    left: NDArray[np.float32]
+    """Without what is banned."""
+
+
+class Rows:
+    """The scores that a pass gave, a row of the whole vocabulary for each text."""
+
+    def __init__(self, logits: NDArray[np.float32]) -> None:
+        """Of two dimensions. They must lie there as long as this is used."""
+        self.logits = np.ascontiguousarray(logits, np.float32)
+        self.address: int = self.logits.ctypes.data
+        self.step = self.logits.strides[0]
+        self.size = logits.shape[1]
 
 
 class TokenSampler:
@@ -41,7 +63,8 @@ class TokenSampler:
 
     def __init__(self, prompt: Prompt, vocabulary: Vocabulary) -> None:
         sampling = prompt.sampling
-        self._sampling = sampling
+        self.sampling = sampling
+        self.way = way(sampling)
         self._matcher = prompt.matcher
         self._likelihood: Likelihood | None = None
         if prompt.top_logprobs is not None:
@@ -50,6 +73,10 @@ class TokenSampler:
         self._biased = np.fromiter(sampling.logit_bias.keys(), np.int64)
         self._biases = np.fromiter(sampling.logit_bias.values(), np.float32)
         self._window = PenaltyWindow(sampling, prompt.tokens) if has_penalties(sampling) else None
+        self.is_plain = not self._biased.size and not any(
+            (self._matcher, self._likelihood, self._bans, self._window)
+        )
+        """Whether nothing but the model's scores and chance tells its tokens."""
         # Nothing secret depends on it. Python keeps the numbers of a seed the same for ever.
         self._random = random.Random(sampling.seed)  # noqa: S311
 
@@ -60,16 +87,28 @@ class TokenSampler:
             EngineError: MODEL_OUTPUT_INVALID; CONSTRAINT_LIMIT, when the text's format takes too
                 long to follow; FIELD_INVALID, when no token is left.
         """
+        scores = self.scores(logits)
+        return self.take(self._choose(scores.left), logits, scores)
+
+    def scores(self, logits: NDArray[np.float32]) -> Scores:
+        """What to choose by. Raises as `sample`."""
         adjusted = self._adjust(logits)
-        scores = adjusted if self._bans is None else self._bans.without(adjusted)
-        token = self._choose(scores)
+        return Scores(adjusted, adjusted if self._bans is None else self._bans.without(adjusted))
+
+    def chance(self) -> float:
+        """The next random number, if one is needed."""
+        return self._random.random() if self.sampling.temperature else 0.0
+
+    def take(self, token: int, logits: NDArray[np.float32], scores: Scores) -> Sampled:
+        """Goes on by a token that was chosen, or by another if the format wants that. Raises as
+        `sample`."""
         if not math.isfinite(logits[token]):  # then the highest of all is not, and was taken
             raise ModelOutputError
         if self._matcher is not None:
             if not self._matcher.allows(token):
                 # A token is allowed far more often than not, and asking costs a tenth of a mask.
                 # A second draw from what is allowed makes the same distribution as the mask alone.
-                token = self._choose(self._masked(self._matcher, scores, adjusted))
+                token = self._choose(self._masked(self._matcher, scores))
             self._matcher.accept(token)
         if self._window is not None:
             self._window.add(token)
@@ -77,15 +116,13 @@ class TokenSampler:
             self._bans.add(token)
         return Sampled(token, self._likelihood.of(token, logits) if self._likelihood else None)
 
-    def _masked(
-        self, matcher: Matcher, scores: NDArray[np.float32], adjusted: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def _masked(self, matcher: Matcher, scores: Scores) -> NDArray[np.float32]:
         """The scores of what the format allows. It goes before the bans: where it leaves only what
         they forbid, they don't hold."""
-        masked = scores.copy()
+        masked = scores.left.copy()
         matcher.mask(masked)
         if self._bans is not None and is_empty(masked):
-            masked = adjusted.copy()
+            masked = scores.adjusted.copy()
             matcher.mask(masked)
         return masked
 
@@ -101,25 +138,57 @@ class TokenSampler:
         return scores
 
     def _choose(self, scores: NDArray[np.float32]) -> int:
-        if self._sampling.temperature == 0:
-            return int(scores.argmax())
-        candidates = narrow(scores, self._sampling)
-        position = draw(candidates.weights, self._random.random())
-        return position if candidates.tokens is None else int(candidates.tokens[position])
+        scores = np.ascontiguousarray(scores, np.float32)
+        chance = self.chance()
+        (token,) = choose_all([(scores.ctypes.data, chance, self.way)], len(scores))
+        return choose(scores, self.sampling, chance) if token == UNDECIDED else token
 
 
 def sample_all(
-    jobs: Iterable[tuple[TokenSampler, NDArray[np.float32]]],
+    jobs: Sequence[tuple[TokenSampler, int]], rows: Rows, threads: int = 1
 ) -> list[Sampled | EngineError]:
-    """Samples many texts, each by its own logits; one that fails leaves the others alone.
+    """Samples many texts, each by its own row of logits; one that fails leaves the others alone.
 
-    One after the other: most take under 0.1 ms, and two threads over 32 of them were no faster.
+    Of a vocabulary of 150,000 tokens a text takes 11 microseconds if greedy, 16 by the contract's
+    defaults, 45 by temperature alone; where nothing was compiled 12, 130 and 270.
     """
-    return [_outcome(sampler, logits) for sampler, logits in jobs]
+    scored: list[Scores | EngineError | None] = []
+    asked: list[tuple[int, float, Way]] = []
+    for sampler, row in jobs:
+        scores, address = None, rows.address + row * rows.step
+        if not sampler.is_plain:
+            try:
+                scores = sampler.scores(rows.logits[row])
+                address = scores.left.ctypes.data
+            except EngineError as error:
+                scores = error
+        scored.append(scores)
+        asked.append((address, sampler.chance(), sampler.way))
+    tokens = choose_all(asked, rows.size, threads)
+    outcomes: list[Sampled | EngineError] = []
+    for (sampler, row), scores, (_, chance, _), token in zip(
+        jobs, scored, asked, tokens, strict=True
+    ):
+        if scores is None and token != UNDECIDED:
+            outcomes.append(Sampled(token))
+        elif isinstance(scores, EngineError):
+            outcomes.append(scores)
+        else:
+            outcomes.append(_outcome(sampler, rows.logits[row], scores, token, chance))
+    return outcomes
 
 
-def _outcome(sampler: TokenSampler, logits: NDArray[np.float32]) -> Sampled | EngineError:
+def _outcome(
+    sampler: TokenSampler,
+    logits: NDArray[np.float32],
+    scores: Scores | None,
+    token: int,
+    chance: float,
+) -> Sampled | EngineError:
     try:
-        return sampler.sample(logits)
+        scores = scores or sampler.scores(logits)
+        if token == UNDECIDED:
+            token = choose(scores.left, sampler.sampling, chance)
+        return sampler.take(token, logits, scores)
     except EngineError as error:
         return error

@@ -14,7 +14,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.protocol import EngineError, Matcher, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.penalties import PenaltyWindow
-from funland_worker.engines.sampling.sampler import Sampled, TokenSampler, sample_all
+from funland_worker.engines.sampling.sampler import Rows, Sampled, TokenSampler, sample_all
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 FREE = Sampling(temperature=1.5, top_k=0, top_p=1, min_p=0, max_tokens=24, ignore_end=True)
@@ -303,8 +303,9 @@ def test_a_token_that_can_not_come_is_no_damage(sampler: MakeSampler) -> None:
 
 def test_one_damaged_row_fails_its_text_alone(sampler: MakeSampler) -> None:
     good, bad = sampler(GREEDY), sampler(GREEDY)
+    rows = Rows(np.stack([SCORES * np.float32(np.nan), SCORES]))
 
-    first, second = sample_all([(bad, SCORES * np.float32(np.nan)), (good, SCORES)])
+    first, second = sample_all([(bad, 0), (good, 1)], rows)
 
     assert isinstance(first, EngineError)
     assert isinstance(second, Sampled)

@@ -131,9 +131,11 @@ class StreamCache:
     def prepare(self, wanted: Sequence[tuple[Lease, int]]) -> bool:
         """See `Cache`."""
         used = sum(part.lease is not None for part in self._parts)
+        length = 0
         for lease, more in wanted:
-            lease.expected = max(lease.expected, lease.computed + more)
-        length = max(lease.computed + more for lease, more in wanted)
+            end = lease.computed + more
+            lease.expected = max(lease.expected, end)
+            length = max(length, end)
         if not self._fit(used, length):
             return False
         self._close_holes(used)

@@ -23,7 +23,8 @@ class _Guesser:
     then.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, by_draft_model: bool) -> None:
+        self.by_draft_model = by_draft_model
         self.lookup = Lookup()
         self.ahead = min(most, _FIRST)
         self._most = most
@@ -60,7 +61,8 @@ class Guesses:
         """`default` is for texts that do not say how they want to be guessed."""
         self._draft_model = draft_model
         self._default = default or Speculation()
-        self._guessers: dict[Generation, _Guesser] = {}
+        self._guessers: dict[Generation, _Guesser | None] = {}
+        """None for texts that are not to be guessed."""
 
     def check(self, prompt: Prompt) -> None:
         """Refuses what can't be done.
@@ -83,14 +85,13 @@ class Guesses:
         drafted: dict[Generation, int] = {}
         guesses: dict[Generation, list[int]] = {}
         for generation in decoding:
-            method, most = self._how(generation.prompt)
-            if method == Speculation.NONE:
+            guesser = self._guesser(generation)
+            if guesser is None:
                 continue
-            guesser = self._guessers.setdefault(generation, _Guesser(most))
             limit = min(guesser.ahead, each, generation.room - 1)
             if limit <= 0 or not guesser.due():
                 continue
-            if method == Speculation.DRAFT_MODEL:
+            if guesser.by_draft_model:
                 drafted[generation] = limit
             else:
                 guesses[generation] = guesser.lookup.guess(generation.tokens, limit)
@@ -100,13 +101,25 @@ class Guesses:
 
     def learn(self, generation: Generation, made: int, right: int) -> None:
         """Takes note of a pass that checked so many guesses, and how many of them were right."""
-        self._guessers[generation].learn(made, right)
+        if (guesser := self._guesser(generation)) is not None:
+            guesser.learn(made, right)
 
     def forget(self, generation: Generation) -> None:
         """Lets go of a text that has ended."""
         self._guessers.pop(generation, None)
         if self._draft_model is not None:
             self._draft_model.forget(generation)
+
+    def _guesser(self, generation: Generation) -> _Guesser | None:
+        if generation not in self._guessers:
+            method, most = self._how(generation.prompt)
+            by_draft_model = method == Speculation.DRAFT_MODEL
+            self._guessers[generation] = (
+                None
+                if method == Speculation.NONE
+                else _Guesser(most, by_draft_model=by_draft_model)
+            )
+        return self._guessers[generation]
 
     def _how(self, prompt: Prompt) -> tuple[Speculation.Method.ValueType, int]:
         chosen = prompt.speculation if prompt.speculation.method else self._default
