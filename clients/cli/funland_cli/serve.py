@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from funland_cli import options
 from funland_cli.failures import CommandError, ExitCode
+from funland_cli.general import said_before
 from funland_cli.output import Output
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def serve(
         }
     )
     settings = load_settings(flags, config, os.environ)
-    output = options.session(context, None, as_json).output
+    output = Output(as_json or said_before(context).as_json)
     raise typer.Exit(asyncio.run(_serve(settings, output)))
 
 
