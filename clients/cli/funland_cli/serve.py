@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -88,6 +89,9 @@ def serve(
     ] = False,
 ) -> None:
     """Start the service: gRPC, REST and OpenAI's API."""
+    # Of what is imported little is garbage, and to go through all of it, again and again, would be a
+    # tenth of the start.
+    gc.disable()
     # The service is a second of imports that no other command needs.
     from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
 
@@ -105,7 +109,11 @@ def serve(
     )
     settings = load_settings(flags, config, os.environ)
     output = Output(as_json or said_before(context).as_json)
-    raise typer.Exit(asyncio.run(_serve(settings, output)))
+    try:
+        exit_code = asyncio.run(_serve(settings, output))
+    finally:
+        gc.enable()
+    raise typer.Exit(exit_code)
 
 
 def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Setting]:
@@ -119,6 +127,7 @@ def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Setting]:
 
 async def _serve(settings: Settings, output: Output) -> ExitCode:
     from funland_cli.running import listen, listen_http, run  # noqa: PLC0415 - as in serve
+    from funland_cli.settling import settle  # noqa: PLC0415 - as in serve
     from funland_gateway.app import Gateway  # noqa: PLC0415 - as in serve
     from funland_server import errors, logs  # noqa: PLC0415 - as in serve
     from funland_server.app import Server  # noqa: PLC0415 - as in serve
@@ -138,6 +147,7 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
         services.append(gateway)
         await listen_http(gateway)
         _announce(server.address, gateway, settings.server.home, output)
+        await asyncio.to_thread(settle)
 
     return await run(start, settings.server.drain_seconds)
 
