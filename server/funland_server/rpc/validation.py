@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from google.protobuf.message import Message
@@ -28,7 +29,7 @@ def validate(request: Message) -> None:
 
 def get_ready() -> None:
     """Imports what checks, which the first request would wait for."""
-    import protovalidate  # noqa: F401, PLC0415 - imported for good
+    import_module("protovalidate")
 
 
 def _place(violation: Any) -> str:

@@ -10,11 +10,11 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.database_url import checked
 from funland_server.errors import FunlandError, StartError
 from funland_server.storage.backend import Backend, Dialect, Fault
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 from funland_server.storage.sqlite import SQLite
 from funland_server.storage.standing import NewerDatabaseError, bring_up

@@ -16,7 +16,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 import funland_server.app
 import tools.schema
@@ -24,6 +23,7 @@ from funland_server.errors import StartError
 from funland_server.hub.catalog.tables import WORDS
 from funland_server.storage import standing
 from funland_server.storage.backend import Backend
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.storage.migrating import SCRIPTS, migrate
 from funland_server.storage.postgresql import PostgreSQL

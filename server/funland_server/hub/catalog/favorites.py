@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.hub.catalog.entries import Key
 from funland_server.hub.catalog.tables import favorites
 from funland_server.hub.clients.protocol import HubKind
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.storage.inserting import insert_into
 

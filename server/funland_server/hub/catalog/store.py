@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, case, delete, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.hub_pb2 import HubModel, SearchHubModelsRequest
 from funland.v1.models_pb2 import Model, Origin
@@ -28,6 +27,7 @@ from funland_server.hub.catalog.tables import listings, models
 from funland_server.hub.catalog.words import phrases_of
 from funland_server.hub.choice.variants import variants_of
 from funland_server.hub.clients.protocol import HubKind, Listing
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.storage.inserting import insert_into
 

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.hub.catalog.tables import syncs
 from funland_server.hub.clients.protocol import HubKind
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.storage.inserting import insert_into
 
