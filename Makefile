@@ -68,6 +68,10 @@ bench: $(INSTALLED_DEV) ## Compare loop, engines, servers and peers; docs/benchm
 		$(if $(PYTHON_SERVER),--python-server $(PYTHON_SERVER)) \
 		$(if $(PYTHON_SERVER_PYTHON),--python-server-python $(PYTHON_SERVER_PYTHON)) $(ARGS)
 
+.PHONY: bench-start
+bench-start: $(INSTALLED) ## Show how long a start takes and what memory; ARGS="--beside CHECKOUT" compares.
+	$(BIN)/python -m tools.bench.start $(ARGS)
+
 .PHONY: bench-profile
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
 	$(BIN)/python -m tools.bench.profiling $(ARGS)
