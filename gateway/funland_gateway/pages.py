@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -43,11 +43,13 @@ def add_pages(app: web.Application, document: Callable[[], dict[str, Any]]) -> N
 def _constant(
     make: Callable[[], bytes], content_type: str
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    content = cache(make)
+    made: list[bytes] = []
 
     async def answer(_: web.Request) -> web.Response:
+        if not made:  # which takes a while, in which other calls go on
+            made.append(await asyncio.to_thread(make))
         return web.Response(
-            body=content(), content_type=content_type, charset="utf-8", headers=_HEADERS
+            body=made[0], content_type=content_type, charset="utf-8", headers=_HEADERS
         )
 
     return answer

@@ -178,8 +178,7 @@ def _finite_or_named(value: float) -> float | str:
 def _shortest_floats(values: Any) -> list[Any]:
     if not values:
         return []
-    # Vectors and scores alone need it, and it would be a tenth of the server's memory at rest.
-    import numpy as np  # noqa: PLC0415 - as above
+    import numpy as np  # noqa: PLC0415 - `Calls` says why
 
     # orjson writes float32 with the fewest digits that read back the same, fast enough for vectors.
     array = np.array(values, dtype=np.float32)

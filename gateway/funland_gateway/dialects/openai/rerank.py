@@ -44,7 +44,7 @@ class _Ranking:
     """Whether scores are to be the model's own, not within 0 and 1."""
 
     def score(self, ranked: inference_pb2.RankedDocument) -> np.float32:
-        import numpy as np  # noqa: PLC0415 - a tenth of the memory of a server that ranks nothing
+        import numpy as np  # noqa: PLC0415 - `Calls` says why
 
         return np.float32(ranked.raw_score if self.raw else ranked.score)
 
