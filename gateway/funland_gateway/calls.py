@@ -21,7 +21,8 @@ from funland_gateway.request_ids import HEADER, request_id
 TIMEOUT_HEADER = "x-request-timeout"
 _LONGEST_SECONDS = 365 * 24 * 3600
 _WITH_FLOATS: Final = ("Embed", "Rerank")
-"""Their answers have 32-bit floats, which numpy writes as JSON."""
+"""Their answers have 32-bit floats, which numpy makes JSON of."""
+_TO_MODELS: Final = "funland.v1.InferenceService"
 
 
 class Calls:
@@ -42,10 +43,7 @@ class Calls:
         Raises `CallFailed`.
         """
         timeout = _timeout(request)
-        if method.name in _WITH_FLOATS and self._numpy is None:
-            # A tenth of the memory of a server that has none to write. While the first such call is
-            # answered it is imported beside it.
-            self._numpy = asyncio.create_task(asyncio.to_thread(import_module, "numpy"))
+        self._get_ready(method)
         try:
             answer = await self._channel.unary(method, message, _metadata(request), timeout)
         except grpc.aio.AioRpcError as error:
@@ -63,6 +61,7 @@ class Calls:
         Raises `CallFailed`, before the first message or after some.
         """
         timeout = _timeout(request)
+        self._get_ready(method)
         try:
             async with self._channel.stream(
                 method, message, _metadata(request), timeout
@@ -70,6 +69,12 @@ class Calls:
                 yield answers
         except grpc.aio.AioRpcError as error:
             raise CallFailed(from_rpc(error)) from error
+
+    def _get_ready(self, method: MethodDescriptor) -> None:
+        """Imports numpy beside the first call to a model, which that loads. Before, a server would
+        give it a tenth of its memory for nothing; later, a call would wait for it."""
+        if self._numpy is None and method.containing_service.full_name == _TO_MODELS:
+            self._numpy = asyncio.create_task(asyncio.to_thread(import_module, "numpy"))
 
 
 def _metadata(request: web.Request) -> Metadata:

@@ -89,27 +89,25 @@ def serve(
     ] = False,
 ) -> None:
     """Start the service: gRPC, REST and OpenAI's API."""
-    # Of what is imported little is garbage, and to go through all of it, again and again, would be a
+    flags = {
+        "server.host": (host, "--host"),
+        "server.port": (grpc_port, "--grpc-port"),
+        "server.home": (home, "--home"),
+        "server.default_model": (model, "--model"),
+        "server.log_format": (log_format, "--log-format"),
+        "gateway.host": (host, "--host"),
+        "gateway.port": (http_port, "--http-port"),
+        "gateway.listen": (listen or None, "--listen"),
+    }
+    output = Output(as_json or said_before(context).as_json)
+    # Of what is imported little is garbage, and to go through it all, again and again, would be a
     # tenth of the start.
     gc.disable()
-    # The service is a second of imports that no other command needs.
-    from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
-
-    flags = given_flags(
-        {
-            "server.host": (host, "--host"),
-            "server.port": (grpc_port, "--grpc-port"),
-            "server.home": (home, "--home"),
-            "server.default_model": (model, "--model"),
-            "server.log_format": (log_format, "--log-format"),
-            "gateway.host": (host, "--host"),
-            "gateway.port": (http_port, "--http-port"),
-            "gateway.listen": (listen or None, "--listen"),
-        }
-    )
-    settings = load_settings(flags, config, os.environ)
-    output = Output(as_json or said_before(context).as_json)
     try:
+        # The service is a second of imports that no other command needs.
+        from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
+
+        settings = load_settings(given_flags(flags), config, os.environ)
         exit_code = asyncio.run(_serve(settings, output))
     finally:
         gc.enable()
