@@ -24,7 +24,7 @@ def bring_up(connection: Connection) -> None:
         NewerDatabaseError: The database has seen what is not known here.
     """
     if _is_empty_sqlite(connection):
-        for statement in statements(SCRIPT.read_text("utf-8")):
+        for statement in _statements(SCRIPT.read_text("utf-8")):
             connection.exec_driver_sql(statement)
     if _seen(connection) != _newest():
         # With all that it needs, Alembic is a sixth of a start, and most starts have no use for it.
@@ -52,7 +52,7 @@ def _is_empty_sqlite(connection: Connection) -> bool:
     return connection.scalar(text("SELECT count(*) FROM sqlite_master")) == 0
 
 
-def statements(script: str) -> list[str]:
+def _statements(script: str) -> list[str]:
     """Those of a script, which parts them by empty lines; comments stand in lines of their own."""
     told = "\n".join(line for line in script.splitlines() if not line.startswith("--"))
     return [statement for part in told.split("\n\n") if (statement := part.strip())]
