@@ -80,6 +80,10 @@ bench-gpu: $(INSTALLED_DEV) ## Measure a machine with a GPU, in one go; ACCEL=cu
 bench-step: $(INSTALLED_DEV) ## Show what a step takes beside llama.cpp; ARGS="--against ../before" compares.
 	$(BIN)/python -m tools.bench.step $(ARGS)
 
+.PHONY: bench-start
+bench-start: $(INSTALLED) ## Show how long a start takes and what memory; ARGS="--beside CHECKOUT" compares.
+	$(BIN)/python -m tools.bench.start $(ARGS)
+
 .PHONY: bench-profile
 bench-profile: $(INSTALLED) ## Show where server and worker spend their time; needs py-spy.
 	$(BIN)/python -m tools.bench.profiling $(ARGS)

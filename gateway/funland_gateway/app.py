@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 
 from aiohttp import web
@@ -118,7 +119,7 @@ class Gateway:
         add_native(app, routes, calls, settings)
         add_dialects(app, dialects, calls, self._sockets, settings)
         documented = [route for _, route in joint_routes(dialects)]
-        add_pages(app, openapi_document(routes, documented))
+        add_pages(app, partial(openapi_document, routes, documented))
 
         async def prepare(request: web.Request, response: web.StreamResponse) -> None:
             response.headers[HEADER] = request_id(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Any
@@ -25,21 +26,30 @@ _HEADERS = {
 }
 
 
-def add_pages(app: web.Application, document: dict[str, Any]) -> None:
-    """Adds /openapi.json, /docs and, at /, the way there."""
-    app.router.add_get("/openapi.json", _constant(orjson.dumps(document), "application/json"))
+def add_pages(app: web.Application, document: Callable[[], dict[str, Any]]) -> None:
+    """Adds /openapi.json, /docs and, at /, the way there. Each is made when it is first asked for:
+    few ever ask, and the document is as large as its making is long."""
+
+    def openapi() -> bytes:
+        return orjson.dumps(document())
+
+    app.router.add_get("/openapi.json", _constant(openapi, "application/json"))
     for path, (name, content_type) in _FILES.items():
-        content = resources.files("funland_gateway").joinpath("web", name).read_bytes()
-        app.router.add_get(path, _constant(content, content_type))
+        file = resources.files("funland_gateway").joinpath("web", name)
+        app.router.add_get(path, _constant(file.read_bytes, content_type))
     app.router.add_get("/", _to_docs)
 
 
 def _constant(
-    content: bytes, content_type: str
+    make: Callable[[], bytes], content_type: str
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    made: list[bytes] = []
+
     async def answer(_: web.Request) -> web.Response:
+        if not made:  # which takes a while, in which other calls go on
+            made.append(await asyncio.to_thread(make))
         return web.Response(
-            body=content, content_type=content_type, charset="utf-8", headers=_HEADERS
+            body=made[0], content_type=content_type, charset="utf-8", headers=_HEADERS
         )
 
     return answer

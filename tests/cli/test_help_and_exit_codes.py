@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 from funland_cli import entry
+from funland_cli.commands import SUBCOMMANDS
 from funland_cli.failures import ExitCode
 from funland_cli.main import app
+from funland_client.channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
 
-COMMANDS = [
-    *("serve", "gateway", "chat", "generate", "models", "ps", "status"),
-    *("embed", "rerank", "tokenize", "pull", "search", "downloads", "favorites", "hubs"),
-]
+COMMANDS = list(SUBCOMMANDS)
 NOBODY = "127.0.0.1:1"
 
 
@@ -33,6 +31,7 @@ def test_help_lists_every_command_and_exit_code(funland: Command) -> None:
         assert f"\n  {word} " in result.stdout
     for code in ExitCode:
         assert f"\n    {code.value} " in result.stdout
+    assert f"[default: ${ADDRESS_VARIABLE} or {DEFAULT_ADDRESS}]" in " ".join(result.stdout.split())
 
 
 def test_ctrl_c_while_it_is_imported_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,22 +68,16 @@ def test_a_command_has_help_of_its_own(command: str) -> None:
     assert "--json" in result.stdout or command == "models"
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_what_the_help_of_each_begins_with(command: str) -> None:
+    help_of_its_own = CliRunner().invoke(app, [command, "--help"]).stdout
+
+    beginning = " ".join(help_of_its_own.partition("\n\n")[2].split())
+    assert beginning.startswith(SUBCOMMANDS[command].summary)
+
+
 def test_version(funland: Command) -> None:
     assert funland("--version").stdout == f"funland {importlib.metadata.version('funland')}\n"
-
-
-def test_help_does_not_wait_for_the_service_to_be_imported() -> None:
-    code = (
-        "import sys; from funland_cli import main; "
-        "print([name for name in sys.modules if name.startswith(('funland_server', "
-        "'funland_gateway', 'llama_cpp', 'aiohttp'))])"
-    )
-
-    imported = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-
-    assert imported.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import typer
 from funland.v1.inference_pb2 import Finish
 from funland_cli import options
 from funland_cli.answers import write
-from funland_cli.failures import CommandError, ExitCode, failure_of
+from funland_cli.failures import CommandError, ExitCode
 from funland_cli.output import Output
+from funland_cli.told_failures import failure_of
 from funland_client import (
     ChatArguments,
     ChatMessage,

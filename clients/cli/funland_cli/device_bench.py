@@ -16,7 +16,8 @@ from funland.v1.hardware_pb2 import BenchmarkProgress, BenchmarkResult, Device, 
 from funland_cli import options
 from funland_cli.device_views import ENGINES
 from funland_cli.documents import document
-from funland_cli.failures import CommandError, failure_of
+from funland_cli.failures import CommandError
+from funland_cli.told_failures import failure_of
 from funland_client import Funland, FunlandError
 from funland_client.arguments import Engine
 

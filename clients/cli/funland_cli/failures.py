@@ -1,34 +1,10 @@
-"""What a failed command says and the exit code it ends with."""
+"""The exit code of a failed command, and what it says."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import IntEnum
-from typing import Any, Final
-
-import typer
-
-from funland_client import FunlandError
-from funland_client.errors import (
-    HubModelNotFoundError,
-    HubRateLimitedError,
-    HubUnreachableError,
-    ModelBuiltInError,
-    ModelExistsError,
-    ModelTooLargeError,
-    NotFoundError,
-    OfflineError,
-    QueueFullError,
-    ServerUnreachableError,
-    StorageFullError,
-    TemplateError,
-)
-
-_PYDANTICS: Final = "Value error, "
-"""What pydantic puts before the words of typer's own checks."""
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -76,66 +52,3 @@ class Failure:
         """The document that `--json` prints to standard error."""
         error = {"message": self.message, **self.details}
         return {"error": error | ({"hint": self.hint} if self.hint else {})}
-
-
-def failure_of(error: Exception) -> Failure:
-    """Tells what `error` means to someone at a terminal."""
-    match error:
-        case FunlandError():
-            return _failure_of_call(error)
-        case CommandError():
-            return Failure(error.message, error.hint, error.exit_code, error.details)
-        case typer.TyperException():
-            said = error.format_message().replace(_PYDANTICS, "")
-            return Failure(said, _usage_hint(error), error.exit_code)
-        case UnicodeError():
-            return Failure("The text is not UTF-8.", exit_code=ExitCode.USAGE)
-        case _:
-            return Failure(str(error))
-
-
-_HINTS: Final[Mapping[type[FunlandError], str]] = {
-    ModelBuiltInError: "To free its memory: funland models unload",
-    ModelTooLargeError: "To see what is in memory: funland ps",
-    QueueFullError: "Try again in a while, or raise server.queue_limit.",
-    HubModelNotFoundError: "To find its name: funland search WORDS",
-    HubUnreachableError: "To search what is known here: funland search --offline",
-    OfflineError: "To search what is known here: funland search --offline",
-    ModelExistsError: "Take another id with --id, or delete that model: funland models rm",
-    StorageFullError: "To free some of the disk: funland models rm, funland downloads delete",
-    TemplateError: "To go round the template: funland generate",
-}
-"""What to do, by the error."""
-
-
-def _failure_of_call(error: FunlandError) -> Failure:
-    message, hint, exit_code = error.message, _HINTS.get(type(error), ""), ExitCode.FAILED
-    match error:
-        case ServerUnreachableError():
-            exit_code = ExitCode.UNREACHABLE
-            message = f"No Funland server at {error.metadata['address']}."
-            hint = "Start one with: funland serve"
-        case NotFoundError():
-            exit_code = ExitCode.NOT_FOUND
-        case HubRateLimitedError(retry_delay=timedelta() as delay):
-            hint = f"Try again in {max(math.ceil(delay.total_seconds()), 1)} s."
-        case _:
-            pass
-    details: dict[str, Any] = {
-        "code": error.code.name,
-        "reason": error.reason,
-        "metadata": error.metadata,
-        "field_violations": [
-            {"field": violation.field, "description": violation.description}
-            for violation in error.field_violations
-        ],
-        "request_id": error.request_id,
-    }
-    if error.retry_delay is not None:
-        details["retry_delay"] = f"{error.retry_delay.total_seconds():g}s"
-    return Failure(message, hint, exit_code, details)
-
-
-def _usage_hint(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)  # Only errors of usage know their command.
-    return f"See: {context.command_path} --help" if context else ""

@@ -14,9 +14,10 @@ import typer
 from funland.v1.downloads_pb2 import Download
 from funland_cli.documents import document
 from funland_cli.download_views import amount, finished, next_step, out_of_sight
-from funland_cli.failures import CommandError, ExitCode, failure_of
+from funland_cli.failures import CommandError, ExitCode
 from funland_cli.options import Session
 from funland_cli.progress import show
+from funland_cli.told_failures import failure_of
 from funland_client import FunlandError
 from funland_client.errors import (
     DownloadStateError,

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from funland_cli import options
-from funland_cli.models import ModelId, tell
 from funland_cli.units import seconds, size_in_bytes
 from funland_client import LoadArguments
 
@@ -22,7 +21,7 @@ Examples:
 def load(
     context: typer.Context,
     *,
-    model: ModelId,
+    model: options.ModelId,
     context_length: Annotated[
         int | None,
         typer.Option(
@@ -90,4 +89,4 @@ def load(
             loaded = client.models.load(model, **cast("LoadArguments", settings))
     finally:
         session.output.waited()
-    tell(session, loaded, f"Loaded {loaded.model_id} in {loaded.loaded.load_ms / 1000:.1f} s.")
+    session.tell(loaded, f"Loaded {loaded.model_id} in {loaded.loaded.load_ms / 1000:.1f} s.")

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import MutableMapping, Sequence
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-from funland_cli import (
-    bench,
-    chat,
-    config,
-    devices,
-    downloads,
-    encode,
-    favorites,
-    gateway,
-    generate,
-    hubs,
-    loading,
-    models,
-    options,
-    pull,
-    search,
-    serve,
-    status,
-)
-from funland_cli.failures import CommandError, ExitCode, failure_of
-from funland_cli.output import Output
-from funland_client import FunlandError
+from funland_cli import general
+from funland_cli.commands import SUBCOMMANDS, Subcommands
+from funland_cli.failures import ExitCode
 
 _EPILOG = """\b
 Examples:
@@ -60,7 +40,17 @@ Exit codes:
 
 
 class FunlandCommand(TyperGroup):
-    """Ends every failure with one message and the exit code that `--help` names for it."""
+    """Imports of its subcommands the one that is run, and ends every failure with one message and
+    the exit code that `--help` names for it."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast("MutableMapping[str, Any]", Subcommands())
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Lists the subcommands as the table has them: their own help would have to be imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, known.summary) for name, known in SUBCOMMANDS.items()])
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Runs the command and exits."""
@@ -70,11 +60,24 @@ class FunlandCommand(TyperGroup):
             exit_code = super().main(arguments, *rest, **extra)
         except typer.Abort:
             exit_code = ExitCode.INTERRUPTED
-        except (typer.TyperException, CommandError, FunlandError, UnicodeError) as error:
-            failure = failure_of(error)
-            Output("--json" in arguments).failure(failure)
-            exit_code = failure.exit_code
+        except Exception as error:
+            exit_code = _told(error, "--json" in arguments)
+            if exit_code is None:
+                raise
         sys.exit(exit_code)
+
+
+def _told(error: Exception, as_json: bool) -> int | None:
+    """Tells of a failure and gives its exit code; None for what is a defect."""
+    # What tells of the failures of calls has to import the client: it is a failure that waits.
+    from funland_cli.output import Output  # noqa: PLC0415 - as above
+    from funland_cli.told_failures import TOLD, failure_of  # noqa: PLC0415 - as above
+
+    if not isinstance(error, TOLD):
+        return None
+    failure = failure_of(error)
+    Output(as_json).failure(failure)
+    return failure.exit_code
 
 
 app = typer.Typer(
@@ -90,36 +93,17 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def funland(
     context: typer.Context,
-    server: options.Server = None,
-    as_json: options.Json = False,
+    server: general.Server = None,
+    as_json: general.Json = False,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     """Show the version or the help, or note what was said before the subcommand."""
-    context.obj = options.GlobalOptions(server, as_json)
+    context.obj = general.GlobalOptions(server, as_json)
     if version:
+        import importlib.metadata  # noqa: PLC0415 - a tenth of the help's time
+
         sys.stdout.write(f"funland {importlib.metadata.version('funland')}\n")
         raise typer.Exit
     if context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
         raise typer.Exit
-
-
-app.command(epilog=serve.EPILOG)(serve.serve)
-app.command(epilog=gateway.EPILOG)(gateway.gateway)
-app.command(epilog=chat.EPILOG)(chat.chat)
-app.command(epilog=generate.EPILOG)(generate.generate)
-app.command(epilog=bench.EPILOG)(bench.bench)
-app.command(epilog=encode.EMBED_EPILOG)(encode.embed)
-app.command(epilog=encode.RERANK_EPILOG)(encode.rerank)
-app.command()(encode.tokenize)
-models.app.command(epilog=loading.EPILOG)(loading.load)
-app.add_typer(models.app, name="models")
-app.command(epilog=pull.EPILOG)(pull.pull)
-app.command(epilog=search.EPILOG)(search.search)
-app.add_typer(downloads.app, name="downloads")
-app.add_typer(favorites.app, name="favorites")
-app.add_typer(hubs.app, name="hubs")
-app.add_typer(config.app, name="config")
-app.add_typer(devices.app, name="devices")
-app.command()(status.ps)
-app.command()(status.status)

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from funland.v1.models_pb2 import Model
-from funland_cli import options
+from funland_cli import loading, options
 from funland_cli.documents import document
 from funland_cli.output import quantity, size
 from funland_cli.views import all_of, format_name, hub_name, state
@@ -34,7 +33,6 @@ def models(context: typer.Context) -> None:
         raise typer.Exit
 
 
-ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="The model's id or alias.")]
 ModelIds = Annotated[list[str], typer.Argument(metavar="MODEL...", help="Ids or aliases.")]
 
 
@@ -71,7 +69,7 @@ def list_models(
 def show(
     context: typer.Context,
     *,
-    model: ModelId,
+    model: options.ModelId,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
@@ -118,7 +116,7 @@ def import_model(
         model = client.models.import_file(
             path.expanduser().absolute(), model_id, aliases=alias or (), sha256=sha256
         )
-    tell(session, model, f"Imported {model.model_id}. Try it: funland chat -m {model.model_id}")
+    session.tell(model, f"Imported {model.model_id}. Try it: funland chat -m {model.model_id}")
 
 
 @app.command()
@@ -137,7 +135,7 @@ def unload(
     with session.client() as client:
         for model in models:
             unloaded = client.models.unload(model, force=force)
-            tell(session, unloaded, f"Unloaded {unloaded.model_id}.")
+            session.tell(unloaded, f"Unloaded {unloaded.model_id}.")
 
 
 @app.command("rm")
@@ -163,7 +161,7 @@ def remove(
 def attach(
     context: typer.Context,
     *,
-    model: ModelId,
+    model: options.ModelId,
     path: Annotated[
         Path,
         typer.Argument(metavar="PATH", help="A GGUF with a LoRA adapter on the server's machine."),
@@ -182,14 +180,14 @@ def attach(
     with session.client() as client:
         attached = client.models.attach(model, path.expanduser().absolute(), adapter_id)
     adapters = ", ".join(adapter.adapter_id for adapter in attached.adapters)
-    tell(session, attached, f"{attached.model_id} has the adapters: {adapters}.")
+    session.tell(attached, f"{attached.model_id} has the adapters: {adapters}.")
 
 
 @app.command()
 def detach(
     context: typer.Context,
     *,
-    model: ModelId,
+    model: options.ModelId,
     adapter: Annotated[str, typer.Argument(metavar="ADAPTER", help="The adapter's id.")],
     server: options.Server = None,
     as_json: options.Json = False,
@@ -198,12 +196,7 @@ def detach(
     session = options.session(context, server, as_json)
     with session.client() as client:
         detached = client.models.detach(model, adapter)
-    tell(session, detached, f"Detached {adapter} from {detached.model_id}.")
+    session.tell(detached, f"Detached {adapter} from {detached.model_id}.")
 
 
-def tell(session: options.Session, model: Model, text: str) -> None:
-    """Writes what became of a model: a line, or the model as JSON."""
-    if session.output.as_json:
-        session.output.event(document(model))
-    else:
-        session.output.line(text)
+app.command(epilog=loading.EPILOG)(loading.load)

@@ -6,25 +6,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import typer
+from google.protobuf.message import Message
 
+from funland_cli import general
+from funland_cli.documents import document
 from funland_cli.failures import CommandError, ExitCode
+from funland_cli.general import said_before
 from funland_cli.output import Output
 from funland_client import ChatArguments, Funland, Grammar, Regex
 from funland_client.arguments import Hub, ModelFormat
-from funland_client.channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS, default_address
+from funland_client.channel import default_address
 
-Server = Annotated[
-    str | None,
-    typer.Option(
-        "--server",
-        metavar="HOST:PORT",
-        help=f"The server to call.  [default: ${ADDRESS_VARIABLE} or {DEFAULT_ADDRESS}]",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+Server: TypeAlias = general.Server
+Json: TypeAlias = general.Json
+GlobalOptions = general.GlobalOptions
 
 Model = Annotated[
     str,
@@ -32,6 +30,7 @@ Model = Annotated[
         "--model", "-m", metavar="MODEL", help="The model's id or alias.  [default: the server's]"
     ),
 ]
+ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="The model's id or alias.")]
 Temperature = Annotated[
     float | None,
     typer.Option(metavar="0-2", help="How freely to choose words; 0 always says the same."),
@@ -105,14 +104,6 @@ Connections = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class GlobalOptions:
-    """What was said before the subcommand."""
-
-    server: str | None = None
-    as_json: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
     """Where a command's calls go and how it speaks."""
 
@@ -123,6 +114,13 @@ class Session:
         """Opens a client of the server. Who sits before it sees what is wrong at once."""
         return Funland(self.address, retries=retries)
 
+    def tell(self, message: Message, text: str) -> None:
+        """Writes what became of something: a line, or the message as JSON."""
+        if self.output.as_json:
+            self.output.event(document(message))
+        else:
+            self.output.line(text)
+
     @property
     def flags(self) -> Sequence[str]:
         """What another command has to be told to call the same server."""
@@ -131,7 +129,7 @@ class Session:
 
 def session(context: typer.Context, server: str | None, as_json: bool) -> Session:
     """Joins a command's own options with those before it; the command's own win."""
-    before = context.find_object(GlobalOptions) or GlobalOptions()
+    before = said_before(context)
     address = server or before.server or default_address()
     return Session(address, Output(as_json or before.as_json))
 

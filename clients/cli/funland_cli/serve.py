@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from funland_cli import options
 from funland_cli.failures import CommandError, ExitCode
+from funland_cli.general import said_before
 from funland_cli.output import Output
 
 if TYPE_CHECKING:
@@ -89,24 +90,29 @@ def serve(
     ] = False,
 ) -> None:
     """Start the service: gRPC, REST and OpenAI's API."""
-    # The service is a second of imports that no other command needs.
-    from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
+    flags = {
+        "server.host": (host, "--host"),
+        "server.port": (grpc_port, "--grpc-port"),
+        "server.home": (home, "--home"),
+        "server.default_model": (model, "--model"),
+        "server.log_format": (log_format, "--log-format"),
+        "gateway.host": (host, "--host"),
+        "gateway.port": (http_port, "--http-port"),
+        "gateway.listen": (listen or None, "--listen"),
+    }
+    output = Output(as_json or said_before(context).as_json)
+    # Of what is imported little is garbage, and to go through it all, again and again, would be a
+    # tenth of the start.
+    gc.disable()
+    try:
+        # The service is a second of imports that no other command needs.
+        from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
 
-    flags = given_flags(
-        {
-            "server.host": (host, "--host"),
-            "server.port": (grpc_port, "--grpc-port"),
-            "server.home": (home, "--home"),
-            "server.default_model": (model, "--model"),
-            "server.log_format": (log_format, "--log-format"),
-            "gateway.host": (host, "--host"),
-            "gateway.port": (http_port, "--http-port"),
-            "gateway.listen": (listen or None, "--listen"),
-        }
-    )
-    settings = load_settings(flags, config, os.environ)
-    output = options.session(context, None, as_json).output
-    raise typer.Exit(asyncio.run(_serve(settings, output)))
+        settings = load_settings(given_flags(flags), config, os.environ)
+        exit_code = asyncio.run(_serve(settings, output))
+    finally:
+        gc.enable()
+    raise typer.Exit(exit_code)
 
 
 def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Given]:
@@ -120,6 +126,7 @@ def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Given]:
 
 async def _serve(settings: Settings, output: Output) -> ExitCode:
     from funland_cli.running import listen, listen_http, run  # noqa: PLC0415 - as in serve
+    from funland_cli.settling import settle  # noqa: PLC0415 - as in serve
     from funland_gateway.app import Gateway  # noqa: PLC0415 - as in serve
     from funland_server import errors, logs  # noqa: PLC0415 - as in serve
     from funland_server.app import Server  # noqa: PLC0415 - as in serve
@@ -140,6 +147,7 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
         services.append(gateway)
         await listen_http(gateway)
         _announce(server.address, gateway, settings.server.home, output)
+        await asyncio.to_thread(settle)
 
     return await run(start, lambda: server.settings.now.drain_seconds)
 

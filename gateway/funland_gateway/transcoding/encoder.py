@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from typing import Any, cast
 
-import numpy as np
 import orjson
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
 from google.protobuf.message import Message
@@ -178,6 +177,10 @@ def _finite_or_named(value: float) -> float | str:
 
 
 def _shortest_floats(values: Any) -> list[Any]:
+    if not values:
+        return []
+    import numpy as np  # noqa: PLC0415 - `Calls` says why
+
     # orjson writes float32 with the fewest digits that read back the same, fast enough for vectors.
     array = np.array(values, dtype=np.float32)
     numbers = orjson.loads(orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY))

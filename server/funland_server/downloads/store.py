@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.downloads_pb2 import Download
 from funland_server.downloads.plan import Plan
 from funland_server.downloads.plan_json import from_json, to_json
 from funland_server.downloads.tables import downloads
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 

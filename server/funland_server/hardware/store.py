@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.hardware_pb2 import BenchmarkResult
 from funland_server.hardware.keys import Key
 from funland_server.hardware.tables import benchmarks
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import func, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import ChatRequest, Message
 from funland.v1.responses_pb2 import ListResponseInputResponse, Response
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.tables import AnyRow, responses
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 LONGEST_CHAIN: Final = 1024

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.responses_pb2 import ListResponsesRequest, ListResponsesResponse
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.responses.tables import AnyRow, response_metadata, responses, whole
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 LARGEST_PAGE: Final = 16 * 1024**2

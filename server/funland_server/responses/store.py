@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import Message
 from funland.v1.responses_pb2 import (
@@ -29,6 +28,7 @@ from funland_server.responses.tables import (
     values,
     whole,
 )
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 _DAY: Final = 24 * 3600 * 10**6  # in microseconds

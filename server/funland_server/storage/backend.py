@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
 from typing import Any, ClassVar, Literal, Protocol
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from funland_server.storage.connections import AsyncConnection, AsyncEngine
 
 Dialect = Literal["sqlite", "postgresql"]
 

@@ -11,15 +11,14 @@ from typing import Any, Final, TypeVar
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.database_url import checked
 from funland_server.errors import FunlandError, StartError
 from funland_server.storage.backend import Backend, Dialect, Fault
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.errors import StorageFullError, StorageUnavailableError
-from funland_server.storage.migrating import NewerDatabaseError, migrate
-from funland_server.storage.postgresql import PostgreSQL
 from funland_server.storage.sqlite import SQLite
+from funland_server.storage.standing import NewerDatabaseError, bring_up
 from funland_server.storage.waiting_out import wait_out
 
 logger = structlog.get_logger(__name__)
@@ -51,8 +50,7 @@ class Database:
 
     def __init__(self, place: Path | str) -> None:
         """`place` is SQLite's file, or the URL of a PostgreSQL database; raises ValueError."""
-        backend: Backend = SQLite(place) if isinstance(place, Path) else PostgreSQL(checked(place))
-        self._backend = backend
+        backend = self._backend = _backend(place)
         self._engine = backend.engine()
         self._readers = self._engine.execution_options(**backend.read_options)
         self._turn = asyncio.Semaphore(backend.writers)
@@ -71,7 +69,7 @@ class Database:
         backend = self._backend
         try:
             async with backend.migrating() as connection:
-                await connection.run_sync(migrate)
+                await connection.run_sync(bring_up)
         except NewerDatabaseError as error:
             raise StartError(
                 f"The database {backend.name} was written by a newer version of Funland; install"
@@ -182,6 +180,15 @@ class Database:
             return "the disk is full" if full else str(error.orig)
         cause = error.__cause__ if isinstance(error, FunlandError) else error
         return getattr(cause, "strerror", None) or str(cause) or "it does not answer"
+
+
+def _backend(place: Path | str) -> Backend:
+    if isinstance(place, Path):
+        return SQLite(place)
+    # Who has SQLite needs neither PostgreSQL's driver nor its dialect, a twentieth of a start.
+    from funland_server.storage.postgresql import PostgreSQL  # noqa: PLC0415 - as above
+
+    return PostgreSQL(checked(place))
 
 
 def _succeeded(task: asyncio.Task[Any]) -> bool:

@@ -10,16 +10,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from funland_server.storage.standing import NewerDatabaseError
+
 SCRIPTS: Final = "funland_server.storage:migrations"
 """Where `env.py` and the revisions are, in Alembic's words for a package's folder."""
 
 _NUMBERED: Final = "migrations"
 """The table in which versions before Alembic, which knew SQLite alone, kept their scripts'
 numbers."""
-
-
-class NewerDatabaseError(Exception):
-    """A newer version of Funland has written the database."""
 
 
 def migrate(connection: Connection, scripts: str = SCRIPTS) -> None:

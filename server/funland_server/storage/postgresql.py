@@ -11,12 +11,12 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from funland_server.database_url import told
 from funland_server.errors import StartError
 from funland_server.storage.backend import Dialect, Fault
+from funland_server.storage.connections import AsyncConnection, AsyncEngine, create_async_engine
 from funland_server.storage.errors import StorageUnavailableError
 
 _DRIVER: Any = asyncpg  # it has no types
@@ -119,5 +119,5 @@ def _engine(url: str, statement_seconds: float | None, **options: Any) -> AsyncE
             raise StorageUnavailableError from error
 
     return create_async_engine(
-        "postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options
+        "postgresql+asyncpg://", connect=connect, hide_parameters=True, **options
     )

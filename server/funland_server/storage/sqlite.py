@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from funland_server.storage.backend import Dialect, Fault
+from funland_server.storage.connections import AsyncConnection, AsyncEngine, create_async_engine
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",  # readers do not wait for the writer

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.inference_pb2 import ChatRequest, Message, TokenLogprob
 from funland.v1.responses_pb2 import ListResponsesRequest, Response
@@ -21,6 +20,7 @@ from funland_server.responses import pages as page_limits
 from funland_server.responses.errors import ResponseNotFoundError
 from funland_server.responses.store import ResponseStore
 from funland_server.responses.tables import responses, unfinished
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from tests.server.storage.plans import Plan, plan
 

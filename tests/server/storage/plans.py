@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 

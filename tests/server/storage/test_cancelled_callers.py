@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 from sqlalchemy import Connection, Engine, event, insert, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.util import await_only
 
 from funland.v1.inference_pb2 import Message
@@ -22,6 +21,7 @@ from funland.v1.responses_pb2 import Response
 from funland_server.live import Live
 from funland_server.responses.store import ResponseStore
 from funland_server.responses.tables import responses
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 _SECONDS = 20.0  # no test waits for so long unless it fails

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.responses.tables import responses
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
 _ONE = responses.c.response_id == "one"

@@ -16,17 +16,20 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 import funland_server.app
+import tools.schema
 from funland_server.errors import StartError
 from funland_server.hub.catalog.tables import WORDS
+from funland_server.storage import standing
 from funland_server.storage.backend import Backend
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.storage.migrating import SCRIPTS, migrate
 from funland_server.storage.postgresql import PostgreSQL
 from funland_server.storage.schema import schema
 from funland_server.storage.sqlite import SQLite
+from funland_server.storage.standing import SCRIPT
 from tests.server.storage.test_database import add, ask, names
 
 NUMBERED = Path(__file__).parent / "numbered_scripts"
@@ -69,6 +72,50 @@ async def test_the_revisions_make_the_tables_that_the_domains_declare(backend: B
 
     async with backend.migrating() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_the_script_for_empty_homes_is_what_the_revisions_make() -> None:
+    """If not: `python -m tools.schema` writes it anew."""
+    assert SCRIPT.read_text("utf-8") == await tools.schema.script()
+
+
+async def test_an_empty_home_becomes_by_the_script_what_it_becomes_by_the_revisions(
+    tmp_path: Path,
+) -> None:
+    database = Database(tmp_path / "by script")
+    await database.open()
+    await database.close()
+
+    async with SQLite(tmp_path / "by revisions").migrating() as connection:
+        await connection.run_sync(migrate)
+
+    with (
+        closing(sqlite3.connect(tmp_path / "by script")) as made,
+        closing(sqlite3.connect(tmp_path / "by revisions")) as migrated,
+    ):
+        assert columns(made, "main") == columns(migrated, "main")
+        version = "SELECT * FROM alembic_version"
+        assert made.execute(version).fetchall() == migrated.execute(version).fetchall()
+
+
+async def test_a_home_made_by_an_older_script_sees_the_revisions_that_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = tmp_path / "older.sql"
+    text_of_it = (NUMBERED / "0001_responses.sql").read_text("utf-8").replace(";", "\n\n")
+    older.write_text(
+        text_of_it + "\n\nCREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"
+        "\n\nINSERT INTO alembic_version VALUES ('0001')\n"
+    )
+    monkeypatch.setattr(standing, "SCRIPT", older)
+    database = Database(tmp_path / "home" / "funland.sqlite3")
+
+    await database.open()
+
+    query = text("SELECT version_num FROM alembic_version")
+    assert await ask(database, query) == [revisions()[-1].revision]
+    assert "state" in await column_names(database)
+    await database.close()
 
 
 def numbered_home(path: Path, *scripts: str) -> None:

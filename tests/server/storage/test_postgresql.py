@@ -10,10 +10,10 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.errors import StartError
 from funland_server.responses.tables import responses
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 from tests import postgresql as postgresql_server

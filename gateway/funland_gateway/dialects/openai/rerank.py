@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import numpy as np
 import orjson
 
 from funland.v1 import errors_pb2, inference_pb2
@@ -19,6 +18,9 @@ from funland_gateway.dialects.openai.fates import unless, unless_empty
 from funland_gateway.dialects.openai.parameters import Refusals, refuse
 from funland_gateway.dialects.reading import JsonObject, malformed, missing
 from funland_gateway.dialects.rpcs import RERANK
+
+if TYPE_CHECKING:
+    import numpy as np
 
 REFUSALS: Final[Refusals] = {
     "truncate_prompt_tokens": unless(-1).asks,  # vLLM's
@@ -42,6 +44,8 @@ class _Ranking:
     """Whether scores are to be the model's own, not within 0 and 1."""
 
     def score(self, ranked: inference_pb2.RankedDocument) -> np.float32:
+        import numpy as np  # noqa: PLC0415 - `Calls` says why
+
         return np.float32(ranked.raw_score if self.raw else ranked.score)
 
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.hub.catalog.entries import Key
 from funland_server.hub.catalog.tables import favorites
 from funland_server.hub.clients.protocol import HubKind
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
+from funland_server.storage.inserting import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Favorites:
 
     async def add(self, key: Key) -> int:
         """Marks a model; gives since when it is, in microseconds since 1970."""
-        insert = sqlite.insert if self.database.dialect == "sqlite" else postgresql.insert
+        adding = insert_into(favorites, self.database.dialect)
         row = {"hub": key[0], "model_id": key[1], "create_time": time.time_ns() // 1000}
 
         async def write(connection: AsyncConnection) -> int:
-            await connection.execute(insert(favorites).values(row).on_conflict_do_nothing())
+            await connection.execute(adding.values(row).on_conflict_do_nothing())
             found = await connection.execute(
                 select(favorites.c.create_time).where(
                     favorites.c.hub == key[0], favorites.c.model_id == key[1]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.hub_pb2 import HubModel
 from funland_server.hub.catalog.tables import WORDS
 from funland_server.hub.catalog.words import Phrase, fts5_query, tsquery, tsvector, words_of
 from funland_server.storage.backend import Dialect
+from funland_server.storage.connections import AsyncConnection
 
 _DELETE: Final = {
     "sqlite": text(f"DELETE FROM {WORDS} WHERE rowid = :id"),  # noqa: S608 - a constant

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, case, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland.v1.hub_pb2 import HubModel, SearchHubModelsRequest
 from funland.v1.models_pb2 import Model, Origin
@@ -29,7 +27,9 @@ from funland_server.hub.catalog.tables import listings, models
 from funland_server.hub.catalog.words import phrases_of
 from funland_server.hub.choice.variants import variants_of
 from funland_server.hub.clients.protocol import HubKind, Listing
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
+from funland_server.storage.inserting import insert_into
 
 _SORTS = {
     SearchHubModelsRequest.SORT_UNSPECIFIED: models.c.downloads,
@@ -220,7 +220,7 @@ class Catalog:
         known_time = stamped(_now())
         for model in told:
             model.known_time.CopyFrom(known_time)
-        written = (sqlite if dialect == "sqlite" else postgresql).insert(models)
+        written = insert_into(models, dialect)
         names = row_of(told[0])
         await connection.execute(
             written.on_conflict_do_update(

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from funland_server.hub.catalog.tables import syncs
 from funland_server.hub.clients.protocol import HubKind
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
+from funland_server.storage.inserting import insert_into
 
 _GOES_ON: int = 3600 * 10**6
 """A sync that broke off is taken up again within so many microseconds: later, the hub's pages are
@@ -61,8 +61,7 @@ class Syncs:
         await self._put(hub, sync_time=_now(), begin_time=None, cursor="", models=0)
 
     async def _put(self, hub: HubKind, **row: object) -> None:
-        insert = sqlite.insert if self.database.dialect == "sqlite" else postgresql.insert
-        query = insert(syncs).values(hub=hub, **row)
+        query = insert_into(syncs, self.database.dialect).values(hub=hub, **row)
         query = query.on_conflict_do_update(index_elements=["hub"], set_=row)
 
         async def write(connection: AsyncConnection) -> None:

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import protovalidate
-
 from funland.v1.inference_pb2 import SamplingParameters
 
 _MOST_STOPS: Final = 16
@@ -78,7 +76,7 @@ def _take(sampling: SamplingParameters, name: str, value: Any) -> bool:
         tried = SamplingParameters(**{field: number})  # type: ignore[arg-type]  # a field of it
     except ValueError:  # more than its type holds
         return False
-    if protovalidate.collect_violations(tried):
+    if _breaks_a_rule(tried):
         return False
     sampling.MergeFrom(tried)
     return True
@@ -89,10 +87,17 @@ def _take_stops(sampling: SamplingParameters, value: Any) -> bool:
     if not isinstance(stops, list) or not all(isinstance(one, str) for one in stops):  # pyright: ignore[reportUnknownVariableType] - anything may be in it
         return False
     tried = SamplingParameters(stop=list(dict.fromkeys(cast("list[str]", stops)))[:_MOST_STOPS])
-    if protovalidate.collect_violations(tried):
+    if _breaks_a_rule(tried):
         return False
     sampling.MergeFrom(tried)
     return True
+
+
+def _breaks_a_rule(tried: SamplingParameters) -> bool:
+    # What checks is a twentieth of a start, and most starts read no model of Ollama's registry.
+    import protovalidate  # noqa: PLC0415 - as above
+
+    return bool(protovalidate.collect_violations(tried))
 
 
 def _whole(value: Any, least: int, most: int) -> int | None:

@@ -1,0 +1,90 @@
+"""The subcommands, by name: none is imported before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.main import get_group
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """Where a subcommand is, and what the list of all says of it."""
+
+    module: str
+    attribute: str
+    """A function, or the `Typer` of a group."""
+    summary: str
+    """The first line of its own help."""
+    epilog: str = "EPILOG"
+    """The module's name for what its help ends with; a group has that itself."""
+
+
+SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
+    "serve": Subcommand("serve", "serve", "Start the service: gRPC, REST and OpenAI's API."),
+    "gateway": Subcommand(
+        "gateway",
+        "gateway",
+        "Start the gateway alone: REST and OpenAI's API for a server elsewhere.",
+    ),
+    "chat": Subcommand("chat", "chat", "Chat with a model: one message, or a conversation."),
+    "generate": Subcommand(
+        "generate", "generate", "Continue a text as it is, without a chat template."
+    ),
+    "bench": Subcommand(
+        "bench", "bench", "Measure how fast a model answers a growing number of calls at once."
+    ),
+    "embed": Subcommand(
+        "encode", "embed", "Turn texts into vectors, one line of JSON for each.", "EMBED_EPILOG"
+    ),
+    "rerank": Subcommand(
+        "encode",
+        "rerank",
+        "Order documents by how well they answer a query, the best first.",
+        "RERANK_EPILOG",
+    ),
+    "tokenize": Subcommand("encode", "tokenize", "Turn a text into the model's tokens.", ""),
+    "models": Subcommand("models", "app", "See, import, load and delete models."),
+    "pull": Subcommand("pull", "pull", "Download a model from a hub and install it."),
+    "search": Subcommand("search", "search", "Search the hubs for models."),
+    "downloads": Subcommand("downloads", "app", "See, pause and resume downloads."),
+    "favorites": Subcommand("favorites", "app", "Keep models of the hubs in mind."),
+    "hubs": Subcommand("hubs", "app", "See and sync the hubs."),
+    "config": Subcommand("config", "app", "Show and change settings."),
+    "devices": Subcommand("devices", "app", "See, measure and choose what models are computed on."),
+    "ps": Subcommand("status", "ps", "List the models that are in memory.", ""),
+    "status": Subcommand("status", "status", "Show what the server is and what it does now.", ""),
+}
+"""In the order of the help."""
+
+
+class Subcommands(Mapping[str, Any]):
+    """The commands themselves. One is imported when it is looked up, and knows its name."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Imports it. Raises KeyError if there is none of that name."""
+        return _made(name, SUBCOMMANDS[name])
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the order of the help."""
+        return iter(SUBCOMMANDS)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(SUBCOMMANDS)
+
+
+def _made(name: str, subcommand: Subcommand) -> Any:
+    module = import_module(f"funland_cli.{subcommand.module}")
+    found = getattr(module, subcommand.attribute)
+    holder = typer.Typer(add_completion=False, rich_markup_mode=None)
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found, name=name)
+    else:
+        epilog = getattr(module, subcommand.epilog) if subcommand.epilog else None
+        holder.command(name, epilog=epilog)(found)
+    return get_group(holder).commands[name]

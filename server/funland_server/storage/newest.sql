@@ -1,0 +1,100 @@
+-- What the revisions make of an empty SQLite: an empty home starts with it, and without Alembic.
+-- `python -m tools.schema` has written it.
+
+CREATE TABLE alembic_version (
+	version_num VARCHAR(32) NOT NULL,
+	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+
+CREATE TABLE responses (
+	response_id TEXT NOT NULL,
+	follows TEXT,
+	create_time BIGINT NOT NULL,
+	input BLOB NOT NULL,
+	output BLOB NOT NULL,
+	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL,
+	PRIMARY KEY (response_id)
+)
+
+CREATE INDEX responses_follows ON responses (follows)
+
+CREATE INDEX responses_by_time ON responses (create_time, response_id, model)
+
+CREATE INDEX responses_by_collection ON responses (collection, create_time, response_id, model)
+
+CREATE INDEX responses_unfinished ON responses (response_id) WHERE state IN (1, 5)
+
+CREATE TABLE response_metadata (
+	response_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (response_id, name),
+	FOREIGN KEY(response_id) REFERENCES responses (response_id) ON DELETE CASCADE
+)
+
+CREATE INDEX response_metadata_by_value ON response_metadata (name, value, response_id)
+
+CREATE TABLE hub_models (
+	id INTEGER NOT NULL,
+	hub INTEGER NOT NULL,
+	model_id TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	model_type TEXT NOT NULL,
+	formats INTEGER NOT NULL,
+	quantizations TEXT DEFAULT '' NOT NULL,
+	downloads BIGINT NOT NULL,
+	likes BIGINT NOT NULL,
+	update_time BIGINT NOT NULL,
+	known_time BIGINT NOT NULL,
+	model BLOB NOT NULL,
+	PRIMARY KEY (id)
+)
+
+CREATE UNIQUE INDEX hub_models_by_id ON hub_models (hub, model_id)
+
+CREATE INDEX hub_models_by_downloads ON hub_models (downloads, id, hub, formats, model_type, owner)
+
+CREATE INDEX hub_models_by_likes ON hub_models (likes, id)
+
+CREATE INDEX hub_models_by_time ON hub_models (update_time, id)
+
+CREATE TABLE hub_listings (
+	id INTEGER NOT NULL,
+	revision TEXT NOT NULL,
+	listed_time BIGINT NOT NULL,
+	quantization TEXT NOT NULL,
+	files BLOB NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(id) REFERENCES hub_models (id) ON DELETE CASCADE
+)
+
+CREATE TABLE hub_favorites (
+	hub INTEGER NOT NULL,
+	model_id TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	PRIMARY KEY (hub, model_id)
+)
+
+CREATE TABLE hub_syncs (
+	hub INTEGER NOT NULL,
+	sync_time BIGINT,
+	begin_time BIGINT,
+	cursor TEXT DEFAULT '' NOT NULL,
+	models INTEGER DEFAULT 0 NOT NULL,
+	PRIMARY KEY (hub)
+)
+
+CREATE VIRTUAL TABLE hub_words USING fts5(name, text, tokenize = 'ascii')
+
+CREATE TABLE downloads (
+	download_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	arrival BIGINT NOT NULL,
+	"plan" BLOB NOT NULL,
+	download BLOB NOT NULL,
+	PRIMARY KEY (download_id)
+)
+
+CREATE UNIQUE INDEX downloads_by_arrival ON downloads (home_id, arrival)
+
+INSERT INTO alembic_version VALUES ('0004')
