@@ -13,6 +13,7 @@ from funland.v1.models_pb2 import (
     ListModelsResponse,
     LoadedModel,
     LoadModelRequest,
+    LoadSettings,
     Model,
 )
 from funland.v1.system_pb2 import Health, MachineMemory, SystemStatus
@@ -95,13 +96,33 @@ def test_models_tell_memory_only_when_loaded() -> None:
 
 @pytest.mark.parametrize("quantization", ["q4_0", "Q4_0", "", None])
 def test_a_model_is_looked_up_and_loaded(quantization: str | None) -> None:
-    look_up = load_model(incoming("meta/llama", quantization=quantization, prefer_gpu=False))
+    look_up = load_model(incoming("meta/llama", quantization=quantization))
     load = look_up.answer(INSTALLED)
 
     assert look_up.message == GetModelRequest(model_id="meta/llama")
     assert isinstance(load, Unary)
     assert load.message == LoadModelRequest(model_id="llama-2-7b-chat")
     assert content(load.answer(LOADED))["loaded"] is True
+
+
+@pytest.mark.parametrize(
+    ("body", "settings"),
+    [
+        ({}, None),
+        ({"prefer_gpu": None}, None),
+        ({"prefer_gpu": True}, None),
+        ({"prefer_gpu": False}, LoadSettings(device_ids=["cpu_0"])),
+    ],
+)
+def test_who_prefers_no_gpu_gets_the_cpu_alone(
+    body: dict[str, Any], settings: LoadSettings | None
+) -> None:
+    load = load_model(incoming("x", **body)).answer(Model(model_id="x"))
+
+    assert isinstance(load, Unary)
+    assert load.message == LoadModelRequest(model_id="x", settings=settings)
+    assert load.field_name("settings.device_ids[0]") == "prefer_gpu"
+    assert load.field_name("model_id") == "model_name"
 
 
 def test_the_model_called_default_is_the_default_model() -> None:

@@ -90,7 +90,9 @@ MODEL_LIST: Final = object_with({"models": array_of(MODEL)})
 LOAD_REQUEST: Final = body_with(
     {
         "quantization": described(STRING, "The one that the model has; another fails."),
-        "prefer_gpu": described(BOOLEAN, "A preference; without a GPU it changes nothing."),
+        "prefer_gpu": described(
+            BOOLEAN, "False: the CPU alone. Else the server chooses, and takes a GPU if it can."
+        ),
     }
 )
 
