@@ -97,4 +97,15 @@ CREATE TABLE downloads (
 
 CREATE UNIQUE INDEX downloads_by_arrival ON downloads (home_id, arrival)
 
-INSERT INTO alembic_version VALUES ('0004')
+CREATE TABLE benchmarks (
+	home_id TEXT NOT NULL,
+	device TEXT NOT NULL,
+	model_sha256 TEXT NOT NULL,
+	engine BIGINT NOT NULL,
+	engine_version TEXT NOT NULL,
+	driver_version TEXT NOT NULL,
+	result BLOB NOT NULL,
+	PRIMARY KEY (home_id, device, model_sha256, engine, engine_version, driver_version)
+)
+
+INSERT INTO alembic_version VALUES ('0005')
