@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 
@@ -21,6 +21,8 @@ def edited(text: str, changes: Mapping[str, Any]) -> str:
     for name, value in changes.items():
         section, _, field = name.partition(".")
         table = document.get(section)
+        if not isinstance(table, MutableMapping | None):
+            raise ValueError(f"{section} is no table there")
         if value is None:
             if table is not None and field in table:
                 del table[field]

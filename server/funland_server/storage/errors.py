@@ -25,14 +25,15 @@ class StorageFullError(ResourceExhaustedError):
 
 
 class StorageUnavailableError(UnavailableError):
-    """The database can't be reached, or was lost on the way; or a file can't be written."""
+    """The database can't be reached, or was lost on the way; or a file can't be used."""
 
     reason = ErrorReason.STORAGE_UNAVAILABLE
     retry_seconds = 1.0
 
-    def __init__(
-        self,
-        message: str = "The database can't be reached at the moment; try again. What was to be"
-        " written may be written or not.",
-    ) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "") -> None:
+        """`message` says what is wrong if it is not the database."""
+        super().__init__(
+            message
+            or "The database can't be reached at the moment; try again. What was to be written may"
+            " be written or not."
+        )

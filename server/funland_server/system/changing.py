@@ -16,8 +16,9 @@ from funland_server.configuration.given import WrongSettingsError
 from funland_server.configuration.joining import nearest
 from funland_server.configuration.sources import Joined, Sources
 from funland_server.errors import FieldInvalidError, Violation
+from funland_server.storage.errors import StorageUnavailableError
 from funland_server.system.effects import effect
-from funland_server.system.errors import SettingFixedError, SettingsFileError
+from funland_server.system.errors import SettingFixedError
 
 Objections: TypeAlias = Callable[[ServerSettings], Mapping[str, str]]
 """What parts of the server have against settings, by their names."""
@@ -49,14 +50,14 @@ def change(
     Raises:
         FieldInvalidError: A setting, or the whole, is wrong.
         SettingFixedError: A flag or a variable goes before the file.
-        SettingsFileError: The text is too unusual to be changed.
+        StorageUnavailableError: The text is too unusual to be changed.
     """
     sources = running.sources
     _check(values, sources, fields)
     try:
         changed = edited(text, values)
     except ValueError as error:
-        raise SettingsFileError(f"{sources.file.name} can't be changed: {error}.") from error
+        raise StorageUnavailableError(f"{sources.file.name} can't be changed: {error}.") from error
     try:
         wanted = sources.join(changed)
     except WrongSettingsError as error:

@@ -19,9 +19,9 @@ from funland_server.configuration.fields import described
 from funland_server.configuration.given import WrongSettingsError
 from funland_server.configuration.sources import Joined
 from funland_server.live import Live
-from funland_server.storage.errors import StorageFullError
+from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 from funland_server.system.changing import Objections, change
-from funland_server.system.errors import ConfigurationChangedError, SettingsFileError
+from funland_server.system.errors import ConfigurationChangedError
 from funland_server.system.presenting import present
 from funland_server.system.values import from_wire
 
@@ -71,7 +71,8 @@ class Configuration:
 
         Raises:
             FieldInvalidError, SettingFixedError, ConfigurationChangedError: Nothing was changed.
-            StorageFullError, SettingsFileError: Nothing was: the file can't be read or written.
+            StorageFullError, StorageUnavailableError: Nothing was: the file can't be read or
+                written.
         """
         update = asyncio.create_task(self._update(request))
         self._updates.add(update)
@@ -109,7 +110,7 @@ class Configuration:
             try:
                 text = await asyncio.to_thread(self._sources.text)
             except WrongSettingsError as error:
-                raise SettingsFileError(self._of_file(error)) from error
+                raise StorageUnavailableError(self._of_file(error)) from error
             self._check_etag(request.etag, text)
             made = change(
                 text,
@@ -153,6 +154,6 @@ class Configuration:
         except OSError as error:
             if error.errno in _FULL:
                 raise StorageFullError from error
-            raise SettingsFileError(
+            raise StorageUnavailableError(
                 f"{self._sources.file.name} can't be written: {error.strerror}."
             ) from error

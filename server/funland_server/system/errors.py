@@ -4,14 +4,12 @@ FailedPreconditionError
 └── SettingFixedError          SETTING_FIXED
 AbortedError
 └── ConfigurationChangedError  CONFIGURATION_CHANGED
-UnavailableError
-└── SettingsFileError          STORAGE_UNAVAILABLE
 """
 
 from __future__ import annotations
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_server.errors import AbortedError, FailedPreconditionError, UnavailableError
+from funland_server.errors import AbortedError, FailedPreconditionError
 
 
 class SettingFixedError(FailedPreconditionError):
@@ -38,9 +36,3 @@ class ConfigurationChangedError(AbortedError):
             "The configuration has changed since it was read; read it again, and then change it.",
             etag=etag,
         )
-
-
-class SettingsFileError(UnavailableError):
-    """It can't be read, changed or written."""
-
-    reason = ErrorReason.STORAGE_UNAVAILABLE

@@ -73,6 +73,12 @@ def test_other_ways_to_write_a_table_are_read_too(text: str) -> None:
     assert changed["server"] == {**before, "slots": 4, "queue_limit": 5}
 
 
+@pytest.mark.parametrize("text", ["server = 1\n", "[[server]]\nslots = 1\n", "[server"])
+def test_what_has_no_such_table_is_left_to_be_edited_by_hand(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        edited(text, {"server.slots": 4})
+
+
 NAMES = st.sampled_from(["server.slots", "server.hubs", "server.a b", "gateway.port", "gateway.x"])
 VALUES: st.SearchStrategy[Any] = (
     st.none()

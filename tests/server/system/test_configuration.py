@@ -254,7 +254,7 @@ async def test_a_file_that_was_made_wrong_by_hand_is_told_and_can_be_mended(
         assert configured.server.settings.now.slots == 3
 
 
-@pytest.mark.parametrize("text", [b"[server", b"\xff", b"slots = 1\n"])
+@pytest.mark.parametrize("text", [b"[server", b"\xff", b"slots = 1\n", b"server = 1\n"])
 async def test_a_file_that_is_none_is_left_alone(configured: Configured, text: bytes) -> None:
     configured.file.write_bytes(text)
 

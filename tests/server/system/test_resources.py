@@ -20,7 +20,7 @@ from funland_server.system.resources import CpuMeter, machine_load
 from funland_server.workers.processor import CpuTime, Processor, processor
 from tests.server.conftest import call
 
-PART = Processor((0, 1), 2, 2.0, None)
+PART = Processor((0, 1), 2, 2.0, limited=False, account=None)
 
 
 async def test_resources_are_the_machine_s(server: Server) -> None:
