@@ -114,7 +114,9 @@ def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
 def _device_memory(loaded: LoadedModel) -> str:
     """What a model takes of accelerators' memory: `gpu_0 1.2 GB`; expected where no engine told."""
     return ", ".join(
-        f"{one.device_id} {size(one.bytes) if one.HasField('bytes') else f'~{size(one.estimate_bytes)}'}"
+        f"{one.device_id} {size(one.bytes)}"
+        if one.HasField("bytes")
+        else f"{one.device_id} about {size(one.estimate_bytes)}"
         for one in loaded.device_memory
     )
 
