@@ -24,25 +24,32 @@ from funland.v1.system_pb2 import Setting
 from funland_gateway.config import GatewaySettings
 from funland_server.app import Server
 from funland_server.config import ServerSettings
+from funland_server.domain import Domain
+from funland_server.downloads.domain import Downloads
+from funland_server.hub.domain import Hub
+from funland_server.models.domain import Models
+from funland_server.responses.domain import Responses
 from funland_server.system.effects import effect
 from tests.server.conftest import call
 from tests.server.system.conftest import SECTIONS, Configured
 
-MODELS, HUB, DOWNLOADS, RESPONSES = 1, 2, 3, 5
-"""The places of domains in a server."""
 
+def of(kind: type[Domain], path: str) -> Callable[[Server], Any]:
+    """What a part of a server's domain has under a path of attributes."""
 
-def of(domain: int, path: str) -> Callable[[Server], Any]:
-    """What a part of a domain has under a path of attributes."""
-    return lambda server: attrgetter(path)(attrgetter("_domains")(server)[domain])
+    def look(server: Server) -> Any:
+        (domain,) = [each for each in attrgetter("_domains")(server) if type(each) is kind]
+        return attrgetter(path)(domain)
+
+    return look
 
 
 def web(path: str) -> Callable[[Server], Any]:
-    return of(HUB, f"_web.{path}")
+    return of(Hub, f"_web.{path}")
 
 
 def hub(kind: Any, path: str) -> Callable[[Server], Any]:
-    return lambda server: attrgetter(path)(of(HUB, "hubs")(server).hubs[kind])
+    return lambda server: attrgetter(path)(of(Hub, "hubs")(server).hubs[kind])
 
 
 MODELSCOPE, HUGGINGFACE, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.OLLAMA
@@ -50,11 +57,11 @@ MODELSCOPE, HUGGINGFACE, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.
 AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "send_timeout_seconds": (7, attrgetter("_grpc._send_timeout.now"), 7),
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
-    "response_days": (7, of(RESPONSES, "_kept.keep_days.now"), 7),
+    "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),
     "allowed_private_hosts": (["a.lan"], web("_policy.now.private_hosts"), {"a.lan"}),
-    "hubs": (["ollama"], lambda server: list(of(HUB, "hubs")(server).hubs), [OLLAMA]),
+    "hubs": (["ollama"], lambda server: list(of(Hub, "hubs")(server).hubs), [OLLAMA]),
     "modelscope_endpoint": ("http://a.lan", hub(MODELSCOPE, "asker.endpoint"), "http://a.lan"),
     "huggingface_endpoint": ("http://a.lan", hub(HUGGINGFACE, "asker.endpoint"), "http://a.lan"),
     "ollama_endpoint": ("http://a.lan", hub(OLLAMA, "endpoint"), "http://a.lan"),
@@ -72,14 +79,14 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
         "Bearer hf-2",
     ),
     "hub_timeout_seconds": (7, hub(HUGGINGFACE, "asker.seconds"), 7),
-    "hub_catalog_hours": (7, of(HUB, "choosing._knowledge._catalog_hours.now"), 7),
-    "download_jobs": (7, lambda server: of(DOWNLOADS, "_jobs.runner._active")(server)(), 7),
-    "download_connections": (7, of(DOWNLOADS, "_jobs.control.connections.now"), 7),
-    "download_bytes_per_second": (4096, of(DOWNLOADS, "_tools.bucket.rate"), 4096),
+    "hub_catalog_hours": (7, of(Hub, "choosing._knowledge._catalog_hours.now"), 7),
+    "download_jobs": (7, lambda server: of(Downloads, "_jobs.runner._active")(server)(), 7),
+    "download_connections": (7, of(Downloads, "_jobs.control.connections.now"), 7),
+    "download_bytes_per_second": (4096, of(Downloads, "_tools.bucket.rate"), 4096),
     "download_first_byte_seconds": (7, web("_deadlines.now.first_byte"), 7),
     "download_stall_seconds": (7, web("_deadlines.now.stall"), 7),
-    "download_patience_seconds": (7, of(DOWNLOADS, "_tools.settings.now.patience"), 7),
-    "download_reserve_bytes": (7, of(DOWNLOADS, "_jobs.runner._disk.reserve_bytes.now"), 7),
+    "download_patience_seconds": (7, of(Downloads, "_tools.settings.now.patience"), 7),
+    "download_reserve_bytes": (7, of(Downloads, "_jobs.runner._disk.reserve_bytes.now"), 7),
     "log_level": ("error", lambda _: logging.getLogger().level, logging.ERROR),
 }
 """Each with a new value, what the part goes by, and what that is to be."""
@@ -147,7 +154,7 @@ async def test_with_the_next_load(configured: Configured, model_path: Path, name
         configured.server, "ImportModel", ImportModelRequest(path=str(model_path), model_id="mine")
     )
     await call(configured.server, "LoadModel", LoadModelRequest(model_id="mine"))
-    pool = of(MODELS, "pool")(configured.server)
+    pool = of(Models, "pool")(configured.server)
     before = pool.worker("mine")
     assert look_or_none(attrgetter(path), before) != expected
 
@@ -201,4 +208,4 @@ async def test_a_longer_queue_of_a_program_s_own_server(server: Server, tmp_path
 
     await call(server, "LoadModel", LoadModelRequest(model_id="funland-tiny"))
 
-    assert of(MODELS, "pool")(server).worker("funland-tiny").spec.queue_limit == 3
+    assert of(Models, "pool")(server).worker("funland-tiny").spec.queue_limit == 3
