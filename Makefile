@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+# Where llama.cpp computes beside the CPU: auto (what this machine can build and run), cpu, vulkan or cuda.
+export ACCEL ?=
+INSTALLED := $(VENV)/.installed-$(or $(ACCEL),auto)
 INSTALLED_DEV := $(VENV)/.installed-dev
 SOURCES := server gateway clients tests tools
 
@@ -14,7 +16,7 @@ help: ## Show what can be made.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: serve
-serve: $(INSTALLED) ## Install what is missing and start the service; ARGS="--http-port 8080" are its flags.
+serve: $(INSTALLED) ## Install what is missing and start the service; ARGS="--http-port 8080" are its flags, ACCEL=vulkan adds a backend.
 	@$(BIN)/funland serve $(ARGS)
 
 .PHONY: install
@@ -96,8 +98,9 @@ soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a 
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist
 
-$(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/*)
+$(INSTALLED): pyproject.toml tools/install.sh $(wildcard tools/llama_cpp/* tools/llama_cpp/backends/* tools/accelerators/*)
 	@tools/install.sh "$(PYTHON)" "$(VENV)"
+	@rm -f $(addprefix $(VENV)/.installed-,$(if $(filter cpu,$(ACCEL)),auto vulkan cuda,cpu))
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)

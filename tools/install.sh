@@ -2,7 +2,7 @@
 # Installs Funland and what it needs into a virtual environment, and tells what takes so long.
 #
 # PyPI has llama-cpp-python as source only. Its compilation is most of the time, so it starts first
-# and the other packages come in beside it.
+# and the other packages come in beside it. What computes on accelerators comes last, as ACCEL says.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$1
@@ -79,3 +79,4 @@ if [ "$(cat "$venv/.llama-cpp" 2>/dev/null)" != "$key" ]; then
 fi
 "${pip[@]}" install --quiet --no-deps --no-build-isolation --editable .
 "${pip[@]}" check >/dev/null || "${pip[@]}" check
+"$venv/bin/python" -m tools.accelerators "$requirement"

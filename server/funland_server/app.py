@@ -45,7 +45,7 @@ class Server:
         metrics = Metrics()
         self._pipeline = Pipeline(metrics)
         self._database = Database(_place(settings))
-        devices = Devices()
+        devices = Devices(settings, metrics)
         accelerations = Accelerations(settings.home, devices)
         models = Models(settings, metrics, devices, accelerations)
         web = Web(

@@ -1,12 +1,13 @@
 """What the server counts and measures, for Prometheus; docs/metrics.md explains each.
 
-The only labels are RPC names, status codes, states and ids of installed models, so there are never
-more series than those allow.
+The only labels are RPC names, status codes, states and ids of installed models and of devices, so
+there are never more series than those allow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from prometheus_client import (
@@ -17,10 +18,24 @@ from prometheus_client import (
     generate_latest,
 )
 
+from funland.v1.hardware_pb2 import Device
 from funland.worker.v1.worker_pb2 import Step
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 3, 5, 10, 30, 60, 120, 300)
 _BATCH = (1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 48, 64, 128, 256)
+
+_DEVICE = {
+    "utilization_percent": "How much of the time a device computed.",
+    "memory_used_bytes": "A device's memory that is in use.",
+    "memory_total_bytes": "A device's memory.",
+    "temperature_celsius": "A device's temperature.",
+    "power_watts": "What a device takes of power.",
+    "power_limit_watts": "What it may take.",
+    "clock_mhz": "What a device runs at.",
+    "memory_clock_mhz": "What a device's memory runs at.",
+    "fan_percent": "A device's fan, of its most.",
+}
+"""By the names of `DeviceMetrics`; what can't be read of a device has no series."""
 
 
 class Metrics:
@@ -92,6 +107,10 @@ class Metrics:
             "funland_downloads_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.devices = {
+            field: Gauge(f"funland_device_{field}", text, ["device"], registry=self.registry)
+            for field, text in _DEVICE.items()
+        }
         self.evictions = Counter(
             "funland_evictions", "Unloads of an idle model to make room for another.", ["model"],
             registry=self.registry,
@@ -141,6 +160,17 @@ class Metrics:
     def backs_off(self, model: str, until: float | None) -> None:
         """Tells until when a model is not started, in Unix time; None: it may be."""
         self.backing_off_until.labels(model).set(until or 0)
+
+    def device(self, device_id: str, device: Device) -> None:
+        """Shows what a device does; one that is gone, or can't be asked, loses its series."""
+        there = device.state != Device.UNAVAILABLE
+        told = {field.name: value for field, value in device.metrics.ListFields() if there}
+        for name, gauge in self.devices.items():
+            if name in told:
+                gauge.labels(device_id).set(told[name])
+            else:
+                with suppress(KeyError):  # it never had one
+                    gauge.remove(device_id)
 
     def forget(self, model: str) -> None:
         """Removes a deleted model's series."""

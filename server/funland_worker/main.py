@@ -93,6 +93,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
         device=engine.device,
         tokenizer=tokenizer_to_wire(loaded),
     )
+    ready.MergeFrom(loaded.told)
     _say(worker_pb2.Handshake(ready=ready))
     obeying = asyncio.create_task(_obey(link, servicer))
     error = await servicer.thread.failed

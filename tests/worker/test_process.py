@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,8 +21,11 @@ from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
 from funland_server.workers.link import Link
 from funland_worker.main import loaded_model
+from tests import lavapipe
 
 SECONDS = 30
+_COMPILING_SECONDS = 240
+"""What a program that plays a GPU may take to compile the first pass, on a busy machine."""
 AUTHORIZED = (("authorization", "secret"),)
 
 
@@ -39,7 +43,9 @@ class Process:
             return await self.process.wait()
 
 
-def launch_of(folder: Path, model: Path, link_descriptor: int = 0) -> worker_pb2.Launch:
+def launch_of(
+    folder: Path, model: Path, link_descriptor: int = 0, device: str = ""
+) -> worker_pb2.Launch:
     return worker_pb2.Launch(
         model_path=str(model),
         socket_path=str(folder / "s"),
@@ -47,13 +53,16 @@ def launch_of(folder: Path, model: Path, link_descriptor: int = 0) -> worker_pb2
         settings=LoadSettings(slots=2),
         max_context_length=128,
         link_descriptor=link_descriptor,
+        devices=[worker_pb2.LaunchDevice(device_id="gpu_0", name=device)] if device else [],
     )
 
 
-async def start(folder: Path, model: Path) -> Process:
+async def start(
+    folder: Path, model: Path, device: str = "", environment: Mapping[str, str] | None = None
+) -> Process:
     link, workers_end = await Link.pair()
     with workers_end:
-        launch = launch_of(folder, model, workers_end.fileno())
+        launch = launch_of(folder, model, workers_end.fileno(), device)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -62,6 +71,7 @@ async def start(folder: Path, model: Path) -> Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             pass_fds=[workers_end.fileno()],
+            env={**os.environ, **(environment or {})},
         )
     worker = Process(process, f"unix:{folder / 's'}", link)
     assert process.stdin is not None
@@ -157,6 +167,47 @@ async def test_a_sequence_is_accepted_or_refused_first_and_ends_once(worker: Pro
     assert sum(event.tokens for event in events[1]) == 3
     (refused,) = events[2]
     assert refused.failure.reason == ErrorReason.PROMPT_TOO_LONG
+
+
+async def test_on_a_device_it_is_killed_and_another_goes_on(
+    tmp_path: Path, model_path: Path
+) -> None:
+    texts: list[str] = []
+
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        worker = await start(folder, model_path, lavapipe.NAME, lavapipe.environment())
+        assert worker.handshake.ready.device == lavapipe.NAME
+        assert worker.handshake.ready.device_memory[lavapipe.NAME] > 0
+        texts.append(await first_words(worker))
+        worker.process.kill()
+        assert await worker.ended() == -signal.SIGKILL
+        worker.link.close()
+
+    assert texts[0]
+    assert texts[0] == texts[1]
+
+
+async def first_words(worker: Process) -> str:
+    """What it writes first of a long text, which it is still writing then."""
+    submit = worker_pb2.Submit(sequence_id=1, prompt="Once upon a time")
+    submit.sampling.temperature = 0
+    submit.sampling.ignore_end = True
+    worker.link.send(worker_pb2.Command(submit=submit))
+    text = ""
+
+    def take(step: worker_pb2.Step) -> None:
+        nonlocal text
+        for event in step.events:
+            assert not event.HasField("finish")
+            text += event.delta.text
+        if len(text) > 20:
+            worker.link.close()
+
+    async with asyncio.timeout(_COMPILING_SECONDS):
+        await worker.link.read(take)
+    return text[:20]
 
 
 async def test_a_file_that_is_no_model_is_told_and_ends_it(tmp_path: Path) -> None:

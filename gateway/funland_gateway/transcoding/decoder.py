@@ -22,8 +22,11 @@ from funland_gateway.failures import failure, invalid_field
 from funland_gateway.transcoding.scalars import Convert, Misfit, finite, from_text, kind, scalar
 
 Fill = Callable[[Any, object], None]  # writes a JSON value into a message, or into a field of it
+Put = Callable[[Any, Any, object], None]  # writes a JSON value into a map, under a key
 
 _ANY = "google.protobuf.Value"
+_ANY_LEVELS = 16  # each takes three of the hundred that protobuf reads
+_NAME = Struct.DESCRIPTOR.nested_types_by_name["FieldsEntry"].fields_by_name["key"]
 _LONGEST_NAME = 64  # of a field that isn't ours, in an answer
 
 
@@ -178,7 +181,6 @@ def _each(value: object, take: Callable[[object], None]) -> None:
 
 def _map(name: str, entry: Descriptor) -> Fill:
     key_field, value_field = entry.fields_by_name["key"], entry.fields_by_name["value"]
-    convert_key = scalar(key_field)
     value_type = value_field.message_type
     if value_type is None:
         convert = scalar(value_field)
@@ -192,28 +194,32 @@ def _map(name: str, entry: Descriptor) -> Fill:
             fill(items[key], item)
 
     def write(message: Any, value: object) -> None:
-        if not isinstance(value, dict):
-            raise Misfit(f"must be an object, not {kind(value)}")
-        items = getattr(message, name)
-        for text, item in cast("dict[str, object]", value).items():
-            step = f"[{json.dumps(text[:_LONGEST_NAME])}]"
-            try:
-                key = convert_key(from_text(key_field, text))
-            except Misfit as misfit:
-                raise Misfit(f"has a key that {misfit.problem}").under(step) from None
-            if not isinstance(key, str):
-                step = f"[{json.dumps(key)}]"  # as the server writes it
-            try:
-                put(items, key, item)
-            except Misfit as misfit:
-                raise misfit.under(step) from None
-            except UnicodeEncodeError:
-                raise Misfit("must be valid Unicode").under(step) from None
+        _entries(getattr(message, name), key_field, value, put)
 
     return write
 
 
-def _fill_any(message: Any, value: object) -> None:
+def _entries(items: Any, key_field: FieldDescriptor, value: object, put: Put) -> None:
+    if not isinstance(value, dict):
+        raise Misfit(f"must be an object, not {kind(value)}")
+    convert_key = scalar(key_field)
+    for text, item in cast("dict[str, object]", value).items():
+        step = f"[{json.dumps(text[:_LONGEST_NAME])}]"
+        try:
+            key = convert_key(from_text(key_field, text))
+        except Misfit as misfit:
+            raise Misfit(f"has a key that {misfit.problem}").under(step) from None
+        if not isinstance(key, str):
+            step = f"[{json.dumps(key)}]"  # as the server writes it
+        try:
+            put(items, key, item)
+        except Misfit as misfit:
+            raise misfit.under(step) from None
+        except UnicodeEncodeError:
+            raise Misfit("must be valid Unicode").under(step) from None
+
+
+def _fill_any(message: Any, value: object, levels: int = _ANY_LEVELS) -> None:
     """Makes a `google.protobuf.Value` of any JSON. Its numbers are of 64 bits, and finite."""
     if value is None:
         message.null_value = NULL_VALUE
@@ -224,19 +230,20 @@ def _fill_any(message: Any, value: object) -> None:
             message.string_value = value
         except UnicodeEncodeError:
             raise Misfit("must be valid Unicode") from None
+    elif isinstance(value, int | float):
+        message.number_value = finite(value)
+    elif not levels:
+        raise Misfit(f"must not nest deeper than {_ANY_LEVELS} levels")
     elif isinstance(value, list):
         message.list_value.SetInParent()
-        _each(cast("object", value), lambda item: _fill_any(message.list_value.values.add(), item))
-    elif isinstance(value, dict):
-        message.struct_value.SetInParent()
-        _fill_struct(message.struct_value, cast("object", value))
+        items = message.list_value.values
+        _each(cast("object", value), lambda item: _fill_any(items.add(), item, levels - 1))
     else:
-        message.number_value = finite(value)
-
-
-def _fill_struct(message: Any, value: object) -> None:
-    entry = Struct.DESCRIPTOR.fields_by_name["fields"].message_type
-    _map("fields", cast("Descriptor", entry))(message, value)
+        message.struct_value.SetInParent()
+        fields = message.struct_value.fields
+        _entries(
+            fields, _NAME, value, lambda _, key, item: _fill_any(fields[key], item, levels - 1)
+        )
 
 
 def _fill_time(message: Any, value: object) -> None:

@@ -150,8 +150,9 @@ def _any_value(value: Any) -> Any:
         return [_any_value(item) for item in value.list_value.values]
     if kind == "number_value":
         number = value.number_value
-        whole = number.is_integer() and abs(number) < _WHOLE
-        return int(number) if whole else _finite_or_named(number)
+        if not math.isfinite(number):
+            raise ValueError("a google.protobuf.Value has no number that JSON lacks")
+        return int(number) if number.is_integer() and abs(number) < _WHOLE else number
     return None if kind in (None, "null_value") else getattr(value, kind)
 
 

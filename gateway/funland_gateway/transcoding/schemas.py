@@ -206,6 +206,8 @@ def _without_musts(schema: Schema) -> Schema:
 
 
 def _or_null(schema: Schema) -> Schema:
+    if schema.keys() <= {"description"}:
+        return schema  # any JSON, null too
     if "$ref" in schema:
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         return {"anyOf": [{"$ref": schema["$ref"]}, {"type": "null"}], **rest}

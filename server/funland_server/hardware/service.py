@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from funland.v1 import hardware_pb2
 from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
+from funland_server.hardware import presenting
 
 
 class HardwareService:
@@ -20,11 +21,7 @@ class HardwareService:
         self, request: hardware_pb2.ListDevicesRequest
     ) -> hardware_pb2.ListDevicesResponse:
         """See `hardware.proto`."""
-        if request.refresh:
-            await self._devices.refresh()
-        return hardware_pb2.ListDevicesResponse(
-            devices=self._devices.all(), problems=self._devices.problems
-        )
+        return await presenting.listed(self._devices, request)
 
     async def GetDevice(self, request: hardware_pb2.GetDeviceRequest) -> hardware_pb2.Device:
         """See `hardware.proto`."""
@@ -34,13 +31,13 @@ class HardwareService:
         self, request: hardware_pb2.GetDeviceMetricsRequest
     ) -> hardware_pb2.GetDeviceMetricsResponse:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return presenting.measured(self._devices, request)
 
     def WatchDevices(
         self, request: hardware_pb2.WatchDevicesRequest
     ) -> AsyncIterator[hardware_pb2.DeviceEvent]:
         """See `hardware.proto`."""
-        raise NotImplementedError
+        return presenting.watched(self._devices)
 
     async def GetAcceleration(
         self, request: hardware_pb2.GetAccelerationRequest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import shutil
 import signal
@@ -18,6 +17,7 @@ import structlog
 from google.protobuf import json_format
 
 from funland.worker.v1.worker_pb2 import Handshake, Ready
+from funland_server.workers.environment import inherited
 from funland_server.workers.errors import ModelLoadFailedError
 from funland_server.workers.failures import from_wire
 from funland_server.workers.link import Link
@@ -135,16 +135,12 @@ async def _start() -> tuple[asyncio.subprocess.Process, Link, int]:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=[descriptor],
-                env={**ENVIRONMENT, **_inherited()},
+                env={**ENVIRONMENT, **inherited()},
             )
     except BaseException:
         link.close()
         raise
     return process, link, descriptor
-
-
-def _inherited() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("FUNLAND_")}
 
 
 async def _line(output: asyncio.StreamReader) -> bytes:

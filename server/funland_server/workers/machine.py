@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final
 
-import psutil
+from funland_server.kernel_files import KernelFiles
+from funland_server.workers.control_groups import ControlGroups, counted, own_groups
 
-_GROUPS = Path("/sys/fs/cgroup")
-_OWN_GROUP = Path("/proc/self/cgroup")
+_KIB: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,50 +25,51 @@ class MachineMemory:
     """What new programs can take without swapping."""
 
 
-def machine_memory(groups: Path = _GROUPS, own_group: Path = _OWN_GROUP) -> MachineMemory:
-    """How it is now. The arguments are where the kernel tells of control groups."""
-    memory = psutil.virtual_memory()
-    total, available = memory.total, memory.available
-    for group in _ancestry(groups, own_group):
-        limit = _number(group / "memory.max")
-        if limit is None or limit >= memory.total:
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    most: int | None
+    used: int | None
+    stat: str | None
+    idle: str
+    """The name in `stat` of pages of files that nobody has used lately."""
+
+
+def machine_memory(files: KernelFiles | None = None) -> MachineMemory:
+    """How it is now. `files` are the machine's, but in tests."""
+    files = files or KernelFiles()
+    meminfo = files.text("proc/meminfo")
+    machine = _kibibytes(meminfo, "MemTotal:")
+    total, available = machine, min(machine, _kibibytes(meminfo, "MemAvailable:"))
+    for limit in _limits(files, own_groups(files)):
+        if limit.most is None or limit.most >= machine:
             continue
-        # Pages of files that nobody has used lately are given back before anything is refused.
-        used = (_number(group / "memory.current") or 0) - _inactive_file_bytes(group)
-        total = min(total, limit)
-        available = min(available, max(0, limit - used))
+        # Such pages are given back before anything is refused.
+        used = (limit.used or 0) - (counted(limit.stat, limit.idle) or 0)
+        total = min(total, limit.most)
+        available = min(available, max(0, limit.most - used))
     return MachineMemory(total, available)
 
 
-def _ancestry(groups: Path, own_group: Path) -> Iterator[Path]:
-    """The folders of this process's control group and of those around it."""
-    lines = _text(own_group).splitlines()
-    name = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), None)
-    if name is None or ".." in name:
-        return
-    group = groups / name
-    while True:
-        yield group
-        if group == groups:
-            return
-        group = group.parent
+def _limits(files: KernelFiles, groups: ControlGroups) -> Iterator[_Limit]:
+    for group in groups.unified:
+        yield _Limit(
+            files.number(f"{group}/memory.max"),
+            files.number(f"{group}/memory.current"),
+            files.text(f"{group}/memory.stat"),
+            "inactive_file",
+        )
+    for group in groups.controllers.get("memory", ()):
+        yield _Limit(
+            files.number(f"{group}/memory.limit_in_bytes"),
+            files.number(f"{group}/memory.usage_in_bytes"),
+            files.text(f"{group}/memory.stat"),
+            "total_inactive_file",
+        )
 
 
-def _inactive_file_bytes(group: Path) -> int:
-    for line in _text(group / "memory.stat").splitlines():
-        name, _, value = line.partition(" ")
-        if name == "inactive_file":
-            return int(value)
+def _kibibytes(meminfo: str | None, name: str) -> int:
+    for line in (meminfo or "").splitlines():
+        if line.startswith(name):
+            number = line.removeprefix(name).strip().partition(" ")[0]
+            return int(number) * _KIB if number.isdecimal() else 0
     return 0
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path).strip()
-    return int(text) if text.isdecimal() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:  # another system, or an older kernel
-        return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2
@@ -33,6 +33,8 @@ class Loaded:
 
     engine: Engine
     facts: ModelFacts
+    told: worker_pb2.Ready = field(default_factory=worker_pb2.Ready)
+    """What not every engine tells, as the server is told it."""
 
 
 def context_length(launch: worker_pb2.Launch, trained: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -12,7 +13,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
 from funland_gateway.failures import CallFailed
 from funland_gateway.transcoding.decoder import decode, filler
-from funland_gateway.transcoding.encoder import encoder
+from funland_gateway.transcoding.encoder import encode, encoder
 
 CHAT: Descriptor = ChatRequest.DESCRIPTOR  # pyright: ignore[reportAssignmentType] - one of two stubs
 
@@ -28,6 +29,13 @@ def refusal(descriptor: Descriptor, value: object) -> tuple[str, str]:
     (violation,) = error.field_violations
     assert error.message == f"{violation.field} {violation.description}."
     return violation.field, violation.description
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 WRONG: list[tuple[object, str, str]] = [
@@ -161,6 +169,15 @@ def test_a_wrong_field_is_named(value: object, field: str, problem: str) -> None
             "must be true or false, not a number",
         ),
         ({"nothing": {"x": 1}}, "nothing.x", "is not a field of Empty"),
+        ({"anything": {"a": [1, math.inf]}}, 'anything["a"][1]', "must be a finite number"),
+        ({"anything": [10**400]}, "anything[0]", "must be a finite number"),
+        ({"anything": {"\ud800": 1}}, 'anything["\\ud800"]', "must be valid Unicode"),
+        ({"anything": {"a": "\ud800"}}, 'anything["a"]', "must be valid Unicode"),
+        (
+            {"anything": nested(17)},
+            "anything" + "[0]" * 16,
+            "must not nest deeper than 16 levels",
+        ),
     ],
 )
 def test_a_wrong_field_of_any_kind_is_named(
@@ -232,3 +249,22 @@ def test_a_well_known_type_without_a_form_is_found_at_the_start() -> None:
         filler(struct)
     with pytest.raises(TypeError, match="Struct has no encoder"):
         encoder(struct)
+
+
+def test_null_is_a_value_of_what_may_be_anything(kitchen: Descriptor) -> None:
+    message: Any = decode(kitchen, {"anything": None, "things": {"a": None, "b": []}})
+
+    assert message.anything.WhichOneof("kind") == "null_value"
+    assert message.things["a"].WhichOneof("kind") == "null_value"
+    assert message.things["b"].WhichOneof("kind") == "list_value"
+    assert encode(message)["things"] == {"a": None, "b": []}
+
+
+def test_the_deepest_value_is_one_that_protobuf_reads(kitchen: Descriptor) -> None:
+    value: object = 1
+    for _ in range(16):
+        value = {"a": value}
+
+    message = decode(kitchen, {"things": {"a": value}})
+
+    assert encode(type(message).FromString(message.SerializeToString()))["things"] == {"a": value}

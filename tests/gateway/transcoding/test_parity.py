@@ -248,5 +248,15 @@ def test_a_float_that_json_lacks_is_written_by_name() -> None:
     assert encode(vector) == {"values": ["NaN", "Infinity", "-Infinity", 0.5]}
 
 
+def test_no_value_of_any_kind_is_a_number_that_json_lacks() -> None:
+    configuration = system_pb2.Configuration(settings=[system_pb2.Setting()])
+    configuration.settings[0].value.number_value = math.nan
+
+    with pytest.raises(json_format.SerializeToJsonError):
+        json_format.MessageToDict(configuration)
+    with pytest.raises(ValueError, match="JSON"):
+        encode(configuration)
+
+
 def test_a_large_integer_is_a_number() -> None:
     assert encode(models_pb2.Model(size_bytes=2**63 - 1))["size_bytes"] == 2**63 - 1

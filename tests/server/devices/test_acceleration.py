@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from funland.v1.hardware_pb2 import Acceleration, CpuDetails, Device
+from funland_server.config import ServerSettings
 from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.errors import FieldInvalidError
+from funland_server.metrics import Metrics
 from funland_server.storage.errors import StorageUnavailableError
 from tests.server.devices.machines import cpu, emulated, gone, nvidia
 
@@ -19,7 +21,7 @@ class Found(Devices):
     """Devices that a test made up."""
 
     def __init__(self, *devices: Device) -> None:
-        super().__init__()
+        super().__init__(ServerSettings(), Metrics(), ())
         self.devices = devices
 
     def all(self) -> Sequence[Device]:

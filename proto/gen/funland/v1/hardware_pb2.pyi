@@ -223,7 +223,9 @@ class CpuDetails(_message.Message):
     LAST_LEVEL_CACHE_BYTES_FIELD_NUMBER: _builtins.int
     MEMORY_NODES_FIELD_NUMBER: _builtins.int
     usable_cores: _builtins.float
-    """How many processor time units a second it may take: its cores, or the control group's quota if that is less."""
+    """How many seconds of processor time a second it may take: its hardware threads, or the control group's quota if that
+    is less.
+    """
     cores: _builtins.int
     """How many cores this server may run on. Two hardware threads of one are one."""
     threads: _builtins.int
@@ -380,9 +382,11 @@ class DeviceMetrics(_message.Message):
     MEMORY_CLOCK_MHZ_FIELD_NUMBER: _builtins.int
     FAN_PERCENT_FIELD_NUMBER: _builtins.int
     utilization_percent: _builtins.float
-    """How much of the time before it computed, in percent: of a CPU since the sample before, of others as their driver has it."""
+    """How much of the time before it computed, in percent: of a CPU and an NPU since the sample before, of GPUs as their
+    driver has it. Of Intel's GPUs since the sample before, by the programs that this server may look into.
+    """
     memory_used_bytes: _builtins.int
-    """The memory that is in use, by whomever, in bytes."""
+    """The memory that can't be had, by whomever it is used, in bytes; of Intel's GPUs what the same programs hold."""
     memory_total_bytes: _builtins.int
     """All of its memory, or of the machine's that this server may use."""
     temperature_celsius: _builtins.float

@@ -24,6 +24,9 @@ class Batch:
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.rows = 0
+        self.outputs = 0
+        """After how many rows logits are wanted."""
+        self._output = np.zeros(capacity, np.int32)
         self._batch: Any = lib.llama_batch_init(capacity, 0, 1)
         self._token = _view(self._batch.token, capacity)
         self._position = _view(self._batch.pos, capacity)
@@ -37,7 +40,7 @@ class Batch:
 
     def clear(self) -> None:
         """Removes all rows."""
-        self.rows = 0
+        self.rows = self.outputs = 0
 
     def add(self, sequence: int, start: int, tokens: Sequence[int], *, outputs: int) -> None:
         """Adds a run of a sequence's tokens from position `start`.
@@ -51,7 +54,14 @@ class Batch:
         self._wants_output[rows] = 0
         self.rows = rows.stop
         if outputs:
-            self._wants_output[self.rows - outputs : self.rows] = 1
+            wanted = slice(self.rows - outputs, self.rows)
+            self._wants_output[wanted] = 1
+            self._output[wanted] = np.arange(self.outputs, self.outputs + outputs)
+            self.outputs += outputs
+
+    def output(self, row: int) -> int:
+        """The number of a row among those after which logits are wanted."""
+        return int(self._output[row])
 
     def decode(self, context: Any) -> int:
         """Runs the pass and gives llama.cpp's answer: 0 done, 1 no free cells, negative failed."""

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from funland_worker import cores
-from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.library import function
 
 _MOST_CPUS = 512
 """`GGML_MAX_N_THREADS` in ggml.h."""
@@ -44,9 +44,7 @@ def bind(context: Any, threads: int) -> None:
         return
     places = cores.places(threads, cores.one_of_each(), cores.allowed())
     if places and places[-1] < _MOST_CPUS and (pool := _pool(tuple(places))):
-        _function("llama_attach_threadpool", None, _Pointer, _Pointer, _Pointer)(
-            context, pool, pool
-        )
+        function("llama_attach_threadpool", None, _Pointer, _Pointer, _Pointer)(context, pool, pool)
 
 
 @cache
@@ -55,8 +53,8 @@ def _pool(places: tuple[int, ...]) -> int | None:
     llama.cpp makes none."""
     parameters = _PoolParameters()
     try:
-        prepare = _function("ggml_threadpool_params_init", None, _Pointer, ctypes.c_int)
-        new = _function("ggml_threadpool_new", _Pointer, _Pointer)
+        prepare = function("ggml_threadpool_params_init", None, _Pointer, ctypes.c_int)
+        new = function("ggml_threadpool_new", _Pointer, _Pointer)
     except AttributeError:
         return None
     prepare(ctypes.byref(parameters), len(places))
@@ -65,8 +63,3 @@ def _pool(places: tuple[int, ...]) -> int | None:
     parameters.strict_cpu = True
     pool: int | None = new(ctypes.byref(parameters))
     return pool
-
-
-def _function(name: str, result: Any, *arguments: Any) -> Any:
-    """A function that llama-cpp-python declares not."""
-    return lib.ctypes_function(name, arguments, result)(lambda: None)

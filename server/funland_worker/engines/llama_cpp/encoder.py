@@ -19,7 +19,6 @@ class LlamaEncoder:
     """See `funland_worker.engines.protocol.Engine`. It has no sequences to advance."""
 
     kind: LoadSettings.Engine.ValueType = LoadSettings.LLAMA_CPP
-    device = "CPU"
     slots = 1
     can_generate = False
     idle = True
@@ -33,6 +32,7 @@ class LlamaEncoder:
         # These models have a table of positions: behind its end is nothing.
         self.context_length = min(context_length, model.trained_context)
         self.threads = threads
+        self.device = model.offload.name
         self.vocabulary: Vocabulary = model.vocabulary
         self.vocabulary_size = model.vocabulary.size
         self.can_rank = model.can_rank

@@ -32,7 +32,6 @@ class LlamaEngine:
     """See `funland_worker.engines.protocol.Engine`."""
 
     kind = LoadSettings.LLAMA_CPP
-    device = "CPU"
 
     def __init__(
         self,
@@ -57,6 +56,7 @@ class LlamaEngine:
         self.context_length = context_length
         self.slots = slots
         self.threads = threads
+        self.device = model.offload.name
         self.vocabulary: Vocabulary = model.vocabulary
         self.vocabulary_size = model.vocabulary.size
         self.can_generate = model.can_generate
@@ -82,6 +82,8 @@ class LlamaEngine:
         self.slots = self._cache.slots
         self._scheduler = Scheduler(self._cache, rows, even=model.needs_even_passes)
         self._batch = Batch(LARGEST_PASS + rows)
+        self._scores: NDArray[np.float32] = np.empty((0, self.vocabulary_size), np.float32)
+        """What the last pass gave: a row for each of its tokens that had outputs wanted."""
 
     def submit(self, prompt: Prompt) -> None:
         """See `Engine`."""
@@ -103,6 +105,11 @@ class LlamaEngine:
                 self._end(generation)
         for generation in self._scheduler.waiting.cancel(sequence_id):
             self._guesses.forget(generation)
+
+    @property
+    def context(self) -> Any:
+        """llama.cpp's context, until the next step; only of a model that generates."""
+        return self._cache.context
 
     @property
     def idle(self) -> bool:
@@ -160,8 +167,11 @@ class LlamaEngine:
             begin = monotonic()
             outcome = self._batch.decode(context)
             if outcome == 0:
-                lib.llama_synchronize(context)
+                # Waits for the pass, and asked for row by row it would wait for each.
+                pointer: Any = lib.llama_get_logits(context)
                 milliseconds = 1e3 * (monotonic() - begin)
+                if outputs := self._batch.outputs:
+                    self._scores = np.ctypeslib.as_array(pointer, (outputs, self.vocabulary_size))
                 prompts = [share for share in shares if not share.generation.decoding]
                 prompt_tokens = sum(len(share.tokens) for share in prompts)
                 self._scheduler.budget.measured(
@@ -264,8 +274,7 @@ class LlamaEngine:
         return advance
 
     def _logits(self, row: int) -> NDArray[np.float32]:
-        pointer: Any = lib.llama_get_logits_ith(self._cache.context, row)
-        return np.ctypeslib.as_array(pointer, (self.vocabulary_size,))
+        return self._scores[self._batch.output(row)]
 
     def _end(self, generation: Generation) -> None:
         self._scheduler.leave(generation)

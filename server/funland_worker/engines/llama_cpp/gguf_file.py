@@ -9,6 +9,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.last_words import why
 from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.offload import Offload
 from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
 from funland_worker.engines.loaded import ModelFacts
 from funland_worker.engines.protocol import EngineError
@@ -34,22 +35,28 @@ class GgufFile:
     """A file that llama.cpp has opened, for the life of the process. Its methods only read, so any
     thread may call them."""
 
-    def __init__(self, path: Path, *, weights: bool) -> None:
+    def __init__(self, path: Path, *, weights: bool, offload: Offload | None = None) -> None:
         """Reads the file, without its weights where another engine computes with them.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason.
         """
         params = lib.llama_model_default_params()
+        self.offload = offload or Offload()
+        """Where its layers are."""
         params.vocab_only = not weights
-        params.load_mode = load_mode()
+        # What goes to a device is read once and needs no memory of ours.
+        params.load_mode = load_mode() if self.offload.on_cpu else lib.LLAMA_LOAD_MODE_AUTO
+        kept = self.offload.apply(params)
         library.errors.clear()
         self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
+        del kept
         if not self.handle:
             told = why(library.errors, str(path))
+            place = "" if self.offload.on_cpu else f" on {self.offload.name}"
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
-                f"llama.cpp could not load the model: {told or 'it did not say why'}.",
+                f"llama.cpp could not load the model{place}: {told or 'it did not say why'}.",
             )
         self.vocabulary = GgufVocabulary(self.handle)
         self.architecture = self.metadata("general.architecture")

@@ -45,3 +45,12 @@ def start() -> None:
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     lib.llama_log_set(_log_callback, None)
     lib.llama_backend_init()
+
+
+def function(name: str, result: Any, *arguments: Any) -> Any:
+    """A function that llama-cpp-python declares not.
+
+    Raises:
+        AttributeError: This build of llama.cpp has none of that name.
+    """
+    return lib.ctypes_function(name, arguments, result)(lambda: None)

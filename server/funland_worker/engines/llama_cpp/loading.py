@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1 import worker_pb2
-from funland_worker.engines.llama_cpp import library
+from funland_worker.engines.llama_cpp import library, telling
 from funland_worker.engines.llama_cpp.adapters import Adapters
+from funland_worker.engines.llama_cpp.attention import attention_of
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
 from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.encoder import LlamaEncoder
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
 from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.llama_cpp.offload import Offload, offload_of
 from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.loaded import Loaded, context_length, slots, threads
@@ -23,15 +28,19 @@ def load(launch: worker_pb2.Launch) -> Loaded:
     """The model and its engine.
 
     Raises:
-        EngineError: MODEL_LOAD_FAILED or ADAPTER_INVALID.
+        EngineError: MODEL_LOAD_FAILED, ADAPTER_INVALID, ENGINE_UNAVAILABLE for a device that is not
+            there, or FIELD_INVALID for keys and values that can't be kept as it is wanted.
     """
     library.start()
-    model = LlamaModel(Path(launch.model_path))
+    offload = offload_of(launch)
+    attention = attention_of(launch.settings, on_cpu=offload.on_cpu)
+    model = LlamaModel(Path(launch.model_path), offload, attention)
     adapters = Adapters(model, {name: Path(path) for name, path in launch.adapters.items()})
     length = context_length(launch, model.trained_context)
-    count = threads(launch, model.parameter_count)
+    count = _threads(launch, model)
     if not model.can_generate:
-        return Loaded(LlamaEncoder(model, length, count), model.facts)
+        return Loaded(LlamaEncoder(model, length, count), model.facts, _told(model, []))
+    draft = _draft_model(launch, model, length, count)
     engine = LlamaEngine(
         model,
         length,
@@ -40,10 +49,34 @@ def load(launch: worker_pb2.Launch) -> Loaded:
         fewer_slots=launch.fewer_slots,
         cache=launch.settings.cache or LoadSettings.STREAMS,
         adapters=adapters,
-        store=StateStore(launch.prefix_memory_bytes, _spill(launch)),
-        guesses=Guesses(_draft_model(launch, model, length, count), launch.settings.speculation),
+        store=StateStore(launch.prefix_memory_bytes, _spill(launch, model)),
+        guesses=Guesses(draft, launch.settings.speculation),
     )
-    return Loaded(engine, model.facts)
+    contexts = [engine.context, draft.context] if draft else [engine.context]
+    return Loaded(engine, model.facts, _told(model, contexts))
+
+
+def _threads(launch: worker_pb2.Launch, model: LlamaModel) -> int:
+    """One where the CPU only looks up the embeddings: those that wait keep their cores busy."""
+    if not launch.settings.HasField("threads") and model.gpu_layers == model.layer_count:
+        return 1
+    return threads(launch, model.parameter_count)
+
+
+def _told(model: LlamaModel, contexts: Sequence[Any]) -> worker_pb2.Ready:
+    """What the server is told of a model and its contexts."""
+    attention = model.attention
+    ready = worker_pb2.Ready(gpu_layers=model.gpu_layers, layer_count=model.layer_count)
+    if model.can_generate:  # else it keeps none, and attends as llama.cpp finds best
+        ready.key_type, ready.value_type = attention.key_type, attention.value_type
+        if attention.flash is not None:
+            ready.flash_attention = attention.flash
+    for device in model.offload.devices:
+        told = [telling.device_bytes(context, device.handle) for context in contexts]
+        taken = [count for count in told if count is not None]
+        if taken:
+            ready.device_memory[device.name] = sum(taken)
+    return ready
 
 
 def _draft_model(
@@ -51,13 +84,21 @@ def _draft_model(
 ) -> DraftModel | None:
     if not launch.draft_model_path:
         return None
-    return DraftModel(LlamaModel(Path(launch.draft_model_path)), target, length, count)
+    # Where there is no room for all of the model, there is none for what guesses for it.
+    fits = target.gpu_layers == target.layer_count
+    offload = replace(target.offload, layers=None) if fits else Offload()
+    attention = attention_of(LoadSettings(), on_cpu=offload.on_cpu)
+    model = LlamaModel(Path(launch.draft_model_path), offload, attention)
+    return DraftModel(model, target, length, count)
 
 
-def _spill(launch: worker_pb2.Launch) -> SpillFolder | None:
+def _spill(launch: worker_pb2.Launch, model: LlamaModel) -> SpillFolder | None:
     if not launch.prefix_folder:
         return None
-    form = f"llama-cpp-python {version('llama-cpp-python')}, model {launch.model_sha256}"
+    form = (
+        f"llama-cpp-python {version('llama-cpp-python')}, model {launch.model_sha256},"
+        f" {model.attention}"
+    )
     return SpillFolder(
         Path(launch.prefix_folder), launch.prefix_folder_bytes, launch.prefix_key, form
     )

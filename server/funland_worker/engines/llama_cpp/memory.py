@@ -6,7 +6,10 @@ from enum import Enum, auto
 from typing import Any
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.llama_cpp import library, telling
+from funland_worker.engines.llama_cpp.attention import Attention
 from funland_worker.engines.llama_cpp.cache.state import EMPTY_SIZE
+from funland_worker.engines.llama_cpp.last_words import why
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.protocol import EngineError
 
@@ -25,8 +28,9 @@ class MemoryKind(Enum):
     """Something else, or more: several caches, or a state."""
 
 
-def memory_kind(model: Any) -> MemoryKind:
-    """The kind of a model, given llama.cpp's handle of it. Computes nothing with the weights.
+def probe(model: Any, attention: Attention) -> tuple[MemoryKind, Attention]:
+    """The kind of a model, given llama.cpp's handle of it, and how its devices compute attention if
+    that was left to them. Computes nothing with the weights.
 
     The state of a text without tokens shows it: all that a memory consists of says there how much
     of it follows, so that it is longer of several caches than of one.
@@ -37,17 +41,19 @@ def memory_kind(model: Any) -> MemoryKind:
     params = lib.llama_context_default_params()
     params.n_ctx = params.n_batch = params.n_ubatch = _TOKENS
     params.n_threads = params.n_threads_batch = 1
-    params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.no_perf = True
+    attention.apply(params)
+    library.errors.clear()
     context = lib.llama_init_from_model(model, params)
     if not context:
-        raise EngineError(
-            ErrorReason.MODEL_LOAD_FAILED, "There is not enough memory to run the model."
-        )
+        told = why(library.errors, "") or "there is not enough memory"
+        raise EngineError(ErrorReason.MODEL_LOAD_FAILED, f"llama.cpp can't run the model: {told}.")
     try:
         if not lib.llama_get_memory(context):
-            return MemoryKind.NONE
+            return MemoryKind.NONE, attention
+        if attention.flash is None and (flash := telling.flash_attention(context)) is not None:
+            attention = attention.resolved(flash=flash)
         size: int = lib.llama_state_seq_get_size(context, 0)
-        return MemoryKind.PLAIN if size == EMPTY_SIZE else MemoryKind.OTHER
+        return MemoryKind.PLAIN if size == EMPTY_SIZE else MemoryKind.OTHER, attention
     finally:
         lib.llama_free(context)

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.llama_cpp.attention import Attention
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.llama_cpp.memory import MemoryKind, memory_kind
+from funland_worker.engines.llama_cpp.memory import MemoryKind, probe
+from funland_worker.engines.llama_cpp.offload import Offload
 from funland_worker.engines.protocol import EngineError
 
 
 class LlamaModel(GgufFile):
     """A model in memory, for the life of the process."""
 
-    def __init__(self, path: Path) -> None:
-        """Loads the file.
+    def __init__(
+        self, path: Path, offload: Offload | None = None, attention: Attention | None = None
+    ) -> None:
+        """Loads the file; without `offload` for the CPU.
 
         Raises:
-            EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason; for lack of memory too.
+            EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason, for lack of memory too;
+                FIELD_INVALID for keys or values that can't be kept as `attention` has it.
         """
-        super().__init__(path, weights=True)
+        super().__init__(path, weights=True, offload=offload)
+        self.attention = attention or Attention()
+        """How its contexts compute attention."""
+        self.attention.check(self._head_length("key"), self._head_length("value"))
         self.has_encoder: bool = lib.llama_model_has_encoder(self.handle)
         """Whether it reads texts by `llama_encode`."""
         if self.has_encoder and lib.llama_model_has_decoder(self.handle):
@@ -37,11 +46,31 @@ class LlamaModel(GgufFile):
         # for it, but gives no memory to the contexts of the others.
         as_a_whole = self.metadata(f"{self.architecture}.attention.causal") == "false"
         as_a_whole |= self.has_encoder
-        kind = MemoryKind.NONE if as_a_whole else memory_kind(self.handle)
+        kind = MemoryKind.NONE
+        if not as_a_whole:
+            kind, self.attention = probe(self.handle, self.attention)
         self.is_causal = kind is not MemoryKind.NONE
         """Whether a token sees only those before it, so that a text can grow at its end."""
         self.has_plain_cache = kind is MemoryKind.PLAIN and not (self.is_recurrent or self.window)
         """Whether all it remembers of a text is the keys and values of each token."""
+
+    @property
+    def layer_count(self) -> int:
+        """How many layers it has, the output's included."""
+        predicting: int = lib.llama_model_n_layer_nextn(self.handle)
+        return int(lib.llama_model_n_layer(self.handle)) + predicting + 1
+
+    @property
+    def gpu_layers(self) -> int:
+        """How many of them are on accelerators."""
+        return self.offload.layers_of(self.layer_count)
+
+    def context_params(self) -> Any:
+        """llama.cpp's parameters of a context, with what is chosen for all of the model's."""
+        params = lib.llama_context_default_params()
+        params.no_perf = True
+        self.attention.apply(params)
+        return params
 
     @property
     def needs_even_passes(self) -> bool:
@@ -89,3 +118,11 @@ class LlamaModel(GgufFile):
     def rank_template(self) -> str | None:
         """How the file wants `{query}` and `{document}` to be put to its ranking head."""
         return self.template("rerank")
+
+    def _head_length(self, what: str) -> int:
+        """How many numbers the keys or values of a head have."""
+        told = self.metadata(f"{self.architecture}.attention.{what}_length")
+        if told.isdigit():
+            return int(told)
+        heads: int = lib.llama_model_n_head(self.handle)
+        return self.state_length // heads if heads else 0

@@ -84,10 +84,12 @@ class TextReader:
     def _rows(self, size: int) -> int:
         if not self._model.is_causal:
             return size
-        return ROWS if size <= _LONG else _LONG_ROWS
+        return _LONG_ROWS if size > _LONG and self._model.attention.keeps_scores else ROWS
 
     def _open(self, tokens: int) -> Any:
-        params = lib.llama_context_default_params()
+        # Attention as in the context that writes: some models can't be computed with another.
+        causal = self._model.is_causal
+        params = self._model.context_params() if causal else lib.llama_context_default_params()
         params.n_ctx = tokens
         params.n_batch = params.n_ubatch = self._rows(tokens)
         params.n_seq_max = self._sequences
@@ -95,8 +97,6 @@ class TextReader:
         params.embeddings = True
         params.pooling_type = self._pooling_type
         params.kv_unified = True
-        if self._model.is_causal:  # as in the context that writes: some can't be computed with it
-            params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.no_perf = True
         context = lib.llama_init_from_model(self._model.handle, params)
         if not context:
@@ -104,5 +104,6 @@ class TextReader:
                 ErrorReason.MODEL_LOAD_FAILED,
                 f"There is not enough memory to read a text of {tokens} tokens at once.",
             )
-        bind(context, self._threads)
+        if self._model.offload.on_cpu:
+            bind(context, self._threads)
         return context

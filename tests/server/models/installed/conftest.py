@@ -41,8 +41,9 @@ class Running:
 
 @pytest.fixture
 async def running(settings: ServerSettings) -> AsyncIterator[Running]:
-    devices = Devices()
-    models = Models(settings, Metrics(), devices, Accelerations(settings.home, devices))
+    metrics = Metrics()
+    devices = Devices(settings, metrics, ())
+    models = Models(settings, metrics, devices, Accelerations(settings.home, devices))
     await models.start()
     inference = Inference(models, Metrics())
     await inference.start()

@@ -35,8 +35,9 @@ def test_every_format_has_its_engines() -> None:
 
 
 async def test_a_server_tells_what_a_load_would_have(settings: ServerSettings) -> None:
-    devices = Devices()
-    models = Models(settings, Metrics(), devices, Accelerations(settings.home, devices))
+    metrics = Metrics()
+    devices = Devices(settings, metrics, ())
+    models = Models(settings, metrics, devices, Accelerations(settings.home, devices))
     await models.start()
 
     machine = models.loader.machine()

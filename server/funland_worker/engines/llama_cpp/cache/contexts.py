@@ -68,7 +68,9 @@ def new_cache(
             if not counts or room_bytes() > HEADROOM_BYTES // 2:
                 return UnifiedCache(shared, min(slots, sequences - 1), sequences, cells, store)
             lib.llama_free(shared.context)  # nothing would be left to compute with
-    return StreamCache(context, slots, context_length, cells, store)
+    # A device's memory is planned for all that may be wanted, and a new context there is slow.
+    full = not model.offload.on_cpu
+    return StreamCache(context, slots, context_length, cells, store, full=full)
 
 
 def sequence_counts(slots: int, *, fewer: bool) -> list[int]:
@@ -85,24 +87,24 @@ def new_context(
     model: LlamaModel, sequences: int, length: int, threads: int, rows: int, *, unified: bool
 ) -> Any:
     """A context of `sequences` parts of `length` tokens, or of `length` tokens for all of them."""
-    params = lib.llama_context_default_params()
+    params = model.context_params()
     params.n_ctx = length if unified else sequences * length
     params.n_batch = LARGEST_PASS + rows
-    params.n_ubatch = LARGEST_PASS if length <= _LONG else _LONG_PASS
+    long = length > _LONG and model.attention.keeps_scores
+    params.n_ubatch = _LONG_PASS if long else LARGEST_PASS
     params.n_seq_max = sequences
     params.n_outputs_max = max(rows, sequences)
     params.n_threads = threads
     params.n_threads_batch = threads
     params.kv_unified = unified
-    # On a CPU it takes twice as long for texts of 500 tokens, three times for 2,000.
-    params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.no_perf = True
     context = lib.llama_init_from_model(model.handle, params)
     if not context:
+        place = "" if model.offload.on_cpu else f" on {model.offload.name}"
         raise EngineError(
             ErrorReason.MODEL_LOAD_FAILED,
-            f"There is not enough memory for {sequences} x {length} tokens; ask for fewer slots or"
-            " a shorter context_length.",
+            f"There is not enough memory{place} for {sequences} x {length} tokens; ask for fewer"
+            " slots or a shorter context_length.",
         )
-    bind(context, threads)
+    if model.offload.on_cpu:
+        bind(context, threads)
     return context

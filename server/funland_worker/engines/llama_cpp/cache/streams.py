@@ -52,10 +52,13 @@ class StreamCache:
         longest: int,
         cells: int,
         store: StateStore,
+        *,
+        full: bool = False,
     ) -> None:
         """`new_context` makes a context of so many parts of such a length; the cache must be plain.
 
-        At most `slots` parts of at most `longest` tokens, together at most `cells`.
+        At most `slots` parts of at most `longest` tokens, together at most `cells`: in the
+        beginning a few short ones, with `full` all that there may be.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED.
@@ -66,7 +69,9 @@ class StreamCache:
         self._cells = max(cells, longest)
         self._store = store
         self._length = min(longest, _SHORTEST)
-        count = max(1, min(slots, _FEWEST, self._cells // self._length))
+        count = max(1, min(slots, slots if full else _FEWEST, self._cells // self._length))
+        if full:
+            self._length = min(longest, max(self._length, self._cells // count // _STEP * _STEP))
         self._transfer = new_context(count, self._length)
         self._memory = lib.llama_get_memory(self._transfer.context)
         self._parts = [_Part() for _ in range(self._transfer.parts)]

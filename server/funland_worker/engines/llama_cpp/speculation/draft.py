@@ -48,10 +48,10 @@ class DraftModel:
         self._vocabulary = model.vocabulary
         # Behind what it was trained for it guesses badly, and a table of positions ends there.
         self._longest = min(context_length, model.trained_context or _LONGEST, _LONGEST)
-        self._context: Any = new_context(
+        self.context: Any = new_context(
             model, _TEXTS, self._longest, threads, _TEXTS, unified=False
         )
-        self._memory = lib.llama_get_memory(self._context)
+        self._memory = lib.llama_get_memory(self.context)
         self._batch = Batch(LARGEST_PASS)
         self._read: dict[Generation, list[int]] = {}
         """The tokens of each text that its part of the cache holds."""
@@ -104,12 +104,12 @@ class DraftModel:
             self._read[text] = tokens[:end]
             if whole:
                 rows[text] = self._batch.rows - 1
-        if outcome := self._batch.decode(self._context):
+        if outcome := self._batch.decode(self.context):
             raise RuntimeError(f"llama_decode of the draft model failed with {outcome}")
         return {text: self._likeliest(row) for text, row in rows.items()}
 
     def _likeliest(self, row: int) -> int:
-        pointer: Any = lib.llama_get_logits_ith(self._context, row)
+        pointer: Any = lib.llama_get_logits_ith(self.context, row)
         return int(np.ctypeslib.as_array(pointer, (self._vocabulary.size,)).argmax())
 
 
