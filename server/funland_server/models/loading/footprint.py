@@ -100,8 +100,8 @@ def footprint(
 def parts(
     model: Sizes, settings: LoadSettings, max_context_length: int, draft: Sizes | None = None
 ) -> Parts:
-    """What a model takes, parted as accelerators can hold it. A draft model is where the model is if
-    all of it is on devices, so it counts with the layer that gets there last."""
+    """What a model takes, parted as accelerators can hold it. A draft model is on devices if all of
+    the model is, so it counts with the layer that gets there last."""
     alone = footprint(model, settings, max_context_length)
     beside = 0
     if draft is not None:
