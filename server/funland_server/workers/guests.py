@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -30,9 +30,9 @@ class Guests:
         room: Room,
         load_timeout_seconds: Live[float],
         patience: Callable[[], Patience],
-        look: Callable[[], Awaitable[None]],
+        look: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
-        """`look` is called before one is placed on devices."""
+        """`look` is called before one is placed, with the ids of the devices that it names."""
         self._room = room
         self._look = look
         self._load_timeout = load_timeout_seconds
@@ -53,7 +53,7 @@ class Guests:
         """
         self._check()
         spec = await asyncio.to_thread(make_spec)
-        await self._look()
+        await self._look(spec.settings.device_ids)
         begin = monotonic()
         async with self._room.beside(spec) as guest:
             process = await launch(guest.spec, self._load_timeout.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic, time
 
@@ -40,10 +40,11 @@ class Lifecycle:
         changed: Callable[[str], None],
         note: Callable[[Worker], Awaitable[None]],
         *,
-        look: Callable[[], Awaitable[None]],
+        look: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
         """`changed` is called with a model's id when its place changes, `note` with a worker that
-        is loaded, and before its end, `look` before a model is placed on devices."""
+        is loaded, and before its end, `look` before a load is placed, with the ids of the devices
+        that it names."""
         self._note = note
         self._settings = settings
         self._look = look
@@ -102,7 +103,7 @@ class Lifecycle:
 
     async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
         spec = await asyncio.to_thread(make_spec)
-        await self._look()
+        await self._look(spec.settings.device_ids)
         return spec
 
     async def _launch(self, spec: WorkerSpec) -> WorkerProcess:

@@ -33,7 +33,9 @@ class Held:
     idle: bool
     """Whether it may be unloaded."""
     devices: Mapping[str, int] = field(default_factory=dict[str, int])
-    """What it has of the memory of devices that have their own, by their ids."""
+    """What counts of it on devices that have a memory of their own, by their ids."""
+    resident_devices: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What it has there now."""
 
 
 class Memory:
@@ -59,8 +61,14 @@ class Memory:
         then it counts with what it will take."""
         resident = worker.memory_bytes or 0
         weight = resident if worker.used else max(resident, self.needed(worker.spec))
-        devices = device_bytes(worker.spec, worker.ready)
-        return Held(worker.model_id, weight, resident, worker.idle_since, idle, devices)
+        present = device_bytes(worker.spec, worker.ready)
+        # A cache that grows with its texts has not taken all that it may.
+        devices = {
+            device.device_id: max(device.bytes, present[device.device_id])
+            for device in worker.spec.devices
+            if device.device_id in present
+        }
+        return Held(worker.model_id, weight, resident, worker.idle_since, idle, devices, present)
 
     def learn(self, worker: Worker) -> None:
         """Takes note of what a worker took, at its end."""
@@ -85,10 +93,10 @@ class Memory:
         """What models have of the memories, for who chooses devices; see `room`."""
         every, staying, idle = Counter[str](), Counter[str](), Counter[str]()
         for each in held:
-            every.update(each.devices)
+            every.update(each.resident_devices)
             (idle if each.idle else staying).update(each.devices)
         if replaced is not None:
-            every.update(replaced.devices)
+            every.update(replaced.resident_devices)
         for promised in self._promised_devices.values():
             staying.update(promised)
         return Taken(self.available(held, replaced), every, staying, idle)

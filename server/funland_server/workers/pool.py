@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.config import ServerSettings
@@ -18,7 +18,7 @@ from funland_server.workers.taken import Taken
 from funland_server.workers.worker import Worker
 
 
-async def _pass_over(*_: Worker) -> None:
+async def _pass_over(_: object) -> None:
     """For who wants no notes, and has no devices to look at."""
 
 
@@ -32,10 +32,11 @@ class WorkerPool:
         changed: Callable[[str], None],
         note: Callable[[Worker], Awaitable[None]] = _pass_over,
         *,
-        look: Callable[[], Awaitable[None]] = _pass_over,
+        look: Callable[[Sequence[str]], Awaitable[None]] = _pass_over,
     ) -> None:
         """`changed` is called with a model's id when what the pool says of it changes, `note` with
-        a worker that is loaded, and before its end, `look` before a model is placed on devices."""
+        a worker that is loaded, and before its end, `look` before a load is
+        placed, with the ids of the devices that it names."""
         self._places: dict[str, Place] = {}
         self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note, look=look)
 

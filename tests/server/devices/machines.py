@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from funland.v1.hardware_pb2 import AcceleratorDetails, Device, DeviceEngine, DeviceMetrics
 from funland.v1.models_pb2 import LoadSettings
+from funland_server.config import ServerSettings
+from funland_server.devices.domain import Devices
+from funland_server.metrics import Metrics
 
 GIB = 1024**3
+
+
+class Found(Devices):
+    """Devices that a test made up."""
+
+    def __init__(self, *devices: Device) -> None:
+        super().__init__(ServerSettings(), Metrics(), ())
+        self.devices = devices
+
+    def all(self) -> Sequence[Device]:
+        return self.devices
+
+    def get(self, device_id: str) -> Device:
+        return next(device for device in self.devices if device.device_id == device_id)
+
+    async def settled(self, device_ids: Sequence[str] = ()) -> None:
+        """They are known already."""
+
+    async def refresh(self) -> None:
+        """They stay as they are."""
+
+
 LLAMA, OPENVINO, CTRANSLATE2 = (
     LoadSettings.LLAMA_CPP,
     LoadSettings.OPENVINO,

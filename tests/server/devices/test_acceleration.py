@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from funland.v1.hardware_pb2 import Acceleration, CpuDetails, Device
-from funland_server.config import ServerSettings
+from funland.v1.hardware_pb2 import Acceleration, CpuDetails
 from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.errors import FieldInvalidError
-from funland_server.metrics import Metrics
 from funland_server.storage.errors import StorageUnavailableError
-from tests.server.devices.machines import cpu, emulated, gone, nvidia
-
-
-class Found(Devices):
-    """Devices that a test made up."""
-
-    def __init__(self, *devices: Device) -> None:
-        super().__init__(ServerSettings(), Metrics(), readers=())
-        self.devices = devices
-
-    def all(self) -> Sequence[Device]:
-        return self.devices
+from tests.server.devices.machines import Found, cpu, emulated, gone, nvidia
 
 
 def machine() -> Found:

@@ -100,7 +100,8 @@ def footprint(
 def parts(
     model: Sizes, settings: LoadSettings, max_context_length: int, draft: Sizes | None = None
 ) -> Parts:
-    """What a model takes, parted as accelerators can hold it; a draft model is not parted."""
+    """What a model takes, parted as accelerators can hold it. A draft model is on devices if all of
+    the model is, so it counts with the layer that gets there last."""
     alone = footprint(model, settings, max_context_length)
     beside = 0
     if draft is not None:
@@ -112,6 +113,8 @@ def parts(
         min(weights + int(scale * tokens.cells * cache), _MOST)
         for weights, cache in zip(model.layer_bytes, model.layer_cache_bytes, strict=True)
     ]
+    if layers:
+        layers[0] += beside
     return Parts(
         whole=alone.weights_bytes + alone.cache_bytes,
         compute=min(_device_compute(model, settings, tokens), _MOST),

@@ -116,7 +116,7 @@ class ModelLoader:
         """
         settings, draft = self._settings_of(model, wanted)
         load = await asyncio.to_thread(self._load, model, settings, draft)
-        await self._placing.look()
+        await self._placing.look(settings.device_ids)
         taken = self._pool.taken(model.model_id)
         placement, fits = self._placing.placer(load).plan(taken)
         estimate = ModelEstimate(

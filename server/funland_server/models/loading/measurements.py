@@ -18,8 +18,8 @@ from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
 
-_LEAST, _MOST = 0.25, 4.0
-"""What is off by more was not the same load."""
+_LEAST, _MOST = 1.0, 4.0
+"""What took less had no full cache yet; what is off by more was not the same load."""
 
 
 @dataclass(frozen=True)

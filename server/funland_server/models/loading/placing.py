@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -92,8 +92,13 @@ class Placing:
         """How devices are chosen, as it was set."""
         return self._accelerations.present
 
-    async def look(self) -> None:
-        """Has devices read anew, if there are any whose memory others may have taken."""
+    async def look(self, device_ids: Sequence[str]) -> None:
+        """Waits until it is known what there is, those that are named too, and has devices read
+        anew if there are any whose memory others may have taken."""
+        acceleration = self.acceleration
+        primary = [acceleration.primary_device_id] if acceleration.primary_device_id else []
+        named = [*device_ids, *primary, *acceleration.secondary_device_ids]
+        await self._devices.settled(named)
         if any(device.kind != Device.CPU for device in self._devices.all()):
             await self._devices.refresh()
 

@@ -42,8 +42,9 @@ class Running:
 
 @pytest.fixture
 async def running(settings: ServerSettings) -> AsyncIterator[Running]:
-    devices = Devices(settings, Metrics())
-    models = Models(Live(settings), Metrics(), devices, Accelerations(settings.home, devices))
+    metrics = Metrics()
+    devices = Devices(settings, metrics, ())
+    models = Models(Live(settings), metrics, devices, Accelerations(settings.home, devices))
     await models.start()
     inference = Inference(models, Metrics())
     await inference.start()

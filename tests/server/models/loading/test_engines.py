@@ -36,8 +36,9 @@ def test_every_format_has_its_engines() -> None:
 
 
 async def test_a_server_tells_what_a_load_would_have(settings: ServerSettings) -> None:
-    devices = Devices(settings, Metrics())
-    models = Models(Live(settings), Metrics(), devices, Accelerations(settings.home, devices))
+    metrics = Metrics()
+    devices = Devices(settings, metrics, ())
+    models = Models(Live(settings), metrics, devices, Accelerations(settings.home, devices))
     await models.start()
 
     machine = models.loader.machine()
