@@ -15,11 +15,15 @@ from typing import Any
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import NULL_VALUE
 
 _MAP_KEY = 7
 _STEP = 1e-3  # float32 tells it from every bound in the contract
 _NO_NUMBERS = (math.nan, math.inf, -math.inf)
 
+
+_BY_PATTERN = {"^[a-z]+_[0-9]{1,4}$": "cpu_{}"}
+"""What is right by a pattern."""
 
 _LONGEST_LIST = 2_000_000
 """Longer lists than this are not made too long: they fill the memory before they break a rule."""
@@ -103,7 +107,7 @@ def breaks(descriptor: Descriptor) -> Iterator[Break]:
 
 def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Iterator[Break]:
     name = field.name
-    known = {"min_items", "max_items", "items"}
+    known = {"min_items", "max_items", "items", "unique"}
     _check_known(rules, known)
     if rules.min_items:
         yield Break(name, "min_items", lambda message: message.ClearField(name))
@@ -111,11 +115,20 @@ def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Itera
 
         def overfill(message: Any) -> None:
             values = getattr(message, name)
+            if rules.unique:
+                values[:] = [_item(field, number) for number in range(rules.max_items + 1)]
+                return
             if not values:
                 _append(message, field)
             values.extend([values[0]] * (rules.max_items + 1 - len(values)))
 
         yield Break(name, "max_items", overfill)
+    if rules.unique:
+
+        def repeat(message: Any) -> None:
+            getattr(message, name)[:] = [_item(field, 0)] * 2
+
+        yield Break(name, "unique", repeat)
     for rule, value in _bad_values(rules.items):
 
         def put(message: Any, value: object = value) -> None:
@@ -136,17 +149,16 @@ def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Itera
 def _of_map(field: FieldDescriptor, rules: validate_pb2.MapRules) -> Iterator[Break]:
     name = field.name
     _check_known(rules, {"max_pairs", "keys", "values"})
-    good_key, good_value = (_scalar(field, part) for part in ("key", "value"))
+    good_key = _scalar(field, "key")
     if rules.max_pairs:
 
         def overfill(message: Any) -> None:
             for number in range(rules.max_pairs + 1):
-                getattr(message, name)[good_key(number)] = good_value(0)
+                _fill(getattr(message, name), field, good_key(number))
 
         yield Break(name, "max_pairs", overfill)
     for rule, key in _bad_values(rules.keys):
-        bad = {key: good_value(0)}
-        yield Break(f"{name}[{key}]", rule, lambda m, bad=bad: getattr(m, name).update(bad))
+        yield Break(f"{name}[{key}]", rule, lambda m, key=key: _fill(getattr(m, name), field, key))
     for rule, value in _bad_values(rules.values):
         key = good_key(_MAP_KEY)
 
@@ -162,6 +174,16 @@ def _scalar(field: FieldDescriptor, part: str) -> Callable[[int], object]:
     assert entry is not None, "a map's entries are messages"
     kind = entry.fields_by_name[part].cpp_type
     return str if kind == FieldDescriptor.CPPTYPE_STRING else int
+
+
+def _fill(items: Any, field: FieldDescriptor, key: object) -> None:
+    """Puts some value into a map."""
+    entry = field.message_type
+    assert entry is not None, "a map's entries are messages"
+    if entry.fields_by_name["value"].message_type is None:
+        items[key] = _scalar(field, "value")(0)
+    else:
+        items[key].null_value = NULL_VALUE  # of any JSON, which is all that maps hold besides
 
 
 def _bad_values(rules: validate_pb2.FieldRules) -> Iterator[tuple[str, Any]]:
@@ -207,6 +229,11 @@ def _bad_strings(rule: validate_pb2.StringRules) -> Iterator[tuple[str, str]]:
 def _check_known(rules: Any, known: set[str]) -> None:
     names = {field.name for field, _ in rules.ListFields()}
     assert names <= known, f"rules that no test breaks: {names - known}"
+
+
+def _item(field: FieldDescriptor, number: int) -> str:
+    """One of many different items of a list that is to have none twice."""
+    return _BY_PATTERN[_rules(field).repeated.items.string.pattern].format(number)
 
 
 def _valid_value(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> object:

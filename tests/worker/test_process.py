@@ -50,7 +50,7 @@ def launch_of(
         model_path=str(model),
         socket_path=str(folder / "s"),
         token="secret",  # noqa: S106 - a test's own
-        settings=LoadSettings(slots=2),
+        settings=LoadSettings(slots=2, engine=LoadSettings.LLAMA_CPP),
         max_context_length=128,
         link_descriptor=link_descriptor,
         devices=[worker_pb2.LaunchDevice(device_id="gpu_0", name=device)] if device else [],
