@@ -22,7 +22,6 @@ from funland_server.hub.service import HubService
 from funland_server.models.choosing import Machine
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
-from funland_server.models.loading.engines import installed_engines
 from funland_server.storage.database import Database
 from funland_server.web.fetching import Web
 
@@ -77,9 +76,4 @@ class Hub(Domain):
         return self._models.catalog.all()
 
     def _machine(self) -> Machine:
-        return Machine(
-            available_bytes=self._models.pool.available_bytes(),
-            engines=installed_engines(),
-            slots=self._settings.slots,
-            max_context_length=self._settings.max_context_length,
-        )
+        return self._models.loader.machine()

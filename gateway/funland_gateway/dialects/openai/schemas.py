@@ -142,7 +142,7 @@ _TIMINGS = described(
 
 _DEVICE_USED = described(
     STRING,
-    "The ids of the devices that computed it, parted by commas; of a stream in a text's last chunk.",
+    "The ids of the devices that computed it, parted by commas; of a stream in its last chunks.",
 )
 
 _TOKEN: Mapping[str, JsonSchema] = {
