@@ -100,7 +100,8 @@ class Placing:
         primary = [acceleration.primary_device_id] if acceleration.primary_device_id else []
         named = [*device_ids, *primary, *acceleration.secondary_device_ids]
         await self._devices.settled(named)
-        if any(device.kind != Device.CPU for device in self._devices.all()):
+        accelerators = [device for device in self._devices.all() if device.kind != Device.CPU]
+        if not all(in_machine(device) for device in accelerators):
             await self._devices.refresh()
 
     def machine(self, taken: Taken) -> Machine:
