@@ -38,6 +38,16 @@ class Service:
     def load(self, **settings: object) -> Any:
         return self.ask("POST", f"models/{MODEL}:load", {"settings": settings})["loaded"]
 
+    def openai(self) -> Any:
+        body = {"messages": [{"role": "user", "content": "Hello!"}], "max_tokens": 4}
+        request = Request(  # noqa: S310 - the service's own
+            f"{self.stack.http_url}/v1/chat/completions",
+            data=json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
+        )
+        with urlopen(request, timeout=6 * SECONDS) as answer:  # noqa: S310 - as above
+            return json.load(answer)
+
     def chat(self) -> Any:
         return self.ask(
             "POST",
@@ -68,6 +78,7 @@ def test_a_model_is_computed_where_it_is_told(service: Service) -> None:
     (memory,) = loaded["device_memory"]
     assert 0 < int(memory["bytes"]) <= int(memory["estimate_bytes"]) == int(device["bytes"])
     assert asked["device_ids"] == [GPU]
+    assert service.openai()["device_used"] == GPU
     assert asked["message"]["content"] == unasked["message"]["content"]
 
 

@@ -23,7 +23,6 @@ from funland_server.live import Live
 from funland_server.models.choosing import Machine
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
-from funland_server.models.loading.engines import installed_engines
 from funland_server.storage.database import Database
 from funland_server.web.fetching import Web
 
@@ -78,9 +77,4 @@ class Hub(Domain):
         return self._models.catalog.all()
 
     def _machine(self) -> Machine:
-        return Machine(
-            available_bytes=self._models.pool.available_bytes(),
-            engines=installed_engines(),
-            slots=self._settings.now.slots,
-            max_context_length=self._settings.now.max_context_length,
-        )
+        return self._models.loader.machine()

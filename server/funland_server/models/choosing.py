@@ -23,8 +23,7 @@ _USUAL_CACHE: Final = 131_072
 _USUAL_EMBEDDING: Final = 4096
 
 _FORMATS: Final = (Model.GGUF, Model.OPENVINO_IR, Model.CTRANSLATE2, Model.SAFETENSORS)
-"""The preferred one first: a load that names no device computes on the CPU, where llama.cpp does
-most with least memory."""
+"""The preferred one first: llama.cpp does most with least memory, and computes on most devices."""
 _NAMES: Final = {
     LoadSettings.LLAMA_CPP: "llama.cpp",
     LoadSettings.OPENVINO: "OpenVINO",
@@ -54,6 +53,17 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Spare:
+    """An accelerator with a memory of its own that loads get unasked."""
+
+    device_id: str
+    available_bytes: int
+    """What a model can take of it, all that are idle unloaded."""
+    engines: frozenset[Engine]
+    """Those that compute there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What loads have here."""
 
@@ -65,6 +75,8 @@ class Machine:
     """How many calls a model answers at once."""
     max_context_length: int
     """The longest context that a model gets unasked."""
+    spares: tuple[Spare, ...] = ()
+    """In the order in which they are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,8 @@ class Choice:
     loadable: bool
     """Whether an engine that is installed reads it."""
     fits: bool
-    """Whether it fits into what is free, with a tenth to spare. False if that is not known."""
+    """Whether it fits into what is free of the machine's memory or of one accelerator's, with a
+    tenth to spare. False if that is not known."""
     reason: str
     """Why it stands where it does, in a sentence."""
 
@@ -117,9 +130,13 @@ class _Rated:
         self.known = known_quantization(candidate.quantization)
         self.obstacle = _obstacle(candidate, machine)
         self.parts = _parts(candidate, self.known, machine, context)
+        self.spare = self._spare()
         self.fits = (
             self.parts is not None
-            and self.parts.total_bytes * _MARGIN <= machine.available_bytes
+            and (
+                self.spare is not None
+                or self.parts.total_bytes * _MARGIN <= machine.available_bytes
+            )
             and not self.obstacle
         )
         self.worth = self.known.worth if self.known else Worth.GOOD
@@ -141,6 +158,15 @@ class _Rated:
             fits=self.fits,
             reason=f"{self.candidate.name}: {self._why(all_) if first else self._how()}.",
         )
+
+    def _spare(self) -> Spare | None:
+        """The accelerator that has room for all but the process."""
+        if self.parts is None:
+            return None
+        needed = (self.parts.total_bytes - self.parts.process_bytes) * _MARGIN
+        readers = READERS.get(self.candidate.format, ())
+        able = (one for one in self._machine.spares if one.engines.intersection(readers))
+        return next((one for one in able if needed <= one.available_bytes), None)
 
     def _why(self, all_: list[_Rated]) -> str:
         """Why it comes first."""
@@ -179,9 +205,12 @@ class _Rated:
     def _room(self) -> str:
         if self.parts is None:
             return ""
+        available, where = self._machine.available_bytes, ""
+        if self.spare is not None:
+            available, where = self.spare.available_bytes, f" on {self.spare.device_id}"
         return (
-            f"about {self.parts.total_bytes / 1e9:.1f} of {self._machine.available_bytes / 1e9:.1f}"
-            f" GB free, with a context of {self.parts.context_length:,} tokens"
+            f"about {self.parts.total_bytes / 1e9:.1f} of {available / 1e9:.1f}"
+            f" GB free{where}, with a context of {self.parts.context_length:,} tokens"
         )
 
 

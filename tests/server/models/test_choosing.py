@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings, Model
-from funland_server.models.choosing import Candidate, Choice, Machine, choose
+from funland_server.models.choosing import Candidate, Choice, Machine, Spare, choose
 from funland_server.models.formats.quantizations import Worth, quantization
 
 GB = 10**9
@@ -217,3 +217,21 @@ def test_quantizations_are_known_by_their_names(name: str, worth: Worth | None) 
     known = quantization(name)
 
     assert (known.worth if known else None) == worth
+
+
+def test_what_an_accelerator_has_room_for_fits() -> None:
+    gpu = Spare("gpu_0", 24 * GB, frozenset({LoadSettings.LLAMA_CPP}))
+    small = replace(MACHINE, available_bytes=GB)
+    candidate = Candidate("Q8_0", Model.GGUF, "Q8_0", 8 * GB)
+
+    (alone,) = choose([candidate], small)
+    (with_gpu,) = choose([candidate], replace(small, spares=(gpu,)))
+    other = replace(gpu, engines=frozenset({LoadSettings.CTRANSLATE2}))
+    (unread,) = choose(
+        [replace(candidate, format=Model.OPENVINO_IR)], replace(small, spares=(other,))
+    )
+
+    assert not alone.fits
+    assert with_gpu.fits
+    assert "of 24.0 GB free on gpu_0" in with_gpu.reason
+    assert not unread.fits

@@ -11,7 +11,7 @@ from funland_server.live import Live
 from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.machine import MachineMemory
 from funland_server.workers.memory import Held, Memory, to_unload
-from funland_server.workers.spec import WorkerSpec
+from funland_server.workers.spec import PlacedDevice, WorkerSpec
 
 
 def held(model_id: str, size: int, last_used: float = 0, *, idle: bool = True) -> Held:
@@ -51,6 +51,66 @@ def test_the_least_recently_used_leave_and_no_more_than_needed(
     missing: int, leaving: list[str] | None
 ) -> None:
     assert names(to_unload([YOUNG, OLD, MIDDLE], missing)) == leaving
+
+
+def on_devices(model_id: str, last_used: float, *, idle: bool = True, **devices: int) -> Held:
+    return Held(model_id, 10, 10, last_used, idle, devices, devices)
+
+
+A, B, BOTH = (
+    on_devices("a", 1, gpu_0=300),
+    on_devices("b", 2, gpu_1=200),
+    on_devices("both", 3, gpu_0=100, gpu_1=100),
+)
+
+
+@pytest.mark.parametrize(
+    ("missing", "lacking", "leaving"),
+    [
+        (0, {}, []),
+        (0, {"gpu_0": -5}, []),
+        (0, {"gpu_0": 100}, ["a"]),
+        (0, {"gpu_1": 100}, ["b"]),  # the oldest would free nothing there
+        (0, {"gpu_0": 400}, ["a", "both"]),
+        (0, {"gpu_0": 300, "gpu_1": 100}, ["a", "b"]),
+        (0, {"gpu_0": 100, "gpu_1": 100}, ["a", "b"]),
+        (25, {"gpu_1": 300}, ["a", "b", "both"]),
+        (0, {"gpu_0": 401}, None),
+        (0, {"gpu_2": 1}, None),
+    ],
+)
+def test_on_a_device_those_leave_that_have_something_there(
+    missing: int, lacking: dict[str, int], leaving: list[str] | None
+) -> None:
+    assert names(to_unload([BOTH, A, B], missing, lacking)) == leaving
+
+
+def on_gpu(needed: int, available: int | None, *, shares: bool = False) -> WorkerSpec:
+    device = PlacedDevice(
+        "gpu_0", "CUDA0", bytes=needed, available_bytes=available, shares_memory=shares
+    )
+    return WorkerSpec("new", Path("x"), LoadSettings(), 512, needed_bytes=1, devices=(device,))
+
+
+def test_idle_models_leave_for_one_that_needs_their_device_s_memory() -> None:
+    # 500 bytes when both have left, so 100 now.
+    assert names(memory(1000).plan(on_gpu(100, 500), [A, BOTH])) == []
+    assert names(memory(1000).plan(on_gpu(101, 500), [A, BOTH])) == ["a"]
+    assert names(memory(1000).plan(on_gpu(101, None), [A, BOTH])) == []
+    assert names(memory(1000).plan(on_gpu(101, 500, shares=True), [A, BOTH])) == []
+
+
+def test_what_models_have_and_are_promised_of_devices_is_told() -> None:
+    ours = memory(1000)
+    ours.promise(on_gpu(70, 500))
+
+    taken = ours.taken([A, on_devices("busy", 4, idle=False, gpu_0=20)], B)
+
+    assert taken.held == {"gpu_0": 320, "gpu_1": 200}
+    assert taken.staying == {"gpu_0": 90}
+    assert taken.idle == {"gpu_0": 300}
+    ours.settle("new")
+    assert ours.taken([]).staying == {}
 
 
 def test_a_busy_model_never_leaves() -> None:

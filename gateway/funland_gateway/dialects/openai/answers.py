@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import TokenLogprob
 from funland_gateway.dialects.dialect import Blames, Streaming
-from funland_gateway.dialects.openai.timings import progress_of, timings_of
+from funland_gateway.dialects.openai.timings import devices_of, progress_of, timings_of
 
 SYSTEM_FINGERPRINT: Final = f"funland-{version('funland')}"
 
@@ -110,6 +110,7 @@ class Chunks:
         self._told = told
         self._calls: list[_Call] = []
         self._head = head("", shape.kind, created, "")
+        self._devices: dict[str, Any] = {}
         self._total = inference_pb2.Finish()
 
     def call(
@@ -139,6 +140,7 @@ class Chunks:
                 if not self._head["id"]:
                     self._head["id"] = self._shape.id_prefix + event.start.id
                     self._head["model"] = event.start.model
+                    self._devices = devices_of(event.start.device_ids)
                 for choice in range(index, index + self._n):
                     first = self._shape.first(choice)
                     if first is not None:
@@ -163,7 +165,8 @@ class Chunks:
     ) -> Iterator[bytes]:
         """The end of a text, and behind the last of them that of the answer."""
         finish = event.finish
-        yield self._chunk([self._shape.last(index, finish.reason)], timings_of(finish))
+        told = {**timings_of(finish), **self._devices}
+        yield self._chunk([self._shape.last(index, finish.reason)], told)
         self._count(finish, with_prompt=event.choice == 0)
         call.unfinished -= 1
         if any(each.unfinished for each in self._calls):

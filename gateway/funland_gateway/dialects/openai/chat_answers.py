@@ -14,7 +14,7 @@ from funland_gateway.dialects.openai.answers import Choice, head, usage
 from funland_gateway.dialects.openai.callees import Callee, Callees, callee
 from funland_gateway.dialects.openai.free_form import FreeText, free_text
 from funland_gateway.dialects.openai.logprobs import chat_logprobs
-from funland_gateway.dialects.openai.timings import timings_of
+from funland_gateway.dialects.openai.timings import devices_of, timings_of
 
 ID_PREFIX: Final = "chatcmpl-"
 
@@ -52,6 +52,7 @@ def completion_object(created: int, shape: Shape, response: ChatResponse) -> dic
         ],
         "usage": usage(response.usage),
         **timings_of(response),
+        **devices_of(response.device_ids),
         **shape.told,
     }
 

@@ -16,7 +16,7 @@ from funland_gateway.dialects.openai.generation import Generation, read_generati
 from funland_gateway.dialects.openai.inputs import Input, read_inputs
 from funland_gateway.dialects.openai.logprobs import Echo
 from funland_gateway.dialects.openai.parameters import COMPLETION_REFUSALS, refuse, wants_usage
-from funland_gateway.dialects.openai.timings import timings_of
+from funland_gateway.dialects.openai.timings import devices_of, timings_of
 from funland_gateway.dialects.reading import JsonObject, unsupported
 from funland_gateway.dialects.rpcs import BATCH_GENERATE, GENERATE, STREAM_GENERATE
 from funland_gateway.failures import CallFailed
@@ -135,5 +135,6 @@ def _completion(
             "choices": [shape.whole(index, *choice) for index, choice in enumerate(choices)],
             "usage": usage(added(response.usage for response in responses)),
             **(timings_of(responses[0]) if len(responses) == 1 else {}),
+            **devices_of(responses[0].device_ids),
         }
     )

@@ -15,6 +15,7 @@ from funland_gateway.dialects.dialect import Blames, Incoming, Reply, Unary
 from funland_gateway.dialects.openai.fates import unless, unless_empty
 from funland_gateway.dialects.openai.inputs import Input, read_inputs
 from funland_gateway.dialects.openai.parameters import Refusals, refuse
+from funland_gateway.dialects.openai.timings import devices_of
 from funland_gateway.dialects.reading import invalid
 from funland_gateway.dialects.rpcs import EMBED
 
@@ -102,6 +103,7 @@ def _embeddings(
             "prompt_tokens": response.usage.prompt_tokens,
             "total_tokens": response.usage.total_tokens,
         },
+        **devices_of(response.device_ids),
     }
     return Reply(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY))
 

@@ -140,6 +140,11 @@ _TIMINGS = described(
     "Tokens and milliseconds, as llama-server tells them; of a stream in its last chunks.",
 )
 
+_DEVICE_USED = described(
+    STRING,
+    "The ids of the devices that computed it, parted by commas; of a stream in its last chunks.",
+)
+
 _TOKEN: Mapping[str, JsonSchema] = {
     "token": STRING,
     "logprob": NUMBER,
@@ -161,6 +166,7 @@ def _completion_of(choice: JsonSchema, **rest: JsonSchema) -> JsonSchema:
             "choices": array_of(choice),
             "usage": _USAGE,
             "timings": _TIMINGS,
+            "device_used": _DEVICE_USED,
             **rest,
         }
     )

@@ -1,7 +1,8 @@
-"""What a call took and how far it is, as llama-server tells them."""
+"""What a call took and how far it is, as llama-server tells them, and where it was computed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from funland.v1 import inference_pb2
@@ -15,6 +16,13 @@ def timings_of(timed: Timed) -> dict[str, Any]:
     if not timed.HasField("timings"):
         return {}
     return {"timings": _timings(timed.usage, timed.timings)}
+
+
+def devices_of(device_ids: Iterable[str]) -> dict[str, Any]:
+    """`device_used`, the ids of the devices that computed, parted by commas; nothing if they have
+    none. OpenAI's own API has no word for it."""
+    used = ",".join(device_ids)
+    return {"device_used": used} if used else {}
 
 
 def _timings(tokens: inference_pb2.Usage, took: inference_pb2.Timings) -> dict[str, Any]:

@@ -139,6 +139,7 @@ class ModelLoader:
             engines=installed_engines(),
             slots=self._settings.slots,
             max_context_length=self._settings.max_context_length,
+            spares=self._placing.spares(self._pool.taken()),
         )
 
     async def forget(self, model_id: str) -> None:

@@ -13,13 +13,14 @@ import structlog
 from funland.v1.hardware_pb2 import Acceleration, Device
 from funland.v1.models_pb2 import Footprint, LoadSettings, Model, PlannedDevice
 from funland_server.devices.acceleration import Accelerations
-from funland_server.devices.candidates import Readers
+from funland_server.devices.candidates import Readers, effective
 from funland_server.devices.domain import Devices
 from funland_server.devices.errors import DeviceUnavailableError
 from funland_server.devices.naming import known_names
 from funland_server.devices.placement import Machine, Placement, Subject, on_cpu, place
-from funland_server.devices.rooms import free, rooms
+from funland_server.devices.rooms import free, in_machine, rooms
 from funland_server.errors import FunlandError
+from funland_server.models.choosing import Spare
 from funland_server.models.installed.model import InstalledModel
 from funland_server.models.loading.engines import READERS
 from funland_server.models.loading.footprint import Sizes, footprint, memory_limit_bytes, parts
@@ -99,7 +100,8 @@ class Placing:
         primary = [acceleration.primary_device_id] if acceleration.primary_device_id else []
         named = [*device_ids, *primary, *acceleration.secondary_device_ids]
         await self._devices.settled(named)
-        if any(device.kind != Device.CPU for device in self._devices.all()):
+        accelerators = [device for device in self._devices.all() if device.kind != Device.CPU]
+        if not all(in_machine(device) for device in accelerators):
             await self._devices.refresh()
 
     def machine(self, taken: Taken) -> Machine:
@@ -107,6 +109,17 @@ class Placing:
         devices = self._devices.all()
         room = rooms(devices, self.acceleration, taken)
         return Machine(devices, self.acceleration, room, free(room, taken))
+
+    def spares(self, taken: Taken) -> tuple[Spare, ...]:
+        """The accelerators with a memory of their own that loads get unasked."""
+        machine = self.machine(taken)
+        known = {device.device_id: device for device in machine.devices}
+        ids = effective(machine.acceleration, machine.devices, machine.rooms)
+        return tuple(
+            Spare(one, room, frozenset(each.engine for each in known[one].engines))
+            for one in ids
+            if (room := machine.rooms.get(one)) is not None and not in_machine(known[one])
+        )
 
     def driver(self, device_id: str) -> str:
         """The version of a device's driver."""
