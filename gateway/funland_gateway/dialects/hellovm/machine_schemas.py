@@ -29,7 +29,10 @@ from funland_gateway.dialects.schemas import (
 _FIELDS = Acceleration.DESCRIPTOR.fields_by_name
 _SECONDARY = field_schema(_FIELDS["secondary_device_ids"])
 
-_NULL = {"type": "null"}
+_ABSENT = "Always null: Funland has nothing of the kind."
+_NO_TEXT = described(nullable(STRING), _ABSENT)
+_NO_SWITCH = described(nullable(BOOLEAN), _ABSENT)
+_ALWAYS = described(BOOLEAN, "Always true.")
 _BYTES = described(nullable(INTEGER), "In bytes.")
 _PERCENT = described(nullable(NUMBER), "Of 100.")
 _DEGREES = described(nullable(NUMBER), "In degrees Celsius.")
@@ -165,7 +168,9 @@ ACCELERATION: Final = done_schema(
                     "tokens_per_second": described(
                         nullable(NUMBER), "As measured, of one stream. Null: not measured."
                     ),
-                    "memory_usage": described(_NULL, "Nothing measures it."),
+                    "memory_usage": described(
+                        nullable(STRING), "Always null: nothing measures it."
+                    ),
                     "power_efficiency": _EFFICIENCY,
                 }
             ),
@@ -232,15 +237,15 @@ CONFIG: Final = done_schema(
         {
             "general": object_with(
                 {
-                    "language": _NULL,
-                    "theme": _NULL,
-                    "auto_start": _NULL,
-                    "minimize_to_tray": _NULL,
+                    "language": _NO_TEXT,
+                    "theme": _NO_TEXT,
+                    "auto_start": _NO_SWITCH,
+                    "minimize_to_tray": _NO_SWITCH,
                 }
             ),
             "hardware": object_with(
                 {
-                    "auto_detection": {"const": True},
+                    "auto_detection": _ALWAYS,
                     "preferred_device": described(
                         nullable(STRING), "The primary device's kind: `cpu`, `gpu` or `npu`."
                     ),
@@ -254,20 +259,20 @@ CONFIG: Final = done_schema(
                     "max_concurrent": nullable(INTEGER),
                     "max_threads": nullable(INTEGER),
                     "download_path": STRING,
-                    "auto_verify": {"const": True},
-                    "resume_downloads": {"const": True},
+                    "auto_verify": _ALWAYS,
+                    "resume_downloads": _ALWAYS,
                 }
             ),
             "chat": object_with(
                 {
                     "default_model": nullable(STRING),
                     "max_context_length": nullable(INTEGER),
-                    "auto_save": _NULL,
-                    "enable_streaming": {"const": True},
+                    "auto_save": _NO_SWITCH,
+                    "enable_streaming": _ALWAYS,
                 }
             ),
             "plugins": object_with(
-                {"auto_load": _NULL, "sandbox_mode": _NULL, "max_memory": _NULL}
+                {"auto_load": _NO_SWITCH, "sandbox_mode": _NO_SWITCH, "max_memory": _NO_TEXT}
             ),
         }
     )
