@@ -106,7 +106,8 @@ def _tell_devices(place: Path) -> None:
     )
     devices = json_format.Parse(answer.stdout or "{}", EngineDevices()).devices
     names = [f"{one.name} ({one.description})" for one in devices if one.description]
-    print(f"llama.cpp computes on the CPU{', '.join(['', *names])}.", flush=True)
+    none = "" if names else "; its other backends are there, and find no device"
+    print(f"llama.cpp computes on the CPU{', '.join(['', *names])}{none}.", flush=True)
 
 
 def _cache() -> Path:
