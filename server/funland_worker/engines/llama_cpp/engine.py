@@ -12,6 +12,7 @@ import numpy as np
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.cores import count, most_threads
 from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.batch import Batch
 from funland_worker.engines.llama_cpp.cache.contexts import KV_CELLS, new_cache
@@ -26,6 +27,8 @@ from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
 from funland_worker.engines.sampling.sampler import Rows, Sampled, sample_all
+
+_FEW_CHOOSERS = 4
 
 
 class LlamaEngine:
@@ -56,6 +59,7 @@ class LlamaEngine:
         self.context_length = context_length
         self.slots = slots
         self.threads = threads
+        self._choosers = _choosers(threads, model)
         self.device = model.offload.name
         self.vocabulary: Vocabulary = model.vocabulary
         self.vocabulary_size = model.vocabulary.size
@@ -232,7 +236,7 @@ class LlamaEngine:
             else:
                 advances.append(self._closed(share))
         jobs = [(share.generation.sampler, first) for share, first in ready]
-        chosen = sample_all(jobs, self._scores, self.threads)
+        chosen = sample_all(jobs, self._scores, self._choosers)
         for (share, first), sampled in zip(ready, chosen, strict=True):
             try:
                 advances.append(self._advance(share, first, sampled))
@@ -284,3 +288,10 @@ class LlamaEngine:
     def _end(self, generation: Generation) -> None:
         self._scheduler.leave(generation)
         self._guesses.forget(generation)
+
+
+def _choosers(threads: int, model: LlamaModel) -> int:
+    """How many threads choose tokens: those that compute, or some if a device does that."""
+    if not model.gpu_layers:
+        return threads
+    return max(threads, min(_FEW_CHOOSERS, most_threads(count())))
