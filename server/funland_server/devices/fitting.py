@@ -20,11 +20,16 @@ class Parts:
     host_compute: int
     """The same in the machine's memory, where the CPU has a part."""
     host: int
-    """What is in the machine's memory whatever computes: the process, a draft model."""
+    """What is in the machine's memory whatever computes: the process."""
     layers: tuple[int, ...] = ()
-    """Each layer with its keys and values; the output is the last. Empty: they are not known."""
+    """Each layer with its keys and values; the output is the last, and a draft model, which is on
+    devices if all layers are, counts with the first. Empty: they are not known."""
     tied: bool = False
     """Whether the output's weights are those of the input, and copied for a device."""
+    draft: int = 0
+    """What a draft model takes of the first of `layers`."""
+    host_draft: int = 0
+    """What it takes in the machine's memory where not all layers are on devices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,9 @@ def place(wanted: LoadSettings, subject: Subject, machine: Machine) -> Placement
 def on_cpu(subject: Subject) -> Placement:
     """All in the machine's memory."""
     parts = subject.parts
-    return Placement(host_bytes=parts.host + parts.whole + parts.host_compute)
+    return Placement(
+        host_bytes=parts.host + parts.whole + parts.host_compute + parts.host_draft
+    )
 
 
 def check(wanted: LoadSettings) -> None:
@@ -207,13 +209,15 @@ def _layers(
     ]
     rest = parts.layers[: most - sum(split)]
     moved = sum(parts.layers) - sum(rest) - (parts.layers[-1] if parts.tied else 0)
+    if not rest:
+        moved -= parts.draft  # which is no part of the whole
     return Placement(
         engine=candidates.engine,
         devices=tuple(placed),
         gpu_layers=sum(split),
         host_bytes=parts.host
         + max(0, parts.whole - moved)
-        + (parts.host_compute if rest else 0)
+        + (parts.host_compute + parts.host_draft if rest else 0)
         + _shared(placed),
     )
 
@@ -243,13 +247,14 @@ def _whole(
                 for device, spot in zip(devices, spots, strict=True)
             ]
             named_too = [PlacedDevice(one.device_id, name_of(one, engine)) for one in beside]
-            host = parts.host + _shared(placed)
+            host = parts.host + parts.host_draft + _shared(placed)
             return Placement(engine, (*placed, *named_too), host_bytes=host)
     else:
         for device, spot in zip(devices, spots, strict=True):
             if spot.room is None or spot.takes(parts.whole, parts.compute) <= spot.room:
                 only = _placed(device, spot, engine, bytes_=parts.whole, compute=parts.compute)
-                return Placement(engine, (only,), host_bytes=parts.host + _shared([only]))
+                host = parts.host + parts.host_draft + _shared([only])
+                return Placement(engine, (only,), host_bytes=host)
     if not demand.strict:
         return on_cpu(subject)
     raise _too_large(subject, devices, spots, parts.whole + parts.compute)

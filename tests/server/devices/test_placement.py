@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import pytest
@@ -281,6 +281,27 @@ def test_a_copied_output_stays_in_the_machine_s_memory_too() -> None:
     placement = place(LoadSettings(), Subject("m", GGUF, tied), machine)
 
     assert placement.host_bytes == 2.5 * GIB
+
+
+@pytest.mark.parametrize(
+    ("devices", "host", "own"),
+    [
+        ([], 12.5, []),
+        ([nvidia(0)], 1.5, [12]),  # with all layers it is there
+        ([nvidia(0, 10)], 5.5, [8]),  # where its layer does not fit, it stays behind
+        ([intel(0)], 1.5 + 12, [12]),
+    ],
+)
+def test_a_draft_model_is_counted_once(devices: list[Device], host: float, own: list[int]) -> None:
+    first, *others = PARTS.layers
+    layers = (first + 3 * GIB, *others)
+    drafting = replace(PARTS, layers=layers, draft=3 * GIB, host_draft=2 * GIB)
+    machine = Machine([cpu(), *devices], auto(), rooms(devices, auto(), PLENTY))
+
+    placement = place(LoadSettings(), Subject("m", GGUF, drafting), machine)
+
+    assert placement.host_bytes == host * GIB
+    assert [one.bytes for one in placement.devices] == [bytes_ * GIB for bytes_ in own]
 
 
 REFUSED: list[Refusal] = [

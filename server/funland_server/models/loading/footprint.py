@@ -34,6 +34,8 @@ _GROWTH = 1.5
 _PLANS_BYTES = 1024**3
 """What llama.cpp sets aside for the plans of its passes and hardly touches, with one context that
 writes and one that embeds: 20 KB for each of up to 80 steps a token of a pass."""
+_DRAFT_TEXTS, _DRAFT_LONGEST = 4, 8192
+"""How many texts a draft model guesses, and the tokens of each that it has room for."""
 _HALF: Final = 16.0
 _CACHE_BITS: Final[Mapping[LoadSettings.CacheType.ValueType, float]] = {
     LoadSettings.F32: 32, LoadSettings.F16: _HALF, LoadSettings.BF16: _HALF,
@@ -85,9 +87,9 @@ def footprint(
         process_bytes=_PROCESS_BYTES,
         context_length=_context_length(model, settings, max_context_length),
     )
-    for each in (model, draft):
+    for each, own in ((model, settings), (draft, _draft_settings(draft, parts.context_length))):
         if each is not None:
-            cache, compute = _context_bytes(each, settings, max_context_length)
+            cache, compute = _context_bytes(each, own, max_context_length)
             parts.weights_bytes += min(each.weights_bytes, _MOST)
             parts.cache_bytes += min(cache, _MOST)
             parts.compute_bytes += min(compute, _MOST)
@@ -103,10 +105,14 @@ def parts(
     """What a model takes, parted as accelerators can hold it. A draft model is on devices if all of
     the model is, so it counts with the layer that gets there last."""
     alone = footprint(model, settings, max_context_length)
-    beside = 0
+    guessing = host_guessing = 0
     if draft is not None:
-        both = footprint(model, settings, max_context_length, draft)
-        beside = both.total_bytes - alone.total_bytes
+        own = _draft_settings(draft, alone.context_length)
+        cache, compute = _context_bytes(draft, own, max_context_length)
+        held = draft.weights_bytes + cache
+        host_guessing = min(held + compute, _MOST)
+        in_passes = _device_compute(draft, own, _tokens(draft, own, max_context_length))
+        guessing = min(held + in_passes, _MOST)
     tokens = _tokens(model, settings, max_context_length)
     scale = _cache_scale(settings)
     layers = [
@@ -114,14 +120,16 @@ def parts(
         for weights, cache in zip(model.layer_bytes, model.layer_cache_bytes, strict=True)
     ]
     if layers:
-        layers[0] += beside
+        layers[0] += guessing
     return Parts(
         whole=alone.weights_bytes + alone.cache_bytes,
         compute=min(_device_compute(model, settings, tokens), _MOST),
         host_compute=alone.compute_bytes,
-        host=alone.process_bytes + beside,
+        host=alone.process_bytes,
         layers=(*layers, model.output_bytes) if layers else (),
         tied=model.ties_output,
+        draft=guessing,
+        host_draft=host_guessing,
     )
 
 
@@ -146,6 +154,13 @@ def _context_length(model: Sizes, settings: LoadSettings, max_context_length: in
     if settings.HasField("context_length"):
         return settings.context_length
     return min(model.context_length or max_context_length, max_context_length)
+
+
+def _draft_settings(draft: Sizes | None, context_length: int) -> LoadSettings:
+    """How a draft model is run, whatever the settings of the model that it guesses for."""
+    trained = draft.context_length if draft is not None else 0
+    longest = min(context_length, trained or _DRAFT_LONGEST, _DRAFT_LONGEST)
+    return LoadSettings(slots=_DRAFT_TEXTS, context_length=longest, cache=LoadSettings.STREAMS)
 
 
 @dataclass(frozen=True, slots=True)

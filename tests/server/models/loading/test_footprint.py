@@ -11,7 +11,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.installed.embedded import embedded_model
 from funland_server.models.installed.model import Fingerprint, InstalledModel
-from funland_server.models.loading.footprint import footprint, memory_limit_bytes, sizes
+from funland_server.models.loading.footprint import footprint, memory_limit_bytes, parts, sizes
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 
@@ -61,6 +61,21 @@ def test_a_draft_model_counts_too() -> None:
     alone = needed_bytes(model, SETTINGS)
 
     assert needed_bytes(model, SETTINGS, model) > alone + model.fingerprint.size_bytes
+
+
+def test_a_draft_model_has_room_for_a_few_texts_whatever_the_slots() -> None:
+    model = sizes(embedded_model())
+    many = LoadSettings(slots=32, key_type=LoadSettings.Q8_0, value_type=LoadSettings.Q8_0)
+    cache = 4 * model.context_length * model.cache_bytes_per_token
+
+    of_model, both = (parts(model, many, 8192, draft) for draft in (None, model))
+
+    assert both.host == of_model.host
+    assert both.layers[1:] == of_model.layers[1:]
+    assert both.layers[0] - of_model.layers[0] == both.draft
+    assert both.draft == model.weights_bytes + cache + both.compute
+    told = [footprint(model, many, 8192, draft).cache_bytes for draft in (None, model)]
+    assert told[1] - told[0] == cache
 
 
 def test_the_limit_is_above_the_need_or_what_was_asked_for() -> None:
