@@ -13,8 +13,9 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_server.devices.candidates import Readers
 from funland_server.devices.errors import DeviceNotFoundError, DeviceUnavailableError
 from funland_server.devices.fitting import Parts
-from funland_server.devices.placement import Machine, Subject, place
+from funland_server.devices.placement import place
 from funland_server.devices.rooms import free, rooms
+from funland_server.devices.subject import Machine, Subject
 from funland_server.errors import FieldInvalidError
 from funland_server.workers.errors import EngineUnsupportedError, ModelTooLargeError
 from funland_server.workers.taken import Taken

@@ -17,8 +17,9 @@ from funland_server.devices.candidates import Readers, effective
 from funland_server.devices.domain import Devices
 from funland_server.devices.errors import DeviceUnavailableError
 from funland_server.devices.naming import known_names
-from funland_server.devices.placement import Machine, Placement, Subject, on_cpu, place
+from funland_server.devices.placement import place
 from funland_server.devices.rooms import free, in_machine, rooms
+from funland_server.devices.subject import Machine, Placement, Subject, on_cpu
 from funland_server.errors import FunlandError
 from funland_server.models.choosing import Spare
 from funland_server.models.installed.model import InstalledModel
