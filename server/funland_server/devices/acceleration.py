@@ -77,13 +77,25 @@ class Accelerations(Domain):
 
 def _read(path: Path) -> Acceleration:
     try:
-        return json_format.Parse(path.read_bytes(), Acceleration(), ignore_unknown_fields=True)
+        kept = json_format.Parse(path.read_bytes(), Acceleration(), ignore_unknown_fields=True)
+        _check(kept)
+        return kept
     except FileNotFoundError:
         return Acceleration()
-    except (OSError, json_format.ParseError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, json_format.ParseError) as error:
         # The server had better run on what it finds by itself than not at all.
         logger.error("acceleration_not_read", file=_NAME, error=str(error))
         return Acceleration()
+
+
+def _check(kept: Acceleration) -> None:
+    """Raises ValueError if somebody has written what no call could set."""
+    # Importing it is a twentieth of a start, and few servers have the file.
+    import protovalidate  # noqa: PLC0415 - as above
+
+    for violation in protovalidate.collect_violations(kept):
+        fields = ".".join(element.field_name for element in violation.proto.field.elements)
+        raise ValueError(f"{fields}: {violation.proto.message}")
 
 
 def _write(path: Path, text: bytes) -> None:

@@ -101,10 +101,14 @@ class Devices(Domain):
 
         After the start the engines take some seconds to answer. Where the system has found no
         accelerator there is nothing to wait for, unless one of `device_ids` is not known: engines
-        may know devices that the system does not. A reader that hangs is not waited for.
+        may know devices that the system does not. Nor is there if `device_ids` has the CPU alone.
+        Drivers that hang are not waited for; engines are, as long as their reader has patience.
         """
         await self._counted.wait()
         known = {device.device_id: device for device in self.all()}
+        kinds = {known[each].kind for each in device_ids if each in known}
+        if kinds == {Device.CPU} and known.keys() >= {*device_ids}:
+            return
         if any(device_id not in known for device_id in device_ids) or any(
             device.kind != Device.CPU for device in known.values()
         ):

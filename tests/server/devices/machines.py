@@ -29,7 +29,7 @@ class Found(Devices):
     async def settled(self, device_ids: Sequence[str] = ()) -> None:
         """They are known already."""
 
-    async def refresh(self) -> None:
+    async def sample(self) -> None:
         """They stay as they are."""
 
 

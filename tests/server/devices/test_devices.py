@@ -112,6 +112,22 @@ async def test_the_others_are_found_beside_one_that_hangs(settings: ServerSettin
         assert [each.reader for each in devices.problems] == ["nvidia"]
 
 
+async def test_who_wants_the_cpu_alone_does_not_wait_for_the_engines(
+    settings: ServerSettings,
+) -> None:
+    readers = Readers()
+    readers.engines.free.clear()
+    async with started(settings, readers) as devices:
+        await asyncio.wait_for(devices.settled(["cpu_0"]), 5)
+
+        assert shown(devices) == {"cpu_0": "AVAILABLE"} | dict.fromkeys(
+            ("gpu_0", "gpu_1"), "UNSUPPORTED"
+        )
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(devices.settled(["gpu_0"]), 0.05)
+        readers.release()
+
+
 async def test_nobody_waits_for_the_engines_where_there_is_no_accelerator(
     settings: ServerSettings,
 ) -> None:
