@@ -62,6 +62,12 @@ class Devices(Domain):
             for message in (*looking.problems, *looking.lateness)
         ]
 
+    @property
+    def engines_asked(self) -> bool:
+        """Whether the engines have answered since the start, or failed to: until then there may be
+        devices that only they know."""
+        return self._asked.is_set()
+
     def all(self) -> Sequence[Device]:
         """Those that are or were there, with all details: the CPU first, then GPUs, then NPUs, each
         kind by number. They are the inventory's own: nobody changes them."""

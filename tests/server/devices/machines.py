@@ -20,6 +20,10 @@ class Found(Devices):
         super().__init__(ServerSettings(), Metrics(), ())
         self.devices = devices
 
+    @property
+    def engines_asked(self) -> bool:
+        return True
+
     def all(self) -> Sequence[Device]:
         return self.devices
 
