@@ -101,7 +101,8 @@ def _check(kept: Acceleration) -> None:
     import protovalidate  # noqa: PLC0415 - as above
 
     for violation in protovalidate.collect_violations(kept):
-        fields = ".".join(element.field_name for element in violation.proto.field.elements)
+        path = violation.proto.field
+        fields = ".".join(element.field_name for element in (path.elements if path else ()))
         raise ValueError(f"{fields}: {violation.proto.message}")
 
 

@@ -121,9 +121,7 @@ def place(wanted: LoadSettings, subject: Subject, machine: Machine) -> Placement
 def on_cpu(subject: Subject) -> Placement:
     """All in the machine's memory."""
     parts = subject.parts
-    return Placement(
-        host_bytes=parts.host + parts.whole + parts.host_compute + parts.host_draft
-    )
+    return Placement(host_bytes=parts.host + parts.whole + parts.host_compute + parts.host_draft)
 
 
 def check(wanted: LoadSettings) -> None:

@@ -268,6 +268,7 @@ async def test_samples_are_kept_and_told_the_newest_first(
     assert history == sorted(history, reverse=True)
     assert history[0] < now
 
+
 async def test_acceleration_waits_a_little_for_devices_that_only_engines_know(
     settings: ServerSettings,
 ) -> None:
