@@ -211,8 +211,14 @@ def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> N
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return funland(*arguments, FUNLAND_SERVER=stack.grpc_address)
 
-    flags = "--engine llama_cpp --device cpu --context-length 256 --slots 3 --keep-alive 10m"
-    loaded = run("models", "load", MODEL, *flags.split(), "--memory-limit", "1GB")
+    flags = (
+        "--engine llama_cpp --context-length 256 --slots 3 --keep-alive 10m --gpu-layers 0"
+        " --split 1 --key-type q8_0 --value-type q8_0 --flash-attention --no-fallback"
+    )
+    elsewhere = run("models", "load", MODEL, "--device", "cpu_0,gpu_77")
+    by_name = run("models", "load", MODEL, "--device", "cpu")
+    run("models", "unload", MODEL)
+    loaded = run("models", "load", MODEL, *flags.split(), "--device=cpu_0", "--memory-limit=1GB")
     shown = run("models", "show", MODEL).stdout
     listed = run("ps").stdout
     run("models", "unload", MODEL)
@@ -220,6 +226,9 @@ def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> N
     assert loaded.returncode == 0, loaded.stderr
     for part in ("llama_cpp, CPU", "256 tokens, 3 slots", "of 1.0 GB", "in 9 min"):
         assert part in shown
+    assert by_name.returncode == 0, by_name.stderr
+    assert elsewhere.returncode == 4
+    assert "no device 'gpu_77'" in elsewhere.stderr
     assert "llama_cpp  cpu_0" in listed
     assert "0/3" in listed
 

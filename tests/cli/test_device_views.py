@@ -7,7 +7,16 @@ import pytest
 from funland.v1.hardware_pb2 import Acceleration, Device, DeviceEngine, DeviceMetrics
 from funland.v1.models_pb2 import LoadSettings
 from funland_cli.device_use import as_it_is
-from funland_cli.device_views import all_of, bar, memory, power, remarks, row, sparkline
+from funland_cli.device_views import (
+    acceleration,
+    all_of,
+    bar,
+    memory,
+    power,
+    remarks,
+    row,
+    sparkline,
+)
 
 GPU = Device(
     device_id="gpu_0",
@@ -103,3 +112,9 @@ def test_the_past_is_drawn_from_the_oldest_on() -> None:
 )  # fmt: skip
 def test_what_is_not_named_stays_as_it_is(now: Acceleration, expected: dict[str, object]) -> None:
     assert as_it_is(now) == {"fallback_to_cpu": False} | expected
+
+
+def test_a_primary_device_that_can_t_be_computed_on_is_said_so() -> None:
+    told = dict(acceleration(Acceleration(primary_device_id="gpu_1")))
+
+    assert told["so now"] == "nothing: gpu_1 is not there, or not available"

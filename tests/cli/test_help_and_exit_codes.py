@@ -130,6 +130,7 @@ def test_json_errors_are_one_document_on_standard_error(
         ),
         *(["models", "load", "m", "--keep-alive", "soon"],),
         *(["models", "load", "m", "--memory-limit", "4 cats"],),
+        *(["models", "load", "m", "--split", "half"],),
     ],
 )
 def test_wrong_usage_is_exit_code_2_and_points_to_the_help(arguments: list[str]) -> None:

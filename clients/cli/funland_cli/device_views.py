@@ -118,7 +118,9 @@ def acceleration(now: Acceleration) -> Iterator[tuple[str, str]]:
     yield "mode", word(Acceleration.Mode, now.mode or Acceleration.AUTOMATIC)
     yield "first", now.primary_device_id
     yield "then", ", ".join(now.secondary_device_ids)
-    yield "so now", ", ".join(now.effective_device_ids)
+    primary = now.primary_device_id
+    nothing = f"nothing: {primary} is not there, or not available" if primary else ""
+    yield "so now", ", ".join(now.effective_device_ids) or nothing
     yield "threads", threads
     yield "GPU memory", f"{share:.0%}" if now.HasField("gpu_memory_fraction") else ""
     power_mode = word(Acceleration.PowerMode, now.npu_power_mode or Acceleration.BALANCED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, cast
 
 import typer
@@ -9,13 +10,36 @@ import typer
 from funland_cli import options
 from funland_cli.units import seconds, size_in_bytes
 from funland_client import LoadArguments
+from funland_client.arguments import CacheType
 
 EPILOG = """\b
 Examples:
   funland models load qwen --context 4096
   funland models load qwen --keep-alive 30m --memory-limit 4GB
-  funland models load qwen --engine openvino --device GPU
+  funland models load qwen --device gpu_0 --gpu-layers 20
+  funland models load qwen --device gpu_0,gpu_1 --split 2,1
 """
+
+
+_DEVICE_ID = re.compile(r"[a-z]+_[0-9]+")
+
+
+def _where(device: str | None) -> dict[str, Any]:
+    """The settings for devices by their ids, or for one by its engine's name."""
+    if device is None:
+        return {}
+    ids = [each.strip() for each in device.lower().split(",")]
+    if all(_DEVICE_ID.fullmatch(each) for each in ids):
+        return {"device_ids": ids}
+    return {"device": device.upper()}
+
+
+def _weights(text: str) -> list[float]:
+    try:
+        return [float(each) for each in text.split(",")]
+    except ValueError:
+        what = f"{text!r} is not a weight for each device, such as 2,1."
+        raise typer.BadParameter(what, param_hint="--split") from None
 
 
 def load(
@@ -42,7 +66,38 @@ def load(
         typer.Option(help="What computes.  [default: chosen by the model's format]"),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where: CPU, GPU or NPU.  [default: CPU]")
+        str | None,
+        typer.Option(
+            metavar="DEVICE[,DEVICE...]",
+            help="Where: as `funland devices` lists them, or by the engine's own name."
+            "  [default: as `funland devices use` has it]",
+        ),
+    ] = None,
+    gpu_layers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="How many layers are on accelerators.  [default: what fits]"
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="W,W...", help="How devices share the layers: a weight for each."),
+    ] = None,
+    key_type: Annotated[
+        CacheType | None, typer.Option(help="The numbers that keys are kept as.")
+    ] = None,
+    value_type: Annotated[
+        CacheType | None, typer.Option(help="The numbers that values are kept as.")
+    ] = None,
+    flash_attention: Annotated[
+        bool | None,
+        typer.Option(
+            "--flash-attention/--no-flash-attention", help="Compute attention in one pass."
+        ),
+    ] = None,
+    fallback: Annotated[
+        bool | None,
+        typer.Option("--fallback/--no-fallback", help="Compute on the CPU if a device fails."),
     ] = None,
     keep_alive: Annotated[
         float | None,
@@ -76,7 +131,13 @@ def load(
         "slots": slots,
         "threads": threads,
         "engine": engine,
-        "device": device and device.upper(),
+        **_where(device),
+        "gpu_layers": gpu_layers,
+        "device_split": split and _weights(split),
+        "key_type": key_type,
+        "value_type": value_type,
+        "flash_attention": flash_attention,
+        "fallback_to_cpu": fallback,
         "keep_alive_seconds": keep_alive,
         "memory_limit_bytes": memory_limit,
         "cache": cache,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from google.protobuf import json_format
 from funland.v1.hardware_pb2 import Acceleration, Device
 from funland_server.devices.candidates import effective
 from funland_server.devices.domain import Devices
+from funland_server.devices.looking import PATIENCE
 from funland_server.devices.rooms import rooms
 from funland_server.domain import Domain
 from funland_server.durable import write_whole
@@ -60,7 +62,12 @@ class Accelerations(Domain):
             FieldInvalidError: They name what is not there, is there twice, or can't be used so.
             StorageFullError, StorageUnavailableError: They can't be written.
         """
-        if violations := [*_violations(wanted, self._devices.all())]:
+        named = [*filter(None, [wanted.primary_device_id]), *wanted.secondary_device_ids]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE if named else 0):
+                await self._devices.settled(named)
+        asked = self._devices.engines_asked
+        if violations := [*_violations(wanted, self._devices.all(), engines_asked=asked)]:
             raise FieldInvalidError(violations)
         kept = Acceleration()
         kept.CopyFrom(wanted)
@@ -77,13 +84,26 @@ class Accelerations(Domain):
 
 def _read(path: Path) -> Acceleration:
     try:
-        return json_format.Parse(path.read_bytes(), Acceleration(), ignore_unknown_fields=True)
+        kept = json_format.Parse(path.read_bytes(), Acceleration(), ignore_unknown_fields=True)
+        _check(kept)
+        return kept
     except FileNotFoundError:
         return Acceleration()
-    except (OSError, json_format.ParseError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, json_format.ParseError) as error:
         # The server had better run on what it finds by itself than not at all.
         logger.error("acceleration_not_read", file=_NAME, error=str(error))
         return Acceleration()
+
+
+def _check(kept: Acceleration) -> None:
+    """Raises ValueError if somebody has written what no call could set."""
+    # Importing it is a twentieth of a start, and few servers have the file.
+    import protovalidate  # noqa: PLC0415 - as above
+
+    for violation in protovalidate.collect_violations(kept):
+        path = violation.proto.field
+        fields = ".".join(element.field_name for element in (path.elements if path else ()))
+        raise ValueError(f"{fields}: {violation.proto.message}")
 
 
 def _write(path: Path, text: bytes) -> None:
@@ -97,12 +117,15 @@ def _write(path: Path, text: bytes) -> None:
         ) from error
 
 
-def _violations(wanted: Acceleration, devices: Sequence[Device]) -> Iterator[Violation]:
+def _violations(
+    wanted: Acceleration, devices: Sequence[Device], *, engines_asked: bool
+) -> Iterator[Violation]:
     """What of the settings can't be met here."""
+    more = "" if engines_asked else "; the engines are still being asked for theirs, so try again"
     known = {device.device_id: device for device in devices}
     primary = wanted.primary_device_id
     if primary:
-        yield from _unusable(f"{_FIELD}.primary_device_id", primary, known)
+        yield from _unusable(f"{_FIELD}.primary_device_id", primary, known, more)
     elif wanted.mode == Acceleration.SINGLE:
         what = "must be set for the mode SINGLE, which uses it alone"
         yield Violation(f"{_FIELD}.primary_device_id", what)
@@ -111,17 +134,19 @@ def _violations(wanted: Acceleration, devices: Sequence[Device]) -> Iterator[Vio
         if device_id == primary:
             yield Violation(field, f"{device_id} is the primary device already")
         else:
-            yield from _unusable(field, device_id, known)
+            yield from _unusable(field, device_id, known, more)
     threads = sum(device.cpu.threads for device in devices if device.kind == Device.CPU)
     if 0 < threads < wanted.cpu_threads:
         what = f"must be at most {threads}: this server has no more hardware threads"
         yield Violation(f"{_FIELD}.cpu_threads", what)
 
 
-def _unusable(field: str, device_id: str, known: Mapping[str, Device]) -> Iterator[Violation]:
+def _unusable(
+    field: str, device_id: str, known: Mapping[str, Device], more: str
+) -> Iterator[Violation]:
     device = known.get(device_id)
     if device is None:
-        yield Violation(field, f"there is no device {device_id}; there is {', '.join(known)}")
+        yield Violation(field, f"there is no device {device_id}; there is {', '.join(known)}{more}")
     elif device.state != Device.AVAILABLE:
         why = device.state_reason or "no engine that is installed computes on it."
         yield Violation(field, f"{device_id} can't be computed on: {why}")

@@ -129,7 +129,11 @@ def _primary(acceleration: Acceleration, devices: Sequence[Device]) -> Device | 
         return None
     found = next((device for device in devices if device.device_id == device_id), None)
     if found is None:
-        raise DeviceUnavailableError(device_id, "it is the primary device, but it is not there.")
+        what = (
+            "it is the primary device, but it is not there. `funland devices` lists those that are,"
+            " and `funland devices use` chooses another."
+        )
+        raise DeviceUnavailableError(device_id, what)
     if found.state != Device.AVAILABLE:
         raise DeviceUnavailableError(device_id, _why(found))
     return found

@@ -62,6 +62,12 @@ class Devices(Domain):
             for message in (*looking.problems, *looking.lateness)
         ]
 
+    @property
+    def engines_asked(self) -> bool:
+        """Whether the engines have answered since the start, or failed to: until then there may be
+        devices that only they know."""
+        return self._asked.is_set()
+
     def all(self) -> Sequence[Device]:
         """Those that are or were there, with all details: the CPU first, then GPUs, then NPUs, each
         kind by number. They are the inventory's own: nobody changes them."""
@@ -101,10 +107,14 @@ class Devices(Domain):
 
         After the start the engines take some seconds to answer. Where the system has found no
         accelerator there is nothing to wait for, unless one of `device_ids` is not known: engines
-        may know devices that the system does not. A reader that hangs is not waited for.
+        may know devices that the system does not. Nor is there if `device_ids` has the CPU alone.
+        Drivers that hang are not waited for; engines are, as long as their reader has patience.
         """
         await self._counted.wait()
         known = {device.device_id: device for device in self.all()}
+        kinds = {known[each].kind for each in device_ids if each in known}
+        if kinds == {Device.CPU} and known.keys() >= {*device_ids}:
+            return
         if any(device_id not in known for device_id in device_ids) or any(
             device.kind != Device.CPU for device in known.values()
         ):

@@ -87,7 +87,7 @@ class Benchmarks:
             FunlandError: See `hardware.proto`.
         """
         installed = self._model(model)
-        await self._devices.settled()
+        await self._devices.settled([device_id])
         engine_for(self._devices.get(device_id), engine, READERS[installed.format])
         if not installed.header.writes_text:
             raise ModelCannotGenerateError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
@@ -13,6 +14,21 @@ _LONGEST_PATH = 80
 _MOST = 10
 """Violations that are told: a status is a gRPC trailer, which holds 8 KB, and clients drop more."""
 
+_DEVICE_ID = "must be a device's id, such as gpu_0; `funland devices` lists them"
+_NAME = "must be small letters, digits, dots, dashes and underscores, and begin with no sign"
+FORMS: Final[Mapping[str, str]] = {
+    "^[a-z]+_[0-9]{1,4}$": _DEVICE_ID,
+    "^([a-z]+_[0-9]{1,4})?$": _DEVICE_ID,
+    "^([A-Z0-9][A-Z0-9_.:,]{0,63})?$": (
+        "must be an engine's own name of a device, such as CPU or GPU.1; ids, such as gpu_0, belong"
+        " in device_ids"
+    ),
+    "^([a-z0-9][a-z0-9._-]*)?$": _NAME,
+    "^[A-Za-z0-9_.-]{1,64}$": "must be 1 to 64 letters, digits, dots, dashes and underscores",
+    "^([0-9a-f]{64})?$": "must be 64 hexadecimal digits, with small letters",
+}
+"""The contract's patterns, in words."""
+
 
 def validate(request: Message) -> None:
     """Raises FieldInvalidError if the request breaks a rule, with the first fields that do."""
@@ -20,7 +36,7 @@ def validate(request: Message) -> None:
     import protovalidate  # noqa: PLC0415 - as above
 
     violations = [
-        Violation(_place(violation.proto)[:_LONGEST_PATH], violation.proto.message)
+        Violation(_place(violation.proto)[:_LONGEST_PATH], _words(violation.proto.message))
         for violation in protovalidate.collect_violations(request)[:_MOST]
     ]
     if violations:
@@ -30,6 +46,12 @@ def validate(request: Message) -> None:
 def get_ready() -> None:
     """Imports what checks, which the first request would wait for."""
     import_module("protovalidate")
+
+
+def _words(message: str) -> str:
+    """What a rule says, for people who don't read patterns."""
+    told, _, pattern = message.partition("`")
+    return FORMS.get(pattern.removesuffix("`"), message) if "pattern" in told else message
 
 
 def _place(violation: Any) -> str:

@@ -33,7 +33,8 @@ class Held:
     idle: bool
     """Whether it may be unloaded."""
     devices: Mapping[str, int] = field(default_factory=dict[str, int])
-    """What counts of it on devices that have a memory of their own, by their ids."""
+    """What counts of it on devices, by their ids; where they share the machine's memory it counts
+    there too."""
     resident_devices: Mapping[str, int] = field(default_factory=dict[str, int])
     """What it has there now."""
 
@@ -113,7 +114,7 @@ class Memory:
         idle = [each for each in held if each.idle]
         lacking: dict[str, int] = {}
         for device in spec.devices:
-            if device.available_bytes is not None and not device.shares_memory:
+            if device.available_bytes is not None:
                 leaving_bytes = sum(each.devices.get(device.device_id, 0) for each in idle)
                 present = device.available_bytes - leaving_bytes
                 lacking[device.device_id] = device.bytes - present
@@ -139,7 +140,7 @@ class Memory:
         """Keeps room for a model until `settle`."""
         self._promised[spec.model_id] = self.needed(spec)
         self._promised_devices[spec.model_id] = {
-            device.device_id: device.bytes for device in spec.devices if not device.shares_memory
+            device.device_id: device.bytes for device in spec.devices
         }
 
     def settle(self, model_id: str) -> None:

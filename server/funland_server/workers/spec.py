@@ -198,12 +198,11 @@ def ids_of(names: str, known: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def device_bytes(spec: WorkerSpec, ready: Ready) -> dict[str, int]:
-    """What a worker has at least of the memory of devices that have their own, by their ids: what
-    its engine says it took, else what was expected."""
+    """What a worker has at least of the memory of devices, by their ids: what its engine says it
+    took, else what was expected."""
     return {
         device.device_id: ready.device_memory.get(device.name, device.bytes)
         for device in spec.devices
-        if not device.shares_memory
     }
 
 

@@ -20,6 +20,10 @@ class Found(Devices):
         super().__init__(ServerSettings(), Metrics(), ())
         self.devices = devices
 
+    @property
+    def engines_asked(self) -> bool:
+        return True
+
     def all(self) -> Sequence[Device]:
         return self.devices
 
@@ -29,7 +33,7 @@ class Found(Devices):
     async def settled(self, device_ids: Sequence[str] = ()) -> None:
         """They are known already."""
 
-    async def refresh(self) -> None:
+    async def sample(self) -> None:
         """They stay as they are."""
 
 

@@ -126,8 +126,19 @@ async def test_what_the_machine_has_not_is_refused_and_nothing_changes(
     assert (await started(tmp_path)).present == Acceleration()
 
 
-async def test_a_file_that_is_damaged_stops_no_server(tmp_path: Path) -> None:
-    (tmp_path / "acceleration.json").write_bytes(b"\xff{")
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\xff{",
+        b'{"mode": 9}',
+        b'{"cpu_threads": -5}',
+        b'{"gpu_memory_fraction": 7}',
+        b'{"secondary_device_ids": ["x y"]}',
+    ],
+    ids=["no JSON", "a mode", "threads", "a fraction", "an id"],
+)
+async def test_a_file_that_is_damaged_stops_no_server(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "acceleration.json").write_bytes(text)
 
     assert (await started(tmp_path)).present == Acceleration()
 

@@ -9,12 +9,13 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from funland.v1.hardware_pb2 import Device
+from funland.v1.hardware_pb2 import Acceleration, Device
 from funland_server.config import ServerSettings
+from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.devices.errors import DeviceNotFoundError
 from funland_server.devices.readers.protocol import ReaderError
-from funland_server.errors import ServerStoppingError
+from funland_server.errors import FieldInvalidError, ServerStoppingError
 from funland_server.metrics import Metrics
 from tests.server.conftest import SECONDS, until
 from tests.server.devices.making import Scripted, card, cpu, engine
@@ -110,6 +111,22 @@ async def test_the_others_are_found_beside_one_that_hangs(settings: ServerSettin
 
         assert shown(devices) == dict.fromkeys(("cpu_0", "gpu_0"), "AVAILABLE")
         assert [each.reader for each in devices.problems] == ["nvidia"]
+
+
+async def test_who_wants_the_cpu_alone_does_not_wait_for_the_engines(
+    settings: ServerSettings,
+) -> None:
+    readers = Readers()
+    readers.engines.free.clear()
+    async with started(settings, readers) as devices:
+        await asyncio.wait_for(devices.settled(["cpu_0"]), 5)
+
+        assert shown(devices) == {"cpu_0": "AVAILABLE"} | dict.fromkeys(
+            ("gpu_0", "gpu_1"), "UNSUPPORTED"
+        )
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(devices.settled(["gpu_0"]), 0.05)
+        readers.release()
 
 
 async def test_nobody_waits_for_the_engines_where_there_is_no_accelerator(
@@ -250,3 +267,22 @@ async def test_samples_are_kept_and_told_the_newest_first(
     assert len(history) == 10
     assert history == sorted(history, reverse=True)
     assert history[0] < now
+
+
+async def test_acceleration_waits_a_little_for_devices_that_only_engines_know(
+    settings: ServerSettings,
+) -> None:
+    readers = Readers()
+    readers.nvidia.found = ()
+    readers.engines.found = [engine("Vulkan0", name="llvmpipe", emulated=True)]
+    readers.engines.free.clear()
+    async with started(settings, readers) as devices:
+        accelerations = Accelerations(settings.home, devices)
+        wanted = Acceleration(primary_device_id="gpu_0")
+
+        with pytest.raises(FieldInvalidError, match="still being asked for theirs, so try again"):
+            await accelerations.set(wanted)
+        readers.release()
+
+        told = await accelerations.set(wanted)
+        assert list(told.effective_device_ids) == ["gpu_0"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,25 @@ def test_a_busy_model_never_leaves() -> None:
     assert names(memory(1000).plan(wanting(500), [busy, OLD, YOUNG])) == ["old", "young"]
     with pytest.raises(ModelTooLargeError):
         memory(1000).plan(wanting(501), [busy])
+
+
+@pytest.mark.parametrize("shares", [False, True], ids=["its own", "the machine's"])
+def test_what_lacks_on_a_device_is_freed_whosever_memory_it_has(shares: bool) -> None:
+    there = PlacedDevice("gpu_0", "Vulkan0", bytes=300, available_bytes=400, shares_memory=shares)
+    spec = replace(wanting(100), devices=(there,))
+    big = replace(held("big", 250), devices={"gpu_0": 250})
+    small = replace(held("small", 100), devices={"gpu_0": 100})
+
+    assert names(memory(None).plan(spec, [big])) == ["big"]
+    assert names(memory(None).plan(spec, [small])) == []
+
+
+def test_what_is_promised_on_a_device_is_counted_whosever_memory_it_has() -> None:
+    there = PlacedDevice("gpu_0", "Vulkan0", bytes=300, shares_memory=True)
+    promising = memory(None)
+    promising.promise(replace(wanting(100), devices=(there,)))
+
+    assert promising.taken([]).staying == {"gpu_0": 300}
 
 
 def test_a_refusal_tells_what_is_needed_and_what_can_be_had() -> None:

@@ -95,15 +95,13 @@ class Placing:
         return self._accelerations.present
 
     async def look(self, device_ids: Sequence[str]) -> None:
-        """Waits until it is known what there is, those that are named too, and has devices read
-        anew if there are any whose memory others may have taken."""
+        """Waits until it is known what there is, those that are named too, and has it read how much
+        memory others have taken of accelerators, if there are any."""
         acceleration = self.acceleration
         primary = [acceleration.primary_device_id] if acceleration.primary_device_id else []
-        named = [*device_ids, *primary, *acceleration.secondary_device_ids]
-        await self._devices.settled(named)
-        accelerators = [device for device in self._devices.all() if device.kind != Device.CPU]
-        if not all(in_machine(device) for device in accelerators):
-            await self._devices.refresh()
+        await self._devices.settled(device_ids or [*primary, *acceleration.secondary_device_ids])
+        if any(device.kind != Device.CPU for device in self._devices.all()):
+            await self._devices.sample()
 
     def machine(self, taken: Taken) -> Machine:
         """What there is, and how much of it is free beside what models have."""

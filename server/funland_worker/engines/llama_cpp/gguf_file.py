@@ -7,12 +7,13 @@ from pathlib import Path
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp import library
-from funland_worker.engines.llama_cpp.last_words import why
+from funland_worker.engines.llama_cpp.last_words import hint, why
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.offload import Offload
 from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
 from funland_worker.engines.loaded import ModelFacts
 from funland_worker.engines.protocol import EngineError
+from funland_worker.limits import room_bytes
 
 _LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -56,7 +57,8 @@ class GgufFile:
             place = "" if self.offload.on_cpu else f" on {self.offload.name}"
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
-                f"llama.cpp could not load the model{place}: {told or 'it did not say why'}.",
+                f"llama.cpp could not load the model{place}: {told or 'it did not say why'}."
+                f"{hint(told, room_bytes())}",
             )
         self.vocabulary = GgufVocabulary(self.handle)
         self.architecture = self.metadata("general.architecture")

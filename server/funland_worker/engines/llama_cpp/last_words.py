@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -22,3 +23,14 @@ def why(lines: Iterable[str], path: str) -> str | None:
         if told := _PATH.sub("the file", _SPEAKER.sub("", told)).strip(" ."):
             return told[:_LONGEST]
     return None
+
+
+def hint(told: str | None, room: float) -> str:
+    """What to do about a reason, as a sentence after it, for a process that has so many bytes of
+    address space left; empty if nothing is known."""
+    if "allocate" not in (told or "") or math.isinf(room):
+        return ""
+    return (
+        " Its process has a limit: raise memory_limit_bytes or leave it out; a device takes more"
+        " address space than memory."
+    )

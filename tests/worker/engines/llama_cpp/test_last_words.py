@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
-from funland_worker.engines.llama_cpp.last_words import why
+from funland_worker.engines.llama_cpp.last_words import hint, why
 from funland_worker.engines.protocol import EngineError
 
 PATH = "/home/ada/my models/m.gguf"
@@ -42,6 +43,20 @@ END = "llama_model_load_from_file_impl: failed to load model"
 )  # fmt: skip
 def test_the_last_line_that_gives_a_reason_is_told(lines: list[str], reason: str | None) -> None:
     assert why(lines, PATH) == reason
+
+
+@pytest.mark.parametrize(
+    ("told", "room", "named"),
+    [
+        ("mmap failed: Cannot allocate memory", 5e7, True),
+        ("unable to allocate Vulkan0 buffer", 5e7, True),
+        ("unable to allocate Vulkan0 buffer", math.inf, False),
+        ("unknown model architecture: 'x'", 5e7, False),
+        (None, 5e7, False),
+    ],
+)
+def test_a_limit_that_is_too_low_is_named(told: str | None, room: float, named: bool) -> None:
+    assert ("raise memory_limit_bytes or leave it out" in hint(told, room)) == named
 
 
 def test_a_reason_is_not_long() -> None:
