@@ -77,11 +77,10 @@ class System(Domain):
 
     async def _configuration_health(self) -> Health:
         problem = await self._configuration.problem()
-        return (
-            Health(PartHealth.DEGRADED, f"{problem} The next start fails so.")
-            if problem
-            else (Health())
-        )
+        if not problem:
+            return Health()
+        told = f"{problem.removesuffix('.')}. The next start fails so."
+        return Health(PartHealth.DEGRADED, told)
 
     async def _database_health(self) -> Health:
         await self._database.probe()

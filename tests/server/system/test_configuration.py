@@ -254,7 +254,10 @@ async def test_a_file_that_was_made_wrong_by_hand_is_told_and_can_be_mended(
         assert configured.server.settings.now.slots == 3
 
 
-@pytest.mark.parametrize("text", [b"[server", b"\xff", b"slots = 1\n", b"server = 1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [b"[server", b"\xff", b"slots = 1\n", b"server = 1\n", b"[server]\nport = 1\nport = 2\n"],
+)
 async def test_a_file_that_is_none_is_left_alone(configured: Configured, text: bytes) -> None:
     configured.file.write_bytes(text)
 
@@ -265,6 +268,18 @@ async def test_a_file_that_is_none_is_left_alone(configured: Configured, text: b
     assert str(configured.file.parent) not in str(raised.value)
     assert configured.file.read_bytes() == text
     assert configured.server.settings.now.slots == 4
+
+
+async def test_a_link_that_leads_to_itself_is_told(configured: Configured) -> None:
+    configured.file.unlink()
+    configured.file.symlink_to(configured.file.name)
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await configured.update({"server.threads": 2})
+
+    assert details(raised.value)["ErrorInfo"].reason == "STORAGE_UNAVAILABLE"
+    assert str(configured.file.parent) not in str(raised.value)
+    assert configured.server.settings.now.threads == 1
 
 
 async def test_who_may_read_the_file_stays_and_a_link_stays_a_link(configured: Configured) -> None:
