@@ -96,10 +96,10 @@ def test_a_link_in_its_place_stops_the_start(path: Path, tmp_path: Path) -> None
 async def test_a_file_that_is_no_longer_there_is_told(database: Database, path: Path) -> None:
     await database.probe()
 
-    path.rename(path.with_name("elsewhere"))
+    await asyncio.to_thread(path.rename, path.with_name("elsewhere"))
     with pytest.raises(StorageUnavailableError, match="moved or deleted") as raised:
         await database.probe()
     assert str(path.parent) not in raised.value.message
 
-    path.with_name("elsewhere").rename(path)
+    await asyncio.to_thread(path.with_name("elsewhere").rename, path)
     await database.probe()
