@@ -87,7 +87,7 @@ class System(Domain):
         return Health()
 
     async def _devices_health(self) -> Health:
-        problems = [f"{one.reader}: {one.message}" for one in self._devices.problems]
+        problems = [f"{one.reader}: {one.message}" for one in self._devices.troubles]
         return Health(PartHealth.DEGRADED, " ".join(problems)) if problems else Health()
 
     async def _disk_health(self) -> Health:
