@@ -127,6 +127,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"server.keep_alive_seconds": float("nan")}, 'values["server.keep_alive_seconds"]', "finite"),
     ({"server.offline": 1}, 'values["server.offline"]', "it must be true or false"),
     ({"server.hubs": "ollama"}, 'values["server.hubs"]', "it must be a list of strings"),
+    ({"server.hubs": []}, 'values["server.hubs"]', "it must have at least 1 item"),
+    ({"server.slots": 257}, 'values["server.slots"]', "it must be less than or equal to 256"),
     ({"server.hubs": ["elsewhere"]}, 'values["server.hubs"]', "'modelscope'"),
     ({"server.slot": 1}, 'values["server.slot"]', "Did you mean server.slots?"),
     ({"slots": 1}, 'values["slots"]', "Did you mean server.slots?"),
