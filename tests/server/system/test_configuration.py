@@ -272,6 +272,16 @@ async def test_a_file_that_is_none_is_left_alone(configured: Configured, text: b
     assert configured.server.settings.now.slots == 4
 
 
+async def test_a_file_that_is_too_large_is_told(configured: Configured) -> None:
+    configured.file.write_bytes(b"#" * (1024**2 + 1))
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await configured.update({"server.threads": 2})
+
+    assert details(raised.value)["ErrorInfo"].reason == "STORAGE_UNAVAILABLE"
+    assert "more than 1024 KiB" in str(raised.value.details())
+
+
 async def test_a_link_that_leads_to_itself_is_told(configured: Configured) -> None:
     configured.file.unlink()
     configured.file.symlink_to(configured.file.name)
