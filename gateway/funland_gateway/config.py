@@ -34,6 +34,15 @@ def _place(value: object) -> object:
     return place
 
 
+def _apart(places: tuple[Place, ...]) -> tuple[Place, ...]:
+    taken: set[tuple[str, int]] = set()
+    for place in places:
+        if place.port and (place.host, place.port) in taken:
+            raise ValueError(f"port {place.port} is there twice: each dialect needs its own")
+        taken.add((place.host, place.port))
+    return places
+
+
 def _loopback(host: str) -> str:
     try:
         local = host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -59,7 +68,9 @@ class GatewaySettings(BaseModel):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=8000, description="The port that HTTP listens on; 0 takes a free one."
     )
-    listen: tuple[Annotated[Place, BeforeValidator(_place)], ...] = Field(
+    listen: Annotated[
+        tuple[Annotated[Place, BeforeValidator(_place)], ...], AfterValidator(_apart)
+    ] = Field(
         default=(), description="Ports where one dialect alone answers, such as `5000=manager`."
     )
     allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = Field(

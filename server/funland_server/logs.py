@@ -44,6 +44,7 @@ def configure(settings: ServerSettings) -> None:
         )
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)  # what it does, we say
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)  # it would tell each value stored
     root = logging.getLogger()
     root.handlers = [handler]
     set_level(settings)

@@ -68,6 +68,7 @@ def test_settings_are_shown_changed_and_taken_out(funland: Command, own: Stack) 
         (("set", "server.nothing", "1"), 2, "server.nothing is no setting."),
         (("unset", "server.nothing"), 1, "it is no setting"),
         (("get", "server.nothing"), 2, "server.nothing is no setting."),
+        (("list", "nothing"), 2, "No setting begins with nothing."),
     ],
 )
 def test_what_can_t_be_done_is_said(

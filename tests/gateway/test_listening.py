@@ -52,6 +52,11 @@ def test_what_is_no_place_is_told_how_to_write_it(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_two_dialects_have_two_ports() -> None:
+    with pytest.raises(ValueError, match="port 5000 is there twice"):
+        GatewaySettings.model_validate({"listen": ["5000=manager", "5000=hellovm"]})
+
+
 @pytest.fixture
 def status(answers: Answers) -> None:
     async def get_status(_: Any, __: Any) -> SystemStatus:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
+import aiosqlite
 import pytest
 import structlog
 
@@ -77,3 +80,20 @@ def test_a_traceback_does_not_tell_what_callers_sent(
     written = capsys.readouterr().err
     assert "ValueError" in written
     assert prompt not in written
+
+
+def test_at_no_level_are_stored_values_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(ServerSettings(log_level="debug"))
+
+    async def store() -> None:
+        async with aiosqlite.connect(tmp_path / "database") as database:
+            await database.execute("SELECT ?", ("a caller's words",))
+
+    asyncio.run(store())
+    structlog.get_logger("a").debug("told")
+
+    written = capsys.readouterr().err
+    assert "told" in written
+    assert "a caller's words" not in written

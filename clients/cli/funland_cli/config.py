@@ -75,6 +75,12 @@ def list_settings(
     if session.output.as_json:
         session.output.document(document(found))
         return
+    if not found.settings:
+        raise CommandError(
+            f"No setting begins with {prefix}.",
+            hint="`funland config` lists them.",
+            exit_code=ExitCode.USAGE,
+        )
     session.output.table(("SETTING", "VALUE", "FROM", "NEXT START"), map(_row, found.settings))
 
 

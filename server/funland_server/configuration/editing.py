@@ -15,9 +15,13 @@ def edited(text: str, changes: Mapping[str, Any]) -> str:
     changes would not be in it, and nothing else.
     """
     import tomlkit  # noqa: PLC0415 - only whoever changes settings needs it
+    from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 - the same
 
-    document: Any = tomlkit.parse(text)
     expected: dict[str, dict[str, Any]] = tomllib.loads(text)
+    try:
+        document: Any = tomlkit.parse(text)
+    except TOMLKitError as error:  # not all of them are ValueErrors
+        raise ValueError(str(error)) from error
     for name, value in changes.items():
         section, _, field = name.partition(".")
         table = document.get(section)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from funland_server.configuration.given import Layer, Sections, WrongSettingsError
 
@@ -67,7 +68,14 @@ def _explained(error: ValidationError, section: str) -> Iterator[tuple[str, str]
     for wrong in error.errors(include_url=False, include_input=False):
         name = f"{section}.{wrong['loc'][0]}" if wrong["loc"] else section
         unknown = wrong["type"] == "extra_forbidden"
-        yield name, _UNKNOWN if unknown else wrong["msg"].removeprefix("Value error, ")
+        yield name, _UNKNOWN if unknown else _why(wrong)
+
+
+def _why(wrong: ErrorDetails) -> str:
+    if wrong["type"] == "too_short":
+        return f"it must have at least {wrong.get('ctx', {})['min_length']} item"
+    said = wrong["msg"].removeprefix("Value error, ")
+    return said.replace("Input should be", "it must be", 1)
 
 
 def _line(name: str, why: str, layer: Layer) -> str:

@@ -29,6 +29,7 @@ _OF_HUBS = {
     "HF_HUB_OFFLINE": "server.offline",
 }
 _OFFLINE = "server.offline"
+_LARGEST = 1024**2  # of a file, in bytes: a device has no end, and to change a text takes long
 _YES = {"1", "ON", "YES", "TRUE"}
 
 
@@ -58,7 +59,12 @@ def from_hubs_variables(environment: Mapping[str, str]) -> dict[str, Given]:
 def read_file(path: Path) -> str:
     """The text of a settings file; raises WrongSettingsError if it can't be read."""
     try:
-        return path.read_bytes().decode()
+        with path.open("rb") as file:
+            read = file.read(_LARGEST + 1)
+        if len(read) > _LARGEST:
+            why = f"has more than {_LARGEST // 1024} KiB, so it is no settings file"
+            raise WrongSettingsError({"": why}, f"{path} {why}")
+        return read.decode()
     except OSError as error:
         why = f"can't be read: {error.strerror}"
         raise WrongSettingsError({"": why}, f"{path} {why}") from error

@@ -6,6 +6,8 @@ Every value keeps its origin, so that a wrong one is reported with the place to 
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -108,7 +110,10 @@ class Sources:
         Raises:
             OSError: It can't be written.
         """
-        target = self.file.resolve()  # what a link leads to, and not the link
+        try:
+            target = self.file.resolve()  # what a link leads to, and not the link
+        except RuntimeError as error:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else _PRIVATE
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, text.encode(), mode)

@@ -68,6 +68,12 @@ class Devices(Domain):
         devices that only they know."""
         return self._asked.is_set()
 
+    @property
+    def troubles(self) -> Sequence[ReaderProblem]:
+        """The problems without those of readers that are only slow."""
+        slow = {one.reader.name for one in self._lookings if not one.problems and not one.hangs}
+        return [problem for problem in self.problems if problem.reader not in slow]
+
     def all(self) -> Sequence[Device]:
         """Those that are or were there, with all details: the CPU first, then GPUs, then NPUs, each
         kind by number. They are the inventory's own: nobody changes them."""

@@ -18,6 +18,10 @@ logger = structlog.get_logger(__name__)
 PATIENCE: Final = 1.0
 """How many seconds anybody waits for a reader."""
 
+_LONGEST: Final = 15.0
+"""How many seconds a look takes on a busy machine: the engines are asked by a program that loads
+them all first."""
+
 
 class Looking:
     """A reader's looks: one at a time, so that one that hangs holds one thread and no more.
@@ -48,7 +52,13 @@ class Looking:
         """What to say of a look that takes long: a sentence, or nothing."""
         if self.seconds < PATIENCE:
             return ()
-        return (f"It has not answered for {self.seconds:.0f} s; what it told before is shown.",)
+        before = "" if self.look is None else "; what it told before is shown"
+        return (f"It has not answered for {self.seconds:.0f} s{before}.",)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the look under way takes longer than any that is well."""
+        return self.seconds >= _LONGEST
 
     def begin(self, *, anew: bool = False) -> None:
         """Looks, or goes on with the look that is under way. `anew`: another one follows that."""

@@ -54,6 +54,10 @@ class Backend(Protocol):
         """
         ...
 
+    def is_there(self) -> bool:
+        """Whether what was opened can still be found by another start. Blocks."""
+        ...
+
     def fault(self, error: Exception) -> Fault | None:
         """What an error means that came up in a transaction; None if it is not the database's, or a
         defect."""

@@ -82,12 +82,18 @@ class Database:
             ) from error
 
     async def probe(self) -> None:
-        """Reads something; raises StorageUnavailableError if it can't be reached."""
+        """Reads something; raises StorageUnavailableError if it can't be reached, or is lost with
+        this process."""
 
         async def look(connection: AsyncConnection) -> None:
             await connection.execute(text("SELECT version_num FROM alembic_version"))
 
         await self.read(look)
+        if not await asyncio.to_thread(self._backend.is_there):
+            raise StorageUnavailableError(
+                "The database's file was moved or deleted: what is kept from now on is lost when"
+                " the server stops. Start it anew with the file in its place."
+            )
 
     async def close(self) -> None:
         """Ends all connections. Closing twice is no error."""

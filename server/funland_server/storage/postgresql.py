@@ -85,6 +85,10 @@ class PostgreSQL:
         finally:
             await engine.dispose()
 
+    def is_there(self) -> bool:
+        """What can't be reached says so by itself."""
+        return True
+
     def fault(self, error: Exception) -> Fault | None:
         """By the error's SQLSTATE; an error of the driver for a lost connection has none."""
         # The first is the driver's, for a statement; the second is the pool's.

@@ -69,6 +69,10 @@ class SQLite:
         finally:
             await engine.dispose()
 
+    def is_there(self) -> bool:
+        """A file that is moved or deleted goes on without a name, and is lost with this process."""
+        return self.path.is_file()
+
     def fault(self, error: Exception) -> Fault | None:
         """Whether the disk is full, or what the database may take of it."""
         if isinstance(error, DBAPIError):

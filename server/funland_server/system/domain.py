@@ -77,18 +77,17 @@ class System(Domain):
 
     async def _configuration_health(self) -> Health:
         problem = await self._configuration.problem()
-        return (
-            Health(PartHealth.DEGRADED, f"{problem} The next start fails so.")
-            if problem
-            else (Health())
-        )
+        if not problem:
+            return Health()
+        told = f"{problem.removesuffix('.')}. The next start fails so."
+        return Health(PartHealth.DEGRADED, told)
 
     async def _database_health(self) -> Health:
         await self._database.probe()
         return Health()
 
     async def _devices_health(self) -> Health:
-        problems = [f"{one.reader}: {one.message}" for one in self._devices.problems]
+        problems = [f"{one.reader}: {one.message}" for one in self._devices.troubles]
         return Health(PartHealth.DEGRADED, " ".join(problems)) if problems else Health()
 
     async def _disk_health(self) -> Health:

@@ -73,7 +73,17 @@ def test_other_ways_to_write_a_table_are_read_too(text: str) -> None:
     assert changed["server"] == {**before, "slots": 4, "queue_limit": 5}
 
 
-@pytest.mark.parametrize("text", ["server = 1\n", "[[server]]\nslots = 1\n", "[server"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server = 1\n",
+        "[[server]]\nslots = 1\n",
+        "[server",
+        "[server]\nslots = 1\nslots = 2\n",
+        "[server]\n[gateway]\n[server]\n",
+        "server = {slots = 1}\n[server]\n",
+    ],
+)
 def test_what_has_no_such_table_is_left_to_be_edited_by_hand(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         edited(text, {"server.slots": 4})

@@ -11,6 +11,7 @@ import pytest
 
 from funland.v1.hardware_pb2 import Acceleration, Device
 from funland_server.config import ServerSettings
+from funland_server.devices import looking
 from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.devices.errors import DeviceNotFoundError
@@ -100,6 +101,21 @@ async def test_a_reader_that_blocks_delays_no_answer_beyond_a_second(
         (problem,) = devices.problems
         assert problem.reader == "nvidia"
         assert problem.message.startswith("It has not answered for 1 s;")
+
+
+async def test_a_reader_that_is_slow_is_no_trouble_until_it_hangs(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = Readers()
+    readers.nvidia.free.clear()
+    async with started(settings, readers) as devices:
+        await devices.refresh()
+        (problem,) = devices.problems
+        assert problem.message == "It has not answered for 1 s."  # and told nothing before
+        assert devices.troubles == []
+
+        monkeypatch.setattr(looking, "_LONGEST", 1.0)
+        assert [each.reader for each in devices.troubles] == ["nvidia"]
 
 
 async def test_the_others_are_found_beside_one_that_hangs(settings: ServerSettings) -> None:

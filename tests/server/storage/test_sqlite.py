@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, text
 
 from funland_server.errors import StartError
 from funland_server.storage.database import Database
-from funland_server.storage.errors import StorageFullError
+from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 from tests.server.storage.test_database import add, ask, names
 
 
@@ -91,3 +91,15 @@ def test_a_link_in_its_place_stops_the_start(path: Path, tmp_path: Path) -> None
         asyncio.run(Database(path).open())
 
     assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_a_file_that_is_no_longer_there_is_told(database: Database, path: Path) -> None:
+    await database.probe()
+
+    await asyncio.to_thread(path.rename, path.with_name("elsewhere"))
+    with pytest.raises(StorageUnavailableError, match="moved or deleted") as raised:
+        await database.probe()
+    assert str(path.parent) not in raised.value.message
+
+    await asyncio.to_thread(path.with_name("elsewhere").rename, path)
+    await database.probe()

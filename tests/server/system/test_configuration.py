@@ -127,6 +127,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"server.keep_alive_seconds": float("nan")}, 'values["server.keep_alive_seconds"]', "finite"),
     ({"server.offline": 1}, 'values["server.offline"]', "it must be true or false"),
     ({"server.hubs": "ollama"}, 'values["server.hubs"]', "it must be a list of strings"),
+    ({"server.hubs": []}, 'values["server.hubs"]', "it must have at least 1 item"),
+    ({"server.slots": 257}, 'values["server.slots"]', "it must be less than or equal to 256"),
     ({"server.hubs": ["elsewhere"]}, 'values["server.hubs"]', "'modelscope'"),
     ({"server.slot": 1}, 'values["server.slot"]', "Did you mean server.slots?"),
     ({"slots": 1}, 'values["slots"]', "Did you mean server.slots?"),
@@ -254,7 +256,10 @@ async def test_a_file_that_was_made_wrong_by_hand_is_told_and_can_be_mended(
         assert configured.server.settings.now.slots == 3
 
 
-@pytest.mark.parametrize("text", [b"[server", b"\xff", b"slots = 1\n", b"server = 1\n"])
+@pytest.mark.parametrize(
+    "text",
+    [b"[server", b"\xff", b"slots = 1\n", b"server = 1\n", b"[server]\nport = 1\nport = 2\n"],
+)
 async def test_a_file_that_is_none_is_left_alone(configured: Configured, text: bytes) -> None:
     configured.file.write_bytes(text)
 
@@ -265,6 +270,28 @@ async def test_a_file_that_is_none_is_left_alone(configured: Configured, text: b
     assert str(configured.file.parent) not in str(raised.value)
     assert configured.file.read_bytes() == text
     assert configured.server.settings.now.slots == 4
+
+
+async def test_a_file_that_is_too_large_is_told(configured: Configured) -> None:
+    configured.file.write_bytes(b"#" * (1024**2 + 1))
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await configured.update({"server.threads": 2})
+
+    assert details(raised.value)["ErrorInfo"].reason == "STORAGE_UNAVAILABLE"
+    assert "more than 1024 KiB" in str(raised.value.details())
+
+
+async def test_a_link_that_leads_to_itself_is_told(configured: Configured) -> None:
+    configured.file.unlink()
+    configured.file.symlink_to(configured.file.name)
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await configured.update({"server.threads": 2})
+
+    assert details(raised.value)["ErrorInfo"].reason == "STORAGE_UNAVAILABLE"
+    assert str(configured.file.parent) not in str(raised.value)
+    assert configured.server.settings.now.threads == 1
 
 
 async def test_who_may_read_the_file_stays_and_a_link_stays_a_link(configured: Configured) -> None:
