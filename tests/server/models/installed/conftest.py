@@ -45,6 +45,7 @@ async def running(settings: ServerSettings) -> AsyncIterator[Running]:
     metrics = Metrics()
     devices = Devices(settings, metrics, ())
     models = Models(Live(settings), metrics, devices, Accelerations(settings.home, devices))
+    await devices.start()
     await models.start()
     inference = Inference(models, Metrics())
     await inference.start()
@@ -53,3 +54,4 @@ async def running(settings: ServerSettings) -> AsyncIterator[Running]:
     yield Running(models, service, inference.service, settings.home)
     models.announce_stop()
     await models.stop()
+    await devices.stop()
