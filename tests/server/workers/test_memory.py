@@ -98,7 +98,7 @@ def test_idle_models_leave_for_one_that_needs_their_device_s_memory() -> None:
     assert names(memory(1000).plan(on_gpu(100, 500), [A, BOTH])) == []
     assert names(memory(1000).plan(on_gpu(101, 500), [A, BOTH])) == ["a"]
     assert names(memory(1000).plan(on_gpu(101, None), [A, BOTH])) == []
-    assert names(memory(1000).plan(on_gpu(101, 500, shares=True), [A, BOTH])) == []
+    assert names(memory(1000).plan(on_gpu(101, 500, shares=True), [A, BOTH])) == ["a"]
 
 
 def test_what_models_have_and_are_promised_of_devices_is_told() -> None:
