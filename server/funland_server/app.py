@@ -8,8 +8,10 @@ from pathlib import Path
 import structlog
 
 from funland_server import logs
+from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
 from funland_server.configuration.sources import Joined, Sources
+from funland_server.deployments.domain import Deployments
 from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
@@ -21,6 +23,7 @@ from funland_server.inference.domain import Inference
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
+from funland_server.nodes.domain import Nodes
 from funland_server.responses.domain import Responses
 from funland_server.rpc.grpc_server import GrpcServer
 from funland_server.rpc.local_channel import LocalChannel
@@ -66,9 +69,13 @@ class Server:
         )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
+        chat = Chat(settings, metrics, self._database, models, inference)
+        nodes = Nodes(settings)
+        deployments = Deployments(settings, metrics, self._database, models, downloads)
         hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (
-            devices, accelerations, models, hub, downloads, inference, responses, hardware,
+            devices, accelerations, nodes, models, hub, downloads, deployments, inference,
+            responses, chat, hardware,
         )  # fmt: skip
         status = Status(
             models,

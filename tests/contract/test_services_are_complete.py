@@ -21,22 +21,28 @@ from google.rpc import code_pb2
 
 import funland_server
 from funland.v1 import (
+    deployments_pb2,
     downloads_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
+    nodes_pb2,
     responses_pb2,
+    sessions_pb2,
     system_pb2,
 )
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
 from funland_server import errors
+from funland_server.chat.service import SessionService
+from funland_server.deployments.service import DeploymentService
 from funland_server.downloads.service import DownloadService
 from funland_server.hardware.service import HardwareService
 from funland_server.hub.service import HubService
 from funland_server.inference.service import InferenceService
 from funland_server.models.service import ModelService
+from funland_server.nodes.service import NodeService
 from funland_server.responses.service import ResponseService
 from funland_server.system.service import SystemService
 
@@ -44,6 +50,9 @@ FILES: dict[FileDescriptor, type] = {
     inference_pb2.DESCRIPTOR: InferenceService,
     models_pb2.DESCRIPTOR: ModelService,
     hardware_pb2.DESCRIPTOR: HardwareService,
+    sessions_pb2.DESCRIPTOR: SessionService,
+    deployments_pb2.DESCRIPTOR: DeploymentService,
+    nodes_pb2.DESCRIPTOR: NodeService,
     hub_pb2.DESCRIPTOR: HubService,
     downloads_pb2.DESCRIPTOR: DownloadService,
     responses_pb2.DESCRIPTOR: ResponseService,
@@ -75,7 +84,10 @@ def test_an_rpc_has_a_method_that_takes_and_gives_its_messages(rpc: MethodDescri
         (given,) = typing.get_args(given)
     else:
         assert inspect.iscoroutinefunction(method)
-    assert list(hints.values()) == [GetMessageClass(rpc.input_type)]
+    (taken,) = hints.values()
+    if rpc.client_streaming:
+        (taken,) = typing.get_args(taken)
+    assert taken is GetMessageClass(rpc.input_type)
     assert given is GetMessageClass(rpc.output_type)
 
 

@@ -13,12 +13,15 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic.fields import FieldInfo
 
 from funland.v1 import (
+    deployments_pb2,
     downloads_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
+    nodes_pb2,
     responses_pb2,
+    sessions_pb2,
     system_pb2,
 )
 from funland.v1.errors_pb2 import Error, ErrorReason
@@ -139,7 +142,8 @@ def test_every_command_is_documented() -> None:
 
 def test_the_table_of_surfaces_names_every_rpc_and_every_route() -> None:
     modules = (
-        downloads_pb2, hardware_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2,
+        deployments_pb2, downloads_pb2, hardware_pb2, hub_pb2, inference_pb2, models_pb2,
+        nodes_pb2, responses_pb2, sessions_pb2,
         system_pb2,
     )  # fmt: skip
     files = [module.DESCRIPTOR for module in modules]

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 SERVICES = {
+    "funland.v1.DeploymentService",
     "funland.v1.DownloadService",
     "funland.v1.HardwareService",
     "funland.v1.HubService",
     "funland.v1.InferenceService",
     "funland.v1.ModelService",
+    "funland.v1.NodeService",
     "funland.v1.ResponseService",
+    "funland.v1.SessionService",
     "funland.v1.SystemService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",

@@ -16,7 +16,16 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-from funland.v1 import hardware_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    deployments_pb2,
+    hardware_pb2,
+    inference_pb2,
+    models_pb2,
+    nodes_pb2,
+    responses_pb2,
+    sessions_pb2,
+    system_pb2,
+)
 from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.sampling import EVERY_PARAMETER, MINUS_ONE
 from tests.faults.broken_rules import Break, breaks, is_map, valid
@@ -24,7 +33,16 @@ from tests.faults.service import Service, failure
 
 RPCS = [
     rpc
-    for file in (hardware_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
+    for file in (
+        deployments_pb2,
+        hardware_pb2,
+        inference_pb2,
+        models_pb2,
+        nodes_pb2,
+        responses_pb2,
+        sessions_pb2,
+        system_pb2,
+    )
     for service in file.DESCRIPTOR.services_by_name.values()
     for rpc in service.methods
 ]

@@ -125,6 +125,8 @@ class LoadArguments(TypedDict, total=False):
     value_type: CacheType
     flash_attention: bool
     fallback_to_cpu: bool
+    gpu_memory_fraction: float
+    node_id: str
 
 
 class AccelerationArguments(TypedDict, total=False):

@@ -3,6 +3,7 @@
     FunlandError
     ├── InvalidRequestError           the request itself is wrong; the same one fails again
     │   ├── PromptTooLongError
+    │   ├── ContextLengthError        a kept conversation is too long
     │   ├── TemplateError             the model's chat template refuses the messages
     │   └── ConstraintError           the format, or a tool, can't be compiled or is too complex
     ├── NotFoundError
@@ -11,10 +12,15 @@
     │   ├── ResponseNotFoundError
     │   ├── DownloadNotFoundError
     │   ├── DeviceNotFoundError
+    │   ├── SessionNotFoundError
+    │   ├── MessageNotFoundError
+    │   ├── DeploymentNotFoundError
+    │   ├── NodeNotFoundError
     │   ├── HubModelNotFoundError     the hub has no such model, or shows it only to others
     │   └── VariantNotFoundError      the hub's model has no such quantization or file
     ├── AlreadyExistsError
     │   ├── ModelExistsError
+    │   ├── DeploymentExistsError
     │   └── AdapterExistsError
     ├── PreconditionError             the state of things, not the request, stands in the way
     │   ├── ModelCannotChatError
@@ -22,6 +28,10 @@
     │   ├── ModelFileError            not a whole model, gone, or changed since its import
     │   ├── ModelLoadError
     │   ├── ModelBuiltInError
+    │   ├── ModelPinnedError
+    │   ├── ModelDeployedError
+    │   ├── DeploymentNotRunningError
+    │   ├── PortTakenError
     │   ├── AdapterFileError          not an adapter for the model
     │   ├── EngineError               not installed, or it can't do what the call asks for
     │   ├── ResponseNotInBackgroundError
@@ -49,7 +59,9 @@
     │   ├── StorageUnavailableError   the server does not reach its database
     │   ├── HubUnreachableError
     │   ├── DownloadInterruptedError  the line or the hub failed too often
-    │   └── StreamBrokenError
+    │   ├── StreamBrokenError
+    │   ├── SessionBusyError          it writes an answer, and refuses others meanwhile
+    │   └── ClusterUnreachableError
     ├── DownloadError                 a download has ended without a model
     │   ├── DownloadCorruptError      a file is not what the hub says it is
     │   ├── DownloadSourceChangedError
@@ -120,6 +132,10 @@ class PromptTooLongError(InvalidRequestError):
     """The prompt has more tokens than the model's context holds."""
 
 
+class ContextLengthError(InvalidRequestError):
+    """The session's conversation has more tokens than the model's context holds."""
+
+
 class TemplateError(InvalidRequestError):
     """The model's chat template refuses these messages, or failed on them."""
 
@@ -152,6 +168,22 @@ class DeviceNotFoundError(NotFoundError):
     """No device has this id."""
 
 
+class SessionNotFoundError(NotFoundError):
+    """No session has this id."""
+
+
+class MessageNotFoundError(NotFoundError):
+    """The session has no message of this id."""
+
+
+class DeploymentNotFoundError(NotFoundError):
+    """No deployment has this id or name."""
+
+
+class NodeNotFoundError(NotFoundError):
+    """No node has this id."""
+
+
 class HubModelNotFoundError(NotFoundError):
     """The hub has no such model or revision, or shows it only to those whom it knows."""
 
@@ -166,6 +198,10 @@ class AlreadyExistsError(FunlandError):
 
 class ModelExistsError(AlreadyExistsError):
     """An installed model has this id or alias already."""
+
+
+class DeploymentExistsError(AlreadyExistsError):
+    """The name belongs to another deployment or a model."""
 
 
 class AdapterExistsError(AlreadyExistsError):
@@ -194,6 +230,22 @@ class ModelLoadError(PreconditionError):
 
 class ModelBuiltInError(PreconditionError):
     """The model comes with Funland and can't be deleted."""
+
+
+class ModelPinnedError(PreconditionError):
+    """The model is held in memory; unpin it first."""
+
+
+class ModelDeployedError(PreconditionError):
+    """A deployment is made of the model; delete that first."""
+
+
+class DeploymentNotRunningError(PreconditionError):
+    """No process of the deployment answers."""
+
+
+class PortTakenError(PreconditionError):
+    """Another program, or another deployment, listens at the port."""
 
 
 class AdapterFileError(PreconditionError):
@@ -312,6 +364,14 @@ class DownloadInterruptedError(UnavailableError):
 
 class StreamBrokenError(UnavailableError):
     """The stream ended before its answer was complete."""
+
+
+class SessionBusyError(UnavailableError):
+    """The session writes an answer and refuses other calls meanwhile."""
+
+
+class ClusterUnreachableError(UnavailableError):
+    """The cluster that holds models on other machines does not answer."""
 
 
 class DownloadError(FunlandError):

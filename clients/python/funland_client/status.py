@@ -65,6 +65,18 @@ BY_REASON: Final[Mapping[str, type[errors.FunlandError]]] = {
     "DEVICE_UNAVAILABLE": errors.DeviceUnavailableError,
     "SETTING_FIXED": errors.SettingFixedError,
     "CONFIGURATION_CHANGED": errors.ConfigurationChangedError,
+    "SESSION_NOT_FOUND": errors.SessionNotFoundError,
+    "MESSAGE_NOT_FOUND": errors.MessageNotFoundError,
+    "SESSION_BUSY": errors.SessionBusyError,
+    "CONTEXT_LENGTH_EXCEEDED": errors.ContextLengthError,
+    "MODEL_PINNED": errors.ModelPinnedError,
+    "MODEL_DEPLOYED": errors.ModelDeployedError,
+    "DEPLOYMENT_NOT_FOUND": errors.DeploymentNotFoundError,
+    "DEPLOYMENT_EXISTS": errors.DeploymentExistsError,
+    "DEPLOYMENT_NOT_RUNNING": errors.DeploymentNotRunningError,
+    "PORT_TAKEN": errors.PortTakenError,
+    "NODE_NOT_FOUND": errors.NodeNotFoundError,
+    "CLUSTER_UNREACHABLE": errors.ClusterUnreachableError,
 }
 BY_CODE: Final[Mapping[grpc.StatusCode, type[errors.FunlandError]]] = {
     grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequestError,

@@ -70,6 +70,7 @@ def compile_routes(files: Iterable[FileDescriptor]) -> tuple[Route, ...]:
         for file in files
         for service in file.services_by_name.values()
         for rpc in service.methods
+        if not rpc.client_streaming
         for rule in _rules(rpc)
     ]
     templates = [template for _, _, template, _ in bindings]

@@ -22,6 +22,7 @@ from funland_server.models.installed.store import ModelStore
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.placing import Placing
+from funland_server.models.loading.served import ServedNames
 from funland_server.models.service import ModelService
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
@@ -46,6 +47,8 @@ class Models(Domain):
         self._live = settings
         self._settings = settings.now
         self._changes = Changes()
+        self.served = ServedNames()
+        """Names that something else than a model's own worker answers to."""
         self.blobs = Blobs(settings.now.home / "blobs")
         self._measurements = Measurements(settings.now.home / "measurements")
         self._placing = Placing(devices, accelerations)
@@ -67,6 +70,7 @@ class Models(Domain):
             self.pool,
             measurements=self._measurements,
             placing=self._placing,
+            served=self.served,
             settings=self._live,
         )
         self.installing = Installing(

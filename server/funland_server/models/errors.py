@@ -8,7 +8,9 @@ AlreadyExistsError
 FailedPreconditionError
 ├── ModelFileMissingError       MODEL_FILE_MISSING
 ├── ModelFileChangedError       MODEL_FILE_CHANGED
-└── ModelBuiltInError           MODEL_BUILT_IN
+├── ModelBuiltInError           MODEL_BUILT_IN
+├── ModelPinnedError            MODEL_PINNED
+└── ModelDeployedError          MODEL_DEPLOYED
 """
 
 from __future__ import annotations
@@ -81,3 +83,27 @@ class ModelBuiltInError(FailedPreconditionError):
 
     def __init__(self, model: str) -> None:
         super().__init__(f"Model {model!r} comes with Funland and can't be deleted.", model=model)
+
+
+class ModelPinnedError(FailedPreconditionError):
+    """The model is held in memory."""
+
+    reason = ErrorReason.MODEL_PINNED
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"Model {model!r} is pinned; unpin it first, or unload it with `force`.", model=model
+        )
+
+
+class ModelDeployedError(FailedPreconditionError):
+    """A deployment is made of the model."""
+
+    reason = ErrorReason.MODEL_DEPLOYED
+
+    def __init__(self, model: str, deployment_id: str) -> None:
+        super().__init__(
+            f"Deployment {deployment_id!r} is made of model {model!r}; delete that first.",
+            model=model,
+            deployment_id=deployment_id,
+        )

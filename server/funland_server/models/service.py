@@ -100,6 +100,14 @@ class ModelService:
         """See `models.proto`."""
         return await self._loader.estimate(self._catalog.get(request.model_id), request.settings)
 
+    async def PinModel(self, request: models_pb2.PinModelRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        raise NotImplementedError
+
+    async def UnpinModel(self, request: models_pb2.UnpinModelRequest) -> models_pb2.Model:
+        """See `models.proto`."""
+        raise NotImplementedError
+
     async def WatchModels(
         self, request: models_pb2.WatchModelsRequest
     ) -> AsyncGenerator[models_pb2.ModelEvent]:

@@ -86,6 +86,7 @@ class GrpcServer:
                 method.descriptor.name: self._handler(method)
                 for method in self._pipeline.methods()
                 if method.descriptor.containing_service.full_name == service
+                and not method.descriptor.client_streaming
             }
             generic = grpc.method_handlers_generic_handler(service, handlers)
             self._server.add_generic_rpc_handlers((generic,))

@@ -17,13 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from funland.v1 import (
+    deployments_pb2,
     downloads_pb2,
     errors_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
+    nodes_pb2,
     responses_pb2,
+    sessions_pb2,
     system_pb2,
 )
 from funland_gateway.transcoding.decoder import decode
@@ -51,12 +54,15 @@ def contract_types() -> list[Descriptor]:
     rpcs = [
         rpc
         for module in (
+            deployments_pb2,
             downloads_pb2,
             hardware_pb2,
             hub_pb2,
             inference_pb2,
             models_pb2,
+            nodes_pb2,
             responses_pb2,
+            sessions_pb2,
             system_pb2,
         )
         for service in module.DESCRIPTOR.services_by_name.values()

@@ -14,7 +14,7 @@ from funland.worker.v1.worker_pb2 import SequenceEvent, Submit
 from funland_server.config import ServerSettings
 from funland_server.live import Live
 from funland_server.metrics import Metrics
-from funland_server.workers.calls import ModelCalls
+from funland_server.workers.callee import Callee
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.worker import Worker
@@ -66,7 +66,7 @@ async def events(worker: Worker, submit: Submit) -> AsyncGenerator[SequenceEvent
             yield await sequence.take()
 
 
-async def drain(model: Worker | ModelCalls, submit: Submit) -> int:
+async def drain(model: Worker | Callee, submit: Submit) -> int:
     """Reads a generation to its end and gives the number of its tokens."""
     told = events(model, submit) if isinstance(model, Worker) else model.generate(submit)
     return sum([event.tokens async for event in told])

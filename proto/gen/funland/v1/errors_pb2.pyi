@@ -219,6 +219,34 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     CONFIGURATION_CHANGED: _ErrorReason.ValueType  # 103
     """ABORTED. The configuration has changed since it was read. Metadata: `etag`."""
+    SESSION_NOT_FOUND: _ErrorReason.ValueType  # 110
+    """NOT_FOUND. No session has this id. Metadata: `session_id`."""
+    MESSAGE_NOT_FOUND: _ErrorReason.ValueType  # 111
+    """NOT_FOUND. The session has no message of this id. Metadata: `session_id`, `message_id`."""
+    SESSION_BUSY: _ErrorReason.ValueType  # 112
+    """ABORTED. The session writes an answer, and refuses another call meanwhile. `RetryInfo` says when to try.
+    Metadata: `session_id`, `message_id`.
+    """
+    CONTEXT_LENGTH_EXCEEDED: _ErrorReason.ValueType  # 113
+    """INVALID_ARGUMENT. The conversation has more tokens than the model's context holds.
+    Metadata: `session_id`, `model`, `limit_tokens`, `prompt_tokens`.
+    """
+    MODEL_PINNED: _ErrorReason.ValueType  # 114
+    """FAILED_PRECONDITION. The model is pinned: unpin it first, or force it. Metadata: `model`."""
+    MODEL_DEPLOYED: _ErrorReason.ValueType  # 115
+    """FAILED_PRECONDITION. The model is deployed: delete its deployments first. Metadata: `model`, `deployment_id`."""
+    DEPLOYMENT_NOT_FOUND: _ErrorReason.ValueType  # 116
+    """NOT_FOUND. No deployment has this id or name. Metadata: `deployment_id`."""
+    DEPLOYMENT_EXISTS: _ErrorReason.ValueType  # 117
+    """ALREADY_EXISTS. The name belongs to a deployment or a model. Metadata: `name`."""
+    DEPLOYMENT_NOT_RUNNING: _ErrorReason.ValueType  # 118
+    """FAILED_PRECONDITION. The deployment does not run: start it first. Metadata: `deployment_id`, `state`."""
+    PORT_TAKEN: _ErrorReason.ValueType  # 119
+    """FAILED_PRECONDITION. Another program, or another deployment, listens at the port. Metadata: `port`."""
+    NODE_NOT_FOUND: _ErrorReason.ValueType  # 120
+    """NOT_FOUND. No node has this id. Metadata: `node_id`."""
+    CLUSTER_UNREACHABLE: _ErrorReason.ValueType  # 121
+    """UNAVAILABLE. The cluster that holds the models of other machines does not answer. Metadata: `address`."""
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -423,6 +451,34 @@ Metadata: `setting`, `origin`.
 """
 CONFIGURATION_CHANGED: ErrorReason.ValueType  # 103
 """ABORTED. The configuration has changed since it was read. Metadata: `etag`."""
+SESSION_NOT_FOUND: ErrorReason.ValueType  # 110
+"""NOT_FOUND. No session has this id. Metadata: `session_id`."""
+MESSAGE_NOT_FOUND: ErrorReason.ValueType  # 111
+"""NOT_FOUND. The session has no message of this id. Metadata: `session_id`, `message_id`."""
+SESSION_BUSY: ErrorReason.ValueType  # 112
+"""ABORTED. The session writes an answer, and refuses another call meanwhile. `RetryInfo` says when to try.
+Metadata: `session_id`, `message_id`.
+"""
+CONTEXT_LENGTH_EXCEEDED: ErrorReason.ValueType  # 113
+"""INVALID_ARGUMENT. The conversation has more tokens than the model's context holds.
+Metadata: `session_id`, `model`, `limit_tokens`, `prompt_tokens`.
+"""
+MODEL_PINNED: ErrorReason.ValueType  # 114
+"""FAILED_PRECONDITION. The model is pinned: unpin it first, or force it. Metadata: `model`."""
+MODEL_DEPLOYED: ErrorReason.ValueType  # 115
+"""FAILED_PRECONDITION. The model is deployed: delete its deployments first. Metadata: `model`, `deployment_id`."""
+DEPLOYMENT_NOT_FOUND: ErrorReason.ValueType  # 116
+"""NOT_FOUND. No deployment has this id or name. Metadata: `deployment_id`."""
+DEPLOYMENT_EXISTS: ErrorReason.ValueType  # 117
+"""ALREADY_EXISTS. The name belongs to a deployment or a model. Metadata: `name`."""
+DEPLOYMENT_NOT_RUNNING: ErrorReason.ValueType  # 118
+"""FAILED_PRECONDITION. The deployment does not run: start it first. Metadata: `deployment_id`, `state`."""
+PORT_TAKEN: ErrorReason.ValueType  # 119
+"""FAILED_PRECONDITION. Another program, or another deployment, listens at the port. Metadata: `port`."""
+NODE_NOT_FOUND: ErrorReason.ValueType  # 120
+"""NOT_FOUND. No node has this id. Metadata: `node_id`."""
+CLUSTER_UNREACHABLE: ErrorReason.ValueType  # 121
+"""UNAVAILABLE. The cluster that holds the models of other machines does not answer. Metadata: `address`."""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

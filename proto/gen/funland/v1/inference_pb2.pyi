@@ -313,7 +313,7 @@ class GenerationOptions(_message.Message):
     and a prompt that is too long is refused.
     """
     progress: _builtins.bool
-    """Send `prefill` events while the prompt is computed. Streams only."""
+    """Send `loading` events while the model is loaded, and `prefill` events while the prompt is computed. Streams only."""
     @_builtins.property
     def adapters(self) -> _containers.RepeatedCompositeFieldContainer[Global___AdapterUse]:
         """The adapters to answer with, of those that are attached to the model. None: the model as it is."""
@@ -1161,8 +1161,8 @@ Global___AlternativeMessage: _TypeAlias = AlternativeMessage  # noqa: Y015
 
 @_typing.final
 class GenerationEvent(_message.Message):
-    """One event of a stream: `start`, perhaps `queued`, then any number of `delta`, then `finish`. A stream
-    that ends without a `finish` for each of its `n` texts has failed.
+    """One event of a stream: perhaps `loading`, then `start`, perhaps `queued`, then any number of `delta`, then
+    `finish`. A stream that ends without a `finish` for each of its `n` texts has failed.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1174,6 +1174,7 @@ class GenerationEvent(_message.Message):
     QUEUED_FIELD_NUMBER: _builtins.int
     PREFILL_FIELD_NUMBER: _builtins.int
     PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
+    LOADING_FIELD_NUMBER: _builtins.int
     choice: _builtins.int
     """Which of the `n` texts it belongs to, from 0."""
     @_builtins.property
@@ -1202,6 +1203,10 @@ class GenerationEvent(_message.Message):
     def prompt_logprobs(self) -> Global___PromptLogprobs:
         """The tokens of the prompt, if `prompt_logprobs` is set. Once, before the first `delta`."""
 
+    @_builtins.property
+    def loading(self) -> Global___Loading:
+        """The model is not in memory yet: only if `GenerationOptions.progress` is set, and before `start`."""
+
     def __init__(
         self,
         *,
@@ -1212,16 +1217,107 @@ class GenerationEvent(_message.Message):
         queued: Global___Queued | None = ...,
         prefill: Global___Prefill | None = ...,
         prompt_logprobs: Global___PromptLogprobs | None = ...,
+        loading: Global___Loading | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "loading", b"loading", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "event", b"event", "finish", b"finish", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "event", b"event", "finish", b"finish", "loading", b"loading", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish", "queued", "prefill", "prompt_logprobs"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish", "queued", "prefill", "prompt_logprobs", "loading"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___GenerationEvent: _TypeAlias = GenerationEvent  # noqa: Y015
+
+@_typing.final
+class Loading(_message.Message):
+    """How far the load of a model is that a call waits for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Stage:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Loading._Stage.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STAGE_UNSPECIFIED: Loading._Stage.ValueType  # 0
+        """The default value. Never sent."""
+        WAITING: Loading._Stage.ValueType  # 1
+        """It waits for memory, or for the end of calls of its former run; `waiting_for` says for whose."""
+        STARTING: Loading._Stage.ValueType  # 2
+        """Its process starts."""
+        READING: Loading._Stage.ValueType  # 3
+        """Its weights are read."""
+        PREPARING: Loading._Stage.ValueType  # 4
+        """They are there; the engine compiles or lays out what it needs beside them."""
+
+    class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
+        """What happens."""
+
+    STAGE_UNSPECIFIED: Loading.Stage.ValueType  # 0
+    """The default value. Never sent."""
+    WAITING: Loading.Stage.ValueType  # 1
+    """It waits for memory, or for the end of calls of its former run; `waiting_for` says for whose."""
+    STARTING: Loading.Stage.ValueType  # 2
+    """Its process starts."""
+    READING: Loading.Stage.ValueType  # 3
+    """Its weights are read."""
+    PREPARING: Loading.Stage.ValueType  # 4
+    """They are there; the engine compiles or lays out what it needs beside them."""
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    FRACTION_FIELD_NUMBER: _builtins.int
+    DONE_BYTES_FIELD_NUMBER: _builtins.int
+    TOTAL_BYTES_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_MODELS_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The id of the model."""
+    stage: Global___Loading.Stage.ValueType
+    """What happens."""
+    fraction: _builtins.float
+    """How much of the weights is read, from 0 to 1. Unset if the engine does not tell."""
+    done_bytes: _builtins.int
+    """The same in bytes. Unset when `fraction` is."""
+    total_bytes: _builtins.int
+    """The size of the weights in bytes."""
+    waiting_for: _builtins.str
+    """Why it waits, in words. Empty: it does not."""
+    elapsed_ms: _builtins.float
+    """Since the load was asked for, in milliseconds."""
+    @_builtins.property
+    def waiting_for_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The models that it waits for, by id."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        stage: Global___Loading.Stage.ValueType = ...,
+        fraction: _builtins.float | None = ...,
+        done_bytes: _builtins.int | None = ...,
+        total_bytes: _builtins.int = ...,
+        waiting_for: _builtins.str = ...,
+        waiting_for_models: _abc.Iterable[_builtins.str] | None = ...,
+        elapsed_ms: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_done_bytes", b"_done_bytes", "_fraction", b"_fraction", "done_bytes", b"done_bytes", "fraction", b"fraction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_done_bytes", b"_done_bytes", "_fraction", b"_fraction", "done_bytes", b"done_bytes", "elapsed_ms", b"elapsed_ms", "fraction", b"fraction", "model", b"model", "stage", b"stage", "total_bytes", b"total_bytes", "waiting_for", b"waiting_for", "waiting_for_models", b"waiting_for_models"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__done_bytes: _TypeAlias = _typing.Literal["done_bytes"]  # noqa: Y015
+    _WhichOneofArgType__done_bytes: _TypeAlias = _typing.Literal["_done_bytes", b"_done_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__fraction: _TypeAlias = _typing.Literal["fraction"]  # noqa: Y015
+    _WhichOneofArgType__fraction: _TypeAlias = _typing.Literal["_fraction", b"_fraction"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__done_bytes) -> _WhichOneofReturnType__done_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fraction) -> _WhichOneofReturnType__fraction | None: ...
+
+Global___Loading: _TypeAlias = Loading  # noqa: Y015
 
 @_typing.final
 class Start(_message.Message):

@@ -95,6 +95,33 @@ class Model(_message.Message):
     SAFETENSORS: Model.Format.ValueType  # 4
     """A folder with `config.json`, `tokenizer.json` and safetensors files, as hubs have them."""
 
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Model._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Model._Kind.ValueType  # 0
+        """The default value. Never sent."""
+        TEXT: Model._Kind.ValueType  # 1
+        """To write text."""
+        EMBEDDING: Model._Kind.ValueType  # 2
+        """To embed texts."""
+        RANKING: Model._Kind.ValueType  # 3
+        """To rank texts."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What models are for."""
+
+    KIND_UNSPECIFIED: Model.Kind.ValueType  # 0
+    """The default value. Never sent."""
+    TEXT: Model.Kind.ValueType  # 1
+    """To write text."""
+    EMBEDDING: Model.Kind.ValueType  # 2
+    """To embed texts."""
+    RANKING: Model.Kind.ValueType  # 3
+    """To rank texts."""
+
     MODEL_ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
@@ -124,6 +151,9 @@ class Model(_message.Message):
     DEFAULT_SAMPLING_FIELD_NUMBER: _builtins.int
     DEFAULT_SYSTEM_MESSAGE_FIELD_NUMBER: _builtins.int
     DEFAULT_CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
+    LOADING_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model's id: lower case letters, digits, `.`, `_` and `-`."""
     display_name: _builtins.str
@@ -173,6 +203,12 @@ class Model(_message.Message):
     """The context that loads get which name none, in tokens, as whoever published the model wants; at most the server's
     `max_context_length`. Unset: as for all models.
     """
+    pinned: _builtins.bool
+    """Whether it is held in memory; see `PinModel`."""
+    kind: Global___Model.Kind.ValueType
+    """What calls of it are for. Idle models leave for one of their own kind first, and none that writes text leaves for one
+    that does not.
+    """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that requests may use."""
@@ -207,6 +243,10 @@ class Model(_message.Message):
         the one here. Unset: nothing is wanted.
         """
 
+    @_builtins.property
+    def loading(self) -> _inference_pb2.Loading:
+        """How far its load is. Set when `state` is LOADING."""
+
     def __init__(
         self,
         *,
@@ -239,10 +279,13 @@ class Model(_message.Message):
         default_sampling: _inference_pb2.SamplingParameters | None = ...,
         default_system_message: _builtins.str = ...,
         default_context_length: _builtins.int | None = ...,
+        pinned: _builtins.bool = ...,
+        loading: _inference_pb2.Loading | None = ...,
+        kind: Global___Model.Kind.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "create_time", b"create_time", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "load_error", b"load_error", "loaded", b"loaded", "origin", b"origin", "retry_time", b"retry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "create_time", b"create_time", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "load_error", b"load_error", "loaded", b"loaded", "loading", b"loading", "origin", b"origin", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "adapters", b"adapters", "aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rerank", b"can_rerank", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "default_system_message", b"default_system_message", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "model_id", b"model_id", "origin", b"origin", "parameter_count", b"parameter_count", "quantization", b"quantization", "retry_time", b"retry_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "adapters", b"adapters", "aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rerank", b"can_rerank", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "default_system_message", b"default_system_message", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "kind", b"kind", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "loading", b"loading", "model_id", b"model_id", "origin", b"origin", "parameter_count", b"parameter_count", "pinned", b"pinned", "quantization", b"quantization", "retry_time", b"retry_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_context_length: _TypeAlias = _typing.Literal["default_context_length"]  # noqa: Y015
     _WhichOneofArgType__default_context_length: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length"]  # noqa: Y015
@@ -465,6 +508,10 @@ class LoadedModel(_message.Message):
     KEY_TYPE_FIELD_NUMBER: _builtins.int
     VALUE_TYPE_FIELD_NUMBER: _builtins.int
     FLASH_ATTENTION_FIELD_NUMBER: _builtins.int
+    LEASES_FIELD_NUMBER: _builtins.int
+    ESTIMATE_BYTES_FIELD_NUMBER: _builtins.int
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    NODE_ID_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together."""
     slots: _builtins.int
@@ -503,6 +550,12 @@ class LoadedModel(_message.Message):
     """How its values are kept. Unset if the engine does not tell."""
     flash_attention: _builtins.bool
     """Whether attention is computed in one pass. Unset if the engine does not tell."""
+    estimate_bytes: _builtins.int
+    """What its process was expected to take of the memory, in bytes; `memory_bytes` is what it has. Unset: nothing was known."""
+    peak_memory_bytes: _builtins.int
+    """The most that its process has had of the memory, in bytes. Unset if it can't be read."""
+    node_id: _builtins.str
+    """The node that it is on; see `Node.node_id`."""
     @_builtins.property
     def load_time(self) -> _timestamp_pb2.Timestamp:
         """When it was ready."""
@@ -520,6 +573,10 @@ class LoadedModel(_message.Message):
     @_builtins.property
     def device_memory(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeviceMemory]:
         """What it takes of each accelerator's memory."""
+
+    @_builtins.property
+    def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lease]:
+        """What keeps it in memory now."""
 
     def __init__(
         self,
@@ -547,11 +604,17 @@ class LoadedModel(_message.Message):
         key_type: Global___LoadSettings.CacheType.ValueType = ...,
         value_type: Global___LoadSettings.CacheType.ValueType = ...,
         flash_attention: _builtins.bool | None = ...,
+        leases: _abc.Iterable[Global___Lease] | None = ...,
+        estimate_bytes: _builtins.int | None = ...,
+        peak_memory_bytes: _builtins.int | None = ...,
+        node_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "unload_time", b"unload_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_estimate_bytes", b"_estimate_bytes", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "estimate_bytes", b"estimate_bytes", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "peak_memory_bytes", b"peak_memory_bytes", "unload_time", b"unload_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "active_sequences", b"active_sequences", "cached_tokens", b"cached_tokens", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_memory", b"device_memory", "engine", b"engine", "fallback_reason", b"fallback_reason", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "queue_limit", b"queue_limit", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "unload_time", b"unload_time", "value_type", b"value_type", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_estimate_bytes", b"_estimate_bytes", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "active_sequences", b"active_sequences", "cached_tokens", b"cached_tokens", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_memory", b"device_memory", "engine", b"engine", "estimate_bytes", b"estimate_bytes", "fallback_reason", b"fallback_reason", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "leases", b"leases", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "node_id", b"node_id", "peak_memory_bytes", b"peak_memory_bytes", "queue_limit", b"queue_limit", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "unload_time", b"unload_time", "value_type", b"value_type", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__estimate_bytes: _TypeAlias = _typing.Literal["estimate_bytes"]  # noqa: Y015
+    _WhichOneofArgType__estimate_bytes: _TypeAlias = _typing.Literal["_estimate_bytes", b"_estimate_bytes"]  # noqa: Y015
     _WhichOneofReturnType__flash_attention: _TypeAlias = _typing.Literal["flash_attention"]  # noqa: Y015
     _WhichOneofArgType__flash_attention: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention"]  # noqa: Y015
     _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
@@ -562,6 +625,10 @@ class LoadedModel(_message.Message):
     _WhichOneofArgType__memory_bytes: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes"]  # noqa: Y015
     _WhichOneofReturnType__memory_limit_bytes: _TypeAlias = _typing.Literal["memory_limit_bytes"]  # noqa: Y015
     _WhichOneofArgType__memory_limit_bytes: _TypeAlias = _typing.Literal["_memory_limit_bytes", b"_memory_limit_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__peak_memory_bytes: _TypeAlias = _typing.Literal["peak_memory_bytes"]  # noqa: Y015
+    _WhichOneofArgType__peak_memory_bytes: _TypeAlias = _typing.Literal["_peak_memory_bytes", b"_peak_memory_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__estimate_bytes) -> _WhichOneofReturnType__estimate_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__flash_attention) -> _WhichOneofReturnType__flash_attention | None: ...
     @_typing.overload
@@ -572,8 +639,73 @@ class LoadedModel(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_bytes) -> _WhichOneofReturnType__memory_bytes | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_limit_bytes) -> _WhichOneofReturnType__memory_limit_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__peak_memory_bytes) -> _WhichOneofReturnType__peak_memory_bytes | None: ...
 
 Global___LoadedModel: _TypeAlias = LoadedModel  # noqa: Y015
+
+@_typing.final
+class Lease(_message.Message):
+    """What keeps a model in memory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Lease._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Lease._Kind.ValueType  # 0
+        """The default value. Never sent."""
+        CALLS: Lease._Kind.ValueType  # 1
+        """Calls that it answers, or that wait for it."""
+        PIN: Lease._Kind.ValueType  # 2
+        """A pin."""
+        DEPLOYMENT: Lease._Kind.ValueType  # 3
+        """A deployment."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What holds it. Values may be added."""
+
+    KIND_UNSPECIFIED: Lease.Kind.ValueType  # 0
+    """The default value. Never sent."""
+    CALLS: Lease.Kind.ValueType  # 1
+    """Calls that it answers, or that wait for it."""
+    PIN: Lease.Kind.ValueType  # 2
+    """A pin."""
+    DEPLOYMENT: Lease.Kind.ValueType  # 3
+    """A deployment."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SINCE_TIME_FIELD_NUMBER: _builtins.int
+    kind: Global___Lease.Kind.ValueType
+    """What holds it."""
+    holder: _builtins.str
+    """The deployment's id, for DEPLOYMENT."""
+    count: _builtins.int
+    """How many calls, for CALLS."""
+    @_builtins.property
+    def since_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when; of several calls the oldest."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___Lease.Kind.ValueType = ...,
+        holder: _builtins.str = ...,
+        count: _builtins.int = ...,
+        since_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since_time", b"since_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "holder", b"holder", "kind", b"kind", "since_time", b"since_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lease: _TypeAlias = Lease  # noqa: Y015
 
 @_typing.final
 class DeviceMemory(_message.Message):
@@ -847,6 +979,8 @@ class LoadSettings(_message.Message):
     VALUE_TYPE_FIELD_NUMBER: _builtins.int
     FLASH_ATTENTION_FIELD_NUMBER: _builtins.int
     FALLBACK_TO_CPU_FIELD_NUMBER: _builtins.int
+    GPU_MEMORY_FRACTION_FIELD_NUMBER: _builtins.int
+    NODE_ID_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together. Unset: what the model was trained
     for, at most the server's `max_context_length`. More than it was trained for is refused for models with a table of
@@ -892,6 +1026,10 @@ class LoadSettings(_message.Message):
     """
     fallback_to_cpu: _builtins.bool
     """Whether the CPU computes the model if the load fails on its devices. Unset: as `Acceleration.fallback_to_cpu`."""
+    gpu_memory_fraction: _builtins.float
+    """The most of each GPU's memory that it may take. Unset: as `Acceleration.gpu_memory_fraction`."""
+    node_id: _builtins.str
+    """The node that it is loaded on; see `Node.node_id`. Empty: as `server.placement` chooses."""
     @_builtins.property
     def speculation(self) -> _inference_pb2.Speculation:
         """How calls that say nothing of it guess tokens ahead."""
@@ -929,10 +1067,12 @@ class LoadSettings(_message.Message):
         value_type: Global___LoadSettings.CacheType.ValueType = ...,
         flash_attention: _builtins.bool | None = ...,
         fallback_to_cpu: _builtins.bool | None = ...,
+        gpu_memory_fraction: _builtins.float | None = ...,
+        node_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "context_length", b"context_length", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_gpu_memory_fraction", b"_gpu_memory_fraction", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "context_length", b"context_length", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "gpu_memory_fraction", b"gpu_memory_fraction", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache", b"cache", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_split", b"device_split", "draft_model", b"draft_model", "engine", b"engine", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "keep_alive_seconds", b"keep_alive_seconds", "key_type", b"key_type", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads", "value_type", b"value_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_gpu_memory_fraction", b"_gpu_memory_fraction", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache", b"cache", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_split", b"device_split", "draft_model", b"draft_model", "engine", b"engine", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "gpu_memory_fraction", b"gpu_memory_fraction", "keep_alive_seconds", b"keep_alive_seconds", "key_type", b"key_type", "memory_limit_bytes", b"memory_limit_bytes", "node_id", b"node_id", "slots", b"slots", "speculation", b"speculation", "threads", b"threads", "value_type", b"value_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__context_length: _TypeAlias = _typing.Literal["context_length"]  # noqa: Y015
     _WhichOneofArgType__context_length: _TypeAlias = _typing.Literal["_context_length", b"_context_length"]  # noqa: Y015
@@ -942,6 +1082,8 @@ class LoadSettings(_message.Message):
     _WhichOneofArgType__flash_attention: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention"]  # noqa: Y015
     _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
     _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
+    _WhichOneofReturnType__gpu_memory_fraction: _TypeAlias = _typing.Literal["gpu_memory_fraction"]  # noqa: Y015
+    _WhichOneofArgType__gpu_memory_fraction: _TypeAlias = _typing.Literal["_gpu_memory_fraction", b"_gpu_memory_fraction"]  # noqa: Y015
     _WhichOneofReturnType__keep_alive_seconds: _TypeAlias = _typing.Literal["keep_alive_seconds"]  # noqa: Y015
     _WhichOneofArgType__keep_alive_seconds: _TypeAlias = _typing.Literal["_keep_alive_seconds", b"_keep_alive_seconds"]  # noqa: Y015
     _WhichOneofReturnType__memory_limit_bytes: _TypeAlias = _typing.Literal["memory_limit_bytes"]  # noqa: Y015
@@ -958,6 +1100,8 @@ class LoadSettings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__flash_attention) -> _WhichOneofReturnType__flash_attention | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gpu_layers) -> _WhichOneofReturnType__gpu_layers | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gpu_memory_fraction) -> _WhichOneofReturnType__gpu_memory_fraction | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_alive_seconds) -> _WhichOneofReturnType__keep_alive_seconds | None: ...
     @_typing.overload
@@ -1008,7 +1152,7 @@ class UnloadModelRequest(_message.Message):
     model_id: _builtins.str
     """The model's id or alias."""
     force: _builtins.bool
-    """End the calls that it still answers, with UNAVAILABLE and MODEL_UNLOADED."""
+    """End the calls that it still answers, with UNAVAILABLE and MODEL_UNLOADED, and its pin."""
     def __init__(
         self,
         *,
@@ -1022,6 +1166,50 @@ class UnloadModelRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UnloadModelRequest: _TypeAlias = UnloadModelRequest  # noqa: Y015
+
+@_typing.final
+class PinModelRequest(_message.Message):
+    """Request for `PinModel`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model's id or alias."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PinModelRequest: _TypeAlias = PinModelRequest  # noqa: Y015
+
+@_typing.final
+class UnpinModelRequest(_message.Message):
+    """Request for `UnpinModel`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_ID_FIELD_NUMBER: _builtins.int
+    model_id: _builtins.str
+    """The model's id or alias."""
+    def __init__(
+        self,
+        *,
+        model_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_id", b"model_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnpinModelRequest: _TypeAlias = UnpinModelRequest  # noqa: Y015
 
 @_typing.final
 class DeleteModelRequest(_message.Message):

@@ -81,6 +81,16 @@ class ModelServiceStub:
                 request_serializer=funland_dot_v1_dot_models__pb2.EstimateModelRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_models__pb2.ModelEstimate.FromString,
                 _registered_method=True)
+        self.PinModel = channel.unary_unary(
+                '/funland.v1.ModelService/PinModel',
+                request_serializer=funland_dot_v1_dot_models__pb2.PinModelRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_models__pb2.Model.FromString,
+                _registered_method=True)
+        self.UnpinModel = channel.unary_unary(
+                '/funland.v1.ModelService/UnpinModel',
+                request_serializer=funland_dot_v1_dot_models__pb2.UnpinModelRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_models__pb2.Model.FromString,
+                _registered_method=True)
         self.WatchModels = channel.unary_stream(
                 '/funland.v1.ModelService/WatchModels',
                 request_serializer=funland_dot_v1_dot_models__pb2.WatchModelsRequest.SerializeToString,
@@ -140,7 +150,7 @@ class ModelServiceServicer:
     def UnloadModel(self, request, context):
         """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
 
-        Errors: NOT_FOUND, MODEL_NOT_FOUND.
+        Errors: NOT_FOUND, MODEL_NOT_FOUND; FAILED_PRECONDITION, MODEL_PINNED: it is held, and `force` is not set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,6 +162,7 @@ class ModelServiceServicer:
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
         - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+        - FAILED_PRECONDITION, MODEL_DEPLOYED: a deployment is made of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,6 +195,25 @@ class ModelServiceServicer:
 
         Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
         positions for so long a context.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PinModel(self, request, context):
+        """Loads a model, if it is not loaded, and holds it in memory: it does not leave unused, nor for others. Later starts of the
+        server load it again. A pin is of this one model, however it is loaded.
+
+        Errors: as `LoadModel`; then it is not pinned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinModel(self, request, context):
+        """Ends a pin. The model stays in memory as others do, from now on counted.
+
+        Errors: NOT_FOUND, MODEL_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,6 +273,16 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.EstimateModel,
                     request_deserializer=funland_dot_v1_dot_models__pb2.EstimateModelRequest.FromString,
                     response_serializer=funland_dot_v1_dot_models__pb2.ModelEstimate.SerializeToString,
+            ),
+            'PinModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinModel,
+                    request_deserializer=funland_dot_v1_dot_models__pb2.PinModelRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_models__pb2.Model.SerializeToString,
+            ),
+            'UnpinModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinModel,
+                    request_deserializer=funland_dot_v1_dot_models__pb2.UnpinModelRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_models__pb2.Model.SerializeToString,
             ),
             'WatchModels': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchModels,
@@ -494,6 +534,60 @@ class ModelService:
             '/funland.v1.ModelService/EstimateModel',
             funland_dot_v1_dot_models__pb2.EstimateModelRequest.SerializeToString,
             funland_dot_v1_dot_models__pb2.ModelEstimate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ModelService/PinModel',
+            funland_dot_v1_dot_models__pb2.PinModelRequest.SerializeToString,
+            funland_dot_v1_dot_models__pb2.Model.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.v1.ModelService/UnpinModel',
+            funland_dot_v1_dot_models__pb2.UnpinModelRequest.SerializeToString,
+            funland_dot_v1_dot_models__pb2.Model.FromString,
             options,
             channel_credentials,
             insecure,

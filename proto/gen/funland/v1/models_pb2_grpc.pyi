@@ -65,7 +65,7 @@ class ModelServiceStub:
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.Model]
     """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
 
-    Errors: NOT_FOUND, MODEL_NOT_FOUND.
+    Errors: NOT_FOUND, MODEL_NOT_FOUND; FAILED_PRECONDITION, MODEL_PINNED: it is held, and `force` is not set.
     """
     DeleteModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.DeleteModelRequest, _empty_pb2.Empty]
     """Unloads a model and removes its files from the store.
@@ -73,6 +73,7 @@ class ModelServiceStub:
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
     - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+    - FAILED_PRECONDITION, MODEL_DEPLOYED: a deployment is made of it.
     """
     AttachAdapter: _grpc.UnaryUnaryMultiCallable[_models_pb2.AttachAdapterRequest, _models_pb2.Model]
     """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
@@ -93,6 +94,17 @@ class ModelServiceStub:
 
     Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
     positions for so long a context.
+    """
+    PinModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.PinModelRequest, _models_pb2.Model]
+    """Loads a model, if it is not loaded, and holds it in memory: it does not leave unused, nor for others. Later starts of the
+    server load it again. A pin is of this one model, however it is loaded.
+
+    Errors: as `LoadModel`; then it is not pinned.
+    """
+    UnpinModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.UnpinModelRequest, _models_pb2.Model]
+    """Ends a pin. The model stays in memory as others do, from now on counted.
+
+    Errors: NOT_FOUND, MODEL_NOT_FOUND.
     """
     WatchModels: _grpc.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
@@ -133,7 +145,7 @@ class ModelServiceAsyncStub(ModelServiceStub):
     UnloadModel: _aio.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.Model]  # type: ignore[assignment]
     """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
 
-    Errors: NOT_FOUND, MODEL_NOT_FOUND.
+    Errors: NOT_FOUND, MODEL_NOT_FOUND; FAILED_PRECONDITION, MODEL_PINNED: it is held, and `force` is not set.
     """
     DeleteModel: _aio.UnaryUnaryMultiCallable[_models_pb2.DeleteModelRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Unloads a model and removes its files from the store.
@@ -141,6 +153,7 @@ class ModelServiceAsyncStub(ModelServiceStub):
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
     - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+    - FAILED_PRECONDITION, MODEL_DEPLOYED: a deployment is made of it.
     """
     AttachAdapter: _aio.UnaryUnaryMultiCallable[_models_pb2.AttachAdapterRequest, _models_pb2.Model]  # type: ignore[assignment]
     """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
@@ -161,6 +174,17 @@ class ModelServiceAsyncStub(ModelServiceStub):
 
     Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
     positions for so long a context.
+    """
+    PinModel: _aio.UnaryUnaryMultiCallable[_models_pb2.PinModelRequest, _models_pb2.Model]  # type: ignore[assignment]
+    """Loads a model, if it is not loaded, and holds it in memory: it does not leave unused, nor for others. Later starts of the
+    server load it again. A pin is of this one model, however it is loaded.
+
+    Errors: as `LoadModel`; then it is not pinned.
+    """
+    UnpinModel: _aio.UnaryUnaryMultiCallable[_models_pb2.UnpinModelRequest, _models_pb2.Model]  # type: ignore[assignment]
+    """Ends a pin. The model stays in memory as others do, from now on counted.
+
+    Errors: NOT_FOUND, MODEL_NOT_FOUND.
     """
     WatchModels: _aio.UnaryStreamMultiCallable[_models_pb2.WatchModelsRequest, _models_pb2.ModelEvent]  # type: ignore[assignment]
     """Sends every model as it is now, then each one again when it changes. Never ends by itself."""
@@ -228,7 +252,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
         """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
 
-        Errors: NOT_FOUND, MODEL_NOT_FOUND.
+        Errors: NOT_FOUND, MODEL_NOT_FOUND; FAILED_PRECONDITION, MODEL_PINNED: it is held, and `force` is not set.
         """
 
     @_abc_1.abstractmethod
@@ -242,6 +266,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
         - FAILED_PRECONDITION, MODEL_BUILT_IN: the model comes with Funland.
+        - FAILED_PRECONDITION, MODEL_DEPLOYED: a deployment is made of it.
         """
 
     @_abc_1.abstractmethod
@@ -280,6 +305,29 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
         positions for so long a context.
+        """
+
+    @_abc_1.abstractmethod
+    def PinModel(
+        self,
+        request: _models_pb2.PinModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
+        """Loads a model, if it is not loaded, and holds it in memory: it does not leave unused, nor for others. Later starts of the
+        server load it again. A pin is of this one model, however it is loaded.
+
+        Errors: as `LoadModel`; then it is not pinned.
+        """
+
+    @_abc_1.abstractmethod
+    def UnpinModel(
+        self,
+        request: _models_pb2.UnpinModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
+        """Ends a pin. The model stays in memory as others do, from now on counted.
+
+        Errors: NOT_FOUND, MODEL_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -232,8 +232,8 @@ class CreateResponseRequest(_message.Message):
     @_builtins.property
     def chat(self) -> _inference_pb2.ChatRequest:
         """The chat. Its messages are what is new; those of the responses before come from the store. One
-        answer is made, and nothing is told of the prompt: of the options `n` must be 1 or unset,
-        `prompt_logprobs` unset and `progress` false.
+        answer is made, and nothing is told of the prompt: of the options `n` must be 1 or unset and
+        `prompt_logprobs` unset.
         """
 
     @_builtins.property
@@ -263,7 +263,7 @@ Global___CreateResponseRequest: _TypeAlias = CreateResponseRequest  # noqa: Y015
 
 @_typing.final
 class ResponseEvent(_message.Message):
-    """One event of a stream: `created`, perhaps `queued`, then any number of `delta`, then `completed`. A
+    """One event of a stream: `created`, perhaps `loading`, `queued` and `prefill`, then any number of `delta`, then `completed`. A
     stream that ends without `completed` has failed.
     """
 
@@ -273,6 +273,8 @@ class ResponseEvent(_message.Message):
     QUEUED_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
     COMPLETED_FIELD_NUMBER: _builtins.int
+    LOADING_FIELD_NUMBER: _builtins.int
+    PREFILL_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """The event's number in the stream of a background response and in that of `WatchResponse`, from
@@ -298,6 +300,14 @@ class ResponseEvent(_message.Message):
         too. If it is kept, it is now.
         """
 
+    @_builtins.property
+    def loading(self) -> _inference_pb2.Loading:
+        """The model is not in memory yet, if `GenerationOptions.progress` is set."""
+
+    @_builtins.property
+    def prefill(self) -> _inference_pb2.Prefill:
+        """More of the prompt was computed, if `GenerationOptions.progress` is set."""
+
     def __init__(
         self,
         *,
@@ -305,13 +315,15 @@ class ResponseEvent(_message.Message):
         queued: _inference_pb2.Queued | None = ...,
         delta: _inference_pb2.Delta | None = ...,
         completed: Global___Response | None = ...,
+        loading: _inference_pb2.Loading | None = ...,
+        prefill: _inference_pb2.Prefill | None = ...,
         number: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "queued", b"queued"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "loading", b"loading", "prefill", b"prefill", "queued", b"queued"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "number", b"number", "queued", b"queued"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "loading", b"loading", "number", b"number", "prefill", b"prefill", "queued", b"queued"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["created", "queued", "delta", "completed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["created", "queued", "delta", "completed", "loading", "prefill"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -26,6 +26,8 @@ from funland_server.models.loading.footprint import sizes
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.placing import Load, Placing
 from funland_server.models.loading.prefix_key import prefix_key
+from funland_server.models.loading.served import ServedNames
+from funland_server.workers.callee import Callee
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool
@@ -49,9 +51,12 @@ class ModelLoader:
         *,
         measurements: Measurements,
         placing: Placing,
+        served: ServedNames,
         settings: Live[ServerSettings],
     ) -> None:
+        """`served` says which names others answer to."""
         self._catalog = catalog
+        self._served = served
         self._adapters = adapters
         self._pool = pool
         self._measurements = measurements
@@ -62,13 +67,17 @@ class ModelLoader:
     def _settings(self) -> ServerSettings:
         return self._live.now
 
-    async def worker(self, name: str) -> ModelCalls:
-        """The model of that name, loaded first if need be.
+    async def worker(self, name: str) -> Callee:
+        """The model of that name, loaded first if need be; or what answers to the name instead.
 
         Raises:
             ModelNotFoundError, or what its load may raise.
         """
+        if (serve := self._served.find(name)) is not None:
+            return await serve()
         model = self._catalog.get(name)
+        if (serve := self._served.find(model.model_id)) is not None:
+            return await serve()
         acquire = self._acquire(model.model_id)
         return ModelCalls(await acquire(), acquire)
 

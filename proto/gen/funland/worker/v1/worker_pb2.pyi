@@ -204,14 +204,15 @@ Global___LaunchDevice: _TypeAlias = LaunchDevice  # noqa: Y015
 
 @_typing.final
 class Handshake(_message.Message):
-    """What a worker says on its standard output when its model is loaded or can't be: one message, as a
-    line of JSON.
+    """What a worker says on its standard output: a line of JSON each time its load got on, and one when its model is loaded or
+    can't be.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     READY_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ready(self) -> Global___Ready:
         """The model is loaded and the socket is open."""
@@ -220,21 +221,54 @@ class Handshake(_message.Message):
     def failure(self) -> Global___Failure:
         """Why the model can't be loaded; the worker ends."""
 
+    @_builtins.property
+    def progress(self) -> Global___LoadProgress:
+        """How far the load is; another line follows."""
+
     def __init__(
         self,
         *,
         ready: Global___Ready | None = ...,
         failure: Global___Failure | None = ...,
+        progress: Global___LoadProgress | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "outcome", b"outcome", "ready", b"ready"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "outcome", b"outcome", "progress", b"progress", "ready", b"ready"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "outcome", b"outcome", "ready", b"ready"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "outcome", b"outcome", "progress", b"progress", "ready", b"ready"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["ready", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["ready", "failure", "progress"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
 Global___Handshake: _TypeAlias = Handshake  # noqa: Y015
+
+@_typing.final
+class LoadProgress(_message.Message):
+    """How far a load is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRACTION_FIELD_NUMBER: _builtins.int
+    PREPARING_FIELD_NUMBER: _builtins.int
+    fraction: _builtins.float
+    """How much of the weights is read, from 0 to 1. Unset if the engine does not tell."""
+    preparing: _builtins.bool
+    """The weights are there, but not yet what the engine needs beside them."""
+    def __init__(
+        self,
+        *,
+        fraction: _builtins.float | None = ...,
+        preparing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fraction", b"_fraction", "fraction", b"fraction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fraction", b"_fraction", "fraction", b"fraction", "preparing", b"preparing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fraction: _TypeAlias = _typing.Literal["fraction"]  # noqa: Y015
+    _WhichOneofArgType__fraction: _TypeAlias = _typing.Literal["_fraction", b"_fraction"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fraction) -> _WhichOneofReturnType__fraction | None: ...
+
+Global___LoadProgress: _TypeAlias = LoadProgress  # noqa: Y015
 
 @_typing.final
 class Ready(_message.Message):

@@ -1,0 +1,32 @@
+"""What can go wrong with other machines.
+
+NotFoundError
+└── NodeNotFoundError         NODE_NOT_FOUND
+UnavailableError
+└── ClusterUnreachableError   CLUSTER_UNREACHABLE
+"""
+
+from __future__ import annotations
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland_server.errors import NotFoundError, UnavailableError
+
+
+class NodeNotFoundError(NotFoundError):
+    """No node has that id."""
+
+    reason = ErrorReason.NODE_NOT_FOUND
+
+    def __init__(self, node_id: str) -> None:
+        super().__init__(
+            f"There is no node {node_id!r}; `funland nodes` lists them.", node_id=node_id
+        )
+
+
+class ClusterUnreachableError(UnavailableError):
+    """The cluster does not answer."""
+
+    reason = ErrorReason.CLUSTER_UNREACHABLE
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"The cluster at {address} does not answer: {why}", address=address)
