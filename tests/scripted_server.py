@@ -17,16 +17,32 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from funland.v1 import downloads_pb2, hub_pb2, models_pb2
+from funland.v1 import (
+    deployments_pb2,
+    downloads_pb2,
+    hub_pb2,
+    inference_pb2,
+    models_pb2,
+    nodes_pb2,
+    sessions_pb2,
+)
+
+_MODULES = (
+    *(deployments_pb2, downloads_pb2, hub_pb2, inference_pb2, models_pb2, nodes_pb2),
+    sessions_pb2,
+)
 
 RPCS = {
     f"/{service.full_name}/{rpc.name}": rpc
-    for module in (downloads_pb2, hub_pb2, models_pb2)
+    for module in _MODULES
     for service in module.DESCRIPTOR.services_by_name.values()
     for rpc in service.methods
 }
 Answer = Callable[[Any], Any]
-"""Of a request: a message, or the messages of a stream. It may raise `Refusal`."""
+"""Of a request, or an iterator of those that come: a message, or the messages of a stream.
+
+It may raise `Refusal`.
+"""
 
 
 class Refusal(Exception):
@@ -65,6 +81,10 @@ class ScriptedServer(grpc.GenericRpcHandler):
             return None
         make: Any = grpc  # whose stubs ask for the messages' types
         read = GetMessageClass(rpc.input_type).FromString
+        if rpc.client_streaming:
+            return make.stream_stream_rpc_method_handler(
+                partial(self._conversation, rpc.name), read, _written
+            )
         if rpc.server_streaming:
             answers = partial(self._stream, rpc.name)
             return make.unary_stream_rpc_method_handler(answers, read, _written)
@@ -84,6 +104,21 @@ class ScriptedServer(grpc.GenericRpcHandler):
     ) -> Iterable[Message]:
         try:
             yield from self._once(name, request, context)
+        except Refusal as refusal:
+            refusal.tell(context)
+
+    def _conversation(
+        self, name: str, requests: Iterable[Message], context: grpc.ServicerContext
+    ) -> Iterable[Message]:
+        def noted() -> Iterable[Message]:
+            for request in requests:
+                self.requests.append(request)
+                yield request
+
+        answer = self.answers[name]
+        assert callable(answer)
+        try:
+            yield from answer(noted())
         except Refusal as refusal:
             refusal.tell(context)
 

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from funland.v1.deployments_pb2 import StartDeploymentRequest, VllmSettings
 from funland.v1.inference_pb2 import (
     AdapterUse,
     ChatRequest,
@@ -21,11 +22,21 @@ from funland.v1.inference_pb2 import (
     ToolChoice,
 )
 from funland.v1.models_pb2 import LoadSettings
+from funland.v1.sessions_pb2 import (
+    CreateSessionRequest,
+    SendMessageRequest,
+    UpdateSessionRequest,
+)
 from funland_client import (
     ChatArguments,
+    DeploymentArguments,
     GenerationArguments,
     LoadArguments,
+    MessageArguments,
     Sampling,
+    SessionArguments,
+    SessionChanges,
+    VllmArguments,
     arguments,
     requests,
 )
@@ -96,6 +107,10 @@ def test_a_prompt_is_a_text_or_tokens() -> None:
 
 SAMPLING = set(SamplingParameters.DESCRIPTOR.fields_by_name)
 OPTIONS = set(GenerationOptions.DESCRIPTOR.fields_by_name)
+MESSAGE = set(SendMessageRequest.DESCRIPTOR.fields_by_name) - {
+    *("session_id", "content", "format", "sampling")
+}
+SESSION = set(CreateSessionRequest.DESCRIPTOR.fields_by_name) - {"model", "tools", "sampling"}
 CHAT = set(ChatRequest.DESCRIPTOR.fields_by_name) - {
     *("model", "messages", "sampling", "options"),  # arguments of their own
     *("format", "tools"),
@@ -109,6 +124,11 @@ CHAT = set(ChatRequest.DESCRIPTOR.fields_by_name) - {
         (GenerationArguments, SAMPLING | OPTIONS),
         (ChatArguments, SAMPLING | OPTIONS | CHAT),
         (LoadArguments, set(LoadSettings.DESCRIPTOR.fields_by_name)),
+        (MessageArguments, SAMPLING | MESSAGE),
+        (SessionArguments, SAMPLING | SESSION),
+        (SessionChanges, set(UpdateSessionRequest.DESCRIPTOR.fields_by_name) - {"session_id"}),
+        (DeploymentArguments, set(StartDeploymentRequest.DESCRIPTOR.fields_by_name) - {"model"}),
+        (VllmArguments, set(VllmSettings.DESCRIPTOR.fields_by_name)),
     ],
 )
 def test_arguments_have_every_field_of_the_contract(kind: Any, fields: set[str]) -> None:

@@ -8,17 +8,25 @@ from typing import Any
 import pytest
 
 from funland_client import AsyncFunland, Funland
+from funland_client.asynchronous.deployments import AsyncDeployments
 from funland_client.asynchronous.downloads import AsyncDownloads
 from funland_client.asynchronous.hardware import AsyncHardware
 from funland_client.asynchronous.hubs import AsyncHubs
 from funland_client.asynchronous.models import AsyncModels
+from funland_client.asynchronous.nodes import AsyncNodes
 from funland_client.asynchronous.responses import AsyncResponses
+from funland_client.asynchronous.session_streams import AsyncSessionStream
+from funland_client.asynchronous.sessions import AsyncSessions
 from funland_client.asynchronous.system import AsyncSystem
+from funland_client.blocking.deployments import Deployments
 from funland_client.blocking.downloads import Downloads
 from funland_client.blocking.hardware import Hardware
 from funland_client.blocking.hubs import Hubs
 from funland_client.blocking.models import Models
+from funland_client.blocking.nodes import Nodes
 from funland_client.blocking.responses import Responses
+from funland_client.blocking.session_streams import SessionStream
+from funland_client.blocking.sessions import Sessions
 from funland_client.blocking.system import System
 from funland_client.channel import default_address
 
@@ -29,10 +37,15 @@ PAIRS = [
     (Downloads, AsyncDownloads),
     (Hardware, AsyncHardware),
     (Responses, AsyncResponses),
+    (Sessions, AsyncSessions),
+    (Deployments, AsyncDeployments),
+    (Nodes, AsyncNodes),
     (System, AsyncSystem),
 ]
 
-STREAMS = {"watch", "pull", "follow", "sync", "benchmark_device"}
+STREAMS = {
+    *("watch", "pull", "follow", "sync", "benchmark_device", "run", "follow_logs", "converse")
+}
 
 
 def surface(owner: type[Any]) -> dict[str, list[inspect.Parameter]]:
@@ -56,6 +69,10 @@ def test_both_groups_have_the_same_methods(blocking: type[Any], asynchronous: ty
         del methods["__init__"]  # Each takes a connection of its own kind.
 
     assert ours == theirs
+
+
+def test_both_conversations_have_the_same_methods() -> None:
+    test_both_groups_have_the_same_methods(SessionStream, AsyncSessionStream)
 
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)

@@ -16,19 +16,26 @@ from __future__ import annotations
 from funland_client.arguments import (
     AccelerationArguments,
     ChatArguments,
+    DeploymentArguments,
     DownloadArguments,
     GenerationArguments,
     LoadArguments,
+    MessageArguments,
     Sampling,
     SearchArguments,
+    SessionArguments,
+    SessionChanges,
     SourceArguments,
+    VllmArguments,
 )
 from funland_client.asynchronous.answer_streams import AsyncResponseStream, AsyncTextStream
 from funland_client.asynchronous.client import AsyncFunland
 from funland_client.asynchronous.event_streams import AsyncEventStream
+from funland_client.asynchronous.session_streams import AsyncMessageStream, AsyncSessionStream
 from funland_client.blocking.answer_streams import ResponseStream, TextStream
 from funland_client.blocking.client import Funland
 from funland_client.blocking.event_streams import EventStream
+from funland_client.blocking.session_streams import MessageStream, SessionStream
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, Grammar, Regex
 from funland_client.messages import ChatMessage, Conversation, FunctionCall
@@ -41,11 +48,14 @@ __all__ = [
     "AccelerationArguments",
     "AsyncEventStream",
     "AsyncFunland",
+    "AsyncMessageStream",
     "AsyncResponseStream",
+    "AsyncSessionStream",
     "AsyncTextStream",
     "ChatArguments",
     "ChatMessage",
     "Conversation",
+    "DeploymentArguments",
     "DownloadArguments",
     "EventStream",
     "Format",
@@ -55,15 +65,21 @@ __all__ = [
     "GenerationArguments",
     "Grammar",
     "LoadArguments",
+    "MessageArguments",
+    "MessageStream",
     "Parsed",
     "Regex",
     "ResponseStream",
     "Sampling",
     "SearchArguments",
+    "SessionArguments",
+    "SessionChanges",
+    "SessionStream",
     "SourceArguments",
     "StreamedText",
     "TextStream",
     "ToolDefinition",
     "ToolRun",
+    "VllmArguments",
     "parse",
 ]

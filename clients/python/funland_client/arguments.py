@@ -15,16 +15,21 @@ from funland.v1.inference_pb2 import (
     ToolChoice,
 )
 from funland.v1.models_pb2 import LoadSettings
-from funland.v1.responses_pb2 import CreateResponseRequest
+from funland.v1.sessions_pb2 import ToolResult
 from funland_client.fields import filled
 
 Priority = Literal["low", "normal", "high"]
 SpeculationMethod = Literal["none", "prompt_lookup", "draft_model"]
+Overflow = Literal["drop_oldest", "fail"]
+WhenBusy = Literal["wait", "refuse"]
 Hub = Literal["modelscope", "huggingface", "ollama"]
 SettingValue = str | int | float | bool | Sequence[str] | None
 """A setting's value; None: none of the settings file's."""
 DownloadState = Literal[
     "queued", "downloading", "waiting", "paused", "installing", "completed", "failed", "cancelled"
+]
+DeploymentState = Literal[
+    "pending", "downloading", "starting", "running", "stopping", "stopped", "failed"
 ]
 ModelFormat = Literal["gguf", "openvino_ir", "ctranslate2", "safetensors"]
 
@@ -97,6 +102,56 @@ class ResponseArguments(ChatArguments, total=False):
     collection: str
 
 
+class MessageArguments(Sampling, total=False):
+    """How to say something in a session: see `funland.v1.SendMessageRequest`.
+
+    A function as `tool_choice` is the one that must be called. What is said in place of
+    `edit_message_id`, and an answer in place of `regenerate_message_id`, is another branch.
+    """
+
+    tool_results: Sequence[ToolResult]
+    regenerate_message_id: str
+    edit_message_id: str
+    after_message_id: str
+    name: str
+    tool_choice: Literal["auto", "none", "required"] | Callable[..., Any] | ToolChoice
+    reasoning: bool
+    priority: Priority
+    idempotency_key: str
+    metadata: Mapping[str, str]
+
+
+class SessionArguments(Sampling, total=False):
+    """How a session is answered and what it is called: see `funland.v1.CreateSessionRequest`."""
+
+    device_ids: Sequence[str]
+    system_message: str
+    reasoning: bool
+    overflow: Overflow
+    when_busy: WhenBusy
+    title: str
+    tags: Sequence[str]
+    metadata: Mapping[str, str]
+
+
+class SessionChanges(TypedDict, total=False):
+    """What to change of a session; what is left out stays: see `funland.v1.UpdateSessionRequest`.
+
+    `tags` and `sampling` are put in place of all that there were.
+    """
+
+    title: str
+    tags: Sequence[str]
+    model: str
+    system_message: str
+    sampling: Sampling
+    reasoning: bool
+    overflow: Overflow
+    when_busy: WhenBusy
+    head_message_id: str
+    metadata: Mapping[str, str]
+
+
 Engine = Literal["llama_cpp", "openvino", "ctranslate2"]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 """The numbers that keys and values are kept as."""
@@ -127,6 +182,35 @@ class LoadArguments(TypedDict, total=False):
     fallback_to_cpu: bool
     gpu_memory_fraction: float
     node_id: str
+
+
+class VllmArguments(TypedDict, total=False):
+    """How vLLM runs a model; what is left out takes vLLM's own default: see
+    `funland.v1.VllmSettings`."""
+
+    gpu_memory_utilization: float
+    max_model_len: int
+    dtype: Literal["auto", "float16", "bfloat16", "float32"]
+    tensor_parallel_size: int
+    max_num_seqs: int
+
+
+class DeploymentArguments(TypedDict, total=False):
+    """What to deploy, and how: see `funland.v1.StartDeploymentRequest`.
+
+    `settings` are for the server's own workers, `vllm` for vLLM.
+    """
+
+    hub: Hub
+    variant: str
+    download: bool
+    name: str
+    engine: Literal["built_in", "vllm"]
+    settings: LoadArguments
+    vllm: VllmArguments
+    replicas: int
+    port: int
+    metadata: Mapping[str, str]
 
 
 class AccelerationArguments(TypedDict, total=False):
@@ -194,9 +278,14 @@ def check(arguments: Mapping[str, Any], kind: type[Any]) -> None:
             raise TypeError(f"unexpected keyword argument {name!r}{hint}")
 
 
+def fields_of(kind: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that are fields of a message."""
+    return {name: arguments[name] for name in kind.DESCRIPTOR.fields_by_name if name in arguments}
+
+
 def sampling(arguments: Mapping[str, Any]) -> SamplingParameters:
     """Takes the sampling out of a call's arguments."""
-    values = _of(SamplingParameters, arguments)
+    values = fields_of(SamplingParameters, arguments)
     for name in ("stop", "banned_texts"):
         if isinstance(values.get(name), str):
             values[name] = [values[name]]
@@ -205,7 +294,7 @@ def sampling(arguments: Mapping[str, Any]) -> SamplingParameters:
 
 def options(arguments: Mapping[str, Any]) -> GenerationOptions | None:
     """Takes how to run a call out of its arguments; None if they do not tell."""
-    values = _of(GenerationOptions, arguments)
+    values = fields_of(GenerationOptions, arguments)
     if "adapters" in values:
         values["adapters"] = _adapters(values["adapters"])
     if "speculation" in values:
@@ -222,11 +311,6 @@ def tool_choice(choice: str | Callable[..., Any] | ToolChoice) -> ToolChoice:
     return ToolChoice(mode=ToolChoice.REQUIRED, name=choice.__name__)
 
 
-def response_fields(arguments: ResponseArguments) -> dict[str, Any]:
-    """Takes what only responses have out of a call's arguments."""
-    return _of(CreateResponseRequest, arguments)
-
-
 def load_settings(arguments: LoadArguments) -> LoadSettings:
     """Makes the settings of a load."""
     values: dict[str, Any] = {**arguments}
@@ -239,11 +323,6 @@ def acceleration(given: AccelerationArguments) -> Acceleration:
     """Makes the settings of acceleration."""
     check(given, AccelerationArguments)
     return filled(Acceleration, "acceleration", given)
-
-
-def _of(kind: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments that are fields of a message."""
-    return {name: arguments[name] for name in kind.DESCRIPTOR.fields_by_name if name in arguments}
 
 
 def _adapters(adapters: str | Sequence[str] | Mapping[str, float]) -> list[AdapterUse]:

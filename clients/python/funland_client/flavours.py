@@ -6,7 +6,9 @@ The rest is written for event loops, in `asynchronous`, and `blocking` is genera
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol, TypeVar, cast
 
 import grpc.aio
@@ -71,3 +73,47 @@ class End(threading.Event):
     def comes_within(self, seconds: float) -> bool:
         """As `AsyncEnd.comes_within`."""
         return self.wait(seconds)
+
+
+class AsyncOutbox(AsyncIterator[Event]):
+    """What is to be sent over a call, in the order in which it was put."""
+
+    def __init__(self) -> None:
+        self._messages = asyncio.Queue[Event | None]()
+
+    def put(self, message: Event) -> None:
+        """Sends a message as soon as the call takes it."""
+        self._messages.put_nowait(message)
+
+    def close(self) -> None:
+        """Ends what is sent after the messages that were put."""
+        self._messages.put_nowait(None)
+
+    async def __anext__(self) -> Event:
+        """Waits for the next message, for the call that sends it."""
+        message = await self._messages.get()
+        if message is None:
+            raise StopAsyncIteration
+        return message
+
+
+class Outbox(Iterator[Event]):
+    """As `AsyncOutbox`. A thread of gRPC's waits for its messages until it is closed."""
+
+    def __init__(self) -> None:
+        self._messages = queue.SimpleQueue[Event | None]()
+
+    def put(self, message: Event) -> None:
+        """As `AsyncOutbox.put`."""
+        self._messages.put(message)
+
+    def close(self) -> None:
+        """As `AsyncOutbox.close`."""
+        self._messages.put(None)
+
+    def __next__(self) -> Event:
+        """As `AsyncOutbox.__anext__`."""
+        message = self._messages.get()
+        if message is None:
+            raise StopIteration
+        return message

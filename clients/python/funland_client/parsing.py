@@ -10,11 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from funland.v1.inference_pb2 import ChatResponse, Finish, GenerateResponse
 from funland.v1.responses_pb2 import Response
+from funland.v1.sessions_pb2 import SendMessageResponse
 from funland_client.errors import AnswerCutOffError, AnswerInvalidError
 from funland_client.formats import Format
 
 Read = TypeVar("Read", bound=BaseModel)
-Answer = TypeVar("Answer", ChatResponse, GenerateResponse, Response)
+AnyAnswer = ChatResponse | GenerateResponse | Response | SendMessageResponse
+Answer = TypeVar("Answer", ChatResponse, GenerateResponse, Response, SendMessageResponse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Parsed(Generic[Answer, Read]):
         return [read(text, reason, self.kind) for text, reason in _texts(self.response)]
 
 
-def parse(answer: ChatResponse | GenerateResponse | Response, kind: type[Read]) -> Read:
+def parse(answer: AnyAnswer, kind: type[Read]) -> Read:
     """Reads an answer's first text as a model.
 
     Raises:
@@ -51,11 +53,11 @@ def with_kind(answer: Answer, wanted: Format | None) -> Answer | Parsed[Answer, 
     return Parsed(answer, wanted) if isinstance(wanted, type) else answer
 
 
-def _texts(
-    answer: ChatResponse | GenerateResponse | Response,
-) -> Iterator[tuple[str, Finish.Reason.ValueType]]:
+def _texts(answer: AnyAnswer) -> Iterator[tuple[str, Finish.Reason.ValueType]]:
     if isinstance(answer, Response):
         yield answer.output.content, answer.finish_reason
+    elif isinstance(answer, SendMessageResponse):
+        yield answer.answer.message.content, answer.answer.finish_reason
     elif isinstance(answer, GenerateResponse):
         yield answer.text, answer.finish_reason
         yield from ((other.text, other.finish_reason) for other in answer.alternatives)

@@ -137,7 +137,7 @@ def response(
 ) -> CreateResponseRequest:
     """Makes a request for `CreateResponse` and `StreamResponse`."""
     arguments.check(given, ResponseArguments)
-    request = filled(CreateResponseRequest, "", arguments.response_fields(given))
+    request = filled(CreateResponseRequest, "", arguments.fields_of(CreateResponseRequest, given))
     request.chat.CopyFrom(_chat(conversation, model, given, format, tools))
     return request
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from funland.v1.inference_pb2 import Delta, Finish, Message, TokenLogprob, ToolCall
+from typing import Self
+
+from funland.v1.inference_pb2 import (
+    Delta,
+    Finish,
+    Message,
+    TokenLogprob,
+    ToolCall,
+    ToolCallDelta,
+)
 
 
 class StreamedText:
@@ -14,6 +23,17 @@ class StreamedText:
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, ToolCall] = {}
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """One that has come as far as a message."""
+        text = cls()
+        calls = (
+            ToolCallDelta(index=index, id=call.id, name=call.name, arguments=call.arguments)
+            for index, call in enumerate(message.tool_calls)
+        )
+        text.add(Delta(text=message.content, reasoning=message.reasoning, tool_calls=calls))
+        return text
 
     def add(self, delta: Delta) -> None:
         """Takes more of it."""

@@ -30,11 +30,14 @@ from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.asynchronous.answer_streams import AsyncTextStream
 from funland_client.asynchronous.connection import AsyncConnection
+from funland_client.asynchronous.deployments import AsyncDeployments
 from funland_client.asynchronous.downloads import AsyncDownloads
 from funland_client.asynchronous.hardware import AsyncHardware
 from funland_client.asynchronous.hubs import AsyncHubs
 from funland_client.asynchronous.models import AsyncModels
+from funland_client.asynchronous.nodes import AsyncNodes
 from funland_client.asynchronous.responses import AsyncResponses
+from funland_client.asynchronous.sessions import AsyncSessions
 from funland_client.asynchronous.system import AsyncSystem
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
@@ -71,6 +74,9 @@ class AsyncFunland:
         self.downloads = AsyncDownloads(self._connection)
         self.hardware = AsyncHardware(self._connection)
         self.responses = AsyncResponses(self._connection)
+        self.sessions = AsyncSessions(self._connection)
+        self.deployments = AsyncDeployments(self._connection)
+        self.nodes = AsyncNodes(self._connection)
         self.system = AsyncSystem(self._connection)
 
     @property

@@ -31,11 +31,14 @@ from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.blocking.answer_streams import TextStream
 from funland_client.blocking.connection import Connection
+from funland_client.blocking.deployments import Deployments
 from funland_client.blocking.downloads import Downloads
 from funland_client.blocking.hardware import Hardware
 from funland_client.blocking.hubs import Hubs
 from funland_client.blocking.models import Models
+from funland_client.blocking.nodes import Nodes
 from funland_client.blocking.responses import Responses
+from funland_client.blocking.sessions import Sessions
 from funland_client.blocking.system import System
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
@@ -72,6 +75,9 @@ class Funland:
         self.downloads = Downloads(self._connection)
         self.hardware = Hardware(self._connection)
         self.responses = Responses(self._connection)
+        self.sessions = Sessions(self._connection)
+        self.deployments = Deployments(self._connection)
+        self.nodes = Nodes(self._connection)
         self.system = System(self._connection)
 
     @property

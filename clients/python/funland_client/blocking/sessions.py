@@ -1,0 +1,195 @@
+# Generated from ../asynchronous/sessions.py by `make client`: edit that one.
+"""Conversations that the server keeps."""
+
+# ruff: noqa: A002 - `format` is the contract's name
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias, Unpack, overload
+
+from funland.v1.sessions_pb2 import (
+    CancelMessageRequest,
+    DeleteSessionRequest,
+    ForkSessionRequest,
+    GetMessageRequest,
+    GetSessionRequest,
+    ListMessagesRequest,
+    ListSessionsRequest,
+    ListSessionsResponse,
+    SendMessageResponse,
+    Session,
+    SessionEvent,
+    SessionMessage,
+    WatchSessionRequest,
+)
+from funland.v1.sessions_pb2_grpc import SessionServiceStub
+from funland_client import session_requests
+from funland_client.arguments import MessageArguments, SessionArguments, SessionChanges
+from funland_client.blocking.connection import Connection
+from funland_client.blocking.event_streams import EventStream
+from funland_client.blocking.session_streams import MessageStream, SessionStream
+from funland_client.formats import Format, TextFormat
+from funland_client.parsing import Parsed, Read, with_kind
+from funland_client.session_requests import ExportFormat
+from funland_client.tools import AnyTool
+
+Messages: TypeAlias = list[SessionMessage]  # both classes have a `list` of their own
+
+
+class Sessions:
+    """Conversations that the server keeps, as `client.sessions`.
+
+    An answer goes on when its reader goes; `watch` and `converse` take over. A message that is sent
+    again with the same `idempotency_key` is said once; one is made up if none is given, so that
+    what may pass is tried again.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._stub = SessionServiceStub(connection.channel)
+
+    def create(
+        self,
+        model: str = "",
+        *,
+        tools: Sequence[AnyTool] = (),
+        **arguments: Unpack[SessionArguments],
+    ) -> Session:
+        """Begins a conversation. `tools`: as in `chat`; nobody but the caller calls them."""
+        request = session_requests.create(model, arguments, tools=tools)
+        return self._connection.call(self._stub.CreateSession, request, once=True)
+
+    def get(self, session_id: str) -> Session:
+        """Gets a session, without its messages."""
+        request = GetSessionRequest(session_id=session_id)
+        return self._connection.call(self._stub.GetSession, request)
+
+    def list(
+        self,
+        query: str = "",
+        *,
+        tags: Sequence[str] = (),
+        model: str = "",
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> ListSessionsResponse:
+        """Gets a page of the sessions, those first in which something happened last. The page's
+        `next_page_token` asks for the next.
+
+        Only those that have all words of the `query` in what was said, the title or the tags.
+        """
+        request = ListSessionsRequest(
+            query=query, tags=tags, model=model, page_size=page_size, page_token=page_token
+        )
+        return self._connection.call(self._stub.ListSessions, request)
+
+    def update(self, session_id: str, **changes: Unpack[SessionChanges]) -> Session:
+        """Changes what a session is called, how it is answered, or which branch goes on."""
+        request = session_requests.update(session_id, changes)
+        return self._connection.call(self._stub.UpdateSession, request)
+
+    def delete(self, session_id: str) -> None:
+        """Removes a session with all its messages; an answer under way ends."""
+        request = DeleteSessionRequest(session_id=session_id)
+        self._connection.call(self._stub.DeleteSession, request, once=True)
+
+    def fork(self, session_id: str, message_id: str = "", *, title: str = "") -> Session:
+        """Makes a session of its own of the branch that ends with a message; an empty id is the
+        last one's."""
+        request = ForkSessionRequest(session_id=session_id, message_id=message_id, title=title)
+        return self._connection.call(self._stub.ForkSession, request, once=True)
+
+    def export(
+        self, session_id: str, format: ExportFormat = "json", *, message_id: str = ""
+    ) -> str:
+        """Gives a session as one document: all of it as JSON, or in Markdown the branch that ends
+        with `message_id`."""
+        request = session_requests.export(session_id, format, message_id)
+        response = self._connection.call(self._stub.ExportSession, request)
+        return response.data.decode()
+
+    def messages(
+        self, session_id: str, message_id: str = "", *, all_branches: bool = False
+    ) -> Messages:
+        """Gets the messages, oldest first: those of the branch that ends with `message_id`, or with
+        the session's head if that is empty, or all."""
+        messages: Messages = []
+        request = ListMessagesRequest(
+            session_id=session_id, message_id=message_id, all_branches=all_branches
+        )
+        while True:
+            page = self._connection.call(self._stub.ListMessages, request)
+            messages.extend(page.messages)
+            if not page.next_page_token:
+                return messages
+            request.page_token = page.next_page_token
+
+    def message(self, session_id: str, message_id: str) -> SessionMessage:
+        """Gets one message, as far as it got."""
+        request = GetMessageRequest(session_id=session_id, message_id=message_id)
+        return self._connection.call(self._stub.GetMessage, request)
+
+    @overload
+    def send(
+        self,
+        session_id: str,
+        content: str = "",
+        *,
+        format: type[Read],
+        **arguments: Unpack[MessageArguments],
+    ) -> Parsed[SendMessageResponse, Read]: ...
+
+    @overload
+    def send(
+        self,
+        session_id: str,
+        content: str = "",
+        *,
+        format: TextFormat | None = None,
+        **arguments: Unpack[MessageArguments],
+    ) -> SendMessageResponse: ...
+
+    def send(
+        self,
+        session_id: str,
+        content: str = "",
+        *,
+        format: Format | None = None,
+        **arguments: Unpack[MessageArguments],
+    ) -> SendMessageResponse | Parsed[SendMessageResponse, Any]:
+        """Says something, gives results of tools, or has an answer written again: just one of
+        `content`, `tool_results` and `regenerate_message_id`. Returns when the answer is complete.
+
+        Sampling holds for this answer alone. `format`: as in `chat`.
+        """
+        request = session_requests.send(session_id, content, arguments, format=format)
+        return with_kind(self._connection.call(self._stub.SendMessage, request), format)
+
+    def stream(
+        self,
+        session_id: str,
+        content: str = "",
+        *,
+        format: Format | None = None,
+        **arguments: Unpack[MessageArguments],
+    ) -> MessageStream:
+        """As `send`, but gives the text as it comes."""
+        request = session_requests.send(session_id, content, arguments, format=format)
+        return MessageStream(self._connection.stream(self._stub.StreamMessage, request))
+
+    def cancel(self, session_id: str, message_id: str) -> SessionMessage:
+        """Ends an answer, and gives it as far as it got. One that has ended stays as it is."""
+        request = CancelMessageRequest(session_id=session_id, message_id=message_id)
+        return self._connection.call(self._stub.CancelMessage, request)
+
+    def watch(self, session_id: str, *, after: int | None = None) -> EventStream[SessionEvent]:
+        """Gives the session, then what happened after the event of that number, then what happens;
+        without a number what is under way, and what happens. Has no timeout."""
+        request = WatchSessionRequest(session_id=session_id, after=after)
+        return self._connection.stream(self._stub.WatchSession, request, endless=True)
+
+    def converse(self, session_id: str, *, after: int | None = None) -> SessionStream:
+        """Watches a session, and speaks in it while answers come. Has no timeout; `after`: as in
+        `watch`."""
+        return SessionStream(self._connection, self._stub.Converse, session_id, after)
