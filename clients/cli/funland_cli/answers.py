@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from funland.v1.inference_pb2 import TokenLogprob
 from funland_cli.documents import document
 from funland_cli.output import Output
-from funland_client import TextStream
+from funland_client import MessageStream, TextStream
 
 
-def write(stream: TextStream, output: Output) -> None:
+def write(stream: TextStream | MessageStream, output: Output) -> None:
     """Writes an answer; several come one below the other when all are complete."""
     if output.as_json:
         for event in stream.events():
@@ -32,7 +32,7 @@ def write(stream: TextStream, output: Output) -> None:
             output.table(("TOKEN", ">PROBABILITY", "LIKELIEST"), _likely(text.logprobs))
 
 
-def _follow(stream: TextStream, output: Output) -> None:
+def _follow(stream: TextStream | MessageStream, output: Output) -> None:
     """Reads the answer to its end; writes it on the way if it is the only one."""
     output.wait("Waiting for the model")
     thinking = False

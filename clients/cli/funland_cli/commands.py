@@ -32,6 +32,7 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
         "Start the gateway alone: REST and OpenAI's API for a server elsewhere.",
     ),
     "chat": Subcommand("chat", "chat", "Chat with a model: one message, or a conversation."),
+    "sessions": Subcommand("sessions", "app", "See, search, name and export kept conversations."),
     "generate": Subcommand(
         "generate", "generate", "Continue a text as it is, without a chat template."
     ),
@@ -54,6 +55,17 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
     "downloads": Subcommand("downloads", "app", "See, pause and resume downloads."),
     "favorites": Subcommand("favorites", "app", "Keep models of the hubs in mind."),
     "hubs": Subcommand("hubs", "app", "See and sync the hubs."),
+    "deploy": Subcommand(
+        "deploy", "deploy", "Keep a model in memory under a name, and wait until it runs."
+    ),
+    "deployments": Subcommand("deployments", "app", "See, stop and restart deployments."),
+    "logs": Subcommand(
+        "deployments",
+        "logs",
+        "Show what a deployment's processes wrote, and what became of them.",
+        "LOGS_EPILOG",
+    ),
+    "nodes": Subcommand("nodes", "nodes", "List the machines that hold models, or show one."),
     "config": Subcommand("config", "app", "Show and change settings."),
     "devices": Subcommand("devices", "app", "See, measure and choose what models are computed on."),
     "ps": Subcommand("status", "ps", "List the models that are in memory.", ""),

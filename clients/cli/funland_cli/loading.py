@@ -24,7 +24,7 @@ Examples:
 _DEVICE_ID = re.compile(r"[a-z]+_[0-9]+")
 
 
-def _where(device: str | None) -> dict[str, Any]:
+def where(device: str | None) -> dict[str, Any]:
     """The settings for devices by their ids, or for one by its engine's name."""
     if device is None:
         return {}
@@ -131,7 +131,7 @@ def load(
         "slots": slots,
         "threads": threads,
         "engine": engine,
-        **_where(device),
+        **where(device),
         "gpu_layers": gpu_layers,
         "device_split": split and _weights(split),
         "key_type": key_type,

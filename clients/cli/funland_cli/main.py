@@ -19,6 +19,7 @@ Examples:
   funland chat "Tell me a story."     ask the model that comes with it
   funland pull qwen2.5:0.5b           get a model from a hub
   funland models import model.gguf    install a model of your own
+  funland deploy qwen --port 9001     keep it in memory, with an API of its own
   funland ps --json                   what is in memory, for programs
 
 \b
@@ -34,7 +35,7 @@ Exit codes:
   1    failed
   2    wrong usage or a wrong setting
   3    no server at that address
-  4    no such model, adapter, download or device
+  4    no such model, download, device, session, deployment or the like
   130  interrupted; a download that Ctrl-C paused
 """
 

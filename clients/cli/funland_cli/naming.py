@@ -25,14 +25,18 @@ def named(text: str, downloads: Sequence[Download]) -> str:
         names = (origin.model_id, f"{origin.model_id}:{origin.variant}")
         if text in (download.source, download.model_id, *names):
             return download.download_id
-    begun = [
-        download.download_id
-        for download in downloads
-        if len(text) >= _SHORTEST and download.download_id.startswith(text)
-    ]
-    if len(begun) > 1:
+    return begun(text, [download.download_id for download in downloads]) or text
+
+
+def begun(text: str, ids: Sequence[str]) -> str | None:
+    """The id that `text` is the beginning of; None if there is none.
+
+    Raises CommandError if there are several.
+    """
+    meant = [name for name in ids if len(text) >= _SHORTEST and name.startswith(text)]
+    if len(meant) > 1:
         raise CommandError(
-            f"{text} is the beginning of several ids: {', '.join(begun)}.",
+            f"{text} is the beginning of several ids: {', '.join(meant)}.",
             exit_code=ExitCode.USAGE,
         )
-    return begun[0] if begun else text
+    return meant[0] if meant else None

@@ -12,16 +12,22 @@ import typer
 from funland_cli.failures import CommandError, ExitCode, Failure
 from funland_client import FunlandError
 from funland_client.errors import (
+    DeploymentExistsError,
+    DeploymentNotFoundError,
     HubModelNotFoundError,
     HubRateLimitedError,
     HubUnreachableError,
     ModelBuiltInError,
+    ModelDeployedError,
     ModelExistsError,
+    ModelPinnedError,
     ModelTooLargeError,
     NotFoundError,
     OfflineError,
+    PortTakenError,
     QueueFullError,
     ServerUnreachableError,
+    SessionNotFoundError,
     StorageFullError,
     TemplateError,
 )
@@ -58,6 +64,12 @@ _HINTS: Final[Mapping[type[FunlandError], str]] = {
     OfflineError: "To search what is known here: funland search --offline",
     ModelExistsError: "Take another id with --id, or delete that model: funland models rm",
     StorageFullError: "To free some of the disk: funland models rm, funland downloads delete",
+    SessionNotFoundError: "To see them: funland sessions",
+    DeploymentNotFoundError: "To see them: funland deployments",
+    DeploymentExistsError: "Take another with --name, or see who has it: funland deployments",
+    PortTakenError: "Take another with --port.",
+    ModelPinnedError: "To let it go: funland models unpin, or --force",
+    ModelDeployedError: "To see its deployments: funland deployments",
     TemplateError: "To go round the template: funland generate",
 }
 """What to do, by the error."""

@@ -121,6 +121,11 @@ def _device_memory(loaded: LoadedModel) -> str:
     )
 
 
+def ago(time: Timestamp, now: datetime) -> str:
+    """How long ago something was: `2 h 5 min ago`."""
+    return f"{span(max((now - time.ToDatetime(tzinfo=UTC)).total_seconds(), 0))} ago"
+
+
 def _until(time: Timestamp, now: datetime) -> str:
     return span(max((time.ToDatetime(tzinfo=UTC) - now).total_seconds(), 0))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from funland.v1.inference_pb2 import Loading, Message, Prefill, ToolCall
@@ -36,6 +37,11 @@ class StreamedMessage(Progress[SessionEvent]):
         self._answer: SessionMessage | None = None
 
     @property
+    def texts(self) -> Sequence[StreamedText]:
+        """The one text, as answers that may have several have it."""
+        return [self._streamed]
+
+    @property
     def text(self) -> str:
         """The text so far."""
         return self._streamed.text
@@ -53,7 +59,12 @@ class StreamedMessage(Progress[SessionEvent]):
     @property
     def begun(self) -> bool:
         """Whether the server has taken the request."""
-        return self.sent is not None or self._answer is not None
+        return self.sent is not None or self.answering
+
+    @property
+    def answering(self) -> bool:
+        """Whether the server has told of the answer."""
+        return self._answer is not None
 
     @property
     def complete(self) -> bool:
