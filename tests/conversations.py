@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
@@ -43,10 +43,11 @@ FLOOD = 64 * 1024
 
 
 class Parrot:
-    """Says again what is said, as a `delta`. Four words have a meaning:
+    """Says again what is said, as a `delta`. Some words have a meaning:
 
     - `fail`: the session is gone
     - `flood`: pieces without end
+    - `hold`: nothing, until `released`
     - `strict`: from now on what breaks a rule ends the call
     - `bye`: the call ends
     """
@@ -54,6 +55,7 @@ class Parrot:
     def __init__(self) -> None:
         self.heard: list[ConverseRequest] = []
         self.ended = asyncio.Event()
+        self.released = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         return None  # the other RPCs, which nobody calls
@@ -80,6 +82,8 @@ class Parrot:
                 strict = strict or request.send.content == "strict"
                 if request.send.content == "bye":
                     return
+                if request.send.content == "hold":
+                    await self.released.wait()
                 async for event in _answers(request):
                     yield event
         finally:
@@ -90,7 +94,7 @@ async def _answers(request: ConverseRequest) -> AsyncGenerator[SessionEvent]:
     if request.HasField("ping"):
         yield SessionEvent(reference=request.reference, pong=Empty())
     match request.send.content:
-        case "" | "strict":
+        case "" | "strict" | "hold":
             return
         case "fail":
             raise SessionNotFoundError(SESSION)
@@ -169,6 +173,31 @@ async def serving(send_timeout: float = 30, **settings: Any) -> AsyncGenerator[S
             ends.push_async_callback(gateway.stop, 0.01)
             service.gateways[name] = gateway
         yield service
+
+
+HANDSHAKE = (
+    f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+).encode()
+
+
+def frame(text: bytes) -> bytes:
+    """A short text as a client sends it, under a mask of zeros."""
+    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
+
+
+@asynccontextmanager
+async def tcp(
+    gateway: Gateway,
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to a gateway over which anything may go."""
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        async with asyncio.timeout(SECONDS):
+            yield reader, writer
+    finally:
+        writer.close()
 
 
 def words(text: str, reference: str = "") -> ConverseRequest:
@@ -279,9 +308,19 @@ class SocketLine:
         error: Any = decode(Error.DESCRIPTOR, self.last["error"])
         raise Ended(error)
 
-    async def closed(self) -> int | None:
-        """Hears all until the gateway closes, and gives its code."""
-        await end_of(self)
+    async def say_bytes(self, data: bytes) -> None:
+        """Says what is no text."""
+        await self._socket.send_bytes(data)
+
+    @property
+    def close_code(self) -> int | None:
+        """With which the gateway closed."""
+        return self._socket.close_code
+
+    async def close_of_the_wire(self) -> int | None:
+        """Waits for the gateway to close without a word, and gives its code."""
+        async with asyncio.timeout(SECONDS):
+            assert (await self._socket.receive()).type is WSMsgType.CLOSE
         return self._socket.close_code
 
     async def leave(self) -> None:
@@ -292,12 +331,16 @@ class SocketLine:
 
 @asynccontextmanager
 async def websocket(
-    gateway: Gateway, path: str = PATH, **headers: str
+    gateway: Gateway,
+    path: str = PATH,
+    *,
+    compress: int = 0,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[SocketLine]:
-    """A conversation over a gateway's WebSocket."""
+    """A conversation over a gateway's WebSocket; `compress` is the window of permessage-deflate."""
     async with (
         aiohttp.ClientSession(gateway.url) as http,
-        http.ws_connect(path, headers=headers, max_msg_size=0) as socket,
+        http.ws_connect(path, headers=headers, max_msg_size=0, compress=compress) as socket,
     ):
         yield SocketLine(socket)
 
@@ -325,7 +368,7 @@ async def conversation(
             await line.leave()
     else:
         headers = {} if timeout is None else {"x-request-timeout": str(timeout)}
-        async with websocket(service.gateways[wire], **headers) as line:
+        async with websocket(service.gateways[wire], headers=headers) as line:
             yield line
 
 

@@ -11,6 +11,7 @@ import pytest
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.sessions_pb2 import ConverseRequest, SessionEvent
 from tests.conversations import (
+    HANDSHAKE,
     OVER,
     PATH,
     SECONDS,
@@ -20,10 +21,12 @@ from tests.conversations import (
     Service,
     conversation,
     end_of,
+    frame,
     ping,
     raw_call,
     reason,
     serving,
+    tcp,
     websocket,
     words,
 )
@@ -189,26 +192,10 @@ async def test_who_reads_nothing_is_cut_off(wire: str) -> None:
                 async with asyncio.timeout(SECONDS):
                     await service.parrot.ended.wait()
             return
-        host, port = service.gateways[wire].url.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(HANDSHAKE + frame(b'{"send": {"content": "flood"}}'))
-        await reader.readuntil(b"\r\n\r\n")
-        try:
-            async with asyncio.timeout(SECONDS):
-                await service.parrot.ended.wait()
-        finally:
-            writer.close()
-
-
-HANDSHAKE = (
-    f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-).encode()
-
-
-def frame(text: bytes) -> bytes:
-    """A short text as a client sends it, under a mask of zeros."""
-    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
+        async with tcp(service.gateways[wire]) as (reader, writer):
+            writer.write(HANDSHAKE + frame(b'{"send": {"content": "flood"}}'))
+            await reader.readuntil(b"\r\n\r\n")
+            await service.parrot.ended.wait()
 
 
 @over_sockets
