@@ -122,7 +122,7 @@ class Gateway:
         calls = Calls(self._channel)
         files = [module.DESCRIPTOR for module in _CONTRACT if native]
         routes = compile_routes(files)
-        add_native(app, routes, calls, settings)
+        add_native(app, routes, calls, self._sockets, settings)
         add_dialects(app, dialects, calls, self._sockets, settings)
         documented = [route for _, route in joint_routes(dialects)]
         add_pages(app, partial(openapi_document, routes, documented))

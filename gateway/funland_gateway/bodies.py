@@ -40,8 +40,11 @@ async def read_json(request: web.Request, max_bytes: int) -> Any:
     body = await _read(request, max_bytes)
     if encoding:
         body = await _inflated(body, encoding, max_bytes)
-    if not body:
-        return {}
+    return parse_json(body) if body else {}
+
+
+def parse_json(body: bytes) -> Any:
+    """Parses JSON that a client sent. Raises `CallFailed` with BODY_MALFORMED."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -70,6 +70,20 @@ class Calls:
         except grpc.aio.AioRpcError as error:
             raise CallFailed(from_rpc(error)) from error
 
+    @asynccontextmanager
+    async def converse(
+        self, request: web.Request, method: MethodDescriptor, messages: AsyncIterator[Message]
+    ) -> AsyncGenerator[AsyncIterator[Message]]:
+        """Calls a method that takes a stream and answers with one; otherwise as `stream`."""
+        timeout = _timeout(request)
+        try:
+            async with self._channel.converse(
+                method, messages, _metadata(request), timeout
+            ) as answers:
+                yield answers
+        except grpc.aio.AioRpcError as error:
+            raise CallFailed(from_rpc(error)) from error
+
     def _get_ready(self, method: MethodDescriptor) -> None:
         """Imports numpy beside the first call to a model, which that loads. Before, a server would
         give it a tenth of its memory for nothing; later, a call would wait for it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, Protocol
 
 import grpc.aio
@@ -35,6 +36,17 @@ class Channel(Protocol):
         self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
     ) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
         """Calls a method that answers with a stream. Leaving the block cancels the call."""
+        ...
+
+    def converse(
+        self,
+        method: MethodDescriptor,
+        requests: AsyncIterator[Message],
+        metadata: Metadata,
+        timeout: float | None,
+    ) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
+        """Calls a method that takes a stream and answers with one. It asks for each request when it
+        is ready for it. Leaving the block cancels the call, whatever is still to be said."""
         ...
 
 
@@ -78,6 +90,38 @@ class GrpcChannel:
             yield aiter(call)
         finally:
             call.cancel()
+
+    @asynccontextmanager
+    async def converse(
+        self,
+        method: MethodDescriptor,
+        requests: AsyncIterator[Message],
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - it goes with the call, to the server
+    ) -> AsyncGenerator[AsyncIterator[Message]]:
+        """See `Channel`."""
+        start: Any = self._channel.stream_stream(
+            _path(method),
+            request_serializer=_serialize,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )
+        call = start(metadata=tuple(metadata), timeout=timeout)
+        # grpc's own task for this would wait for requests even when the call is over.
+        speaking = asyncio.create_task(_speak(call, requests))
+        try:
+            yield aiter(call)
+        finally:
+            speaking.cancel()
+            call.cancel()
+            await asyncio.gather(speaking, return_exceptions=True)
+
+
+async def _speak(call: Any, requests: AsyncIterator[Message]) -> None:
+    """Sends the requests until there are no more, or the call is over: its reader is told why."""
+    with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        async for request in requests:
+            await call.write(request)
+        await call.done_writing()
 
 
 def _path(method: MethodDescriptor) -> str:

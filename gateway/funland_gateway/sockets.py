@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Self
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -20,26 +20,24 @@ from google.protobuf.message import Message
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import CallFailed, failure, invalid_field, reason_name, unforeseen
+from funland_gateway.frames import UNSENT, Frames, ReaderGone
 from funland_gateway.request_ids import request_id
 from funland_gateway.talk import Talk
 
 _log = structlog.get_logger(__name__)
 
-LONGEST_MESSAGE: Final = 4096
-"""How many characters a client's message may have."""
-
 UPGRADED = web.RequestKey("upgraded", bool)
 """Whether a request became a WebSocket. To leave one is no failure of the client's."""
 
-_LARGEST_FRAME: Final = 4 * LONGEST_MESSAGE + 1  # so many bytes at most; aiohttp closes above it
-_UNSENT: Final = 64 * 1024  # bytes that wait in the process before a send waits for the reader
+_TOLERANCE: Final = 16 * 1024
+"""Bytes that a message may have too many and still be refused in words. Of more, aiohttp closes the
+WebSocket with the code alone."""
 _GOODBYE_SECONDS: Final = 1.0  # for the client to close too
 
 Events = AbstractAsyncContextManager[AsyncIterator[Message]]
 
-
-class _ReaderGone(Exception):
-    """There is nobody to talk to."""
+Begin = Callable[[AsyncIterator[Message]], Events]
+"""Makes the call, of what is said to it. One that takes a single request passes that over."""
 
 
 class Sockets:
@@ -54,41 +52,49 @@ class Sockets:
         self._stopping.set()
 
     async def converse(
-        self, request: web.Request, events: Events, talk: Talk
+        self,
+        request: web.Request,
+        begin: Begin,
+        talk: Talk,
+        *,
+        first: Message | None = None,
+        largest: int | None = None,
     ) -> web.StreamResponse:
         """Makes the request a WebSocket and talks until something ends it.
 
-        Raises `CallFailed` for a request that is no WebSocket's.
+        `first` is said to the call before the client has said anything; `largest` is how many bytes
+        a message of the client's may have, by default as many as a body. Raises `CallFailed` for a
+        request that is no WebSocket's.
         """
+        largest = largest or self._settings.max_body_bytes
         socket = web.WebSocketResponse(
             timeout=_GOODBYE_SECONDS,
             heartbeat=self._settings.heartbeat_seconds,
-            max_msg_size=_LARGEST_FRAME,
-            writer_limit=_UNSENT,
+            max_msg_size=largest + _TOLERANCE,
+            writer_limit=UNSENT,
         )
         if not socket.can_prepare(request):
             raise invalid_field("Upgrade", "must be websocket: this path is a WebSocket's")
         await socket.prepare(request)
         request[UPGRADED] = True
-        conversation = _Conversation(socket, talk, self._settings)
+        frames = Frames(socket, request.transport, self._settings.send_timeout_seconds)
+        conversation = _Conversation(socket, frames, talk, _Said(first), largest)
         try:
-            await self._hold(request, conversation, events)
-        except _ReaderGone as gone:
+            await self._hold(request, conversation, begin)
+        except ReaderGone as gone:
             _log.info("reader_gone", path=request.path, why=str(gone))
             if isinstance(request.transport, asyncio.Transport):
                 request.transport.abort()
         return socket
 
-    async def _hold(
-        self, request: web.Request, conversation: _Conversation, events: Events
-    ) -> None:
-        """Talks until something ends it, and says what; raises `_ReaderGone`."""
+    async def _hold(self, request: web.Request, conversation: _Conversation, begin: Begin) -> None:
+        """Talks until something ends it, and says what; raises `ReaderGone`."""
         try:
             await _first(
-                conversation.listen(), conversation.watch(events), conversation.pulse(),
-                self._stopped(),
+                conversation.listen(), conversation.watch(begin),
+                conversation.pulse(self._settings.heartbeat_seconds), self._stopped(),
             )  # fmt: skip
-        except _ReaderGone:
+        except ReaderGone:
             raise
         except Exception as problem:
             failed = problem if isinstance(problem, CallFailed) else unforeseen(problem)
@@ -100,80 +106,88 @@ class Sockets:
         raise _stops()
 
 
+class _Said:
+    """What the client has to say to the call, which takes it one by one. Until one is taken, no
+    other is read."""
+
+    def __init__(self, first: Message | None) -> None:
+        self._waiting: asyncio.Queue[Message] = asyncio.Queue(1)
+        if first is not None:
+            self._waiting.put_nowait(first)
+
+    async def put(self, message: Message) -> None:
+        """Waits until there is room for it."""
+        await self._waiting.put(message)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        return await self._waiting.get()
+
+
 class _Conversation:
     """One WebSocket. Each of its tasks ends the others with its own end."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, talk: Talk, settings: GatewaySettings
+        self, socket: web.WebSocketResponse, frames: Frames, talk: Talk, said: _Said, largest: int
     ) -> None:
         self._socket = socket
+        self._frames = frames
         self._talk = talk
-        self._settings = settings
+        self._said = said
+        self._largest = largest
 
     async def listen(self) -> None:
-        """Answers the client until it goes, or says what can't be heard."""
+        """Hears the client until it goes."""
         async for message in self._socket:
             if message.type is WSMsgType.ERROR:
                 return  # aiohttp has closed it, and said why
-            if message.type is not WSMsgType.TEXT:
-                await self._close(WSCloseCode.UNSUPPORTED_DATA, "send text")
-                return
-            if len(message.data) > LONGEST_MESSAGE:
-                raise too_long()
-            await self._send(self._talk.hear(message.data, _now()))
+            if _size(message.data) > self._largest:
+                raise too_long(self._largest)
+            for each in self._talk.hear(message.data, _now()):
+                if isinstance(each, Message):
+                    await self._said.put(each)
+                else:
+                    await self._frames.send([each])
 
-    async def watch(self, events: Events) -> None:
-        """Tells what happens. A server ends what is watched when it stops, and never else."""
-        async with events as told:
+    async def watch(self, begin: Begin) -> None:
+        """Tells what happens. If the call ends, so does the conversation."""
+        async with begin(self._said) as told:
             async for event in told:
-                await self._send(self._talk.tell(event))
-        raise _stops()
+                await self._frames.send(self._talk.tell(event))
+        last = self._talk.end(_now())
+        if last is None:
+            raise _stops()
+        await self._frames.send([last])
+        await self._frames.close(WSCloseCode.OK)
 
-    async def pulse(self) -> None:
+    async def pulse(self, seconds: float) -> None:
         """Tells again and again that the server is there. aiohttp's own heartbeat finds out whether
         the client is; pages can't see that one."""
         while True:
-            await asyncio.sleep(self._settings.heartbeat_seconds)
-            await self._send([self._talk.beat(_now())])
+            await asyncio.sleep(seconds)
+            beat = self._talk.beat(_now())
+            if beat is not None:
+                await self._frames.send([beat])
 
     async def fail(self, error: Error) -> None:
         """Says why it ends, and closes."""
-        await self._send([self._talk.fail(error, _now())])
-        await self._close(close_code(error), reason_name(error))
-
-    async def _close(self, code: int, reason: str) -> None:
-        async with self._patience():
-            await self._socket.close(code=code, message=reason.encode())
-
-    async def _send(self, messages: Iterable[bytes]) -> None:
-        for message in messages:
-            async with self._patience():
-                await self._socket.send_frame(message, WSMsgType.TEXT)
-
-    @asynccontextmanager
-    async def _patience(self) -> AsyncGenerator[None]:
-        """For a reader that is slow, and no longer; raises `_ReaderGone`."""
-        seconds = self._settings.send_timeout_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError:
-            raise _ReaderGone(f"it read nothing for {seconds} seconds") from None
-        except ConnectionError:
-            raise _ReaderGone("it closed the connection") from None
+        await self._frames.send([self._talk.fail(error, _now())])
+        await self._frames.close(close_code(error), reason_name(error))
 
 
 def _stops() -> CallFailed:
     return failure("UNAVAILABLE", ErrorReason.SERVER_STOPPING, "The server is stopping.")
 
 
-def too_long() -> CallFailed:
+def too_long(largest: int) -> CallFailed:
     """The failure of a message that is longer than is read."""
     return failure(
         "INVALID_ARGUMENT",
         ErrorReason.BODY_TOO_LARGE,
-        f"A message has at most {LONGEST_MESSAGE} characters.",
-        limit_bytes=str(LONGEST_MESSAGE),
+        f"A message has at most {largest} bytes.",
+        limit_bytes=str(largest),
     )
 
 
@@ -184,11 +198,18 @@ def close_code(error: Error) -> int:
             return WSCloseCode.GOING_AWAY
         case ErrorReason.BODY_TOO_LARGE:
             return WSCloseCode.MESSAGE_TOO_BIG
+        case ErrorReason.CONTENT_UNSUPPORTED:
+            return WSCloseCode.UNSUPPORTED_DATA
         case _:
             if error.code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED"):
                 return WSCloseCode.TRY_AGAIN_LATER
             server = error.code in ("INTERNAL", "UNKNOWN", "DATA_LOSS", "UNIMPLEMENTED")
             return WSCloseCode.INTERNAL_ERROR if server else WSCloseCode.POLICY_VIOLATION
+
+
+def _size(said: str | bytes) -> int:
+    """In bytes."""
+    return len(said) if isinstance(said, bytes) or said.isascii() else len(said.encode())
 
 
 def _now() -> int:

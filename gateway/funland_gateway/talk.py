@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from funland.v1.errors_pb2 import Error
+from google.protobuf.message import Message
+
+from funland.v1.errors_pb2 import Error, ErrorReason
+from funland_gateway.failures import failure
+
+
+class Binary(bytes):
+    """A message that is no text."""
 
 
 class Talk(Protocol):
@@ -15,17 +22,37 @@ class Talk(Protocol):
     """
 
     def tell(self, event: Any) -> Iterable[bytes]:
-        """What the client hears of an event of the RPC that is watched."""
+        """What the client hears of an event of the RPC behind."""
         ...
 
-    def hear(self, text: str, now: int) -> Iterable[bytes]:
-        """The answers to a message of the client's; what is wrong with one is an answer too."""
+    def hear(self, said: str | bytes, now: int) -> Iterable[bytes | Message]:
+        """What follows from a message of the client's: answers, and requests for an RPC that takes
+        a stream. What is wrong with one is an answer too, or `CallFailed`, which ends the
+        conversation."""
         ...
 
-    def beat(self, now: int) -> bytes:
-        """What tells a client that hears nothing else that the server is there."""
+    def beat(self, now: int) -> bytes | None:
+        """What tells a client that hears nothing else that the server is there; None: nothing
+        does."""
+        ...
+
+    def end(self, now: int) -> bytes | None:
+        """The last message when the RPC has ended by itself. None: it does not but when the server
+        stops."""
         ...
 
     def fail(self, error: Error, now: int) -> bytes:
         """The last message before the WebSocket is closed for an error."""
         ...
+
+
+def text(said: str | bytes) -> str:
+    """A message that must be a text; raises `CallFailed`."""
+    if isinstance(said, bytes):
+        raise failure(
+            "INVALID_ARGUMENT",
+            ErrorReason.CONTENT_UNSUPPORTED,
+            "Send text, not bytes: each message is a JSON text.",
+            supported="text",
+        )
+    return said

@@ -69,7 +69,9 @@ class Server:
         )  # fmt: skip
         inference = Inference(models, metrics)
         responses = Responses(settings, metrics, self._database, models, inference)
-        chat = Chat(settings, metrics, self._database, models, inference)
+        chat = Chat(
+            settings, metrics, self._database, devices=devices, models=models, inference=inference
+        )
         nodes = Nodes(settings)
         deployments = Deployments(settings, metrics, self._database, models, downloads)
         hardware = Hardware(given, self._database, devices, accelerations, models)

@@ -110,6 +110,10 @@ class ServerSettings(BaseModel):
     response_days: Annotated[int, Field(ge=1, le=36500)] = Field(
         default=30, description="After how many days a stored response is forgotten."
     )
+    session_linger_seconds: Annotated[float, Field(ge=-1, le=_LONGEST)] = Field(
+        default=60.0,
+        description="How long a session's answer goes on that nobody follows; -1: to its end.",
+    )
     offline: bool = Field(
         default=False, description="Whether nothing at all is sent to hubs and other hosts."
     )

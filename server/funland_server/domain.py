@@ -1,4 +1,5 @@
-"""What a domain offers to the server: its services, its start and its stop, and how it is."""
+"""What a domain offers to the server: its services, its start and its stop, and how it is; and how
+its services learn of what they can't be given."""
 
 from __future__ import annotations
 
@@ -7,11 +8,24 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
 
 from funland.v1.system_pb2 import PartHealth
+from funland_server.errors import FunlandError
 
 Service: TypeAlias = tuple[ServiceDescriptor, object]
 """A service of the contract, and the object that has a method for each of its RPCs."""
+
+
+class RequestRefused(Exception):
+    """A message of a caller's stream breaks a rule of the contract. It is raised where the next one
+    is asked for, and one may ask on; who does not ends the call with `error`."""
+
+    def __init__(self, error: FunlandError, request: Message | None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.request = request
+        """The message; None: what came can't be decoded."""
 
 
 @dataclass(frozen=True, slots=True)

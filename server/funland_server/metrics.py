@@ -96,6 +96,15 @@ class Metrics:
             "funland_background_responses_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.session_answers_active = Gauge(
+            "funland_session_answers_active",
+            "Answers of kept conversations that are written.",
+            registry=self.registry,
+        )
+        self.session_answers = Counter(
+            "funland_session_answers", "Those that ended, by their state.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
         self.download_bytes = Counter(
             "funland_download_bytes", "Bytes of models that came over the network.",
             registry=self.registry,

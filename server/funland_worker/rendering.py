@@ -9,7 +9,7 @@ from funland.v1.inference_pb2 import Message
 from funland.worker.v1 import worker_pb2
 from funland_worker.chat.stream import AnswerShape
 from funland_worker.engines.protocol import Engine, EngineError
-from funland_worker.templates.dropping import cuts, without_oldest
+from funland_worker.templates.dropping import cuts, to_leave_out, without_oldest
 from funland_worker.templates.renderer import TemplateRenderer
 from funland_worker.templates.writing import ConversationWriter, Written
 from funland_worker.tokenizing import tokenized
@@ -69,12 +69,16 @@ class ConversationRenderer:
         shortest = await self._shortened(self._writer, conversation, places[-1])
         if not self._has_room(shortest, room):
             room = 1
-        # The shortest that is known to fit is the last of those that are left.
+        context, count = self._engine.context_length, len(whole.tokens)
+        most = count - to_leave_out(count, room, context)
+        if len(shortest.tokens) > most:  # the last turn alone is larger than that
+            most = context - room
+        # The shortest that is known to be short enough is the last of those that are left.
         best = shortest
         while len(places) > 1:
             middle = (len(places) - 1) // 2
             rendering = await self._shortened(self._writer, conversation, places[middle])
-            if self._has_room(rendering, room):
+            if len(rendering.tokens) <= most:
                 best, places = rendering, places[: middle + 1]
             else:
                 places = places[middle + 1 :]

@@ -74,6 +74,8 @@ class BrokenChannel:
 
         yield events()
 
+    converse = stream
+
 
 @pytest.mark.parametrize("path", ["/funland/v1/chat", "/funland/v1/chat:stream"])
 async def test_a_defect_is_an_internal_error_with_an_id(path: str) -> None:

@@ -16,7 +16,8 @@ from google.protobuf.empty_pb2 import Empty
 from funland.v1.downloads_pb2 import Download, DownloadEvent, WatchDownloadsRequest
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.app import Gateway
-from funland_gateway.sockets import LONGEST_MESSAGE, close_code
+from funland_gateway.dialects.manager.watching import LARGEST_MESSAGE
+from funland_gateway.sockets import close_code
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Answers, StartGateway
@@ -200,9 +201,9 @@ async def test_a_long_message_is_refused_with_1009(
 ) -> None:
     gateway = await start_gateway()
     async with connected(gateway) as socket:
-        await socket.send_str(" " * (LONGEST_MESSAGE - 20) + '{"action": "ping"}')
+        await socket.send_str(" " * (LARGEST_MESSAGE - 20) + '{"action": "ping"}')
         assert (await next_of(socket, "pong"))["type"] == "pong"
-        await socket.send_str(" " * (LONGEST_MESSAGE + 1))
+        await socket.send_str(" " * (LARGEST_MESSAGE + 1))
 
         assert (await next_of(socket, "error"))["error"] == "BODY_TOO_LARGE"
         assert await closed(socket) == 1009

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -332,23 +333,53 @@ async def text_of(reader: PromptReader, driver: Driver, submit: Submit) -> tuple
     return detokenize(driver.engine.vocabulary, reading.prompts[0].tokens), reading.dropped
 
 
-async def test_the_oldest_messages_are_left_out_until_the_rest_fits(
+async def test_the_oldest_turns_are_left_out_and_most_turns_begin_as_the_one_before(
     chat_reader: PromptReader, driver: Driver
 ) -> None:
     system = Message(role=Message.SYSTEM, content="Be brief.")
-    turns = say(*(f"message {number}: " + "so " * 20 for number in range(21)))
-    conversation = Conversation(messages=[system, *turns], drop_oldest=True)
+    messages = say(*(f"({number})" for number in range(61)))
+    texts: list[str] = []
+    counts: list[int] = []
+    for last in range(0, 61, 2):
+        conversation = Conversation(messages=[system, *messages[: last + 1]], drop_oldest=True)
+        text, dropped = await text_of(chat_reader, driver, Submit(conversation=conversation))
 
-    text, dropped = await text_of(chat_reader, driver, Submit(conversation=conversation))
+        assert "Be brief." in text
+        assert dropped % 2 == 0, "a turn is two messages"
+        assert [f"({number})" in text for number in range(last + 1)] == [
+            number >= dropped for number in range(last + 1)
+        ]
+        texts.append(text)
+        counts.append(dropped)
 
-    assert 0 < dropped < 20
-    assert "Be brief." in text
-    assert [f"message {number}:" in text for number in range(21)] == [
-        number >= dropped for number in range(21)
-    ]
-    fewer = Conversation(messages=[system, *turns[dropped - 1 :]])
-    error = await refusal(chat_reader, Submit(conversation=fewer))
-    assert error.reason == ErrorReason.PROMPT_TOO_LONG, "one message more would have fit"
+    assert counts == sorted(counts)
+    assert counts[0] == 0 < counts[-1]
+    changes = sum(a != b for a, b in itertools.pairwise(counts))
+    alike = sum(longer.startswith(shorter) for shorter, longer in itertools.pairwise(texts))
+    assert alike == len(texts) - 1 - changes
+    assert changes <= sum(count > 0 for count in counts) / 2, "a quarter lasts for some turns"
+
+
+async def test_a_last_turn_that_is_nearly_the_whole_context_leaves_as_many_others_as_fit(
+    chat_reader: PromptReader, driver: Driver
+) -> None:
+    context = driver.engine.context_length
+    length = 0
+    words = 0
+    while length < 0.85 * context:
+        words += 10
+        reading = await chat_reader.read(
+            Submit(conversation=Conversation(messages=say("so " * words)))
+        )
+        length = len(reading.prompts[0].tokens)
+    turns = say("a", "b", "c", "d", "e" * context, "f", "so " * words)
+
+    text, dropped = await text_of(
+        chat_reader, driver, Submit(conversation=Conversation(messages=turns, drop_oldest=True))
+    )
+
+    assert dropped == 6
+    assert text.count("user\n") == 1
 
 
 async def test_a_conversation_that_fits_stays_whole(

@@ -117,11 +117,15 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class WebSocket:
-    """An RPC to watch, whose events go out over a WebSocket for as long as there is someone."""
+    """An RPC whose events go out over a WebSocket for as long as there is someone."""
 
     rpc: MethodDescriptor
-    message: Message
+    message: Message | None
+    """What it is called with. Of an RPC that takes a stream the first message; None: `talk` makes
+    it of what the client says."""
     talk: Talk
+    largest: int | None = None
+    """Bytes that a message of the client's may have; None: as many as a body."""
 
 
 @dataclass(frozen=True, slots=True)

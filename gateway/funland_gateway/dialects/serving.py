@@ -33,7 +33,7 @@ from funland_gateway.failures import CallFailed, failure, unforeseen
 from funland_gateway.merging import merged
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import SHAPE, Shape, add_route
-from funland_gateway.sockets import Sockets
+from funland_gateway.sockets import Events, Sockets
 from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
 
 
@@ -66,8 +66,7 @@ def _handler(
                 headers={"Content-Type": reply.content_type},
             )
         if isinstance(call, WebSocket):
-            events = calls.stream(request, call.rpc, call.message)
-            return await sockets.converse(request, events, call.talk)
+            return await _converse(request, calls, call, sockets)
         return await _stream(request, calls, call, dialect, settings)
 
     return handle
@@ -105,6 +104,18 @@ async def _response(request: web.Request, calls: Calls, call: Unary) -> Message 
         return await calls.unary(request, call.rpc, call.message)
     async with calls.stream(request, call.rpc, call.message) as events:
         return [event async for event in events]
+
+
+async def _converse(
+    request: web.Request, calls: Calls, call: WebSocket, sockets: Sockets
+) -> web.StreamResponse:
+    def begin(said: AsyncIterator[Message]) -> Events:
+        if call.message is None or call.rpc.client_streaming:
+            return calls.converse(request, call.rpc, said)
+        return calls.stream(request, call.rpc, call.message)
+
+    first = call.message if call.rpc.client_streaming else None
+    return await sockets.converse(request, begin, call.talk, first=first, largest=call.largest)
 
 
 async def _stream(

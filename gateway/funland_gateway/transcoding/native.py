@@ -1,4 +1,5 @@
-"""Serves the contract's own JSON: unary calls as JSON, streams as SSE or newline-delimited JSON.
+"""Serves the contract's own JSON: unary calls as JSON, streams as SSE or newline-delimited JSON,
+and those that go both ways as WebSockets.
 
 A stream of messages looks like this, and always has its last event; one without has failed:
 
@@ -7,7 +8,8 @@ A stream of messages looks like this, and always has its last event; one without
     NDJSON   {message}         ...   {"end": {}}
                                or    {"error": {Error}}
 
-A message of a stream has no empty texts, lists or maps: tokens would carry more of them than text.
+A WebSocket's last message is as the last line, before it is closed. A message of a stream has no
+empty texts, lists or maps: tokens would carry more of them than text.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import CallFailed, http_status, unforeseen
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import Handler, add_route
+from funland_gateway.sockets import Sockets
 from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
+from funland_gateway.transcoding.conversing import conversing
 from funland_gateway.transcoding.decoder import filler
 from funland_gateway.transcoding.encoder import encode, encoder
 from funland_gateway.transcoding.routes import Route
@@ -38,19 +42,27 @@ from funland_gateway.transcoding.routes import Route
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
 
+_ENDS = {"end", "error"}
+"""Names of the last line, which no field of a streamed message may have."""
+
 
 def add_native(
-    app: web.Application, routes: Iterable[Route], calls: Calls, settings: GatewaySettings
+    app: web.Application,
+    routes: Iterable[Route],
+    calls: Calls,
+    sockets: Sockets,
+    settings: GatewaySettings,
 ) -> None:
     """Adds the routes, with everything about their messages compiled."""
     for route in routes:
         filler(route.rpc.input_type)
         if not _is_raw(route):
             encoder(route.rpc.output_type, sparse=route.rpc.server_streaming)
-        if route.rpc.server_streaming:
-            # In NDJSON these names are the end's.
-            if {"end", "error"} & set(route.rpc.output_type.fields_by_name):
-                raise ValueError(f"{route.rpc.full_name}: a field is named like a stream's end")
+        if route.rpc.server_streaming and _ENDS & set(route.rpc.output_type.fields_by_name):
+            raise ValueError(f"{route.rpc.full_name}: a field is named like a stream's end")
+        if route.rpc.client_streaming:
+            handler = conversing(route, calls, sockets)
+        elif route.rpc.server_streaming:
             handler = _streaming(route, calls, settings)
         else:
             handler = _unary(route, calls, settings)

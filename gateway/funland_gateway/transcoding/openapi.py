@@ -32,6 +32,17 @@ _STREAM = (
     "stream without it has failed."
 )
 
+_SOCKET = """\
+The connection is a WebSocket now. What is sent and told are texts, each a message in JSON, as
+`x-websocket` says; what is told lacks texts, lists and maps that are empty. The path's variables
+belong to the first message. `open` may be left out, or said by parameters of the URL such as
+`open.after=7`. What can't be read or done is `rejected`, and the conversation goes on. The last
+message is `end`, or `error` with an `Error`; a WebSocket without it has failed. It closes with 1000
+after `end`, 1001 when the server stops, 1003 after what is no text, 1008 when the call was refused,
+1009 after a message that is larger than a body may be, 1011 after a defect, 1013 when it helps to
+try again later.
+"""
+
 
 class DocumentedParameter(Protocol):
     """A query parameter of a route that is not the contract's."""
@@ -111,7 +122,8 @@ def openapi_document(routes: Iterable[Route], others: Iterable[DocumentedRoute])
     routes, others = tuple(routes), tuple(others)
     description = (_ALL if routes else _ONE) + _ANY_CALL
     comments = contract_comments()
-    schemas = Schemas(comments, [route.rpc.input_type for route in routes if route.has_body])
+    read = [route.rpc.input_type for route in routes if route.has_body or _is_socket(route)]
+    schemas = Schemas(comments, read)
     failure: Schema = {
         "type": "object",
         "properties": {"error": schemas.reference(Error.DESCRIPTOR)},
@@ -163,7 +175,7 @@ def _native_operation(
         "summary": _first_sentence(comment),
         "description": comment,
         "responses": {
-            "200": _answer(route, schemas),
+            **_worked(route, schemas),
             "default": {
                 "description": "It failed.",
                 "content": _json({"$ref": "#/components/schemas/Failure"}),
@@ -184,11 +196,27 @@ def _native_operation(
             "schema": schemas.field(field),
         }
         for field in rpc.input_type.fields
-        if field.name in in_path or not route.has_body
+        if field.name in in_path or not (route.has_body or _is_socket(route))
     ]
     if parameters:
         operation["parameters"] = parameters
+    if _is_socket(route):
+        operation["x-websocket"] = {
+            "send": schemas.reference(rpc.input_type),
+            "receive": schemas.reference(rpc.output_type),
+        }
     return operation
+
+
+def _is_socket(route: Route) -> bool:
+    return route.rpc.client_streaming
+
+
+def _worked(route: Route, schemas: Schemas) -> dict[str, Schema]:
+    """The answer when nothing failed, by its status."""
+    if _is_socket(route):
+        return {"101": {"description": _SOCKET}}
+    return {"200": _answer(route, schemas)}
 
 
 def _answer(route: Route, schemas: Schemas) -> dict[str, Any]:

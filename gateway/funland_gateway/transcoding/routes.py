@@ -52,6 +52,11 @@ class Route:
             for name in value:
                 raise invalid_field(name, "is no query parameter of a call with a body")
             value = body
+        return self.opening(value, path)
+
+    def opening(self, value: object, path: Mapping[str, str]) -> Message:
+        """Makes a request of parsed JSON and the decoded path, of which the path wins; of an RPC
+        that takes a stream the first. Raises `CallFailed` as `request` does."""
         if isinstance(value, dict):
             value = dict(cast("dict[str, object]", value))
             for field in self.variables:
@@ -70,7 +75,6 @@ def compile_routes(files: Iterable[FileDescriptor]) -> tuple[Route, ...]:
         for file in files
         for service in file.services_by_name.values()
         for rpc in service.methods
-        if not rpc.client_streaming
         for rule in _rules(rpc)
     ]
     templates = [template for _, _, template, _ in bindings]
@@ -101,6 +105,8 @@ def _binding(rpc: MethodDescriptor, rule: HttpRule) -> tuple[str, str, bool]:
     kind = rule.WhichOneof("pattern")
     if kind == "custom" or rule.body not in ("", "*") or rule.response_body:
         raise ValueError(f"{rpc.full_name}: only whole bodies and HTTP's own methods are routed")
+    if rpc.client_streaming and (kind != "get" or not rpc.server_streaming):
+        raise ValueError(f"{rpc.full_name}: what takes a stream is a WebSocket, at a path of GET")
     template: str = getattr(rule, str(kind))
     if re.search(r"[{}*]", _VARIABLE.sub("", template)):
         raise ValueError(f"{rpc.full_name}: {template} has more than plain variables")

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import structlog
+
 from funland.v1 import sessions_pb2
+from funland_server.chat.asking import Asking
+from funland_server.chat.conversing import Conversing
+from funland_server.chat.looking_up import LookingUp
+from funland_server.chat.managing import Managing
+from funland_server.chat.open_sessions import OpenSessions
+from funland_server.chat.saving import Saving
 from funland_server.chat.service import SessionService
+from funland_server.chat.store import SessionStore
+from funland_server.chat.turns import Turns
+from funland_server.chat.watching import Watching
 from funland_server.config import ServerSettings
+from funland_server.devices.domain import Devices
 from funland_server.domain import Domain, Service
 from funland_server.inference.domain import Inference
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
+
+logger = structlog.get_logger(__name__)
 
 
 class Chat(Domain):
@@ -21,15 +37,57 @@ class Chat(Domain):
         settings: Live[ServerSettings],
         metrics: Metrics,
         database: Database,
+        *,
+        devices: Devices,
         models: Models,
         inference: Inference,
     ) -> None:
-        self._settings = settings
         self._metrics = metrics
-        self._database = database
+        self._devices = devices
         self._models = models
         self._inference = inference
+        self._store = SessionStore(database)
+        self._saving = Saving(self._store)
+        self._linger = settings.map(lambda now: now.session_linger_seconds)
+        self._sessions = OpenSessions(self._store, self._linger)
+        self._turns: Turns | None = None
+
+    async def start(self) -> None:
+        """Marks as cut off what the last server was writing."""
+        if answers := await self._store.cut_off():
+            logger.warning("answers_cut_off", answers=answers)
 
     def services(self) -> list[Service]:
         """Answers `SessionService`."""
-        return [(sessions_pb2.DESCRIPTOR.services_by_name["SessionService"], SessionService())]
+        store, sessions, saving = self._store, self._sessions, self._saving
+        asking = Asking(self._models, self._inference.service.StreamChat)
+        turns = self._turns = Turns(sessions, store, saving, asking, self._metrics)
+        service = SessionService(
+            Managing(sessions, store, saving, asking, self._check_devices),
+            LookingUp(sessions, store, saving),
+            turns,
+            Watching(sessions, store, saving, turns),
+            Conversing(sessions, store, saving, turns),
+        )
+        return [(sessions_pb2.DESCRIPTOR.services_by_name["SessionService"], service)]
+
+    def announce_stop(self) -> None:
+        """Begins no more turns, and ends the watches in which nothing happens."""
+        if self._turns is not None:
+            self._turns.announce_stop()
+
+    async def drain(self, seconds: float) -> None:
+        """Lets answers go on."""
+        if self._turns is not None:
+            await self._turns.drain(seconds)
+
+    async def stop(self) -> None:
+        """Cuts off the answers that are left."""
+        if self._turns is not None:
+            await self._turns.close()
+
+    async def _check_devices(self, device_ids: Sequence[str]) -> None:
+        if device_ids:
+            await self._devices.settled(device_ids)
+        for device_id in device_ids:
+            self._devices.get(device_id)

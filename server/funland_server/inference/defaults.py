@@ -20,7 +20,7 @@ def apply_defaults(
         can_chat: Whether it has a chat template.
         adapters: The ids of those that it has.
     """
-    _apply_sampling(submit.sampling, defaults.sampling)
+    fill_sampling(submit.sampling, defaults.sampling)
     if submit.WhichOneof("input") == "message" and can_chat and _begins(defaults):
         message = Message(role=Message.USER, content=submit.message)
         submit.conversation.messages.append(message)
@@ -51,8 +51,9 @@ def _begins(defaults: Defaults) -> bool:
     return bool(defaults.system_message or defaults.messages)
 
 
-def _apply_sampling(asked: SamplingParameters, wanted: SamplingParameters) -> None:
-    """A list that is asked for, as of stop strings, takes the place of the model's."""
+def fill_sampling(asked: SamplingParameters, wanted: SamplingParameters) -> None:
+    """Sets what is not asked for as it is wanted. A list that is asked for, as of stop strings,
+    takes the place of the one that is wanted."""
     if not wanted.ByteSize():  # as of nearly all models
         return
     merged = SamplingParameters()

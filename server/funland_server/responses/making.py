@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from time import monotonic
@@ -11,10 +10,11 @@ from typing import Final
 
 import structlog
 
-from funland.v1.errors_pb2 import Error, ErrorReason
+from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, GenerationEvent
 from funland.v1.responses_pb2 import Response, ResponseEvent
-from funland_server.errors import FunlandError, InternalError, ServerStoppingError
+from funland_server.errors import ServerStoppingError
+from funland_server.inference.failing import told_error
 from funland_server.responses.drafts import Draft
 from funland_server.responses.journal import Journal
 
@@ -64,7 +64,7 @@ class Making:
 
     def failed(self, error: BaseException) -> Response:
         """The response with what was written of it, for a failure."""
-        return self._draft.failed(_told(error, self.response_id))
+        return self._draft.failed(told_error(error, response_id=self.response_id).to_wire())
 
     def stop(self, *, cancelled: bool = False) -> None:
         """Ends the writing, because a caller `cancelled` it or because the server stops."""
@@ -90,12 +90,3 @@ class Making:
                 told = self._draft.take(event)
                 if told is not None and not told.HasField("created"):  # it was told before
                     self.journal.add(told)
-
-
-def _told(error: BaseException, response_id: str) -> Error:
-    """What callers are told of a failure; the log has more of one that is unforeseen."""
-    if isinstance(error, FunlandError):
-        return error.to_wire()
-    error_id = uuid.uuid4().hex[:12]
-    logger.error("unforeseen_error", error_id=error_id, response_id=response_id, exc_info=error)
-    return InternalError(error_id).to_wire()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,6 @@ class GrpcServer:
                 method.descriptor.name: self._handler(method)
                 for method in self._pipeline.methods()
                 if method.descriptor.containing_service.full_name == service
-                and not method.descriptor.client_streaming
             }
             generic = grpc.method_handlers_generic_handler(service, handlers)
             self._server.add_generic_rpc_handlers((generic,))
@@ -96,6 +95,10 @@ class GrpcServer:
     def _handler(self, method: Method) -> Any:
         # Requests come as bytes: of those that can't be decoded, gRPC would tell in its own words,
         # and write a traceback each.
+        if method.descriptor.client_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                self._conversing(method), bytes, _serialize
+            )
         if method.descriptor.server_streaming:
             return grpc.unary_stream_rpc_method_handler(self._streaming(method), bytes, _serialize)
         return grpc.unary_unary_rpc_method_handler(self._unary(method), bytes, _serialize)
@@ -117,23 +120,34 @@ class GrpcServer:
 
         async def answer(request: bytes, context: Context) -> None:
             call = _call(method, context)
-            clock = asyncio.get_running_loop().time
-            try:
-                async with (
-                    aclosing(self._pipeline.stream(method, decode(request), call)) as answers,
-                    StepTimeout() as sending,
-                ):
-                    async for message in answers:
-                        sending.begin(clock() + self._send_timeout.now)
-                        await context.write(message)
-                        sending.over()
-            except CallFailed as failed:
-                await _end(context, to_grpc(failed.status, call.request_id))
-            except TimeoutError:
-                gone = to_status(CallerGoneError(), call.request_id)
-                await _end(context, to_grpc(gone, call.request_id))
+            await self._send(self._pipeline.stream(method, decode(request), call), context, call)
 
         return answer
+
+    def _conversing(self, method: Method) -> Callable[[AsyncIterator[bytes], Context], Any]:
+        decode = _decoder(method)
+
+        async def answer(requests: AsyncIterator[bytes], context: Context) -> None:
+            call = _call(method, context)
+            decoded = (decode(request) async for request in requests)
+            await self._send(self._pipeline.converse(method, decoded, call), context, call)
+
+        return answer
+
+    async def _send(self, answers: AsyncGenerator[Message], context: Context, call: Call) -> None:
+        """Sends the messages of a stream, no faster than they are read, and how it ends."""
+        clock = asyncio.get_running_loop().time
+        try:
+            async with aclosing(answers), StepTimeout() as sending:
+                async for message in answers:
+                    sending.begin(clock() + self._send_timeout.now)
+                    await context.write(message)
+                    sending.over()
+        except CallFailed as failed:
+            await _end(context, to_grpc(failed.status, call.request_id))
+        except TimeoutError:
+            gone = to_status(CallerGoneError(), call.request_id)
+            await _end(context, to_grpc(gone, call.request_id))
 
 
 async def _end(context: Context, status: Any) -> Any:

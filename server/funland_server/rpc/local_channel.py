@@ -50,11 +50,33 @@ class LocalChannel:
         """Calls a method that answers with a stream; leaving the block ends the call."""
         call = Call(request_id(metadata), timeout, local=True)
         answers = self._pipeline.stream(self._pipeline.method(method.full_name), request, call)
-        try:
-            async with aclosing(answers):
-                yield answers
-        except CallFailed as failed:
-            raise _rpc_error(failed, call) from failed
+        async with _heard(answers, call):
+            yield answers
+
+    @asynccontextmanager
+    async def converse(
+        self,
+        method: MethodDescriptor,
+        requests: AsyncIterator[Message],
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - a call's deadline, as gRPC has it
+    ) -> AsyncGenerator[AsyncIterator[Message]]:
+        """Calls a method that takes a stream and answers with one; the end of `requests` tells it
+        that no more come, and leaving the block ends the call."""
+        call = Call(request_id(metadata), timeout, local=True)
+        answers = self._pipeline.converse(self._pipeline.method(method.full_name), requests, call)
+        async with _heard(answers, call):
+            yield answers
+
+
+@asynccontextmanager
+async def _heard(answers: AsyncGenerator[Message], call: Call) -> AsyncGenerator[None]:
+    """While a stream is read: it is closed at the end, and fails as one from elsewhere does."""
+    try:
+        async with aclosing(answers):
+            yield
+    except CallFailed as failed:
+        raise _rpc_error(failed, call) from failed
 
 
 def _rpc_error(failed: CallFailed, call: Call) -> grpc.aio.AioRpcError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -15,6 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
+from funland_server.domain import RequestRefused
 from funland_server.errors import (
     BodyMalformedError,
     DeadlinePassedError,
@@ -100,14 +101,29 @@ class Pipeline:
                 deadline.run()
                 return await handler(request)
 
-    async def stream(
+    def stream(
         self, method: Method, request: Message | None, call: Call
     ) -> AsyncGenerator[Message]:
         """Answers a call whose method answers with a stream; otherwise as `unary`."""
         handler: Callable[[Message], AsyncGenerator[Message]] = method.handler
+        return self._stream(method, call, lambda: handler(_checked(method, request)))
+
+    def converse(
+        self, method: Method, requests: AsyncIterator[Message | None], call: Call
+    ) -> AsyncGenerator[Message]:
+        """Answers a call whose method takes a stream and answers with one; otherwise as `stream`.
+
+        The method asks for each request when it is ready for it. Of one that breaks a rule it gets
+        `RequestRefused`, and the next when it asks again.
+        """
+        handler: Callable[[AsyncIterator[Message]], AsyncGenerator[Message]] = method.handler
+        return self._stream(method, call, lambda: handler(_Checked(method, requests)))
+
+    async def _stream(
+        self, method: Method, call: Call, begin: Callable[[], AsyncGenerator[Message]]
+    ) -> AsyncGenerator[Message]:
         with self._answering(method, call):
-            request = _checked(method, request)
-            async with aclosing(handler(request)) as answers, _Deadline(call) as deadline:
+            async with aclosing(begin()) as answers, _Deadline(call) as deadline:
                 while True:
                     deadline.run()
                     try:
@@ -138,9 +154,10 @@ class Pipeline:
         except (asyncio.CancelledError, GeneratorExit):
             code = "CANCELLED"
             raise
-        except FunlandError as error:
+        except (FunlandError, RequestRefused) as problem:
+            error = problem.error if isinstance(problem, RequestRefused) else problem
             code = error.code
-            raise CallFailed(to_status(error, call.request_id)) from error
+            raise CallFailed(to_status(error, call.request_id)) from problem
         except Exception as error:
             error_id = uuid.uuid4().hex[:12]
             logger.exception(
@@ -177,6 +194,24 @@ def _checked(method: Method, request: Message | None) -> Message:
         raise BodyMalformedError(method.descriptor.input_type.full_name)
     validate(request)
     return request
+
+
+class _Checked:
+    """The requests of a stream, each checked when it is asked for."""
+
+    def __init__(self, method: Method, requests: AsyncIterator[Message | None]) -> None:
+        self._method = method
+        self._requests = requests
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        request = await anext(self._requests)
+        try:
+            return _checked(self._method, request)
+        except FunlandError as error:
+            raise RequestRefused(error, request) from error
 
 
 class _Deadline:

@@ -108,4 +108,52 @@ CREATE TABLE benchmarks (
 	PRIMARY KEY (home_id, device, model_sha256, engine, engine_version, driver_version)
 )
 
-INSERT INTO alembic_version VALUES ('0005')
+CREATE TABLE sessions (
+	session_id TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	update_time BIGINT NOT NULL,
+	model TEXT NOT NULL,
+	head TEXT NOT NULL,
+	messages INTEGER NOT NULL,
+	last_event BIGINT NOT NULL,
+	beginning TEXT NOT NULL,
+	words TEXT NOT NULL,
+	session BLOB NOT NULL,
+	PRIMARY KEY (session_id)
+)
+
+CREATE INDEX sessions_by_time ON sessions (update_time, session_id, model)
+
+CREATE TABLE session_tags (
+	session_id TEXT NOT NULL,
+	tag TEXT NOT NULL,
+	PRIMARY KEY (session_id, tag),
+	FOREIGN KEY(session_id) REFERENCES sessions (session_id) ON DELETE CASCADE
+)
+
+CREATE INDEX session_tags_by_tag ON session_tags (tag, session_id)
+
+CREATE TABLE session_messages (
+	message_id TEXT NOT NULL,
+	session_id TEXT NOT NULL,
+	place INTEGER NOT NULL,
+	parent TEXT NOT NULL,
+	state INTEGER NOT NULL,
+	event BIGINT NOT NULL,
+	idempotency_key TEXT,
+	words TEXT NOT NULL,
+	message BLOB NOT NULL,
+	said BLOB NOT NULL,
+	PRIMARY KEY (message_id),
+	FOREIGN KEY(session_id) REFERENCES sessions (session_id) ON DELETE CASCADE
+)
+
+CREATE UNIQUE INDEX session_messages_by_place ON session_messages (session_id, place)
+
+CREATE INDEX session_messages_by_parent ON session_messages (session_id, parent, place)
+
+CREATE UNIQUE INDEX session_messages_by_key ON session_messages (session_id, idempotency_key)
+
+CREATE INDEX session_messages_unfinished ON session_messages (session_id, message_id) WHERE state = 1
+
+INSERT INTO alembic_version VALUES ('0006')

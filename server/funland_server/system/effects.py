@@ -9,7 +9,7 @@ from funland.v1.system_pb2 import Setting
 
 _AT_ONCE: Final = (
     "default_model",
-    "send_timeout_seconds", "drain_seconds", "response_days",
+    "send_timeout_seconds", "drain_seconds", "response_days", "session_linger_seconds",
     "offline", "proxy", "allowed_private_hosts",
     "hubs", "modelscope_endpoint", "huggingface_endpoint", "ollama_endpoint",
     "modelscope_mirrors", "huggingface_mirrors", "ollama_mirrors",

@@ -19,6 +19,7 @@ from funland.v1 import (
     inference_pb2,
     models_pb2,
     responses_pb2,
+    sessions_pb2,
     system_pb2,
 )
 from funland_gateway.dialects import DIALECTS
@@ -29,7 +30,8 @@ from funland_gateway.transcoding.openapi import openapi_document
 from funland_gateway.transcoding.routes import compile_routes
 
 MODULES = (
-    downloads_pb2, errors_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2,
+    downloads_pb2, errors_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2,
+    sessions_pb2, system_pb2,
 )  # fmt: skip
 ROUTES = compile_routes(module.DESCRIPTOR for module in MODULES)
 OTHERS = [route for _, route in joint_routes(DIALECTS)]
@@ -98,6 +100,18 @@ def test_the_query_parameters_of_a_dialects_route_are_listed() -> None:
         "type": "integer", "minimum": 1, "maximum": 100, "default": 20
     }  # fmt: skip
     assert by_name["metadata"]["style"] == "deepObject"
+
+
+def test_a_stream_both_ways_is_a_websocket_with_its_messages() -> None:
+    operation = DOCUMENT["paths"]["/funland/v1/sessions/{session_id}:converse"]["get"]
+
+    assert set(operation["responses"]) == {"101", "default"}
+    assert [each["name"] for each in operation["parameters"]] == ["session_id"]
+    assert operation["x-websocket"] == {
+        "send": {"$ref": "#/components/schemas/ConverseRequest"},
+        "receive": {"$ref": "#/components/schemas/SessionEvent"},
+    }
+    assert SCHEMAS["ConverseRequest"]["additionalProperties"] is False
 
 
 def test_every_operation_and_field_of_the_contract_is_described() -> None:

@@ -15,12 +15,15 @@ from funland.v1 import (
     inference_pb2,
     models_pb2,
     responses_pb2,
+    sessions_pb2,
     system_pb2,
 )
 from funland_gateway.failures import CallFailed
 from funland_gateway.transcoding.routes import Route, compile_routes
 
-MODULES = (downloads_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
+MODULES = (
+    downloads_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, sessions_pb2, system_pb2,
+)  # fmt: skip
 CONTRACT = compile_routes(module.DESCRIPTOR for module in MODULES)
 
 
@@ -83,6 +86,8 @@ def test_every_public_rpc_has_a_route() -> None:
             {"hub": "modelscope", "model_id": "owner/name"},
         ),
         ("POST", "/funland/v1/models:import", "ImportModel", {}),
+        ("GET", "/funland/v1/sessions/s:converse", "Converse", {"session_id": "s"}),
+        ("POST", "/funland/v1/sessions/s:converse", 405, {}),
         ("GET", "/funland/v1/models/tiny", "GetModel", {"model_id": "tiny"}),
         ("DELETE", "/funland/v1/models/tiny", "DeleteModel", {"model_id": "tiny"}),
         ("POST", "/funland/v1/models/tiny:load", "LoadModel", {"model_id": "tiny"}),
@@ -182,6 +187,15 @@ def test_a_wrong_variable_of_the_path_is_named(kitchen_routes: dict[str, Route])
 def test_a_call_with_a_body_takes_no_query_parameters(kitchen_routes: dict[str, Route]) -> None:
     with pytest.raises(CallFailed, match="flag is no query parameter of a call with a body"):
         kitchen_routes["/kitchens/{text}:cook"].request({}, {"text": "t"}, [("flag", "true")])
+
+
+def test_what_takes_a_stream_is_at_a_path_of_get(kitchen_routes: dict[str, Route]) -> None:
+    talk = kitchen_routes["/kitchens/{text}:talk"]
+
+    said: Any = talk.opening({"text": "body", "flag": True}, {"text": "path"})
+
+    assert talk.rpc.client_streaming
+    assert (said.text, said.flag) == ("path", True)
 
 
 def test_further_bindings_are_routes_and_an_rpc_without_a_path_is_none(

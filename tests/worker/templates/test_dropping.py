@@ -1,11 +1,11 @@
-"""The oldest messages go first, and no result stays without its call."""
+"""The oldest turns go first and whole, and as many as last for a while."""
 
 from __future__ import annotations
 
 import pytest
 
 from funland.v1.inference_pb2 import Message
-from funland_worker.templates.dropping import cuts, without_oldest
+from funland_worker.templates.dropping import cuts, to_leave_out, without_oldest
 
 ROLES = {"S": Message.SYSTEM, "U": Message.USER, "A": Message.ASSISTANT, "T": Message.TOOL}
 
@@ -19,11 +19,14 @@ def messages(letters: str) -> list[Message]:
     [
         ("U", []),
         ("SU", []),
-        ("UAU", ["AU", "U"]),
-        ("SUASU", ["SASU", "SSU"]),
-        ("UATTAU", ["ATTAU", "AU", "U"]),
-        ("UATT", ["ATT"]),
-        ("UAUS", ["AUS", "US", "S"]),
+        ("UAU", ["U"]),
+        ("SUASU", ["SSU"]),
+        ("AUAU", ["UAU", "U"]),
+        ("UATTAUAU", ["UAU", "U"]),
+        ("UATT", []),
+        ("UAUATT", ["UATT"]),
+        ("UAUS", ["US"]),
+        ("UUU", ["UU", "U"]),
     ],
 )
 def test_what_may_be_left_out(letters: str, shorter: list[str]) -> None:
@@ -36,3 +39,21 @@ def test_what_may_be_left_out(letters: str, shorter: list[str]) -> None:
         order = [int(message.content) for message in one]
         assert order == sorted(order)
         assert order[-1] == len(letters) - 1
+
+
+@pytest.mark.parametrize(
+    ("tokens", "room", "leaves_out"),
+    [
+        (100, 1, 25),  # one token too many
+        (124, 1, 25),
+        (125, 1, 50),
+        (90, 40, 50),
+        (1000, 1, 925),
+    ],
+)
+def test_quarters_of_the_context_are_left_out(tokens: int, room: int, leaves_out: int) -> None:
+    assert to_leave_out(tokens, room, context_length=100) == leaves_out
+
+
+def test_a_tiny_context_has_quarters_too() -> None:
+    assert to_leave_out(5, 1, context_length=3) == 3

@@ -16,6 +16,7 @@ from funland_gateway.dialects.reading import JsonObject, invalid, malformed
 from funland_gateway.dialects.rpcs import WATCH_DOWNLOADS
 from funland_gateway.dialects.times import utc
 from funland_gateway.failures import CallFailed, failure
+from funland_gateway.talk import text
 
 DESCRIPTION: Final = """\
 Messages are JSON texts. Clients may say:
@@ -36,17 +37,21 @@ The server says, told apart by `type`:
 - `error`: `error` and `message`, as of an HTTP error; the last message before it closes for one
 
 It closes with 1001 when the server stops, 1003 after what is no text, 1008 when the call was
-refused, 1009 after a message of more than 4096 characters, 1011 after a defect, 1013 when it helps
+refused, 1009 after a message of more than 4096 bytes, 1011 after a defect, 1013 when it helps
 to try again later.
 """
 
+LARGEST_MESSAGE: Final = 4096
+"""Bytes of what a client says at once."""
 _MOST_NAMED: Final = 1000
 _ACTIONS: Final = ("subscribe", "unsubscribe", "ping")
 
 
 def watch_downloads(_incoming: Incoming) -> WebSocket:
     """Watches all tasks."""
-    return WebSocket(WATCH_DOWNLOADS, WatchDownloadsRequest(), DownloadTalk())
+    return WebSocket(
+        WATCH_DOWNLOADS, WatchDownloadsRequest(), DownloadTalk(), largest=LARGEST_MESSAGE
+    )
 
 
 class DownloadTalk:
@@ -75,16 +80,21 @@ class DownloadTalk:
             case _:
                 return []
 
-    def hear(self, text: str, now: int) -> Iterable[bytes]:
+    def hear(self, said: str | bytes, now: int) -> Iterable[bytes]:
         """See `Talk`. What can't be done is told, and the conversation goes on."""
+        words = text(said)
         try:
-            return self._answer(JsonObject.read(_parsed(text)), now)
+            return self._answer(JsonObject.read(_parsed(words)), now)
         except CallFailed as failed:
             return [self.fail(failed.error, now)]
 
     def beat(self, now: int) -> bytes:
         """See `Talk`."""
         return _message("heartbeat", timestamp=utc(now))
+
+    def end(self, now: int) -> bytes | None:
+        """See `Talk`. What is watched has no end of its own."""
+        return None
 
     def fail(self, error: Error, now: int) -> bytes:
         """See `Talk`."""
@@ -141,9 +151,9 @@ class DownloadTalk:
         return self._named is None or name in self._named
 
 
-def _parsed(text: str) -> object:
+def _parsed(words: str) -> object:
     try:
-        return orjson.loads(text)
+        return orjson.loads(words)
     except orjson.JSONDecodeError:
         raise malformed("", "JSON") from None
 

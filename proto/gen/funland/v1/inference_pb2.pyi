@@ -994,9 +994,11 @@ class ChatRequest(_message.Message):
     it. What it says already is not said again. A `format` binds both together.
     """
     drop_oldest: _builtins.bool
-    """Leave out as many of the oldest messages as it takes for the rest to fit the context, but no system
-    message and not the last; `Usage.dropped_messages` says how many. Default false: a conversation that
-    is too long is refused.
+    """Leave out as many of the oldest turns as it takes for the rest to fit the context; a turn is what a
+    user says, with all up to what the next one says. System messages and the last turn stay. It leaves
+    out quarters of the context, so that the next turns leave out the same and the cache has what they
+    begin with. `Usage.dropped_messages` says how many messages that were. Default false: a conversation
+    that is too long is refused.
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]:
@@ -1593,7 +1595,7 @@ class Usage(_message.Message):
     accepted_tokens: _builtins.int
     """Guesses that were right, and so part of the text."""
     dropped_messages: _builtins.int
-    """Messages that were left out, as `ChatRequest.drop_oldest` asks."""
+    """Messages that were left out, as `ChatRequest.drop_oldest` or `Session.overflow` asks."""
     def __init__(
         self,
         *,

@@ -647,7 +647,7 @@ class Conversation(_message.Message):
     continue_last: _builtins.bool
     """Go on with the last message, which is the model's own."""
     drop_oldest: _builtins.bool
-    """Leave out the oldest messages if the rest then fits the context."""
+    """Leave out the oldest turns if the rest then fits the context; see `ChatRequest.drop_oldest`."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Message]:
         """The messages, oldest first."""

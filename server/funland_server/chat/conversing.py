@@ -1,0 +1,227 @@
+"""Lets a caller watch a session and speak in it over one stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, aclosing
+from typing import Final
+
+from google.protobuf.empty_pb2 import Empty
+
+from funland.v1.sessions_pb2 import ConverseRequest, SendMessageRequest, SessionEvent
+from funland_server.chat.following import Follower
+from funland_server.chat.open_session import OpenSession
+from funland_server.chat.open_sessions import OpenSessions
+from funland_server.chat.saving import Saving
+from funland_server.chat.store import SessionStore
+from funland_server.chat.turns import Turn, Turns
+from funland_server.errors import (
+    FieldInvalidError,
+    FunlandError,
+    ServerStoppingError,
+    Violation,
+)
+from funland_server.inference.failing import told_error
+
+_MOST_UNREAD: Final = 64
+"""So many answers of its own a stream holds before no more is read of its caller."""
+
+
+class Conversing:
+    """The conversations of one server."""
+
+    def __init__(
+        self, sessions: OpenSessions, store: SessionStore, saving: Saving, turns: Turns
+    ) -> None:
+        self._sessions = sessions
+        self._store = store
+        self._saving = saving
+        self._turns = turns
+
+    async def converse(
+        self, requests: AsyncIterator[ConverseRequest]
+    ) -> AsyncGenerator[SessionEvent]:
+        """See `SessionService.Converse`. A FunlandError that comes in place of a request is told as
+        `rejected`.
+
+        Raises:
+            FieldInvalidError: The first request is none that opens a session.
+            SessionNotFoundError: It is not kept.
+            ServerStoppingError: The server stops, and nothing more happens.
+        """
+        first = await anext(requests, None)
+        if first is None:
+            return
+        if not first.HasField("open"):
+            raise FieldInvalidError([Violation("open", "must be in the first message")])
+        if not first.session_id:
+            raise FieldInvalidError([Violation("session_id", "must be a session's id")])
+        after = first.open.after if first.open.HasField("after") else None
+        async with self._sessions.open(first.session_id) as session:
+            with Follower.of(session, self._store, self._saving) as follower:
+                conversation = _Conversation(session, self._turns, follower.changed)
+                listening = asyncio.create_task(conversation.listen(requests))
+                try:
+                    events = self._events(session, follower, conversation, after)
+                    async with aclosing(events):
+                        async for event in events:
+                            yield event
+                    if listening.done():
+                        listening.result()
+                finally:
+                    listening.cancel()
+                    await asyncio.wait([listening, *conversation.close()])
+
+    async def _events(
+        self,
+        session: OpenSession,
+        follower: Follower,
+        conversation: _Conversation,
+        after: int | None,
+    ) -> AsyncGenerator[SessionEvent]:
+        """What the session and the conversation tell."""
+        async with aclosing(follower.events(after)) as events:
+            async for event in events:
+                if event is not None:
+                    yield conversation.referred(event)
+                if event is not None and event.HasField("deleted"):
+                    return
+                while (own := conversation.next()) is not None:
+                    yield own
+                if event is None and not follower.changed.is_set():
+                    if conversation.over:
+                        return
+                    if self._turns.stopping and not session.busy:
+                        raise ServerStoppingError
+                    await follower.changed.wait()
+
+
+class _Conversation:
+    """What one caller says, and what it alone is told."""
+
+    def __init__(self, session: OpenSession, turns: Turns, changed: asyncio.Event) -> None:
+        self._session = session
+        self._turns = turns
+        self._changed = changed
+        self._own: deque[SessionEvent] = deque()
+        self._read = asyncio.Event()
+        self._references: dict[str, str] = {}
+        """The caller's words, by the ids of the messages that are first told with them."""
+        self._sends: set[asyncio.Task[None]] = set()
+        self._silent = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the caller has no more to say and to be told."""
+        return self._silent and not self._sends and not self._own
+
+    def next(self) -> SessionEvent | None:
+        """What the caller alone is told next."""
+        if not self._own:
+            return None
+        self._read.set()
+        return self._own.popleft()
+
+    def referred(self, event: SessionEvent) -> SessionEvent:
+        """An event, with the caller's word for what it answers."""
+        if event.HasField("message"):
+            event.reference = self._references.pop(event.message_id, "")
+        return event
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Says nothing more, nor what waits for its turn; gives what is then to be waited for."""
+        for task in self._sends:
+            task.cancel()
+        return [*self._sends]
+
+    async def listen(self, requests: AsyncIterator[ConverseRequest]) -> None:
+        """Does what the caller says, until it says no more."""
+        try:
+            while True:
+                try:
+                    request = await anext(requests, None)
+                except FunlandError as error:
+                    self._tell(SessionEvent(rejected=error.to_wire()))
+                    continue
+                if request is None:
+                    break
+                await self._do(request)
+                while len(self._own) >= _MOST_UNREAD:
+                    self._read.clear()
+                    await self._read.wait()
+        finally:
+            self._silent = True
+            self._changed.set()
+
+    async def _do(self, request: ConverseRequest) -> None:
+        reference = request.reference
+        match request.WhichOneof("command"):
+            case "send":
+                task = asyncio.create_task(self._send(request.send, reference))
+                self._sends.add(task)
+                task.add_done_callback(self._sent)
+            case "cancel":
+                await self._cancel(request.cancel.message_id, reference)
+            case "ping":
+                self._tell(SessionEvent(pong=Empty(), reference=reference))
+            case "open":
+                self._reject(_invalid("open", "must be in the first message alone"), reference)
+            case _:
+                self._reject(_invalid("command", "must be one that is known"), reference)
+
+    async def _send(self, request: SendMessageRequest, reference: str) -> None:
+        session = self._session
+        with ExitStack() as stack:
+
+            def heard(turn: Turn) -> None:
+                stack.enter_context(session.following())
+                self._hear(turn, reference)
+
+            try:
+                if request.session_id not in ("", session.session_id):
+                    raise _invalid("send.session_id", "must be that of the stream, or empty")
+                request.session_id = session.session_id
+                turn = await self._turns.begin(session, request, heard)
+            except Exception as error:
+                self._reject(error, reference)
+                return
+            if turn.writing is not None:
+                await turn.writing.ended.wait()
+
+    def _hear(self, turn: Turn, reference: str) -> None:
+        if turn.is_new:
+            self._references[turn.begun.messages[0].message_id] = reference
+            return
+        # Of an answer that is written, the stream tells anyway.
+        messages = turn.begun.messages if turn.writing is None else turn.begun.messages[:-1]
+        for message in messages:
+            event = SessionEvent(message_id=message.message_id, message=message)
+            event.reference, reference = reference, ""
+            self._tell(event)
+
+    async def _cancel(self, message_id: str, reference: str) -> None:
+        writing = self._session.writing
+        wanted = message_id or (writing.answer.message_id if writing is not None else "")
+        if wanted:
+            try:
+                await self._turns.cancel(self._session.session_id, wanted)
+            except Exception as error:
+                self._reject(error, reference)
+
+    def _reject(self, error: Exception, reference: str) -> None:
+        told = told_error(error, session_id=self._session.session_id)
+        self._tell(SessionEvent(rejected=told.to_wire(), reference=reference))
+
+    def _tell(self, event: SessionEvent) -> None:
+        self._own.append(event)
+        self._changed.set()
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sends.discard(task)
+        self._changed.set()
+
+
+def _invalid(field: str, description: str) -> FieldInvalidError:
+    return FieldInvalidError([Violation(field, description)])

@@ -1,0 +1,464 @@
+"""Sessions in the database: made, changed, spoken in and forgotten."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select, update
+
+from funland.v1.inference_pb2 import Message
+from funland.v1.sessions_pb2 import (
+    ListMessagesRequest,
+    ListMessagesResponse,
+    ListSessionsRequest,
+    ListSessionsResponse,
+    SendMessageRequest,
+    Session,
+    SessionMessage,
+)
+from funland_server.chat import pages, reading
+from funland_server.chat.errors import MessageNotFoundError
+from funland_server.chat.rows import (
+    MESSAGE,
+    message_of,
+    message_values,
+    session_of,
+    session_values,
+    words,
+)
+from funland_server.chat.saying import named, said
+from funland_server.chat.tables import AnyRow, messages, session_tags, sessions, unfinished
+from funland_server.chat.titles import beginning
+from funland_server.storage.connections import AsyncConnection
+from funland_server.storage.database import Database
+
+BLOCK: Final = 1_000_000
+"""So many numbers of events are taken with the beginning of an answer, for all that it may tell;
+those that it did not need are given back with its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a call has added to a session, or had before."""
+
+    session: Session
+    """As it then is, with its own title."""
+    messages: tuple[SessionMessage, ...]
+    """Those that were said, and the answer behind them."""
+    branch: tuple[SessionMessage, ...] = ()
+    """All before the answer, the oldest first."""
+    first_event: int = 0
+    """The number of the event for the first of the messages; the others' follow. 0: the session has
+    had the call's `idempotency_key` before, and nothing was added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An answer that is to be saved as far as it is."""
+
+    message: SessionMessage
+    event: int = 0
+    """The number of the event that tells its end; 0: it goes on."""
+    gives_back: bool = False
+    """Nothing happened in its session since, so that the numbers which it did not need can be given
+    back: `event` is the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStore:
+    """The sessions that are kept. What writes raises StorageFullError where the disk is full.
+
+    Who changes a session holds it: see `OpenSession.changing`.
+    """
+
+    database: Database
+
+    async def create(self, session: Session, copied: Sequence[SessionMessage] = ()) -> None:
+        """Keeps a new session, with the messages of the one that it is forked from, each with the
+        id that it has here. A caller that is cancelled meanwhile has made none."""
+        first = beginning(copied[0].message.content) if copied else ""
+        values = {
+            **session_values(session, first),
+            "session_id": session.session_id,
+            "create_time": session.create_time.ToMicroseconds(),
+            "update_time": session.update_time.ToMicroseconds(),
+            "head": session.head_message_id,
+            "messages": len(copied),
+            "last_event": 0,
+            "beginning": first,
+        }
+        rows = [_row(one, place, event=0) for place, one in enumerate(copied, start=1)]
+
+        async def insert_it(connection: AsyncConnection) -> None:
+            await connection.execute(insert(sessions).values(values))
+            await _write_tags(connection, session)
+            if rows:
+                await connection.execute(insert(messages), rows)
+
+        async def take_it_back(connection: AsyncConnection) -> None:
+            await connection.execute(
+                delete(sessions).where(sessions.c.session_id == session.session_id)
+            )
+
+        await self.database.write(insert_it, give_back=take_it_back)
+
+    async def get(self, session_id: str) -> Session:
+        """A session; raises SessionNotFoundError."""
+
+        async def read(connection: AsyncConnection) -> Session:
+            return present(await reading.session_row(connection, session_id))
+
+        return await self.database.read(read)
+
+    async def page(self, request: ListSessionsRequest) -> ListSessionsResponse:
+        """See `pages.page`."""
+        return await self.database.read(partial(pages.page, request=request))
+
+    async def update(
+        self, session_id: str, change: Callable[[Session], None], *, last_event: int | None
+    ) -> Session:
+        """Changes what a session has in its own row, but for what counts its messages.
+
+        Args:
+            session_id: Whose.
+            change: Is given the session, with the title that it was given.
+            last_event: The number of its latest event then; None: as it is, and nothing is to be
+                given back of what an answer has taken.
+
+        Raises:
+            SessionNotFoundError, or what `change` raises.
+            MessageNotFoundError: It has no message of the id that is its head then.
+        """
+
+        async def write(connection: AsyncConnection) -> Session:
+            row = await reading.session_row(connection, session_id, lock=True)
+            session = session_of(row)
+            change(session)
+            head = session.head_message_id
+            is_new = head not in ("", row.head)
+            if is_new and not await reading.find(connection, session_id, [head]):
+                raise MessageNotFoundError(session_id, head)
+            session.update_time.GetCurrentTime()
+            session.last_event = row.last_event if last_event is None else last_event
+            await connection.execute(
+                update(sessions)
+                .where(sessions.c.session_id == session_id)
+                .values(
+                    **session_values(session, row.beginning),
+                    head=head,
+                    update_time=session.update_time.ToMicroseconds(),
+                    last_event=session.last_event,
+                )
+            )
+            await _write_tags(connection, session)
+            return titled(session, row.beginning)
+
+        return await self.database.write(write)
+
+    async def remove(self, session_id: str) -> None:
+        """Forgets a session with all its messages; raises SessionNotFoundError."""
+
+        async def write(connection: AsyncConnection) -> None:
+            await reading.session_row(connection, session_id, lock=True)
+            await connection.execute(delete(sessions).where(sessions.c.session_id == session_id))
+
+        await self.database.write(write)
+
+    async def begin(
+        self, request: SendMessageRequest, ids: Callable[[], str], last_event: int
+    ) -> Begun:
+        """Keeps what is said, with a place for its answer. It is on the disk on return.
+
+        Args:
+            request: What is said; it has passed `saying.check`.
+            ids: Gives a new message's id.
+            last_event: The number of the session's latest event.
+
+        Raises:
+            SessionNotFoundError, MessageNotFoundError, FieldInvalidError: Nothing is kept.
+        """
+
+        async def write(connection: AsyncConnection) -> Begun:
+            row = await reading.session_row(connection, request.session_id, lock=True)
+            if request.idempotency_key and (
+                had := await _had(connection, row, request.idempotency_key)
+            ):
+                return had
+            adds = await _adds(connection, row, request, ids)
+            await _insert(connection, row, adds, last_event)
+            return await _count(connection, row, adds, last_event)
+
+        return await self.database.write(write)
+
+    async def reserve(self, session_id: str, last_event: int) -> None:
+        """Lets events of a session be numbered up to this."""
+
+        async def write(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(sessions)
+                .where(sessions.c.session_id == session_id)
+                .values(last_event=last_event)
+            )
+
+        await self.database.write(write)
+
+    async def had(self, session_id: str, idempotency_key: str) -> Begun | None:
+        """What became of the call of that key; raises SessionNotFoundError."""
+
+        async def read(connection: AsyncConnection) -> Begun | None:
+            row = await reading.session_row(connection, session_id)
+            return await _had(connection, row, idempotency_key)
+
+        return await self.database.read(read)
+
+    async def message(self, session_id: str, message_id: str) -> SessionMessage:
+        """A message; raises SessionNotFoundError or MessageNotFoundError."""
+
+        async def read(connection: AsyncConnection) -> SessionMessage:
+            await reading.session_row(connection, session_id)
+            found = list((await reading.find(connection, session_id, [message_id])).values())
+            if not found:
+                raise MessageNotFoundError(session_id, message_id)
+            await reading.add_siblings(connection, session_id, found)
+            return found[0]
+
+        return await self.database.read(read)
+
+    async def messages(self, request: ListMessagesRequest) -> ListMessagesResponse:
+        """See `reading.page`."""
+        return await self.database.read(partial(reading.page, request=request))
+
+    async def branch(self, session_id: str, message_id: str = "") -> Begun:
+        """A session, and the branch that ends with a message of it or with its head.
+
+        Raises:
+            SessionNotFoundError, MessageNotFoundError: It is not kept.
+        """
+
+        async def read(connection: AsyncConnection) -> Begun:
+            row = await reading.session_row(connection, session_id)
+            found = await reading.branch(connection, session_id, message_id or row.head)
+            return Begun(present(row), (), tuple(found))
+
+        return await self.database.read(read)
+
+    async def whole(self, session_id: str) -> Begun:
+        """A session, and all its messages in the order in which they came; raises
+        SessionNotFoundError."""
+
+        async def read(connection: AsyncConnection) -> Begun:
+            row = await reading.session_row(connection, session_id)
+            query = (
+                select(*MESSAGE)
+                .where(messages.c.session_id == session_id)
+                .order_by(messages.c.place)
+            )
+            found = [message_of(row) for row in await connection.execute(query)]
+            await reading.add_siblings(connection, session_id, found)
+            return Begun(present(row), (), tuple(found))
+
+        return await self.database.read(read)
+
+    async def changed(
+        self, session_id: str, after: int | None
+    ) -> tuple[Session, list[SessionMessage]]:
+        """A session, and those of its messages that were last told whole after an event; None: no
+        messages. Raises SessionNotFoundError."""
+
+        async def read(connection: AsyncConnection) -> tuple[Session, list[SessionMessage]]:
+            session = present(await reading.session_row(connection, session_id))
+            if after is None:
+                return session, []
+            query = (
+                select(*MESSAGE)
+                .where(messages.c.session_id == session_id, messages.c.event > after)
+                .order_by(messages.c.place)
+            )
+            found = [message_of(row) for row in await connection.execute(query)]
+            await reading.add_siblings(connection, session_id, found)
+            return session, found
+
+        return await self.database.read(read)
+
+    async def save(self, written: Sequence[Written]) -> None:
+        """Writes answers as far as they are, all or none. What is not kept any more stays
+        forgotten. To save twice is no error."""
+        # In one order, so that nobody waits for who waits for them.
+        in_order = sorted(written, key=lambda one: one.message.session_id)
+        now = _now()
+
+        async def write_all(connection: AsyncConnection) -> None:
+            for one in in_order:
+                values = message_values(one.message)
+                if one.event:
+                    values["event"] = one.event
+                    latest = {"last_event": one.event} if one.gives_back else {}
+                    await connection.execute(
+                        update(sessions)
+                        .where(sessions.c.session_id == one.message.session_id)
+                        .values(update_time=now, **latest)
+                    )
+                await connection.execute(
+                    update(messages)
+                    .where(messages.c.message_id == one.message.message_id)
+                    .values(values)
+                )
+
+        await self.database.write(write_all)
+
+    async def cut_off(self) -> int:
+        """Marks what an earlier server left in progress, and says how many messages that were."""
+
+        async def write(connection: AsyncConnection) -> int:
+            query = select(*MESSAGE).where(unfinished).order_by(messages.c.session_id)
+            rows = (await connection.execute(query)).all()
+            for row in rows:
+                session = await reading.session_row(connection, row.session_id, lock=True)
+                event = session.last_event + 1
+                await connection.execute(
+                    update(sessions)
+                    .where(sessions.c.session_id == row.session_id)
+                    .values(last_event=event)
+                )
+                text = words(Message.FromString(row.said), SessionMessage.CUT_OFF)
+                await connection.execute(
+                    update(messages)
+                    .where(messages.c.message_id == row.message_id)
+                    .values(state=SessionMessage.CUT_OFF, event=event, words=text)
+                )
+            return len(rows)
+
+        return await self.database.write(write)
+
+
+def present(row: AnyRow) -> Session:
+    """The session of a row as callers see it."""
+    return titled(session_of(row), row.beginning)
+
+
+def titled(session: Session, first: str) -> Session:
+    """A session with the title that it has, given or not."""
+    session.title = session.title or first
+    return session
+
+
+async def _had(connection: AsyncConnection, row: AnyRow, key: str) -> Begun | None:
+    """What became of the call that has had a key."""
+    which = (messages.c.session_id == row.session_id, messages.c.idempotency_key == key)
+    found = (await connection.execute(select(*MESSAGE).where(*which))).one_or_none()
+    if found is None:
+        return None
+    both = [message_of(found)]
+    if both[0].message.role != Message.ASSISTANT:  # its answer came with it
+        query = select(*MESSAGE).where(
+            messages.c.session_id == row.session_id, messages.c.place == found.place + 1
+        )
+        both.append(message_of((await connection.execute(query)).one()))
+    await reading.add_siblings(connection, row.session_id, both)
+    return Begun(present(row), tuple(both))
+
+
+@dataclass(frozen=True, slots=True)
+class _Adds:
+    """What a call adds to a session."""
+
+    messages: tuple[SessionMessage, ...]
+    """The answer is the last."""
+    before: tuple[SessionMessage, ...]
+    """Those of their branch."""
+    idempotency_key: str
+
+
+async def _adds(
+    connection: AsyncConnection, row: AnyRow, request: SendMessageRequest, ids: Callable[[], str]
+) -> _Adds:
+    session_id = request.session_id
+    known = await reading.find(connection, session_id, named(request, row.head))
+    parents = {one.parent_message_id for one in known.values()} - {""}
+    known |= await reading.find(connection, session_id, parents)
+    adds = said(request, row.head, known)
+    before = await reading.branch(connection, session_id, adds.parent)
+    added: list[SessionMessage] = []
+    parent = adds.parent
+    for message in (*adds.messages, Message(role=Message.ASSISTANT)):
+        one = SessionMessage(
+            message_id=ids(),
+            session_id=session_id,
+            parent_message_id=parent,
+            message=message,
+            state=SessionMessage.COMPLETED,
+        )
+        one.create_time.GetCurrentTime()
+        added.append(one)
+        parent = one.message_id
+    answer = added[-1]
+    answer.state, answer.model = SessionMessage.IN_PROGRESS, row.model
+    for one in added[:-1] or added:
+        one.metadata.update(request.metadata)
+    return _Adds(tuple(added), tuple(before), request.idempotency_key)
+
+
+async def _insert(connection: AsyncConnection, row: AnyRow, adds: _Adds, last_event: int) -> None:
+    """Writes the messages that a call adds."""
+    rows = [
+        _row(one, row.messages + number, event=last_event + number)
+        for number, one in enumerate(adds.messages, start=1)
+    ]
+    if adds.idempotency_key:  # by what was said last its answer is found too
+        rows[max(len(rows) - 2, 0)]["idempotency_key"] = adds.idempotency_key
+    await connection.execute(insert(messages), rows)
+    await reading.add_siblings(connection, row.session_id, adds.messages)
+
+
+async def _count(connection: AsyncConnection, row: AnyRow, adds: _Adds, last_event: int) -> Begun:
+    """Writes into a session's row what follows from messages that were added."""
+    first = row.beginning
+    if not row.messages:
+        first = beginning(adds.messages[0].message.content)
+    values: dict[str, Any] = {
+        "head": adds.messages[-1].message_id,
+        "messages": row.messages + len(adds.messages),
+        "update_time": _now(),
+        "last_event": last_event + len(adds.messages) + BLOCK,
+    }
+    session = session_of(row)
+    if first != row.beginning:
+        values |= {"beginning": first, **session_values(session, first)}
+    await connection.execute(
+        update(sessions).where(sessions.c.session_id == row.session_id).values(values)
+    )
+    return Begun(
+        titled(session, first),
+        adds.messages,
+        (*adds.before, *adds.messages[:-1]),
+        first_event=last_event + 1,
+    )
+
+
+def _row(message: SessionMessage, place: int, *, event: int) -> dict[str, Any]:
+    return {
+        **message_values(message),
+        "message_id": message.message_id,
+        "session_id": message.session_id,
+        "place": place,
+        "parent": message.parent_message_id,
+        "event": event,
+        "idempotency_key": None,
+    }
+
+
+async def _write_tags(connection: AsyncConnection, session: Session) -> None:
+    which = session_tags.c.session_id == session.session_id
+    await connection.execute(delete(session_tags).where(which))
+    rows = [{"session_id": session.session_id, "tag": tag} for tag in session.tags]
+    if rows:
+        await connection.execute(insert(session_tags), rows)
+
+
+def _now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
