@@ -107,6 +107,10 @@ class Metrics:
             "funland_downloads_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.deployments = Gauge(
+            "funland_deployments", "Deployments, by their state.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
         self.devices = {
             field: Gauge(f"funland_device_{field}", text, ["device"], registry=self.registry)
             for field, text in _DEVICE.items()

@@ -108,6 +108,10 @@ class WorkerSpec:
     device_ids: Mapping[str, str] = field(default_factory=dict[str, str])
     """The ids of the machine's devices, by the engines' names in capitals."""
 
+    log: Callable[[str, str], None] | None = None
+    """Takes what its process writes beside the server's log: a line's level, as `logging` names it
+    in lower case, and its text."""
+
     @property
     def keep_alive_seconds(self) -> float:
         """How long it stays in memory after its last call; negative: for ever."""

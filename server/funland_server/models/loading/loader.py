@@ -73,13 +73,18 @@ class ModelLoader:
         Raises:
             ModelNotFoundError, or what its load may raise.
         """
-        if (serve := self._served.find(name)) is not None:
-            return await serve()
+        if (served := self._served.find(name)) is not None:
+            return await served.by()
         model = self._catalog.get(name)
-        if (serve := self._served.find(model.model_id)) is not None:
-            return await serve()
+        if (served := self._served.find(model.model_id)) is not None:
+            return await served.by()
         acquire = self._acquire(model.model_id)
         return ModelCalls(await acquire(), acquire)
+
+    def model_id(self, name: str) -> str:
+        """The id of the model that answers calls of a name; raises ModelNotFoundError."""
+        served = self._served.find(name)
+        return served.model_id if served is not None else self._catalog.get(name).model_id
 
     def defaults(self, model_id: str) -> Defaults:
         """What calls of a model get that say nothing of it; nothing if it is being deleted."""
