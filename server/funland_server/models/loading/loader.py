@@ -107,6 +107,24 @@ class ModelLoader:
         check(settings)
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
 
+    def instance(self, model: InstalledModel, key: str, settings: LoadSettings) -> MakeSpec:
+        """What makes the spec of one of several workers of the model, for `WorkerPool.acquire` and
+        `load`, which take the key too. It keeps texts that leave its cache in a folder of its own.
+
+        Raises:
+            FieldInvalidError, ModelNotFoundError: As `load`.
+        """
+        check(settings)
+        make = self._spec(model, settings)
+
+        def make_instance() -> WorkerSpec:
+            spec = make()
+            if (spill := spec.prefix_spill) is not None:
+                spill = replace(spill, folder=spill.folder / key)
+            return replace(spec, instance=key, prefix_spill=spill)
+
+        return make_instance
+
     def guest(
         self, model: InstalledModel, settings: LoadSettings, observe: Callable[[Step, int], None]
     ) -> AbstractAsyncContextManager[Worker]:
@@ -165,6 +183,11 @@ class ModelLoader:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await asyncio.to_thread(self._adapters.forget, model_id)
         await asyncio.to_thread(self._measurements.forget, model_id)
+
+    async def forget_instance(self, model_id: str, key: str) -> None:
+        """Unloads an instance that is not needed any more, and removes what it kept of texts."""
+        await self._pool.forget(key)
+        await asyncio.to_thread(shutil.rmtree, self._prefixes(model_id) / key, ignore_errors=True)
 
     async def replaced(self, old: InstalledModel) -> None:
         """Unloads a model that another version has taken the place of, when its calls have ended,
