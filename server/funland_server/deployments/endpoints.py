@@ -1,4 +1,4 @@
-"""Where deployments answer beside the common port: which ports are taken, and what gateways tell."""
+"""Where deployments answer beside the common port."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from funland.v1.deployments_pb2 import Deployment
 
 _LOOPBACK: Final = "127.0.0.1"
-_NOBODY: Final = "No gateway is connected to this server; start `funland serve` or `funland gateway`."
+_NOBODY: Final = (
+    "No gateway is connected to this server; start `funland serve` or `funland gateway`."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,18 +89,16 @@ def decide(now: Situation) -> Decision:
     """What a deployment is, and what is to be done."""
     end = Task.END if now.processes else None
     if not now.wanted:
-        if now.processes or now.leaving:
-            return Decision(Deployment.STOPPING, end)
-        return Decision(Deployment.STOPPED)
+        ends = now.processes or now.leaving
+        return Decision(Deployment.STOPPING if ends else Deployment.STOPPED, end)
     if now.given_up is not None:
         return Decision(Deployment.FAILED, end, now.given_up)
     if now.processes:
         return _started(now.processes)
-    if now.leaving:  # so that two runs don't need memory at once
-        return Decision(Deployment.STARTING)
-    if not now.installed:
+    if not (now.installed or now.leaving):
         return _fetched(now)
-    return Decision(Deployment.STARTING, Task.BEGIN)
+    # Two runs are not to need memory at once.
+    return Decision(Deployment.STARTING, None if now.leaving else Task.BEGIN)
 
 
 def _started(processes: tuple[Process, ...]) -> Decision:

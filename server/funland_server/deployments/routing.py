@@ -104,11 +104,11 @@ def _digest(before: bytes, chunk: bytes) -> bytes:
 
 def _circumstances(submit: Submit) -> bytes:
     """What changes all that is computed, from the first token on."""
-    around = Conversation()
-    if submit.WhichOneof("input") == "conversation":
-        around.CopyFrom(submit.conversation)
-        around.ClearField("messages")
-    adapters = b"".join(one.SerializeToString(deterministic=True) for one in submit.options.adapters)
+    asked = submit.conversation
+    around = Conversation(tools=asked.tools, template_arguments=asked.template_arguments)
+    adapters = b"".join(
+        one.SerializeToString(deterministic=True) for one in submit.options.adapters
+    )
     return around.SerializeToString(deterministic=True) + b"\0" + adapters
 
 

@@ -108,4 +108,16 @@ CREATE TABLE benchmarks (
 	PRIMARY KEY (home_id, device, model_sha256, engine, engine_version, driver_version)
 )
 
-INSERT INTO alembic_version VALUES ('0005')
+CREATE TABLE deployments (
+	deployment_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	arrival BIGINT NOT NULL,
+	wanted BIGINT NOT NULL,
+	request BLOB NOT NULL,
+	deployment BLOB NOT NULL,
+	PRIMARY KEY (deployment_id)
+)
+
+CREATE UNIQUE INDEX deployments_by_arrival ON deployments (home_id, arrival)
+
+INSERT INTO alembic_version VALUES ('0007')

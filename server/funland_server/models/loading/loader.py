@@ -107,6 +107,19 @@ class ModelLoader:
         check(settings)
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
 
+    async def check(self, settings: LoadSettings) -> None:
+        """Sees whether a model that is not here yet could be loaded with these settings.
+
+        Raises:
+            FieldInvalidError: The settings contradict each other.
+            ModelNotFoundError: There is no such draft model.
+            DeviceNotFoundError: There is no such device.
+        """
+        check(settings)
+        if settings.draft_model:
+            self._catalog.get(settings.draft_model)
+        await self._placing.check(settings.device_ids)
+
     def instance(self, model: InstalledModel, key: str, settings: LoadSettings) -> MakeSpec:
         """What makes the spec of one of several workers of the model, for `WorkerPool.acquire` and
         `load`, which take the key too. It keeps texts that leave its cache in a folder of its own.
