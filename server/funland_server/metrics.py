@@ -43,7 +43,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._latest_steps: dict[str, Step] = {}
+        self._latest_steps: dict[str, dict[str, Step]] = {}
         self.calls = Counter(
             "funland_calls", "Calls that ended, by status code.", ["rpc", "code"],
             registry=self.registry,
@@ -116,6 +116,10 @@ class Metrics:
             "funland_downloads_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.deployments = Gauge(
+            "funland_deployments", "Deployments, by their state.", ["state"],
+            registry=self.registry,
+        )  # fmt: skip
         self.devices = {
             field: Gauge(f"funland_device_{field}", text, ["device"], registry=self.registry)
             for field, text in _DEVICE.items()
@@ -138,8 +142,9 @@ class Metrics:
         """All of them in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def steps(self, model: str) -> Callable[[Step, int], None]:
-        """What counts a model's forward passes and the tokens that each made.
+    def steps(self, model: str, key: str) -> Callable[[Step, int], None]:
+        """What counts a worker's forward passes and the tokens that each made. `key` tells it from
+        the model's others, whose gauges are added up.
 
         Passes are many: their series are looked up once, and gauges read the latest when asked.
         """
@@ -158,13 +163,13 @@ class Metrics:
             if tokens:
                 completion_tokens.inc(tokens)
             if step.HasField("active_sequences"):
-                self._latest_steps[model] = step
+                self._latest_steps.setdefault(model, {})[key] = step
 
         return count
 
-    def worker_ended(self, model: str) -> None:
+    def worker_ended(self, model: str, key: str) -> None:
         """Sets back what only a running worker has."""
-        self._latest_steps.pop(model, None)
+        self._latest_steps.get(model, {}).pop(key, None)
 
     def backs_off(self, model: str, until: float | None) -> None:
         """Tells until when a model is not started, in Unix time; None: it may be."""
@@ -195,5 +200,4 @@ class Metrics:
                 continue  # the model was never used
 
     def _latest(self, model: str, field: str) -> float:
-        step = self._latest_steps.get(model)
-        return getattr(step, field) if step is not None else 0
+        return sum(getattr(step, field) for step in self._latest_steps.get(model, {}).values())

@@ -25,7 +25,7 @@ def value(metrics: Metrics, name: str) -> float | None:
 def test_a_step_is_counted() -> None:
     metrics = Metrics()
 
-    metrics.steps("m")(STEP, 3)
+    metrics.steps("m", "m")(STEP, 3)
 
     assert value(metrics, "funland_completion_tokens_total") == 3
     assert value(metrics, "funland_batch_size_sum") == 2
@@ -36,7 +36,7 @@ def test_a_step_is_counted() -> None:
 
 def test_a_step_about_one_sequence_changes_no_gauge() -> None:
     metrics = Metrics()
-    count = metrics.steps("m")
+    count = metrics.steps("m", "m")
     count(STEP, 3)
 
     count(Step(events=[SequenceEvent(sequence_id=3)]), 0)
@@ -47,9 +47,9 @@ def test_a_step_about_one_sequence_changes_no_gauge() -> None:
 
 def test_an_ended_worker_has_no_sequences() -> None:
     metrics = Metrics()
-    metrics.steps("m")(STEP, 3)
+    metrics.steps("m", "m")(STEP, 3)
 
-    metrics.worker_ended("m")
+    metrics.worker_ended("m", "m")
 
     assert value(metrics, "funland_active_sequences") == 0
     assert value(metrics, "funland_queue_depth") == 0
@@ -59,7 +59,7 @@ def test_an_ended_worker_has_no_sequences() -> None:
 def test_a_deleted_model_leaves_no_series() -> None:
     metrics = Metrics()
     empty = metrics.text()
-    metrics.steps("m")(STEP, 3)
+    metrics.steps("m", "m")(STEP, 3)
     metrics.inference_seconds.labels("m").observe(1)
     metrics.evictions.labels("m").inc()
     metrics.backs_off("m", 1.5)

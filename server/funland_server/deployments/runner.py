@@ -24,7 +24,7 @@ class Runner(Protocol):
         ...
 
     def present(self) -> Replica:
-        """How it stands. Costs next to nothing."""
+        """How it stands, but for its index and its calls. Costs next to nothing."""
         ...
 
     def callee(self) -> Callee:
@@ -33,6 +33,10 @@ class Runner(Protocol):
         Raises:
             DeploymentNotRunningError: It does not answer now.
         """
+        ...
+
+    def engine(self) -> str:
+        """What runs it, and its version, such as `vllm 0.32.0`. Empty if it does not run."""
         ...
 
     async def check(self) -> None:

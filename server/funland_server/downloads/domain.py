@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 
 from funland.v1 import downloads_pb2
-from funland.v1.downloads_pb2 import Download
+from funland.v1.downloads_pb2 import Download, StartDownloadRequest
 from funland.v1.system_pb2 import PartHealth
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Health, Probe, Service
+from funland_server.downloads.errors import DownloadNotFoundError
 from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.files.threads import Threads
 from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.jobs import Jobs, QueueSettings
-from funland_server.downloads.jobs.machine import ACTIVE
+from funland_server.downloads.jobs.machine import ACTIVE, ENDED, Action
 from funland_server.downloads.listing import Listing
 from funland_server.downloads.plan import Credentials, Resolver
 from funland_server.downloads.service import DownloadService
 from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
 from funland_server.downloads.watching import Watching
-from funland_server.errors import StartError
+from funland_server.errors import ServerStoppingError, StartError
 from funland_server.home_id import home_id
 from funland_server.live import Live
 from funland_server.metrics import Metrics
@@ -53,7 +54,8 @@ class Downloads(Domain):
         self._database = database
         self._models = models
         self._resolver = resolver
-        self._changes = Changes()
+        self.changes = Changes()
+        """The ids of downloads, as they change."""
         self._tools = Tools(
             web=web,
             credentials=credentials,
@@ -83,7 +85,7 @@ class Downloads(Domain):
             self._models.installing,
             settings=self._queue,
             metrics=self._metrics,
-            publish=self._changes.publish,
+            publish=self.changes.publish,
         )
         await self._jobs.start()
         self._live.tell(self._take)
@@ -94,7 +96,7 @@ class Downloads(Domain):
             return []
         catalog = self._models.catalog
         service = DownloadService(
-            Starting(self._resolver, self._models.installing, jobs.control),
+            self._starting(jobs),
             jobs.roster,
             jobs.control,
             Listing(
@@ -105,7 +107,7 @@ class Downloads(Domain):
                 self._queue.map(lambda now: now.active),
                 models=lambda: sum(not model.built_in for model in catalog.all()),
             ),
-            Watching(jobs.roster, self._changes),
+            Watching(jobs.roster, self.changes),
         )
         return [(downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"], service)]
 
@@ -119,9 +121,38 @@ class Downloads(Domain):
         jobs = () if self._jobs is None else self._jobs.roster
         return sum(job.standing.state in ACTIVE for job in jobs)
 
+    async def begin(self, request: StartDownloadRequest) -> Download:
+        """Begins a download. Raises what `DownloadService.StartDownload` promises."""
+        if (jobs := self._jobs) is None:
+            raise ServerStoppingError
+        return await self._starting(jobs).start(request)
+
+    async def begin_again(self, download_id: str) -> Download | None:
+        """Has one that failed, was cancelled or is paused go on; None if there is none of that id,
+        or its model was installed and is not any more. Raises StorageFullError,
+        StorageUnavailableError."""
+        if (jobs := self._jobs) is None or (found := self.find(download_id)) is None:
+            return None
+        if found.state == Download.COMPLETED:
+            return None
+        action = Action.RETRY if found.state in ENDED else Action.RESUME
+        return await jobs.control.act(download_id, action)
+
+    def find(self, download_id: str) -> Download | None:
+        """A download as it is; None if there is none of that id."""
+        if self._jobs is None:
+            return None
+        try:
+            return self._jobs.roster.present(self._jobs.roster.get(download_id))
+        except DownloadNotFoundError:
+            return None
+
+    def _starting(self, jobs: Jobs) -> Starting:
+        return Starting(self._resolver, self._models.installing, jobs.control)
+
     def announce_stop(self) -> None:
         """Ends the watches."""
-        self._changes.close()
+        self.changes.close()
 
     async def _health(self) -> Health:
         jobs = () if self._jobs is None else self._jobs.roster

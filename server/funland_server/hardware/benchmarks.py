@@ -22,7 +22,7 @@ from funland_server.devices.domain import Devices
 from funland_server.devices.errors import DeviceUnavailableError
 from funland_server.errors import ServerStoppingError
 from funland_server.hardware.choosing import engine_for, is_there, load_settings
-from funland_server.hardware.keys import Engine, engine_version, key
+from funland_server.hardware.keys import Engine, key
 from funland_server.hardware.power import PowerMeter
 from funland_server.hardware.recommending import recommend
 from funland_server.hardware.running import StepClock, Waves
@@ -30,7 +30,7 @@ from funland_server.hardware.store import BenchmarkStore, Kept
 from funland_server.hardware.waves import Measured, Phase, fraction, next_wave, speeds
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
-from funland_server.models.loading.engines import READERS, installed_engines
+from funland_server.models.loading.engines import READERS, engine_version, installed_engines
 from funland_server.workers.errors import (
     EngineUnavailableError,
     EngineUnsupportedError,

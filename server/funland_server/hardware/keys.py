@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final
 
 from funland.v1.hardware_pb2 import Device
 from funland.v1.models_pb2 import LoadSettings
+from funland_server.models.loading.engines import engine_version
 
 Engine = LoadSettings.Engine.ValueType
-
-_PACKAGES: Final[Mapping[Engine, str]] = {
-    LoadSettings.LLAMA_CPP: "llama-cpp-python",
-    LoadSettings.OPENVINO: "openvino",
-    LoadSettings.CTRANSLATE2: "ctranslate2",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +45,3 @@ def key(device: Device, model_sha256: str, engine: Engine) -> Key:
         engine_version=engine_version(engine),
         driver_version=device.driver_version,
     )
-
-
-@cache
-def engine_version(engine: Engine) -> str:
-    """The version of an engine's package; empty if it is not installed."""
-    try:
-        return version(_PACKAGES[engine])
-    except (KeyError, PackageNotFoundError):
-        return ""

@@ -47,6 +47,8 @@ class Models(Domain):
         self._live = settings
         self._settings = settings.now
         self._changes = Changes()
+        self.instances = Changes()
+        """Keys of instances of models, as what the pool says of them changes."""
         self.served = ServedNames()
         """Names that something else than a model's own worker answers to."""
         self.blobs = Blobs(settings.now.home / "blobs")
@@ -55,7 +57,7 @@ class Models(Domain):
         self.pool = WorkerPool(
             settings,
             metrics,
-            self._changes.publish,
+            self._place_changed,
             self._measurements.note,
             look=self._placing.look,
         )
@@ -89,6 +91,7 @@ class Models(Domain):
     def announce_stop(self) -> None:
         """Ends the watches."""
         self._changes.close()
+        self.instances.close()
 
     async def stop(self) -> None:
         """Ends the workers."""
@@ -108,8 +111,13 @@ class Models(Domain):
         return catalog
 
     async def _health(self) -> Health:
-        unwell = [what for place in self.pool.places() if (what := _ailment(place))]
+        own = [place for place in self.pool.places() if not place.instance]
+        unwell = [what for place in own if (what := _ailment(place))]
         return Health(PartHealth.DEGRADED, " ".join(unwell)) if unwell else Health()
+
+    def _place_changed(self, place: Place) -> None:
+        changes = self.instances if place.instance else self._changes
+        changes.publish(place.key)
 
     def objections(self, settings: ServerSettings) -> dict[str, str]:
         """A default model that is not installed."""

@@ -55,7 +55,7 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         message.can_chat = worker.ready.can_chat
         message.can_generate = worker.ready.can_generate
         message.can_rerank = worker.ready.can_rank
-        message.loaded.CopyFrom(_loaded(worker, place))
+        message.loaded.CopyFrom(loaded(worker, place))
     elif (seconds := place.retry_seconds) is not None:
         message.state = models_pb2.Model.BACKING_OFF
         message.retry_time.CopyFrom(_in(seconds))
@@ -65,9 +65,10 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
     return message
 
 
-def _loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
+def loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
+    """A worker as callers see it."""
     ready = worker.ready
-    loaded = models_pb2.LoadedModel(
+    shown = models_pb2.LoadedModel(
         context_length=worker.ready.context_length,
         slots=worker.ready.slots,
         threads=worker.ready.threads,
@@ -88,10 +89,10 @@ def _loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
         value_type=ready.value_type,
         **{name: getattr(ready, name) for name in _TOLD if ready.HasField(name)},
     )
-    loaded.load_time.FromDatetime(datetime.fromtimestamp(worker.load_time, UTC))
+    shown.load_time.FromDatetime(datetime.fromtimestamp(worker.load_time, UTC))
     if (seconds := place.unload_seconds) is not None:
-        loaded.unload_time.CopyFrom(_in(seconds))
-    return loaded
+        shown.unload_time.CopyFrom(_in(seconds))
+    return shown
 
 
 def _device_memory(worker: Worker) -> list[models_pb2.DeviceMemory]:

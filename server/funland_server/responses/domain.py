@@ -36,11 +36,10 @@ class Responses(Domain):
 
     async def start(self) -> None:
         """Marks as failed what the last server did not finish."""
-        catalog = self._models.catalog
         self._background = Background(
             self._inference.service.StreamChat,
             self._kept,
-            model_id=lambda name: catalog.get(name).model_id,
+            model_id=self._models.loader.model_id,
             settings=self._settings,
             metrics=self._metrics,
         )

@@ -156,4 +156,16 @@ CREATE UNIQUE INDEX session_messages_by_key ON session_messages (session_id, ide
 
 CREATE INDEX session_messages_unfinished ON session_messages (session_id, message_id) WHERE state = 1
 
-INSERT INTO alembic_version VALUES ('0006')
+CREATE TABLE deployments (
+	deployment_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	arrival BIGINT NOT NULL,
+	wanted BIGINT NOT NULL,
+	request BLOB NOT NULL,
+	deployment BLOB NOT NULL,
+	PRIMARY KEY (deployment_id)
+)
+
+CREATE UNIQUE INDEX deployments_by_arrival ON deployments (home_id, arrival)
+
+INSERT INTO alembic_version VALUES ('0007')

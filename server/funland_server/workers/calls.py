@@ -56,7 +56,7 @@ class ModelCalls:
                 try:
                     while sequence.open_texts:
                         event = await sequence.take()
-                        told = told or _tells(event)
+                        told = told or tells(event)
                         yield event
                     return
                 except WorkerLostError:
@@ -100,7 +100,7 @@ class ModelCalls:
         return self._worker
 
 
-def _tells(event: SequenceEvent) -> bool:
+def tells(event: SequenceEvent) -> bool:
     """Whether the event is more than that the sequence is in the queue, or where, or how far its
     prompt is computed."""
     return bool(event.tokens) or any(map(event.HasField, _TELLING))

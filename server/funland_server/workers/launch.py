@@ -27,6 +27,7 @@ logger = structlog.get_logger(__name__)
 
 _ENDING_SECONDS = 2.0
 _READ_BYTES = 65536
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 ENVIRONMENT = {
     # Else every thread that allocates reserves 64 MiB of address space, which the limit of a
@@ -102,7 +103,7 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
     except BaseException:
         shutil.rmtree(folder)
         raise
-    log = _relay_log(process, spec.model_id)
+    log = _relay_log(process, spec)
     worker = WorkerProcess(process, spec, folder, link, log)
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -186,7 +187,7 @@ async def _handshake(
     return handshake.ready
 
 
-async def _relay_log(process: asyncio.subprocess.Process, model_id: str) -> None:
+async def _relay_log(process: asyncio.subprocess.Process, spec: WorkerSpec) -> None:
     assert process.stderr is not None  # noqa: S101 - it is a PIPE
     while True:
         try:
@@ -198,4 +199,7 @@ async def _relay_log(process: asyncio.subprocess.Process, model_id: str) -> None
         text = line.decode(errors="replace").rstrip()
         level, _, message = text.partition(" ")
         log = logger.error if level in ("ERROR", "CRITICAL") else logger.info
-        log("worker", model=model_id, pid=process.pid, message=message or text)
+        log("worker", model=spec.model_id, pid=process.pid, message=message or text)
+        if spec.log is not None:
+            known = level in _LEVELS
+            spec.log(level.lower() if known else "info", message if known else text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic, time
 
 import structlog
@@ -37,12 +38,12 @@ class Lifecycle:
         settings: Live[ServerSettings],
         places: Mapping[str, Place],
         metrics: Metrics,
-        changed: Callable[[str], None],
+        changed: Callable[[Place], None],
         note: Callable[[Worker], Awaitable[None]],
         *,
         look: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
-        """`changed` is called with a model's id when its place changes, `note` with a worker that
+        """`changed` is called with a place when it changes, `note` with a worker that
         is loaded, and before its end, `look` before a load is placed, with the ids of the devices
         that it names."""
         self._note = note
@@ -65,44 +66,43 @@ class Lifecycle:
         Raises:
             FunlandError: It can't be loaded, is backing off, or the server is stopping.
         """
-        model_id = place.model_id
         if self.stopping:
             raise ServerStoppingError
-        place.backoff.check(model_id)
+        place.backoff.check(place.model_id)
         place.loading, place.error = True, None
-        self._changed(model_id)
+        self._changed(place)
         begin = monotonic()
         try:
-            process = await self._launch(await self._spec(make_spec))
+            process = await self._launch(await self._spec(place, make_spec))
         except FunlandError as error:
             place.error = error
-            logger.warning("model_not_loaded", model=model_id, reason=error.message)
+            logger.warning("model_not_loaded", model=place.key, reason=error.message)
             if isinstance(error, ModelLoadFailedError) and error.crashed:
                 self._count_loss(place, lived_seconds=0)
             raise
         finally:
             place.loading = False
-            self._memory.settle(model_id)
-            self._changed(model_id)
+            self._memory.settle(place.key)
+            self._changed(place)
         if self.stopping:  # meanwhile, and whoever stops did not see this one
             await process.end()
             raise ServerStoppingError
         load_ms = 1e3 * (monotonic() - begin)
-        observe = self._metrics.steps(model_id)
-        worker = place.holder = Worker(model_id, process, observe, load_ms, self._patience())
+        observe = self._metrics.steps(place.model_id, place.key)
+        worker = place.holder = Worker(place.model_id, process, observe, load_ms, self._patience())
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
         self.keep(place, worker, worker.spec.keep_alive_seconds)
         await self._note(worker)  # lest nothing is known if the server is killed
-        logger.info("model_loaded", model=model_id, pid=process.pid, ms=round(load_ms))
-        self._changed(model_id)
+        logger.info("model_loaded", model=place.key, pid=process.pid, ms=round(load_ms))
+        self._changed(place)
         return worker
 
-    async def plan(self, make_spec: MakeSpec) -> None:
+    async def plan(self, place: Place, make_spec: MakeSpec) -> None:
         """Sees whether a model could be loaded if its own worker ended; raises as `start`."""
-        self.room.plan(await self._spec(make_spec))
+        self.room.plan(await self._spec(place, make_spec))
 
-    async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
-        spec = await asyncio.to_thread(make_spec)
+    async def _spec(self, place: Place, make_spec: MakeSpec) -> WorkerSpec:
+        spec = replace(await asyncio.to_thread(make_spec), instance=place.instance)
         await self._look(spec.settings.device_ids)
         return spec
 
@@ -116,8 +116,8 @@ class Lifecycle:
             instead = spec.placer.instead(spec, error) if spec.placer is not None else None
             if instead is None:
                 raise
-            self._memory.settle(spec.model_id)
-            logger.warning("model_falls_back", model=spec.model_id, reason=error.message)
+            self._memory.settle(spec.key)
+            logger.warning("model_falls_back", model=spec.key, reason=error.message)
             spec = await self.room.make(instead)
             return await launch(spec, self._settings.now.load_timeout_seconds)
 
@@ -129,7 +129,7 @@ class Lifecycle:
             place.keeping.cancel()
         if seconds >= 0:
             place.keeping = asyncio.create_task(self._end_unused(place, worker))
-        self._changed(place.model_id)
+        self._changed(place)
 
     async def end_when_idle(self, place: Place, worker: Worker) -> None:
         """Ends a worker when its calls have ended; it gets no others."""
@@ -147,7 +147,7 @@ class Lifecycle:
             return
         place.let_go()
         place.holder = None
-        ending = asyncio.create_task(self._end(worker))
+        ending = asyncio.create_task(self._end(place, worker))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
         await asyncio.shield(ending)
@@ -166,32 +166,33 @@ class Lifecycle:
         """Ends a model's back-off and forgets why it was not loaded."""
         place.error = None
         place.backoff.reset()
-        self._metrics.backs_off(place.model_id, None)
-        self._changed(place.model_id)
+        self._backs_off(place, None)
+        self._changed(place)
 
-    def forget(self, model_id: str) -> None:
-        """Forgets a deleted model."""
-        self._memory.forget(model_id)
-        self._metrics.forget(model_id)
+    def forget(self, place: Place) -> None:
+        """Forgets what is known of a model that is deleted; an instance leaves that to others."""
+        if not place.instance:
+            self._memory.forget(place.model_id)
+            self._metrics.forget(place.model_id)
 
     def _patience(self) -> Patience:
         settings = self._settings.now
         return Patience(settings.hang_timeout_seconds, settings.step_timeout_seconds)
 
-    async def _end(self, worker: Worker) -> None:
+    async def _end(self, place: Place, worker: Worker) -> None:
         self._memory.learn(worker)
         await self._note(worker)
         await worker.end(ModelUnloadedError)
-        self._metrics.worker_ended(worker.model_id)
-        logger.info("model_unloaded", model=worker.model_id)
-        self._changed(worker.model_id)
+        self._metrics.worker_ended(place.model_id, place.key)
+        logger.info("model_unloaded", model=place.key)
+        self._changed(place)
 
     async def _end_unused(self, place: Place, worker: Worker) -> None:
         while not worker.over:
             await worker.wait_idle()
             rest = worker.idle_since + place.keep_alive_seconds - monotonic()
             if rest <= 0 and place.idle:
-                logger.info("model_unused", model=place.model_id)
+                logger.info("model_unused", model=place.key)
                 await self.end(place, worker)
                 return
             await asyncio.sleep(max(rest, _LEAST_KEPT_SECONDS))
@@ -202,9 +203,9 @@ class Lifecycle:
         place.restarts += 1
         # Before anybody else hears of the loss and asks for another worker.
         self._count_loss(place, monotonic() - worker.load_monotonic)
-        self._metrics.worker_ended(place.model_id)
+        self._metrics.worker_ended(place.model_id, place.key)
         self._metrics.worker_restarts.labels(place.model_id).inc()
-        logger.error("worker_lost", model=place.model_id, pid=worker.process.pid)
+        logger.error("worker_lost", model=place.key, pid=worker.process.pid)
         await worker.process.end()
         if place.retry_seconds is not None:
             return
@@ -218,14 +219,19 @@ class Lifecycle:
         place.backoff.lost(lived_seconds)
         seconds = place.retry_seconds
         if seconds is not None:
-            logger.error("model_backs_off", model=place.model_id, seconds=round(seconds))
-            self._metrics.backs_off(place.model_id, time() + seconds)
+            logger.error("model_backs_off", model=place.key, seconds=round(seconds))
+            self._backs_off(place, time() + seconds)
             loop = asyncio.get_running_loop()
             loop.call_later(seconds + 0.01, self._look_again, place)
-        self._changed(place.model_id)
+        self._changed(place)
 
     def _look_again(self, place: Place) -> None:
         """Tells that a back-off is over, if it is and the model was not deleted meanwhile."""
-        if self._places.get(place.model_id) is place and place.retry_seconds is None:
-            self._metrics.backs_off(place.model_id, None)
-            self._changed(place.model_id)
+        if self._places.get(place.key) is place and place.retry_seconds is None:
+            self._backs_off(place, None)
+            self._changed(place)
+
+    def _backs_off(self, place: Place, until: float | None) -> None:
+        """Tells until when a model is not started: an instance has other ways to say so."""
+        if not place.instance:
+            self._metrics.backs_off(place.model_id, until)

@@ -24,7 +24,8 @@ _SHARE = 0.9
 class Held:
     """What a loaded model takes."""
 
-    model_id: str
+    key: str
+    """Whose worker: see `WorkerSpec.key`."""
     weight: int
     """What counts of it, in bytes."""
     resident: int
@@ -69,7 +70,7 @@ class Memory:
             for device in worker.spec.devices
             if device.device_id in present
         }
-        return Held(worker.model_id, weight, resident, worker.idle_since, idle, devices, present)
+        return Held(worker.spec.key, weight, resident, worker.idle_since, idle, devices, present)
 
     def learn(self, worker: Worker) -> None:
         """Takes note of what a worker took, at its end."""
@@ -138,15 +139,15 @@ class Memory:
 
     def promise(self, spec: WorkerSpec) -> None:
         """Keeps room for a model until `settle`."""
-        self._promised[spec.model_id] = self.needed(spec)
-        self._promised_devices[spec.model_id] = {
+        self._promised[spec.key] = self.needed(spec)
+        self._promised_devices[spec.key] = {
             device.device_id: device.bytes for device in spec.devices
         }
 
-    def settle(self, model_id: str) -> None:
+    def settle(self, key: str) -> None:
         """Ends a promise: the model is loaded, or its load failed."""
-        self._promised.pop(model_id, None)
-        self._promised_devices.pop(model_id, None)
+        self._promised.pop(key, None)
+        self._promised_devices.pop(key, None)
 
     def forget(self, model_id: str) -> None:
         """Forgets what a deleted model took."""

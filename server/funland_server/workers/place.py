@@ -1,4 +1,4 @@
-"""What the pool knows of one model."""
+"""What the pool knows of one model, or of one instance of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class Place:
     """A model's place in the pool, whether a worker holds the model or not."""
 
     model_id: str
+    instance: str = ""
+    """Of an instance: its key."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Whoever loads or unloads."""
     backoff: Backoff = field(default_factory=Backoff)
@@ -37,6 +39,11 @@ class Place:
     """Brings back a worker that is lost."""
     keeping: asyncio.Task[None] | None = None
     """Unloads the model when nobody calls."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return self.instance or self.model_id
 
     @property
     def worker(self) -> Worker | None:

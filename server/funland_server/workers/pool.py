@@ -23,35 +23,42 @@ async def _pass_over(_: object) -> None:
 
 
 class WorkerPool:
-    """The workers of one server, at most one for each model."""
+    """The workers of one server: at most one for each model, and for each of its instances.
+
+    A worker has a key: its model's id, or that of an instance, which has a `/` and so is no
+    model's id. Instances count in the memory as models do. Whoever makes one unloads it.
+    """
 
     def __init__(
         self,
         settings: Live[ServerSettings],
         metrics: Metrics,
-        changed: Callable[[str], None],
+        changed: Callable[[Place], None],
         note: Callable[[Worker], Awaitable[None]] = _pass_over,
         *,
         look: Callable[[Sequence[str]], Awaitable[None]] = _pass_over,
     ) -> None:
-        """`changed` is called with a model's id when what the pool says of it changes, `note` with
+        """`changed` is called with a place when what the pool says of it changes, `note` with
         a worker that is loaded, and before its end, `look` before a load is
         placed, with the ids of the devices that it names."""
         self._places: dict[str, Place] = {}
         self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note, look=look)
 
-    def place(self, model_id: str) -> Place:
-        """How a model stands; to look at."""
-        return self._places.get(model_id) or Place(model_id)
+    def place(self, key: str) -> Place:
+        """How a model or an instance stands; to look at."""
+        return self._places.get(key) or Place(key)
 
-    def worker(self, model_id: str) -> Worker | None:
-        """The worker that holds the model now, if one does."""
-        return self.place(model_id).worker
+    def worker(self, key: str) -> Worker | None:
+        """The worker of that key now, if there is one."""
+        return self.place(key).worker
 
     def backing_off(self) -> list[str]:
         """The ids of the models that are not started for a while, in order."""
-        places = self._places.values()
-        return sorted(place.model_id for place in places if place.retry_seconds is not None)
+        return [
+            place.model_id
+            for place in self.places()
+            if not place.instance and place.retry_seconds is not None
+        ]
 
     @property
     def guests(self) -> Guests:
@@ -65,27 +72,27 @@ class WorkerPool:
         return sum(worker.calls for worker in workers if worker is not None)
 
     def places(self) -> list[Place]:
-        """How all models stand that were asked for, by id; to look at."""
-        return [self._places[model_id] for model_id in sorted(self._places)]
+        """How all stand that were asked for, by key; to look at."""
+        return [self._places[key] for key in sorted(self._places)]
 
-    def available_bytes(self, model_id: str = "") -> int:
-        """What a model can take of the memory now, when all that are idle are unloaded, and its own
-        worker ends first."""
-        return self._lifecycle.room.available(model_id)
+    def available_bytes(self, key: str = "") -> int:
+        """What a worker can take of the memory now, when all that are idle are unloaded, and the
+        one of the same key ends first."""
+        return self._lifecycle.room.available(key)
 
-    def taken(self, model_id: str = "") -> Taken:
-        """What others would leave to a model of the memories; see `available_bytes`."""
-        return self._lifecycle.room.taken(model_id)
+    def taken(self, key: str = "") -> Taken:
+        """What others would leave to a worker of the memories; see `available_bytes`."""
+        return self._lifecycle.room.taken(key)
 
-    async def acquire(self, spec: MakeSpec, model_id: str) -> Worker:
-        """The worker of a model, loaded first if need be. However many ask, it is loaded once, and
-        it goes on when a caller goes away: with a deadline shorter than the load, a model would
-        never be loaded.
+    async def acquire(self, spec: MakeSpec, model_id: str, instance: str = "") -> Worker:
+        """The worker of a model, or of an instance of it, loaded first if need be. However many
+        ask, it is loaded once, and it goes on when a caller goes away: with a deadline shorter than
+        the load, a model would never be loaded.
 
         Raises:
             FunlandError: The load failed, the model is backing off, or the server is stopping.
         """
-        place = self._own(model_id)
+        place = self._own(model_id, instance)
         if (worker := place.worker) is not None and not place.leaving:
             return worker
         if place.acquiring is None or place.acquiring.done():
@@ -101,10 +108,12 @@ class WorkerPool:
         finally:
             place.callers -= 1
 
-    async def load(self, spec: MakeSpec, model_id: str, wanted: LoadSettings) -> Worker:
-        """Loads a model. One that is loaded stays as it is, unless it does not run as `wanted`:
-        then it is loaded anew when it is idle. Raises as `acquire`."""
-        place = self._own(model_id)
+    async def load(
+        self, spec: MakeSpec, model_id: str, wanted: LoadSettings, instance: str = ""
+    ) -> Worker:
+        """Loads a model or an instance. One that is loaded stays as it is, unless it does not run
+        as `wanted`: then it is loaded anew when it is idle. Raises as `acquire`."""
+        place = self._own(model_id, instance)
         async with place.turn:
             if (worker := place.worker) is not None:
                 if same_run(worker.spec, worker.ready, wanted):
@@ -113,14 +122,15 @@ class WorkerPool:
                     self._lifecycle.keep(place, worker, seconds)
                     return worker
                 # It had better stay as it is than leave for a run that does not fit.
-                await self._lifecycle.plan(spec)
+                await self._lifecycle.plan(place, spec)
                 await self._lifecycle.end_when_idle(place, worker)
             return await self._lifecycle.start(place, spec)
 
-    async def unload(self, model_id: str, *, force: bool) -> None:
+    async def unload(self, key: str, *, force: bool) -> None:
         """Takes a model out of memory when its calls have ended, or at once if `force`. Whoever
         does that knows of its losses, so its back-off ends."""
-        place = self._own(model_id)
+        if (place := self._places.get(key)) is None:
+            return
         if force and (worker := place.worker) is not None:
             # Not waiting for the turn of one that waits politely.
             await self._lifecycle.end(place, worker)
@@ -134,11 +144,10 @@ class WorkerPool:
                 await self._lifecycle.end_when_idle(place, worker)
             self._lifecycle.pardon(place)
 
-    async def forget(self, model_id: str) -> None:
-        """Unloads a model that is deleted."""
-        await self.unload(model_id, force=True)
-        self._places.pop(model_id, None)
-        self._lifecycle.forget(model_id)
+    async def forget(self, key: str) -> None:
+        """Unloads a model that is deleted, or an instance that is not needed any more."""
+        await self.unload(key, force=True)
+        self._lifecycle.forget(self._places.pop(key, None) or Place(key))
 
     async def close(self) -> None:
         """Ends all workers; calls that are still under way fail."""
@@ -155,8 +164,9 @@ class WorkerPool:
         )
         await self._lifecycle.ended()
 
-    def _own(self, model_id: str) -> Place:
-        return self._places.setdefault(model_id, Place(model_id))
+    def _own(self, model_id: str, instance: str) -> Place:
+        place = Place(model_id, instance)
+        return self._places.setdefault(place.key, place)
 
     async def _acquire(self, place: Place, spec: MakeSpec) -> Worker:
         async with place.turn:

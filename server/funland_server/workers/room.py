@@ -60,9 +60,9 @@ class Room:
             self._memory.promise(spec)
             ends: list[Awaitable[None]] = []
             for held in leaving:
-                place = self._places[held.model_id]
+                place = self._places[held.key]
                 if (worker := place.worker) is not None:
-                    logger.info("model_evicted", model=place.model_id, by=spec.model_id)
+                    logger.info("model_evicted", model=place.key, by=spec.key)
                     self._metrics.evictions.labels(place.model_id).inc()
                     ends.append(self._end(place, worker))
             await asyncio.gather(*ends)
@@ -88,25 +88,25 @@ class Room:
     def plan(self, spec: WorkerSpec) -> tuple[WorkerSpec, list[Held]]:
         """A model with its devices, and which others have to leave for it; its own worker would
         end first. Raises as `make`."""
-        return self._planned(spec, *self._held(spec.model_id))
+        return self._planned(spec, *self._held(spec.key))
 
-    def taken(self, model_id: str) -> Taken:
-        """What others would leave to a model, whose own worker ends first."""
-        return self._memory.taken(*self._held(model_id))
+    def taken(self, key: str) -> Taken:
+        """What others would leave to a worker, in whose place none is any more."""
+        return self._memory.taken(*self._held(key))
 
-    def available(self, model_id: str) -> int:
-        """What a model can take when all that are idle leave for it, and its own worker ends."""
-        held, replaced = self._held(model_id)
+    def available(self, key: str) -> int:
+        """What a worker can take when all that are idle leave for it, and the one in its place."""
+        held, replaced = self._held(key)
         return self._memory.available(held, replaced)
 
-    def _held(self, model_id: str) -> tuple[list[Held], Held | None]:
-        """What is loaded takes: that of others, and that of the model of that id."""
+    def _held(self, key: str) -> tuple[list[Held], Held | None]:
+        """What is loaded takes: that of others, and that of the worker of that key."""
         held = {
-            place.model_id: self._memory.held(place.worker, idle=place.idle)
+            place.key: self._memory.held(place.worker, idle=place.idle)
             for place in self._places.values()
             if place.worker is not None
         }
-        replaced = held.pop(model_id, None)
+        replaced = held.pop(key, None)
         return [*held.values(), *map(self._held_by, self._guests)], replaced
 
     def _planned(
@@ -121,4 +121,4 @@ class Room:
             return self._memory.held(guest.worker, idle=False)
         spec = guest.spec
         needed = self._memory.needed(spec)  # soon
-        return Held(spec.model_id, needed, 0, 0, idle=False, devices=device_bytes(spec, Ready()))
+        return Held(spec.key, needed, 0, 0, idle=False, devices=device_bytes(spec, Ready()))

@@ -76,6 +76,8 @@ class WorkerSpec:
     path: Path
     settings: LoadSettings
     max_context_length: int
+    instance: str = ""
+    """Which of several workers of the model: see `WorkerPool`. Empty: its own."""
     format: Model.Format.ValueType = Model.GGUF
     sha256: str = ""
     adapters: Mapping[str, Path] = field(default_factory=dict[str, Path])
@@ -107,6 +109,15 @@ class WorkerSpec:
     """None: it is placed as it is."""
     device_ids: Mapping[str, str] = field(default_factory=dict[str, str])
     """The ids of the machine's devices, by the engines' names in capitals."""
+
+    log: Callable[[str, str], None] | None = None
+    """Takes what its process writes beside the server's log: a line's level, as `logging` names it
+    in lower case, and its text."""
+
+    @property
+    def key(self) -> str:
+        """What tells the worker from all others in the pool."""
+        return self.instance or self.model_id
 
     @property
     def keep_alive_seconds(self) -> float:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import re
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -127,6 +127,12 @@ class Worker:
                 if sequence.open_texts:
                     cancel = worker_pb2.Cancel(sequence_id=submit.sequence_id)
                     self.process.link.send(worker_pb2.Command(cancel=cancel))
+
+    async def generate(self, submit: worker_pb2.Submit) -> AsyncGenerator[worker_pb2.SequenceEvent]:
+        """See `Callee`."""
+        with self.sequence(submit) as sequence:
+            while sequence.open_texts:
+                yield await sequence.take()
 
     async def embed(self, request: worker_pb2.EmbedTexts) -> worker_pb2.EmbeddedTexts:
         """See `worker.proto`; raises as `generate`."""

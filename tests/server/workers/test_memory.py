@@ -28,7 +28,7 @@ def memory(limit: int | None, total: int = 10_000, available: int = 10_000) -> M
 
 
 def names(chosen: list[Held] | None) -> list[str] | None:
-    return None if chosen is None else [each.model_id for each in chosen]
+    return None if chosen is None else [each.key for each in chosen]
 
 
 OLD, MIDDLE, YOUNG = held("old", 100, 1), held("middle", 300, 2), held("young", 200, 3)

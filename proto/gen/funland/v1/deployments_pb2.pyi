@@ -886,16 +886,24 @@ class WatchDeploymentsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DEPLOYMENT_ID_FIELD_NUMBER: _builtins.int
+    ENDPOINT_URLS_FIELD_NUMBER: _builtins.int
     deployment_id: _builtins.str
     """Only this one, by id or name. Empty: all."""
+    @_builtins.property
+    def endpoint_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For gateways, which open the deployments' ports as long as they watch: where they answer OpenAI's API for all models. A
+        deployment with such a port is answered there. Empty: no gateway watches.
+        """
+
     def __init__(
         self,
         *,
         deployment_id: _builtins.str = ...,
+        endpoint_urls: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment_id", b"deployment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment_id", b"deployment_id", "endpoint_urls", b"endpoint_urls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -31,7 +31,7 @@ class DeploymentServiceStub:
 
     Every call that names a model may name a deployment by its id or name instead, and is answered by one of its replicas: by
     the one that has computed the longest beginning of the prompt before, else by the least busy. Calls that name the model of
-    a RUNNING deployment go there too.
+    a RUNNING deployment go there too, of several to the oldest. While a lost process comes back, they wait for it.
 
     A deployment survives the server: the next start brings back what was to run.
 
@@ -112,7 +112,7 @@ class DeploymentServiceServicer:
 
     Every call that names a model may name a deployment by its id or name instead, and is answered by one of its replicas: by
     the one that has computed the longest beginning of the prompt before, else by the least busy. Calls that name the model of
-    a RUNNING deployment go there too.
+    a RUNNING deployment go there too, of several to the oldest. While a lost process comes back, they wait for it.
 
     A deployment survives the server: the next start brings back what was to run.
 
@@ -124,7 +124,7 @@ class DeploymentServiceServicer:
         """Begins a deployment, and answers at once; the model is downloaded first if it is not installed.
 
         Errors:
-        - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `source` is empty; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
+        - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `download` is false; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
         `DownloadService.StartDownload`.
         - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
         - ALREADY_EXISTS, DEPLOYMENT_EXISTS: the name is taken.
@@ -162,7 +162,8 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RestartDeployment(self, request, context):
-        """Ends a deployment's processes, if it has some, and starts it anew. Answers when it is STARTING.
+        """Ends a deployment's processes at once, if it has some, and starts it anew: calls that they still answer fail with
+        UNAVAILABLE and MODEL_UNLOADED. Its model is downloaded first if it is not installed. Answers when it is STARTING.
 
         Errors: as `StartDeployment`.
         """
@@ -171,7 +172,8 @@ class DeploymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteDeployment(self, request, context):
-        """Stops a deployment and forgets it, its log included. The model stays installed.
+        """Ends a deployment's processes at once, as `StopDeployment` with `force`, and forgets it, its log included. The model stays
+        installed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -297,7 +299,7 @@ class DeploymentService:
 
     Every call that names a model may name a deployment by its id or name instead, and is answered by one of its replicas: by
     the one that has computed the longest beginning of the prompt before, else by the least busy. Calls that name the model of
-    a RUNNING deployment go there too.
+    a RUNNING deployment go there too, of several to the oldest. While a lost process comes back, they wait for it.
 
     A deployment survives the server: the next start brings back what was to run.
 

@@ -32,7 +32,7 @@ class DeploymentServiceStub:
 
     Every call that names a model may name a deployment by its id or name instead, and is answered by one of its replicas: by
     the one that has computed the longest beginning of the prompt before, else by the least busy. Calls that name the model of
-    a RUNNING deployment go there too.
+    a RUNNING deployment go there too, of several to the oldest. While a lost process comes back, they wait for it.
 
     A deployment survives the server: the next start brings back what was to run.
 
@@ -48,7 +48,7 @@ class DeploymentServiceStub:
     """Begins a deployment, and answers at once; the model is downloaded first if it is not installed.
 
     Errors:
-    - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `source` is empty; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
+    - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `download` is false; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
       `DownloadService.StartDownload`.
     - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
     - ALREADY_EXISTS, DEPLOYMENT_EXISTS: the name is taken.
@@ -69,12 +69,15 @@ class DeploymentServiceStub:
     end, unless `force`. One that is stopped stays so.
     """
     RestartDeployment: _grpc.UnaryUnaryMultiCallable[_deployments_pb2.RestartDeploymentRequest, _deployments_pb2.Deployment]
-    """Ends a deployment's processes, if it has some, and starts it anew. Answers when it is STARTING.
+    """Ends a deployment's processes at once, if it has some, and starts it anew: calls that they still answer fail with
+    UNAVAILABLE and MODEL_UNLOADED. Its model is downloaded first if it is not installed. Answers when it is STARTING.
 
     Errors: as `StartDeployment`.
     """
     DeleteDeployment: _grpc.UnaryUnaryMultiCallable[_deployments_pb2.DeleteDeploymentRequest, _empty_pb2.Empty]
-    """Stops a deployment and forgets it, its log included. The model stays installed."""
+    """Ends a deployment's processes at once, as `StopDeployment` with `force`, and forgets it, its log included. The model stays
+    installed.
+    """
     GetDeploymentLogs: _grpc.UnaryUnaryMultiCallable[_deployments_pb2.GetDeploymentLogsRequest, _deployments_pb2.GetDeploymentLogsResponse]
     """Gives the last lines of a deployment's log: what its processes wrote, and what became of them."""
     WatchDeploymentLogs: _grpc.UnaryStreamMultiCallable[_deployments_pb2.WatchDeploymentLogsRequest, _deployments_pb2.LogLine]
@@ -97,7 +100,7 @@ class DeploymentServiceAsyncStub(DeploymentServiceStub):
 
     Every call that names a model may name a deployment by its id or name instead, and is answered by one of its replicas: by
     the one that has computed the longest beginning of the prompt before, else by the least busy. Calls that name the model of
-    a RUNNING deployment go there too.
+    a RUNNING deployment go there too, of several to the oldest. While a lost process comes back, they wait for it.
 
     A deployment survives the server: the next start brings back what was to run.
 
@@ -110,7 +113,7 @@ class DeploymentServiceAsyncStub(DeploymentServiceStub):
     """Begins a deployment, and answers at once; the model is downloaded first if it is not installed.
 
     Errors:
-    - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `source` is empty; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
+    - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `download` is false; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
       `DownloadService.StartDownload`.
     - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
     - ALREADY_EXISTS, DEPLOYMENT_EXISTS: the name is taken.
@@ -131,12 +134,15 @@ class DeploymentServiceAsyncStub(DeploymentServiceStub):
     end, unless `force`. One that is stopped stays so.
     """
     RestartDeployment: _aio.UnaryUnaryMultiCallable[_deployments_pb2.RestartDeploymentRequest, _deployments_pb2.Deployment]  # type: ignore[assignment]
-    """Ends a deployment's processes, if it has some, and starts it anew. Answers when it is STARTING.
+    """Ends a deployment's processes at once, if it has some, and starts it anew: calls that they still answer fail with
+    UNAVAILABLE and MODEL_UNLOADED. Its model is downloaded first if it is not installed. Answers when it is STARTING.
 
     Errors: as `StartDeployment`.
     """
     DeleteDeployment: _aio.UnaryUnaryMultiCallable[_deployments_pb2.DeleteDeploymentRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Stops a deployment and forgets it, its log included. The model stays installed."""
+    """Ends a deployment's processes at once, as `StopDeployment` with `force`, and forgets it, its log included. The model stays
+    installed.
+    """
     GetDeploymentLogs: _aio.UnaryUnaryMultiCallable[_deployments_pb2.GetDeploymentLogsRequest, _deployments_pb2.GetDeploymentLogsResponse]  # type: ignore[assignment]
     """Gives the last lines of a deployment's log: what its processes wrote, and what became of them."""
     WatchDeploymentLogs: _aio.UnaryStreamMultiCallable[_deployments_pb2.WatchDeploymentLogsRequest, _deployments_pb2.LogLine]  # type: ignore[assignment]
@@ -158,7 +164,7 @@ class DeploymentServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every call that names a model may name a deployment by its id or name instead, and is answered by one of its replicas: by
     the one that has computed the longest beginning of the prompt before, else by the least busy. Calls that name the model of
-    a RUNNING deployment go there too.
+    a RUNNING deployment go there too, of several to the oldest. While a lost process comes back, they wait for it.
 
     A deployment survives the server: the next start brings back what was to run.
 
@@ -175,7 +181,7 @@ class DeploymentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Begins a deployment, and answers at once; the model is downloaded first if it is not installed.
 
         Errors:
-        - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `source` is empty; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
+        - NOT_FOUND, MODEL_NOT_FOUND: it is not installed, and `download` is false; NOT_FOUND, HUB_MODEL_NOT_FOUND and others of
           `DownloadService.StartDownload`.
         - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
         - ALREADY_EXISTS, DEPLOYMENT_EXISTS: the name is taken.
@@ -220,7 +226,8 @@ class DeploymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deployments_pb2.RestartDeploymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_deployments_pb2.Deployment, _abc.Awaitable[_deployments_pb2.Deployment]]:
-        """Ends a deployment's processes, if it has some, and starts it anew. Answers when it is STARTING.
+        """Ends a deployment's processes at once, if it has some, and starts it anew: calls that they still answer fail with
+        UNAVAILABLE and MODEL_UNLOADED. Its model is downloaded first if it is not installed. Answers when it is STARTING.
 
         Errors: as `StartDeployment`.
         """
@@ -231,7 +238,9 @@ class DeploymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _deployments_pb2.DeleteDeploymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Stops a deployment and forgets it, its log included. The model stays installed."""
+        """Ends a deployment's processes at once, as `StopDeployment` with `force`, and forgets it, its log included. The model stays
+        installed.
+        """
 
     @_abc_1.abstractmethod
     def GetDeploymentLogs(

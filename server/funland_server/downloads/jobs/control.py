@@ -14,10 +14,10 @@ from funland_server.downloads.jobs.job import Job, check_names, new_download
 from funland_server.downloads.jobs.machine import ENDED, Action, is_allowed
 from funland_server.downloads.jobs.roster import Roster
 from funland_server.downloads.jobs.runner import Runner
-from funland_server.downloads.jobs.saving import Saving
 from funland_server.downloads.plan import Plan
 from funland_server.downloads.store import DownloadStore, Kept
 from funland_server.live import Live
+from funland_server.storage.saving import Saving
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Control:
 
     roster: Roster
     runner: Runner
-    saving: Saving
+    saving: Saving[Job]
     store: DownloadStore
     disk: Disk
     connections: Live[int]

@@ -6,18 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.jobs.control import Control
 from funland_server.downloads.jobs.disk import Disk
 from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.roster import Roster
 from funland_server.downloads.jobs.runner import Runner
-from funland_server.downloads.jobs.saving import Saving
 from funland_server.downloads.jobs.work import Work
 from funland_server.downloads.plan import Installer
 from funland_server.downloads.store import DownloadStore
+from funland_server.errors import FunlandError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
+from funland_server.storage.saving import Saving
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ class Jobs:
         publish: Callable[[str], None],
     ) -> Jobs:
         """`folder` is where unfinished files are; `publish` is told the id of what changed."""
-        roster, saving = Roster(), Saving(store)
+        roster = Roster()
+        saving = Saving[Job](lambda job: store.save(job.kept), _not_saved)
         disk = Disk(
             folder, tools.blobs, tools.threads, roster, settings.map(lambda now: now.reserve_bytes)
         )
@@ -79,3 +85,7 @@ class Jobs:
     async def close(self) -> None:
         """Stops where they are. Closing twice is no error."""
         await self.runner.close()
+
+
+def _not_saved(job: Job, error: FunlandError) -> None:
+    logger.warning("download_not_saved", download_id=job.download_id, reason=error.message)

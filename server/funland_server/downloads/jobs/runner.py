@@ -23,10 +23,10 @@ from funland_server.downloads.jobs.machine import (
     step,
 )
 from funland_server.downloads.jobs.roster import Roster
-from funland_server.downloads.jobs.saving import Saving
 from funland_server.downloads.jobs.turns import decide
 from funland_server.downloads.jobs.work import Work
 from funland_server.metrics import Metrics
+from funland_server.storage.saving import Saving
 from funland_server.storage.waiting_out import wait_out
 from funland_server.web.waiting import LONGEST
 
@@ -43,7 +43,7 @@ class Runner:
         roster: Roster,
         work: Work,
         disk: Disk,
-        saving: Saving,
+        saving: Saving[Job],
         *,
         active: Callable[[], int | None],
         metrics: Metrics,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Final
 
@@ -15,6 +16,12 @@ _PACKAGES: Final[Mapping[Engine, tuple[str, ...]]] = {
     LoadSettings.LLAMA_CPP: ("llama_cpp",),
     LoadSettings.OPENVINO: ("openvino", "openvino_genai"),
     LoadSettings.CTRANSLATE2: ("ctranslate2",),
+}
+
+_DISTRIBUTIONS: Final[Mapping[Engine, str]] = {
+    LoadSettings.LLAMA_CPP: "llama-cpp-python",
+    LoadSettings.OPENVINO: "openvino",
+    LoadSettings.CTRANSLATE2: "ctranslate2",
 }
 
 READERS: Final[Mapping[Model.Format.ValueType, tuple[Engine, ...]]] = {
@@ -35,3 +42,12 @@ def installed_engines() -> frozenset[Engine]:
     return frozenset(
         engine for engine, names in _PACKAGES.items() if all(find_spec(name) for name in names)
     )
+
+
+@cache
+def engine_version(engine: Engine) -> str:
+    """The version of an engine's package; empty if it is not installed."""
+    try:
+        return version(_DISTRIBUTIONS[engine])
+    except (KeyError, PackageNotFoundError):
+        return ""

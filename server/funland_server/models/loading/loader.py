@@ -73,13 +73,18 @@ class ModelLoader:
         Raises:
             ModelNotFoundError, or what its load may raise.
         """
-        if (serve := self._served.find(name)) is not None:
-            return await serve()
+        if (served := self._served.find(name)) is not None:
+            return await served.by()
         model = self._catalog.get(name)
-        if (serve := self._served.find(model.model_id)) is not None:
-            return await serve()
+        if (served := self._served.find(model.model_id)) is not None:
+            return await served.by()
         acquire = self._acquire(model.model_id)
         return ModelCalls(await acquire(), acquire)
+
+    def model_id(self, name: str) -> str:
+        """The id of the model that answers calls of a name; raises ModelNotFoundError."""
+        served = self._served.find(name)
+        return served.model_id if served is not None else self._catalog.get(name).model_id
 
     def defaults(self, model_id: str) -> Defaults:
         """What calls of a model get that say nothing of it; nothing if it is being deleted."""
@@ -101,6 +106,37 @@ class ModelLoader:
         """
         check(settings)
         await self._pool.load(self._spec(model, settings), model.model_id, settings)
+
+    async def check(self, settings: LoadSettings) -> None:
+        """Sees whether a model that is not here yet could be loaded with these settings.
+
+        Raises:
+            FieldInvalidError: The settings contradict each other.
+            ModelNotFoundError: There is no such draft model.
+            DeviceNotFoundError: There is no such device.
+        """
+        check(settings)
+        if settings.draft_model:
+            self._catalog.get(settings.draft_model)
+        await self._placing.check(settings.device_ids)
+
+    def instance(self, model: InstalledModel, key: str, settings: LoadSettings) -> MakeSpec:
+        """What makes the spec of one of several workers of the model, for `WorkerPool.acquire` and
+        `load`, which take the key too. It keeps texts that leave its cache in a folder of its own.
+
+        Raises:
+            FieldInvalidError, ModelNotFoundError: As `load`.
+        """
+        check(settings)
+        make = self._spec(model, settings)
+
+        def make_instance() -> WorkerSpec:
+            spec = make()
+            if (spill := spec.prefix_spill) is not None:
+                spill = replace(spill, folder=spill.folder / key)
+            return replace(spec, instance=key, prefix_spill=spill)
+
+        return make_instance
 
     def guest(
         self, model: InstalledModel, settings: LoadSettings, observe: Callable[[Step, int], None]
@@ -160,6 +196,11 @@ class ModelLoader:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         await asyncio.to_thread(self._adapters.forget, model_id)
         await asyncio.to_thread(self._measurements.forget, model_id)
+
+    async def forget_instance(self, model_id: str, key: str) -> None:
+        """Unloads an instance that is not needed any more, and removes what it kept of texts."""
+        await self._pool.forget(key)
+        await asyncio.to_thread(shutil.rmtree, self._prefixes(model_id) / key, ignore_errors=True)
 
     async def replaced(self, old: InstalledModel) -> None:
         """Unloads a model that another version has taken the place of, when its calls have ended,

@@ -103,6 +103,12 @@ class Placing:
         if any(device.kind != Device.CPU for device in self._devices.all()):
             await self._devices.sample()
 
+    async def check(self, device_ids: Sequence[str]) -> None:
+        """Raises DeviceNotFoundError if one is not there."""
+        await self._devices.settled(device_ids)
+        for device_id in device_ids:
+            self._devices.get(device_id)
+
     def machine(self, taken: Taken) -> Machine:
         """What there is, and how much of it is free beside what models have."""
         devices = self._devices.all()
