@@ -250,3 +250,44 @@ def test_texts_become_vectors_ranks_and_tokens(funland: Command, stack: Stack) -
     assert [line.split(maxsplit=1)[1].strip() for line in table] == ["PIECE", "'Hello'", "' you'"]
     pieces = json.loads(run("tokenize", "--pieces", "Hello you", "--json"))["pieces"]
     assert b"".join(map(b64decode, pieces)) == b"Hello you"
+
+
+def test_a_conversation_is_kept_goes_on_and_is_deleted(funland: Command, stack: Stack) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return funland(*arguments, FUNLAND_SERVER=stack.grpc_address)
+
+    begun = run("chat", "--session", "new", "Hello", *GREEDY)
+    name = begun.stderr.split()[-1]
+    said = run("chat", "--session", name[:14], "Good bye", "--max-tokens", "4", "--json")
+    shown = run("sessions", "show", name)
+    exported = run("sessions", "export", name)
+    deleted = run("sessions", "delete", name)
+
+    assert begun.stdout == run("chat", "Hello", *GREEDY).stdout
+    last = json.loads(said.stdout.splitlines()[-1])["message"]
+    assert (last["session_id"], last["finish_reason"]) == (name, "LENGTH")
+    for text in (shown.stdout, exported.stdout):
+        assert "Hello" in text
+        assert "Good bye" in text
+    assert deleted.stdout == f"Deleted {name}.\n"
+    assert run("sessions", "show", name).returncode == 4
+
+
+def test_a_model_is_deployed_used_and_deleted(funland: Command, stack: Stack) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return funland(*arguments, FUNLAND_SERVER=stack.grpc_address)
+
+    deployed = run("deploy", MODEL, "--name", "cli-chat", "--context", "512")
+    answered = run("chat", "Hello", "-m", "cli-chat", *GREEDY, "--server", stack.grpc_address)
+    listed = run("deployments", "--json", "list", "--state", "running")
+    logs = run("logs", "cli-chat", "-n", "50")
+    deleted = run("deployments", "delete", "cli-chat")
+
+    assert deployed.stderr == "starting\n", deployed
+    assert deployed.stdout == "cli-chat runs. Try it: funland chat -m cli-chat\n"
+    assert answered.stdout.strip()
+    (deployment,) = json.loads(listed.stdout)["deployments"]
+    assert (deployment["name"], deployment["settings"]["context_length"]) == ("cli-chat", 512)
+    assert "RUNNING" in logs.stdout
+    assert deleted.stdout == "Deleted cli-chat.\n"
+    assert run("logs", "cli-chat").returncode == 4

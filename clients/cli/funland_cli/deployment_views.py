@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
+from google.protobuf.json_format import MessageToDict
+
 from funland.v1.deployments_pb2 import Deployment, DeploymentHealth, LogLine, Replica
 from funland.v1.models_pb2 import LoadSettings
 from funland.v1.system_pb2 import PartHealth
-from funland_cli.documents import document
 from funland_cli.output import size, span
 from funland_cli.views import word
 
@@ -65,8 +66,8 @@ def all_of(deployment: Deployment, now: datetime) -> Iterator[tuple[str, str]]:
     yield "no endpoint", deployment.endpoint_error
     yield "up", _up(deployment, now)
     settings = deployment.vllm if deployment.engine == Deployment.VLLM else deployment.settings
-    for name, value in document(settings).items():
-        if value and name != "engine":
+    for name, value in MessageToDict(settings, preserving_proto_field_name=True).items():
+        if name != "engine":
             yield name.replace("_", " "), _value(value)
     for key, value in deployment.metadata.items():
         yield f"metadata {key}", value

@@ -29,11 +29,17 @@ def named(text: str, downloads: Sequence[Download]) -> str:
 
 
 def begun(text: str, ids: Sequence[str]) -> str | None:
-    """The id that `text` is the beginning of; None if there is none.
+    """The id that `text` is the beginning of, or of what follows the `_` in it; None if there is
+    none.
 
     Raises CommandError if there are several.
     """
-    meant = [name for name in ids if len(text) >= _SHORTEST and name.startswith(text)]
+    meant = [
+        name
+        for name in ids
+        if len(text) >= _SHORTEST
+        and text in (name[: len(text)], name.partition("_")[2][: len(text)])
+    ]
     if len(meant) > 1:
         raise CommandError(
             f"{text} is the beginning of several ids: {', '.join(meant)}.",

@@ -23,7 +23,7 @@ Examples:
   funland sessions export last --format markdown --output whales.md
 
 \b
-A session is named by its id, the beginning of it, or `last` for the latest.
+A session is named by its id, the beginning of it (`sess_` may be left out), or `last`.
 """
 
 app = typer.Typer(
