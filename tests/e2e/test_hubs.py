@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import aiohttp
-import grpc.aio
-import orjson
 import pytest
-from google.api import annotations_pb2
-from google.protobuf import json_format
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
-from funland.v1 import hub_pb2
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.hub_pb2 import (
     AddFavoriteRequest,
@@ -33,85 +27,15 @@ from funland.v1.hub_pb2 import (
     SyncHubsRequest,
 )
 from funland.v1.models_pb2 import Model, Origin
-from funland_gateway.app import Gateway
-from funland_gateway.config import GatewaySettings
 from funland_server.app import Server
 from funland_server.config import ServerSettings
+from tests.e2e.wires import RPCS, Refused, wire_to
 from tests.hubs import content, hostile, kinds, models
 from tests.hubs.server import FakeHub
-from tests.server.conftest import details as grpc_details
 
 Call = Callable[[str, Message], Awaitable[Any]]
 Start = Callable[..., Awaitable[Call]]
 MS, HF, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.OLLAMA
-RPCS: Final = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
-
-
-class Refused(Exception):
-    """A call ended with an error."""
-
-    def __init__(self, reason: str, fields: list[str], message: str) -> None:
-        super().__init__(f"{reason}: {message}")
-        self.reason, self.fields, self.message = reason, fields, message
-
-
-def by_grpc(server: Server, channel: grpc.aio.Channel) -> Call:
-    async def call(name: str, request: Message) -> Any:
-        rpc = RPCS[name]
-        make: Any = channel.unary_stream if rpc.server_streaming else channel.unary_unary
-        stub = make(
-            f"/{rpc.containing_service.full_name}/{name}",
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=GetMessageClass(rpc.output_type).FromString,
-        )
-        try:
-            if rpc.server_streaming:
-                return [event async for event in stub(request)]
-            return await stub(request)
-        except grpc.aio.AioRpcError as error:
-            told = grpc_details(error)
-            violations = told["BadRequest"].field_violations if "BadRequest" in told else ()
-            fields = [violation.field for violation in violations]
-            raise Refused(told["ErrorInfo"].reason, fields, error.details() or "") from None
-
-    return call
-
-
-def by_rest(session: aiohttp.ClientSession) -> Call:
-    async def call(name: str, request: Message) -> Any:
-        rpc = RPCS[name]
-        http: Any = annotations_pb2.http
-        rule: Any = rpc.GetOptions().Extensions[http]
-        method: str = rule.WhichOneof("pattern")
-        path: str = getattr(rule, method)
-        fields = json_format.MessageToDict(request, preserving_proto_field_name=True)
-        for variable in ("hub", "model_id"):
-            for written in (f"{{{variable}}}", f"{{{variable}=**}}"):
-                if written in path:
-                    path = path.replace(written, str(fields.pop(variable, "HUB_UNSPECIFIED")))
-        query = {} if rule.body else {key: _plain(value) for key, value in fields.items()}
-        body = orjson.dumps(fields) if rule.body else None
-        headers = {"content-type": "application/json", "accept": "application/x-ndjson"}
-        async with session.request(
-            method, path, params=query, data=body, headers=headers if rule.body else None
-        ) as answer:
-            told = await answer.read()
-        if answer.status != 200:
-            error = orjson.loads(told)["error"]
-            fields_ = [one["field"] for one in error.get("field_violations", ())]
-            raise Refused(error["reason"], fields_, error["message"])
-        output = GetMessageClass(rpc.output_type)
-        if not rpc.server_streaming:
-            return json_format.Parse(told, output())
-        lines = [orjson.loads(line) for line in told.splitlines()]
-        assert lines.pop() == {"end": {}}
-        return [json_format.ParseDict(line, output()) for line in lines]
-
-    return call
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @pytest.fixture
@@ -137,12 +61,10 @@ async def start(
     request: pytest.FixtureRequest, hub: FakeHub, tmp_path: Path
 ) -> AsyncIterator[Start]:
     """Starts a server, and gives what calls it over the wire."""
-    ends: list[Callable[[], Awaitable[object]]] = []
+    ends = AsyncExitStack()
 
     async def make(**settings: Any) -> Call:
-        for end in reversed(ends):  # one at a time has the home
-            await end()
-        ends.clear()
+        await ends.aclose()  # one at a time has the home
         pointed: dict[str, Any] = {
             "modelscope_endpoint": hub.modelscope.url,
             "huggingface_endpoint": hub.huggingface.url,
@@ -152,21 +74,11 @@ async def start(
         }
         server = Server(ServerSettings(port=0, home=tmp_path / "home", **pointed))
         await server.start()
-        ends.append(lambda: server.stop(0))
-        if request.param == "gRPC":
-            channel = grpc.aio.insecure_channel(server.address)
-            ends.append(channel.close)
-            return by_grpc(server, channel)
-        gateway = Gateway(server.channel, GatewaySettings(port=0))
-        await gateway.start()
-        ends.append(lambda: gateway.stop(0))
-        session = aiohttp.ClientSession(gateway.url)
-        ends.append(session.close)
-        return by_rest(session)
+        ends.push_async_callback(server.stop, 0)
+        return (await ends.enter_async_context(wire_to(server, request.param))).call
 
-    yield make
-    for end in reversed(ends):
-        await end()
+    async with ends:
+        yield make
 
 
 @pytest.fixture

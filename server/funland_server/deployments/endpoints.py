@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -31,14 +31,14 @@ class Gateways:
 
     def __init__(self, all_left: Callable[[], None]) -> None:
         """`all_left` is called when there is none any more."""
-        self._watching: list[tuple[str, ...]] = []
+        self._watching: list[Mapping[str, tuple[str, int]]] = []
         self._all_left = all_left
 
     @contextmanager
     def watching(self, urls: Iterable[str]) -> Generator[None]:
         """While a gateway watches that answers OpenAI's API for all models at `urls`; no gateway if
         there are none."""
-        told = tuple(urls)
+        told = {url: place for url in urls if (place := _place(url)) is not None}
         if not told:
             yield
             return
@@ -57,16 +57,16 @@ class Gateways:
 
     def common_url(self, port: int) -> str:
         """Where all models are answered at that port. Empty: nowhere."""
-        for url in (url for urls in self._watching for url in urls):
-            if _port(url) == port:
-                return url
-        return ""
+        return next((url for url, (_, own) in self._places() if own == port), "")
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Where they listen."""
-        hosts = (urlsplit(url).hostname for urls in self._watching for url in urls)
-        return tuple(dict.fromkeys(host for host in hosts if host)) or (_LOOPBACK,)
+        return tuple(dict.fromkeys(host for _, (host, _) in self._places())) or (_LOOPBACK,)
+
+    def _places(self) -> Iterator[tuple[str, tuple[str, int]]]:
+        for urls in self._watching:
+            yield from urls.items()
 
 
 def shown(
@@ -104,8 +104,11 @@ def _is_taken(host: str, port: int) -> bool:
     return False
 
 
-def _port(url: str) -> int | None:
+def _place(url: str) -> tuple[str, int] | None:
+    """The host and the port of a URL; None if it has none."""
     try:
-        return urlsplit(url).port
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
     except ValueError:
         return None
+    return None if host is None or port is None else (host, port)
