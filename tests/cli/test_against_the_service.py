@@ -283,7 +283,6 @@ def test_a_model_is_deployed_used_and_deleted(funland: Command, stack: Stack) ->
     logs = run("logs", "cli-chat", "-n", "50")
     deleted = run("deployments", "delete", "cli-chat")
 
-    assert deployed.stderr == "starting\n", deployed
     assert deployed.stdout == "cli-chat runs. Try it: funland chat -m cli-chat\n"
     assert answered.stdout.strip()
     (deployment,) = json.loads(listed.stdout)["deployments"]

@@ -27,10 +27,13 @@ def check(request: StartDeploymentRequest) -> None:
 
 
 def engine_of(request: StartDeploymentRequest, model: InstalledModel | None) -> Engine:
-    """What is to run it; as long as the model is not there, what is likely."""
+    """What is to run it; as long as the model is not there, what is likely.
+
+    Who gives the settings of both leaves the choice to the model; those of the other don't count.
+    """
     if request.engine != Deployment.ENGINE_UNSPECIFIED:
         return request.engine
-    if request.vllm.ListFields():
+    if request.vllm.ListFields() and not request.settings.ListFields():
         return Deployment.VLLM
     only_vllm = model is not None and not READERS.get(model.format)
     return Deployment.VLLM if only_vllm else Deployment.BUILT_IN

@@ -436,7 +436,9 @@ class StartDeploymentRequest(_message.Message):
 
     @_builtins.property
     def vllm(self) -> Global___VllmSettings:
-        """How it runs, for VLLM."""
+        """How it runs, for VLLM. Without `engine` and `settings`, it is VLLM then; beside `settings`, those of the engine count that
+        suits the model.
+        """
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
