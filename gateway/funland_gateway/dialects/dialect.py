@@ -62,11 +62,11 @@ def same_name(field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unary:
-    """An RPC to call, and what to make of its response: the answer or the next RPC."""
+    """An RPC to call, and what to make of its response: the answer, the next RPC, or a stream."""
 
     rpc: MethodDescriptor
     message: Message
-    answer: Callable[[Any], Reply | Unary]
+    answer: Callable[[Any], Reply | Unary | Streaming | Together]
     """Takes the response; of an RPC that streams, the list of all its events."""
     field_name: Callable[[str], str] = same_name
     """What the dialect calls a field of the contract, for violations that the server reports."""

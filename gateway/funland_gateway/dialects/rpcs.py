@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from funland.v1 import (
+    deployments_pb2,
     downloads_pb2,
     hardware_pb2,
     hub_pb2,
@@ -14,6 +15,7 @@ from funland.v1 import (
     system_pb2,
 )
 
+_DEPLOYMENTS = deployments_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name
 _DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
 _HARDWARE = hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"].methods_by_name
 _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
@@ -82,3 +84,13 @@ DELETE_DOWNLOAD: Final = _DOWNLOADS["DeleteDownload"]
 WATCH_DOWNLOADS: Final = _DOWNLOADS["WatchDownloads"]
 GET_DOWNLOAD_QUEUE: Final = _DOWNLOADS["GetDownloadQueue"]
 GET_STORAGE: Final = _DOWNLOADS["GetStorage"]
+
+START_DEPLOYMENT: Final = _DEPLOYMENTS["StartDeployment"]
+GET_DEPLOYMENT: Final = _DEPLOYMENTS["GetDeployment"]
+LIST_DEPLOYMENTS: Final = _DEPLOYMENTS["ListDeployments"]
+STOP_DEPLOYMENT: Final = _DEPLOYMENTS["StopDeployment"]
+RESTART_DEPLOYMENT: Final = _DEPLOYMENTS["RestartDeployment"]
+DELETE_DEPLOYMENT: Final = _DEPLOYMENTS["DeleteDeployment"]
+GET_DEPLOYMENT_LOGS: Final = _DEPLOYMENTS["GetDeploymentLogs"]
+GET_DEPLOYMENT_HEALTH: Final = _DEPLOYMENTS["GetDeploymentHealth"]
+GET_DEPLOYMENT_MODEL: Final = _DEPLOYMENTS["GetDeploymentModel"]

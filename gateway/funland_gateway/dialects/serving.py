@@ -58,16 +58,16 @@ def _handler(
     async def handle(request: web.Request) -> web.StreamResponse:
         request[SHAPE] = shape
         call = route.call(await _incoming(request, route, settings))
-        if isinstance(call, Unary):
-            reply = await _ask(request, calls, call)
-            return web.Response(
-                body=reply.content,
-                status=reply.status,
-                headers={"Content-Type": reply.content_type},
-            )
         if isinstance(call, WebSocket):
             return await _converse(request, calls, call, sockets)
-        return await _stream(request, calls, call, dialect, settings)
+        answer = await _ask(request, calls, call)
+        if isinstance(answer, Reply):
+            return web.Response(
+                body=answer.content,
+                status=answer.status,
+                headers={"Content-Type": answer.content_type},
+            )
+        return await _stream(request, calls, answer, dialect, settings)
 
     return handle
 
@@ -89,8 +89,11 @@ async def _incoming(request: web.Request, route: Route, settings: GatewaySetting
     )
 
 
-async def _ask(request: web.Request, calls: Calls, call: Unary) -> Reply:
-    step: Reply | Unary = call
+async def _ask(
+    request: web.Request, calls: Calls, call: Unary | Streaming | Together
+) -> Reply | Streaming | Together:
+    """Calls what answers once, one after the other, until there is a reply or a stream."""
+    step: Reply | Unary | Streaming | Together = call
     while isinstance(step, Unary):
         try:
             step = step.answer(await _response(request, calls, step))

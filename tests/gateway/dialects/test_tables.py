@@ -76,7 +76,7 @@ def test_hellovm_has_what_its_document_says_of_all_but_chats_and_plugins() -> No
     }
 
 
-def test_manager_has_what_its_document_says_of_all_but_deployments() -> None:
+def test_manager_has_its_documents_endpoints() -> None:
     assert {(route.method, route.path) for route in MANAGER.documented_routes} == {
         ("GET", "/health"),
         ("GET", "/api/health"),
@@ -100,6 +100,17 @@ def test_manager_has_what_its_document_says_of_all_but_deployments() -> None:
         ("GET", "/api/downloads/list"),
         ("GET", "/api/downloads/queue"),
         ("GET", "/api/downloads/storage"),
+        ("POST", "/api/deployments/start"),
+        ("PUT", "/api/deployments/{deployment_id}/stop"),
+        ("PUT", "/api/deployments/{deployment_id}/restart"),
+        ("GET", "/api/deployments/{deployment_id}"),
+        ("DELETE", "/api/deployments/{deployment_id}"),
+        ("GET", "/api/deployments/list"),
+        ("GET", "/api/deployments/{deployment_id}/logs"),
+        ("GET", "/api/deployments/{deployment_id}/health"),
+        ("POST", "/api/chat/{deployment_id}"),
+        ("POST", "/api/completions/{deployment_id}"),
+        ("GET", "/api/deployments/{deployment_id}/model-info"),
         ("GET", "/ws/downloads"),
     }
 
@@ -149,6 +160,11 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
         ("/api/models/a/b/info", "manager"),
         ("/api/models/nothing", "manager"),
         ("/api/downloads/7", "manager"),
+        ("/api/deployments/7/nothing", "manager"),
+        ("/api/chat/7", "manager"),
+        ("/api/chat/7/nothing", "manager"),
+        ("/api/completions/7", "manager"),
+        ("/api/chat", None),
         ("/ws/downloads", "manager"),
         ("/ws/nothing", None),
         ("/api/nothing", None),

@@ -15,13 +15,24 @@ from funland_gateway.failures import http_status, reason_name
 SOURCE: Final = "source"
 """The field that names a hub."""
 
+MODEL_SOURCE: Final = "model_source"
+"""The same, of a deployment."""
+
 _CODES: Final[Mapping[ErrorReason.ValueType, str]] = {
     ErrorReason.HUB_MODEL_NOT_FOUND: "MODEL_NOT_FOUND",
     ErrorReason.DOWNLOAD_NOT_FOUND: "TASK_NOT_FOUND",
     ErrorReason.DOWNLOAD_STATE: "INVALID_ACTION",
+    ErrorReason.MODEL_CANNOT_CHAT: "CHAT_NOT_SUPPORTED",
 }
 
-_FIELD_CODES: Final[Mapping[str, str]] = {SOURCE: "INVALID_SOURCE", "action": "INVALID_ACTION"}
+_FIELD_CODES: Final[Mapping[str, str]] = {
+    SOURCE: "INVALID_SOURCE",
+    MODEL_SOURCE: "INVALID_SOURCE",
+    "action": "INVALID_ACTION",
+}
+
+_CONFLICTS: Final = frozenset({ErrorReason.DOWNLOAD_STATE, ErrorReason.DEPLOYMENT_NOT_RUNNING})
+"""A state stands in the way of what is asked: that is no fault of the request's form."""
 
 
 def error_code(error: Error) -> str:
@@ -43,9 +54,7 @@ def error_body(error: Error, now: float) -> dict[str, Any]:
 
 
 def _status(error: Error) -> int:
-    """A task's state stands in the way of the action: that is no fault of the request's form."""
-    conflict = error.reason == ErrorReason.DOWNLOAD_STATE
-    return HTTPStatus.CONFLICT if conflict else http_status(error)
+    return HTTPStatus.CONFLICT if error.reason in _CONFLICTS else http_status(error)
 
 
 def _failure(error: Error) -> dict[str, Any]:

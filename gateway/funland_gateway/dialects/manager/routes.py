@@ -1,7 +1,4 @@
-"""The `manager` dialect's table, as its document lists its endpoints.
-
-What the document has of deployments is not served yet.
-"""
+"""The `manager` dialect's table, as its document lists its endpoints."""
 
 from __future__ import annotations
 
@@ -18,13 +15,17 @@ from funland_gateway.dialects.manager import (
     watching,
 )
 from funland_gateway.dialects.manager.answers import PAGING
+from funland_gateway.dialects.manager.deployment_routes import DEPLOYMENT_ROUTES
 from funland_gateway.dialects.manager.errors import ENVELOPE
 
 _TAG: Final = "manager"
 
 MANAGER: Final = Dialect(
     name=_TAG,
-    prefixes=("/api/system/", "/api/models/", "/api/downloads/"),
+    prefixes=(
+        *("/api/system/", "/api/models/", "/api/downloads/", "/api/deployments/"),
+        *("/api/chat/", "/api/completions/"),
+    ),
     envelope=ENVELOPE,
     routes=(
         Route(
@@ -211,6 +212,7 @@ MANAGER: Final = Dialect(
             _TAG,
             response_schema=schemas.STORAGE,
         ),
+        *DEPLOYMENT_ROUTES,
         Route(
             "GET",
             "/ws/downloads",
