@@ -22,7 +22,7 @@ STATES = {
 
 
 def branch(*letters: str) -> list[SessionMessage]:
-    """`u`, `a` or `t` for who speaks; then perhaps the state, `-` for nothing said, `!` for calls."""
+    """`u`, `a` or `t` for who speaks; then perhaps the state, `-`: says nothing, `!`: has calls."""
     found: list[SessionMessage] = []
     for place, one in enumerate(letters):
         message = Message(role=ROLES[one[0]], content="" if "-" in one else f"says {place}")

@@ -10,7 +10,7 @@ import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, Finish, Message
-from funland.v1.sessions_pb2 import Session, SessionMessage
+from funland.v1.sessions_pb2 import Session, SessionEvent, SessionMessage
 from funland.v1.system_pb2 import GetMetricsRequest
 from funland_server.app import Server
 from funland_server.config import ServerSettings
@@ -43,8 +43,8 @@ async def test_a_turn_is_told_from_what_is_said_to_the_whole_answer(
     server: Server, settings: ServerSettings
 ) -> None:
     session = await create(server, system_message="Be brief.")
-    on_the_disk = []
-    events = []
+    on_the_disk: list[list[tuple[SessionMessage.State.ValueType, bool]]] = []
+    events: list[SessionEvent] = []
     async with aclosing(stream(server, session, "Hello!", name="Ann")) as telling:
         async for event in telling:
             events.append(event)
@@ -58,7 +58,7 @@ async def test_a_turn_is_told_from_what_is_said_to_the_whole_answer(
     assert answer.message.parent_message_id == said.message_id
     assert answer.message.state == SessionMessage.IN_PROGRESS
     assert {event.message_id for event in events[2:]} == {answer.message_id}
-    kinds = [event.WhichOneof("event") for event in events[2:-1]]
+    kinds = [event.WhichOneof("event") or "" for event in events[2:-1]]
     assert kinds == sorted(kinds, key=["loading", "queued", "prefill", "delta"].index)
     assert {"prefill", "delta"} <= set(kinds)
     assert last.message.state == SessionMessage.INCOMPLETE  # eight tokens were too few
@@ -291,7 +291,7 @@ async def test_a_failed_answer_is_kept_and_not_told_to_the_model(server: Server)
 async def test_a_stream_that_fails_tells_what_is_kept_and_why(server: Server) -> None:
     session = await create(server, overflow=Session.FAIL)
     events = stream(server, session, "so " * 2000)
-    told = []
+    told: list[SessionEvent] = []
 
     async def read() -> None:
         async for event in events:
