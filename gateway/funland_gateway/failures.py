@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -110,6 +110,18 @@ def invalid_field(path: str, problem: str) -> CallFailed:
         f"{path} {problem}.",
         violations=[(path, problem)],
     )
+
+
+def renamed(error: Error, field_name: Callable[[str], str]) -> Error:
+    """The error with the fields of the contract under other names, in its message too."""
+    told = Error()
+    told.CopyFrom(error)
+    for violation in told.field_violations:
+        violation.field = field_name(violation.field)
+    if told.field_violations:
+        named = (f"{each.field}: {each.description}" for each in told.field_violations)
+        told.message = "; ".join(named)
+    return told
 
 
 def unforeseen(problem: Exception) -> CallFailed:

@@ -39,6 +39,8 @@ class Incoming:
     """The query's parameters that the route declares, decoded; the last where one came twice."""
     request_id: str = ""
     """As in the header `x-request-id` of its answer."""
+    origin: str = "http://localhost"
+    """Where its client finds the gateway, such as `http://localhost:8000`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from funland.v1 import (
     inference_pb2,
     models_pb2,
     responses_pb2,
+    sessions_pb2,
     system_pb2,
 )
 
@@ -22,6 +23,7 @@ _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
 _MODELS = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods_by_name
 _RESPONSES = responses_pb2.DESCRIPTOR.services_by_name["ResponseService"].methods_by_name
+_SESSIONS = sessions_pb2.DESCRIPTOR.services_by_name["SessionService"].methods_by_name
 _SYSTEM = system_pb2.DESCRIPTOR.services_by_name["SystemService"].methods_by_name
 
 GENERATE: Final = _INFERENCE["Generate"]
@@ -50,6 +52,11 @@ CANCEL_RESPONSE: Final = _RESPONSES["CancelResponse"]
 WATCH_RESPONSE: Final = _RESPONSES["WatchResponse"]
 LIST_RESPONSE_INPUT: Final = _RESPONSES["ListResponseInput"]
 DELETE_RESPONSE: Final = _RESPONSES["DeleteResponse"]
+
+CREATE_SESSION: Final = _SESSIONS["CreateSession"]
+SEND_MESSAGE: Final = _SESSIONS["SendMessage"]
+STREAM_MESSAGE: Final = _SESSIONS["StreamMessage"]
+CONVERSE: Final = _SESSIONS["Converse"]
 
 GET_STATUS: Final = _SYSTEM["GetStatus"]
 GET_HEALTH_REPORT: Final = _SYSTEM["GetHealthReport"]

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from google.protobuf.message import Message
 
-from funland.v1.errors_pb2 import Error, ErrorReason
+from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.bodies import read_json
 from funland_gateway.calls import Calls
 from funland_gateway.config import GatewaySettings
@@ -29,8 +29,9 @@ from funland_gateway.dialects.dialect import (
 )
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.sharing import joint_routes
-from funland_gateway.failures import CallFailed, failure, unforeseen
+from funland_gateway.failures import CallFailed, failure, renamed, unforeseen
 from funland_gateway.merging import merged
+from funland_gateway.origins import origin
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import SHAPE, Shape, add_route
 from funland_gateway.sockets import Events, Sockets
@@ -86,6 +87,7 @@ async def _incoming(request: web.Request, route: Route, settings: GatewaySetting
             if any(parameter.takes(key) for parameter in route.query)
         },
         request_id=request_id(request),
+        origin=origin(request),
     )
 
 
@@ -214,15 +216,8 @@ def _sse(made: bytes | Named) -> bytes:
 
 def _in_its_words(failed: CallFailed, call: Unary | Streaming) -> CallFailed:
     """The failure with the fields called as the request called them."""
-    error = Error()
-    error.CopyFrom(failed.error)
-    for violation in error.field_violations:
-        violation.field = call.field_name(violation.field)
-    if error.field_violations:
-        # The server's message has the contract's names.
-        named = (f"{each.field}: {each.description}" for each in error.field_violations)
-        error.message = "; ".join(named)
-    elif blamed := call.blames.get(error.reason):
+    error = renamed(failed.error, call.field_name)
+    if not error.field_violations and (blamed := call.blames.get(error.reason)):
         error.metadata["parameter"] = blamed
     error.message = call.words.get(error.reason, error.message)
     return CallFailed(error)

@@ -68,6 +68,9 @@ class NativeTalk:
 
     def tell(self, event: Message) -> Iterable[bytes]:
         """See `Talk`."""
+        if self._rejects and event.HasField(_REJECTED):
+            error: Error = cast("Any", event).rejected
+            error.request_id = error.request_id or self._call_id
         return [orjson.dumps(encode(event, sparse=True))]
 
     def hear(self, said: str | bytes, now: int) -> Iterable[bytes | Message]:
@@ -107,7 +110,6 @@ class NativeTalk:
         return [self.opened(self._route.opening({}, self._path)), rest]
 
     def _rejection(self, error: Error, value: object) -> Message:
-        error.request_id = error.request_id or self._call_id
         output_type = self._route.rpc.output_type
         answer: Any = GetMessageClass(output_type)()
         answer.rejected.CopyFrom(error)

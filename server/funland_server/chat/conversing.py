@@ -17,12 +17,8 @@ from funland_server.chat.open_sessions import OpenSessions
 from funland_server.chat.saving import Saving
 from funland_server.chat.store import SessionStore
 from funland_server.chat.turns import Turn, Turns
-from funland_server.errors import (
-    FieldInvalidError,
-    FunlandError,
-    ServerStoppingError,
-    Violation,
-)
+from funland_server.domain import RequestRefused
+from funland_server.errors import FieldInvalidError, ServerStoppingError, Violation
 from funland_server.inference.failing import told_error
 
 _MOST_UNREAD: Final = 64
@@ -43,8 +39,8 @@ class Conversing:
     async def converse(
         self, requests: AsyncIterator[ConverseRequest]
     ) -> AsyncGenerator[SessionEvent]:
-        """See `SessionService.Converse`. A FunlandError that comes in place of a request is told as
-        `rejected`.
+        """See `SessionService.Converse`. A request that breaks a rule is told as `rejected`, but
+        for the first.
 
         Raises:
             FieldInvalidError: The first request is none that opens a session.
@@ -142,8 +138,10 @@ class _Conversation:
             while True:
                 try:
                     request = await anext(requests, None)
-                except FunlandError as error:
-                    self._tell(SessionEvent(rejected=error.to_wire()))
+                except RequestRefused as refused:
+                    told = refused.request
+                    reference = told.reference if isinstance(told, ConverseRequest) else ""
+                    self._reject(refused.error, reference)
                     continue
                 if request is None:
                     break

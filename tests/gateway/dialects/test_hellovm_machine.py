@@ -588,7 +588,7 @@ def test_the_systems_configuration_is_told_in_full() -> None:
         "chat": {
             "default_model": "qwen",
             "max_context_length": 32768,
-            "auto_save": None,
+            "auto_save": True,
             "enable_streaming": True,
         },
         "plugins": {"auto_load": None, "sandbox_mode": None, "max_memory": None},

@@ -44,11 +44,13 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
     "/api/v1/hardware/acceleration": [{}],
     "/api/v1/models/download": [{"model_id": "a/b"}],
     "/api/v1/downloads/{download_id}/control": [{"action": "pause"}],
+    "/api/v1/chat/sessions": [{"model_id": "a"}],
+    "/api/v1/chat/sessions/{session_id}/messages": [{"message": "a"}],
     "/api/downloads/start": [{"model_id": "a"}],
 }
 """A least body of each form that a route takes."""
 
-PATH = {"model_name": "x", "download_id": "x"}
+PATH = {"model_name": "x", "download_id": "x", "session_id": "x"}
 
 VALUES: list[Any] = [
     None, True, False, -2, -1, 0, 0.5, 1, 3, 21, 2**31, 2**63, 1e39, "", "a", "x" * 257,

@@ -61,7 +61,7 @@ def test_inference_has_its_documents_endpoints() -> None:
     }
 
 
-def test_hellovm_has_what_its_document_says_of_all_but_chats_and_plugins() -> None:
+def test_hellovm_has_what_its_document_says_of_all_but_plugins() -> None:
     assert {(route.method, route.path) for route in HELLOVM.documented_routes} == {
         ("GET", "/api/v1/hardware"),
         ("GET", "/api/v1/hardware/{device_id}/metrics"),
@@ -71,6 +71,9 @@ def test_hellovm_has_what_its_document_says_of_all_but_chats_and_plugins() -> No
         ("POST", "/api/v1/models/download"),
         ("GET", "/api/v1/downloads"),
         ("POST", "/api/v1/downloads/{download_id}/control"),
+        ("POST", "/api/v1/chat/sessions"),
+        ("POST", "/api/v1/chat/sessions/{session_id}/messages"),
+        ("GET", "/api/v1/chat/sessions/{session_id}/stream"),
         ("GET", "/api/v1/system/status"),
         ("GET", "/api/v1/system/config"),
     }
@@ -147,6 +150,8 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
         ("/api/v1/downloads/7/control", "hellovm"),
         ("/api/v1/downloads/7/nothing", "hellovm"),
         ("/api/v1/downloadsx", "inference"),
+        ("/api/v1/chat/sessions/s/nothing", "hellovm"),
+        ("/api/v1/chats", "inference"),
         ("/api/v1/hardware", "hellovm"),
         ("/api/v1/hardware/gpu_0/metrics", "hellovm"),
         ("/api/v1/hardware/gpu_0/nothing", "hellovm"),

@@ -37,12 +37,16 @@ _NEAREST: Final[Mapping[int, int]] = {499: 503, 501: 500, 504: 503}
 """Statuses that the document lacks, and are not HTTP's own."""
 
 _RESOURCES: Final[Mapping[ErrorReason.ValueType, tuple[str, str]]] = {
+    ErrorReason.MODEL_NOT_FOUND: ("model", "model"),
     ErrorReason.HUB_MODEL_NOT_FOUND: ("model", "model"),
     ErrorReason.VARIANT_NOT_FOUND: ("model", "model"),
     ErrorReason.MODEL_EXISTS: ("model", "model"),
     ErrorReason.DOWNLOAD_NOT_FOUND: ("download", "download_id"),
     ErrorReason.DOWNLOAD_STATE: ("download", "download_id"),
     ErrorReason.DEVICE_NOT_FOUND: ("device", "device_id"),
+    ErrorReason.SESSION_NOT_FOUND: ("session", "session_id"),
+    ErrorReason.SESSION_BUSY: ("session", "session_id"),
+    ErrorReason.MESSAGE_NOT_FOUND: ("message", "message_id"),
 }
 """What an error is about, and where its metadata has the id."""
 

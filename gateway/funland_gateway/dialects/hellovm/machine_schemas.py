@@ -267,7 +267,7 @@ CONFIG: Final = done_schema(
                 {
                     "default_model": nullable(STRING),
                     "max_context_length": nullable(INTEGER),
-                    "auto_save": _NO_SWITCH,
+                    "auto_save": _ALWAYS,
                     "enable_streaming": _ALWAYS,
                 }
             ),

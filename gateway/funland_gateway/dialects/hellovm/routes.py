@@ -1,6 +1,6 @@
 """The `hellovm` dialect's table, as its document lists its endpoints.
 
-What the document has of chats and plugins is not served yet.
+What the document has of plugins is not served yet.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Final
 from funland_gateway.dialects.dialect import Dialect, Route
 from funland_gateway.dialects.hellovm import (
     acceleration,
+    chat,
+    chat_schemas,
     downloads,
     hardware,
     machine_schemas,
@@ -17,6 +19,7 @@ from funland_gateway.dialects.hellovm import (
     schemas,
     system,
 )
+from funland_gateway.dialects.hellovm.chat_talk import DESCRIPTION
 from funland_gateway.dialects.hellovm.errors import ENVELOPE
 
 _TAG: Final = "hellovm"
@@ -27,6 +30,7 @@ HELLOVM: Final = Dialect(
         "/api/v1/hardware/",
         "/api/v1/models/",
         "/api/v1/downloads/",
+        "/api/v1/chat/",
         "/api/v1/system/",
     ),
     envelope=ENVELOPE,
@@ -100,6 +104,35 @@ HELLOVM: Final = Dialect(
             _TAG,
             schemas.CONTROL_REQUEST,
             schemas.CONTROLLED,
+        ),
+        Route(
+            "POST",
+            "/api/v1/chat/sessions",
+            chat.create_session,
+            "Begins a chat that the server keeps.",
+            _TAG,
+            chat_schemas.CREATE_REQUEST,
+            chat_schemas.CREATED,
+        ),
+        Route(
+            "POST",
+            "/api/v1/chat/sessions/{session_id}/messages",
+            chat.send_message,
+            "Says something and answers, or tells the answer while it is written.",
+            _TAG,
+            chat_schemas.SEND_REQUEST,
+            chat_schemas.ANSWERED,
+            streams=True,
+        ),
+        Route(
+            "GET",
+            "/api/v1/chat/sessions/{session_id}/stream",
+            chat.stream,
+            "Tells what happens in a chat, and hears what is said in it.",
+            _TAG,
+            query=chat.STREAM_QUERY,
+            upgrades=True,
+            description=DESCRIPTION,
         ),
         Route(
             "GET",

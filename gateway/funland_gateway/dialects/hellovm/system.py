@@ -109,7 +109,7 @@ def get_config(incoming: Incoming) -> Unary:
             "chat": {
                 "default_model": settings.get(f"{_SECTION}default_model"),
                 "max_context_length": settings.get(f"{_SECTION}max_context_length"),
-                "auto_save": None,
+                "auto_save": True,  # always
                 "enable_streaming": True,
             },
             "plugins": dict.fromkeys(("auto_load", "sandbox_mode", "max_memory")),
