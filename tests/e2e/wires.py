@@ -112,9 +112,7 @@ class Rest:
         if RPCS[name].server_streaming:
             return [message async for message in self.watch(name, request)]
         async with self._asked(name, request) as answer:
-            return json_format.Parse(
-                await answer.read(), GetMessageClass(RPCS[name].output_type)()
-            )
+            return json_format.Parse(await answer.read(), GetMessageClass(RPCS[name].output_type)())
 
     @asynccontextmanager
     async def _asked(self, name: str, request: Message) -> AsyncGenerator[aiohttp.ClientResponse]:
