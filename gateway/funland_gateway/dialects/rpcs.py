@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from funland.v1 import (
+    deployments_pb2,
     downloads_pb2,
     hardware_pb2,
     hub_pb2,
@@ -14,6 +15,7 @@ from funland.v1 import (
     system_pb2,
 )
 
+_DEPLOYMENTS = deployments_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name
 _DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
 _HARDWARE = hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"].methods_by_name
 _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
@@ -70,6 +72,12 @@ GET_HUB_STATISTICS: Final = _HUB["GetHubStatistics"]
 SYNC_HUBS: Final = _HUB["SyncHubs"]
 ADD_FAVORITE: Final = _HUB["AddFavorite"]
 REMOVE_FAVORITE: Final = _HUB["RemoveFavorite"]
+
+LIST_DEPLOYMENTS: Final = _DEPLOYMENTS["ListDeployments"]
+GET_DEPLOYMENT_HEALTH: Final = _DEPLOYMENTS["GetDeploymentHealth"]
+GET_DEPLOYMENT_MODEL: Final = _DEPLOYMENTS["GetDeploymentModel"]
+WATCH_DEPLOYMENTS: Final = _DEPLOYMENTS["WatchDeployments"]
+REPORT_DEPLOYMENT_ENDPOINT: Final = _DEPLOYMENTS["ReportDeploymentEndpoint"]
 
 START_DOWNLOAD: Final = _DOWNLOADS["StartDownload"]
 GET_DOWNLOAD: Final = _DOWNLOADS["GetDownload"]
