@@ -28,8 +28,10 @@ from funland_gateway.config import GatewaySettings
 from funland_gateway.connections import Connections
 from funland_gateway.dialects import DIALECTS
 from funland_gateway.dialects.dialect import Dialect
+from funland_gateway.dialects.openai.routes import OPENAI
 from funland_gateway.dialects.serving import add_dialects
 from funland_gateway.dialects.sharing import joint_routes, owners
+from funland_gateway.endpoints import Endpoints
 from funland_gateway.guards import Guard
 from funland_gateway.pages import add_pages
 from funland_gateway.pipeline import pipeline
@@ -53,6 +55,9 @@ _CONTRACT: tuple[ModuleType, ...] = (
     system_pb2,
 )
 
+_ALL = "HTTP"
+"""The name of the port for all that is spoken."""
+
 
 class Gateway:
     """JSON for those who don't speak gRPC.
@@ -71,7 +76,7 @@ class Gateway:
         self._connections = Connections(settings)
         self._sockets = Sockets(settings)
         by_name = {dialect.name: (dialect,) for dialect in DIALECTS}
-        common = self._port("HTTP", settings.host, settings.port, DIALECTS, native=True)
+        common = self._port(_ALL, settings.host, settings.port, DIALECTS, native=True)
         others = [
             self._port(
                 place.dialect, place.host or settings.host, place.port, by_name[place.dialect]
@@ -80,6 +85,7 @@ class Gateway:
         ]
         self.ports: tuple[Port, ...] = (common, *others)
         """Where it listens: first for all that it speaks, then for `settings.listen`."""
+        self._endpoints = Endpoints(channel, self._endpoint, self._common_urls)
 
     @property
     def url(self) -> str:
@@ -90,15 +96,29 @@ class Gateway:
         """Listens on all ports. Raises `OSError` if one is taken."""
         for port in self.ports:
             await port.start()
+        self.follow_deployments()
+
+    def follow_deployments(self) -> None:
+        """Opens ports of deployments from now on; to be called once all ports listen."""
+        self._endpoints.begin()
 
     async def stop(self, grace_seconds: float) -> None:
         """Takes no more connections, lets requests end for so long, then cancels them. WebSockets
         end at once."""
+        self._endpoints.rest()
         for port in self.ports:
             port.close()
         self._sockets.stop()
         await self._connections.drain(grace_seconds)
-        await asyncio.gather(*(port.end() for port in self.ports))
+        await asyncio.gather(*(port.end() for port in self.ports), self._endpoints.end())
+
+    def _endpoint(self, name: str, number: int, dialect: Dialect) -> Port:
+        """A port of a deployment."""
+        return self._port(name, self._settings.host, number, (dialect,))
+
+    def _common_urls(self) -> list[str]:
+        """Where OpenAI's API is answered for all models."""
+        return [port.url for port in self.ports if port.name in (_ALL, OPENAI.name)]
 
     def _port(
         self,

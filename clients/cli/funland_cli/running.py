@@ -94,6 +94,7 @@ async def listen_http(gateway: Gateway) -> None:
     for place, port in enumerate(gateway.ports):
         flag = "--listen" if place else "--http-port"
         await listen(port.start, port.name, port.host, port.number, flag)
+    gateway.follow_deployments()
 
 
 def places(gateway: Gateway) -> dict[str, Any]:

@@ -80,6 +80,12 @@ SYNC_HUBS: Final = _HUB["SyncHubs"]
 ADD_FAVORITE: Final = _HUB["AddFavorite"]
 REMOVE_FAVORITE: Final = _HUB["RemoveFavorite"]
 
+LIST_DEPLOYMENTS: Final = _DEPLOYMENTS["ListDeployments"]
+GET_DEPLOYMENT_HEALTH: Final = _DEPLOYMENTS["GetDeploymentHealth"]
+GET_DEPLOYMENT_MODEL: Final = _DEPLOYMENTS["GetDeploymentModel"]
+WATCH_DEPLOYMENTS: Final = _DEPLOYMENTS["WatchDeployments"]
+REPORT_DEPLOYMENT_ENDPOINT: Final = _DEPLOYMENTS["ReportDeploymentEndpoint"]
+
 START_DOWNLOAD: Final = _DOWNLOADS["StartDownload"]
 GET_DOWNLOAD: Final = _DOWNLOADS["GetDownload"]
 LIST_DOWNLOADS: Final = _DOWNLOADS["ListDownloads"]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from google.protobuf.empty_pb2 import Empty
 
-from funland.v1 import models_pb2
+from funland.v1 import deployments_pb2, models_pb2
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.models import every_model
-from funland_gateway.dialects.rpcs import DELETE_MODEL, GET_MODEL
+from funland_gateway.dialects.rpcs import DELETE_MODEL, GET_MODEL, LIST_DEPLOYMENTS
 
 META: Final = {
     "n_ctx_train": "context_length",
@@ -19,6 +19,10 @@ META: Final = {
     "size": "size_bytes",
 }
 """What `meta` calls the fields of the contract, as llama-server does."""
+
+_RUNNING: Final = deployments_pb2.ListDeploymentsRequest(
+    states=[deployments_pb2.Deployment.RUNNING], page_size=1000
+)
 
 _CAPABILITIES: Final[Mapping[str, Callable[[models_pb2.Model], bool]]] = {
     "completion": lambda model: model.can_generate,
@@ -31,10 +35,19 @@ _CAPABILITIES: Final[Mapping[str, Callable[[models_pb2.Model], bool]]] = {
 
 
 def list_models(_incoming: Incoming) -> Unary:
-    """Asks for all models."""
-    return every_model(
-        lambda models: json_reply({"object": "list", "data": [_model(model) for model in models]})
-    )
+    """Asks for all models, and for deployments: calls may use their names too."""
+
+    def with_deployments(models: Sequence[models_pb2.Model]) -> Unary:
+        by_id = {model.model_id: model for model in models}
+
+        def answer(page: deployments_pb2.ListDeploymentsResponse) -> Reply:
+            named = [one for one in page.deployments if one.name and one.model in by_id]
+            entries = [model_entry(model) for model in models]
+            return listed([*entries, *(model_entry(by_id[one.model], one.name) for one in named)])
+
+        return Unary(LIST_DEPLOYMENTS, _RUNNING, answer)
+
+    return every_model(with_deployments)
 
 
 def retrieve_model(incoming: Incoming) -> Unary:
@@ -59,12 +72,18 @@ def _field_name(path: str) -> str:
 
 
 def _answer(model: models_pb2.Model) -> Reply:
-    return json_reply(_model(model))
+    return json_reply(model_entry(model))
 
 
-def _model(model: models_pb2.Model) -> dict[str, Any]:
+def listed(entries: Sequence[dict[str, Any]]) -> Reply:
+    """A list of models."""
+    return json_reply({"object": "list", "data": entries})
+
+
+def model_entry(model: models_pb2.Model, name: str = "") -> dict[str, Any]:
+    """A model, under its id or another name."""
     return {
-        "id": model.model_id,
+        "id": name or model.model_id,
         "object": "model",
         # OpenAI's shape has no null here. Unset, as for a built-in model, reads as 0.
         "created": model.create_time.seconds,

@@ -165,3 +165,13 @@ DETOKENIZE_RESPONSE: Final = object_with(
 )
 
 TEMPLATE_RESPONSE: Final = object_with({"prompt": STRING})
+
+DEPLOYMENT_HEALTH: Final = object_with(
+    {
+        "status": one_of_values(*HEALTH_WORDS),
+        "message": nullable(described(STRING, "What is wrong.")),
+        "answering": described(INTEGER, "How many processes answered."),
+        "replicas": described(INTEGER, "How many there are to be."),
+        "latency_ms": nullable(described(NUMBER, "How long the slowest took.")),
+    }
+)

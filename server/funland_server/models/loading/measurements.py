@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import UTC, datetime
@@ -54,6 +55,8 @@ class Measurements:
     def __init__(self, folder: Path) -> None:
         """`folder` is made when it is first needed."""
         self._folder = folder
+        self._writing = threading.Lock()
+        """Several workers may hold one model."""
 
     async def note(self, worker: Worker) -> None:
         """Keeps what a worker has taken so far, if that can be read."""
@@ -78,10 +81,11 @@ class Measurements:
 
     def _write(self, model_id: str, measurement: Measurement) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if not measurement.devices and (before := self.kept(model_id)):
-                measurement = replace(measurement, devices=before.devices)
-            write_whole(self._path(model_id), _adapter.dump_json(measurement))
+            with self._writing:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                if not measurement.devices and (before := self.kept(model_id)):
+                    measurement = replace(measurement, devices=before.devices)
+                write_whole(self._path(model_id), _adapter.dump_json(measurement))
         except OSError as error:  # nobody needs it
             logger.warning("measurement_not_kept", model=model_id, error=error.strerror)
 
