@@ -39,6 +39,8 @@ EMPTY_WITHOUT: Mapping[str, str] = {
     "hellovm downloads": "downloads",
     "manager search": "items",
     "manager list": "items",
+    "manager deployments_list": "items",
+    "manager deployments_logs": "logs",
 }
 """Lists that would show nothing if they had nothing."""
 
@@ -149,7 +151,7 @@ def test_a_websocket_says_what_it_was_asked(
     assert list(lacks(task, heard[0]["data"])) == []
 
 
-@pytest.mark.parametrize(("dialect", "count"), [(HELLOVM, 10), (MANAGER, 23), (PLATFORM, 1)])
+@pytest.mark.parametrize(("dialect", "count"), [(HELLOVM, 10), (MANAGER, 34), (PLATFORM, 1)])
 def test_every_endpoint_has_an_exchange(dialect: Any, count: int) -> None:
     asked = [
         (step.method, step.path.partition("?")[0]) for step in STEPS if step.dialect == dialect.name
@@ -177,6 +179,7 @@ def test_every_error_of_the_documents_is_met() -> None:
 
     assert codes == {
         "INVALID_SOURCE", "INVALID_ACTION", "MODEL_NOT_FOUND", "TASK_NOT_FOUND",
+        "DEPLOYMENT_NOT_RUNNING", "CHAT_NOT_SUPPORTED", "DEPLOYMENT_NOT_FOUND",
         "400", "403", "404", "409", "422", "429", "503",
     }  # fmt: skip
 

@@ -25,8 +25,8 @@ HEADINGS = [
 ]
 
 
-def test_the_page_has_what_older_apis_tell_of_the_machine_and_of_chats() -> None:
-    told = re.compile(r"/(hardware|system|gpu)\b|/chat/sessions\b")
+def test_the_page_has_what_older_apis_tell_of_the_machine_of_chats_and_of_deployments() -> None:
+    told = re.compile(r"/(hardware|system|gpu|deployments)\b|/chat/sessions\b")
 
     assert set(HEADINGS) == {
         key for key, route in ROUTES.items() if told.search(key[1]) and not route.upgrades

@@ -31,6 +31,8 @@ class Step:
     """Fields of its answer that are others in each run, beside those that always are."""
     cut: tuple[str, ...] = ()
     """Lists of its answer that have more items on other machines, of which the first is kept."""
+    until: tuple[str, str] | None = None
+    """A place in the answer, and the value there until which it is asked again."""
     says: tuple[tuple[Any, str], ...] = ()
     """Of a conversation: what is said (None: nothing), and up to which type of message is heard."""
 
@@ -49,8 +51,11 @@ def _platform(name: str, method: str, path: str, **rest: Any) -> Step:
 
 _DIALO: Final = "/api/models/microsoft/DialoGPT-medium"
 _TASK: Final = "/api/downloads/{task}"
+_DEPLOYMENT: Final = "/api/deployments/{deployment}"
 _QWEN: Final = "/api/v1/models/qwen/Qwen-7B-Chat"
 _CONTROL: Final = "/api/v1/downloads/{download}/control"
+
+_COMPLETION: Final = ("id", "created", "system_fingerprint", "timings")
 
 _SPANS: Final = ("1min", "5min", "15min")
 _PRESSURES: Final = ("cpu_percent", "memory_percent", "io_percent")
@@ -72,7 +77,7 @@ STEPS: Final = (
     _manager("health", "GET", "/health"),
     _manager("api_health", "GET", "/api/health"),
     _manager("resources", "GET", "/api/system/resources", volatile=("cores", "available_gb")),
-    _manager("load", "GET", "/api/system/load", volatile=(*_SPANS, *_PRESSURES)),
+    _manager("load", "GET", "/api/system/load", volatile=(*_SPANS, *_PRESSURES, "active_requests")),
     _manager(
         "system_health", "GET", "/api/system/health", volatile=("status", "message", "checked_at")
     ),
@@ -199,4 +204,140 @@ STEPS: Final = (
     _hellovm("error-503", "GET", "/api/v1/models/away/away", status=503),
     _platform("gpu", "GET", "/api/v1/gpu", volatile=_GPUS),
     _platform("error-404", "GET", "/api/v1/gpu/0", status=404),
+    # Last: what they download and install would show in the answers before.
+    _manager(
+        "deploy",
+        "POST",
+        "/api/deployments/start",
+        body={
+            "model_id": "funland/mute",
+            "model_source": "huggingface",
+            "gpu_memory_utilization": 0.8,
+            "max_model_len": 256,
+        },
+        keeps={"deployment": "data.deployment_id"},
+        volatile=("status", "download_task_id"),
+    ),
+    _manager(
+        "deployment",
+        "GET",
+        _DEPLOYMENT,
+        until=("data.status", "running"),
+        volatile=("started_at", "download_task_id"),
+    ),
+    _manager(
+        "error-CHAT_NOT_SUPPORTED",
+        "POST",
+        "/api/chat/{deployment}",
+        body={"messages": [{"role": "user", "content": "Hello!"}]},
+        status=400,
+    ),
+    _manager(
+        "completion",
+        "POST",
+        "/api/completions/{deployment}",
+        body={
+            "prompt": "Once upon a time",
+            "stream": False,
+            "temperature": 0,
+            "max_tokens": 1,
+            "top_p": 0.9,
+        },
+        volatile=_COMPLETION,
+    ),
+    _manager(
+        "completion-streamed",
+        "POST",
+        "/api/completions/{deployment}",
+        body={"prompt": "Once upon a time", "stream": True, "temperature": 0, "max_tokens": 1},
+        volatile=_COMPLETION,
+    ),
+    _manager("deployments_health", "GET", f"{_DEPLOYMENT}/health", volatile=("latency_ms",)),
+    _manager("deployments_model", "GET", f"{_DEPLOYMENT}/model-info", volatile=("engine",)),
+    _manager("deployments_logs", "GET", f"{_DEPLOYMENT}/logs?lines=1", volatile=("number",)),
+    _manager(
+        "deployments_stop",
+        "PUT",
+        f"{_DEPLOYMENT}/stop",
+        volatile=("status", "started_at", "download_task_id"),
+    ),
+    _manager(
+        "deployments_stopped",
+        "GET",
+        _DEPLOYMENT,
+        until=("data.status", "stopped"),
+        volatile=("started_at", "download_task_id"),
+    ),
+    _manager(
+        "error-DEPLOYMENT_NOT_RUNNING",
+        "POST",
+        "/api/completions/{deployment}",
+        body={"prompt": "Once upon a time"},
+        status=409,
+    ),
+    _manager(
+        "deployments_restart",
+        "PUT",
+        f"{_DEPLOYMENT}/restart",
+        volatile=("status", "started_at", "download_task_id"),
+    ),
+    _manager("deployments_delete", "DELETE", _DEPLOYMENT),
+    _manager("error-DEPLOYMENT_NOT_FOUND", "GET", _DEPLOYMENT, status=404),
+    _manager(
+        "deploy-again",
+        "POST",
+        "/api/deployments/start",
+        body={"model_id": "funland-tiny", "max_model_len": 512},
+        keeps={"deployment": "data.deployment_id"},
+        volatile=("status",),
+    ),
+    _manager(
+        "deployment-again",
+        "GET",
+        _DEPLOYMENT,
+        until=("data.status", "running"),
+        volatile=("started_at",),
+    ),
+    _manager(
+        "deployments_list", "GET", "/api/deployments/list?status=running", volatile=("started_at",)
+    ),
+    _manager(
+        "chat",
+        "POST",
+        "/api/chat/{deployment}",
+        body={
+            "messages": [{"role": "user", "content": "Hello!"}],
+            "stream": False,
+            "temperature": 0,
+            "max_tokens": 1000,
+            "top_p": 0.9,
+        },
+        volatile=_COMPLETION,
+    ),
+    _manager(
+        "chat-streamed",
+        "POST",
+        "/api/chat/{deployment}",
+        body={
+            "messages": [{"role": "user", "content": "Hello!"}],
+            "stream": True,
+            "temperature": 0,
+            "max_tokens": 1,
+        },
+        volatile=_COMPLETION,
+    ),
+    _manager(
+        "error-INVALID_SOURCE-deployment",
+        "POST",
+        "/api/deployments/start",
+        body={"model_id": "a/b", "model_source": "github"},
+        status=400,
+    ),
+    _manager(
+        "error-MODEL_NOT_FOUND-deployment",
+        "POST",
+        "/api/deployments/start",
+        body={"model_id": "ghost/ghost", "model_source": "huggingface"},
+        status=404,
+    ),
 )

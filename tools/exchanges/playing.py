@@ -16,6 +16,7 @@ from tools.exchanges.marking import VOLATILE, marked
 from tools.exchanges.plan import Step
 
 _SECONDS: Final = 30
+_LOOK_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ async def play(
             async with asyncio.timeout(_SECONDS):
                 talk = _converse if step.says else _ask
                 status, body, request_id = await talk(http, step, ports[step.dialect], kept)
+                while step.until is not None and _at(body, step.until[0]) != step.until[1]:
+                    await asyncio.sleep(_LOOK_SECONDS)
+                    status, body, request_id = await talk(http, step, ports[step.dialect], kept)
             if status != step.status:
                 raise AssertionError(f"{step.dialect} {step.name}: {status} {body}")
             for name, place in step.keeps.items():
@@ -84,7 +88,15 @@ async def _ask(
         json=step.body if sent is None else None,
         headers=step.headers,
     ) as response:
-        return response.status, await response.json(), response.headers["x-request-id"]
+        streamed = response.content_type == "text/event-stream"
+        body = _events(await response.text()) if streamed else await response.json()
+        return response.status, body, response.headers["x-request-id"]
+
+
+def _events(text: str) -> list[Any]:
+    """The data of a stream's events; a text where it is no JSON."""
+    sent = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    return [json.loads(data) if data.startswith("{") else data for data in sent]
 
 
 async def _converse(

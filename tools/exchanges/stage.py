@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from yarl import URL
 
+from tests.faults.gguf_files import without_template
 from tests.hubs import kinds
 from tests.hubs.content import seeded
 from tests.hubs.server import FakeHub
@@ -30,7 +31,8 @@ def furnish(hub: FakeHub) -> None:
     hub.huggingface.add(
         "microsoft/DialoGPT-medium", files, tags=["gguf"], task="text-generation", **about
     )
-    hub.faults.add(kinds.stall(after=_SENT), path="*.gguf*", method="GET")
+    hub.huggingface.add("funland/mute", {"mute.gguf": without_template()}, tags=["gguf"], **about)
+    hub.faults.add(kinds.stall(after=_SENT), path="*model-q*", method="GET")
     hub.faults.add(kinds.status(429, retry_after=7), path="*busy*")
     hub.faults.add(kinds.status(503), path="*away*")
 
