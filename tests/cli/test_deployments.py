@@ -57,7 +57,7 @@ STARTING = deployment(
 RUNNING = deployment(
     Deployment.RUNNING,
     port=9001,
-    endpoint_url="http://127.0.0.1:9001/v1",
+    endpoint_url="http://127.0.0.1:9001",
     settings=LoadSettings(engine=LoadSettings.LLAMA_CPP, context_length=4096, device_ids=["gpu_0"]),
     processes=[
         Replica(index=0, state=Replica.RUNNING, pid=71, active_calls=2, memory_bytes=2_000_000),
@@ -327,7 +327,7 @@ def test_deployments_are_listed_and_shown(funland: Command, server: ScriptedServ
         ]
         assert row.split() == [
             *("chat", "qwen", "llama_cpp", "running", "1/2", "2", "2.0", "MB"),
-            "http://127.0.0.1:9001/v1",
+            "http://127.0.0.1:9001",
         ]
     shown = run(funland, server, "deployments", "show", "chat").stdout
     document = json.loads(run(funland, server, "deployments", "--json", "show", "chat").stdout)

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from funland.v1 import (
+    deployments_pb2,
     downloads_pb2,
     hardware_pb2,
     hub_pb2,
@@ -29,6 +30,7 @@ StartGateway = Callable[..., Awaitable[Gateway]]
 METHODS = {
     f"/{service.full_name}/{method.name}": method
     for module in (
+        deployments_pb2,
         downloads_pb2,
         hardware_pb2,
         hub_pb2,

@@ -110,7 +110,7 @@ def running(deployment: Deployment, server: Sequence[str]) -> Iterator[str]:
     use = shlex.join(["funland", "chat", "-m", called(deployment), *server])
     yield f"{called(deployment)} runs. Try it: {use}"
     if deployment.endpoint_url:
-        yield f"OpenAI's API for it: {deployment.endpoint_url}"
+        yield f"OpenAI's API for it: {deployment.endpoint_url}/v1"
 
 
 def next_step(deployment: Deployment, server: Sequence[str]) -> str:
@@ -133,7 +133,7 @@ def _engine(deployment: Deployment) -> str:
     if deployment.engine == Deployment.VLLM:
         return "vllm"
     engine = deployment.settings.engine
-    return word(LoadSettings.Engine, engine) if engine else ""
+    return word(LoadSettings.Engine, engine) if engine else "built_in"
 
 
 def _answering(deployment: Deployment) -> str:

@@ -181,7 +181,7 @@ def test_a_deployment_is_told() -> None:
     running = Deployment(
         deployment_id="deploy_1", name="chat", model="dialogpt-medium", replicas=2, port=8000,
         source="microsoft/DialoGPT-medium", state=Deployment.RUNNING, download_id="dl-1",
-        endpoint_url="http://127.0.0.1:8000/v1", metadata=DEPLOYED.metadata,
+        endpoint_url="http://127.0.0.1:8000", metadata=DEPLOYED.metadata,
         settings=LoadSettings(gpu_memory_fraction=0.8, context_length=2048),
         create_time=Timestamp(seconds=NOW), start_time=Timestamp(seconds=NOW + 60),
         update_time=Timestamp(seconds=NOW + 60),
@@ -203,7 +203,7 @@ def test_a_deployment_is_told() -> None:
             "max_model_len": 2048,
             "name": "chat",
             "replicas": 2,
-            "endpoint": "http://127.0.0.1:8000/v1",
+            "endpoint": "http://127.0.0.1:8000",
             "endpoint_error": None,
             "download_task_id": "dl-1",
             "error": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from funland.v1.deployments_pb2 import Deployment, GetDeploymentRequest
 from funland.v1.downloads_pb2 import Download, ListDownloadsResponse, StartDownloadRequest
 from funland.v1.hardware_pb2 import Acceleration, SetAccelerationRequest
 from funland.v1.hub_pb2 import HubInfo, HubModel, HubSync, SyncHubsEvent, SyncHubsResult
+from funland.v1.inference_pb2 import ChatRequest, ChatResponse, GenerationEvent, Start
 from funland.v1.models_pb2 import Origin
 
 if TYPE_CHECKING:
@@ -177,6 +180,72 @@ async def test_a_path_of_two_apis_fails_in_the_shape_of_the_one_that_was_asked(
 
     assert first["error"]["reason"] == "UNIMPLEMENTED"
     assert set(second["error"]) == {"code", "message", "details"}
+
+
+def deploys(answers: Answers) -> None:
+    """Has one deployment, `chat`."""
+
+    async def get(request: GetDeploymentRequest, context: Any) -> Deployment:
+        if request.deployment_id != "chat":
+            await context.abort(grpc.StatusCode.NOT_FOUND, "Nobody deployed that.")
+        return Deployment(deployment_id="deploy_1", model="tiny", metadata={"model_id": "a/b"})
+
+    answers["GetDeployment"] = get
+
+
+async def test_a_deployments_stream_fails_in_the_shape_of_manager(
+    http: aiohttp.ClientSession, answers: Answers
+) -> None:
+    async def chat(request: ChatRequest, context: Any) -> AsyncIterator[GenerationEvent]:
+        assert request.model == "deploy_1"
+        yield GenerationEvent(start=Start(id="1", model="tiny"))
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "Away.")
+
+    deploys(answers)
+    answers["StreamChat"] = chat
+    body = {"messages": [{"role": "user", "content": "Hi"}], "stream": True}
+
+    async with http.post("/api/chat/chat", json=body) as response:
+        lines = (await response.text()).split("\n\n")
+
+    assert (response.status, response.content_type) == (200, "text/event-stream")
+    first, failed = (json.loads(line.removeprefix("data: ")) for line in lines if line)
+    assert first["model"] == "a/b"
+    assert (failed["success"], failed["error"]) == (False, "SERVER_UNREACHABLE")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_deployment_that_is_not_there_fails_before_its_stream_begins(
+    http: aiohttp.ClientSession, answers: Answers, stream: bool
+) -> None:
+    deploys(answers)
+    body = {"prompt": "Once", "stream": stream}
+
+    async with http.post("/api/completions/ghost", json=body) as response:
+        told = await response.json()
+
+    assert (response.status, told["success"], told["error"]) == (404, False, "NOT_FOUND")
+
+
+async def test_what_is_wrong_with_a_sampling_has_the_bodys_names(
+    http: aiohttp.ClientSession, answers: Answers
+) -> None:
+    async def chat(_: ChatRequest, context: Any) -> ChatResponse:
+        wrong = BadRequest.FieldViolation(field="sampling.top_p", description="is too much")
+        status = Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message="No.")
+        status.details.add().Pack(BadRequest(field_violations=[wrong]))
+        convert: Any = rpc_status  # its stubs lack the types
+        await context.abort_with_status(convert.to_status(status))
+        raise AssertionError
+
+    deploys(answers)
+    answers["Chat"] = chat
+    body = {"messages": [{"role": "user", "content": "Hi"}], "top_p": 7}
+
+    async with http.post("/api/chat/chat", json=body) as response:
+        told = await response.json()
+
+    assert (response.status, told["message"]) == (400, "top_p: is too much")
 
 
 async def test_an_older_server_is_no_defect_of_the_gateway(http: aiohttp.ClientSession) -> None:
