@@ -68,7 +68,7 @@ class Unary:
 
     rpc: MethodDescriptor
     message: Message
-    answer: Callable[[Any], Reply | Unary | Streaming | Together]
+    answer: Callable[[Any], Step]
     """Takes the response; of an RPC that streams, the list of all its events."""
     field_name: Callable[[str], str] = same_name
     """What the dialect calls a field of the contract, for violations that the server reports."""
@@ -115,6 +115,10 @@ class Together:
 
     parts: tuple[Streaming, ...]
     """At least one. Their `events` share what they have to remember."""
+
+
+Step = Reply | Unary | Streaming | Together
+"""What comes of a response: the answer, or what to call next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from funland_gateway.dialects.dialect import (
     Named,
     Reply,
     Route,
+    Step,
     Streaming,
     Together,
     Unary,
@@ -95,7 +96,7 @@ async def _ask(
     request: web.Request, calls: Calls, call: Unary | Streaming | Together
 ) -> Reply | Streaming | Together:
     """Calls what answers once, one after the other, until there is a reply or a stream."""
-    step: Reply | Unary | Streaming | Together = call
+    step: Step = call
     while isinstance(step, Unary):
         try:
             step = step.answer(await _response(request, calls, step))

@@ -9,14 +9,7 @@ import pytest
 from google.protobuf.message import Message
 
 from funland.v1.errors_pb2 import Error
-from funland_gateway.dialects.dialect import (
-    Incoming,
-    Reply,
-    Route,
-    Streaming,
-    Together,
-    Unary,
-)
+from funland_gateway.dialects.dialect import Incoming, Reply, Route, Step, Unary
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import CallFailed
 
@@ -42,7 +35,7 @@ def call(route: Route, incoming: Incoming) -> Unary:
 
 def told(call: Unary, *responses: Any) -> Any:
     """The JSON that is answered after these responses, each to the RPC that it takes."""
-    step: Reply | Unary | Streaming | Together = call
+    step: Step = call
     for response in responses:
         assert isinstance(step, Unary)
         if isinstance(response, Message):

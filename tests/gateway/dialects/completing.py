@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from funland.v1.inference_pb2 import GenerateRequest
-from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Together, Unary
+from funland_gateway.dialects.dialect import Incoming, Reply, Step, Streaming, Together, Unary
 from funland_gateway.dialects.openai.completions import create_completion
 from funland_gateway.dialects.reading import JsonObject
 
@@ -30,7 +30,7 @@ def asked(call: Unary | Streaming | Together) -> list[GenerateRequest]:
     return list(message.requests) if call.rpc.name == "BatchGenerate" else [message]
 
 
-def choices(reply: Reply | Unary) -> list[Any]:
+def choices(reply: Step) -> list[Any]:
     """The choices, whose logprobs OpenAI's own types don't let be null where OpenAI's API does."""
     assert isinstance(reply, Reply)
     return orjson.loads(reply.content)["choices"]

@@ -23,7 +23,7 @@ from funland.v1.inference_pb2 import (
     Timings,
     Usage,
 )
-from funland_gateway.dialects.dialect import Incoming, Reply, Streaming, Unary
+from funland_gateway.dialects.dialect import Incoming, Reply, Step, Streaming, Unary
 from funland_gateway.dialects.inference.generation import (
     generate,
     generate_batch,
@@ -48,7 +48,7 @@ def incoming(**body: Any) -> Incoming:
     return Incoming(JsonObject(body), {}, 0)
 
 
-def content(reply: Reply | Unary) -> Any:
+def content(reply: Step) -> Any:
     assert isinstance(reply, Reply)
     return orjson.loads(reply.content)
 

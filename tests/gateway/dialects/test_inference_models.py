@@ -17,7 +17,7 @@ from funland.v1.models_pb2 import (
     Model,
 )
 from funland.v1.system_pb2 import Health, MachineMemory, SystemStatus
-from funland_gateway.dialects.dialect import Incoming, Reply, Unary
+from funland_gateway.dialects.dialect import Incoming, Reply, Step, Unary
 from funland_gateway.dialects.inference.models import list_models, load_model
 from funland_gateway.dialects.inference.system import get_health, get_metrics
 from funland_gateway.dialects.reading import JsonObject
@@ -46,7 +46,7 @@ def incoming(name: str = "", **body: Any) -> Incoming:
     return Incoming(JsonObject(body), {"model_name": name}, 0)
 
 
-def content(reply: Reply | Unary) -> Any:
+def content(reply: Step) -> Any:
     assert isinstance(reply, Reply)
     return orjson.loads(reply.content)
 

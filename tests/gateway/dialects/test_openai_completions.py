@@ -23,7 +23,7 @@ from funland.v1.inference_pb2 import (
     TokenLogprob,
     Usage,
 )
-from funland_gateway.dialects.dialect import Reply, Streaming, Together, Unary
+from funland_gateway.dialects.dialect import Reply, Step, Streaming, Together, Unary
 from funland_gateway.failures import CallFailed
 from tests.gateway.dialects.completing import asked, parts, read
 
@@ -38,7 +38,7 @@ def response(text: str) -> GenerateResponse:
     )
 
 
-def completion(reply: Reply | Unary) -> Completion:
+def completion(reply: Step) -> Completion:
     assert isinstance(reply, Reply)
     return Completion.model_validate_json(reply.content, strict=True)
 
