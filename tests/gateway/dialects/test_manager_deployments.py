@@ -127,7 +127,7 @@ def test_each_state_has_the_documents_word() -> None:
     ("lines", "asked_for"), [({}, 100), ({"lines": "7"}, 7), ({"lines": "10000"}, 10_000)]
 )
 def test_so_many_lines_of_a_log_are_asked_for(lines: dict[str, str], asked_for: int) -> None:
-    described = call(LOGS, asked(path=PATH, **lines))
+    described = call(LOGS, asked(None, PATH, **lines))
 
     assert described.message == deployments_pb2.GetDeploymentLogsRequest(
         deployment_id="deploy_1", lines=asked_for
