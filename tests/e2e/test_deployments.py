@@ -70,7 +70,8 @@ async def wire(start: Start) -> Wire:
 
 
 def wanted(name: str = "mine", **more: Any) -> StartDeploymentRequest:
-    return StartDeploymentRequest(**{"model": MODEL, "name": name, "settings": SMALL, **more})
+    fields: dict[str, Any] = {"model": MODEL, "name": name, "settings": SMALL, **more}
+    return StartDeploymentRequest(**fields)
 
 
 async def when(
@@ -336,11 +337,16 @@ async def test_one_that_is_deleted_is_gone_with_its_names(wire: Wire, tmp_path: 
         os.kill(running.processes[0].pid, 0)
 
 
+def cut_short(file: Path) -> None:
+    half = file.read_bytes()[: SIZE // 2]
+    file.unlink()  # it is a link to the original
+    file.write_bytes(half)
+
+
 async def test_what_can_not_load_is_failed_and_told(wire: Wire, tmp_path: Path) -> None:
     await wire.call("ImportModel", ImportModelRequest(path=str(FILE), model_id="damaged"))
     file = tmp_path / "home" / "models" / "damaged" / "model.gguf"
-    file.unlink()  # it is a link to the original
-    file.write_bytes(FILE.read_bytes()[:1_000_000])
+    await asyncio.to_thread(cut_short, file)
     await wire.call("StartDeployment", wanted(model="damaged"))
 
     failed = await in_state(wire, "mine", Deployment.FAILED)
@@ -356,7 +362,7 @@ async def test_what_can_not_load_is_failed_and_told(wire: Wire, tmp_path: Path) 
     assert not restarted.HasField("error")
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[StartDeploymentRequest, str, list[str]]] = {
     "no such model": (wanted(model="nope", download=False), "MODEL_NOT_FOUND", []),
     "a model's name": (wanted(MODEL), "DEPLOYMENT_EXISTS", []),
     "a name that is none": (wanted("Not A Name"), "FIELD_INVALID", ["name"]),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from funland_gateway.dialects.dialect import JsonSchema
+from funland_gateway.dialects.health import HEALTH_WORDS
 from funland_gateway.dialects.openai.schemas import MESSAGE, MODEL_NAME
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
@@ -19,6 +20,7 @@ from funland_gateway.dialects.schemas import (
     described,
     nullable,
     object_with,
+    one_of_values,
 )
 
 _TEXT: Final[JsonSchema] = {**STRING, "minLength": 1}
