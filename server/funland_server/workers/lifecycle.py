@@ -254,8 +254,10 @@ class Lifecycle:
         logger.error("worker_lost", model=place.key, pid=worker.process.pid)
         await worker.process.end()
         self.room.look()  # its memory is free
-        if place.retry_seconds is not None:
-            return
+        while (seconds := place.retry_seconds) is not None:
+            if not place.holds:
+                return
+            await asyncio.sleep(seconds)
         async with place.turn:
             if place.worker is None:
                 # What failed is kept as the model's state; the next call tries again.

@@ -244,7 +244,8 @@ class Room:
         assert place.worker is not None  # noqa: S101 - else it would not have been planned
         logger.info("model_evicted", model=place.key, by=by.key)
         self._metrics.evictions.labels(place.model_id).inc()
-        self.evictions.note(monotonic(), place.key, by.key)
+        if self.evictions.note(monotonic(), place.key, by.key):
+            self._metrics.thrashing_evictions.labels(place.model_id).inc()
         return self._end(place, place.worker)
 
     def _tell(self, place: Place, awaited: Awaited | None) -> None:
