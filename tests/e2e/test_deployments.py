@@ -33,7 +33,15 @@ from funland.v1.deployments_pb2 import (
 from funland.v1.downloads_pb2 import CancelDownloadRequest
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
-from funland.v1.models_pb2 import GetModelRequest, ImportModelRequest, LoadSettings, Model, Origin
+from funland.v1.models_pb2 import (
+    DeleteModelRequest,
+    GetModelRequest,
+    ImportModelRequest,
+    Lease,
+    LoadSettings,
+    Model,
+    Origin,
+)
 from funland.v1.system_pb2 import GetHealthReportRequest, PartHealth
 from funland_server.app import Server
 from funland_server.config import ServerSettings
@@ -144,6 +152,9 @@ async def test_a_deployment_answers_to_its_id_its_name_and_its_model(wire: Wire)
     listed = await wire.call("ListDeployments", ListDeploymentsRequest())
     assert ([one.name for one in listed.deployments], listed.total_size) == (["mine"], 1)
     told = await wire.call("GetDeploymentModel", GetDeploymentModelRequest(deployment_id="mine"))
+    assert [(one.kind, one.holder) for one in told.model.loaded.leases] == [
+        (Lease.DEPLOYMENT, running.deployment_id)
+    ]
     assert (told.context_length, told.model.loaded.slots) == (256, 2)
     assert list(told.names[:3]) == [running.deployment_id, "mine", MODEL]
     assert told.engine.startswith("llama.cpp 0.")
@@ -357,9 +368,13 @@ async def test_what_can_not_load_is_failed_and_told(wire: Wire, tmp_path: Path) 
     (part,) = [part for part in report.parts if part.name == "deployments"]
     assert part.state == PartHealth.DEGRADED
     assert "mine failed" in part.message
+    refused = await refusal(wire.call("DeleteModel", DeleteModelRequest(model_id="damaged")))
+    assert refused.reason == "MODEL_DEPLOYED"
     restarted = await wire.call("RestartDeployment", RestartDeploymentRequest(deployment_id="mine"))
     assert restarted.state == Deployment.STARTING
     assert not restarted.HasField("error")
+    await wire.call("DeleteDeployment", DeleteDeploymentRequest(deployment_id="mine"))
+    await wire.call("DeleteModel", DeleteModelRequest(model_id="damaged"))
 
 
 REFUSED: dict[str, tuple[StartDeploymentRequest, str, list[str]]] = {
