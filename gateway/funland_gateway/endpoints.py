@@ -29,7 +29,7 @@ from funland_gateway.ports import Port
 
 _log = structlog.get_logger(__name__)
 
-_AGAIN_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 2.0
 """After so long a port that could not be opened is tried again, and a server that is away asked."""
 _CALL_SECONDS: Final = 10.0
 _WHY: Final = {
@@ -134,9 +134,12 @@ class Endpoints:
             server, common = self._server, _ports(self._common_urls())
             for deployment_id in {*server.deployments, *self._endpoints}:
                 deployment = server.deployments.get(deployment_id)
-                await self._look(deployment_id, deployment, common, again=again)
-                if deployment is not None:
-                    await self._report(server, deployment_id)
+                try:
+                    await self._look(deployment_id, deployment, common, again=again)
+                    if deployment is not None:
+                        await self._report(server, deployment_id)
+                except Exception:  # a defect: the others' ports are none the worse for it
+                    _log.exception("endpoint_failed", deployment_id=deployment_id)
 
     async def _look(
         self, deployment_id: str, deployment: Deployment | None, common: Collection[int],

@@ -1,4 +1,4 @@
-"""Which ports of deployments are to be open: what is wanted and what is there in, what to do out."""
+"""Which ports of deployments are to be open: what there is in, what to do out."""
 
 from __future__ import annotations
 

@@ -76,6 +76,10 @@ class ServerSettings(BaseModel):
     load_timeout_seconds: Seconds = Field(
         default=300.0, description="How long a model may take to load."
     )
+    load_wait_seconds: Annotated[float, Field(ge=0, le=_LONGEST)] = Field(
+        default=60.0,
+        description="How long a model waits for memory that busy models have; 0: not at all.",
+    )
     keep_alive_seconds: Annotated[float, Field(ge=-1, le=_LONGEST)] = Field(
         default=300.0,
         description="How long a model stays in memory after its last call; -1: for ever.",

@@ -128,6 +128,11 @@ class Metrics:
             "funland_evictions", "Unloads of an idle model to make room for another.", ["model"],
             registry=self.registry,
         )  # fmt: skip
+        self.thrashing_evictions = Counter(
+            "funland_thrashing_evictions",
+            "Those of them for a model that had left for this one, again and again.",
+            ["model"], registry=self.registry,
+        )  # fmt: skip
         self.backing_off_until = Gauge(
             "funland_backing_off_until_seconds",
             "When a lost model is started again at the earliest, in Unix time.",
@@ -192,7 +197,7 @@ class Metrics:
             self.inference_seconds, self.time_to_first_token, self.prompt_tokens,
             self.cached_prompt_tokens, self.completion_tokens, self.batch_size, self.queue_depth,
             self.active_sequences, self.cached_tokens, self.evictions, self.backing_off_until,
-            self.worker_restarts,
+            self.worker_restarts, self.thrashing_evictions,
         ):  # fmt: skip
             try:
                 metric.remove(model)

@@ -33,7 +33,15 @@ from funland.v1.deployments_pb2 import (
 from funland.v1.downloads_pb2 import CancelDownloadRequest
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
-from funland.v1.models_pb2 import GetModelRequest, ImportModelRequest, LoadSettings, Model, Origin
+from funland.v1.models_pb2 import (
+    DeleteModelRequest,
+    GetModelRequest,
+    ImportModelRequest,
+    Lease,
+    LoadSettings,
+    Model,
+    Origin,
+)
 from funland.v1.system_pb2 import GetHealthReportRequest, PartHealth
 from funland_server.app import Server
 from funland_server.config import ServerSettings
@@ -70,7 +78,8 @@ async def wire(start: Start) -> Wire:
 
 
 def wanted(name: str = "mine", **more: Any) -> StartDeploymentRequest:
-    return StartDeploymentRequest(**{"model": MODEL, "name": name, "settings": SMALL, **more})
+    fields: dict[str, Any] = {"model": MODEL, "name": name, "settings": SMALL, **more}
+    return StartDeploymentRequest(**fields)
 
 
 async def when(
@@ -143,6 +152,9 @@ async def test_a_deployment_answers_to_its_id_its_name_and_its_model(wire: Wire)
     listed = await wire.call("ListDeployments", ListDeploymentsRequest())
     assert ([one.name for one in listed.deployments], listed.total_size) == (["mine"], 1)
     told = await wire.call("GetDeploymentModel", GetDeploymentModelRequest(deployment_id="mine"))
+    assert [(one.kind, one.holder) for one in told.model.loaded.leases] == [
+        (Lease.DEPLOYMENT, running.deployment_id)
+    ]
     assert (told.context_length, told.model.loaded.slots) == (256, 2)
     assert list(told.names[:3]) == [running.deployment_id, "mine", MODEL]
     assert told.engine.startswith("llama.cpp 0.")
@@ -336,11 +348,16 @@ async def test_one_that_is_deleted_is_gone_with_its_names(wire: Wire, tmp_path: 
         os.kill(running.processes[0].pid, 0)
 
 
+def cut_short(file: Path) -> None:
+    half = file.read_bytes()[: SIZE // 2]
+    file.unlink()  # it is a link to the original
+    file.write_bytes(half)
+
+
 async def test_what_can_not_load_is_failed_and_told(wire: Wire, tmp_path: Path) -> None:
     await wire.call("ImportModel", ImportModelRequest(path=str(FILE), model_id="damaged"))
     file = tmp_path / "home" / "models" / "damaged" / "model.gguf"
-    file.unlink()  # it is a link to the original
-    file.write_bytes(FILE.read_bytes()[:1_000_000])
+    await asyncio.to_thread(cut_short, file)
     await wire.call("StartDeployment", wanted(model="damaged"))
 
     failed = await in_state(wire, "mine", Deployment.FAILED)
@@ -351,12 +368,16 @@ async def test_what_can_not_load_is_failed_and_told(wire: Wire, tmp_path: Path) 
     (part,) = [part for part in report.parts if part.name == "deployments"]
     assert part.state == PartHealth.DEGRADED
     assert "mine failed" in part.message
+    refused = await refusal(wire.call("DeleteModel", DeleteModelRequest(model_id="damaged")))
+    assert refused.reason == "MODEL_DEPLOYED"
     restarted = await wire.call("RestartDeployment", RestartDeploymentRequest(deployment_id="mine"))
     assert restarted.state == Deployment.STARTING
     assert not restarted.HasField("error")
+    await wire.call("DeleteDeployment", DeleteDeploymentRequest(deployment_id="mine"))
+    await wire.call("DeleteModel", DeleteModelRequest(model_id="damaged"))
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[StartDeploymentRequest, str, list[str]]] = {
     "no such model": (wanted(model="nope", download=False), "MODEL_NOT_FOUND", []),
     "a model's name": (wanted(MODEL), "DEPLOYMENT_EXISTS", []),
     "a name that is none": (wanted("Not A Name"), "FIELD_INVALID", ["name"]),

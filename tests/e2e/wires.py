@@ -170,6 +170,5 @@ def _failed(error: dict[str, Any]) -> Refused:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [str(one) for one in value]  # pyright: ignore[reportUnknownVariableType] - JSON
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """A field's value as a query has it; of a repeated one the list of them."""
+    return str(value).lower() if isinstance(value, bool) else value

@@ -68,7 +68,9 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
     "nodes": Subcommand("nodes", "nodes", "List the machines that hold models, or show one."),
     "config": Subcommand("config", "app", "Show and change settings."),
     "devices": Subcommand("devices", "app", "See, measure and choose what models are computed on."),
-    "ps": Subcommand("status", "ps", "List the models that are in memory.", ""),
+    "ps": Subcommand(
+        "status", "ps", "List the models that are in memory, and those on their way there.", ""
+    ),
     "status": Subcommand("status", "status", "Show what the server is and what it does now.", ""),
 }
 """In the order of the help."""

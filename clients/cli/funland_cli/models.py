@@ -125,7 +125,7 @@ def unload(
     *,
     models: ModelIds,
     force: Annotated[
-        bool, typer.Option("--force", help="End the calls that it still answers.")
+        bool, typer.Option("--force", help="End the calls that they still answer, and their pins.")
     ] = False,
     server: options.Server = None,
     as_json: options.Json = False,
@@ -136,6 +136,38 @@ def unload(
         for model in models:
             unloaded = client.models.unload(model, force=force)
             session.tell(unloaded, f"Unloaded {unloaded.model_id}.")
+
+
+@app.command()
+def pin(
+    context: typer.Context,
+    *,
+    models: ModelIds,
+    server: options.Server = None,
+    as_json: options.Json = False,
+) -> None:
+    """Load models and hold them in memory, after restarts too."""
+    session = options.session(context, server, as_json)
+    with session.client() as client:
+        for model in models:
+            pinned = client.models.pin(model)
+            session.tell(pinned, f"{pinned.model_id} is in memory, and stays there.")
+
+
+@app.command()
+def unpin(
+    context: typer.Context,
+    *,
+    models: ModelIds,
+    server: options.Server = None,
+    as_json: options.Json = False,
+) -> None:
+    """Let models leave the memory as others do."""
+    session = options.session(context, server, as_json)
+    with session.client() as client:
+        for model in models:
+            unpinned = client.models.unpin(model)
+            session.tell(unpinned, f"{unpinned.model_id} leaves when nobody calls it.")
 
 
 @app.command("rm")

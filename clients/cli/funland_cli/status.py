@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Final
 
 import typer
 
@@ -12,7 +13,13 @@ from funland.v1.system_pb2 import Health, Performance, SystemStatus
 from funland_cli import options
 from funland_cli.documents import document
 from funland_cli.output import size, span
-from funland_cli.views import devices, unloads, word
+from funland_cli.views import devices, leases, loading, unloads, word
+
+_PRESENT: Final = (Model.LOADING, Model.LOADED)
+_COLUMNS: Final = (
+    *("MODEL", "ENGINE", "DEVICE", ">MEMORY", ">EXPECTED", ">CONTEXT", ">ACTIVE", ">WAITING"),
+    *(">RESTARTS", "UP", "KEPT BY", "UNLOADS"),
+)
 
 
 def status(
@@ -32,29 +39,18 @@ def status(
 def ps(
     context: typer.Context, *, server: options.Server = None, as_json: options.Json = False
 ) -> None:
-    """List the models that are in memory."""
+    """List the models that are in memory, and those on their way there."""
     session = options.session(context, server, as_json)
     with session.client() as client:
-        models = client.system.status().loaded_models
+        models = [model for model in client.models.list() if model.state in _PRESENT]
     if session.output.as_json:
         session.output.document({"models": [document(model) for model in models]})
         return
-    session.output.table(
-        (
-            *(
-                "MODEL",
-                "ENGINE",
-                "DEVICE",
-                ">MEMORY",
-                ">CONTEXT",
-                ">ACTIVE",
-                ">WAITING",
-                ">RESTARTS",
-            ),
-            *("UP", "UNLOADS"),
-        ),
-        (_row(model, datetime.now(UTC)) for model in models),
-    )
+    loaded = [model for model in models if model.state == Model.LOADED]
+    session.output.table(_COLUMNS, (_row(model, datetime.now(UTC)) for model in loaded))
+    for model in models:
+        if model.state == Model.LOADING:
+            session.output.line(f"{model.model_id}: {loading(model.loading)}")
 
 
 def _pairs(address: str, now: SystemStatus, health: Health) -> Iterator[tuple[str, str]]:
@@ -86,10 +82,12 @@ def _row(model: Model, now: datetime) -> tuple[str, ...]:
         word(LoadSettings.Engine, loaded.engine) if loaded.engine else "",
         devices(loaded),
         size(loaded.memory_bytes),
+        size(loaded.estimate_bytes),
         str(loaded.context_length),
         f"{loaded.active_sequences}/{loaded.slots}",
         str(loaded.waiting_sequences),
         str(loaded.restarts),
         span((now - since).total_seconds()),
+        leases(loaded),
         unloads(loaded, now),
     )

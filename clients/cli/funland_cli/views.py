@@ -8,13 +8,22 @@ from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from funland.v1.models_pb2 import LoadedModel, LoadSettings, Model, Origin
+from funland.v1.inference_pb2 import Loading
+from funland.v1.models_pb2 import Lease, LoadedModel, LoadSettings, Model, Origin
 from funland_cli.output import quantity, size, span
 
 _HUBS: Final[Mapping[Origin.Hub.ValueType, str]] = {
     Origin.MODELSCOPE: "ModelScope",
     Origin.HUGGINGFACE: "HuggingFace",
     Origin.OLLAMA: "Ollama",
+}
+
+
+_STAGES: Final[Mapping[Loading.Stage.ValueType, str]] = {
+    Loading.WAITING: "waits for memory",
+    Loading.STARTING: "starting",
+    Loading.READING: "reading",
+    Loading.PREPARING: "preparing",
 }
 
 
@@ -61,11 +70,25 @@ def queue(loaded: LoadedModel) -> str:
     return f"{loaded.waiting_sequences}/{loaded.queue_limit}"
 
 
+def leases(loaded: LoadedModel) -> str:
+    """What keeps a model in memory: `2 calls, a pin`."""
+    return ", ".join(filter(None, map(_lease, loaded.leases)))
+
+
+def loading(loading: Loading) -> str:
+    """How far a load is: `waits for memory: a has 3 calls`, or `reading 42 %`."""
+    told = _STAGES.get(loading.stage, "loading")
+    if loading.waiting_for:
+        return f"{told}: {loading.waiting_for}"
+    return f"{told} {100 * loading.fraction:.0f} %" if loading.HasField("fraction") else told
+
+
 def unloads(loaded: LoadedModel, now: datetime) -> str:
     """When a model leaves the memory if no call comes: `in 4 min`."""
     if loaded.HasField("unload_time"):
         return f"in {_until(loaded.unload_time, now)}"
-    return "busy" if loaded.active_sequences else "never"
+    calls = any(lease.kind == Lease.CALLS for lease in loaded.leases)
+    return "busy" if calls or loaded.active_sequences else "never"
 
 
 def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
@@ -90,7 +113,9 @@ def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
     yield "chat", "yes" if model.can_chat else f"no: {why_not}"
     yield "rerank", "by a ranking head" if model.can_rerank else ""
     yield "adapters", ", ".join(adapter.adapter_id for adapter in model.adapters)
+    yield "for", word(Model.Kind, model.kind) if model.kind else ""
     yield "state", state(model, now)
+    yield "loading", loading(model.loading) if model.HasField("loading") else ""
     yield "error", model.load_error.message
     if model.HasField("loaded"):
         yield from _loaded(model.loaded, now)
@@ -105,10 +130,25 @@ def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
     yield "runs with", f"{loaded.context_length} tokens, {loaded.slots} slots"
     yield "threads", str(loaded.threads or "")
     yield "memory", size(loaded.memory_bytes) + (f" of {limit}" if limit else "")
+    yield "expected", size(loaded.estimate_bytes)
+    yield "at most so far", size(loaded.peak_memory_bytes)
+    yield "kept by", leases(loaded)
     yield "calls", f"{loaded.active_sequences} active, {queue(loaded)} waiting"
     yield "cached", f"{loaded.cached_tokens} tokens"
     yield "unloads", unloads(loaded, now)
     yield "restarts", str(loaded.restarts)
+
+
+def _lease(lease: Lease) -> str:
+    match lease.kind:
+        case Lease.CALLS:
+            return f"{lease.count} {'calls' if lease.count > 1 else 'call'}"
+        case Lease.PIN:
+            return "a pin"
+        case Lease.DEPLOYMENT:
+            return f"deployment {lease.holder}"
+        case _:  # Kinds may be added.
+            return ""
 
 
 def _device_memory(loaded: LoadedModel) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from funland.v1.deployments_pb2 import Replica
-from funland.v1.models_pb2 import LoadSettings
+from funland.v1.models_pb2 import Lease, LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.deployments.errors import DeploymentNotRunningError
 from funland_server.errors import FunlandError, ServerStoppingError
@@ -17,6 +17,7 @@ from funland_server.models.domain import Models
 from funland_server.models.loading.engines import engine_version
 from funland_server.workers.backoff import Backoff
 from funland_server.workers.callee import Callee
+from funland_server.workers.holds import Hold
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.worker import Worker
 
@@ -44,16 +45,18 @@ class BuiltInRunner:
         self,
         models: Models,
         model_id: str,
-        key: str,
+        deployment_id: str,
+        index: int,
         settings: LoadSettings,
         *,
         changed: Callable[[], None],
         write: Write,
     ) -> None:
-        """`key` is the instance's, `changed` is called when `present` has changed."""
+        """`changed` is called when `present` has changed."""
         self._models = models
         self._model_id = model_id
-        self._key = key
+        self._deployment_id = deployment_id
+        self._key = instance_key(deployment_id, index)
         self._settings = LoadSettings()
         self._settings.CopyFrom(settings)
         self._settings.keep_alive_seconds = -1
@@ -67,6 +70,8 @@ class BuiltInRunner:
 
     async def start(self) -> None:
         """See `Runner`."""
+        hold = Hold(Lease.DEPLOYMENT, self._deployment_id)
+        self._models.pool.hold(self._model_id, hold, self._key)
         worker = await self._load()
         self._tell(worker)
         self._keeping = asyncio.create_task(self._keep(worker))

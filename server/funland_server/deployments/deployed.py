@@ -91,6 +91,8 @@ class Deployed:
         """Those that end."""
         self.ran = False
         """Whether it has answered in its present run."""
+        self.held = ""
+        """The model that it keeps from being deleted."""
         self.reported = Endpoint()
         """What a gateway tells of its port."""
         self.saving = asyncio.Lock()

@@ -68,6 +68,7 @@ class Deployments(Domain):
         running = Running(
             self._roster,
             self._models.catalog,
+            self._models.holders,
             self._downloads,
             partial(make_runner, self._models),
             saving=saving,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from funland.v1.deployments_pb2 import Deployment
-from funland_server.deployments.built_in import BuiltInRunner, instance_key
+from funland_server.deployments.built_in import BuiltInRunner
 from funland_server.deployments.deployed import Deployed
 from funland_server.deployments.runner import Runner
 from funland_server.models.domain import Models
@@ -31,7 +31,8 @@ def make_runner(
     return BuiltInRunner(
         models,
         kept.model,
-        instance_key(deployed.deployment_id, index),
+        deployed.deployment_id,
+        index,
         kept.settings,
         changed=changed,
         write=write,

@@ -24,6 +24,7 @@ from funland_server.downloads.domain import Downloads
 from funland_server.errors import FunlandError, InternalError, ServerStoppingError
 from funland_server.metrics import Metrics
 from funland_server.models.installed.catalog import ModelCatalog
+from funland_server.models.loading.holders import Holders
 from funland_server.storage.saving import Saving
 from funland_server.storage.waiting_out import wait_out
 from funland_server.workers.backoff import Backoff
@@ -50,6 +51,7 @@ class Running:
         self,
         roster: Roster,
         catalog: ModelCatalog,
+        holders: Holders,
         downloads: Downloads,
         make: MakeRunner,
         *,
@@ -61,6 +63,7 @@ class Running:
         """`publish` is told the id of what changed."""
         self._roster = roster
         self._catalog = catalog
+        self._holders = holders
         self._downloads = downloads
         self._make = make
         self._saving = saving
@@ -84,6 +87,7 @@ class Running:
                     break
         for slot in deployed.slots:
             slot.look()
+        self._hold(deployed)
         self._serving.look()
         deployed.moved()
         self._publish(deployed.deployment_id)
@@ -163,6 +167,16 @@ class Running:
         states = Counter(deployed.kept.state for deployed in self._roster)
         for state in STATES:
             self._metrics.deployments.labels(Deployment.State.Name(state)).set(states[state])
+
+    def _hold(self, deployed: Deployed) -> None:
+        """Keeps the model of a deployment from being deleted, as long as there is the deployment."""
+        there = self._roster.find(deployed.deployment_id) is deployed
+        model = deployed.kept.model if there else ""
+        if model != deployed.held:
+            self._holders.let_go(deployed.held, deployed.deployment_id)
+            if model:
+                self._holders.hold(model, deployed.deployment_id)
+            deployed.held = model
 
     def _begin(self, deployed: Deployed) -> None:
         model = self._catalog.get(deployed.kept.model)

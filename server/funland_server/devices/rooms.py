@@ -17,13 +17,25 @@ def in_machine(device: Device) -> bool:
 
 
 def rooms(
-    devices: Iterable[Device], acceleration: Acceleration, taken: Taken
+    devices: Iterable[Device],
+    acceleration: Acceleration,
+    taken: Taken,
+    own_fraction: float | None = None,
 ) -> dict[str, int | None]:
     """What a model may take of each accelerator's memory when all models that are idle have left:
     within the share that is for models, and beside what other programs have. None: it can't be
-    read."""
+    read.
+
+    `own_fraction` is the most that this model may take of each. If that is more than the share that
+    is for models, it goes beyond that.
+    """
+    set_ = acceleration.HasField("gpu_memory_fraction")
+    fraction = acceleration.gpu_memory_fraction if set_ else _FRACTION
+    own = fraction if own_fraction is None else own_fraction
     accelerators = [device for device in devices if device.kind != Device.CPU]
-    return {device.device_id: _room(device, acceleration, taken) for device in accelerators}
+    return {
+        device.device_id: _room(device, max(fraction, own), own, taken) for device in accelerators
+    }
 
 
 def free(room: Mapping[str, int | None], taken: Taken) -> dict[str, int | None]:
@@ -34,15 +46,14 @@ def free(room: Mapping[str, int | None], taken: Taken) -> dict[str, int | None]:
     }
 
 
-def _room(device: Device, acceleration: Acceleration, taken: Taken) -> int | None:
+def _room(device: Device, fraction: float, own: float, taken: Taken) -> int | None:
+    """`fraction` is the share of all models, `own` that of this one."""
     metrics = device.metrics
     staying = taken.staying.get(device.device_id, 0)
     if not metrics.HasField("memory_total_bytes"):
         return taken.machine_available if in_machine(device) else None
-    set_ = acceleration.HasField("gpu_memory_fraction")
-    fraction = acceleration.gpu_memory_fraction if set_ else _FRACTION
     total = metrics.memory_total_bytes
-    share = int(fraction * total) - staying
+    share = min(int(fraction * total) - staying, int(own * total))
     if in_machine(device):
         return max(0, min(share, taken.machine_available))
     # What the driver counts has our own models in it, those that will leave too.

@@ -19,13 +19,17 @@ from funland_server.models.adapters.store import Adapters
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
+from funland_server.models.loading.holders import Holders
+from funland_server.models.loading.holding import Holding
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.loading.measurements import Measurements
+from funland_server.models.loading.pins import Pins
 from funland_server.models.loading.placing import Placing
 from funland_server.models.loading.served import ServedNames
 from funland_server.models.service import ModelService
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
+from funland_server.workers.thrash import in_words
 
 
 class Models(Domain):
@@ -51,6 +55,10 @@ class Models(Domain):
         """Keys of instances of models, as what the pool says of them changes."""
         self.served = ServedNames()
         """Names that something else than a model's own worker answers to."""
+        self.holders = Holders()
+        """Deployments, by the models that they are made of."""
+        self._holding: Holding
+        self._started = False
         self.blobs = Blobs(settings.now.home / "blobs")
         self._measurements = Measurements(settings.now.home / "measurements")
         self._placing = Placing(devices, accelerations)
@@ -75,17 +83,26 @@ class Models(Domain):
             served=self.served,
             settings=self._live,
         )
+        pins = Pins(self._settings.home)
+        await asyncio.to_thread(pins.read)
+        self._holding = Holding(self.catalog, self.loader, self.pool, pins, self.holders)
         self.installing = Installing(
-            self.catalog, self.blobs, self.adapters, self._changes.publish, self.loader.replaced
+            self.catalog, self.blobs, self.adapters, self._changes.publish, self._holding.replaced
         )
+        await self._holding.start()
+        self._started = True
 
     def services(self) -> list[Service]:
         """Answers `ModelService`."""
-        service = ModelService(self.catalog, self.adapters, self.pool, self.loader, self._changes)
+        service = ModelService(
+            self.catalog, self.adapters, self.pool, self.loader,
+            holding=self._holding, changes=self._changes,
+        )  # fmt: skip
         return [(models_pb2.DESCRIPTOR.services_by_name["ModelService"], service)]
 
     def health(self) -> dict[str, Probe]:
-        """`models`: unwell if one was lost again and again, or could not be loaded."""
+        """`models`: unwell if one was lost again and again, or could not be loaded, or if several
+        push each other out of memory."""
         return {"models": self._health}
 
     def announce_stop(self) -> None:
@@ -95,6 +112,8 @@ class Models(Domain):
 
     async def stop(self) -> None:
         """Ends the workers."""
+        if self._started:
+            await self._holding.stop()
         await self.pool.close()
 
     def _read_catalog(self) -> ModelCatalog:
@@ -113,6 +132,7 @@ class Models(Domain):
     async def _health(self) -> Health:
         own = [place for place in self.pool.places() if not place.instance]
         unwell = [what for place in own if (what := _ailment(place))]
+        unwell += map(in_words, self.pool.thrashing())
         return Health(PartHealth.DEGRADED, " ".join(unwell)) if unwell else Health()
 
     def _place_changed(self, place: Place) -> None:

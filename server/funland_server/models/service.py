@@ -14,6 +14,7 @@ from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import ModelNotFoundError
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.model import InstalledModel
+from funland_server.models.loading.holding import Holding
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.wire import to_wire
 from funland_server.workers.pool import WorkerPool
@@ -30,6 +31,8 @@ class ModelService:
         adapters: Adapters,
         pool: WorkerPool,
         loader: ModelLoader,
+        *,
+        holding: Holding,
         changes: Changes,
     ) -> None:
         self._catalog = catalog
@@ -37,6 +40,7 @@ class ModelService:
         self._attaching = Attaching(adapters, loader, pool, changes.publish)
         self._pool = pool
         self._loader = loader
+        self._holding = holding
         self._changes = changes
 
     async def ListModels(
@@ -73,13 +77,13 @@ class ModelService:
     async def UnloadModel(self, request: models_pb2.UnloadModelRequest) -> models_pb2.Model:
         """See `models.proto`."""
         model = self._catalog.get(request.model_id)
-        await self._pool.unload(model.model_id, force=request.force)
+        await self._holding.unload(model, force=request.force)
         return self._wire(model)
 
     async def DeleteModel(self, request: models_pb2.DeleteModelRequest) -> empty_pb2.Empty:
         """See `models.proto`."""
         model = self._catalog.get(request.model_id)
-        await self._catalog.remove(model, self._loader.forget)
+        await self._holding.delete(model)
         return empty_pb2.Empty()
 
     async def AttachAdapter(self, request: models_pb2.AttachAdapterRequest) -> models_pb2.Model:
@@ -102,11 +106,15 @@ class ModelService:
 
     async def PinModel(self, request: models_pb2.PinModelRequest) -> models_pb2.Model:
         """See `models.proto`."""
-        raise NotImplementedError
+        model = self._catalog.get(request.model_id)
+        await self._holding.pin(model)
+        return self._wire(model)
 
     async def UnpinModel(self, request: models_pb2.UnpinModelRequest) -> models_pb2.Model:
         """See `models.proto`."""
-        raise NotImplementedError
+        model = self._catalog.get(request.model_id)
+        await self._holding.unpin(model.model_id)
+        return self._wire(model)
 
     async def WatchModels(
         self, request: models_pb2.WatchModelsRequest

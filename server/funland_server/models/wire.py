@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from time import monotonic, time
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from funland.v1 import models_pb2
+from funland.v1.inference_pb2 import Loading
 from funland_server.models.installed.model import InstalledModel
-from funland_server.workers.place import Place
+from funland_server.workers.place import Awaited, Place
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.worker import Worker
 
+_PIN: Final = ""
+"""Who holds a model that is pinned."""
 _TOLD: Final = ("gpu_layers", "layer_count", "flash_attention")
 """What an engine may tell or not."""
 
@@ -48,13 +51,19 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
     if model.create_time is not None:
         message.create_time.FromDatetime(model.create_time)
     place = pool.place(model.model_id)
-    if place.loading:
+    message.kind, message.pinned = model.kind, _PIN in place.holds
+    # Another run that waits for room hides nothing: until then the former answers.
+    if place.loading and (place.worker is None or place.leaving):
         message.state = models_pb2.Model.LOADING
+        if (awaited := place.awaited) is not None:
+            message.loading.CopyFrom(_waiting(model, awaited))
     elif (worker := place.worker) is not None:
         message.state = models_pb2.Model.LOADED
         message.can_chat = worker.ready.can_chat
         message.can_generate = worker.ready.can_generate
         message.can_rerank = worker.ready.can_rank
+        if worker.ready.can_rank:
+            message.kind = models_pb2.Model.RANKING
         message.loaded.CopyFrom(loaded(worker, place))
     elif (seconds := place.retry_seconds) is not None:
         message.state = models_pb2.Model.BACKING_OFF
@@ -87,12 +96,39 @@ def loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
         fallback_reason=worker.spec.fallback_reason,
         key_type=ready.key_type,
         value_type=ready.value_type,
+        leases=_leases(worker, place),
+        estimate_bytes=worker.spec.needed_bytes or None,
+        peak_memory_bytes=worker.peak_memory_bytes,
         **{name: getattr(ready, name) for name in _TOLD if ready.HasField(name)},
     )
-    shown.load_time.FromDatetime(datetime.fromtimestamp(worker.load_time, UTC))
+    shown.load_time.CopyFrom(_at(worker.load_time))
     if (seconds := place.unload_seconds) is not None:
         shown.unload_time.CopyFrom(_in(seconds))
     return shown
+
+
+def _leases(worker: Worker, place: Place) -> list[models_pb2.Lease]:
+    leases = [
+        models_pb2.Lease(kind=hold.kind, holder=hold.holder, since_time=_at(hold.since))
+        for hold in place.holds.values()
+    ]
+    if count := worker.calls + place.callers:
+        calls = models_pb2.Lease(kind=models_pb2.Lease.CALLS, count=count)
+        if (since := worker.calls_since) is not None:
+            calls.since_time.CopyFrom(_at(since))
+        leases.append(calls)
+    return leases
+
+
+def _waiting(model: InstalledModel, awaited: Awaited) -> Loading:
+    return Loading(
+        model=model.model_id,
+        stage=Loading.WAITING,
+        total_bytes=model.fingerprint.size_bytes,
+        waiting_for=awaited.why,
+        waiting_for_models=awaited.models,
+        elapsed_ms=1e3 * (monotonic() - awaited.since),
+    )
 
 
 def _device_memory(worker: Worker) -> list[models_pb2.DeviceMemory]:
@@ -109,6 +145,11 @@ def _device_memory(worker: Worker) -> list[models_pb2.DeviceMemory]:
 
 
 def _in(seconds: float) -> Timestamp:
-    time = Timestamp()
-    time.FromDatetime(datetime.now(UTC) + timedelta(seconds=seconds))
-    return time
+    return _at(time() + seconds)
+
+
+def _at(seconds: float) -> Timestamp:
+    """A moment in Unix time."""
+    at = Timestamp()
+    at.FromMicroseconds(round(seconds * 1e6))
+    return at

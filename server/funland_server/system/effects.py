@@ -8,7 +8,7 @@ from typing import Final
 from funland.v1.system_pb2 import Setting
 
 _AT_ONCE: Final = (
-    "default_model",
+    "default_model", "load_wait_seconds",
     "send_timeout_seconds", "drain_seconds", "response_days", "session_linger_seconds",
     "offline", "proxy", "allowed_private_hosts",
     "hubs", "modelscope_endpoint", "huggingface_endpoint", "ollama_endpoint",

@@ -16,9 +16,10 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.guests import Guests
+from funland_server.workers.holds import Hold
 from funland_server.workers.launch import WorkerProcess, launch
 from funland_server.workers.memory import Memory
-from funland_server.workers.place import Place
+from funland_server.workers.place import Awaited, Place
 from funland_server.workers.room import Room
 from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.watchdog import Patience
@@ -52,16 +53,29 @@ class Lifecycle:
         self._places = places
         self._metrics = metrics
         self._changed = changed
-        self._memory = Memory(settings.map(lambda now: now.memory_limit_bytes))
-        self.room = Room(places, self._memory, metrics, self.end)
+        self._ending: dict[asyncio.Task[None], Worker] = {}
+        limit = settings.map(lambda now: now.memory_limit_bytes)
+        self._memory = Memory(limit)
+        self.room = Room(
+            places,
+            self._memory,
+            metrics,
+            patience=settings.map(lambda now: now.load_wait_seconds),
+            end=self.begin_end,
+            ending=self._ending.values,
+            changed=changed,
+            look=look,
+        )
+        limit.tell(lambda _: self.room.look())
         self.guests = Guests(
             self.room, settings.map(lambda now: now.load_timeout_seconds), self._patience, look
         )
-        self._ending: set[asyncio.Task[None]] = set()
         self.stopping = False
 
-    async def start(self, place: Place, make_spec: MakeSpec) -> Worker:
-        """Loads a model that is not loaded.
+    async def start(self, place: Place, make_spec: MakeSpec, *, wanted: bool = True) -> Worker:
+        """Loads a model, anew if it is loaded: then its worker goes on until there is room for
+        another and its calls have ended. What is not `wanted` waits for room only as long as calls
+        wait for it.
 
         Raises:
             FunlandError: It can't be loaded, is backing off, or the server is stopping.
@@ -73,7 +87,8 @@ class Lifecycle:
         self._changed(place)
         begin = monotonic()
         try:
-            process = await self._launch(await self._spec(place, make_spec))
+            spec = await self._spec(make_spec)
+            process = await self._launch(place, replace(spec, instance=place.instance), wanted)
         except FunlandError as error:
             place.error = error
             logger.warning("model_not_loaded", model=place.key, reason=error.message)
@@ -82,7 +97,7 @@ class Lifecycle:
             raise
         finally:
             place.loading = False
-            self._memory.settle(place.key)
+            self.room.settle(place.key)
             self._changed(place)
         if self.stopping:  # meanwhile, and whoever stops did not see this one
             await process.end()
@@ -97,28 +112,27 @@ class Lifecycle:
         self._changed(place)
         return worker
 
-    async def plan(self, place: Place, make_spec: MakeSpec) -> None:
-        """Sees whether a model could be loaded if its own worker ended; raises as `start`."""
-        self.room.plan(await self._spec(place, make_spec))
-
-    async def _spec(self, place: Place, make_spec: MakeSpec) -> WorkerSpec:
-        spec = replace(await asyncio.to_thread(make_spec), instance=place.instance)
+    async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
+        spec = await asyncio.to_thread(make_spec)
         await self._look(spec.settings.device_ids)
         return spec
 
-    async def _launch(self, spec: WorkerSpec) -> WorkerProcess:
+    async def _launch(self, place: Place, spec: WorkerSpec, wanted: bool) -> WorkerProcess:
         """Starts a process where there is room for it; on the CPU if it fails on other devices and
         its settings allow that."""
-        spec = await self.room.make(spec)
+        spec = await self.room.make(place, spec, wanted=wanted)
+        if (former := place.worker) is not None:
+            await self.end_when_idle(place, former)
+        if self.stopping:
+            raise ServerStoppingError
         try:
             return await launch(spec, self._settings.now.load_timeout_seconds)
         except FunlandError as error:
             instead = spec.placer.instead(spec, error) if spec.placer is not None else None
             if instead is None:
                 raise
-            self._memory.settle(spec.key)
-            logger.warning("model_falls_back", model=spec.key, reason=error.message)
-            spec = await self.room.make(instead)
+            self.room.settle(spec.key)
+            spec = await self.room.make(place, instead, wanted=wanted)
             return await launch(spec, self._settings.now.load_timeout_seconds)
 
     def keep(self, place: Place, worker: Worker, seconds: float) -> None:
@@ -127,7 +141,7 @@ class Lifecycle:
         place.keep_alive_seconds = seconds
         if place.keeping is not None:
             place.keeping.cancel()
-        if seconds >= 0:
+        if seconds >= 0 and not place.holds:
             place.keeping = asyncio.create_task(self._end_unused(place, worker))
         self._changed(place)
 
@@ -135,22 +149,30 @@ class Lifecycle:
         """Ends a worker when its calls have ended; it gets no others."""
         place.leaving = True
         try:
+            if worker.calls:
+                calls = "calls" if worker.calls > 1 else "call"
+                why = f"its former run has {worker.calls} {calls}"
+                place.awaited = Awaited(why, (place.model_id,), monotonic())
             await worker.wait_idle()
             await self.end(place, worker)
         finally:
-            place.leaving = False
+            place.leaving, place.awaited = False, None
 
     async def end(self, place: Place, worker: Worker) -> None:
         """Ends a worker; calls that it still has fail. Goes on when the caller is cancelled.
         Ending it twice is no error."""
-        if place.holder is not worker:
-            return
+        if place.holder is worker:
+            await asyncio.shield(self.begin_end(place, worker))
+
+    def begin_end(self, place: Place, worker: Worker) -> asyncio.Task[None]:
+        """As `end`, of the worker that holds the model. From now on it takes no more calls."""
         place.let_go()
         place.holder = None
+        worker.refuse()  # lest a call begins with it that would not end with it
         ending = asyncio.create_task(self._end(place, worker))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        await asyncio.shield(ending)
+        self._ending[ending] = worker
+        ending.add_done_callback(self._ended)
+        return ending
 
     async def close(self, worker: Worker) -> None:
         """Ends a worker because the server stops."""
@@ -160,7 +182,22 @@ class Lifecycle:
     async def ended(self) -> None:
         """Waits until all workers that are about to end have ended."""
         if self._ending:
-            await asyncio.wait(self._ending)
+            await asyncio.wait(self._ending.keys())
+
+    def hold(self, place: Place, hold: Hold) -> None:
+        """Keeps what is there, or comes there, in memory."""
+        place.holds[hold.holder] = hold
+        if place.keeping is not None:
+            place.keeping.cancel()
+        self._held(place)
+
+    def release(self, place: Place, holder: str) -> None:
+        """Ends a hold; when it was the last, time without calls counts from now on."""
+        if place.holds.pop(holder, None) is None:
+            return
+        if (worker := place.worker) is not None and not place.holds:
+            self.keep(place, worker, place.keep_alive_seconds)
+        self._held(place)
 
     def pardon(self, place: Place) -> None:
         """Ends a model's back-off and forgets why it was not loaded."""
@@ -175,6 +212,11 @@ class Lifecycle:
             self._memory.forget(place.model_id)
             self._metrics.forget(place.model_id)
 
+    def _held(self, place: Place) -> None:
+        self._memory.keep(place.key, place.kept_by)
+        self.room.look()
+        self._changed(place)
+
     def _patience(self) -> Patience:
         settings = self._settings.now
         return Patience(settings.hang_timeout_seconds, settings.step_timeout_seconds)
@@ -187,11 +229,15 @@ class Lifecycle:
         logger.info("model_unloaded", model=place.key)
         self._changed(place)
 
+    def _ended(self, ending: asyncio.Task[None]) -> None:
+        del self._ending[ending]
+        self.room.look()
+
     async def _end_unused(self, place: Place, worker: Worker) -> None:
         while not worker.over:
             await worker.wait_idle()
             rest = worker.idle_since + place.keep_alive_seconds - monotonic()
-            if rest <= 0 and place.idle:
+            if rest <= 0 and place.idle and not place.holds:
                 logger.info("model_unused", model=place.key)
                 await self.end(place, worker)
                 return
@@ -207,8 +253,11 @@ class Lifecycle:
         self._metrics.worker_restarts.labels(place.model_id).inc()
         logger.error("worker_lost", model=place.key, pid=worker.process.pid)
         await worker.process.end()
-        if place.retry_seconds is not None:
-            return
+        self.room.look()  # its memory is free
+        while (seconds := place.retry_seconds) is not None:
+            if not place.holds:
+                return
+            await asyncio.sleep(seconds)
         async with place.turn:
             if place.worker is None:
                 # What failed is kept as the model's state; the next call tries again.

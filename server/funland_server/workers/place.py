@@ -8,7 +8,20 @@ from time import monotonic
 
 from funland_server.errors import FunlandError
 from funland_server.workers.backoff import Backoff
+from funland_server.workers.holds import Hold
 from funland_server.workers.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What the load of a model waits for."""
+
+    why: str
+    """In words."""
+    models: tuple[str, ...]
+    """The ids of those whose memory, or whose calls, it waits for."""
+    since: float
+    """When it was asked for, by `time.monotonic`."""
 
 
 @dataclass(slots=True)
@@ -30,6 +43,10 @@ class Place:
     holder: Worker | None = None
     """The worker that holds the model, or that was lost last."""
     loading: bool = False
+    awaited: Awaited | None = None
+    """Why a load does not begin yet."""
+    holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
+    """What keeps it in memory, by the holder; a pin's is empty."""
     error: FunlandError | None = None
     """Why the latest load failed, if it did."""
     restarts: int = 0
@@ -51,6 +68,11 @@ class Place:
         return self.holder if self.holder is not None and not self.holder.over else None
 
     @property
+    def kept_by(self) -> str:
+        """What keeps it in memory, in words; empty: nothing does."""
+        return " and ".join(str(hold) for hold in self.holds.values())
+
+    @property
     def idle(self) -> bool:
         """Whether the model is loaded and nobody has to do with it."""
         worker = self.worker
@@ -63,7 +85,7 @@ class Place:
         """In how long the model is unloaded if no call comes; None if that is never, or calls are
         under way."""
         worker = self.worker
-        if worker is None or worker.calls or self.keep_alive_seconds < 0:
+        if worker is None or worker.calls or self.holds or self.keep_alive_seconds < 0:
             return None
         return max(0.0, worker.idle_since + self.keep_alive_seconds - monotonic())
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 
-from funland.v1.models_pb2 import LoadSettings
+from funland.v1.models_pb2 import LoadSettings, Model
 from funland_server.config import ServerSettings
 from funland_server.errors import ServerStoppingError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
+from funland_server.workers.errors import ModelUnloadedError, QueueFullError
+from funland_server.workers.fit import Kind
 from funland_server.workers.guests import Guests
+from funland_server.workers.holds import Hold
 from funland_server.workers.lifecycle import Lifecycle
 from funland_server.workers.place import Place
 from funland_server.workers.spec import MakeSpec, same_run
 from funland_server.workers.taken import Taken
+from funland_server.workers.thrash import Thrash
 from funland_server.workers.worker import Worker
+
+_RETRY_SECONDS = 5.0
 
 
 async def _pass_over(_: object) -> None:
@@ -41,6 +48,7 @@ class WorkerPool:
         """`changed` is called with a place when what the pool says of it changes, `note` with
         a worker that is loaded, and before its end, `look` before a load is
         placed, with the ids of the devices that it names."""
+        self._settings = settings
         self._places: dict[str, Place] = {}
         self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note, look=look)
 
@@ -75,14 +83,14 @@ class WorkerPool:
         """How all stand that were asked for, by key; to look at."""
         return [self._places[key] for key in sorted(self._places)]
 
-    def available_bytes(self, key: str = "") -> int:
-        """What a worker can take of the memory now, when all that are idle are unloaded, and the
-        one of the same key ends first."""
-        return self._lifecycle.room.available(key)
+    def available_bytes(self, key: str = "", kind: Kind = Model.TEXT) -> int:
+        """What a worker can take of the memory now, when all are unloaded that leave for one of its
+        kind, and the one of the same key ends first."""
+        return self._lifecycle.room.available(key, kind)
 
-    def taken(self, key: str = "") -> Taken:
+    def taken(self, key: str = "", kind: Kind = Model.TEXT) -> Taken:
         """What others would leave to a worker of the memories; see `available_bytes`."""
-        return self._lifecycle.room.taken(key)
+        return self._lifecycle.room.taken(key, kind)
 
     async def acquire(self, spec: MakeSpec, model_id: str, instance: str = "") -> Worker:
         """The worker of a model, or of an instance of it, loaded first if need be. However many
@@ -90,47 +98,63 @@ class WorkerPool:
         the load, a model would never be loaded.
 
         Raises:
+            QueueFullError: As many calls wait already for the model to have memory.
             FunlandError: The load failed, the model is backing off, or the server is stopping.
         """
         place = self._own(model_id, instance)
-        if (worker := place.worker) is not None and not place.leaving:
-            return worker
-        if place.acquiring is None or place.acquiring.done():
-            place.acquiring = asyncio.create_task(self._acquire(place, spec))
-        acquiring = place.acquiring
-        place.callers += 1  # so that nobody unloads the model before the caller has begun
-        try:
-            return await asyncio.shield(acquiring)
-        except asyncio.CancelledError:
-            if acquiring.cancelled():  # not the caller went away, the pool was closed
-                raise ServerStoppingError from None
-            raise
-        finally:
-            place.callers -= 1
+        while True:
+            if (worker := place.worker) is not None and not place.leaving:
+                return worker
+            acquiring = self._acquiring(place, spec)
+            place.callers += 1  # so that nobody unloads the model before the caller has begun
+            try:
+                return await asyncio.shield(acquiring)
+            except asyncio.CancelledError:
+                if not acquiring.cancelled():
+                    raise  # the caller went away
+                if self._lifecycle.stopping:
+                    raise ServerStoppingError from None
+                # It was given up when nobody waited for it, just before this caller came.
+            finally:
+                place.callers -= 1
 
     async def load(
         self, spec: MakeSpec, model_id: str, wanted: LoadSettings, instance: str = ""
     ) -> Worker:
         """Loads a model or an instance. One that is loaded stays as it is, unless it does not run
-        as `wanted`: then it is loaded anew when it is idle. Raises as `acquire`."""
+        as `wanted`: then it is loaded anew when there is room for that and its calls have ended.
+        Raises as `acquire`."""
         place = self._own(model_id, instance)
         async with place.turn:
-            if (worker := place.worker) is not None:
-                if same_run(worker.spec, worker.ready, wanted):
-                    kept = wanted.HasField("keep_alive_seconds")
-                    seconds = wanted.keep_alive_seconds if kept else place.keep_alive_seconds
-                    self._lifecycle.keep(place, worker, seconds)
-                    return worker
-                # It had better stay as it is than leave for a run that does not fit.
-                await self._lifecycle.plan(place, spec)
-                await self._lifecycle.end_when_idle(place, worker)
+            worker = place.worker
+            if worker is not None and same_run(worker.spec, worker.ready, wanted):
+                kept = wanted.HasField("keep_alive_seconds")
+                seconds = wanted.keep_alive_seconds if kept else place.keep_alive_seconds
+                self._lifecycle.keep(place, worker, seconds)
+                return worker
             return await self._lifecycle.start(place, spec)
+
+    def hold(self, model_id: str, hold: Hold, instance: str = "") -> None:
+        """Keeps the worker of a model or an instance in memory, be it there or still to be loaded:
+        it does not leave unused, nor for others, until `release`."""
+        self._lifecycle.hold(self._own(model_id, instance), hold)
+
+    def release(self, key: str, holder: str = "") -> None:
+        """Ends what holds a worker, if that does. When it was the last, time without calls counts
+        from now on."""
+        if (place := self._places.get(key)) is not None:
+            self._lifecycle.release(place, holder)
+
+    def thrashing(self) -> list[Thrash]:
+        """Those that push each other out of memory."""
+        return self._lifecycle.room.evictions.thrashing(monotonic())
 
     async def unload(self, key: str, *, force: bool) -> None:
         """Takes a model out of memory when its calls have ended, or at once if `force`. Whoever
         does that knows of its losses, so its back-off ends."""
         if (place := self._places.get(key)) is None:
             return
+        self._lifecycle.room.give_up(place, ModelUnloadedError(place.model_id))
         if force and (worker := place.worker) is not None:
             # Not waiting for the turn of one that waits politely.
             await self._lifecycle.end(place, worker)
@@ -152,6 +176,7 @@ class WorkerPool:
     async def close(self) -> None:
         """Ends all workers; calls that are still under way fail."""
         self._lifecycle.stopping = True
+        await self._lifecycle.room.close()
         await self._lifecycle.guests.close()
         places = list(self._places.values())
         tasks = [task for place in places for task in place.tasks()]
@@ -168,6 +193,26 @@ class WorkerPool:
         place = Place(model_id, instance)
         return self._places.setdefault(place.key, place)
 
+    def _acquiring(self, place: Place, spec: MakeSpec) -> asyncio.Task[Worker]:
+        """The load that all callers wait for, begun if it is not under way."""
+        if (acquiring := place.acquiring) is not None and not acquiring.done():
+            if place.awaited is not None and place.callers >= self._settings.now.queue_limit:
+                raise _full(place)
+            return acquiring
+        place.acquiring = asyncio.create_task(self._acquire(place, spec))
+        return place.acquiring
+
     async def _acquire(self, place: Place, spec: MakeSpec) -> Worker:
         async with place.turn:
-            return place.worker or await self._lifecycle.start(place, spec)
+            return place.worker or await self._lifecycle.start(place, spec, wanted=False)
+
+
+def _full(place: Place) -> QueueFullError:
+    error = QueueFullError(
+        f"{place.callers} calls wait for model {place.model_id!r} to have memory, and no more may."
+        " Try again later.",
+        model=place.model_id,
+        queue_limit=str(place.callers),
+    )
+    error.retry_seconds = _RETRY_SECONDS
+    return error

@@ -1,20 +1,47 @@
-"""Makes room for a model by unloading others that are idle."""
+"""Carries out what is planned: has models leave, lets others start, and tells why they wait."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from time import monotonic
 
 import structlog
 
-from funland.worker.v1.worker_pb2 import Ready
+from funland.v1.models_pb2 import Model
+from funland_server.errors import FunlandError, ServerStoppingError
+from funland_server.live import Live
 from funland_server.metrics import Metrics
-from funland_server.workers.memory import Held, Memory
-from funland_server.workers.place import Place
-from funland_server.workers.spec import WorkerSpec, device_bytes
+from funland_server.workers.fit import Held, Kind, available, taken
+from funland_server.workers.memory import Memory
+from funland_server.workers.place import Awaited, Place
+from funland_server.workers.plan import (
+    SETTLING_SECONDS,
+    Decision,
+    Drop,
+    Refuse,
+    Start,
+    State,
+    Wait,
+    Waiting,
+    free,
+    plan,
+    promise,
+    replaced,
+)
+from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.taken import Taken
+from funland_server.workers.thrash import Evictions
 from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
@@ -29,6 +56,26 @@ class Guest:
     """None until it is loaded."""
 
 
+@dataclass(slots=True, eq=False)
+class _Request:
+    """A worker that is to be started, in a model's place or as a guest."""
+
+    spec: WorkerSpec
+    answer: asyncio.Future[WorkerSpec]
+    place: Place | None = None
+    guest: Guest | None = None
+    wanted: bool = True
+    since: float = field(default_factory=monotonic)
+
+    def waiting(self, patience_seconds: float) -> Waiting:
+        """How it stands."""
+        if self.place is None:
+            return Waiting(self.spec, "", self.since, self.since, evicts=False)
+        until = self.since + patience_seconds
+        callers = self.place.callers
+        return Waiting(self.spec, self.place.key, self.since, until, callers, wanted=self.wanted)
+
+
 class Room:
     """Sees to it that models fit into the memory before they are loaded."""
 
@@ -37,36 +84,46 @@ class Room:
         places: Mapping[str, Place],
         memory: Memory,
         metrics: Metrics,
-        end: Callable[[Place, Worker], Awaitable[None]],
+        *,
+        patience: Live[float],
+        end: Callable[[Place, Worker], asyncio.Task[None]],
+        ending: Callable[[], Iterable[Worker]],
+        changed: Callable[[Place], None],
+        look: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
-        """`end` unloads a model."""
+        """`patience` is for how many seconds a model waits, `end` begins to unload one, `ending`
+        gives those where that has begun, `changed` is called when what a place waits for changes,
+        `look` before the memory of the devices that it is given is counted."""
         self._places = places
         self._memory = memory
         self._metrics = metrics
+        self._patience = patience
         self._end = end
+        self._ending = ending
+        self._changed = changed
+        self._look_at = look
         self._guests: set[Guest] = set()
-        self._turn = asyncio.Lock()
+        self._requests: list[_Request] = []
+        self._granting: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self.evictions = Evictions()
+        """Who left for whom lately."""
 
-    async def make(self, spec: WorkerSpec) -> WorkerSpec:
-        """Places a model on devices and keeps room for it until `Memory.settle`.
+    async def make(self, place: Place, spec: WorkerSpec, *, wanted: bool) -> WorkerSpec:
+        """Places a model on devices and keeps room for it until `settle`; waits for that as long as
+        the settings have it. What is not `wanted` waits only as long as calls wait for it.
 
         Raises:
             ModelTooLargeError: There is not enough, even without all that are idle. Then none was
                 unloaded.
-            FunlandError: It can't be computed where it is to be.
+            ModelUnloadedError: Somebody unloads it while it waits.
+            FunlandError: It can't be computed where it is to be, or the server is stopping.
         """
-        async with self._turn:  # what leaves for one is not taken by another
-            spec, leaving = self.plan(spec)
-            self._memory.promise(spec)
-            ends: list[Awaitable[None]] = []
-            for held in leaving:
-                place = self._places[held.key]
-                if (worker := place.worker) is not None:
-                    logger.info("model_evicted", model=place.key, by=spec.key)
-                    self._metrics.evictions.labels(place.model_id).inc()
-                    ends.append(self._end(place, worker))
-            await asyncio.gather(*ends)
-        return spec
+        answer = asyncio.get_running_loop().create_future()
+        try:
+            return await self._asked(_Request(spec, answer, place, wanted=wanted))
+        finally:
+            self._tell(place, None)
 
     @asynccontextmanager
     async def beside(self, spec: WorkerSpec) -> AsyncGenerator[Guest]:
@@ -76,49 +133,160 @@ class Room:
             ModelTooLargeError: There is not enough: no model leaves for it, idle or not.
             FunlandError: It can't be computed where it is to be.
         """
-        async with self._turn:
-            held, _ = self._held("")
-            guest = Guest(self._planned(spec, [replace(each, idle=False) for each in held])[0])
-            self._guests.add(guest)
+        answer = asyncio.get_running_loop().create_future()
+        guest = Guest(spec)
         try:
+            await self._asked(_Request(spec, answer, guest=guest))
             yield guest
         finally:
             self._guests.discard(guest)
+            self.look()
 
-    def plan(self, spec: WorkerSpec) -> tuple[WorkerSpec, list[Held]]:
-        """A model with its devices, and which others have to leave for it; its own worker would
-        end first. Raises as `make`."""
-        return self._planned(spec, *self._held(spec.key))
+    def settle(self, key: str) -> None:
+        """Ends a promise: the worker runs, or its start has failed."""
+        self._memory.settle(key)
+        self.look()
 
-    def taken(self, key: str) -> Taken:
-        """What others would leave to a worker, in whose place none is any more."""
-        return self._memory.taken(*self._held(key))
+    def give_up(self, place: Place, error: FunlandError) -> None:
+        """Ends the waiting of what was to be loaded there, if it waits."""
+        for request in self._requests:
+            if request.place is place and not request.answer.done():
+                request.answer.set_exception(error)
 
-    def available(self, key: str) -> int:
+    def taken(self, key: str, kind: Kind = Model.TEXT) -> Taken:
+        """What others would leave to a worker of that kind, whose place would be empty."""
+        state = self._state(())
+        own = replaced(state.memories, key)
+        return taken(state.memories, free(state, key, kind), own)
+
+    def available(self, key: str, kind: Kind = Model.TEXT) -> int:
         """What a worker can take when all that are idle leave for it, and the one in its place."""
-        held, replaced = self._held(key)
-        return self._memory.available(held, replaced)
+        state = self._state(())
+        own = replaced(state.memories, key)
+        return available(state.memories, free(state, key, kind), own)
 
-    def _held(self, key: str) -> tuple[list[Held], Held | None]:
-        """What is loaded takes: that of others, and that of the worker of that key."""
-        held = {
-            place.key: self._memory.held(place.worker, idle=place.idle)
-            for place in self._places.values()
-            if place.worker is not None
-        }
-        replaced = held.pop(key, None)
-        return [*held.values(), *map(self._held_by, self._guests)], replaced
+    def look(self) -> None:
+        """Decides anew about those that wait."""
+        waiting = [one for one in self._requests if not one.answer.done()]
+        if waiting:
+            state = self._state(waiting)
+            of = {id(one): request for one, request in zip(state.waiting, waiting, strict=True)}
+            for decision in plan(state):
+                self._carry_out(decision, of[id(decision.waiting)])
+            if self._watching is None or self._watching.done():
+                self._watching = asyncio.create_task(self._watch())
 
-    def _planned(
-        self, spec: WorkerSpec, held: Sequence[Held], replaced: Held | None = None
-    ) -> tuple[WorkerSpec, list[Held]]:
-        if spec.placer is not None:
-            spec = spec.placer.place(spec, self._memory.taken(held, replaced))
-        return spec, self._memory.plan(spec, held, replaced)
+    async def close(self) -> None:
+        """Ends all waiting with ServerStoppingError."""
+        for request in self._requests:
+            if not request.answer.done():
+                request.answer.set_exception(ServerStoppingError())
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+
+    async def _asked(self, request: _Request) -> WorkerSpec:
+        self._requests.append(request)
+        try:
+            self.look()
+            return await request.answer
+        finally:
+            if request in self._requests:
+                self._requests.remove(request)
+                self.look()  # a younger one may have waited for this one
+
+    async def _watch(self) -> None:
+        """Looks again while somebody waits: calls end, and other programs take memory and give it
+        back, without a word to anybody here."""
+        while self._requests:
+            await asyncio.sleep(SETTLING_SECONDS)
+            waiting = self._requests
+            try:
+                await self._look_at(
+                    [id_ for one in waiting for id_ in one.spec.settings.device_ids]
+                )
+                self.look()
+            except Exception as error:
+                # Whoever waits had better hear of a defect than of nothing.
+                logger.exception("planning_failed")
+                for request in waiting:
+                    if not request.answer.done():
+                        request.answer.set_exception(error)
+
+    def _carry_out(self, decision: Decision, request: _Request) -> None:
+        match decision:
+            case Start(_, spec, evict):
+                self._requests.remove(request)
+                self._promise(request, spec)
+                if spec.fallback_reason:
+                    logger.warning("model_falls_back", model=spec.key, reason=spec.fallback_reason)
+                ends = [self._evict(self._places[key], spec) for key in evict]
+                granting = asyncio.create_task(_grant(request.answer, spec, ends))
+                self._granting.add(granting)
+                granting.add_done_callback(self._granting.discard)
+            case Wait(_, why, models):
+                if request.place is not None:
+                    self._tell(request.place, Awaited(why, models, request.since))
+            case Refuse(_, error):
+                request.answer.set_exception(error)
+            case Drop():
+                request.answer.cancel()
+
+    def _promise(self, request: _Request, spec: WorkerSpec) -> None:
+        if request.guest is not None:
+            request.guest.spec = spec
+            self._guests.add(request.guest)
+        elif request.place is not None:
+            kept_by = request.place.kept_by
+            self._memory.promise(promise(spec, self._memory.needed(spec), kept_by))
+
+    def _evict(self, place: Place, by: WorkerSpec) -> asyncio.Task[None]:
+        assert place.worker is not None  # noqa: S101 - else it would not have been planned
+        logger.info("model_evicted", model=place.key, by=by.key)
+        self._metrics.evictions.labels(place.model_id).inc()
+        if self.evictions.note(monotonic(), place.key, by.key):
+            self._metrics.thrashing_evictions.labels(place.model_id).inc()
+        return self._end(place, place.worker)
+
+    def _tell(self, place: Place, awaited: Awaited | None) -> None:
+        if place.awaited != awaited:
+            place.awaited = awaited
+            self._changed(place)
+
+    def _state(self, requests: Sequence[_Request]) -> State:
+        asking = {one.place.key for one in requests if one.place is not None}
+        held = (
+            *(self._held(place, asking) for place in self._places.values() if place.worker),
+            *(replace(self._memory.held(worker), leaving=True) for worker in self._ending()),
+            *map(self._held_by, self._guests),
+        )
+        patience = self._patience.now
+        waiting = tuple(one.waiting(patience) for one in requests)
+        return State(monotonic(), self._memory.now(held), waiting, self._memory.needed)
+
+    def _held(self, place: Place, asking: Collection[str]) -> Held:
+        assert place.worker is not None  # noqa: S101 - the caller saw it
+        return replace(
+            self._memory.held(place.worker),
+            calls=place.worker.calls + place.callers,
+            # Somebody has to do with it, and not only waits for memory.
+            loading=place.turn.locked() and not place.leaving and place.key not in asking,
+            leaving=place.leaving,
+            kept_by=place.kept_by,
+            keep_alive_seconds=place.keep_alive_seconds,
+        )
 
     def _held_by(self, guest: Guest) -> Held:
         if guest.worker is not None:
-            return self._memory.held(guest.worker, idle=False)
-        spec = guest.spec
-        needed = self._memory.needed(spec)  # soon
-        return Held(spec.key, needed, 0, 0, idle=False, devices=device_bytes(spec, Ready()))
+            return replace(self._memory.held(guest.worker), guest=True)
+        return promise(guest.spec, self._memory.needed(guest.spec), guest=True)
+
+
+async def _grant(
+    answer: asyncio.Future[WorkerSpec], spec: WorkerSpec, ends: Sequence[asyncio.Task[None]]
+) -> None:
+    """Lets a start begin when those have ended that leave for it."""
+    if ends:
+        await asyncio.wait(ends)
+    if not answer.done():  # whoever waited may have gone away
+        answer.set_result(spec)

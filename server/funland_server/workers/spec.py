@@ -79,6 +79,8 @@ class WorkerSpec:
     instance: str = ""
     """Which of several workers of the model: see `WorkerPool`. Empty: its own."""
     format: Model.Format.ValueType = Model.GGUF
+    kind: Model.Kind.ValueType = Model.TEXT
+    """What calls of it are for."""
     sha256: str = ""
     adapters: Mapping[str, Path] = field(default_factory=dict[str, Path])
     draft_model_path: Path | None = None

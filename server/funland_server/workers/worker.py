@@ -58,14 +58,14 @@ class Worker:
         self.active_sequences = 0
         self.waiting_sequences = 0
         self.cached_tokens = 0
-        self.calls = 0
-        """Calls of any kind that are under way."""
+        self._calls: dict[int, float] = {}
         self.used = False
         """Whether it has had a call."""
         self.idle_since = self.load_monotonic
         """When its last call ended, by `time.monotonic()`."""
         self._observe = observe
         self._ids = itertools.count(1)
+        self._call_numbers = itertools.count(1)
         self._sequences: dict[int, Sequence] = {}
         self._end_reason: Callable[[str], FunlandError] | None = None
         self._channel = grpc.aio.insecure_channel(
@@ -84,6 +84,16 @@ class Worker:
         self._watchdog = Watchdog(patience, self._ping)
         self._over = asyncio.Event()
         self._running = asyncio.create_task(self._run())
+
+    @property
+    def calls(self) -> int:
+        """How many calls of any kind are under way."""
+        return len(self._calls)
+
+    @property
+    def calls_since(self) -> float | None:
+        """Since when the oldest of them is, in Unix time."""
+        return next(iter(self._calls.values()), None)
 
     @property
     def over(self) -> bool:
@@ -159,9 +169,13 @@ class Worker:
         while self.calls:  # one may begin between the event and our turn
             await self._idle.wait()
 
+    def refuse(self, reason: Callable[[str], FunlandError] = ModelUnloadedError) -> None:
+        """Takes no more calls: they fail with `reason`. Those under way go on."""
+        self._end_reason = reason
+
     async def end(self, reason: Callable[[str], FunlandError] = ModelUnloadedError) -> None:
         """Ends the process; calls under way fail with `reason`."""
-        self._end_reason = reason
+        self.refuse(reason)
         await self.process.end()
         await self._running
 
@@ -170,13 +184,14 @@ class Worker:
         if self.over:
             raise self._end_error()
         self.used = True
-        self.calls += 1
+        call = next(self._call_numbers)
+        self._calls[call] = time()
         self._idle.clear()
         try:
             yield
         finally:
-            self.calls -= 1
-            if self.calls == 0:
+            del self._calls[call]
+            if not self._calls:
                 self.idle_since = monotonic()
                 self._idle.set()
 

@@ -50,6 +50,26 @@ def test_models_get_their_share_and_no_more() -> None:
     assert room(nvidia(0, 20), Taken(0, {}, {"gpu_0": 4 * GIB}), 0.5) == 6 * GIB
 
 
+@pytest.mark.parametrize(
+    ("own", "staying", "all_models", "expected"),
+    [
+        (0.25, 0, None, 5),
+        (0.25, 16, None, 2),  # the others have left it so much of their share
+        (0.5, 6, 0.5, 4),
+        (0.95, 0, None, 19),  # who asks for more than the share gets it
+        (0.95, 10, 0.5, 9),
+        (1.0, 0, 0.5, 20),
+    ],
+)
+def test_a_load_has_a_most_of_its_own(
+    own: float, staying: int, all_models: float | None, expected: int
+) -> None:
+    acceleration = Acceleration(gpu_memory_fraction=all_models)
+    taken = Taken(0, {}, {"gpu_0": staying * GIB})
+
+    assert rooms([nvidia(0, 20)], acceleration, taken, own) == {"gpu_0": expected * GIB}
+
+
 def test_what_can_not_be_read_is_not_made_up() -> None:
     assert room(nvidia(0, None), NOTHING) is None
     assert rooms([cpu()], Acceleration(), NOTHING) == {}

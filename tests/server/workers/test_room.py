@@ -88,7 +88,7 @@ async def test_nothing_leaves_for_a_model_that_does_not_fit_anyway(
 async def test_loads_at_once_do_not_share_their_room(
     make_pool: MakePool, named: dict[str, MakeSpec]
 ) -> None:
-    pool = make_pool(memory_limit_bytes=int(2.5 * NEEDED))
+    pool = make_pool(memory_limit_bytes=int(2.5 * NEEDED), load_wait_seconds=0)
 
     results = await asyncio.gather(
         *(pool.acquire(named[model_id], model_id) for model_id in "abc"), return_exceptions=True

@@ -15,7 +15,9 @@ from funland.v1.models_pb2 import (
     Model,
     ModelEstimate,
     ModelEvent,
+    PinModelRequest,
     UnloadModelRequest,
+    UnpinModelRequest,
     WatchModelsRequest,
 )
 from funland.v1.models_pb2_grpc import ModelServiceStub
@@ -75,9 +77,21 @@ class Models:
         return self._connection.call(self._stub.EstimateModel, request)
 
     def unload(self, model_id: str, *, force: bool = False) -> Model:
-        """Takes a model out of memory; its calls go on to their end, unless `force`."""
+        """Takes a model out of memory; its calls go on to their end, unless `force`. That ends its
+        pin too."""
         request = UnloadModelRequest(model_id=model_id, force=force)
         return self._connection.call(self._stub.UnloadModel, request, once=True)
+
+    def pin(self, model_id: str) -> Model:
+        """Loads a model, if it is not loaded, and holds it in memory, after a restart of the server
+        too."""
+        request = PinModelRequest(model_id=model_id)
+        return self._connection.call(self._stub.PinModel, request, once=True)
+
+    def unpin(self, model_id: str) -> Model:
+        """Ends a pin. The model stays in memory as others do, from now on counted."""
+        request = UnpinModelRequest(model_id=model_id)
+        return self._connection.call(self._stub.UnpinModel, request, once=True)
 
     def delete(self, model_id: str) -> None:
         """Unloads a model and removes its files."""

@@ -79,7 +79,8 @@ def _own_routes(deployed: Deployed) -> tuple[Route, ...]:
     return (
         Route("GET", _MODELS, list_models, "Lists the names of the model.", tag,
               response_schema=MODEL_LIST),
-        Route("GET", f"{_MODELS}/{{model}}", retrieve_model, "Gets the model.", tag, response_schema=MODEL),
+        Route("GET", f"{_MODELS}/{{model}}", retrieve_model, "Gets the model.", tag,
+              response_schema=MODEL),
         Route("GET", "/health", get_health, "Tells how the deployment is.", tag,
               response_schema=DEPLOYMENT_HEALTH),
     )  # fmt: skip
@@ -106,9 +107,9 @@ def _bound(route: Route, deployed: Deployed) -> Route:
 
 def _names_model(schema: JsonSchema) -> bool:
     """Whether a request may name a model."""
-    return "model" in schema.get("properties", ()) or any(
-        map(_names_model, schema.get("anyOf", ()))
-    )
+    if "model" in schema.get("properties", ()):
+        return True
+    return any(_names_model(one) for one in schema.get("anyOf", ()))
 
 
 def _all_names(told: deployments_pb2.DeploymentModel) -> Reply:

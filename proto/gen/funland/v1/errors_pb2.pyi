@@ -61,7 +61,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     CONSTRAINT_LIMIT: _ErrorReason.ValueType  # 8
     """INVALID_ARGUMENT. The JSON Schema, grammar or regular expression is too complex. Metadata: `model`."""
     QUEUE_FULL: _ErrorReason.ValueType  # 9
-    """RESOURCE_EXHAUSTED. As many calls wait for the model as are allowed. With `RetryInfo`.
+    """RESOURCE_EXHAUSTED. As many calls wait for the model, or for it to have memory, as are allowed. With `RetryInfo`.
     Metadata: `model`, `queue_limit`.
     """
     MODEL_NOT_FOUND: _ErrorReason.ValueType  # 10
@@ -92,7 +92,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     MODEL_TOO_LARGE: _ErrorReason.ValueType  # 19
     """RESOURCE_EXHAUSTED. The machine's memory, or the limit for models, has no room for the model, even
-    when all that is idle is unloaded; or the memory of the devices that it is to be computed on.
+    when all is unloaded that may be; or the memory of the devices that it is to be computed on. If busy
+    models have it, that was waited for, as long as the setting `load_wait_seconds` has it.
     Metadata: `model`, `needed_bytes`, `available_bytes`, `devices` if it is theirs, parted by commas.
     """
     WORKER_LOST: _ErrorReason.ValueType  # 20
@@ -293,7 +294,7 @@ compiled. Metadata: `model`.
 CONSTRAINT_LIMIT: ErrorReason.ValueType  # 8
 """INVALID_ARGUMENT. The JSON Schema, grammar or regular expression is too complex. Metadata: `model`."""
 QUEUE_FULL: ErrorReason.ValueType  # 9
-"""RESOURCE_EXHAUSTED. As many calls wait for the model as are allowed. With `RetryInfo`.
+"""RESOURCE_EXHAUSTED. As many calls wait for the model, or for it to have memory, as are allowed. With `RetryInfo`.
 Metadata: `model`, `queue_limit`.
 """
 MODEL_NOT_FOUND: ErrorReason.ValueType  # 10
@@ -324,7 +325,8 @@ Metadata: `model`.
 """
 MODEL_TOO_LARGE: ErrorReason.ValueType  # 19
 """RESOURCE_EXHAUSTED. The machine's memory, or the limit for models, has no room for the model, even
-when all that is idle is unloaded; or the memory of the devices that it is to be computed on.
+when all is unloaded that may be; or the memory of the devices that it is to be computed on. If busy
+models have it, that was waited for, as long as the setting `load_wait_seconds` has it.
 Metadata: `model`, `needed_bytes`, `available_bytes`, `devices` if it is theirs, parted by commas.
 """
 WORKER_LOST: ErrorReason.ValueType  # 20

@@ -163,6 +163,7 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
         has_chat_template=bool(_text(metadata, "tokenizer.chat_template")),
         cache_bytes_per_token=cached_bytes(contents),
         writes_text=writes_text(metadata),
+        pooling=_number(metadata, f"{architecture}.pooling_type"),
         positions=contents.shapes.get(_POSITIONS, (0, 0))[-1],
         layer_bytes=parts.weights,
         layer_cache_bytes=parts.cache,

@@ -21,6 +21,8 @@ class ModelHeader:
     cache_bytes_per_token: int = 0
     """What a token's keys and values take at most; as 16-bit numbers in GGUF."""
     writes_text: bool = True
+    pooling: int = 0
+    """How it makes one vector of a text, by llama.cpp's numbers; 4: a score. 0: it does not say."""
     positions: int = 0
     """The tokens that a table of positions goes up to; 0: there is none."""
     layer_bytes: tuple[int, ...] = ()

@@ -18,6 +18,8 @@ from funland_server.models.formats.header import ModelHeader
 from funland_server.models.installed.defaults import Defaults
 
 MAX_ID = 96
+_RANK: Final = 4
+"""llama.cpp's number for a score instead of a vector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,16 @@ class InstalledModel:
     def has_chat_template(self) -> bool:
         """Whether its files have one, or whoever published it gave one."""
         return self.header.has_chat_template or bool(self.defaults.chat_template)
+
+    @property
+    def kind(self) -> Model.Kind.ValueType:
+        """What calls of it are for, as far as its files tell."""
+        header = self.header
+        if header.pooling == _RANK:
+            return Model.RANKING
+        if header.pooling or not header.writes_text:
+            return Model.EMBEDDING
+        return Model.TEXT
 
     @property
     def format(self) -> Model.Format.ValueType:

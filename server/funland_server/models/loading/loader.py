@@ -162,7 +162,7 @@ class ModelLoader:
         settings, draft = self._settings_of(model, wanted)
         load = await asyncio.to_thread(self._load, model, settings, draft)
         await self._placing.look(settings.device_ids)
-        taken = self._pool.taken(model.model_id)
+        taken = self._pool.taken(model.model_id, model.kind)
         placement, fits = self._placing.placer(load).plan(taken)
         estimate = ModelEstimate(
             model_id=model.model_id,
@@ -241,6 +241,7 @@ class ModelLoader:
                 settings=settings,
                 max_context_length=self._settings.max_context_length,
                 format=model.format,
+                kind=model.kind,
                 sha256=model.sha256,
                 adapters=self._adapters.of(model.model_id),
                 draft_model_path=draft.path if draft else None,

@@ -109,10 +109,10 @@ class Placing:
         for device_id in device_ids:
             self._devices.get(device_id)
 
-    def machine(self, taken: Taken) -> Machine:
-        """What there is, and how much of it is free beside what models have."""
+    def machine(self, taken: Taken, own_fraction: float | None = None) -> Machine:
+        """What there is, and how much of it is free beside what models have; see `rooms`."""
         devices = self._devices.all()
-        room = rooms(devices, self.acceleration, taken)
+        room = rooms(devices, self.acceleration, taken, own_fraction)
         return Machine(devices, self.acceleration, room, free(room, taken))
 
     def spares(self, taken: Taken) -> tuple[Spare, ...]:
@@ -150,7 +150,7 @@ class ModelPlacer:
 
     def place(self, spec: WorkerSpec, taken: Taken) -> WorkerSpec:
         """See `Placer`."""
-        placement, reason = self._place(self._placing.machine(taken))
+        placement, reason = self._place(self._machine(taken))
         return self._placed(spec, placement, reason)
 
     def instead(self, spec: WorkerSpec, error: FunlandError) -> WorkerSpec | None:
@@ -164,7 +164,7 @@ class ModelPlacer:
     def plan(self, taken: Taken) -> tuple[Placement, bool]:
         """Where it would be computed, and whether the devices have room for it; raises as `place`
         but for ModelTooLargeError."""
-        machine = self._placing.machine(taken)
+        machine = self._machine(taken)
         try:
             return self._place(machine)[0], True
         except ModelTooLargeError:
@@ -175,6 +175,11 @@ class ModelPlacer:
                 for one in placement.devices
             )
             return replace(placement, devices=devices), False
+
+    def _machine(self, taken: Taken) -> Machine:
+        settings = self._load.settings
+        own = settings.gpu_memory_fraction if settings.HasField("gpu_memory_fraction") else None
+        return self._placing.machine(taken, own)
 
     @property
     def _falls_back(self) -> bool:

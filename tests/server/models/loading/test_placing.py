@@ -133,6 +133,19 @@ async def test_an_estimate_tells_the_devices_whether_there_is_room_or_not(
     assert not alone.footprint.devices
 
 
+async def test_a_load_may_have_less_of_a_device_than_there_is(loading: Loading) -> None:
+    total = BROKEN.metrics.memory_total_bytes
+    loader, model = loading.models.loader, loading.model
+
+    wanted = LoadSettings(device_ids=["gpu_9"], gpu_memory_fraction=0.25)
+    quarter = await loader.estimate(model, wanted)
+    wanted.gpu_memory_fraction = 1e-6
+    least = await loader.estimate(model, wanted)
+
+    assert quarter.footprint.devices[0].available_bytes == total // 4
+    assert (quarter.fits, least.fits) == (True, False)
+
+
 async def test_threads_on_the_cpu_are_those_of_the_acceleration(loading: Loading) -> None:
     await loading.accelerations.set(Acceleration(cpu_threads=2, primary_device_id="cpu_0"))
 
