@@ -108,6 +108,10 @@ fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
 soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a download; ARGS="--kills 5" changes that.
 	$(BIN)/python -m tools.kill_downloads $(ARGS)
 
+.PHONY: soak-sessions
+soak-sessions: $(INSTALLED_DEV) ## Kill a server two hundred times while others write in its sessions; ARGS="--kills 5" changes that.
+	$(BIN)/python -m tools.kill_sessions $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist

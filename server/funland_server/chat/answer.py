@@ -35,6 +35,11 @@ class Answer:
         return self._message.message_id
 
     @property
+    def session_id(self) -> str:
+        """The id of its session."""
+        return self._message.session_id
+
+    @property
     def message(self) -> SessionMessage:
         """It as others may see it now: a copy."""
         message = self._whole

@@ -62,10 +62,9 @@ class Follower:
             session, found = await self._store.changed(self._session.session_id, after)
             if journal.last_whole == seen:
                 break
-        writing = self._session.writing
         ids = {message.message_id for message in found}
-        if writing is not None and writing.answer.message_id not in ids:
-            found.append(writing.answer.message)
+        unsaved = self._saving.answers(self._session.session_id)
+        found += [message for message in unsaved if message.message_id not in ids]
         self.place = journal.last
         return [
             SessionEvent(session=self._session.present(session)),

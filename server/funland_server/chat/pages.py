@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
 
 from funland.v1.sessions_pb2 import ListSessionsRequest, ListSessionsResponse
 from funland_server.chat.rows import session_of
@@ -32,16 +32,10 @@ async def page(connection: AsyncConnection, request: ListSessionsRequest) -> Lis
     Raises:
         FieldInvalidError: The `page_token` was never given out.
     """
-    which = list(_filters(request))
-    total = await connection.execute(select(func.count()).select_from(sessions).where(*which))
-    if request.page_token:
-        place: ColumnElement[Any] = tuple_(*_ORDER)
-        which.append(place < _place(request.page_token))
+    counted = select(func.count()).select_from(sessions).where(*_filters(request))
+    total = await connection.execute(counted)
     size = request.page_size or _PAGE_SIZE
-    query = (
-        select(sessions).where(*which).order_by(*(each.desc() for each in _ORDER)).limit(size + 1)
-    )
-    rows = (await connection.execute(query)).all()
+    rows = (await connection.execute(chosen(request).limit(size + 1))).all()
     answer = ListSessionsResponse(total_size=total.scalar_one())
     bytes_ = 0
     for row in rows[:size]:
@@ -55,6 +49,15 @@ async def page(connection: AsyncConnection, request: ListSessionsRequest) -> Lis
         last = rows[len(answer.sessions) - 1]
         answer.next_page_token = f"{last.update_time}.{last.session_id}"
     return answer
+
+
+def chosen(request: ListSessionsRequest) -> Select[*tuple[Any, ...]]:
+    """What a request asks for from its page on, in order."""
+    query = select(sessions).where(*_filters(request))
+    if request.page_token:
+        place: ColumnElement[Any] = tuple_(*_ORDER)
+        query = query.where(place < _place(request.page_token))
+    return query.order_by(*(each.desc() for each in _ORDER))
 
 
 def _filters(request: ListSessionsRequest) -> Iterator[ColumnElement[bool]]:

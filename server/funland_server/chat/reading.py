@@ -18,6 +18,8 @@ LARGEST_PAGE: Final = 16 * 1024**2
 """A page ends early when its messages have so many bytes together, so that it can be sent."""
 _PAGE_SIZE: Final = 100
 _LONGEST_NUMBER: Final = 9
+_MOST_NAMED: Final = 1000
+"""So many ids a query names; beyond that all are asked for."""
 
 
 async def session_row(
@@ -70,9 +72,11 @@ async def add_siblings(
     parents = {one.parent_message_id for one in found}
     query = (
         select(messages.c.parent, messages.c.message_id)
-        .where(messages.c.session_id == session_id, messages.c.parent.in_(parents))
+        .where(messages.c.session_id == session_id)
         .order_by(messages.c.place)
     )
+    if len(parents) <= _MOST_NAMED:
+        query = query.where(messages.c.parent.in_(parents))
     after: dict[str, list[str]] = {}
     for row in await connection.execute(query):
         after.setdefault(row.parent, []).append(row.message_id)

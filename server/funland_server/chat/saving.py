@@ -66,6 +66,12 @@ class Saving:
             message.sibling_message_ids[:] = siblings
         return message
 
+    def answers(self, session_id: str) -> list[SessionMessage]:
+        """Those of a session of which the database doesn't say all, as they are now."""
+        return [
+            answer.message for answer in self._answers.values() if answer.session_id == session_id
+        ]
+
     async def close(self) -> None:
         """Saves what is left, if it can be. Closing twice is no error."""
         if self._loop is not None:

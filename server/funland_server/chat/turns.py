@@ -172,6 +172,7 @@ class Turns:
             await session.turn.acquire()
         finally:
             session.waiting -= 1
+            session.journal.wake()  # while the server stops, readers go when nobody waits
         if session.deleted or self.stopping:
             session.turn.release()
             if session.deleted:
