@@ -12,6 +12,7 @@ from funland.v1.sessions_pb2 import ConverseRequest, Session, SessionEvent, Sess
 from funland_server.app import Server
 from funland_server.chat import journal
 from funland_server.config import ServerSettings
+from funland_server.domain import RequestRefused
 from funland_server.errors import FieldInvalidError, ServerStoppingError, Violation
 from tests.server.chat.calls import (
     ENDLESS,
@@ -199,7 +200,10 @@ async def test_what_cannot_be_done_is_rejected_and_the_stream_goes_on(server: Se
         rejected.append(await caller.next("rejected"))
         caller.say(ConverseRequest(reference="empty"))
         rejected.append(await caller.next("rejected"))
-        caller.say(FieldInvalidError([Violation("send.content", "is too long")]))
+        too_long = FieldInvalidError([Violation("send.content", "is too long")])
+        caller.say(RequestRefused(too_long, ConverseRequest(reference="long")))
+        rejected.append(await caller.next("rejected"))
+        caller.say(RequestRefused(too_long, None))
         rejected.append(await caller.next("rejected"))
         caller.cancel(reference="nothing is written")
         caller.send("Hi")
@@ -207,11 +211,12 @@ async def test_what_cannot_be_done_is_rejected_and_the_stream_goes_on(server: Se
         *_, last = await caller.rest()
 
     assert [event.reference for event in rejected] == [
-        "both", "elsewhere", "gone", "", "empty", "",
+        "both", "elsewhere", "gone", "", "empty", "long", "",
     ]  # fmt: skip
     fields = [[v.field for v in event.rejected.field_violations] for event in rejected]
     assert fields == [
         ["regenerate_message_id"], ["send.session_id"], [], ["open"], ["command"], ["send.content"],
+        ["send.content"],
     ]  # fmt: skip
     assert rejected[2].rejected.reason == ErrorReason.MESSAGE_NOT_FOUND
     assert last.message.state == SessionMessage.INCOMPLETE
