@@ -82,7 +82,9 @@ def test_an_answer_has_all_that_the_document_shows(
 def test_the_request_id_is_that_of_the_header(
     exchanges: Mapping[tuple[str, str], Exchange],
 ) -> None:
-    told = [each for each in exchanges.values() if each.step.dialect == "hellovm"]
+    told = [
+        each for each in exchanges.values() if each.step.dialect == "hellovm" and not each.step.says
+    ]
 
     assert [each.body["request_id"] for each in told] == [each.request_id for each in told]
 
@@ -151,7 +153,7 @@ def test_a_websocket_says_what_it_was_asked(
     assert list(lacks(task, heard[0]["data"])) == []
 
 
-@pytest.mark.parametrize(("dialect", "count"), [(HELLOVM, 10), (MANAGER, 34), (PLATFORM, 1)])
+@pytest.mark.parametrize(("dialect", "count"), [(HELLOVM, 13), (MANAGER, 34), (PLATFORM, 1)])
 def test_every_endpoint_has_an_exchange(dialect: Any, count: int) -> None:
     asked = [
         (step.method, step.path.partition("?")[0]) for step in STEPS if step.dialect == dialect.name

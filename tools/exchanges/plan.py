@@ -54,6 +54,7 @@ _TASK: Final = "/api/downloads/{task}"
 _DEPLOYMENT: Final = "/api/deployments/{deployment}"
 _QWEN: Final = "/api/v1/models/qwen/Qwen-7B-Chat"
 _CONTROL: Final = "/api/v1/downloads/{download}/control"
+_SESSION: Final = "/api/v1/chat/sessions/{session}"
 
 _COMPLETION: Final = ("id", "created", "system_fingerprint", "timings")
 
@@ -179,6 +180,60 @@ STEPS: Final = (
     _hellovm("error-409", "POST", _CONTROL, body={"action": "pause"}, status=409),
     _hellovm("control-retry", "POST", _CONTROL, body={"action": "retry"}, volatile=("status",)),
     _hellovm("control-cancel-again", "POST", _CONTROL, body={"action": "cancel"}),
+    _hellovm(
+        "session",
+        "POST",
+        "/api/v1/chat/sessions",
+        body={
+            "model_id": "funland-tiny",
+            "device_id": "cpu_0",
+            "config": {
+                "temperature": 0,
+                "top_p": 0.95,
+                "top_k": 40,
+                "max_tokens": 512,
+                "system_prompt": "You are a helpful AI assistant.",
+            },
+            "metadata": {"title": "AI Assistant Chat", "tags": ["general", "help"]},
+        },
+        keeps={"session": "data.session_id"},
+        volatile=("ws_url",),
+    ),
+    _hellovm(
+        "message",
+        "POST",
+        f"{_SESSION}/messages",
+        body={
+            "message": "Hello, how are you today?",
+            "stream": False,
+            "metadata": {"client_id": "user123", "timestamp": "2024-11-14T10:30:00Z"},
+        },
+        volatile=("message_id", "inference_time"),
+    ),
+    _hellovm(
+        "stream",
+        "GET",
+        f"{_SESSION}/stream",
+        status=101,
+        says=(
+            ({"type": "resume"}, "session"),
+            ({"type": "ping", "reference": "p"}, "pong"),
+            ({"type": "dance", "reference": "d"}, "error"),
+            ({"type": "cancel", "message_id": "ghost", "reference": "c"}, "error"),
+            ({"type": "message", "message": "Hello!", "reference": "m"}, "message"),
+            (None, "message"),
+            (None, "delta"),
+        ),
+        volatile=("number", "message_id", "content"),
+    ),
+    _hellovm("error-400-chat", "POST", "/api/v1/chat/sessions", body={}, status=400),
+    _hellovm(
+        "error-404-session",
+        "POST",
+        "/api/v1/chat/sessions/ghost/messages",
+        body={"message": "Hello!"},
+        status=404,
+    ),
     _hellovm("error-400", "GET", "/api/v1/models/qwen", status=400),
     _hellovm("error-400-action", "POST", _CONTROL, body={"action": "stop"}, status=400),
     _hellovm(

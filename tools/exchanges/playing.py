@@ -17,6 +17,7 @@ from tools.exchanges.plan import Step
 
 _SECONDS: Final = 30
 _LOOK_SECONDS: Final = 0.05
+_WHENEVER: Final = ("heartbeat", "download", "loading", "queued", "prefill")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ async def _converse(
     http: aiohttp.ClientSession, step: Step, port: str, kept: Mapping[str, str]
 ) -> tuple[int, Any, str]:
     heard: list[Any] = []
-    async with http.ws_connect(port + step.path) as socket:
+    async with http.ws_connect(port + _filled(step.path, kept)) as socket:
         for said, last in step.says:
             if said is not None:
                 await socket.send_str(_filled(json.dumps(said), kept))
@@ -112,7 +113,7 @@ async def _converse(
                 message = await socket.receive_json()
                 kind = message["type"]
                 # What changes meanwhile is told whenever it does.
-                if kind == last or kind not in ("heartbeat", "download") or said is None:
+                if kind == last or kind not in _WHENEVER or (said is None and kind == "download"):
                     heard.append(message)
     return HTTPStatus.SWITCHING_PROTOCOLS, heard, ""
 

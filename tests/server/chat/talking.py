@@ -12,6 +12,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from funland.v1.sessions_pb2 import ConverseRequest, SendMessageRequest, Session, SessionEvent
 from funland_server.app import Server
+from funland_server.domain import RequestRefused
 from tests.server.conftest import SECONDS
 
 
@@ -19,13 +20,13 @@ class Talk:
     """A stream in both directions."""
 
     def __init__(self, converse: Any) -> None:
-        self._requests: asyncio.Queue[ConverseRequest | None] = asyncio.Queue()
+        self._requests: asyncio.Queue[ConverseRequest | RequestRefused | None] = asyncio.Queue()
         self.events: AsyncGenerator[SessionEvent] = converse(self._Requests(self._requests))
 
     class _Requests:
-        """As a transport gives them."""
+        """As a transport gives them: what is no request is an error, and others follow."""
 
-        def __init__(self, queue: asyncio.Queue[ConverseRequest | None]) -> None:
+        def __init__(self, queue: asyncio.Queue[ConverseRequest | RequestRefused | None]) -> None:
             self._queue = queue
 
         def __aiter__(self) -> AsyncIterator[ConverseRequest]:
@@ -35,6 +36,8 @@ class Talk:
             request = await self._queue.get()
             if request is None:
                 raise StopAsyncIteration
+            if isinstance(request, RequestRefused):
+                raise request
             return request
 
     def open(self, session: Session, after: int | None = None) -> None:
@@ -52,7 +55,7 @@ class Talk:
     def ping(self, reference: str = "") -> None:
         self.say(ConverseRequest(ping=Empty(), reference=reference))
 
-    def say(self, request: ConverseRequest) -> None:
+    def say(self, request: ConverseRequest | RequestRefused) -> None:
         self._requests.put_nowait(request)
 
     def end(self) -> None:
