@@ -62,9 +62,13 @@ class Conversing:
         async with self._sessions.open(first.session_id) as session:
             with Follower.of(session, self._store, self._saving) as follower:
                 conversation = _Conversation(session, self._turns, follower.changed)
+                # Before anything is done that the caller says, so that it is told all of that.
+                beginning = await follower.begin(after)
                 listening = asyncio.create_task(conversation.listen(requests))
                 try:
-                    events = self._events(session, follower, conversation, after)
+                    for event in beginning:
+                        yield event
+                    events = self._events(session, follower, conversation)
                     async with aclosing(events):
                         async for event in events:
                             yield event
@@ -79,10 +83,9 @@ class Conversing:
         session: OpenSession,
         follower: Follower,
         conversation: _Conversation,
-        after: int | None,
     ) -> AsyncGenerator[SessionEvent]:
         """What the session and the conversation tell."""
-        async with aclosing(follower.events(after)) as events:
+        async with aclosing(follower.rest()) as events:
             async for event in events:
                 if event is not None:
                     yield conversation.referred(event)
