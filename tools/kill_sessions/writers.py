@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import grpc.aio
 
-from funland.v1.inference_pb2 import SamplingParameters
+from funland.v1.inference_pb2 import OutputFormat, SamplingParameters
 from funland.v1.sessions_pb2 import (
     CreateSessionRequest,
     ListMessagesRequest,
@@ -22,6 +22,8 @@ from funland.v1.sessions_pb2_grpc import SessionServiceStub
 _PAGE: Final = 1000
 SHORTEST, LONGEST = 5, 120
 """How many tokens an answer has."""
+_WORDS: Final = OutputFormat(regex="[a-z ]+")
+"""So that all of them are seen."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class Writer:
 
     async def begin(self, stub: Any) -> None:
         """Makes the session."""
-        sampling = SamplingParameters(temperature=0.8, ignore_end=True)
+        sampling = SamplingParameters(temperature=0.8)
         session = await stub.CreateSession(CreateSessionRequest(sampling=sampling))
         self.session_id = session.session_id
 
@@ -53,6 +55,7 @@ class Writer:
                 session_id=self.session_id,
                 content=f"This is number {self.said}.",
                 sampling=SamplingParameters(max_tokens=self.chance.randint(SHORTEST, LONGEST)),
+                format=_WORDS,
             )
             try:
                 async for event in stub.StreamMessage(request):

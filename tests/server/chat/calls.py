@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, closing
+from contextlib import aclosing, asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 
 import grpc.aio
@@ -132,9 +133,25 @@ def text(events: list[SessionEvent]) -> str:
     return "".join(event.delta.text for event in events)
 
 
-def kept(settings: ServerSettings) -> list[tuple[SessionMessage.State.ValueType, bool]]:
-    """The states of the messages on the disk, as another program sees them, and whether anything is
-    said there."""
-    with closing(sqlite3.connect(settings.home / "funland.sqlite3")) as database:
-        rows = database.execute("SELECT state, length(said) FROM session_messages ORDER BY place")
+def kept(server: Server, session: Session) -> list[tuple[SessionMessage.State.ValueType, bool]]:
+    """The states of a session's messages on the disk, as another program sees them, and whether
+    anything is said there."""
+    home = server.settings.now.home
+    with closing(sqlite3.connect(home / "funland.sqlite3")) as database:
+        rows = database.execute(
+            "SELECT state, length(said) FROM session_messages WHERE session_id = ? ORDER BY place",
+            (session.session_id,),
+        )
         return [(state, said > 2) for state, said in rows.fetchall()]
+
+
+@asynccontextmanager
+async def running(home: Path, **settings: Any) -> AsyncGenerator[Server]:
+    """A server whose model's context has room for some turns."""
+    settings = {"max_context_length": 1024, **settings}
+    server = Server(ServerSettings(home=home, port=0, slots=4, **settings))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop(0)

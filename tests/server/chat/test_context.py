@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
 from funland.v1.sessions_pb2 import SendMessageResponse, Session, SessionMessage
 from funland_server.app import Server
-from funland_server.config import ServerSettings
-from tests.server.chat.calls import create, get, message, messages, reason, send, update
+from tests.server.chat.calls import create, get, message, messages, reason, running, send, update
 from tests.server.conftest import call
 
 FOUR = SamplingParameters(temperature=0, max_tokens=4, ignore_end=True)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> ServerSettings:
-    return ServerSettings(home=tmp_path / "home", port=0, slots=4, max_context_length=256)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    async with running(tmp_path_factory.mktemp("home"), max_context_length=256) as server:
+        yield server
 
 
 async def test_the_oldest_turns_leave_and_most_turns_begin_as_the_one_before(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
-from pathlib import Path
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import aclosing, closing
 
 import pytest
+import pytest_asyncio
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, Finish, Message
 from funland.v1.sessions_pb2 import Session, SessionEvent, SessionMessage
-from funland.v1.system_pb2 import GetMetricsRequest
 from funland_server.app import Server
-from funland_server.config import ServerSettings
 from tests.server.chat.calls import (
     ENDLESS,
     GREEDY,
@@ -30,18 +30,25 @@ from tests.server.chat.calls import (
     message,
     messages,
     reason,
+    running,
     send,
     stream,
     text,
     update,
     watch,
 )
-from tests.server.conftest import call, until
+from tests.server.conftest import call
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_turn_is_told_from_what_is_said_to_the_whole_answer(
-    server: Server, settings: ServerSettings
-) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    async with running(tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+async def test_a_turn_is_told_from_what_is_said_to_the_whole_answer(server: Server) -> None:
     session = await create(server, system_message="Be brief.")
     on_the_disk: list[list[tuple[SessionMessage.State.ValueType, bool]]] = []
     events: list[SessionEvent] = []
@@ -49,7 +56,7 @@ async def test_a_turn_is_told_from_what_is_said_to_the_whole_answer(
         async for event in telling:
             events.append(event)
             if event.HasField("message"):
-                on_the_disk.append(kept(settings))
+                on_the_disk.append(kept(server, session))
 
     said, answer, *_, last = events
     assert [event.number for event in events] == list(range(1, len(events) + 1))
@@ -185,9 +192,7 @@ async def test_so_many_calls_wait_and_no_more(
         assert len(await asyncio.gather(*waiting)) == 2
 
 
-async def test_an_answer_that_is_cancelled_stays_as_far_as_it_got(
-    server: Server, settings: ServerSettings
-) -> None:
+async def test_an_answer_that_is_cancelled_stays_as_far_as_it_got(server: Server) -> None:
     session = await create(server, ENDLESS)
     events = stream(server, session, "Hello!")
     answer = await begun(events)
@@ -199,7 +204,7 @@ async def test_an_answer_that_is_cancelled_stays_as_far_as_it_got(
     assert cancelled.state == SessionMessage.CANCELLED
     assert cancelled.message.content
     assert last.message == cancelled == again
-    assert kept(settings)[-1] == (SessionMessage.CANCELLED, True)
+    assert kept(server, session)[-1] == (SessionMessage.CANCELLED, True)
     then = await send(server, session, "Go on.", sampling=GREEDY)
     assert then.answer.parent_message_id == then.sent.message_id
     assert then.sent.parent_message_id == answer
@@ -231,43 +236,6 @@ async def test_an_answer_goes_on_without_its_caller_and_another_takes_over(
     whole = await ended(server, session, answer)
 
     assert whole.usage.completion_tokens == LONG.max_tokens
-
-
-class TestAlone:
-    """An answer that nobody follows."""
-
-    @pytest.fixture
-    def settings(self, tmp_path: Path) -> ServerSettings:
-        return ServerSettings(
-            home=tmp_path / "home", port=0, slots=4, max_context_length=1024,
-            session_linger_seconds=0.2,
-        )  # fmt: skip
-
-    async def test_it_is_cancelled_after_a_while(
-        self, server: Server, settings: ServerSettings
-    ) -> None:
-        session = await create(server, ENDLESS)
-
-        await leave(stream(server, session, "Hello!"))
-
-        await until(lambda: kept(settings)[-1][0] == SessionMessage.CANCELLED)
-
-    async def test_it_is_not_while_somebody_watches(self, server: Server) -> None:
-        session = await create(server, ENDLESS)
-        watching = asyncio.create_task(leave_after_the_end(server, session))
-        await leave(stream(server, session, "Hello!"))
-
-        whole = await watching
-
-        assert whole.state == SessionMessage.INCOMPLETE
-
-
-async def leave_after_the_end(server: Server, session: Session) -> SessionMessage:
-    async with aclosing(watch(server, session)) as events:
-        async for event in events:
-            if event.HasField("message") and event.message.HasField("usage"):
-                return event.message
-    raise AssertionError("It did not end.")
 
 
 async def test_a_failed_answer_is_kept_and_not_told_to_the_model(server: Server) -> None:
@@ -360,10 +328,22 @@ async def test_a_deleted_session_ends_what_is_said_in_it(server: Server) -> None
     assert await reason(send(server, session, "Hi")) == "SESSION_NOT_FOUND"
 
 
-async def test_answers_are_counted(server: Server) -> None:
+async def test_more_numbers_are_taken_before_they_are_given_out(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("funland_server.chat.store.BLOCK", 2)
+    monkeypatch.setattr("funland_server.chat.turns._MARGIN", 1)
     session = await create(server)
-    await send(server, session, "Hello!")
-    metrics = (await call(server, "GetMetrics", GetMetricsRequest())).data.decode()
+    home = server.settings.now.home
+    numbers: list[int] = []
+    async with aclosing(stream(server, session, "Hello!")) as events:
+        async for event in events:
+            with closing(sqlite3.connect(home / "funland.sqlite3")) as database:
+                query = "SELECT last_event FROM sessions WHERE session_id = ?"
+                ((allowed,),) = database.execute(query, (session.session_id,))
+            assert event.number <= allowed
+            numbers.append(event.number)
 
-    assert 'funland_session_answers_total{state="INCOMPLETE"} 1.0' in metrics
-    assert "funland_session_answers_active 0.0" in metrics
+    assert len(numbers) > 5
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert (await get(server, session)).last_event == numbers[-1]

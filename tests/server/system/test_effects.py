@@ -23,6 +23,7 @@ from funland.v1.models_pb2 import (
 from funland.v1.system_pb2 import Setting
 from funland_gateway.config import GatewaySettings
 from funland_server.app import Server
+from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
@@ -57,6 +58,7 @@ MODELSCOPE, HUGGINGFACE, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.
 AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "send_timeout_seconds": (7, attrgetter("_grpc._send_timeout.now"), 7),
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
+    "session_linger_seconds": (7, of(Chat, "_linger.now"), 7),
     "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),

@@ -539,7 +539,9 @@ class ListSessionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """Only those with all of these words in their title, their tags or what was said, whatever the case. Empty: all."""
+    """Only those with all of these words in their title, their tags or what was said, whatever the case and accents, also
+    within longer words. Of a message the first 32,768 characters are searched, of this the first 16 words count. Empty: all.
+    """
     model: _builtins.str
     """Only those that the model of this id answers. Empty: all."""
     page_size: _builtins.int
@@ -651,7 +653,7 @@ class UpdateSessionRequest(_message.Message):
     when_busy: Global___Session.WhenBusy.ValueType
     """What is done where two calls come at once. Unspecified: it stays as it is."""
     head_message_id: _builtins.str
-    """The last message of the branch that goes on from now on."""
+    """The last message of the branch that goes on from now on. Empty: none, what is said next is a new beginning."""
     @_builtins.property
     def tags(self) -> Global___Tags:
         """Words to find it by, in place of those that it has."""
@@ -991,7 +993,7 @@ class SendMessageRequest(_message.Message):
     """Which calls go first when more wait than there are slots."""
     idempotency_key: _builtins.str
     """A word of the caller's for this message. One that the session has had before says nothing again: the call gets what
-    became of the first. Empty: none.
+    became of the first, also if that is FAILED, and follows an answer that is written. Empty: none.
     """
     @_builtins.property
     def tool_results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolResult]:
@@ -1011,7 +1013,7 @@ class SendMessageRequest(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What to keep with what is said."""
+        """What to keep with what is said; after `regenerate_message_id` with the answer."""
 
     def __init__(
         self,
@@ -1268,8 +1270,9 @@ class SessionEvent(_message.Message):
     PONG_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """The event's number, higher than all before it in this session, also after a restart of the server. 0 for what only this
-    stream is told: the first `session`, `rejected` and `pong`, and a `message` in place of events that are not kept.
+    """The event's number, higher than all before it in this session, also after a restart of the server, which may leave some
+    out. 0 for what only this stream is told: the first `session`, `rejected` and `pong`, and a `session` or `message` in place
+    of events that are not kept.
     """
     message_id: _builtins.str
     """The message that it belongs to. Empty: none."""

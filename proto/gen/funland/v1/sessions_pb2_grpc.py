@@ -34,9 +34,12 @@ class SessionServiceStub:
     session's `head_message_id` is what the model is told. Nothing is ever overwritten: an edited message and an answer that
     is written again are new branches.
 
-    A message is on the disk before anybody is told that it is complete. An answer goes on when its reader goes, so that
-    another can take over with `WatchSession` or `Converse`; one that nobody follows for `server.session_linger_seconds` is
-    CANCELLED.
+    A message is on the disk before anybody is told that it is complete; an answer that is written is saved as far as it is
+    several times a second. It goes on when its reader goes, so that another can take over with `WatchSession` or `Converse`;
+    one that nobody follows for `server.session_linger_seconds` is CANCELLED.
+
+    The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
+    calls of functions that have no results; one that says nothing is left out.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
@@ -127,9 +130,12 @@ class SessionServiceServicer:
     session's `head_message_id` is what the model is told. Nothing is ever overwritten: an edited message and an answer that
     is written again are new branches.
 
-    A message is on the disk before anybody is told that it is complete. An answer goes on when its reader goes, so that
-    another can take over with `WatchSession` or `Converse`; one that nobody follows for `server.session_linger_seconds` is
-    CANCELLED.
+    A message is on the disk before anybody is told that it is complete; an answer that is written is saved as far as it is
+    several times a second. It goes on when its reader goes, so that another can take over with `WatchSession` or `Converse`;
+    one that nobody follows for `server.session_linger_seconds` is CANCELLED.
+
+    The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
+    calls of functions that have no results; one that says nothing is left out.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
@@ -163,21 +169,23 @@ class SessionServiceServicer:
     def UpdateSession(self, request, context):
         """Changes what a session is called, how it is answered, or which branch goes on. Answers under way are not touched.
 
-        Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND or DEVICE_NOT_FOUND.
+        Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID for
+        more than 16 keys of `metadata` in all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSession(self, request, context):
-        """Removes a session with all its messages; an answer under way ends.
+        """Removes a session with all its messages; an answer under way ends, and calls that wait fail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ForkSession(self, request, context):
-        """Makes a session of its own of the branch that ends with a message. The messages are copied.
+        """Makes a session of its own of the branch that ends with a message. The messages are copied; one that is being written is
+        CANCELLED in the copy, as far as it got.
 
         Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
         """
@@ -188,7 +196,7 @@ class SessionServiceServicer:
     def ExportSession(self, request, context):
         """Gives a session as one document.
 
-        Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
+        Errors: NOT_FOUND, MESSAGE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID where it would have more than 48 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -214,14 +222,15 @@ class SessionServiceServicer:
 
     def SendMessage(self, request, context):
         """Says something, or has an answer written again; answers when the model's message is complete. Calls of one session are
-        answered in the order in which they came.
+        answered in the order in which they came. What is said is kept when the call's turn has come: one that ends before, or that
+        the server's stop ends with SERVER_STOPPING, has said nothing.
 
         Errors: as `InferenceService.Chat`, but for PROMPT_TOO_LONG, and
         - INVALID_ARGUMENT, CONTEXT_LENGTH_EXCEEDED: the conversation does not fit the model's context; `limit_tokens` and
         `prompt_tokens` tell by how much. With DROP_OLDEST: not even the system message and the last turn fit.
         - NOT_FOUND, MESSAGE_NOT_FOUND.
-        - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE.
-        What was said stays in the session, and the answer, FAILED, as far as it got.
+        - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE or 64 calls wait.
+        Once it is kept, what was said stays in the session, and the answer, FAILED, as far as it got.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -352,9 +361,12 @@ class SessionService:
     session's `head_message_id` is what the model is told. Nothing is ever overwritten: an edited message and an answer that
     is written again are new branches.
 
-    A message is on the disk before anybody is told that it is complete. An answer goes on when its reader goes, so that
-    another can take over with `WatchSession` or `Converse`; one that nobody follows for `server.session_linger_seconds` is
-    CANCELLED.
+    A message is on the disk before anybody is told that it is complete; an answer that is written is saved as far as it is
+    several times a second. It goes on when its reader goes, so that another can take over with `WatchSession` or `Converse`;
+    one that nobody follows for `server.session_linger_seconds` is CANCELLED.
+
+    The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
+    calls of functions that have no results; one that says nothing is left out.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.

@@ -35,9 +35,12 @@ class SessionServiceStub:
     session's `head_message_id` is what the model is told. Nothing is ever overwritten: an edited message and an answer that
     is written again are new branches.
 
-    A message is on the disk before anybody is told that it is complete. An answer goes on when its reader goes, so that
-    another can take over with `WatchSession` or `Converse`; one that nobody follows for `server.session_linger_seconds` is
-    CANCELLED.
+    A message is on the disk before anybody is told that it is complete; an answer that is written is saved as far as it is
+    several times a second. It goes on when its reader goes, so that another can take over with `WatchSession` or `Converse`;
+    one that nobody follows for `server.session_linger_seconds` is CANCELLED.
+
+    The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
+    calls of functions that have no results; one that says nothing is left out.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
@@ -62,19 +65,21 @@ class SessionServiceStub:
     UpdateSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.UpdateSessionRequest, _sessions_pb2.Session]
     """Changes what a session is called, how it is answered, or which branch goes on. Answers under way are not touched.
 
-    Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND or DEVICE_NOT_FOUND.
+    Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID for
+    more than 16 keys of `metadata` in all.
     """
     DeleteSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.DeleteSessionRequest, _empty_pb2.Empty]
-    """Removes a session with all its messages; an answer under way ends."""
+    """Removes a session with all its messages; an answer under way ends, and calls that wait fail."""
     ForkSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.ForkSessionRequest, _sessions_pb2.Session]
-    """Makes a session of its own of the branch that ends with a message. The messages are copied.
+    """Makes a session of its own of the branch that ends with a message. The messages are copied; one that is being written is
+    CANCELLED in the copy, as far as it got.
 
     Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
     """
     ExportSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.ExportSessionRequest, _httpbody_pb2.HttpBody]
     """Gives a session as one document.
 
-    Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
+    Errors: NOT_FOUND, MESSAGE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID where it would have more than 48 MiB.
     """
     ListMessages: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.ListMessagesRequest, _sessions_pb2.ListMessagesResponse]
     """Lists messages, oldest first: those of one branch, or all.
@@ -88,14 +93,15 @@ class SessionServiceStub:
     """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.SendMessageRequest, _sessions_pb2.SendMessageResponse]
     """Says something, or has an answer written again; answers when the model's message is complete. Calls of one session are
-    answered in the order in which they came.
+    answered in the order in which they came. What is said is kept when the call's turn has come: one that ends before, or that
+    the server's stop ends with SERVER_STOPPING, has said nothing.
 
     Errors: as `InferenceService.Chat`, but for PROMPT_TOO_LONG, and
     - INVALID_ARGUMENT, CONTEXT_LENGTH_EXCEEDED: the conversation does not fit the model's context; `limit_tokens` and
       `prompt_tokens` tell by how much. With DROP_OLDEST: not even the system message and the last turn fit.
     - NOT_FOUND, MESSAGE_NOT_FOUND.
-    - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE.
-    What was said stays in the session, and the answer, FAILED, as far as it got.
+    - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE or 64 calls wait.
+    Once it is kept, what was said stays in the session, and the answer, FAILED, as far as it got.
     """
     StreamMessage: _grpc.UnaryStreamMultiCallable[_sessions_pb2.SendMessageRequest, _sessions_pb2.SessionEvent]
     """The same, and sends all that happens until the model's message is complete: `message` when what was said is kept and
@@ -127,9 +133,12 @@ class SessionServiceAsyncStub(SessionServiceStub):
     session's `head_message_id` is what the model is told. Nothing is ever overwritten: an edited message and an answer that
     is written again are new branches.
 
-    A message is on the disk before anybody is told that it is complete. An answer goes on when its reader goes, so that
-    another can take over with `WatchSession` or `Converse`; one that nobody follows for `server.session_linger_seconds` is
-    CANCELLED.
+    A message is on the disk before anybody is told that it is complete; an answer that is written is saved as far as it is
+    several times a second. It goes on when its reader goes, so that another can take over with `WatchSession` or `Converse`;
+    one that nobody follows for `server.session_linger_seconds` is CANCELLED.
+
+    The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
+    calls of functions that have no results; one that says nothing is left out.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
@@ -151,19 +160,21 @@ class SessionServiceAsyncStub(SessionServiceStub):
     UpdateSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.UpdateSessionRequest, _sessions_pb2.Session]  # type: ignore[assignment]
     """Changes what a session is called, how it is answered, or which branch goes on. Answers under way are not touched.
 
-    Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND or DEVICE_NOT_FOUND.
+    Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID for
+    more than 16 keys of `metadata` in all.
     """
     DeleteSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.DeleteSessionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Removes a session with all its messages; an answer under way ends."""
+    """Removes a session with all its messages; an answer under way ends, and calls that wait fail."""
     ForkSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.ForkSessionRequest, _sessions_pb2.Session]  # type: ignore[assignment]
-    """Makes a session of its own of the branch that ends with a message. The messages are copied.
+    """Makes a session of its own of the branch that ends with a message. The messages are copied; one that is being written is
+    CANCELLED in the copy, as far as it got.
 
     Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
     """
     ExportSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.ExportSessionRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Gives a session as one document.
 
-    Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
+    Errors: NOT_FOUND, MESSAGE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID where it would have more than 48 MiB.
     """
     ListMessages: _aio.UnaryUnaryMultiCallable[_sessions_pb2.ListMessagesRequest, _sessions_pb2.ListMessagesResponse]  # type: ignore[assignment]
     """Lists messages, oldest first: those of one branch, or all.
@@ -177,14 +188,15 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """
     SendMessage: _aio.UnaryUnaryMultiCallable[_sessions_pb2.SendMessageRequest, _sessions_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Says something, or has an answer written again; answers when the model's message is complete. Calls of one session are
-    answered in the order in which they came.
+    answered in the order in which they came. What is said is kept when the call's turn has come: one that ends before, or that
+    the server's stop ends with SERVER_STOPPING, has said nothing.
 
     Errors: as `InferenceService.Chat`, but for PROMPT_TOO_LONG, and
     - INVALID_ARGUMENT, CONTEXT_LENGTH_EXCEEDED: the conversation does not fit the model's context; `limit_tokens` and
       `prompt_tokens` tell by how much. With DROP_OLDEST: not even the system message and the last turn fit.
     - NOT_FOUND, MESSAGE_NOT_FOUND.
-    - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE.
-    What was said stays in the session, and the answer, FAILED, as far as it got.
+    - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE or 64 calls wait.
+    Once it is kept, what was said stays in the session, and the answer, FAILED, as far as it got.
     """
     StreamMessage: _aio.UnaryStreamMultiCallable[_sessions_pb2.SendMessageRequest, _sessions_pb2.SessionEvent]  # type: ignore[assignment]
     """The same, and sends all that happens until the model's message is complete: `message` when what was said is kept and
@@ -215,9 +227,12 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     session's `head_message_id` is what the model is told. Nothing is ever overwritten: an edited message and an answer that
     is written again are new branches.
 
-    A message is on the disk before anybody is told that it is complete. An answer goes on when its reader goes, so that
-    another can take over with `WatchSession` or `Converse`; one that nobody follows for `server.session_linger_seconds` is
-    CANCELLED.
+    A message is on the disk before anybody is told that it is complete; an answer that is written is saved as far as it is
+    several times a second. It goes on when its reader goes, so that another can take over with `WatchSession` or `Converse`;
+    one that nobody follows for `server.session_linger_seconds` is CANCELLED.
+
+    The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
+    calls of functions that have no results; one that says nothing is left out.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
@@ -261,7 +276,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_sessions_pb2.Session, _abc.Awaitable[_sessions_pb2.Session]]:
         """Changes what a session is called, how it is answered, or which branch goes on. Answers under way are not touched.
 
-        Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND or DEVICE_NOT_FOUND.
+        Errors: NOT_FOUND, MESSAGE_NOT_FOUND for `head_message_id`; NOT_FOUND, MODEL_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID for
+        more than 16 keys of `metadata` in all.
         """
 
     @_abc_1.abstractmethod
@@ -270,7 +286,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sessions_pb2.DeleteSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Removes a session with all its messages; an answer under way ends."""
+        """Removes a session with all its messages; an answer under way ends, and calls that wait fail."""
 
     @_abc_1.abstractmethod
     def ForkSession(
@@ -278,7 +294,8 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sessions_pb2.ForkSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sessions_pb2.Session, _abc.Awaitable[_sessions_pb2.Session]]:
-        """Makes a session of its own of the branch that ends with a message. The messages are copied.
+        """Makes a session of its own of the branch that ends with a message. The messages are copied; one that is being written is
+        CANCELLED in the copy, as far as it got.
 
         Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
         """
@@ -291,7 +308,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_httpbody_pb2.HttpBody, _abc.Awaitable[_httpbody_pb2.HttpBody]]:
         """Gives a session as one document.
 
-        Errors: NOT_FOUND, MESSAGE_NOT_FOUND.
+        Errors: NOT_FOUND, MESSAGE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID where it would have more than 48 MiB.
         """
 
     @_abc_1.abstractmethod
@@ -323,14 +340,15 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sessions_pb2.SendMessageResponse, _abc.Awaitable[_sessions_pb2.SendMessageResponse]]:
         """Says something, or has an answer written again; answers when the model's message is complete. Calls of one session are
-        answered in the order in which they came.
+        answered in the order in which they came. What is said is kept when the call's turn has come: one that ends before, or that
+        the server's stop ends with SERVER_STOPPING, has said nothing.
 
         Errors: as `InferenceService.Chat`, but for PROMPT_TOO_LONG, and
         - INVALID_ARGUMENT, CONTEXT_LENGTH_EXCEEDED: the conversation does not fit the model's context; `limit_tokens` and
           `prompt_tokens` tell by how much. With DROP_OLDEST: not even the system message and the last turn fit.
         - NOT_FOUND, MESSAGE_NOT_FOUND.
-        - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE.
-        What was said stays in the session, and the answer, FAILED, as far as it got.
+        - ABORTED, SESSION_BUSY: an answer is under way, and `when_busy` is REFUSE or 64 calls wait.
+        Once it is kept, what was said stays in the session, and the answer, FAILED, as far as it got.
         """
 
     @_abc_1.abstractmethod
