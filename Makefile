@@ -100,6 +100,10 @@ bench-downloads: $(INSTALLED_DEV) ## Compare downloads with aria2c (install it f
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
 	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)
 
+.PHONY: bench-sockets
+bench-sockets: $(INSTALLED) ## Show what chats over WebSockets cost, and whom one that stops to read disturbs.
+	$(BIN)/python -m tools.bench.sockets $(ARGS)
+
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
 	$(BIN)/python -m tools.fuzz.gguf --count $(FUZZ_COUNT) $(ARGS)

@@ -82,7 +82,8 @@ class GatewaySettings(BaseModel):
         description="Origins of other sites whose pages may call, such as `https://app.example`.",
     )
     max_body_bytes: Annotated[int, Field(ge=1, le=_LARGEST)] = Field(
-        default=32 * 1024 * 1024, description="The largest request body, after decompression."
+        default=32 * 1024 * 1024,
+        description="The largest request body, and message to a WebSocket, after decompression.",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
         default=1024,

@@ -21,7 +21,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from funland.v1 import sessions_pb2
-from funland.v1.inference_pb2 import Message, SamplingParameters
+from funland.v1.inference_pb2 import Message, OutputFormat, SamplingParameters
 from funland.v1.sessions_pb2 import (
     ExportSessionRequest,
     Session,
@@ -36,7 +36,9 @@ _RPCS = {
     rpc.name: rpc for rpc in sessions_pb2.DESCRIPTOR.services_by_name["SessionService"].methods
 }
 GREEDY = SamplingParameters(temperature=0, max_tokens=8)
-ENDLESS = SamplingParameters(temperature=0, max_tokens=7000, ignore_end=True)
+ENDLESS = SamplingParameters(temperature=0, max_tokens=7000)
+WORDS = OutputFormat(regex="[a-z ]+")
+"""So that it goes on, and all of it is seen."""
 
 
 class Refused(Exception):
@@ -254,7 +256,7 @@ def test_branches_forks_and_documents(wire: Grpc | Rest) -> None:
 
 def test_an_answer_is_watched_resumed_and_cancelled(wire: Grpc | Rest) -> None:
     name = wire.ask("CreateSession", sampling=ENDLESS).session_id
-    with wire.stream("StreamMessage", session_id=name, content="Hello!") as stream:
+    with wire.stream("StreamMessage", session_id=name, content="Hello!", format=WORDS) as stream:
         seen = next(event for event in stream if event.HasField("delta"))
 
     with wire.stream("WatchSession", session_id=name, after=seen.number) as stream:

@@ -51,23 +51,30 @@ class Chat(Domain):
         self._linger = settings.map(lambda now: now.session_linger_seconds)
         self._sessions = OpenSessions(self._store, self._linger)
         self._turns: Turns | None = None
+        self._managing: Managing | None = None
 
     async def start(self) -> None:
         """Marks as cut off what the last server was writing."""
+        asking = Asking(self._models, self._inference.service.StreamChat)
+        self._turns = Turns(self._sessions, self._store, self._saving, asking, self._metrics)
+        self._managing = Managing(
+            self._sessions, self._store, self._saving, asking, self._check_devices
+        )
         if answers := await self._store.cut_off():
             logger.warning("answers_cut_off", answers=answers)
 
     def services(self) -> list[Service]:
         """Answers `SessionService`."""
-        store, sessions, saving = self._store, self._sessions, self._saving
-        asking = Asking(self._models, self._inference.service.StreamChat)
-        turns = self._turns = Turns(sessions, store, saving, asking, self._metrics)
+        turns, managing = self._turns, self._managing
+        if turns is None or managing is None:
+            return []
+        parts = (self._sessions, self._store, self._saving)
         service = SessionService(
-            Managing(sessions, store, saving, asking, self._check_devices),
-            LookingUp(sessions, store, saving),
+            managing,
+            LookingUp(*parts),
             turns,
-            Watching(sessions, store, saving, turns),
-            Conversing(sessions, store, saving, turns),
+            Watching(*parts, turns),
+            Conversing(*parts, turns),
         )
         return [(sessions_pb2.DESCRIPTOR.services_by_name["SessionService"], service)]
 

@@ -24,7 +24,7 @@ class Talk:
         self.events: AsyncGenerator[SessionEvent] = converse(self._Requests(self._requests))
 
     class _Requests:
-        """As a transport gives them: what is no request is an error, and others follow."""
+        """As a transport gives them: one that breaks a rule is told, and others follow."""
 
         def __init__(self, queue: asyncio.Queue[ConverseRequest | RequestRefused | None]) -> None:
             self._queue = queue

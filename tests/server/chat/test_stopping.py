@@ -60,8 +60,8 @@ async def test_numbers_go_on_over_a_restart_and_what_was_written_is_told(
     server = own_server
     session = await create(server, ENDLESS)
     async with aclosing(stream(server, session, "Hello!")) as events:
-        answer = await begun(events)
-        number = (await anext(events)).number
+        first = await anext(event async for event in events if event.HasField("delta"))
+        answer, number = first.message_id, first.number
         stopped = asyncio.create_task(server.stop(0))
         rest: list[SessionEvent] = []
 
@@ -77,12 +77,12 @@ async def test_numbers_go_on_over_a_restart_and_what_was_written_is_told(
         found = await message(again, session, answer)
         async with aclosing(watch(again, session, number)) as watching:
             _, told = [await anext(watching) for _ in range(2)]
-        first = (await all_of(stream(again, session, "Go on.", sampling=GREEDY)))[0]
+        new = (await all_of(stream(again, session, "Go on.", sampling=GREEDY)))[0]
 
     assert last.message == found == told.message
     assert found.state == SessionMessage.CUT_OFF
     assert found.message.content
-    assert first.number > last.number > number
+    assert new.number > last.number > number
 
 
 async def test_a_stop_lets_answers_go_on_and_then_ends_the_watches(own_server: Server) -> None:
@@ -109,6 +109,24 @@ async def test_a_stop_lets_answers_go_on_and_then_ends_the_watches(own_server: S
     assert events[-1].message.state == SessionMessage.INCOMPLETE
     assert events[-1].message.usage.completion_tokens == LONG.max_tokens
     assert text(events)
+
+
+async def test_what_waits_for_its_turn_when_the_server_stops_is_not_said(
+    own_server: Server,
+) -> None:
+    server = own_server
+    session = await create(server, ENDLESS)
+    async with aclosing(stream(server, session, "Hello!")) as events:
+        answer = await begun(events)
+        waiting = asyncio.create_task(reason(send(server, session, "Wait!")))
+        await asyncio.sleep(0)
+        await server.stop(0)
+
+    assert await waiting == "SERVER_STOPPING"
+    assert [state for state, _ in kept(server, session)] == [
+        SessionMessage.COMPLETED, SessionMessage.CUT_OFF,
+    ]  # fmt: skip
+    assert answer
 
 
 async def test_answers_are_counted(own_server: Server) -> None:

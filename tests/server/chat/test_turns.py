@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 
 import pytest
 import pytest_asyncio
@@ -325,3 +326,24 @@ async def test_a_deleted_session_ends_what_is_said_in_it(server: Server) -> None
     assert await waiting == "SESSION_NOT_FOUND"
     assert await reason(get(server, session)) == "SESSION_NOT_FOUND"
     assert await reason(send(server, session, "Hi")) == "SESSION_NOT_FOUND"
+
+
+async def test_more_numbers_are_taken_before_they_are_given_out(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("funland_server.chat.store.BLOCK", 2)
+    monkeypatch.setattr("funland_server.chat.turns._MARGIN", 1)
+    session = await create(server)
+    home = server.settings.now.home
+    numbers: list[int] = []
+    async with aclosing(stream(server, session, "Hello!")) as events:
+        async for event in events:
+            with closing(sqlite3.connect(home / "funland.sqlite3")) as database:
+                query = "SELECT last_event FROM sessions WHERE session_id = ?"
+                ((allowed,),) = database.execute(query, (session.session_id,))
+            assert event.number <= allowed
+            numbers.append(event.number)
+
+    assert len(numbers) > 5
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert (await get(server, session)).last_event == numbers[-1]

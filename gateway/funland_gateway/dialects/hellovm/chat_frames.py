@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from funland.v1.errors_pb2 import Error
@@ -13,12 +13,6 @@ from funland_gateway.dialects.optional import optional
 from funland_gateway.dialects.times import moment
 
 _CONFIG: Final = ("temperature", "top_p", "top_k", "max_tokens")
-_ROLES: Final[Mapping[Message.Role.ValueType, str]] = {
-    Message.USER: "user",
-    Message.ASSISTANT: "assistant",
-    Message.TOOL: "tool",
-    Message.SYSTEM: "system",
-}
 
 
 def session_data(session: Session) -> dict[str, Any]:
@@ -50,7 +44,7 @@ def message_data(message: SessionMessage) -> dict[str, Any]:
     return {
         "message_id": message.message_id,
         "session_id": message.session_id,
-        "role": _ROLES[message.message.role],
+        "role": Message.Role.Name(message.message.role).lower(),
         "content": message.message.content,
         "tokens": message.usage.completion_tokens if message.HasField("usage") else None,
         "inference_time": round(seconds, 6) if message.HasField("timings") else None,
