@@ -48,7 +48,8 @@ class Writer:
         self.session_id = session.session_id
 
     async def write(self, stub: Any, writes: asyncio.Event) -> None:
-        """Speaks until the server is gone; `writes` is set when the model has answered anything."""
+        """Speaks until the server is gone. `writes` is set when the model has answered anything, or
+        nothing can be said any more."""
         while True:
             self.said += 1
             request = SendMessageRequest(
@@ -65,6 +66,7 @@ class Writer:
             except grpc.aio.AioRpcError as error:
                 if error.code() != grpc.StatusCode.UNAVAILABLE:
                     self.wrong.append(f"a call failed: {error.details()}")
+                writes.set()
                 return
 
     def _take(self, event: Any) -> None:
@@ -128,14 +130,12 @@ async def write_all(writers: Sequence[Writer], address: str, busy: asyncio.Event
         for writer in writers:
             if not writer.session_id:
                 await writer.begin(stub)
-        write = [asyncio.Event() for _ in writers]
+        writes = [asyncio.Event() for _ in writers]
         tasks = [
             asyncio.create_task(writer.write(stub, one))
-            for writer, one in zip(writers, write, strict=True)
+            for writer, one in zip(writers, writes, strict=True)
         ]
-        ready = asyncio.gather(*(one.wait() for one in write))
-        ended = asyncio.gather(*tasks)
-        await asyncio.wait([ready, ended], return_when=asyncio.FIRST_COMPLETED)
+        for one in writes:  # set by its writer in any case
+            await one.wait()
         busy.set()
-        await ended
-        ready.cancel()
+        await asyncio.gather(*tasks)

@@ -16,9 +16,14 @@ from funland_server.chat.open_session import OpenSession
 from funland_server.chat.open_sessions import OpenSessions
 from funland_server.chat.saving import Saving
 from funland_server.chat.store import SessionStore
-from funland_server.chat.turns import Turn, Turns
+from funland_server.chat.turn import Turn
+from funland_server.chat.turns import Turns
 from funland_server.domain import RequestRefused
-from funland_server.errors import FieldInvalidError, ServerStoppingError, Violation
+from funland_server.errors import (
+    FieldInvalidError,
+    ServerStoppingError,
+    Violation,
+)
 from funland_server.inference.failing import told_error
 
 _MOST_UNREAD: Final = 64

@@ -81,3 +81,27 @@ def message_of(row: AnyRow) -> SessionMessage:
     message.state = row.state
     message.message.ParseFromString(row.said)
     return message
+
+
+def message_row(message: SessionMessage, place: int, *, event: int) -> dict[str, Any]:
+    """A new message's row; `event` is the number of the event that tells it."""
+    return {
+        **message_values(message),
+        "message_id": message.message_id,
+        "session_id": message.session_id,
+        "place": place,
+        "parent": message.parent_message_id,
+        "event": event,
+        "idempotency_key": None,
+    }
+
+
+def present(row: AnyRow) -> Session:
+    """The session of a row as callers see it."""
+    return titled(session_of(row), row.beginning)
+
+
+def titled(session: Session, first: str) -> Session:
+    """A session with the title that it has, given or not."""
+    session.title = session.title or first
+    return session

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
 
 from sqlalchemy import delete, insert, select, update
 
@@ -20,40 +19,24 @@ from funland.v1.sessions_pb2 import (
     Session,
     SessionMessage,
 )
-from funland_server.chat import pages, reading
+from funland_server.chat import adding, pages, reading
+from funland_server.chat.adding import Begun
 from funland_server.chat.errors import MessageNotFoundError
 from funland_server.chat.rows import (
     MESSAGE,
     message_of,
+    message_row,
     message_values,
+    present,
     session_of,
     session_values,
+    titled,
     words,
 )
-from funland_server.chat.saying import named, said
-from funland_server.chat.tables import AnyRow, messages, session_tags, sessions, unfinished
+from funland_server.chat.tables import messages, session_tags, sessions, unfinished
 from funland_server.chat.titles import beginning
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
-
-BLOCK: Final = 1_000_000
-"""So many numbers of events are taken with the beginning of an answer, for all that it may tell;
-those that it did not need are given back with its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """What a call has added to a session, or had before."""
-
-    session: Session
-    """As it then is, with its own title."""
-    messages: tuple[SessionMessage, ...]
-    """Those that were said, and the answer behind them."""
-    branch: tuple[SessionMessage, ...] = ()
-    """All before the answer, the oldest first."""
-    first_event: int = 0
-    """The number of the event for the first of the messages; the others' follow. 0: the session has
-    had the call's `idempotency_key` before, and nothing was added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +74,7 @@ class SessionStore:
             "last_event": 0,
             "beginning": first,
         }
-        rows = [_row(one, place, event=0) for place, one in enumerate(copied, start=1)]
+        rows = [message_row(one, place, event=0) for place, one in enumerate(copied, start=1)]
 
         async def insert_it(connection: AsyncConnection) -> None:
             await connection.execute(insert(sessions).values(values))
@@ -183,14 +166,7 @@ class SessionStore:
         """
 
         async def write(connection: AsyncConnection) -> Begun:
-            row = await reading.session_row(connection, request.session_id, lock=True)
-            if request.idempotency_key and (
-                had := await _had(connection, row, request.idempotency_key)
-            ):
-                return had
-            adds = await _adds(connection, row, request, ids)
-            await _insert(connection, row, adds, last_event)
-            return await _count(connection, row, adds, last_event)
+            return await adding.add(connection, request, ids, last_event)
 
         return await self.database.write(write)
 
@@ -211,7 +187,7 @@ class SessionStore:
 
         async def read(connection: AsyncConnection) -> Begun | None:
             row = await reading.session_row(connection, session_id)
-            return await _had(connection, row, idempotency_key)
+            return await adding.had(connection, row, idempotency_key)
 
         return await self.database.read(read)
 
@@ -333,122 +309,6 @@ class SessionStore:
             return len(rows)
 
         return await self.database.write(write)
-
-
-def present(row: AnyRow) -> Session:
-    """The session of a row as callers see it."""
-    return titled(session_of(row), row.beginning)
-
-
-def titled(session: Session, first: str) -> Session:
-    """A session with the title that it has, given or not."""
-    session.title = session.title or first
-    return session
-
-
-async def _had(connection: AsyncConnection, row: AnyRow, key: str) -> Begun | None:
-    """What became of the call that has had a key."""
-    which = (messages.c.session_id == row.session_id, messages.c.idempotency_key == key)
-    found = (await connection.execute(select(*MESSAGE).where(*which))).one_or_none()
-    if found is None:
-        return None
-    both = [message_of(found)]
-    if both[0].message.role != Message.ASSISTANT:  # its answer came with it
-        query = select(*MESSAGE).where(
-            messages.c.session_id == row.session_id, messages.c.place == found.place + 1
-        )
-        both.append(message_of((await connection.execute(query)).one()))
-    await reading.add_siblings(connection, row.session_id, both)
-    return Begun(present(row), tuple(both))
-
-
-@dataclass(frozen=True, slots=True)
-class _Adds:
-    """What a call adds to a session."""
-
-    messages: tuple[SessionMessage, ...]
-    """The answer is the last."""
-    before: tuple[SessionMessage, ...]
-    """Those of their branch."""
-    idempotency_key: str
-
-
-async def _adds(
-    connection: AsyncConnection, row: AnyRow, request: SendMessageRequest, ids: Callable[[], str]
-) -> _Adds:
-    session_id = request.session_id
-    known = await reading.find(connection, session_id, named(request, row.head))
-    parents = {one.parent_message_id for one in known.values()} - {""}
-    known |= await reading.find(connection, session_id, parents)
-    adds = said(request, row.head, known)
-    before = await reading.branch(connection, session_id, adds.parent)
-    added: list[SessionMessage] = []
-    parent = adds.parent
-    for message in (*adds.messages, Message(role=Message.ASSISTANT)):
-        one = SessionMessage(
-            message_id=ids(),
-            session_id=session_id,
-            parent_message_id=parent,
-            message=message,
-            state=SessionMessage.COMPLETED,
-        )
-        one.create_time.GetCurrentTime()
-        added.append(one)
-        parent = one.message_id
-    answer = added[-1]
-    answer.state, answer.model = SessionMessage.IN_PROGRESS, row.model
-    for one in added[:-1] or added:
-        one.metadata.update(request.metadata)
-    return _Adds(tuple(added), tuple(before), request.idempotency_key)
-
-
-async def _insert(connection: AsyncConnection, row: AnyRow, adds: _Adds, last_event: int) -> None:
-    """Writes the messages that a call adds."""
-    rows = [
-        _row(one, row.messages + number, event=last_event + number)
-        for number, one in enumerate(adds.messages, start=1)
-    ]
-    if adds.idempotency_key:  # by what was said last its answer is found too
-        rows[max(len(rows) - 2, 0)]["idempotency_key"] = adds.idempotency_key
-    await connection.execute(insert(messages), rows)
-    await reading.add_siblings(connection, row.session_id, adds.messages)
-
-
-async def _count(connection: AsyncConnection, row: AnyRow, adds: _Adds, last_event: int) -> Begun:
-    """Writes into a session's row what follows from messages that were added."""
-    first = row.beginning
-    if not row.messages:
-        first = beginning(adds.messages[0].message.content)
-    values: dict[str, Any] = {
-        "head": adds.messages[-1].message_id,
-        "messages": row.messages + len(adds.messages),
-        "update_time": _now(),
-        "last_event": last_event + len(adds.messages) + BLOCK,
-    }
-    session = session_of(row)
-    if first != row.beginning:
-        values |= {"beginning": first, **session_values(session, first)}
-    await connection.execute(
-        update(sessions).where(sessions.c.session_id == row.session_id).values(values)
-    )
-    return Begun(
-        titled(session, first),
-        adds.messages,
-        (*adds.before, *adds.messages[:-1]),
-        first_event=last_event + 1,
-    )
-
-
-def _row(message: SessionMessage, place: int, *, event: int) -> dict[str, Any]:
-    return {
-        **message_values(message),
-        "message_id": message.message_id,
-        "session_id": message.session_id,
-        "place": place,
-        "parent": message.parent_message_id,
-        "event": event,
-        "idempotency_key": None,
-    }
 
 
 async def _write_tags(connection: AsyncConnection, session: Session) -> None:

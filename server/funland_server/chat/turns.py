@@ -6,12 +6,13 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from funland.v1.inference_pb2 import GenerationEvent
 from funland.v1.sessions_pb2 import SendMessageRequest, SessionEvent, SessionMessage
-from funland_server.chat import store as kept
+from funland_server.chat import adding
+from funland_server.chat.adding import Begun
 from funland_server.chat.answer import Answer
 from funland_server.chat.asking import Asking, told_of
 from funland_server.chat.errors import SessionBusyError, SessionNotFoundError
@@ -19,7 +20,8 @@ from funland_server.chat.open_session import OpenSession
 from funland_server.chat.open_sessions import OpenSessions
 from funland_server.chat.saving import Saving
 from funland_server.chat.saying import check
-from funland_server.chat.store import Begun, SessionStore
+from funland_server.chat.store import SessionStore
+from funland_server.chat.turn import Turn
 from funland_server.chat.writing import Writing
 from funland_server.errors import ServerStoppingError
 from funland_server.metrics import Metrics
@@ -28,35 +30,6 @@ MOST_WAITING: Final = 64
 """So many calls may wait in a session."""
 _MARGIN: Final = 64
 """So many numbers are left for other events when more are taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What was said, and its answer."""
-
-    begun: Begun
-    writing: Writing | None
-    """The answer that is written; None if the call was made before, and has been answered."""
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the call was not made before."""
-        return self.begun.first_event > 0
-
-    @property
-    def sent(self) -> SessionMessage | None:
-        """What was said, the last of it; None: nothing."""
-        return self.begun.messages[-2] if len(self.begun.messages) > 1 else None
-
-    @property
-    def answer(self) -> SessionMessage:
-        """The answer, as it is now."""
-        return self.begun.messages[-1] if self.writing is None else self.writing.answer.message
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """Those of its messages."""
-        return frozenset(message.message_id for message in self.begun.messages)
 
 
 class Turns:
@@ -218,7 +191,7 @@ class Turns:
             self._saving.begin(answer)
             self._metrics.session_answers_active.inc()
             latest = session.journal.last + len(begun.messages)
-            session.begin(turn.writing, latest + kept.BLOCK)
+            session.begin(turn.writing, latest + adding.BLOCK)
             if self._closing:
                 turn.writing.stop(SessionMessage.CUT_OFF)
             if session.deleted:
@@ -272,7 +245,7 @@ class Turns:
     async def _reserve(self, session: OpenSession) -> None:
         """Takes more numbers for the events of an answer that has more to tell than any should."""
         async with session.changing:
-            highest = session.journal.last + _MARGIN + kept.BLOCK
+            highest = session.journal.last + _MARGIN + adding.BLOCK
             await self._store.reserve(session.session_id, highest)
             session.reserved = highest
 

@@ -16,7 +16,8 @@ from funland_server.chat.following import Follower
 from funland_server.chat.open_sessions import OpenSessions
 from funland_server.chat.saving import Saving
 from funland_server.chat.store import SessionStore
-from funland_server.chat.turns import Turn, Turns
+from funland_server.chat.turn import Turn
+from funland_server.chat.turns import Turns
 from funland_server.errors import FieldInvalidError, ServerStoppingError, Violation
 
 

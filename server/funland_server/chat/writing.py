@@ -12,8 +12,8 @@ import structlog
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import GenerationEvent
 from funland.v1.sessions_pb2 import SessionMessage
+from funland_server.chat.adding import Begun
 from funland_server.chat.answer import Answer
-from funland_server.chat.store import Begun
 from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.inference.failing import told_error
 

@@ -19,8 +19,9 @@ from funland.v1.sessions_pb2 import (
     SessionMessage,
 )
 from funland_server.chat import pages, reading, tables
+from funland_server.chat.adding import BLOCK, Begun
 from funland_server.chat.errors import MessageNotFoundError, SessionNotFoundError
-from funland_server.chat.store import BLOCK, Begun, SessionStore, Written
+from funland_server.chat.store import SessionStore, Written
 from funland_server.errors import FieldInvalidError
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database

@@ -331,7 +331,7 @@ async def test_a_deleted_session_ends_what_is_said_in_it(server: Server) -> None
 async def test_more_numbers_are_taken_before_they_are_given_out(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("funland_server.chat.store.BLOCK", 2)
+    monkeypatch.setattr("funland_server.chat.adding.BLOCK", 2)
     monkeypatch.setattr("funland_server.chat.turns._MARGIN", 1)
     session = await create(server)
     home = server.settings.now.home
