@@ -28,8 +28,8 @@ from funland_server.workers.errors import EngineUnsupportedError
 from funland_server.workers.machine import machine_memory
 
 _CACHE_BYTES: Final = 4 * 1024**3
-"""What keys and values get of the machine's memory where nothing is asked for: all that is left, as
-vLLM has it, would leave other models none."""
+"""The most that keys and values get of the machine's memory where nothing is asked for: vLLM takes
+and fills nearly all that there is, which would leave other models none."""
 _CACHE_SHARE: Final = 0.25
 
 
@@ -87,7 +87,7 @@ class Vllm:
         refuse_format(installed)
         described = _described(installed)
         cache = own_folder(now.home).with_name("vllm-cache")
-        bytes_ = _cache_bytes(environment, settings)
+        bytes_ = _cache_bytes(environment, settings, installed, now.slots)
 
         def start(socket: Path) -> list[str]:
             told = arguments(described, settings, socket, cache_bytes=bytes_)
@@ -148,11 +148,17 @@ def _described(model: InstalledModel) -> Model:
     )
 
 
-def _cache_bytes(environment: Environment, settings: VllmSettings) -> int | None:
-    """What keys and values may take; None: what vLLM makes of its own settings."""
+def _cache_bytes(
+    environment: Environment, settings: VllmSettings, model: InstalledModel, slots: int
+) -> int | None:
+    """What keys and values may take: room for the whole context of each of `slots` calls, if there
+    is so much; None: what vLLM makes of its own settings."""
     if not environment.on_cpu or settings.HasField("gpu_memory_utilization"):
         return None
-    return min(_CACHE_BYTES, int(_CACHE_SHARE * machine_memory().available))
+    most = min(_CACHE_BYTES, int(_CACHE_SHARE * machine_memory().available))
+    length = settings.max_model_len or model.header.context_length
+    wanted = (settings.max_num_seqs or slots) * length * model.header.cache_bytes_per_token
+    return min(wanted, most) if wanted else most
 
 
 def _device_ids(devices: Sequence[Device], environment: Environment, count: int) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ from funland_server.workers.errors import WorkerLostError
 _DATA: Final = b"data:"
 _DONE: Final = b"[DONE]"
 _OK: Final = 200
+_BROKEN: Final = (aiohttp.ClientError, OSError, RuntimeError)
+"""What aiohttp raises where a connection, or its session, is closed meanwhile."""
 
 
 class RefusedError(Exception):
@@ -73,7 +75,7 @@ class Http:
         async with self._request(method, path, body) as response:
             try:
                 content = await response.read()
-            except (aiohttp.ClientError, OSError) as error:
+            except _BROKEN as error:
                 raise WorkerLostError(self._model_id) from error
             return orjson.loads(content) if content else None
 
@@ -85,7 +87,7 @@ class Http:
         headers = {"content-type": "application/json"} if data else {}
         try:
             response = await self._session.request(method, path, data=data, headers=headers)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+        except _BROKEN as error:
             raise WorkerLostError(self._model_id) from error
         try:
             if response.status != _OK:
@@ -98,7 +100,7 @@ class Http:
         try:
             content = await response.read()
             told = orjson.loads(content).get("error")
-        except (aiohttp.ClientError, OSError) as error:
+        except _BROKEN as error:
             raise WorkerLostError(self._model_id) from error
         except (orjson.JSONDecodeError, AttributeError):
             return {}
@@ -121,6 +123,6 @@ class Http:
                     if error := part.get("error"):
                         raise RefusedError(int(error.get("code") or 500), error)
                     yield part
-        except (aiohttp.ClientError, OSError) as error:
+        except _BROKEN as error:
             raise WorkerLostError(self._model_id) from error
         raise WorkerLostError(self._model_id)  # it broke off

@@ -32,8 +32,9 @@ def read_line(line: bytes, names: Mapping[str, str]) -> tuple[Level, str]:
     return ("error" if _FAILURE.match(text) else "info"), text[:LONGEST]
 
 
-def last_words(lines: list[str]) -> str:
-    """Of the last lines the one that tells best why it ended: the last failure that is named, else
-    the last line. Empty if there is none."""
-    named = [line for line in lines if _FAILURE.match(line)]
-    return (named or lines or [""])[-1]
+def last_words(lines: list[str], *, signalled: bool = False) -> str:
+    """Of the last lines the one that tells best why it ended: the first failure that is named, of
+    which later ones are consequences, else the last line, unless a signal ended it. Empty if there
+    is none."""
+    named = next((line for line in lines if _FAILURE.match(line)), "")
+    return named or ("" if signalled else (lines or [""])[-1])

@@ -109,7 +109,7 @@ class VllmProcess:
         if code > 128:  # noqa: PLR2004 - as shells count signals
             with contextlib.suppress(ValueError):
                 how = signal.Signals(code - 128).name
-        words = last_words([*self._words])
+        words = last_words([*self._words], signalled=code > 128)  # noqa: PLR2004 - as above
         return f"vLLM ended with {how}" + (f": {words}" if words else "") + "."
 
     def memory_bytes(self) -> int | None:

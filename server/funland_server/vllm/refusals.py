@@ -20,9 +20,8 @@ from funland_server.workers.errors import (
 )
 from funland_server.workers.failures import WorkerDefectError
 
-_TOO_LONG: Final = re.compile(
-    r"maximum context length is (\d+)|longer than the maximum|input_tokens"
-)
+_TOO_LONG: Final = re.compile(r"maximum context length|max_tokens must be at least 1, got 0")
+"""The other is what it says where the prompt leaves no room for an answer."""
 _UNKNOWN_TOKEN: Final = re.compile(r"out[ -]of[ -]vocab")
 _FORM: Final = re.compile(r"[Gg]rammar|[Rr]egex|[Ss]chema|structured|additionalProperties")
 _TEMPLATE: Final = re.compile(
@@ -43,7 +42,7 @@ _WORDS: Final = 500
 
 def too_long(refused: RefusedError) -> bool:
     """Whether the prompt does not fit; how long it is vLLM does not find out."""
-    return refused.error.get("param") == "input_tokens" or bool(_TOO_LONG.search(_said(refused)))
+    return bool(_TOO_LONG.search(_said(refused)))
 
 
 def prompt_too_long(served: Served, tokens: int | None = None) -> FunlandError:

@@ -85,7 +85,12 @@ def request(submit: Submit, served: Served) -> Request:
         "priority": _PRIORITIES.get(options.priority, 0),
         "return_token_ids": True,
         "return_tokens_as_token_ids": True,
-        **sampling(wanted, context_length=served.context_length, end_tokens=served.end_tokens),
+        **sampling(
+            wanted,
+            texts=options.n or 1,
+            context_length=served.context_length,
+            end_tokens=served.end_tokens,
+        ),
     }
     if conversation is not None:
         body |= chat(conversation, served.speech)

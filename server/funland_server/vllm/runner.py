@@ -12,7 +12,7 @@ from funland.v1.deployments_pb2 import Replica
 from funland_server.errors import FunlandError
 from funland_server.vllm.arguments import Model
 from funland_server.vllm.callee import Observe, VllmCallee
-from funland_server.vllm.http import RefusedError
+from funland_server.vllm.http import Http, RefusedError
 from funland_server.vllm.process import Launch, LogSink, VllmProcess
 from funland_server.vllm.reading import find_out
 from funland_server.workers.backoff import Backoff
@@ -113,6 +113,14 @@ class VllmRunner:
         if self._callee is None or self._state != Replica.RUNNING:
             raise self._not_running(Replica.State.Name(self._state))
         return self._callee
+
+    @property
+    def http(self) -> Http:
+        """The present process' API, for who looks behind it. Raises RuntimeError if there is
+        none."""
+        if self._process is None:
+            raise RuntimeError("No vLLM runs.")
+        return self._process.http
 
     def engine(self) -> str:
         """See `Runner`."""

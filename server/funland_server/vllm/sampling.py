@@ -31,12 +31,13 @@ _RENAMED: Final = {
 
 
 def sampling(
-    wanted: SamplingParameters, *, context_length: int, end_tokens: Sequence[int]
+    wanted: SamplingParameters, *, texts: int, context_length: int, end_tokens: Sequence[int]
 ) -> dict[str, Any]:
     """The fields of a request.
 
     Args:
         wanted: What the call asks for.
+        texts: How many it makes.
         context_length: The most tokens that vLLM takes as a limit.
         end_tokens: Those that end the model's texts.
 
@@ -51,6 +52,8 @@ def sampling(
         raise unsupported("sampling.penalty_window", "its penalties look at all of a text")
     if told["top_p"] == 0:  # the likeliest alone, which vLLM has another word for
         told |= {"top_p": 1, "top_k": 1}
+    if told["temperature"] == 0 and texts > 1:  # of which it makes one, unless it is told so
+        told |= {"temperature": 1, "top_k": 1}
     for name, its in _RENAMED.items():
         value = getattr(wanted, name)
         if value:
