@@ -31,8 +31,8 @@ from funland.worker.v1.worker_pb2 import (
     Conversation,
     EmbedTexts,
     Submit,
-    Tokens,
     TokenizeText,
+    Tokens,
 )
 from funland_server.errors import FunlandError
 from funland_server.vllm.runner import VllmRunner
@@ -126,13 +126,18 @@ async def lost(there: Stage, runner: VllmRunner) -> None:
             pass
     except FunlandError as error:
         print(f"killed: {error.to_wire().reason} after {1e3 * (monotonic() - begin):.0f} ms")
-    while runner.present().pid in (pid, 0):
-        await asyncio.sleep(0.05)
+    await becomes(there, lambda: runner.present().pid not in (pid, 0))
     print(f"left of the killed one: {[one.pid for one in family if one.is_running()]}")
-    while not runner.engine():
-        await asyncio.sleep(0.1)
+    await becomes(there, lambda: bool(runner.engine()))
     print(f"answers again after {monotonic() - begin:.1f} s; restarts"
           f" {runner.present().restarts}, last error {runner.present().last_error!r}")  # fmt: skip
+
+
+async def becomes(there: Stage, so: Callable[[], bool]) -> None:
+    """Waits until something is so, which comes with a line of the log."""
+    while not so():
+        await there.written.wait()
+        there.written.clear()
 
 
 async def orphans(options: argparse.Namespace) -> None:
@@ -141,7 +146,7 @@ async def orphans(options: argparse.Namespace) -> None:
     if options.environment:
         command += ["--environment", str(options.environment)]
     holder = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert holder.stdout is not None
+    assert holder.stdout is not None  # noqa: S101 - it is a PIPE
     await holder.stdout.readline()
     family = psutil.Process(holder.pid).children(recursive=True)
     holder.kill()

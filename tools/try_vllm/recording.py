@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from funland_server.vllm.arguments import SERVED_NAME
 from funland_server.vllm.http import Http, RefusedError
@@ -52,7 +52,6 @@ PLAN: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
             **_STREAM,
         },
     ),
-    "two greedy chats": (CHAT, {"messages": _HELLO, "n": 2, "max_tokens": 3, **_IDS, **_STREAM}),
     "chat with the prompt's logprobs": (
         CHAT,
         {"messages": _HELLO, "max_tokens": 2, "prompt_logprobs": 1, **_IDS},
@@ -116,12 +115,14 @@ PLAN: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 }
 """Bodies by names; all are greedy, unless they say otherwise, and of the one model."""
 
-TEMPLATE: Final = """{%- if messages[0].role != 'user' %}{{ raise_exception('A user begins.') }}{% endif %}
-{%- for tool in tools or [] %}{{ tool | tojson }} <tool_call>{"name": "x", "arguments": {}}</tool_call>{% endfor %}
-{%- for message in messages %}<|im_start|>{{ message.role }}
-{{ message.content }}<|im_end|>
-{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
-{% endif %}"""
+TEMPLATE: Final = (
+    "{%- if messages[0].role != 'user' %}{{ raise_exception('A user begins.') }}{% endif %}"
+    "{%- for tool in tools or [] %}{{ tool | tojson }}"
+    '<tool_call>{"name": "x", "arguments": {}}</tool_call>{% endfor %}'
+    "{%- for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 """One that knows functions as Hermes writes them, and refuses some conversations."""
 WITH_FUNCTIONS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "function that must be called": (
@@ -209,9 +210,9 @@ _CHANGING: Final = ("id", "created", "system_fingerprint", "permission", "metric
 def _plain(value: Any) -> Any:
     """Without what differs from one run to the next, or is of this machine."""
     if isinstance(value, dict):
-        told: dict[str, Any] = value
+        told = cast("dict[str, Any]", value)
         return {name: _plain(one) for name, one in told.items() if name not in _CHANGING}
     if isinstance(value, list):
-        items: list[Any] = value
+        items = cast("list[Any]", value)
         return [_plain(one) for one in items]
     return value

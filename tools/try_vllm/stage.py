@@ -81,7 +81,7 @@ async def stage(
     """Starts the parts; the model is the embedded one, as hubs would have it, in `folder` if it was
     made before. `changes` are settings."""
     settings = Live(ServerSettings(home=home, vllm_environment=environment, **changes))
-    home.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     metrics = Metrics()
     devices = Devices(settings.now, metrics)
     models = Models(settings, metrics, devices, Accelerations(home, devices))

@@ -25,8 +25,11 @@ _FORMATS: Final[Mapping[str, Any]] = {
     "backend": "guidance",  # the library that Funland's own engines use
     "disable_additional_properties": True,  # objects have what their schema declares
 }
+_FORMATS_AND_CALLS: Final[Mapping[str, Any]] = {"backend": "auto"}
+"""It can't hold calls of functions to their form by that library, and objects are then closed
+unasked."""
 _INHERITED: Final = frozenset(
-    ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
+    ("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
      "CC", "CXX", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 )  # fmt: skip
 _INHERITED_BEGINNINGS: Final = ("LC_", "CUDA_", "NVIDIA_", "NCCL_", "VLLM_CPU_")
@@ -47,6 +50,7 @@ def arguments(
     model: Model, settings: VllmSettings, socket: Path, *, cache_bytes: int | None = None
 ) -> list[str]:
     """Of its module. `cache_bytes` is what keys and values may take; None: it chooses itself."""
+    formats = _FORMATS_AND_CALLS if model.speech.call_parser else _FORMATS
     told = [
         *("--model", str(model.folder)),
         *("--served-model-name", SERVED_NAME),
@@ -54,7 +58,7 @@ def arguments(
         *("--scheduling-policy", "priority"),
         *("--max-logprobs", str(MOST_LOGPROBS)),
         *("--generation-config", "vllm"),  # what a call leaves open the contract says
-        *("--structured-outputs-config", orjson.dumps(_FORMATS).decode()),
+        *("--structured-outputs-config", orjson.dumps(formats).decode()),
         "--enable-prompt-tokens-details",
         "--enable-per-request-metrics",
         "--disable-uvicorn-access-log",
@@ -73,9 +77,10 @@ def arguments(
     return told
 
 
-def variables(given: Mapping[str, str], cache: Path, key: str) -> dict[str, str]:
+def variables(given: Mapping[str, str], python: Path, cache: Path, key: str) -> dict[str, str]:
     """Its environment. Of what the server was `given` only what programs need: not a token of a
-    hub, nor anything else that may be secret. `cache` is where it may keep what it compiles."""
+    hub, nor anything else that may be secret. Programs that lie beside its `python` are found;
+    `cache` is where it may keep what it compiles, and `key` what requests bring."""
     kept = {
         name: value
         for name, value in given.items()
@@ -83,6 +88,7 @@ def variables(given: Mapping[str, str], cache: Path, key: str) -> dict[str, str]
     }
     return {
         **kept,
+        "PATH": ":".join(part for part in (str(python.parent), given.get("PATH")) if part),
         "VLLM_API_KEY": key,
         "VLLM_CACHE_ROOT": str(cache / "vllm"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "torch"),

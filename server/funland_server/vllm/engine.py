@@ -94,7 +94,7 @@ class Vllm:
             return command(environment.python, told)
 
         def surroundings(key: str) -> Mapping[str, str]:
-            return variables(os.environ, cache, key)
+            return variables(os.environ, environment.python, cache, key)
 
         names = {
             str(installed.path): installed.model_id,

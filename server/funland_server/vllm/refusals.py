@@ -24,9 +24,6 @@ _TOO_LONG: Final = re.compile(r"maximum context length|max_tokens must be at lea
 """The other is what it says where the prompt leaves no room for an answer."""
 _UNKNOWN_TOKEN: Final = re.compile(r"out[ -]of[ -]vocab")
 _FORM: Final = re.compile(r"[Gg]rammar|[Rr]egex|[Ss]chema|structured|additionalProperties")
-_TEMPLATE: Final = re.compile(
-    r"template|[Cc]onversation|[Rr]oles|jinja|undefined|assistant|messages"
-)
 _PARAMETER: Final = re.compile(r"\s*\(parameter=.*\)$", re.DOTALL)
 _TOKENS: Final[Mapping[str, str]] = {
     "logit_bias": "sampling.logit_bias",
@@ -87,7 +84,8 @@ def _request_refused(
         return ConstraintInvalidError(
             f"The format, or a function's, can't be compiled: {said}", model=model
         )
-    if sent is not None and sent.chats and _TEMPLATE.search(said):
+    if sent is not None and sent.chats and refused.error.get("param") is None:
+        # What a template says when it refuses may be anything; other refusals name a parameter.
         return TemplateFailedError(
             f"The model's chat template refuses these messages: {said}", model=model
         )

@@ -117,10 +117,9 @@ class Child:
         return web.json_response({"server_load": self._answering})
 
     async def _openapi(self, _: web.Request) -> web.Response:
-        paths = {
-            route.resource.canonical: {} for route in self.app.router.routes() if route.resource
-        }
-        return web.json_response({"paths": paths})
+        routes = [route.resource for route in self.app.router.routes()]
+        told = [one.canonical for one in routes if one and one.canonical != "/openapi.json"]
+        return web.json_response({"paths": dict.fromkeys(told, None)})
 
     async def _models(self, _: web.Request) -> web.Response:
         card = {"id": self._told.served_model_name, "max_model_len": self._length}
@@ -355,9 +354,8 @@ def main() -> None:
     """Does first what is to go wrong."""
     wrong, told = options()
     if wrong.helpers is not None:  # one in its session, and one that left it
-        helpers = [
-            subprocess.Popen(["sleep", "600"], start_new_session=new) for new in (False, True)
-        ]
+        waits = [sys.executable, "-c", "import signal; signal.pause()"]
+        helpers = [subprocess.Popen(waits, start_new_session=new) for new in (False, True)]
         wrong.helpers.write_text(" ".join(str(each.pid) for each in (*helpers,)))
     if wrong.fail is not None:
         sys.stderr.write(f"(EngineCore pid=1) ERROR 11-28 [core.py:1]\n{wrong.fail}\n")

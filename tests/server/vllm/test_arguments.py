@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
+import orjson
 import pytest
 
 from funland.v1.deployments_pb2 import VllmSettings
@@ -14,7 +16,7 @@ SOCKET = Path("/run/socket")
 
 def pairs(told: list[str]) -> dict[str, str]:
     """The arguments that have a value."""
-    return dict(zip(told, told[1:], strict=False))
+    return dict(pairwise(told))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,15 @@ def test_parsers_a_template_and_a_size_of_the_cache_are_told_if_there_are_some()
     }.items() <= pairs(told).items()
 
 
+@pytest.mark.parametrize(("parser", "backend"), [("", "guidance"), ("hermes", "auto")])
+def test_formats_are_kept_by_the_library_that_can(parser: str, backend: str) -> None:
+    model = Model("m", Path("/m"), speech=Speech(parser))
+
+    told = pairs(arguments(model, VllmSettings(), SOCKET))["--structured-outputs-config"]
+
+    assert orjson.loads(told)["backend"] == backend
+
+
 def test_of_the_environment_it_gets_what_programs_need_and_no_secret() -> None:
     given = {
         "PATH": "/bin",
@@ -84,9 +95,10 @@ def test_of_the_environment_it_gets_what_programs_need_and_no_secret() -> None:
         "VLLM_PLUGINS": "anything",
     }
 
-    told = variables(given, Path("/cache"), "key")
+    told = variables(given, Path("/v/bin/python"), Path("/cache"), "key")
 
-    assert set(given.items()) & set(told.items()) == {*list(given.items())[:4]}
+    assert set(given.items()) & set(told.items()) == {*list(given.items())[1:4]}
+    assert told["PATH"] == "/v/bin:/bin"
     assert told["VLLM_API_KEY"] == "key"
     assert told["HF_HUB_OFFLINE"] == "1"
     assert told["VLLM_CACHE_ROOT"] == "/cache/vllm"

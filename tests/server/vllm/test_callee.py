@@ -24,8 +24,8 @@ from funland.worker.v1.worker_pb2 import (
     EmbedTexts,
     RankDocuments,
     Submit,
-    Tokens,
     TokenizeText,
+    Tokens,
 )
 from funland_server.errors import FunlandError
 from funland_server.inference.texts import Completed
@@ -81,7 +81,9 @@ async def reason(parts: Stage, submit: Submit) -> tuple[str, FunlandError]:
         Submit(conversation=STORY, sampling=GREEDY),
         Submit(message="Hello!", sampling=GREEDY),
         Submit(prompt="Once upon a time", sampling=SamplingParameters(temperature=0, max_tokens=9)),
-        Submit(tokens=Tokens(tokens=[785, 769]), sampling=SamplingParameters(top_k=1, max_tokens=9)),
+        Submit(
+            tokens=Tokens(tokens=[785, 769]), sampling=SamplingParameters(top_k=1, max_tokens=9)
+        ),
         Submit(conversation=STORY, sampling=SamplingParameters(temperature=0, stop=["fox"])),
         Submit(conversation=STORY, sampling=SamplingParameters(temperature=0, stop_tokens=[747])),
         Submit(
@@ -201,7 +203,7 @@ async def test_a_call_that_is_given_up_ends_at_once(parts: Stage, runner: VllmRu
     await events.aclose()
 
     async with asyncio.timeout(20):
-        while (await runner.http.get("/load"))["server_load"]:
+        while (await runner.http.get("/load"))["server_load"]:  # noqa: ASYNC110 - another process'
             await asyncio.sleep(0.01)
 
 

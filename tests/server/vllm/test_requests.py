@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from google.protobuf.empty_pb2 import Empty
 
 from funland.v1.inference_pb2 import (
     AdapterUse,
@@ -138,7 +139,7 @@ def test_likelihoods_of_the_prompt_come_in_whole_answers_alone() -> None:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (OutputFormat(json_object={}), {"json_object": True}),
+        (OutputFormat(json_object=Empty()), {"json_object": True}),
         (OutputFormat(json_schema='{"type":"integer"}'), {"json": {"type": "integer"}}),
         (OutputFormat(grammar="root ::= [a]"), {"grammar": "root ::= [a]"}),
         (OutputFormat(regex="a+"), {"regex": "a+"}),
