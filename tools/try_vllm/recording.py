@@ -16,6 +16,7 @@ _WEATHER: Final = {
     "type": "function",
     "function": {
         "name": "weather",
+        "strict": True,
         "parameters": {
             "type": "object",
             "properties": {"city": {"type": "string", "enum": ["Paris", "Rome"]}},
@@ -153,7 +154,10 @@ WITH_FUNCTIONS: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
             "messages": _HELLO,
             "max_tokens": 60,
             "tools": [
-                {"type": "function", "function": {"name": "f", "parameters": {"type": "nothing"}}}
+                {
+                    "type": "function",
+                    "function": {"name": "f", "strict": True, "parameters": {"type": "nothing"}},
+                }
             ],
             "tool_choice": "required",
             **_STREAM,

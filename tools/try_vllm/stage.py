@@ -37,6 +37,7 @@ MODEL = "tiny-for-vllm"
 class Stage:
     """What is there."""
 
+    settings: Live[ServerSettings]
     models: Models
     metrics: Metrics
     vllm: Vllm
@@ -92,6 +93,7 @@ async def stage(
             str(folder or await asyncio.to_thread(tiny, home / "source")), MODEL, (), ""
         )
         yield Stage(
+            settings=settings,
             models=models,
             metrics=metrics,
             vllm=Vllm(settings, devices, metrics),

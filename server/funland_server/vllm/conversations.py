@@ -102,7 +102,8 @@ def _tool(place: int, tool: Tool) -> dict[str, Any]:
         parameters = _ONE_TEXT
     elif tool.parameters:
         parameters = json_of(tool.parameters, f"tools[{place}].parameters")
-    function = {"name": tool.name, "parameters": parameters}
+    # What a call has for arguments is held to its schema, which vLLM does not do unasked.
+    function: dict[str, Any] = {"name": tool.name, "parameters": parameters, "strict": True}
     if tool.description:
         function["description"] = tool.description
     return {"type": "function", "function": function}

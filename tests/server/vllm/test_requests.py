@@ -213,6 +213,7 @@ def test_a_conversation_is_told_whole() -> None:
     assert weather == {
         "name": "weather",
         "parameters": {"type": "object"},
+        "strict": True,
         "description": "Tells it.",
     }
     assert note["parameters"]["required"] == ["input"]

@@ -140,9 +140,10 @@ async def test_one_that_does_not_start_says_why(parts: Stage, tmp_path: Path) ->
 
 async def test_one_that_takes_too_long_to_start_is_ended(tmp_path: Path, tiny_folder: Path) -> None:
     folder = environment(tmp_path / "environment", "--mute")
-    settings = {"vllm_start_seconds": 0.5}
-    async with stage(tmp_path / "home", folder, tiny_folder, **settings) as parts:
+    async with stage(tmp_path / "home", None, tiny_folder) as parts:
         runner = parts.runner()
+        changes = {"vllm_environment": folder, "vllm_start_seconds": 0.5}
+        parts.settings.put(parts.settings.now.model_copy(update=changes))
 
         with pytest.raises(ModelLoadFailedError) as raised:
             await runner.start()
