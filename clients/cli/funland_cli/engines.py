@@ -56,14 +56,19 @@ def engines(context: typer.Context, *, as_json: Json = False) -> None:
 def list_engines(context: typer.Context, *, home: Home = None, as_json: Json = False) -> None:
     """List the engines of this machine, with their versions."""
     # The server's parts are for whoever needs them.
-    from importlib.metadata import version  # noqa: PLC0415 - as above
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - as above
 
     from funland_server.vllm.environment import find  # noqa: PLC0415 - as above
     from funland_server.workers.errors import EngineUnavailableError  # noqa: PLC0415 - as above
 
     output = Output(as_json or said_before(context).as_json)
     settings = _settings(home)
-    told = [(name, version(name), "") for name in _BUILT_IN]
+    told: list[tuple[str, str, str]] = []
+    for name in _BUILT_IN:
+        try:
+            told.append((name, version(name), ""))
+        except PackageNotFoundError:
+            told.append((name, "", "It is not installed."))
     try:
         vllm = find(settings.home, settings.vllm_environment)
         told.append((vllm.package, vllm.version, ""))

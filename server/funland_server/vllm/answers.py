@@ -17,6 +17,7 @@ from funland.v1.inference_pb2 import (
     Usage,
 )
 from funland.worker.v1.worker_pb2 import SequenceEvent
+from funland_server.vllm.http import RefusedError
 from funland_server.vllm.requests import Request
 
 Json = Mapping[str, Any]
@@ -27,6 +28,7 @@ _REASONS: Final = {
     "length": Finish.LENGTH,
     "tool_calls": Finish.TOOL_CALLS,
 }
+_BROKEN_OFF: Final = ("abort", "error")
 
 
 @dataclass(slots=True)
@@ -90,6 +92,8 @@ class Answer:
             text.first = text.first or text.last
             text.tokens += len(tokens)
         if reason := choice.get("finish_reason"):
+            if reason in _BROKEN_OFF:
+                raise RefusedError(500, {"message": f"a text ended with {reason!r}"})
             text.reason = _REASONS.get(reason, Finish.STOP)
         if self._request.makes_none:
             return SequenceEvent(choice=index)

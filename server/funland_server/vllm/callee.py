@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from funland.v1.inference_pb2 import Embedding, EmbedRequest
 from funland.worker.v1 import worker_pb2
@@ -24,6 +24,8 @@ from funland_server.workers.errors import (
     TokenUnknownError,
     WorkerLostError,
 )
+
+_BROKEN: Final = 500
 
 Observe: TypeAlias = Callable[[Step, int], None]
 
@@ -164,6 +166,7 @@ class VllmCallee:
                     yield self._counted(event)
                 if answer.over:
                     return
+        raise WorkerLostError(self.model_id)  # it has not said how it ended
 
     def _counted(self, event: SequenceEvent) -> SequenceEvent:
         if event.tokens:
@@ -203,7 +206,7 @@ class VllmCallee:
     async def _refusal(self, refused: RefusedError, sent: Request) -> Exception:
         served = self._serving.served
         if not too_long(refused):
-            return self._ended(refusal(refused, served, sent))
+            return await self._why(refused, sent)
         prompt = sent.body.get("prompt")
         if isinstance(prompt, list):
             return prompt_too_long(served, len(prompt))  # type: ignore[arg-type]  # tokens
@@ -213,12 +216,22 @@ class VllmCallee:
         counted = await self._post("/tokenize", body)
         return prompt_too_long(served, int(counted["count"]))
 
+    async def _why(self, refused: RefusedError, sent: Request | None = None) -> Exception:
+        """The error for a refusal. One that breaks down says so once, and then ends: whether it
+        did, or met a defect in this call alone, it tells when it is asked how it is."""
+        if refused.status >= _BROKEN:
+            try:
+                await self._http.get("/health")
+            except (RefusedError, WorkerLostError):
+                return self._ended(WorkerLostError(self.model_id))
+        return refusal(refused, self._serving.served, sent)
+
     async def _post(self, path: str, body: dict[str, Any]) -> Any:
         with self._call():
             try:
                 return await self._http.post(path, body)
             except RefusedError as refused:
-                raise self._ended(refusal(refused, self._serving.served)) from refused
+                raise await self._why(refused) from refused
 
     @contextmanager
     def _call(self) -> Generator[None]:

@@ -33,7 +33,6 @@ _PARENT: Final = 1
 def main() -> int:
     """See the module."""
     seconds, command = float(sys.argv[1]), sys.argv[2:]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the server's to answer
     asked, told = os.pipe()
 
     def ask(_number: int, _frame: object) -> None:

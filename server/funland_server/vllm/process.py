@@ -168,7 +168,7 @@ class VllmProcess:
             stderr=asyncio.subprocess.PIPE,
             env=dict(self._launch.variables(key)),
             cwd=self._folder,
-            start_new_session=True,
+            start_new_session=True,  # a terminal's Ctrl-C is the server's to answer
         )
         assert self._guard.stdout is not None  # noqa: S101 - it is a PIPE
         self._reading = asyncio.create_task(self._read(self._guard.stderr, socket))

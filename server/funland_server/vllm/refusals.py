@@ -16,7 +16,6 @@ from funland_server.workers.errors import (
     QueueFullError,
     TemplateFailedError,
     TokenUnknownError,
-    WorkerLostError,
 )
 from funland_server.workers.failures import WorkerDefectError
 
@@ -61,10 +60,7 @@ def refusal(refused: RefusedError, served: Served, sent: Request | None = None) 
     model, status = served.model_id, refused.status
     if status == _TOO_MANY:
         return QueueFullError(f"vLLM takes no more calls now: {said}", model=model)
-    if status >= _BROKEN and status != _MISSING:
-        # It answers so when its engine has died, and ends.
-        return WorkerLostError(model)
-    if status in _OURS:
+    if status in _OURS or (status >= _BROKEN and status != _MISSING):
         return WorkerDefectError(f"vLLM answered {status}: {said}")
     return _request_refused(refused, served, sent, said)
 

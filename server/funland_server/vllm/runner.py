@@ -22,8 +22,9 @@ from funland_server.workers.errors import (
     ModelUnloadedError,
     WorkerLostError,
 )
-from funland_server.workers.failures import WorkerDefectError
 
+_STRANGE: Final = (RefusedError, LookupError, ValueError, TypeError, AttributeError)
+"""What an answer raises that is none of those that are known."""
 _MISSED: Final = 3
 """So many questions in a row without an answer show that it hangs."""
 
@@ -156,15 +157,17 @@ class VllmRunner:
         """Starts a process; gives when it answered. Raises as `start`."""
         self._to(Replica.STARTING)
         plan = self._planned = await self._plan()
+        if self._stopping:
+            raise ModelUnloadedError(self._model_id)
         process = self._process = VllmProcess(plan.launch, self._write)
         begin = monotonic()
         try:
             await process.start(plan.start_seconds)
             serving = await find_out(process.http, plan.model, slots=plan.slots, device=plan.device)
-        except (RefusedError, WorkerDefectError) as error:
+        except _STRANGE as error:
             await process.end(force=True)
             raise ModelLoadFailedError(
-                f"{plan.engine} does not answer as Funland knows it: {error}",
+                f"{plan.engine} does not answer as Funland knows it: {error!r}",
                 model=self._model_id,
             ) from error
         except BaseException:

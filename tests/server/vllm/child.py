@@ -4,7 +4,7 @@ What it answers is made by our own server with the embedded model; how it says i
 way, which `recorded.json` has from the real one, and `test_child.py` compares. Behind `--` it is
 given what vLLM would be; before it, what is to go wrong:
 
-    child.py [--fail WORDS] [--deaf] [--helpers FILE] [--mute] -- -P -m MODULE ARGUMENTS...
+    child.py [--fail WORDS] [--deaf] [--helpers FILE] [--mute] [--embeds] -- -P -m MODULE ...
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def options() -> tuple[argparse.Namespace, argparse.Namespace]:
     own.add_argument("--deaf", action="store_true")
     own.add_argument("--helpers", type=Path)
     own.add_argument("--mute", action="store_true")
+    own.add_argument("--embeds", action="store_true")
     place = sys.argv.index("--")
     vllm = argparse.ArgumentParser()
     for name in (
@@ -77,7 +78,8 @@ def options() -> tuple[argparse.Namespace, argparse.Namespace]:
 class Child:
     """Its routes."""
 
-    def __init__(self, server: Server, told: argparse.Namespace) -> None:
+    def __init__(self, server: Server, told: argparse.Namespace, *, embeds: bool) -> None:
+        """One that `embeds` has no routes for texts, as vLLM has it."""
         self._server = server
         self._told = told
         self._answering = 0
@@ -88,11 +90,18 @@ class Child:
                 web.get("/openapi.json", self._openapi),
                 web.get("/load", self._load),
                 web.get("/v1/models", self._models),
-                web.post("/v1/chat/completions", self._chat),
-                web.post("/v1/completions", self._completion),
                 web.post("/tokenize", self._tokenize),
             ]
         )
+        if embeds:
+            self.app.add_routes([web.post("/v1/embeddings", self._embed)])
+        else:
+            self.app.add_routes(
+                [
+                    web.post("/v1/chat/completions", self._chat),
+                    web.post("/v1/completions", self._completion),
+                ]
+            )
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -141,6 +150,25 @@ class Child:
             tokens = (await self._call("Tokenize", wanted)).tokens
         answer = {"count": len(tokens), "max_model_len": self._length, "tokens": [*tokens]}
         return web.json_response({**answer, "token_strs": None})
+
+    async def _embed(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        inputs: list[Any] = body["input"]
+        texts = [one for one in inputs if isinstance(one, str)]
+        tokens = [inference_pb2.TokenList(tokens=one) for one in inputs if isinstance(one, list)]
+        assert not (texts and tokens)  # vLLM takes one kind
+        told = await self._call(
+            "Embed",
+            inference_pb2.EmbedRequest(
+                inputs=texts, token_inputs=tokens, dimensions=body.get("dimensions")
+            ),
+        )
+        data = [
+            {"object": "embedding", "index": place, "embedding": [*one.values]}
+            for place, one in enumerate(told.embeddings)
+        ]
+        usage = {"prompt_tokens": told.usage.prompt_tokens, "total_tokens": told.usage.total_tokens}
+        return web.json_response({"object": "list", "data": data, "usage": usage})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -334,12 +362,12 @@ def _refused(error: grpc.aio.AioRpcError, length: int) -> web.Response:
     return web.json_response({"error": told}, status=400)
 
 
-async def serve(told: argparse.Namespace) -> None:
+async def serve(told: argparse.Namespace, *, embeds: bool) -> None:
     """Answers until SIGTERM."""
     with tempfile.TemporaryDirectory() as home:
         server = Server(ServerSettings(home=Path(home), port=0))
         await server.start()
-        runner = web.AppRunner(Child(server, told).app, handler_cancellation=True)
+        runner = web.AppRunner(Child(server, told, embeds=embeds).app, handler_cancellation=True)
         await runner.setup()
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -368,7 +396,7 @@ def main() -> None:
         while True:
             with contextlib.suppress(InterruptedError):
                 signal.pause()
-    asyncio.run(serve(told))
+    asyncio.run(serve(told, embeds=wrong.embeds))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,7 +19,6 @@ from funland_server.workers.errors import (
     QueueFullError,
     TemplateFailedError,
     TokenUnknownError,
-    WorkerLostError,
 )
 from funland_server.workers.failures import WorkerDefectError
 from tests.server.vllm.recorded import ANSWERS, body, path
@@ -50,7 +49,7 @@ def events(name: str, **more: Any) -> list[SequenceEvent]:
         sent(name, **more), lambda token: b"<%d>" % token, END.__eq__, lambda: float(next(ticks))
     )
     recorded = ANSWERS[name]
-    parts: list[dict[str, Any]] = recorded if type(recorded) is list else [recorded]
+    parts = cast("list[dict[str, Any]]", recorded if isinstance(recorded, list) else [recorded])
     told = [event for part in parts for event in answer.take(part)]
     assert answer.over
     return told
@@ -157,6 +156,14 @@ def test_a_call_of_a_function_is_told_in_pieces(name: str) -> None:
     assert told[-1].finish.reason == Finish.TOOL_CALLS
 
 
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_a_text_that_it_broke_off_is_no_text(reason: str) -> None:
+    part: dict[str, Any] = {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
+
+    with pytest.raises(RefusedError):
+        list(Answer(sent("chat"), lambda _: b"", END.__eq__).take(part))
+
+
 def test_thoughts_are_told_apart() -> None:
     part = {"choices": [{"index": 0, "delta": {"reasoning": "Hm."}, "token_ids": [5]}]}
     end: dict[str, Any] = {
@@ -223,8 +230,8 @@ def test_a_token_that_is_not_known_is_told_with_its_field(name: str, field: str)
     ("status", "expected"),
     [
         (429, QueueFullError),
-        (500, WorkerLostError),
-        (503, WorkerLostError),
+        (500, WorkerDefectError),
+        (503, WorkerDefectError),
         (501, EngineUnsupportedError),
         (401, WorkerDefectError),
         (400, EngineUnsupportedError),

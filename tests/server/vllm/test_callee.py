@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import (
+    EmbedRequest,
     Finish,
     GenerationOptions,
     Message,
@@ -31,6 +32,7 @@ from funland_server.errors import FunlandError
 from funland_server.inference.texts import Completed
 from funland_server.vllm.runner import VllmRunner
 from funland_server.workers.callee import Callee
+from funland_server.workers.errors import EngineUnsupportedError
 from tests.server.vllm.conftest import environment
 from tools.try_vllm.stage import MODEL, Stage, stage
 
@@ -263,3 +265,30 @@ async def test_tokens_are_counted(parts: Stage) -> None:
 
     assert counted() == before + done.usage.completion_tokens
     assert done.texts[0].finish.reason == Finish.STOP
+
+
+async def test_one_that_is_served_for_embeddings_embeds_and_writes_nothing(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    folder = environment(tmp_path / "environment", "--embeds")
+    async with stage(tmp_path / "home", folder, tiny_folder) as parts:
+        runner = parts.runner()
+        await runner.start()
+        callee = runner.callee()
+        request = EmbedTexts(
+            inputs=["Hello", "Hi"], token_inputs=[Tokens(tokens=[934])], dimensions=8
+        )
+
+        told = await callee.embed(request)
+
+        own = await (await parts.models.loader.worker("funland-tiny")).embed(request)
+        assert told.prompt_tokens == own.prompt_tokens
+        assert [len(one.values) for one in told.embeddings] == [8, 8, 8]
+        for mine, its in zip(own.embeddings, told.embeddings, strict=True):
+            assert [*its.values] == pytest.approx([*mine.values], abs=1e-6)
+        assert not callee.ready.can_generate
+        assert (await reason(parts, Submit(prompt="a")))[0] == "MODEL_CANNOT_GENERATE"
+        for refused in (EmbedTexts(raw=True), EmbedTexts(pooling=EmbedRequest.CLS)):
+            with pytest.raises(EngineUnsupportedError):
+                await callee.embed(refused)
+        await runner.stop(force=True)
