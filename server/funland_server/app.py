@@ -71,7 +71,9 @@ class Server:
         responses = Responses(settings, metrics, self._database, models, inference)
         chat = Chat(settings, metrics, self._database, models, inference)
         nodes = Nodes(settings)
-        deployments = Deployments(settings, metrics, self._database, models, downloads)
+        deployments = Deployments(
+            settings, metrics, self._database, devices=devices, models=models, downloads=downloads
+        )
         hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (
             devices, accelerations, nodes, models, hub, downloads, deployments, inference,

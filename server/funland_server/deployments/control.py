@@ -19,13 +19,13 @@ from funland_server.deployments.errors import DeploymentExistsError, PortTakenEr
 from funland_server.deployments.log import DeploymentLog
 from funland_server.deployments.log_file import LogFile
 from funland_server.deployments.roster import Roster
+from funland_server.deployments.runners import Runners
 from funland_server.deployments.running import Running
 from funland_server.deployments.store import DeploymentStore, Kept
 from funland_server.downloads.domain import Downloads
 from funland_server.errors import FieldInvalidError
 from funland_server.models.domain import Models
 from funland_server.models.errors import ModelNotFoundError
-from funland_server.models.installed.model import InstalledModel
 from funland_server.storage.saving import Saving
 
 
@@ -40,6 +40,7 @@ class Control:
     store: DeploymentStore
     roster: Roster
     running: Running
+    runners: Runners
     saving: Saving[Deployed]
     gateways: Gateways
     publish: Callable[[str], None]
@@ -55,7 +56,7 @@ class Control:
         check(request)
         self._check_name(request.name)
         model = self.models.catalog.find(request.model)
-        await self._check_run(request, model)
+        await self.runners.check(request, model)
         await self._check_port(request.port, None)
         kept = Deployment(
             deployment_id=f"deploy_{secrets.token_hex(8)}",
@@ -106,7 +107,7 @@ class Control:
         deployed = self.roster.get(name)
         request, kept = deployed.request, deployed.kept
         model = self.models.catalog.find(kept.model)
-        await self._check_run(request, model)
+        await self.runners.check(request, model)
         await self._check_port(kept.port, deployed)
         if model is None:
             await self._fetch(request, kept)
@@ -166,16 +167,6 @@ class Control:
     def _check_name(self, name: str) -> None:
         if name and (self.roster.find(name) or self.models.catalog.find(name)):
             raise DeploymentExistsError(name)
-
-    async def _check_run(
-        self, request: StartDeploymentRequest, model: InstalledModel | None
-    ) -> None:
-        """Raises what is known to be wrong before anything is started."""
-        if engine_of(request, model) != Deployment.BUILT_IN:
-            return
-        await self.models.loader.check(request.settings)
-        if model is not None:
-            await self.models.loader.estimate(model, request.settings)
 
     async def _check_port(self, port: int, own: Deployed | None) -> None:
         """Raises PortTakenError if another is to have it, or has it."""

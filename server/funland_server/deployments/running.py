@@ -169,7 +169,7 @@ class Running:
             self._metrics.deployments.labels(Deployment.State.Name(state)).set(states[state])
 
     def _hold(self, deployed: Deployed) -> None:
-        """Keeps the model of a deployment from being deleted, as long as there is the deployment."""
+        """Keeps the model of a deployment from being deleted, as long as that is there."""
         there = self._roster.find(deployed.deployment_id) is deployed
         model = deployed.kept.model if there else ""
         if model != deployed.held:
