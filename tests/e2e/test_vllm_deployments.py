@@ -30,12 +30,13 @@ from funland_server.app import Server
 from funland_server.config import ServerSettings
 from tests.e2e.wires import Grpc, Refused, Wire
 from tests.server.vllm.conftest import environment
+from tools.try_vllm.stage import tiny
 
 MODEL = "tiny-safetensors"
 
 
 @pytest.fixture
-async def wire(tmp_path: Path, tiny_folder: Path) -> AsyncIterator[Wire]:
+async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
     settings = ServerSettings(
         port=0, home=tmp_path / "home", vllm_environment=environment(tmp_path / "environment")
     )
@@ -43,7 +44,8 @@ async def wire(tmp_path: Path, tiny_folder: Path) -> AsyncIterator[Wire]:
     await server.start()
     async with grpc.aio.insecure_channel(server.address) as channel:
         wire = Grpc(channel)
-        await wire.call("ImportModel", ImportModelRequest(path=str(tiny_folder), model_id=MODEL))
+        folder = await asyncio.to_thread(tiny, tmp_path / "tiny")
+        await wire.call("ImportModel", ImportModelRequest(path=str(folder), model_id=MODEL))
         yield wire
     await server.stop(0)
 
