@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from time import time_ns
+from time import monotonic, time_ns
+from typing import Final
 
 from funland.v1.deployments_pb2 import Deployment, StartDeploymentRequest
 from funland_server.deployments.asking import check, download_of, engine_of, in_our_words
@@ -27,6 +28,10 @@ from funland_server.errors import FieldInvalidError
 from funland_server.models.domain import Models
 from funland_server.models.errors import ModelNotFoundError
 from funland_server.storage.saving import Saving
+
+_CLOSING_SECONDS: Final = 1.0
+"""How long a gateway may take to close the port of a deployment that has just ended."""
+_LOOK_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Control:
         """Ends what runs of a deployment at once, and begins it anew.
 
         Raises:
-            FunlandError: what `RestartDeployment` promises; then all is as it was.
+            FunlandError: What `RestartDeployment` promises; then all is as it was.
         """
         deployed = self.roster.get(name)
         request, kept = deployed.request, deployed.kept
@@ -177,8 +182,11 @@ class Control:
             raise PortTakenError(port)
         if own is not None and own.reported.url:
             return  # it is ours
-        if await asyncio.to_thread(listened_at, self.gateways.hosts, port):
-            raise PortTakenError(port)
+        end = monotonic() + (_CLOSING_SECONDS if self.gateways.present else 0)
+        while await asyncio.to_thread(listened_at, self.gateways.hosts, port):
+            if monotonic() >= end:
+                raise PortTakenError(port)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _fetch(self, request: StartDeploymentRequest, kept: Deployment) -> None:
         """Has the model come."""

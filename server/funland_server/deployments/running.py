@@ -103,7 +103,7 @@ class Running:
             deployed.leaving[slot] = self._do(self._leave(deployed, slot, force=force))
 
     async def close(self) -> None:
-        """Lets go of all where they are; what holds models ends them. Closing twice is no error."""
+        """Lets go of all as they are, for the next start. Closing twice is no error."""
         self._stopping = True
         for deployed in self._roster:
             deployed.moved()
@@ -112,6 +112,8 @@ class Running:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        slots = [slot for one in self._roster for slot in (*one.slots, *one.leaving)]
+        await asyncio.gather(*(slot.runner.close() for slot in slots))
         await self._saving.close(self._roster)
 
     def _situation(self, deployed: Deployed) -> Situation:

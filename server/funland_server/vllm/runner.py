@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Final
 
 from funland.v1.deployments_pb2 import Replica
-from funland_server.errors import FunlandError
+from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.vllm.arguments import Model
 from funland_server.vllm.callee import Observe, VllmCallee
 from funland_server.vllm.http import Http, RefusedError
@@ -97,6 +97,10 @@ class VllmRunner:
             raise
         self._keeping = asyncio.create_task(self._keep(since))
 
+    def state(self) -> Replica.State.ValueType:
+        """See `Runner`."""
+        return self._state
+
     def present(self) -> Replica:
         """See `Runner`."""
         shown = Replica(state=self._state, restarts=self._restarts, last_error=self._last_error)
@@ -141,6 +145,15 @@ class VllmRunner:
             await self._process.http.get("/health")
         except RefusedError as refused:
             raise WorkerLostError(self._model_id) from refused
+
+    async def close(self) -> None:
+        """See `Runner`."""
+        self._stopping = True
+        self._to(Replica.STOPPING)
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+        await self._end(lambda _: ServerStoppingError(), force=True)
 
     async def stop(self, *, force: bool) -> None:
         """See `Runner`."""
