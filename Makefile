@@ -116,6 +116,10 @@ soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a 
 soak-sessions: $(INSTALLED_DEV) ## Kill a server two hundred times while others write in its sessions; ARGS="--kills 5" changes that.
 	$(BIN)/python -m tools.kill_sessions $(ARGS)
 
+.PHONY: try-vllm
+try-vllm: $(INSTALLED_DEV) ## Deploy a tiny model on a real vLLM and kill it; ARGS="--environment FOLDER" names its environment.
+	$(BIN)/python -m tools.try_vllm $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was installed and built.
 	rm -rf $(VENV) build dist

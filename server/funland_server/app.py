@@ -73,7 +73,9 @@ class Server:
             settings, metrics, self._database, devices=devices, models=models, inference=inference
         )
         nodes = Nodes(settings)
-        deployments = Deployments(settings, metrics, self._database, models, downloads)
+        deployments = Deployments(
+            settings, metrics, self._database, devices=devices, models=models, downloads=downloads
+        )
         hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (
             devices, accelerations, nodes, models, hub, downloads, deployments, inference,

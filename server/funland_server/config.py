@@ -105,6 +105,13 @@ class ServerSettings(BaseModel):
     step_timeout_seconds: Seconds = Field(
         default=600.0, description="How long one forward pass of a model may take."
     )
+    vllm_environment: Path | None = Field(
+        default=None,
+        description="The folder of a virtual environment with vLLM; unset: the one in the home.",
+    )
+    vllm_start_seconds: Seconds = Field(
+        default=600.0, description="How long vLLM may take until it answers."
+    )
     send_timeout_seconds: Seconds = Field(
         default=30.0, description="How long a caller may not read before its call is ended."
     )

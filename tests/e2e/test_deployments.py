@@ -266,6 +266,27 @@ async def test_calls_wait_for_the_only_process_while_it_comes_back(wire: Wire) -
     assert own.state == Model.INSTALLED
 
 
+async def test_what_can_not_come_back_is_tried_until_it_can(wire: Wire, tmp_path: Path) -> None:
+    await wire.call("ImportModel", ImportModelRequest(path=str(FILE), model_id="copy"))
+    running = await deployed(wire, model="copy")
+    file = tmp_path / "home" / "models" / "copy" / "model.gguf"
+    away = tmp_path / "away"
+    await asyncio.to_thread(file.rename, away)
+
+    os.kill(running.processes[0].pid, signal.SIGKILL)
+    waiting = await when(wire, "mine", lambda one: one.processes[0].state == Replica.BACKING_OFF)
+    assert waiting.state == Deployment.STARTING
+    assert "is gone from the store" in waiting.processes[0].last_error
+    refused = await refusal(wire.call("Chat", chat("mine", "Hello!")))
+    assert refused.reason == "DEPLOYMENT_NOT_RUNNING"
+
+    await asyncio.to_thread(away.rename, file)
+
+    back = await in_state(wire, "mine", Deployment.RUNNING)
+    assert back.start_time == running.start_time
+    assert await wire.call("Chat", chat("mine", "Hello!"))
+
+
 async def test_a_conversation_goes_on_where_its_beginning_was_computed(wire: Wire) -> None:
     """Else every other turn would be computed from the start."""
     await deployed(wire, replicas=2)

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from funland.v1 import (
+    deployments_pb2,
     hardware_pb2,
     inference_pb2,
     models_pb2,
@@ -31,6 +32,7 @@ SECONDS = 20
 METHODS = {
     method.name: method
     for module in (
+        deployments_pb2,
         hardware_pb2,
         inference_pb2,
         models_pb2,

@@ -68,6 +68,7 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
     "nodes": Subcommand("nodes", "nodes", "List the machines that hold models, or show one."),
     "config": Subcommand("config", "app", "Show and change settings."),
     "devices": Subcommand("devices", "app", "See, measure and choose what models are computed on."),
+    "engines": Subcommand("engines", "app", "See and install engines that Funland does not bring."),
     "ps": Subcommand(
         "status", "ps", "List the models that are in memory, and those on their way there.", ""
     ),

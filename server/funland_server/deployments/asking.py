@@ -7,7 +7,7 @@ from funland.v1.downloads_pb2 import StartDownloadRequest
 from funland.v1.models_pb2 import Model
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.models.installed.model import InstalledModel
-from funland_server.models.loading.engines import READERS
+from funland_server.models.loading.engines import CONVERTED_ARCHITECTURES
 
 Engine = Deployment.Engine.ValueType
 
@@ -35,7 +35,11 @@ def engine_of(request: StartDeploymentRequest, model: InstalledModel | None) -> 
         return request.engine
     if request.vllm.ListFields() and not request.settings.ListFields():
         return Deployment.VLLM
-    only_vllm = model is not None and not READERS.get(model.format)
+    only_vllm = (
+        model is not None
+        and model.format == Model.SAFETENSORS
+        and model.header.architecture not in CONVERTED_ARCHITECTURES
+    )
     return Deployment.VLLM if only_vllm else Deployment.BUILT_IN
 
 

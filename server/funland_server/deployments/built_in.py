@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+import structlog
+
 from funland.v1.deployments_pb2 import Replica
 from funland.v1.models_pb2 import Lease, LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.deployments.errors import DeploymentNotRunningError
-from funland_server.errors import FunlandError, ServerStoppingError
+from funland_server.errors import FunlandError, InternalError, ServerStoppingError
 from funland_server.models.domain import Models
 from funland_server.models.loading.engines import engine_version
 from funland_server.workers.backoff import Backoff
@@ -20,6 +23,8 @@ from funland_server.workers.callee import Callee
 from funland_server.workers.holds import Hold
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.worker import Worker
+
+logger = structlog.get_logger(__name__)
 
 Write: TypeAlias = Callable[[str, str], None]
 """Takes a line for the log: its level and its text."""
@@ -76,6 +81,10 @@ class BuiltInRunner:
         self._tell(worker)
         self._keeping = asyncio.create_task(self._keep(worker))
 
+    def state(self) -> Replica.State.ValueType:
+        """See `Runner`."""
+        return self._state(self._models.pool.worker(self._key))
+
     def present(self) -> Replica:
         """See `Runner`."""
         place = self._models.pool.place(self._key)
@@ -104,11 +113,16 @@ class BuiltInRunner:
         """See `Runner`."""
         await self._worker().tokenize(TokenizeText(text="."))
 
-    async def stop(self, *, force: bool) -> None:
-        """See `Runner`."""
+    async def close(self) -> None:
+        """See `Runner`: the pool ends what it holds."""
         self._stopping = True
         if self._keeping is not None:
             self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+
+    async def stop(self, *, force: bool) -> None:
+        """See `Runner`."""
+        await self.close()
         await self._models.pool.unload(self._key, force=force)
         await self._models.pool.forget(self._key)
 
@@ -116,7 +130,7 @@ class BuiltInRunner:
         worker = self._models.pool.worker(self._key)
         if worker is None or self._stopping:
             state = Replica.State.Name(self._state(worker))
-            raise DeploymentNotRunningError(self._key, state)
+            raise DeploymentNotRunningError(self._deployment_id, state)
         return worker
 
     def _state(self, worker: Worker | None) -> Replica.State.ValueType:
@@ -157,16 +171,21 @@ class BuiltInRunner:
             except ServerStoppingError:
                 raise
             except FunlandError as error:
-                self._last_error = error.message
-                self._backoff.lost(0)
-                pause = error.retry_seconds or self._backoff.remaining_seconds
-                await self._pause(max(pause, _LEAST_PAUSE_SECONDS))
+                await self._pause(error)
+            except Exception:  # a defect, or the machine has no more processes: that may pass
+                error_id = secrets.token_hex(8)
+                logger.exception("instance_not_loaded", error_id=error_id)
+                await self._pause(InternalError(error_id))
             else:
                 self._backoff.reset()
                 self._tell(worker)
                 return worker
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, error: FunlandError) -> None:
+        self._last_error = error.message
+        self._backoff.lost(0)
+        wanted = error.retry_seconds or self._backoff.remaining_seconds
+        seconds = max(wanted, _LEAST_PAUSE_SECONDS)
         self._write("error", f"It does not start: {self._last_error} Next try in {seconds:.0f} s.")
         self._pausing = True
         self._changed()

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from time import time_ns
+from time import monotonic, time_ns
+from typing import Final
 
 from funland.v1.deployments_pb2 import Deployment, StartDeploymentRequest
 from funland_server.deployments.asking import check, download_of, engine_of, in_our_words
@@ -19,14 +20,18 @@ from funland_server.deployments.errors import DeploymentExistsError, PortTakenEr
 from funland_server.deployments.log import DeploymentLog
 from funland_server.deployments.log_file import LogFile
 from funland_server.deployments.roster import Roster
+from funland_server.deployments.runners import Runners
 from funland_server.deployments.running import Running
 from funland_server.deployments.store import DeploymentStore, Kept
 from funland_server.downloads.domain import Downloads
 from funland_server.errors import FieldInvalidError
 from funland_server.models.domain import Models
 from funland_server.models.errors import ModelNotFoundError
-from funland_server.models.installed.model import InstalledModel
 from funland_server.storage.saving import Saving
+
+_CLOSING_SECONDS: Final = 1.0
+"""How long a gateway may take to close the port of a deployment that has just ended."""
+_LOOK_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Control:
     store: DeploymentStore
     roster: Roster
     running: Running
+    runners: Runners
     saving: Saving[Deployed]
     gateways: Gateways
     publish: Callable[[str], None]
@@ -55,7 +61,7 @@ class Control:
         check(request)
         self._check_name(request.name)
         model = self.models.catalog.find(request.model)
-        await self._check_run(request, model)
+        await self.runners.check(request, model)
         await self._check_port(request.port, None)
         kept = Deployment(
             deployment_id=f"deploy_{secrets.token_hex(8)}",
@@ -101,12 +107,12 @@ class Control:
         """Ends what runs of a deployment at once, and begins it anew.
 
         Raises:
-            FunlandError: what `RestartDeployment` promises; then all is as it was.
+            FunlandError: What `RestartDeployment` promises; then all is as it was.
         """
         deployed = self.roster.get(name)
         request, kept = deployed.request, deployed.kept
         model = self.models.catalog.find(kept.model)
-        await self._check_run(request, model)
+        await self.runners.check(request, model)
         await self._check_port(kept.port, deployed)
         if model is None:
             await self._fetch(request, kept)
@@ -167,16 +173,6 @@ class Control:
         if name and (self.roster.find(name) or self.models.catalog.find(name)):
             raise DeploymentExistsError(name)
 
-    async def _check_run(
-        self, request: StartDeploymentRequest, model: InstalledModel | None
-    ) -> None:
-        """Raises what is known to be wrong before anything is started."""
-        if engine_of(request, model) != Deployment.BUILT_IN:
-            return
-        await self.models.loader.check(request.settings)
-        if model is not None:
-            await self.models.loader.estimate(model, request.settings)
-
     async def _check_port(self, port: int, own: Deployed | None) -> None:
         """Raises PortTakenError if another is to have it, or has it."""
         if not port or self.gateways.common_url(port):
@@ -186,8 +182,11 @@ class Control:
             raise PortTakenError(port)
         if own is not None and own.reported.url:
             return  # it is ours
-        if await asyncio.to_thread(listened_at, self.gateways.hosts, port):
-            raise PortTakenError(port)
+        end = monotonic() + (_CLOSING_SECONDS if self.gateways.present else 0)
+        while await asyncio.to_thread(listened_at, self.gateways.hosts, port):
+            if monotonic() >= end:
+                raise PortTakenError(port)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _fetch(self, request: StartDeploymentRequest, kept: Deployment) -> None:
         """Has the model come."""

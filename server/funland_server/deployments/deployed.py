@@ -39,7 +39,7 @@ class Slot:
     @property
     def process(self) -> Process:
         """Where it stands."""
-        state = self.runner.present().state
+        state = self.runner.state()
         if state == Replica.RUNNING:
             return Process(Stage.RUNNING)
         if self.error is not None and not self.ran:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from contextlib import aclosing
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,12 +19,13 @@ from funland_server.deployments.describing import Describing
 from funland_server.deployments.endpoints import Endpoint, Gateways
 from funland_server.deployments.health import ailment
 from funland_server.deployments.roster import Roster
-from funland_server.deployments.runners import make_runner
+from funland_server.deployments.runners import Runners
 from funland_server.deployments.running import Running
 from funland_server.deployments.service import DeploymentService
 from funland_server.deployments.serving import Serving
 from funland_server.deployments.store import DeploymentStore
 from funland_server.deployments.watching import Watching
+from funland_server.devices.domain import Devices
 from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.downloads.domain import Downloads
 from funland_server.errors import FunlandError, ServerStoppingError
@@ -47,6 +47,8 @@ class Deployments(Domain):
         settings: Live[ServerSettings],
         metrics: Metrics,
         database: Database,
+        *,
+        devices: Devices,
         models: Models,
         downloads: Downloads,
     ) -> None:
@@ -54,6 +56,7 @@ class Deployments(Domain):
         self._metrics = metrics
         self._database = database
         self._models = models
+        self._runners = Runners(settings, metrics, devices, models)
         self._downloads = downloads
         self._changes = Changes()
         self._gateways = Gateways(self._gateways_left)
@@ -70,7 +73,7 @@ class Deployments(Domain):
             self._models.catalog,
             self._models.holders,
             self._downloads,
-            partial(make_runner, self._models),
+            self._runners.make,
             saving=saving,
             serving=Serving(self._roster, self._models.served),
             metrics=self._metrics,
@@ -78,7 +81,7 @@ class Deployments(Domain):
         )
         self._control = control = Control(
             self._home / "deployments", self._models, self._downloads, store, self._roster,
-            running, saving, self._gateways, self._changes.publish,
+            running, self._runners, saving, self._gateways, self._changes.publish,
         )  # fmt: skip
         for kept in await store.all():
             self._roster.add(Deployed(kept, control.log(kept.deployment.deployment_id)))

@@ -23,8 +23,12 @@ class Runner(Protocol):
         """
         ...
 
+    def state(self) -> Replica.State.ValueType:
+        """Where it stands. Costs nothing: every call asks."""
+        ...
+
     def present(self) -> Replica:
-        """How it stands, but for its index and its calls. Costs next to nothing."""
+        """How it stands, but for its index and its calls. Costs a look at its memory."""
         ...
 
     def callee(self) -> Callee:
@@ -45,6 +49,11 @@ class Runner(Protocol):
         Raises:
             FunlandError: It does not.
         """
+        ...
+
+    async def close(self) -> None:
+        """Lets go of it because the server stops: calls that it still has fail with
+        ServerStoppingError, now or when what holds it ends."""
         ...
 
     async def stop(self, *, force: bool) -> None:

@@ -103,7 +103,7 @@ class Running:
             deployed.leaving[slot] = self._do(self._leave(deployed, slot, force=force))
 
     async def close(self) -> None:
-        """Lets go of all where they are; what holds models ends them. Closing twice is no error."""
+        """Lets go of all as they are, for the next start. Closing twice is no error."""
         self._stopping = True
         for deployed in self._roster:
             deployed.moved()
@@ -112,6 +112,8 @@ class Running:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        slots = [slot for one in self._roster for slot in (*one.slots, *one.leaving)]
+        await asyncio.gather(*(slot.runner.close() for slot in slots))
         await self._saving.close(self._roster)
 
     def _situation(self, deployed: Deployed) -> Situation:
@@ -169,7 +171,7 @@ class Running:
             self._metrics.deployments.labels(Deployment.State.Name(state)).set(states[state])
 
     def _hold(self, deployed: Deployed) -> None:
-        """Keeps the model of a deployment from being deleted, as long as there is the deployment."""
+        """Keeps the model of a deployment from being deleted, as long as that is there."""
         there = self._roster.find(deployed.deployment_id) is deployed
         model = deployed.kept.model if there else ""
         if model != deployed.held:

@@ -22,7 +22,7 @@ _AT_ONCE: Final = (
 _NEXT_LOAD: Final = (
     "slots", "max_context_length", "threads", "load_timeout_seconds", "keep_alive_seconds",
     "memory_limit_bytes", "queue_limit", "prefix_memory_bytes", "prefix_spill_bytes",
-    "hang_timeout_seconds", "step_timeout_seconds",
+    "hang_timeout_seconds", "step_timeout_seconds", "vllm_environment", "vllm_start_seconds",
 )  # fmt: skip
 _NEXT_START: Final = ("home", "database_url", "host", "port", "log_format")
 

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from openai.types import Model as OpenAIModel
 from openai.types import ModelDeleted
 
+from funland.v1.deployments_pb2 import Deployment, ListDeploymentsResponse
 from funland.v1.models_pb2 import (
     DeleteModelRequest,
     GetModelRequest,
@@ -35,12 +36,35 @@ def test_all_pages_are_one_list() -> None:
     assert isinstance(second, Unary)
     assert isinstance(second.message, ListModelsRequest)
     assert second.message.page_token == page.next_page_token
-    reply = second.answer(ListModelsResponse(models=[Model(model_id="b")]))
+    third = second.answer(ListModelsResponse(models=[Model(model_id="b")]))
+    assert isinstance(third, Unary)
+    reply = third.answer(ListDeploymentsResponse())
 
     assert isinstance(reply, Reply)
     body = orjson.loads(reply.content)
     assert body["object"] == "list"
     assert [each["id"] for each in body["data"]] == ["a", "b"]
+
+
+def test_deployments_that_run_are_models_by_their_names() -> None:
+    models = ListModelsResponse(models=[Model(model_id="a", context_length=512)])
+    second = list_models(Incoming(JsonObject({}), {}, 0)).answer(models)
+    assert isinstance(second, Unary)
+    assert second.message.states == [Deployment.RUNNING]
+
+    reply = second.answer(
+        ListDeploymentsResponse(
+            deployments=[
+                Deployment(deployment_id="deploy_1", name="mine", model="a"),
+                Deployment(deployment_id="deploy_2", model="a"),  # only who started it knows it
+                Deployment(deployment_id="deploy_3", name="other", model="gone meanwhile"),
+            ]
+        )
+    )
+
+    assert isinstance(reply, Reply)
+    told = [(each["id"], each["context_length"]) for each in orjson.loads(reply.content)["data"]]
+    assert told == [("a", 512), ("mine", 512)]
 
 
 def test_a_model_is_found_by_a_name_with_a_slash() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from google.rpc import code_pb2, error_details_pb2
 
-from funland.v1 import models_pb2, system_pb2
+from funland.v1 import deployments_pb2, models_pb2, system_pb2
 from funland_server.metrics import Metrics
 from funland_server.models.errors import ModelNotFoundError
 from funland_server.rpc.pipeline import Call, CallFailed, Method, Pipeline
@@ -69,6 +69,24 @@ async def test_an_answer_passes(pipeline: Pipeline, metrics: Metrics) -> None:
     assert (await pipeline.unary(get_model(answer), GET, CALL)) == models_pb2.Model(model_id="m")
     assert pipeline.active == 0
     assert calls(metrics, "OK") == 1
+
+
+async def test_what_a_gateway_holds_open_is_no_call_that_is_being_answered(
+    pipeline: Pipeline, metrics: Metrics
+) -> None:
+    async def watch(_: Any) -> AsyncGenerator[Any]:
+        yield deployments_pb2.DeploymentEvent()
+        await forever(None)
+
+    method = Method(METHODS["WatchDeployments"], watch)
+    stream = pipeline.stream(method, deployments_pb2.WatchDeploymentsRequest(), CALL)
+    await anext(stream)
+
+    assert pipeline.active == 0
+    assert metrics.registry.get_sample_value("active_connections") == 0
+    await stream.aclose()
+    assert pipeline.active == 0
+    assert calls(metrics, "CANCELLED", "DeploymentService.WatchDeployments") == 1
 
 
 async def test_an_error_of_the_domain_keeps_its_words(pipeline: Pipeline, metrics: Metrics) -> None:

@@ -106,6 +106,8 @@ NEXT_LOAD: dict[str, tuple[Any, str, Any]] = {
 """The same of a worker that is started afterwards."""
 
 TRIED_BELOW = {"default_model", "load_timeout_seconds", "memory_limit_bytes", "queue_limit"}
+TRIED_IN_VLLM = {"vllm_environment", "vllm_start_seconds"}
+"""By `tests/server/vllm/test_runner.py`."""
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def test_every_setting_has_an_effect_and_each_that_needs_no_start_is_tried() -> 
         for name in model.model_fields
     }
 
-    tried = {f"server.{name}" for name in {*AT_ONCE, *NEXT_LOAD, *TRIED_BELOW}}
+    tried = {f"server.{name}" for name in {*AT_ONCE, *NEXT_LOAD, *TRIED_BELOW, *TRIED_IN_VLLM}}
     assert {name for name, when in effects.items() if when != Setting.NEXT_START} == tried
     assert {f"server.{name}" for name in AT_ONCE} <= {
         name for name, when in effects.items() if when == Setting.AT_ONCE

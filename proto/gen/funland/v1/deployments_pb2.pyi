@@ -334,7 +334,9 @@ class VllmSettings(_message.Message):
     TENSOR_PARALLEL_SIZE_FIELD_NUMBER: _builtins.int
     MAX_NUM_SEQS_FIELD_NUMBER: _builtins.int
     gpu_memory_utilization: _builtins.float
-    """The part of each GPU's memory that it may take."""
+    """The part of each GPU's memory that it may take; where vLLM computes on the CPU, of the machine's. Unset there: enough for
+    keys and values of as many calls as it answers at once, at most a quarter of what is free and 4 GiB.
+    """
     max_model_len: _builtins.int
     """How many tokens a call's prompt and answer may have together."""
     dtype: _builtins.str
