@@ -24,6 +24,7 @@ from funland_server.models.choosing import Machine
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
 from funland_server.storage.database import Database
+from funland_server.vllm.environment import is_there
 from funland_server.web.fetching import Web
 
 
@@ -46,7 +47,12 @@ class Hub(Domain):
             lambda: sum(map(len, presenting.installed_by_key().values())),
         )  # fmt: skip
         knowledge = Knowledge(self.hubs, catalog, settings.map(lambda now: now.hub_catalog_hours))
-        self.choosing = Choosing(self.hubs, knowledge, ranking)
+        self.choosing = Choosing(
+            self.hubs,
+            knowledge,
+            ranking,
+            has_vllm=lambda: is_there(settings.now.home, settings.now.vllm_environment),
+        )
         """The downloads' `Resolver`."""
         self._syncing = Syncing(
             self.hubs, catalog, favorites, syncs=syncs, knowledge=knowledge, overview=overview

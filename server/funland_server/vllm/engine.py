@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
 
 from funland.v1 import models_pb2
 from funland.v1.deployments_pb2 import VllmSettings
-from funland.v1.hardware_pb2 import Device
 from funland_server.config import ServerSettings
 from funland_server.devices.domain import Devices
 from funland_server.errors import FunlandError
@@ -20,16 +18,12 @@ from funland_server.models.installed.model import InstalledModel
 from funland_server.vllm.arguments import Model, arguments, command, variables
 from funland_server.vllm.environment import Environment, find, own_folder
 from funland_server.vllm.process import Launch, LogSink
+from funland_server.vllm.resources import cache_bytes, device_ids
 from funland_server.vllm.runner import Plan, VllmRunner
 from funland_server.vllm.speech import speech
 from funland_server.vllm.tokens import read_vocabulary
 from funland_server.workers.errors import EngineUnsupportedError
 from funland_server.workers.machine import machine_memory
-
-_CACHE_BYTES: Final = 4 * 1024**3
-"""The most that keys and values get of the machine's memory where nothing is asked for: vLLM takes
-and fills nearly all that there is, which would leave other models none."""
-_CACHE_SHARE: Final = 0.25
 
 
 class Vllm:
@@ -88,10 +82,18 @@ class Vllm:
         refuse_format(installed)
         described = _described(installed)
         cache = own_folder(now.home).with_name("vllm-cache")
-        bytes_ = _cache_bytes(environment, settings, installed, now.slots)
+        bytes_ = cache_bytes(
+            settings,
+            slots=now.slots,
+            context_length=installed.header.context_length,
+            bytes_per_token=installed.header.cache_bytes_per_token,
+            available_bytes=machine_memory().available,
+        )
 
         def start(socket: Path) -> list[str]:
-            told = arguments(described, settings, socket, cache_bytes=bytes_)
+            told = arguments(
+                described, settings, socket, cache_bytes=bytes_ if environment.on_cpu else None
+            )
             return command(environment.python, told)
 
         def surroundings(key: str) -> Mapping[str, str]:
@@ -108,8 +110,11 @@ class Vllm:
             engine=environment.engine,
             slots=settings.max_num_seqs,
             device="cpu" if environment.on_cpu else "cuda",
-            device_ids=_device_ids(
-                self._devices.all(), environment, settings.tensor_parallel_size or 1
+            device_ids=device_ids(
+                self._devices.all(),
+                on_cpu=environment.on_cpu,
+                gpus=settings.tensor_parallel_size or 1,
+                chosen_elsewhere="CUDA_VISIBLE_DEVICES" in os.environ,
             ),
             start_seconds=now.vllm_start_seconds,
             silent_seconds=now.hang_timeout_seconds,
@@ -138,27 +143,3 @@ def _described(model: InstalledModel) -> Model:
         chat_template=template,
         speech=speech(vocabulary.described.chat_template, vocabulary.marks),
     )
-
-
-def _cache_bytes(
-    environment: Environment, settings: VllmSettings, model: InstalledModel, slots: int
-) -> int | None:
-    """What keys and values may take: room for the whole context of each of `slots` calls, if there
-    is so much; None: what vLLM makes of its own settings."""
-    if not environment.on_cpu or settings.HasField("gpu_memory_utilization"):
-        return None
-    most = min(_CACHE_BYTES, int(_CACHE_SHARE * machine_memory().available))
-    length = settings.max_model_len or model.header.context_length
-    wanted = (settings.max_num_seqs or slots) * length * model.header.cache_bytes_per_token
-    return min(wanted, most) if wanted else most
-
-
-def _device_ids(devices: Sequence[Device], environment: Environment, count: int) -> tuple[str, ...]:
-    """Where it computes: it takes NVIDIA's GPUs in their order. Empty where the environment says
-    otherwise."""
-    if environment.on_cpu:
-        return tuple(one.device_id for one in devices if one.kind == Device.CPU)
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return ()
-    found = [one for one in devices if one.kind == Device.GPU and one.vendor == "NVIDIA"]
-    return tuple(one.device_id for one in found[:count])

@@ -57,6 +57,11 @@ def find(home: Path, named: Path | None) -> Environment:
     return found
 
 
+def is_there(home: Path, named: Path | None) -> bool:
+    """Whether `find` would find one. Blocks."""
+    return look(named or own_folder(home), ours=named is None) is not None
+
+
 def look(folder: Path, *, ours: bool) -> Environment | None:
     """The environment in a folder; None if there is none, or one of ours that is half made. Starts
     no program: the names of folders tell what is installed."""

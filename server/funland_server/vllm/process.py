@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import psutil
@@ -34,6 +35,8 @@ _WORDS: Final = 200
 """How many of its last lines are looked through for why it ended."""
 _WORDS_SECONDS: Final = 2.0
 """How long its last lines may take to come."""
+_MEASURED_SECONDS: Final = 1.0
+"""How long a measurement holds: for a new one the whole system's processes are looked through."""
 _READ_BYTES: Final = 65536
 
 
@@ -62,6 +65,8 @@ class VllmProcess:
         self._guard: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._http: Http | None = None
+        self._measured = -_MEASURED_SECONDS
+        self._memory: int | None = None
         self.pid: int | None = None
         """Of vLLM itself; None before its start and after its end."""
 
@@ -97,7 +102,8 @@ class VllmProcess:
         """Waits for its end and gives its exit code, 128 and the number for a signal."""
         assert self._guard is not None  # noqa: S101 - who asks has started it
         code = await self._guard.wait()
-        self._kill_group()  # if it was the guard that was killed
+        if code < 0:  # it was killed itself; else it has left nothing
+            self._kill_group()
         self.pid = None
         if self._reading is not None:  # not longer, if something of it still has the pipe
             await asyncio.wait([self._reading], timeout=_WORDS_SECONDS)
@@ -113,19 +119,13 @@ class VllmProcess:
         return f"vLLM ended with {how}" + (f": {words}" if words else "") + "."
 
     def memory_bytes(self) -> int | None:
-        """The resident memory of it and of all that it has started; None if it can't be read."""
-        if self.pid is None:
-            return None
-        try:
-            first = psutil.Process(self.pid)
-            total = first.memory_info().rss
-            children = first.children(recursive=True)
-        except psutil.Error:
-            return None
-        for child in children:
-            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
-                total += child.memory_info().rss
-        return total
+        """The resident memory of it and of all that it has started, as it was at most a second ago;
+        None if it can't be read."""
+        now = monotonic()
+        if self.pid is None or now - self._measured < _MEASURED_SECONDS:
+            return None if self.pid is None else self._memory
+        self._measured, self._memory = now, self._measure(self.pid)
+        return self._memory
 
     def kill(self) -> None:
         """Ends it at once; `ended` tells when it has."""
@@ -146,8 +146,8 @@ class VllmProcess:
                     async with asyncio.timeout(END_SECONDS + _MORE_SECONDS):
                         await guard.wait()
         finally:  # also when we are cancelled
-            self._kill_group()
             if guard is not None and guard.returncode is None:
+                self._kill_group()
                 guard.kill()
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -155,6 +155,18 @@ class VllmProcess:
             await self.ended()
         if self._reading is not None:
             self._reading.cancel()
+
+    def _measure(self, pid: int) -> int | None:
+        try:
+            first = psutil.Process(pid)
+            total = first.memory_info().rss
+            children = first.children(recursive=True)
+        except psutil.Error:
+            return None
+        for child in children:
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                total += child.memory_info().rss
+        return total
 
     async def _spawn(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="funland-"))  # mode 0700

@@ -153,7 +153,7 @@ class Child:
 
     async def _embed(self, request: web.Request) -> web.Response:
         body = await request.json()
-        inputs: list[Any] = body["input"]
+        inputs: list[str | list[int]] = body["input"]
         texts = [one for one in inputs if isinstance(one, str)]
         tokens = [inference_pb2.TokenList(tokens=one) for one in inputs if isinstance(one, list)]
         assert not (texts and tokens)  # vLLM takes one kind

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,10 +83,20 @@ class _Chosen:
 class Choosing:
     """It is the downloads' `Resolver`."""
 
-    def __init__(self, hubs: Hubs, knowledge: Knowledge, ranking: Ranking) -> None:
+    def __init__(
+        self,
+        hubs: Hubs,
+        knowledge: Knowledge,
+        ranking: Ranking,
+        *,
+        has_vllm: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`has_vllm` tells whether vLLM is installed, which runs safetensors that no other engine
+        does; it may block."""
         self._hubs = hubs
         self._knowledge = knowledge
         self._ranking = ranking
+        self._has_vllm = has_vllm
 
     async def choose(self, request: ChooseVariantRequest) -> VariantChoice:
         """See `HubService.ChooseVariant`."""
@@ -137,13 +148,18 @@ class Choosing:
         if not right:
             raise _no_such_variant(listing, source, request.format, every)
         best = right[0]
-        if not best.choice.loadable:
+        if not best.choice.loadable and not await self._runs_on_vllm(best):
             raise HubModelUnsupportedError(
                 f"{_name(listing)} can't be loaded here. {best.choice.reason}",
                 hub=DISPLAY_NAMES[listing.model.hub], model=listing.model.model_id,
             )  # fmt: skip
         others = [one for one in every if one is not best]
         return _Chosen(told.hub, twins, listing, [best, *others], bool(source.variant))
+
+    async def _runs_on_vllm(self, best: Ranked) -> bool:
+        if best.variant.format != Model.SAFETENSORS:
+            return False
+        return await asyncio.to_thread(self._has_vllm)
 
 
 def _is_meant(variant: Variant, source: Source, wanted: Model.Format.ValueType) -> bool:

@@ -27,13 +27,17 @@ from tests.server.hub.conftest import MakeHubs
 MACHINE = Machine(2**34, frozenset({LoadSettings.LLAMA_CPP}), 4, 8192)
 
 
-async def plan(hubs: Hubs, folder: Path, source: str, **asked: object) -> Plan:
+async def plan(
+    hubs: Hubs, folder: Path, source: str, *, has_vllm: bool = False, **asked: object
+) -> Plan:
     """The plan of a request, as the downloads check it."""
     database = Database(folder / "home" / "funland.sqlite3")
     await database.open()
     try:
         knowledge = Knowledge(hubs, Catalog(database), Live(24.0))
-        resolver: Resolver = Choosing(hubs, knowledge, Ranking(lambda: MACHINE))
+        resolver: Resolver = Choosing(
+            hubs, knowledge, Ranking(lambda: MACHINE), has_vllm=lambda: has_vllm
+        )
         request = StartDownloadRequest(source=source)
         request.MergeFrom(StartDownloadRequest(**asked))  # pyright: ignore[reportArgumentType] - fields by name
         return checked(await resolver.resolve(request))
@@ -75,6 +79,21 @@ async def test_what_git_keeps_itself_is_verified_by_its_name_there(
     told = {file.path: file for file in (await client.details("o/n", "")).files}
     assert told["config.json"].git_sha1 == content.of("{}").git_sha1
     assert not told["model.safetensors"].git_sha1
+
+
+async def test_where_vllm_is_safetensors_are_downloaded_that_no_other_engine_loads(
+    hub: FakeHub, hubs: Hubs, tmp_path: Path
+) -> None:
+    config = '{"model_type": "qwen3"}'
+    hub.huggingface.add(
+        "o/n", {"config.json": config, "tokenizer.json": "{}", "model.safetensors": "weights"}
+    )
+
+    planned = await plan(hubs, tmp_path, "o/n", has_vllm=True)
+
+    assert planned.format == Model.SAFETENSORS
+    with pytest.raises(HubModelUnsupportedError):
+        await plan(hubs, tmp_path, "o/n")
 
 
 async def test_another_hub_and_the_mirrors_may_serve_the_same_bytes(
