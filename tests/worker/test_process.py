@@ -78,7 +78,9 @@ async def start(
     assert process.stdout is not None
     process.stdin.write(json_format.MessageToJson(launch, indent=None).encode() + b"\n")
     async with asyncio.timeout(SECONDS):
-        json_format.Parse(await process.stdout.readline(), worker.handshake)
+        while worker.handshake.WhichOneof("outcome") in (None, "progress"):
+            worker.handshake.Clear()
+            json_format.Parse(await process.stdout.readline(), worker.handshake)
     return worker
 
 

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from funland.v1 import models_pb2
 from funland_server.models.installed.model import InstalledModel
+from funland_server.models.loading.progress import loading_to_wire
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.worker import Worker
@@ -50,6 +51,8 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
     place = pool.place(model.model_id)
     if place.loading:
         message.state = models_pb2.Model.LOADING
+        if (standing := place.load.standing) is not None:
+            message.loading.CopyFrom(loading_to_wire(standing, place.load.elapsed_ms, model))
     elif (worker := place.worker) is not None:
         message.state = models_pb2.Model.LOADED
         message.can_chat = worker.ready.can_chat

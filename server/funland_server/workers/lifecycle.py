@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from time import monotonic, time
 
 import structlog
@@ -16,6 +17,7 @@ from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.guests import Guests
 from funland_server.workers.launch import WorkerProcess, launch
+from funland_server.workers.loading import Load
 from funland_server.workers.memory import Memory
 from funland_server.workers.place import Place
 from funland_server.workers.room import Room
@@ -70,10 +72,11 @@ class Lifecycle:
             raise ServerStoppingError
         place.backoff.check(model_id)
         place.loading, place.error = True, None
+        self.asked(place)
         self._changed(model_id)
         begin = monotonic()
         try:
-            process = await self._launch(await self._spec(make_spec))
+            process = await self._launch(place.load, await self._spec(make_spec))
         except FunlandError as error:
             place.error = error
             logger.warning("model_not_loaded", model=model_id, reason=error.message)
@@ -82,6 +85,7 @@ class Lifecycle:
             raise
         finally:
             place.loading = False
+            place.load.ended()
             self._memory.settle(model_id)
             self._changed(model_id)
         if self.stopping:  # meanwhile, and whoever stops did not see this one
@@ -97,6 +101,10 @@ class Lifecycle:
         self._changed(model_id)
         return worker
 
+    def asked(self, place: Place) -> None:
+        """A model is to be loaded: from now on it is told how far that is."""
+        place.load.asked(partial(self._changed, place.model_id))
+
     async def plan(self, make_spec: MakeSpec) -> None:
         """Sees whether a model could be loaded if its own worker ended; raises as `start`."""
         self.room.plan(await self._spec(make_spec))
@@ -106,20 +114,23 @@ class Lifecycle:
         await self._look(spec.settings.device_ids)
         return spec
 
-    async def _launch(self, spec: WorkerSpec) -> WorkerProcess:
+    async def _launch(self, load: Load, spec: WorkerSpec) -> WorkerProcess:
         """Starts a process where there is room for it; on the CPU if it fails on other devices and
         its settings allow that."""
         spec = await self.room.make(spec)
+        load.starts()
         try:
-            return await launch(spec, self._settings.now.load_timeout_seconds)
+            return await launch(spec, self._settings.now.load_timeout_seconds, load.told)
         except FunlandError as error:
             instead = spec.placer.instead(spec, error) if spec.placer is not None else None
             if instead is None:
                 raise
             self._memory.settle(spec.model_id)
             logger.warning("model_falls_back", model=spec.model_id, reason=error.message)
+            load.waits()
             spec = await self.room.make(instead)
-            return await launch(spec, self._settings.now.load_timeout_seconds)
+            load.starts()
+            return await launch(spec, self._settings.now.load_timeout_seconds, load.told)
 
     def keep(self, place: Place, worker: Worker, seconds: float) -> None:
         """Lets a worker end when no call came for so long; never if negative."""

@@ -8,6 +8,7 @@ from time import monotonic
 
 from funland_server.errors import FunlandError
 from funland_server.workers.backoff import Backoff
+from funland_server.workers.loading import Load
 from funland_server.workers.worker import Worker
 
 
@@ -28,6 +29,8 @@ class Place:
     holder: Worker | None = None
     """The worker that holds the model, or that was lost last."""
     loading: bool = False
+    load: Load = field(default_factory=Load)
+    """How far the load is that is under way, or that somebody has asked for."""
     error: FunlandError | None = None
     """Why the latest load failed, if it did."""
     restarts: int = 0

@@ -12,6 +12,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.guests import Guests
 from funland_server.workers.lifecycle import Lifecycle
+from funland_server.workers.loading import Load
 from funland_server.workers.place import Place
 from funland_server.workers.spec import MakeSpec, same_run
 from funland_server.workers.taken import Taken
@@ -64,6 +65,10 @@ class WorkerPool:
         workers = (place.worker for place in self._places.values())
         return sum(worker.calls for worker in workers if worker is not None)
 
+    def load_of(self, model_id: str) -> Load:
+        """How far a load of the model is, now and whenever one is asked for."""
+        return self._own(model_id).load
+
     def places(self) -> list[Place]:
         """How all models stand that were asked for, by id; to look at."""
         return [self._places[model_id] for model_id in sorted(self._places)]
@@ -89,6 +94,7 @@ class WorkerPool:
         if (worker := place.worker) is not None and not place.leaving:
             return worker
         if place.acquiring is None or place.acquiring.done():
+            self._lifecycle.asked(place)
             place.acquiring = asyncio.create_task(self._acquire(place, spec))
         acquiring = place.acquiring
         place.callers += 1  # so that nobody unloads the model before the caller has begun
@@ -159,5 +165,8 @@ class WorkerPool:
         return self._places.setdefault(model_id, Place(model_id))
 
     async def _acquire(self, place: Place, spec: MakeSpec) -> Worker:
-        async with place.turn:
-            return place.worker or await self._lifecycle.start(place, spec)
+        try:
+            async with place.turn:
+                return place.worker or await self._lifecycle.start(place, spec)
+        finally:
+            place.load.ended()

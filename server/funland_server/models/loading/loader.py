@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from pathlib import Path
 
+from funland.v1.inference_pb2 import Loading
 from funland.v1.models_pb2 import LoadSettings, Model, ModelEstimate
 from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
@@ -26,6 +27,7 @@ from funland_server.models.loading.footprint import sizes
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.placing import Load, Placing
 from funland_server.models.loading.prefix_key import prefix_key
+from funland_server.models.loading.progress import loading_to_wire
 from funland_server.models.loading.served import ServedNames
 from funland_server.workers.callee import Callee
 from funland_server.workers.calls import ModelCalls
@@ -80,6 +82,23 @@ class ModelLoader:
             return await serve()
         acquire = self._acquire(model.model_id)
         return ModelCalls(await acquire(), acquire)
+
+    def is_loaded(self, name: str) -> bool:
+        """Whether a call of that name waits for no load, as far as is known."""
+        if self._served.find(name) is not None:
+            return True
+        model = self._catalog.find(name or self._catalog.default_id)
+        return model is None or self._pool.worker(model.model_id) is not None
+
+    async def progress(self, name: str, until: asyncio.Future[Callee]) -> AsyncGenerator[Loading]:
+        """How far the load of a model is that `until` waits for."""
+        model = self._catalog.find(name or self._catalog.default_id)
+        if model is None:
+            return
+        load = self._pool.load_of(model.model_id)
+        async with aclosing(load.watch(until)) as standings:
+            async for standing in standings:
+                yield loading_to_wire(standing, load.elapsed_ms, model)
 
     def defaults(self, model_id: str) -> Defaults:
         """What calls of a model get that say nothing of it; nothing if it is being deleted."""
