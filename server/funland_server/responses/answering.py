@@ -98,5 +98,3 @@ def _untold(options: GenerationOptions) -> Iterator[Violation]:
         yield Violation("chat.options.n", "must be 1: a response is one")
     if options.HasField("prompt_logprobs"):
         yield Violation("chat.options.prompt_logprobs", "must be unset: only chats tell them")
-    if options.progress:
-        yield Violation("chat.options.progress", "must be false: only streams of chats tell it")

@@ -128,7 +128,6 @@ async def test_a_deleted_response_is_gone(server: Server, settings: ServerSettin
     [
         (GenerationOptions(n=2), "n"),
         (GenerationOptions(prompt_logprobs=0), "prompt_logprobs"),
-        (GenerationOptions(progress=True), "progress"),
     ],
 )
 async def test_what_a_response_can_not_tell_is_refused(
