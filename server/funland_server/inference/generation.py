@@ -113,13 +113,14 @@ def from_prompt(request: inference_pb2.GenerateRequest) -> Submit:
     return submit
 
 
-def from_chat(request: inference_pb2.ChatRequest) -> Submit:
-    """What the worker is told to answer a conversation."""
+def from_chat(request: inference_pb2.ChatRequest, *, lasting: bool = False) -> Submit:
+    """What the worker is told to answer a conversation; `lasting` is one that the server keeps."""
     return Submit(
         conversation=conversation(request),
         sampling=request.sampling,
         format=_set(request, "format"),
         options=_set(request, "options"),
+        lasting=lasting,
     )
 
 

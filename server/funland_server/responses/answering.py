@@ -22,9 +22,15 @@ class Responses:
     """Makes responses, and keeps them before it says that they are complete."""
 
     def __init__(
-        self, stream_chat: StreamChat, store: ResponseStore, background: Background
+        self,
+        stream_chat: StreamChat,
+        stream_kept_chat: StreamChat,
+        store: ResponseStore,
+        background: Background,
     ) -> None:
+        """`stream_kept_chat` answers what is kept."""
         self._stream_chat = stream_chat
+        self._stream_kept_chat = stream_kept_chat
         self._store = store
         self._background = background
 
@@ -60,7 +66,8 @@ class Responses:
         self, request: CreateResponseRequest, chat: ChatRequest
     ) -> AsyncGenerator[ResponseEvent]:
         draft = Draft(request)
-        async with aclosing(self._stream_chat(chat)) as events:
+        stream_chat = self._stream_kept_chat if draft.response.stored else self._stream_chat
+        async with aclosing(stream_chat(chat)) as events:
             async for event in events:
                 if (told := draft.take(event)) is not None:
                     yield told

@@ -38,7 +38,7 @@ class Responses(Domain):
         """Marks as failed what the last server did not finish."""
         catalog = self._models.catalog
         self._background = Background(
-            self._inference.service.StreamChat,
+            self._inference.stream_kept_chat,
             self._kept,
             model_id=lambda name: catalog.get(name).model_id,
             settings=self._settings,
@@ -50,7 +50,12 @@ class Responses(Domain):
         """Answers `ResponseService`."""
         if self._background is None:
             return []
-        answering = Answering(self._inference.service.StreamChat, self._kept, self._background)
+        answering = Answering(
+            self._inference.service.StreamChat,
+            self._inference.stream_kept_chat,
+            self._kept,
+            self._background,
+        )
         service = ResponseService(answering, self._background, self._kept)
         return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], service)]
 

@@ -166,6 +166,7 @@ class Lifecycle:
     async def close(self, worker: Worker) -> None:
         """Ends a worker because the server stops."""
         await self._note(worker)
+        await worker.keep_prefixes()
         await worker.end(lambda _: ServerStoppingError())
 
     async def ended(self) -> None:
@@ -192,6 +193,8 @@ class Lifecycle:
     async def _end(self, worker: Worker) -> None:
         self._memory.learn(worker)
         await self._note(worker)
+        if not worker.calls:  # else it is to end at once
+            await worker.keep_prefixes()
         await worker.end(ModelUnloadedError)
         self._metrics.worker_ended(worker.model_id)
         logger.info("model_unloaded", model=worker.model_id)

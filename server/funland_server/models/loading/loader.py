@@ -38,6 +38,7 @@ from funland_server.workers.worker import Worker
 
 _FOR_EVER = -1.0
 _PREFIX_BYTES = 512 * 1024**2
+_SPILL_BYTES = 1024**3
 _PREFIX_SHARE = 0.05
 """Of the machine's memory."""
 
@@ -292,7 +293,10 @@ class ModelLoader:
         limit = self._settings.prefix_spill_bytes
         if limit == 0:
             return None
-        return PrefixSpill(self._prefixes(model_id), limit, prefix_key(self._settings.home))
+        folder, key = self._prefixes(model_id), prefix_key(self._settings.home)
+        if limit is None:  # nobody asked for it: nothing is written that is not there already
+            return PrefixSpill(folder, _SPILL_BYTES, key, lasting_only=True)
+        return PrefixSpill(folder, limit, key)
 
     def _prefixes(self, model_id: str) -> Path:
         return self._settings.home / "prefixes" / model_id

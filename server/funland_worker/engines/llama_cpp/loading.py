@@ -103,5 +103,9 @@ def _spill(launch: worker_pb2.Launch, model: LlamaModel) -> SpillFolder | None:
         f" {model.attention}"
     )
     return SpillFolder(
-        Path(launch.prefix_folder), launch.prefix_folder_bytes, launch.prefix_key, form
+        Path(launch.prefix_folder),
+        launch.prefix_folder_bytes,
+        launch.prefix_key,
+        form,
+        lasting_only=launch.prefix_lasting_only,
     )
