@@ -37,6 +37,7 @@ class Process:
         self.address = address
         self.link = link
         self.handshake = worker_pb2.Handshake()
+        self.progress: list[worker_pb2.LoadProgress] = []
 
     async def ended(self) -> int:
         async with asyncio.timeout(SECONDS):
@@ -78,9 +79,14 @@ async def start(
     assert process.stdout is not None
     process.stdin.write(json_format.MessageToJson(launch, indent=None).encode() + b"\n")
     async with asyncio.timeout(SECONDS):
-        while worker.handshake.WhichOneof("outcome") in (None, "progress"):
+        while True:
             worker.handshake.Clear()
             json_format.Parse(await process.stdout.readline(), worker.handshake)
+            if not worker.handshake.HasField("progress"):
+                break
+            told = worker_pb2.LoadProgress()
+            told.CopyFrom(worker.handshake.progress)
+            worker.progress.append(told)
     return worker
 
 
@@ -122,6 +128,16 @@ async def test_it_tells_what_it_loaded(worker: Process) -> None:
     assert (ready.key_type, ready.value_type) == (LoadSettings.F16, LoadSettings.F16)
     assert ready.HasField("flash_attention")
     assert not ready.flash_attention
+
+
+async def test_it_tells_how_far_the_load_is_before_that(worker: Process) -> None:
+    begun, *read, prepared = worker.progress
+
+    assert begun == worker_pb2.LoadProgress()
+    fractions = [progress.fraction for progress in read]
+    assert fractions == sorted(set(fractions))
+    assert fractions[-1] == 1
+    assert prepared == worker_pb2.LoadProgress(fraction=1, preparing=True)
 
 
 @pytest.mark.parametrize("metadata", [(), (("authorization", "guess"),), (("authorization", ""),)])

@@ -35,7 +35,9 @@ class Load:
     Changes of the stage are told at once, all else at most four times a second.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """`clock` gives seconds."""
+        self._clock = clock
         self.standing: Standing | None = None
         """None: nobody has asked for it since the latest ended."""
         self._changed: Callable[[], None] | None = None
@@ -47,13 +49,13 @@ class Load:
     @property
     def elapsed_ms(self) -> float:
         """Since it was asked for."""
-        return 1e3 * (monotonic() - self._begin)
+        return 1e3 * (self._clock() - self._begin)
 
     def asked(self, changed: Callable[[], None]) -> None:
         """Somebody wants the model, and has `changed` called when it is further, but for its end.
         While one is under way nothing comes of another."""
         if self.standing is None:
-            self._begin = monotonic()
+            self._begin = self._clock()
             self._set(Standing(Loading.WAITING))
             self._changed = changed
 
@@ -92,7 +94,7 @@ class Load:
         before, self.standing = self.standing, standing
         if before == standing:
             return
-        rest = self._told + _PAUSE_SECONDS - monotonic()
+        rest = self._told + _PAUSE_SECONDS - self._clock()
         if before is None or replace(standing, fraction=before.fraction) != before or rest <= 0:
             self._tell()
         elif self._later is None:
@@ -102,7 +104,7 @@ class Load:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        self._told = monotonic()
+        self._told = self._clock()
         self._news.set()
         self._news = asyncio.Event()
         if self._changed is not None:
