@@ -110,7 +110,7 @@ class SpillFolder:
         for number, (uses, kept) in enumerate(states):
             if not self.takes(lasting=kept.lasting):
                 continue
-            taken += kept.state.size
+            taken += _SEAL + sum(map(len, self._body(uses, kept)))
             if taken > self._limit:
                 return
             # The next process takes up the files in the order of their times.
@@ -135,21 +135,12 @@ class SpillFolder:
             logger.warning("a state could not be kept on disk: %s", error.strerror)
 
     def _write(self, uses: Uses, kept: Kept, used: float) -> None:
-        state = kept.state
-        header = json.dumps({"form": self._form, "uses": uses, "tokens": len(kept.tokens)}).encode()
-        tokens = np.asarray(kept.tokens, "<i4").tobytes()
-        # Parts, and no copy of them all: a state may be a good part of the memory.
-        body: tuple[bytes | memoryview, ...] = (
-            len(header).to_bytes(_LENGTH, "little"),
-            header,
-            tokens,
-            state.start.to_bytes(_LENGTH, "little"),
-            state.buffer.data[: state.stop],
-        )
-        name = hashlib.sha256(header + tokens).hexdigest()
+        body = self._body(uses, kept)
+        name = hashlib.sha256(b"".join(body[:-1])).hexdigest()
         path = self._folder / (name + _SUFFIX)
         with self._lock:
             if path in self._files:
+                self._files.move_to_end(path)
                 os.utime(path, (used, used))
                 return
         part = path.with_suffix(".part")
@@ -166,6 +157,18 @@ class SpillFolder:
         with self._lock:
             size = _SEAL + sum(map(len, body))
             self._add(_File(path, uses, size, len(kept.tokens)), kept.tokens)
+
+    def _body(self, uses: Uses, kept: Kept) -> tuple[bytes | memoryview, ...]:
+        """What stands behind the seal, in parts, without a copy of the state, the last of them:
+        that may be a good part of the memory."""
+        header = json.dumps({"form": self._form, "uses": uses, "tokens": len(kept.tokens)}).encode()
+        return (
+            len(header).to_bytes(_LENGTH, "little"),
+            header,
+            np.asarray(kept.tokens, "<i4").tobytes(),
+            kept.state.start.to_bytes(_LENGTH, "little"),
+            kept.state.buffer.data[: kept.state.stop],
+        )
 
     def _take_up(self, path: Path) -> None:
         """Takes a file up by its header; whether it is whole is seen when it is read."""
