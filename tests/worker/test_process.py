@@ -14,6 +14,7 @@ from typing import Any, cast
 import grpc.aio
 import pytest
 from google.protobuf import json_format
+from google.protobuf.empty_pb2 import Empty
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings
@@ -146,6 +147,7 @@ async def test_without_the_token_it_answers_nothing(stub: Any, metadata: Any) ->
         stub.Tokenize(worker_pb2.TokenizeText(text="a"), metadata=metadata),
         stub.Detokenize(worker_pb2.Tokens(tokens=[1]), metadata=metadata),
         stub.Embed(worker_pb2.EmbedTexts(inputs=["a"]), metadata=metadata),
+        stub.KeepPrefixes(Empty(), metadata=metadata),
     )
 
     for call in calls:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from funland.v1.inference_pb2 import Loading
 from funland_server.models.loading.loader import ModelLoader
+from funland_server.workers.callee import Callee
 
 
 async def loading(loader: ModelLoader, model: str) -> AsyncGenerator[Loading]:
@@ -17,6 +18,7 @@ async def loading(loader: ModelLoader, model: str) -> AsyncGenerator[Loading]:
         FunlandError: See `ModelLoader.worker`.
     """
     acquiring = asyncio.create_task(loader.worker(model))
+    acquiring.add_done_callback(_look_at)
     try:
         async with aclosing(loader.progress(model, acquiring)) as news:
             async for one in news:
@@ -24,3 +26,9 @@ async def loading(loader: ModelLoader, model: str) -> AsyncGenerator[Loading]:
         await acquiring
     finally:
         acquiring.cancel()
+
+
+def _look_at(acquired: asyncio.Task[Callee]) -> None:
+    """A failure that came when its caller was leaving is nobody's: it is not told as a defect."""
+    if not acquired.cancelled():
+        acquired.exception()

@@ -12,7 +12,8 @@ from funland.worker.v1.worker_pb2 import LoadProgress
 from funland_server.workers.loading import Load, Standing
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import MakeSpec, WorkerSpec
-from tests.server.conftest import SECONDS
+from tests.server.conftest import SECONDS, until
+from tests.server.workers.conftest import endless, events
 
 READING = Standing(Loading.READING)
 
@@ -130,6 +131,27 @@ async def test_a_real_load_is_told_in_order(pool: WorkerPool, spec: MakeSpec) ->
     assert read == sorted(read)
     assert load.standing is None
     assert (await acquiring).ready.can_chat
+
+
+async def test_a_load_waits_for_the_calls_of_the_former_run(
+    pool: WorkerPool, spec: MakeSpec
+) -> None:
+    worker = await pool.acquire(spec, "m")
+    running = events(worker, endless())
+    await anext(running)
+    unloading = asyncio.create_task(pool.unload("m", force=False))
+    await until(lambda: pool.place("m").leaving)
+
+    acquiring = asyncio.create_task(pool.acquire(spec, "m"))
+    async with aclosing(pool.load_of("m").watch(acquiring)) as standings:
+        waits = await anext(standings)
+        await running.aclose()
+        rest = [standing.stage async for standing in standings]
+
+    assert waits == Standing(Loading.WAITING)
+    assert Loading.STARTING in rest
+    await unloading
+    assert await acquiring is not worker
 
 
 async def test_of_a_load_that_fails_nothing_is_left(pool: WorkerPool) -> None:

@@ -89,7 +89,8 @@ class ModelLoader:
         if self._served.find(name) is not None:
             return True
         model = self._catalog.find(name or self._catalog.default_id)
-        return model is None or self._pool.worker(model.model_id) is not None
+        place = self._pool.place(model.model_id) if model is not None else None
+        return place is None or (place.worker is not None and not place.leaving)
 
     async def progress(self, name: str, until: asyncio.Future[Callee]) -> AsyncGenerator[Loading]:
         """How far the load of a model is that `until` waits for."""

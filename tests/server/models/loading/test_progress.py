@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from pathlib import Path
 
-from funland.v1.inference_pb2 import Loading
+import grpc.aio
+import pytest
+
+from funland.v1.inference_pb2 import (
+    ChatRequest,
+    GenerationOptions,
+    Loading,
+    Message,
+)
 from funland.v1.models_pb2 import (
     GetModelRequest,
+    ImportModelRequest,
     LoadModelRequest,
     Model,
     UnloadModelRequest,
     WatchModelsRequest,
 )
 from funland_server.app import Server
-from tests.server.conftest import SECONDS, call, streamed
+from funland_server.config import ServerSettings
+from tests.server.conftest import SECONDS, call, details, streamed
 
 NAME = "funland-tiny"
 
@@ -48,6 +59,29 @@ async def test_a_model_that_is_loaded_says_how_far_it_is(server: Server) -> None
     assert fractions == sorted(fractions)
     for model in (*seen, loaded):
         assert model.HasField("loading") == (model.state == Model.LOADING)
+
+
+async def test_a_load_that_fails_fails_the_call_after_it_was_told(
+    server: Server, settings: ServerSettings, model_path: Path
+) -> None:
+    await call(server, "ImportModel", ImportModelRequest(path=str(model_path), model_id="broken"))
+    (settings.home / "models" / "broken" / "model.gguf").unlink()
+    wanted = ChatRequest(
+        model="broken",
+        messages=[Message(role=Message.USER, content="Hello!")],
+        options=GenerationOptions(progress=True),
+    )
+    told: list[str | None] = []
+
+    async def read() -> None:
+        async for event in streamed(server, "StreamChat", wanted):
+            told.append(event.WhichOneof("event"))
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await read()
+
+    assert {*told} <= {"loading"}
+    assert details(raised.value)["ErrorInfo"].reason == "MODEL_FILE_MISSING"
 
 
 async def test_the_next_load_begins_anew(server: Server) -> None:

@@ -143,7 +143,7 @@ class SpillFolder:
                 self._files.move_to_end(path)
                 os.utime(path, (used, used))
                 return
-        part = path.with_suffix(".part")
+        part = path.with_suffix(f".{os.getpid()}.part")  # another worker of the model may write too
         try:
             handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
