@@ -83,25 +83,22 @@ def ready(service: Service, model: Path) -> str:
     return model_id
 
 
-def run(home: Path, model: Path, vocabulary: int, turns: int, repeats: int) -> list[Chat]:
-    """Holds the conversations and measures them."""
-    words = messages(vocabulary, _MESSAGE_TOKENS, 20)
-    chats = [Chat(list(islice(words, turns + 2))) for _ in range(repeats)]
-    with funland(home) as service, Funland(service.grpc, timeout=600) as client:
+def run(home: Path, model: Path, chats: Sequence[Chat], **settings: object) -> None:
+    """Holds the conversations and measures them, each time by a server of its own."""
+    with funland(home, **settings) as service, Funland(service.grpc, timeout=600) as client:
         model_id = ready(service, model)
         for chat in chats:
             talk(client, model_id, chat)
             chat.warm = ask(client, model_id, chat, chat.words[-3])
-    with funland(home) as service, Funland(service.grpc, timeout=600) as client:
+    with funland(home, **settings) as service, Funland(service.grpc, timeout=600) as client:
         model_id = ready(service, model)
         for chat in chats:
             chat.restarted = ask(client, model_id, chat, chat.words[-2])
     shutil.rmtree(home / "prefixes", ignore_errors=True)
-    with funland(home) as service, Funland(service.grpc, timeout=600) as client:
+    with funland(home, **settings) as service, Funland(service.grpc, timeout=600) as client:
         model_id = ready(service, model)
         for chat in chats:
             chat.cold = ask(client, model_id, chat, chat.words[-1])
-    return chats
 
 
 def table(chats: Sequence[Chat]) -> str:
@@ -132,11 +129,14 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(SHAPES), default="0.5b")
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of the engine; on a busy machine 1 tells most")
     arguments = parser.parse_args()
     model = make(arguments.cache, arguments.shape).resolve()
+    words = messages(SHAPES[arguments.shape].vocabulary, _MESSAGE_TOKENS, 20)
+    chats = [Chat(list(islice(words, arguments.turns + 2))) for _ in range(arguments.repeats)]
+    settings = {} if arguments.threads is None else {"SERVER__THREADS": arguments.threads}
     with tempfile.TemporaryDirectory(prefix="funland-turns-") as folder:
-        vocabulary = SHAPES[arguments.shape].vocabulary
-        chats = run(Path(folder), model, vocabulary, arguments.turns, arguments.repeats)
+        run(Path(folder), model, chats, **settings)
     print(table(chats))
 
 
