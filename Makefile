@@ -96,6 +96,10 @@ bench-catalog: $(INSTALLED_DEV) ## Show how long the local catalog of hubs takes
 bench-downloads: $(INSTALLED_DEV) ## Compare downloads with aria2c (install it first) and the hubs' own packages.
 	$(BIN)/python -m tools.bench_downloads $(ARGS)
 
+.PHONY: bench-turns
+bench-turns: $(INSTALLED_DEV) ## Show that a long chat's last turn computes what is new alone, after a restart too.
+	$(BIN)/python -m tools.bench.turns $(ARGS)
+
 .PHONY: bench-load
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
 	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)

@@ -96,8 +96,10 @@ class ServerSettings(BaseModel):
         description="How much memory a model may take for prompts that left its cache; unset: 5% of"
         " the machine's, at most 512 MiB.",
     )
-    prefix_spill_bytes: Bytes = Field(
-        default=0, description="How much a model may keep on the disk of prompts it computed."
+    prefix_spill_bytes: Bytes | None = Field(
+        default=None,
+        description="How much a model may keep on the disk of prompts it computed, for after a"
+        " restart too; unset: 1 GiB, and only of conversations that the server keeps anyway.",
     )
     hang_timeout_seconds: Seconds = Field(
         default=10.0, description="After how long without a sign of life a model is started anew."

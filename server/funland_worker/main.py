@@ -1,7 +1,8 @@
 """The process that holds one model: `python -m funland_worker.main`, started by the server.
 
-It reads a `Launch` from its standard input, loads the model, listens, and writes a `Handshake` to
-its standard output. When its standard input ends, so does it: at once, whatever it does.
+It reads a `Launch` from its standard input, loads the model, listens, and writes a line of
+`Handshake` to its standard output each time the load got on and when it is done. When its standard
+input ends, so does it: at once, whatever it does.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from google.protobuf import json_format
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engines.choice import load
+from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import Loaded, ModelFacts
 from funland_worker.engines.protocol import EngineError
 from funland_worker.limits import limit_memory
@@ -56,7 +58,7 @@ def main() -> None:
 
 async def _serve(launch: worker_pb2.Launch) -> None:
     try:
-        loaded = await loaded_model(launch)
+        loaded = await loaded_model(launch, LoadNews(_say_progress))
     except EngineError as error:
         _say(worker_pb2.Handshake(failure=failure_to_wire(error)))
         return
@@ -111,15 +113,15 @@ async def _obey(link: Link, servicer: WorkerServicer) -> None:
         os._exit(1)
 
 
-async def loaded_model(launch: worker_pb2.Launch) -> Loaded:
-    """Loads the model in a thread that ends then; raises EngineError.
+async def loaded_model(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
+    """Loads the model in a thread that ends then, on which `news` is told; raises EngineError.
 
     A thread that goes on keeps the threads that OpenMP gave it for rearranging weights. With those
     of the engine they are more than there are cores, and then OpenMP's threads sleep at every
     barrier in place of waiting: two cores write 20 tokens a second, and not 47.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="load") as thread:
-        loaded = await asyncio.get_running_loop().run_in_executor(thread, load, launch)
+        loaded = await asyncio.get_running_loop().run_in_executor(thread, load, launch, news)
     if loaded.facts.chat_template is None and launch.chat_template:
         facts = dataclasses.replace(loaded.facts, chat_template=launch.chat_template)
         return dataclasses.replace(loaded, facts=facts)
@@ -142,6 +144,10 @@ async def _renderer(model: ModelFacts) -> TemplateRenderer | None:
         logger.warning("the chat template is of no use: %s", error.message)
         return None
     return renderer
+
+
+def _say_progress(progress: worker_pb2.LoadProgress) -> None:
+    _say(worker_pb2.Handshake(progress=progress))
 
 
 def _say(handshake: worker_pb2.Handshake) -> None:

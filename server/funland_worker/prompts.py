@@ -92,6 +92,7 @@ class PromptReader:
             banned=banned_runs(self._engine.vocabulary, sampling.banned_texts),
             prompt_logprobs=_prompt_logprobs(submit.options),
             progress=submit.options.progress,
+            lasting=submit.lasting,
         )
         count = submit.options.n or 1
         prompts = [_choice(first, choice, matchers) for choice in range(count)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 import grpc.aio
+from google.protobuf.empty_pb2 import Empty
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Embedding, EmbedRequest
@@ -148,6 +149,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         except EngineError as error:
             await _abort(context, error)
         return worker_pb2.Text(text=text)
+
+    async def KeepPrefixes(self, request: Empty, context: Context) -> Empty:
+        """See `worker.proto`."""
+        await self._authorize(context)
+        await self.thread.run(self._engine.put_away)
+        return Empty()
 
     async def _authorize(self, context: Context) -> None:
         metadata = dict(context.invocation_metadata() or ())

@@ -12,6 +12,7 @@ from funland.v1.inference_pb2 import (
     Delta,
     Finish,
     GenerationEvent,
+    Loading,
     Prefill,
     Queued,
     Start,
@@ -83,6 +84,41 @@ def test_a_terminal_shows_how_far_a_prompt_is_read(
     write(stream([EVENTS[0], *read]), Output(as_json=False))
 
     assert "Reading the prompt, 12% of 4096 tokens" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("loading", "line"),
+    [
+        (Loading(stage=Loading.STARTING, total_bytes=2_900_000_000), "Loading tiny, 2.9 GB"),
+        (
+            Loading(stage=Loading.READING, fraction=0.42, total_bytes=2_900_000_000),
+            "Loading tiny, 42% of 2.9 GB",
+        ),
+        (Loading(stage=Loading.PREPARING, fraction=1, total_bytes=7), "Preparing tiny"),
+        (
+            Loading(stage=Loading.WAITING, waiting_for="big is in use"),
+            "Waiting to load tiny: big is in use",
+        ),
+    ],
+)
+def test_a_terminal_shows_how_far_the_load_is_and_a_pipe_does_not(
+    loading: Loading,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(variable, raising=False)
+    loading.model = "tiny"
+    events = [GenerationEvent(loading=loading), EVENTS[0], *EVENTS[2:]]
+
+    write(stream(events), Output(as_json=False))
+    piped = capsys.readouterr()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    write(stream(events), Output(as_json=False))
+
+    assert line in capsys.readouterr().err
+    assert (piped.out, piped.err) == ("Well.\n", "")
 
 
 def test_a_program_gets_every_event(capsys: pytest.CaptureFixture[str]) -> None:

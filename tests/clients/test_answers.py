@@ -17,14 +17,23 @@ from funland.v1.inference_pb2 import (
     Delta,
     Finish,
     GenerationEvent,
+    Loading,
     Message,
+    Prefill,
     Queued,
     Start,
     ToolCall,
     ToolCallDelta,
     Usage,
 )
-from funland_client import AsyncEventStream, AsyncTextStream, EventStream, TextStream
+from funland.v1.responses_pb2 import Response, ResponseEvent
+from funland_client import (
+    AsyncEventStream,
+    AsyncTextStream,
+    EventStream,
+    ResponseStream,
+    TextStream,
+)
 from funland_client.errors import (
     QueueFullError,
     ServerUnreachableError,
@@ -35,20 +44,19 @@ from funland_client.retries import Attempts
 
 START = GenerationEvent(start=Start(id="1", model="tiny"))
 WORDS = [GenerationEvent(delta=Delta(text="Once ")), GenerationEvent(delta=Delta(text="upon"))]
+LOADING = GenerationEvent(loading=Loading(model="tiny", stage=Loading.READING, fraction=0.5))
 FINISH = GenerationEvent(finish=Finish(reason=Finish.STOP, usage=Usage(completion_tokens=2)))
 
 
 class Call:
     """Stands for gRPC's own call: gives messages, then ends or fails."""
 
-    def __init__(
-        self, events: Iterable[GenerationEvent], failure: grpc.RpcError | None = None
-    ) -> None:
+    def __init__(self, events: Iterable[Any], failure: grpc.RpcError | None = None) -> None:
         self._events = iter(events)
         self._failure = failure
         self.cancelled = False
 
-    def __next__(self) -> GenerationEvent:
+    def __next__(self) -> Any:
         for event in self._events:
             return event
         raise self._failure or StopIteration
@@ -222,6 +230,41 @@ def test_a_call_that_was_refused_is_made_again() -> None:
     stream = answer(Call([], full()), Call([], full()), Call([START, *WORDS, FINISH]), retries=2)
 
     assert "".join(stream) == "Once upon"
+
+
+def test_a_load_is_told_until_the_answer_begins() -> None:
+    stream = answer(Call([LOADING, START, *WORDS, FINISH]))
+    told: list[Loading | None] = [stream.loading]
+
+    told += [stream.loading for _ in stream.events()]
+
+    assert told == [None, LOADING.loading, None, None, None, None]
+
+
+def test_a_call_that_failed_while_its_model_was_loaded_is_made_again() -> None:
+    failed = Call([LOADING], full())
+
+    assert "".join(answer(failed, Call([LOADING, START, *WORDS, FINISH]), retries=1)) == "Once upon"
+
+
+def test_a_response_tells_the_load_and_the_prompt() -> None:
+    created = ResponseEvent(created=Response(state=Response.IN_PROGRESS))
+    events = [
+        ResponseEvent(loading=LOADING.loading),
+        created,
+        ResponseEvent(prefill=Prefill(done=4, total=9)),
+        ResponseEvent(delta=WORDS[0].delta),
+        ResponseEvent(completed=Response(state=Response.COMPLETED)),
+    ]
+    calls = iter([Call(events)])
+    stream = ResponseStream(EventStream(lambda: next(calls), "", Attempts(0, None)))
+
+    told = [(stream.loading, stream.prefill) for _ in stream.events()]
+
+    prefill = events[2].prefill
+    assert told == [
+        (LOADING.loading, None), (None, None), (None, prefill), (None, prefill), (None, prefill),
+    ]  # fmt: skip
 
 
 def test_a_call_is_not_made_again_for_ever() -> None:

@@ -11,7 +11,15 @@ import grpc
 import orjson
 import pytest
 
-from funland.v1.inference_pb2 import Delta, Finish, GenerationEvent, Queued, Start
+from funland.v1.inference_pb2 import (
+    Delta,
+    Finish,
+    GenerationEvent,
+    Loading,
+    Prefill,
+    Queued,
+    Start,
+)
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Answers, StartGateway
@@ -19,6 +27,13 @@ if TYPE_CHECKING:
 CHAT = {"messages": [{"role": "user", "content": "Hi"}], "stream": True}
 NATIVE = {"messages": [{"role": "USER", "content": "Hi"}]}
 BEAT = 0.02
+LOADING = Loading(
+    model="tiny",
+    stage=Loading.READING,
+    fraction=0.42,
+    done_bytes=1_218_000_000,
+    total_bytes=2_900_000_000,
+)
 
 
 class Slow:
@@ -50,6 +65,24 @@ async def comments(response: aiohttp.ClientResponse, count: int) -> list[bytes]:
     return found
 
 
+class Reading:
+    """A `StreamChat` that loads a model and computes a prompt, each until it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Semaphore(0)
+
+    async def chat(self, request: Any, _: Any) -> AsyncIterator[GenerationEvent]:
+        assert request.options.progress
+        yield GenerationEvent(loading=LOADING)
+        await self.go.acquire()
+        yield GenerationEvent(start=Start(id="7"))
+        yield GenerationEvent(prefill=Prefill(done=4, total=9, cached=1))
+        await self.go.acquire()
+        yield GenerationEvent(prefill=Prefill(done=9, total=9, cached=1))
+        yield GenerationEvent(delta=Delta(text="Hi"))
+        yield GenerationEvent(finish=Finish(reason=Finish.STOP))
+
+
 @pytest.fixture
 async def http(start_gateway: StartGateway) -> AsyncIterator[aiohttp.ClientSession]:
     gateway = await start_gateway(heartbeat_seconds=BEAT)
@@ -72,6 +105,28 @@ async def test_a_call_that_waits_says_so_before_its_answer_begins(
     assert response.status == 200
     assert told == [b": waiting\n"] * 2
     assert rest.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_call_tells_how_far_load_and_prompt_are_between_what_clients_read(
+    http: aiohttp.ClientSession, answers: Answers
+) -> None:
+    reading = Reading()
+    answers["StreamChat"] = reading.chat
+
+    async with http.post("/v1/chat/completions", json=CHAT) as response:
+        while (told := await comments(response, 1)) == [b": waiting\n"]:
+            pass  # the load's word may come later than a beat
+        reading.go.release()
+        while (prompt := await comments(response, 1)) == told:
+            pass
+        reading.go.release()
+        rest = await response.read()
+
+    assert told == [b": loading tiny 42% (1.2 of 2.9 GB)\n"]
+    assert prompt == [b": prefill 4/9 (cached 1)\n"]
+    chunks = [line for line in rest.splitlines() if line.startswith(b"data: ")]
+    assert len(chunks) == 3
+    assert chunks[-1] == b"data: [DONE]"
 
 
 async def test_a_call_in_the_queue_tells_its_place(

@@ -14,6 +14,7 @@ from typing import Any, cast
 import grpc.aio
 import pytest
 from google.protobuf import json_format
+from google.protobuf.empty_pb2 import Empty
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings
@@ -37,6 +38,7 @@ class Process:
         self.address = address
         self.link = link
         self.handshake = worker_pb2.Handshake()
+        self.progress: list[worker_pb2.LoadProgress] = []
 
     async def ended(self) -> int:
         async with asyncio.timeout(SECONDS):
@@ -78,7 +80,14 @@ async def start(
     assert process.stdout is not None
     process.stdin.write(json_format.MessageToJson(launch, indent=None).encode() + b"\n")
     async with asyncio.timeout(SECONDS):
-        json_format.Parse(await process.stdout.readline(), worker.handshake)
+        while True:
+            worker.handshake.Clear()
+            json_format.Parse(await process.stdout.readline(), worker.handshake)
+            if not worker.handshake.HasField("progress"):
+                break
+            told = worker_pb2.LoadProgress()
+            told.CopyFrom(worker.handshake.progress)
+            worker.progress.append(told)
     return worker
 
 
@@ -122,12 +131,23 @@ async def test_it_tells_what_it_loaded(worker: Process) -> None:
     assert not ready.flash_attention
 
 
+async def test_it_tells_how_far_the_load_is_before_that(worker: Process) -> None:
+    begun, *read, prepared = worker.progress
+
+    assert begun == worker_pb2.LoadProgress()
+    fractions = [progress.fraction for progress in read]
+    assert fractions == sorted(set(fractions))
+    assert fractions[-1] == 1
+    assert prepared == worker_pb2.LoadProgress(fraction=1, preparing=True)
+
+
 @pytest.mark.parametrize("metadata", [(), (("authorization", "guess"),), (("authorization", ""),)])
 async def test_without_the_token_it_answers_nothing(stub: Any, metadata: Any) -> None:
     calls = (
         stub.Tokenize(worker_pb2.TokenizeText(text="a"), metadata=metadata),
         stub.Detokenize(worker_pb2.Tokens(tokens=[1]), metadata=metadata),
         stub.Embed(worker_pb2.EmbedTexts(inputs=["a"]), metadata=metadata),
+        stub.KeepPrefixes(Empty(), metadata=metadata),
     )
 
     for call in calls:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from funland.v1.inference_pb2 import TokenLogprob
+from funland.v1.inference_pb2 import Loading, TokenLogprob
 from funland_cli.documents import document
-from funland_cli.output import Output
+from funland_cli.output import Output, size
 from funland_client import MessageStream, TextStream
 
 
@@ -37,6 +37,8 @@ def _follow(stream: TextStream | MessageStream, output: Output) -> None:
     output.wait("Waiting for the model")
     thinking = False
     for event in stream.events():
+        if event.HasField("loading"):
+            output.wait(_loading(event.loading))
         if event.HasField("queued"):
             output.wait(f"Waiting in the queue, at place {event.queued.position}")
         if event.HasField("prefill"):
@@ -55,6 +57,17 @@ def _follow(stream: TextStream | MessageStream, output: Output) -> None:
                 output.thought("\n")
                 thinking = False
             output.piece(event.delta.text)
+
+
+def _loading(loading: Loading) -> str:
+    """How far the load is that an answer waits for, as far as that is known."""
+    if loading.waiting_for:
+        return f"Waiting to load {loading.model}: {loading.waiting_for}"
+    if loading.stage == Loading.PREPARING:
+        return f"Preparing {loading.model}"
+    if not loading.HasField("fraction"):
+        return f"Loading {loading.model}, {size(loading.total_bytes)}"
+    return f"Loading {loading.model}, {loading.fraction:.0%} of {size(loading.total_bytes)}"
 
 
 def _end(text: str, output: Output, *, whole: bool) -> None:

@@ -9,6 +9,8 @@ import random
 from time import monotonic
 from typing import Final
 
+from funland.v1.inference_pb2 import GenerationEvent
+from funland.v1.responses_pb2 import ResponseEvent
 from funland_client.errors import FunlandError
 
 DEFAULT_RETRIES: Final = 2
@@ -29,6 +31,15 @@ def pause(error: FunlandError, retry: int) -> float | None:
         return min(_FIRST_SECONDS * 2**retry, _LONGEST_SECONDS) * (1 - spread)
     asked = error.retry_delay.total_seconds()
     return asked * (1 + spread) if asked <= _LONGEST_ASKED_SECONDS else None
+
+
+def tells_load(message: object) -> bool:
+    """Whether a stream's message tells of a load alone: nothing came of the call yet."""
+    match message:
+        case GenerationEvent() | ResponseEvent():
+            return message.HasField("loading")
+        case _:
+            return False
 
 
 class Attempts:

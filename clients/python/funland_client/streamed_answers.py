@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from funland.v1.inference_pb2 import (
     Finish,
     GenerationEvent,
+    Loading,
     Message,
     Prefill,
     TokenLogprob,
@@ -22,7 +23,8 @@ class StreamedAnswer(Progress[GenerationEvent]):
 
     Of several (`n`), `texts` has all; the iteration and the other properties are of the first.
     `queue_position` is how many calls must begin before it can, itself included; 0: it has begun.
-    `prefill` is how far its prompt is computed, None until that is told, which `progress` asks for.
+    `loading` is how far the load is that it waits for, None if it waits for none; `prefill` is how
+    far its prompt is computed, None until that is told. The argument `progress` asks for both.
     `prompt_logprobs` are the tokens of the prompt, if that argument was given.
     """
 
@@ -30,6 +32,7 @@ class StreamedAnswer(Progress[GenerationEvent]):
         self.id = ""
         self.model = ""
         self.queue_position = 0
+        self.loading: Loading | None = None
         self.prefill: Prefill | None = None
         self.prompt_logprobs: list[TokenLogprob] = []
         self._texts = [StreamedText() for _ in range(n)]
@@ -88,7 +91,10 @@ class StreamedAnswer(Progress[GenerationEvent]):
 
     def _take(self, event: GenerationEvent) -> str:
         match event.WhichOneof("event"):
+            case "loading":
+                self.loading = event.loading
             case "start":
+                self.loading = None
                 self.id, self.model = event.start.id, event.start.model
             case "queued":
                 self.queue_position = event.queued.position

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from funland.v1.inference_pb2 import Loading, Prefill
 from funland.v1.responses_pb2 import Response, ResponseEvent
 from funland_client.parsing import Read, parse
 from funland_client.progress import Progress
@@ -15,10 +16,12 @@ _ENDED: Final = frozenset(
 
 
 class StreamedResponse(Progress[ResponseEvent]):
-    """What has come of a response."""
+    """What has come of a response. `loading` and `prefill` are as those of `StreamedAnswer`."""
 
     def __init__(self) -> None:
         self.queue_position = 0
+        self.loading: Loading | None = None
+        self.prefill: Prefill | None = None
         self.event_number = 0
         """The number of the last event of a response in the background, for `watch`."""
         self._streamed = StreamedText()
@@ -60,12 +63,17 @@ class StreamedResponse(Progress[ResponseEvent]):
     def _take(self, event: ResponseEvent) -> str:
         self.event_number = event.number
         match event.WhichOneof("event"):
+            case "loading":
+                self.loading = event.loading
             case "created":
-                self._response = event.created
+                self.loading, self._response = None, event.created
             case "queued":
+                self.loading = None
                 self.queue_position = event.queued.position
+            case "prefill":
+                self.loading, self.queue_position, self.prefill = None, 0, event.prefill
             case "delta":
-                self.queue_position = 0
+                self.loading, self.queue_position = None, 0
                 self._streamed.add(event.delta)
                 return event.delta.text
             case "completed":

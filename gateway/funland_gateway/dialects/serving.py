@@ -30,13 +30,14 @@ from funland_gateway.dialects.dialect import (
 )
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.sharing import joint_routes
+from funland_gateway.dialects.waits import Waits
 from funland_gateway.failures import CallFailed, failure, renamed, unforeseen
 from funland_gateway.merging import merged
 from funland_gateway.origins import origin
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import SHAPE, Shape, add_route
 from funland_gateway.sockets import Events, Sockets
-from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
+from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_event
 
 
 def add_dialects(
@@ -132,7 +133,7 @@ async def _stream(
     settings: GatewaySettings,
 ) -> web.StreamResponse:
     parts = call.parts if isinstance(call, Together) else (call,)
-    place = _Place()
+    waits = Waits()
 
     def failed(problem: Exception) -> bytes:
         error = (problem if isinstance(problem, CallFailed) else unforeseen(problem)).error
@@ -143,39 +144,27 @@ async def _stream(
 
     return await send_events(
         request,
-        _events(request, calls, parts, place),
+        _events(request, calls, parts, waits),
         content_type=EVENT_STREAM,
         failed=failed,
-        pulse=Pulse(settings.heartbeat_seconds, place.told),
+        pulse=Pulse(settings.heartbeat_seconds, waits.told),
         send_timeout=settings.send_timeout_seconds,
     )
 
 
-class _Place:
-    """Where a stream's call stands in its model's queue."""
-
-    def __init__(self) -> None:
-        self._position = 0
-
-    def see(self, event: Any) -> None:
-        """Looks at an event, of `StreamChat` or any other RPC that has `Queued` among its own."""
-        queued = event.WhichOneof("event") == "queued"
-        self._position = event.queued.position if queued else 0
-
-    def told(self) -> bytes:
-        """As an SSE comment."""
-        return sse_comment(f"queued {self._position}" if self._position else "waiting")
-
-
 async def _events(
-    request: web.Request, calls: Calls, parts: Sequence[Streaming], place: _Place
+    request: web.Request, calls: Calls, parts: Sequence[Streaming], waits: Waits
 ) -> AsyncGenerator[bytes]:
     """The SSE events of calls that are made at once. They fail together."""
     unfinished = set(range(len(parts)))
 
     def told(index: int, event: Message) -> bytes:
-        place.see(event)
+        news = waits.see(event)
         made = b"".join(map(_sse, parts[index].events(event)))
+        if made:
+            waits.answered()
+        elif news:
+            return waits.news()
         if parts[index].is_last(event):
             unfinished.discard(index)
         return made

@@ -55,7 +55,7 @@ class Chat(Domain):
 
     async def start(self) -> None:
         """Marks as cut off what the last server was writing."""
-        asking = Asking(self._models, self._inference.service.StreamChat)
+        asking = Asking(self._models, self._inference.stream_kept_chat)
         self._turns = Turns(self._sessions, self._store, self._saving, asking, self._metrics)
         self._managing = Managing(
             self._sessions, self._store, self._saving, asking, self._check_devices

@@ -12,6 +12,7 @@ from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import GenerationEvent
 from funland.worker.v1.worker_pb2 import Conversation, SequenceEvent, Submit
 from funland_server.inference.defaults import apply_defaults
+from funland_server.inference.loading import loading
 from funland_server.inference.pace import Pace
 from funland_server.inference.texts import Completed, Texts
 from funland_server.metrics import Metrics
@@ -34,6 +35,11 @@ class Generations:
         """
         arrival = monotonic()
         with self._pace.generation() as generation:
+            options = submit.options
+            if options.progress and not self._loader.is_loaded(model):
+                async with aclosing(loading(self._loader, model)) as news:
+                    async for one in news:
+                        yield GenerationEvent(loading=one)
             worker = await self._loader.worker(model)
             model_id = worker.model_id
             apply_defaults(
@@ -43,7 +49,6 @@ class Generations:
                 adapters=self._loader.adapters(model_id),
             )
             generation_id = f"gen-{uuid.uuid4().hex}"
-            options = submit.options
             asks_of_prompt = options.progress or options.HasField("prompt_logprobs")
             started = False
             first = True
@@ -108,13 +113,14 @@ def from_prompt(request: inference_pb2.GenerateRequest) -> Submit:
     return submit
 
 
-def from_chat(request: inference_pb2.ChatRequest) -> Submit:
-    """What the worker is told to answer a conversation."""
+def from_chat(request: inference_pb2.ChatRequest, *, lasting: bool = False) -> Submit:
+    """What the worker is told to answer a conversation; `lasting` is one that the server keeps."""
     return Submit(
         conversation=conversation(request),
         sampling=request.sampling,
         format=_set(request, "format"),
         options=_set(request, "options"),
+        lasting=lasting,
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from time import monotonic, time
+from time import time
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from funland.v1 import models_pb2
-from funland.v1.inference_pb2 import Loading
 from funland_server.models.installed.model import InstalledModel
-from funland_server.workers.place import Awaited, Place
+from funland_server.models.loading.progress import loading_to_wire
+from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.worker import Worker
 
@@ -55,8 +55,8 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
     # Another run that waits for room hides nothing: until then the former answers.
     if place.loading and (place.worker is None or place.leaving):
         message.state = models_pb2.Model.LOADING
-        if (awaited := place.awaited) is not None:
-            message.loading.CopyFrom(_waiting(model, awaited))
+        if (standing := place.load.standing) is not None:
+            message.loading.CopyFrom(loading_to_wire(standing, place.load.elapsed_ms, model))
     elif (worker := place.worker) is not None:
         message.state = models_pb2.Model.LOADED
         message.can_chat = worker.ready.can_chat
@@ -118,17 +118,6 @@ def _leases(worker: Worker, place: Place) -> list[models_pb2.Lease]:
             calls.since_time.CopyFrom(_at(since))
         leases.append(calls)
     return leases
-
-
-def _waiting(model: InstalledModel, awaited: Awaited) -> Loading:
-    return Loading(
-        model=model.model_id,
-        stage=Loading.WAITING,
-        total_bytes=model.fingerprint.size_bytes,
-        waiting_for=awaited.why,
-        waiting_for_models=awaited.models,
-        elapsed_ms=1e3 * (monotonic() - awaited.since),
-    )
 
 
 def _device_memory(worker: Worker) -> list[models_pb2.DeviceMemory]:

@@ -22,9 +22,15 @@ class Responses:
     """Makes responses, and keeps them before it says that they are complete."""
 
     def __init__(
-        self, stream_chat: StreamChat, store: ResponseStore, background: Background
+        self,
+        stream_chat: StreamChat,
+        stream_kept_chat: StreamChat,
+        store: ResponseStore,
+        background: Background,
     ) -> None:
+        """`stream_kept_chat` answers what is kept."""
         self._stream_chat = stream_chat
+        self._stream_kept_chat = stream_kept_chat
         self._store = store
         self._background = background
 
@@ -60,7 +66,8 @@ class Responses:
         self, request: CreateResponseRequest, chat: ChatRequest
     ) -> AsyncGenerator[ResponseEvent]:
         draft = Draft(request)
-        async with aclosing(self._stream_chat(chat)) as events:
+        stream_chat = self._stream_kept_chat if draft.response.stored else self._stream_chat
+        async with aclosing(stream_chat(chat)) as events:
             async for event in events:
                 if (told := draft.take(event)) is not None:
                     yield told
@@ -98,5 +105,3 @@ def _untold(options: GenerationOptions) -> Iterator[Violation]:
         yield Violation("chat.options.n", "must be 1: a response is one")
     if options.HasField("prompt_logprobs"):
         yield Violation("chat.options.prompt_logprobs", "must be unset: only chats tell them")
-    if options.progress:
-        yield Violation("chat.options.progress", "must be false: only streams of chats tell it")

@@ -37,7 +37,7 @@ class Responses(Domain):
     async def start(self) -> None:
         """Marks as failed what the last server did not finish."""
         self._background = Background(
-            self._inference.service.StreamChat,
+            self._inference.stream_kept_chat,
             self._kept,
             model_id=self._models.loader.model_id,
             settings=self._settings,
@@ -49,7 +49,12 @@ class Responses(Domain):
         """Answers `ResponseService`."""
         if self._background is None:
             return []
-        answering = Answering(self._inference.service.StreamChat, self._kept, self._background)
+        answering = Answering(
+            self._inference.service.StreamChat,
+            self._inference.stream_kept_chat,
+            self._kept,
+            self._background,
+        )
         service = ResponseService(answering, self._background, self._kept)
         return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], service)]
 

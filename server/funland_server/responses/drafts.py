@@ -27,6 +27,10 @@ class Draft:
                 return ResponseEvent(created=self.response)
             case "queued":
                 return ResponseEvent(queued=event.queued)
+            case "loading":
+                return ResponseEvent(loading=event.loading)
+            case "prefill":
+                return ResponseEvent(prefill=event.prefill)
             case "delta":
                 self.response.state = Response.IN_PROGRESS
                 self._text.add(event.delta)

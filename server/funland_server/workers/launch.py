@@ -9,14 +9,14 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import structlog
 from google.protobuf import json_format
 
-from funland.worker.v1.worker_pb2 import Handshake, Ready
+from funland.worker.v1.worker_pb2 import Handshake, LoadProgress, Ready
 from funland_server.workers.environment import inherited
 from funland_server.workers.errors import ModelLoadFailedError
 from funland_server.workers.failures import from_wire
@@ -90,8 +90,10 @@ class WorkerProcess:
         await self._process.wait()
 
 
-async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
-    """Starts a worker and gives it when its model is loaded.
+async def launch(
+    spec: WorkerSpec, timeout_seconds: float, told: Callable[[LoadProgress], None]
+) -> WorkerProcess:
+    """Starts a worker and gives it when its model is loaded; `told` gets what it tells meanwhile.
 
     Raises:
         ModelLoadFailedError: It ended without a word; then its `crashed` is true.
@@ -107,7 +109,7 @@ async def launch(spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
     worker = WorkerProcess(process, spec, folder, link, log)
     try:
         async with asyncio.timeout(timeout_seconds):
-            worker.ready = await _handshake(process, worker, descriptor)
+            worker.ready = await _handshake(process, worker, descriptor, told)
     except TimeoutError:
         await worker.end()
         raise ModelLoadFailedError(
@@ -148,19 +150,23 @@ async def _start() -> tuple[asyncio.subprocess.Process, Link, int]:
     return process, link, descriptor
 
 
-async def _line(output: asyncio.StreamReader) -> bytes:
-    """A line of any length: a chat template may be longer than what `readline` takes."""
-    parts: list[bytes] = []
-    while not (parts and parts[-1].endswith(b"\n")):
-        part = await output.read(_READ_BYTES)
-        if not part:
-            break
-        parts.append(part)
-    return b"".join(parts)
+async def _lines(output: asyncio.StreamReader) -> AsyncGenerator[bytes]:
+    """Lines of any length: a chat template may be longer than what `readline` takes. What is left
+    without an end is no line: its writer was cut off."""
+    rest: list[bytes] = []
+    while part := await output.read(_READ_BYTES):
+        *lines, last = part.split(b"\n")
+        for line in lines:
+            yield b"".join((*rest, line))
+            rest.clear()
+        rest.append(last)
 
 
 async def _handshake(
-    process: asyncio.subprocess.Process, worker: WorkerProcess, link_descriptor: int
+    process: asyncio.subprocess.Process,
+    worker: WorkerProcess,
+    link_descriptor: int,
+    told: Callable[[LoadProgress], None],
 ) -> Ready:
     assert process.stdin is not None  # noqa: S101 - it is a PIPE
     assert process.stdout is not None  # noqa: S101 - it is a PIPE
@@ -170,21 +176,25 @@ async def _handshake(
     with contextlib.suppress(ConnectionError):  # it ended already; its output says so
         process.stdin.write(line.encode() + b"\n")
         await process.stdin.drain()
-    answer = await _line(process.stdout)
-    if not answer:
-        code = await process.wait()
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        crashed = ModelLoadFailedError(
-            f"The process that loaded model {spec.model_id!r} ended with {how}: the file may be"
-            " damaged, or the memory too small. The server's log has its last words.",
-            model=spec.model_id,
-        )
-        crashed.crashed = True
-        raise crashed
-    handshake = json_format.Parse(answer, Handshake())
-    if handshake.WhichOneof("outcome") == "failure":
-        raise from_wire(handshake.failure, spec.model_id)
-    return handshake.ready
+    async with contextlib.aclosing(_lines(process.stdout)) as lines:
+        async for answer in lines:
+            handshake = json_format.Parse(answer, Handshake())
+            match handshake.WhichOneof("outcome"):
+                case "progress":
+                    told(handshake.progress)
+                case "failure":
+                    raise from_wire(handshake.failure, spec.model_id)
+                case _:
+                    return handshake.ready
+    code = await process.wait()
+    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    crashed = ModelLoadFailedError(
+        f"The process that loaded model {spec.model_id!r} ended with {how}: the file may be"
+        " damaged, or the memory too small. The server's log has its last words.",
+        model=spec.model_id,
+    )
+    crashed.crashed = True
+    raise crashed
 
 
 async def _relay_log(process: asyncio.subprocess.Process, spec: WorkerSpec) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from time import monotonic, time
 
 import structlog
@@ -19,7 +20,7 @@ from funland_server.workers.guests import Guests
 from funland_server.workers.holds import Hold
 from funland_server.workers.launch import WorkerProcess, launch
 from funland_server.workers.memory import Memory
-from funland_server.workers.place import Awaited, Place
+from funland_server.workers.place import Place
 from funland_server.workers.room import Room
 from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.watchdog import Patience
@@ -63,7 +64,6 @@ class Lifecycle:
             patience=settings.map(lambda now: now.load_wait_seconds),
             end=self.begin_end,
             ending=self._ending.values,
-            changed=changed,
             look=look,
         )
         limit.tell(lambda _: self.room.look())
@@ -84,6 +84,7 @@ class Lifecycle:
             raise ServerStoppingError
         place.backoff.check(place.model_id)
         place.loading, place.error = True, None
+        self.asked(place)
         self._changed(place)
         begin = monotonic()
         try:
@@ -97,6 +98,7 @@ class Lifecycle:
             raise
         finally:
             place.loading = False
+            place.load.ended()
             self.room.settle(place.key)
             self._changed(place)
         if self.stopping:  # meanwhile, and whoever stops did not see this one
@@ -112,6 +114,10 @@ class Lifecycle:
         self._changed(place)
         return worker
 
+    def asked(self, place: Place) -> None:
+        """A model is to be loaded: from now on it is told how far that is."""
+        place.load.asked(partial(self._changed, place))
+
     async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
         spec = await asyncio.to_thread(make_spec)
         await self._look(spec.settings.device_ids)
@@ -125,15 +131,18 @@ class Lifecycle:
             await self.end_when_idle(place, former)
         if self.stopping:
             raise ServerStoppingError
+        place.load.starts()
         try:
-            return await launch(spec, self._settings.now.load_timeout_seconds)
+            return await launch(spec, self._settings.now.load_timeout_seconds, place.load.told)
         except FunlandError as error:
             instead = spec.placer.instead(spec, error) if spec.placer is not None else None
             if instead is None:
                 raise
             self.room.settle(spec.key)
+            place.load.waits()
             spec = await self.room.make(place, instead, wanted=wanted)
-            return await launch(spec, self._settings.now.load_timeout_seconds)
+            place.load.starts()
+            return await launch(spec, self._settings.now.load_timeout_seconds, place.load.told)
 
     def keep(self, place: Place, worker: Worker, seconds: float) -> None:
         """Lets a worker end when no call came for so long; never if negative."""
@@ -149,14 +158,14 @@ class Lifecycle:
         """Ends a worker when its calls have ended; it gets no others."""
         place.leaving = True
         try:
-            if worker.calls:
+            if worker.calls and place.load.standing is not None:
                 calls = "calls" if worker.calls > 1 else "call"
                 why = f"its former run has {worker.calls} {calls}"
-                place.awaited = Awaited(why, (place.model_id,), monotonic())
+                place.load.waits(why, (place.model_id,))
             await worker.wait_idle()
             await self.end(place, worker)
         finally:
-            place.leaving, place.awaited = False, None
+            place.leaving = False
 
     async def end(self, place: Place, worker: Worker) -> None:
         """Ends a worker; calls that it still has fail. Goes on when the caller is cancelled.
@@ -177,6 +186,7 @@ class Lifecycle:
     async def close(self, worker: Worker) -> None:
         """Ends a worker because the server stops."""
         await self._note(worker)
+        await worker.keep_prefixes()
         await worker.end(lambda _: ServerStoppingError())
 
     async def ended(self) -> None:
@@ -224,6 +234,8 @@ class Lifecycle:
     async def _end(self, place: Place, worker: Worker) -> None:
         self._memory.learn(worker)
         await self._note(worker)
+        if not worker.calls:  # else it is to end at once
+            await worker.keep_prefixes()
         await worker.end(ModelUnloadedError)
         self._metrics.worker_ended(place.model_id, place.key)
         logger.info("model_unloaded", model=place.key)

@@ -9,19 +9,8 @@ from time import monotonic
 from funland_server.errors import FunlandError
 from funland_server.workers.backoff import Backoff
 from funland_server.workers.holds import Hold
+from funland_server.workers.loading import Load
 from funland_server.workers.worker import Worker
-
-
-@dataclass(frozen=True, slots=True)
-class Awaited:
-    """What the load of a model waits for."""
-
-    why: str
-    """In words."""
-    models: tuple[str, ...]
-    """The ids of those whose memory, or whose calls, it waits for."""
-    since: float
-    """When it was asked for, by `time.monotonic`."""
 
 
 @dataclass(slots=True)
@@ -43,8 +32,8 @@ class Place:
     holder: Worker | None = None
     """The worker that holds the model, or that was lost last."""
     loading: bool = False
-    awaited: Awaited | None = None
-    """Why a load does not begin yet."""
+    load: Load = field(default_factory=Load)
+    """How far the load is that is under way, or that somebody has asked for."""
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
     """What keeps it in memory, by the holder; a pin's is empty."""
     error: FunlandError | None = None

@@ -16,6 +16,7 @@ from funland_server.workers.fit import Kind
 from funland_server.workers.guests import Guests
 from funland_server.workers.holds import Hold
 from funland_server.workers.lifecycle import Lifecycle
+from funland_server.workers.loading import Load
 from funland_server.workers.place import Place
 from funland_server.workers.spec import MakeSpec, same_run
 from funland_server.workers.taken import Taken
@@ -78,6 +79,10 @@ class WorkerPool:
         """How many calls are under way in all models."""
         workers = (place.worker for place in self._places.values())
         return sum(worker.calls for worker in workers if worker is not None)
+
+    def load_of(self, model_id: str) -> Load:
+        """How far a load of the model is, now and whenever one is asked for."""
+        return self._own(model_id, "").load
 
     def places(self) -> list[Place]:
         """How all stand that were asked for, by key; to look at."""
@@ -196,15 +201,19 @@ class WorkerPool:
     def _acquiring(self, place: Place, spec: MakeSpec) -> asyncio.Task[Worker]:
         """The load that all callers wait for, begun if it is not under way."""
         if (acquiring := place.acquiring) is not None and not acquiring.done():
-            if place.awaited is not None and place.callers >= self._settings.now.queue_limit:
+            if place.load.waits_for is not None and place.callers >= self._settings.now.queue_limit:
                 raise _full(place)
             return acquiring
+        self._lifecycle.asked(place)
         place.acquiring = asyncio.create_task(self._acquire(place, spec))
         return place.acquiring
 
     async def _acquire(self, place: Place, spec: MakeSpec) -> Worker:
-        async with place.turn:
-            return place.worker or await self._lifecycle.start(place, spec, wanted=False)
+        try:
+            async with place.turn:
+                return place.worker or await self._lifecycle.start(place, spec, wanted=False)
+        finally:
+            place.load.ended()
 
 
 def _full(place: Place) -> QueueFullError:

@@ -24,7 +24,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.fit import Held, Kind, available, taken
 from funland_server.workers.memory import Memory
-from funland_server.workers.place import Awaited, Place
+from funland_server.workers.place import Place
 from funland_server.workers.plan import (
     SETTLING_SECONDS,
     Decision,
@@ -88,19 +88,17 @@ class Room:
         patience: Live[float],
         end: Callable[[Place, Worker], asyncio.Task[None]],
         ending: Callable[[], Iterable[Worker]],
-        changed: Callable[[Place], None],
         look: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
         """`patience` is for how many seconds a model waits, `end` begins to unload one, `ending`
-        gives those where that has begun, `changed` is called when what a place waits for changes,
-        `look` before the memory of the devices that it is given is counted."""
+        gives those where that has begun, `look` is called before the memory of the devices that it
+        is given is counted."""
         self._places = places
         self._memory = memory
         self._metrics = metrics
         self._patience = patience
         self._end = end
         self._ending = ending
-        self._changed = changed
         self._look_at = look
         self._guests: set[Guest] = set()
         self._requests: list[_Request] = []
@@ -120,10 +118,7 @@ class Room:
             FunlandError: It can't be computed where it is to be, or the server is stopping.
         """
         answer = asyncio.get_running_loop().create_future()
-        try:
-            return await self._asked(_Request(spec, answer, place, wanted=wanted))
-        finally:
-            self._tell(place, None)
+        return await self._asked(_Request(spec, answer, place, wanted=wanted))
 
     @asynccontextmanager
     async def beside(self, spec: WorkerSpec) -> AsyncGenerator[Guest]:
@@ -226,7 +221,7 @@ class Room:
                 granting.add_done_callback(self._granting.discard)
             case Wait(_, why, models):
                 if request.place is not None:
-                    self._tell(request.place, Awaited(why, models, request.since))
+                    request.place.load.waits(why, models)
             case Refuse(_, error):
                 request.answer.set_exception(error)
             case Drop():
@@ -247,11 +242,6 @@ class Room:
         if self.evictions.note(monotonic(), place.key, by.key):
             self._metrics.thrashing_evictions.labels(place.model_id).inc()
         return self._end(place, place.worker)
-
-    def _tell(self, place: Place, awaited: Awaited | None) -> None:
-        if place.awaited != awaited:
-            place.awaited = awaited
-            self._changed(place)
 
     def _state(self, requests: Sequence[_Request]) -> State:
         asking = {one.place.key for one in requests if one.place is not None}

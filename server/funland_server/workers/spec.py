@@ -66,6 +66,8 @@ class PrefixSpill:
     limit_bytes: int
     key: bytes
     """What authenticates them: 32 bytes."""
+    lasting_only: bool = False
+    """Whether only those of conversations are kept that the server keeps anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
         launch.prefix_folder = str(spill.folder)
         launch.prefix_folder_bytes = spill.limit_bytes
         launch.prefix_key = spill.key
+        launch.prefix_lasting_only = spill.lasting_only
     return launch
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import grpc.aio
 import psutil
 import structlog
+from google.protobuf.empty_pb2 import Empty
 
 from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
@@ -29,6 +30,7 @@ logger = structlog.get_logger(__name__)
 
 _FAILURE_KEY = "funland-failure-bin"
 _LARGEST_MESSAGE = 128 * 1024**2
+_KEEPING_SECONDS = 5.0
 _PATIENCE = Patience()
 
 
@@ -163,6 +165,17 @@ class Worker:
     async def detokenize(self, request: worker_pb2.Tokens) -> worker_pb2.Text:
         """See `worker.proto`; raises as `generate`."""
         return await self._unary(self._stub.Detokenize, request)
+
+    async def keep_prefixes(self) -> None:
+        """Lets the worker write what the next one can use, before it ends; it may take a while, and
+        not work."""
+        if self.spec.prefix_spill is None or not self.used or self.over:
+            return
+        try:
+            async with asyncio.timeout(_KEEPING_SECONDS):
+                await self._unary(self._stub.KeepPrefixes, Empty())
+        except (FunlandError, TimeoutError):
+            logger.info("prefixes_not_kept", model=self.model_id)
 
     async def wait_idle(self) -> None:
         """Waits until no call is under way."""

@@ -9,6 +9,7 @@ from typing import cast
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings, Model
 from funland.worker.v1 import worker_pb2
+from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import Loaded
 from funland_worker.engines.protocol import EngineError
 
@@ -68,8 +69,8 @@ def choose(
     )
 
 
-def load(launch: worker_pb2.Launch) -> Loaded:
-    """The model in the engine that is chosen for it.
+def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
+    """The model in the engine that is chosen for it, which tells `news` how far it is.
 
     Raises:
         EngineError: ENGINE_UNSUPPORTED, ENGINE_UNAVAILABLE or MODEL_LOAD_FAILED.
@@ -77,7 +78,9 @@ def load(launch: worker_pb2.Launch) -> Loaded:
     # The server that placed the model on devices knows which engine computes there.
     engine = launch.settings.engine if launch.devices else choose(launch.format, launch.settings)
     module = import_module(_LOADERS[engine])
-    return cast("Callable[[worker_pb2.Launch], Loaded]", module.load)(launch)
+    news = news or LoadNews()
+    news.begun()
+    return cast("Callable[[worker_pb2.Launch, LoadNews], Loaded]", module.load)(launch, news)
 
 
 def _unsupported(engine: LoadSettings.Engine.ValueType, feature: str, message: str) -> EngineError:

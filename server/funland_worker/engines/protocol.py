@@ -114,6 +114,8 @@ class Prompt:
     of the prompt. Of a sequence's texts only the first has it."""
     progress: bool = False
     """Whether to tell how far the prompt is computed; of a sequence's texts the first alone."""
+    lasting: bool = False
+    """Whether what is computed of it may be kept for the time after the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,11 @@ class Engine(Protocol):
         self, texts: Sequence[Sequence[int]], pooling: EmbedRequest.Pooling.ValueType
     ) -> list[list[float]]:
         """The vectors of tokenized texts, each at most `context_length` long; not normalized."""
+        ...
+
+    def put_away(self) -> None:
+        """Writes what it has computed of texts that ended to where the next process finds it, if
+        there is such a place."""
         ...
 
     def rank_pair(self, query: str, document: str) -> list[int]:

@@ -276,10 +276,11 @@ def test_roles_come_in_any_order() -> None:
     assert [message.content for message in made.messages] == roles
 
 
-def test_progress_is_asked_for_by_streams() -> None:
-    message: Any = read(stream=True, return_progress=True).message
+@pytest.mark.parametrize("stream", [False, True])
+def test_progress_is_asked_for_by_streams_which_tell_it_in_comments(stream: bool) -> None:
+    message: Any = read(stream=stream).message
 
-    assert message.options.progress
+    assert message.options.progress == stream
 
 
 @pytest.mark.parametrize(

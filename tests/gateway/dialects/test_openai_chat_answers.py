@@ -14,6 +14,7 @@ from funland.v1.inference_pb2 import (
     Delta,
     Finish,
     GenerationEvent,
+    Loading,
     Message,
     Prefill,
     Queued,
@@ -264,6 +265,20 @@ def test_progress_is_told_as_llama_server_does() -> None:
     ]
     assert [chunk["choices"][0]["delta"] for chunk in chunks[1:3]] == [{}, {}]
     assert last == [False] * 4
+
+
+def test_progress_that_was_not_asked_for_makes_no_chunks() -> None:
+    events = [
+        GenerationEvent(loading=Loading(model="tiny", stage=Loading.READING, fraction=0.5)),
+        GenerationEvent(start=Start(id="7", model="tiny")),
+        GenerationEvent(prefill=Prefill(done=4, total=9)),
+        GenerationEvent(delta=Delta(text="Hi")),
+    ]
+
+    told, _ = stream(events)
+    plain, _ = stream([events[1], events[3]])
+
+    assert told == plain
 
 
 def test_the_parts_of_one_event_are_chunks_of_their_own() -> None:

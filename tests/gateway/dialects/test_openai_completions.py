@@ -132,6 +132,8 @@ def test_prompts_are_texts_or_tokens(
 ) -> None:
     for request in requests:
         request.sampling.max_tokens = 16
+        if stream:
+            request.options.progress = True
 
     assert asked(read(prompt=prompt, stream=stream)) == requests
 

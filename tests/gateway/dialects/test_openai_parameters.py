@@ -219,7 +219,6 @@ SERVED: Mapping[str, dict[str, Any]] = {
     "json_schema": {"json_schema": SCHEMA},
     "lora": {"lora": [{"id": "x", "scale": 1}]},
     "truncate_prompt_tokens": {"truncate_prompt_tokens": 7},
-    "return_progress": {"stream": True, "return_progress": True},
     "messages": {"messages": [{"role": "user", "content": "x"}]},
     "tools": {"tools": [{"type": "function", "function": FUNCTION}]},
     "functions": {"functions": [FUNCTION]},
@@ -247,7 +246,7 @@ BESIDE: Mapping[str, tuple[dict[str, Any], Any]] = {
 OTHERWISE = {("completion", "logprobs"): {"logprobs": 1}}
 """What is a number on one of the routes."""
 
-ANSWER_ALONE = ("stream_options", "best_of", "add_generation_prompt")
+ANSWER_ALONE = ("stream_options", "best_of", "add_generation_prompt", "return_progress")
 """What changes the answer's form, or which requests are refused: other tests have these."""
 
 

@@ -90,6 +90,32 @@ async def test_a_streamed_response_is_kept_when_its_last_event_comes(
     assert last.completed == await call(server, "GetResponse", GetResponseRequest(response_id=name))
 
 
+@pytest.mark.parametrize("background", [False, True])
+async def test_a_stream_tells_the_load_and_the_prompt_if_it_is_asked_to(
+    server: Server, background: bool
+) -> None:
+    wanted = request(background=background)
+    wanted.chat.options.progress = True
+
+    events = await stream(server, wanted)
+
+    kinds = [event.WhichOneof("event") for event in events]
+    assert kinds.index("loading") < kinds.index("prefill") < kinds.index("delta")
+    assert kinds[-1] == "completed"
+    # In the background a response begins with its first event; else with its model.
+    assert (kinds[0] == "created") == background
+    told = [event.loading for event in events if event.HasField("loading")]
+    assert {loading.model for loading in told} == {"funland-tiny"}
+    done = [event.prefill for event in events if event.HasField("prefill")]
+    assert done[-1].done == done[-1].total == events[-1].completed.usage.prompt_tokens
+
+
+async def test_a_stream_that_is_not_asked_tells_neither(server: Server) -> None:
+    kinds = {event.WhichOneof("event") for event in await stream(server, request())}
+
+    assert kinds.isdisjoint({"loading", "prefill"})
+
+
 async def test_what_is_not_to_be_stored_is_not(server: Server, settings: ServerSettings) -> None:
     response = await create(server, store=False)
 
@@ -128,7 +154,6 @@ async def test_a_deleted_response_is_gone(server: Server, settings: ServerSettin
     [
         (GenerationOptions(n=2), "n"),
         (GenerationOptions(prompt_logprobs=0), "prompt_logprobs"),
-        (GenerationOptions(progress=True), "progress"),
     ],
 )
 async def test_what_a_response_can_not_tell_is_refused(

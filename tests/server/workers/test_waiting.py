@@ -67,7 +67,7 @@ def acquire(pool: WorkerPool, named: dict[str, MakeSpec], model_id: str) -> asyn
 
 
 async def waits(pool: WorkerPool, model_id: str) -> None:
-    await until(lambda: pool.place(model_id).awaited is not None)
+    await until(lambda: pool.place(model_id).load.waits_for is not None)
 
 
 async def test_a_call_waits_for_busy_models_and_is_told_why(
@@ -75,7 +75,7 @@ async def test_a_call_waits_for_busy_models_and_is_told_why(
 ) -> None:
     waiting = acquire(room_for_one, named, "b")
     await waits(room_for_one, "b")
-    awaited = room_for_one.place("b").awaited
+    awaited = room_for_one.place("b").load.waits_for
 
     assert room_for_one.worker("a") is not None
     busy.close()
@@ -83,8 +83,8 @@ async def test_a_call_waits_for_busy_models_and_is_told_why(
         worker = await waiting
 
     assert awaited is not None
-    assert (awaited.why, awaited.models) == ("a has 1 call", ("a",))
-    assert room_for_one.place("b").awaited is None
+    assert (awaited.waiting_for, awaited.waiting_for_models) == ("a has 1 call", ("a",))
+    assert room_for_one.place("b").load.waits_for is None
     assert room_for_one.worker("a") is None
     assert [process.pid for process in children()] == [worker.process.pid]
 
@@ -109,7 +109,7 @@ async def test_who_goes_away_waits_no_longer(
 
     first.cancel()
     await asyncio.wait([first])
-    assert room_for_one.place("b").awaited is not None  # another caller waits for it still
+    assert room_for_one.place("b").load.waits_for is not None  # another caller waits for it still
     second.cancel()
     await until(lambda: not room_for_one.place("b").loading)
 

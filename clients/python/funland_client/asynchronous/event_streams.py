@@ -1,6 +1,7 @@
 """Streams of messages: started when they are made, ended when they are closed.
 
-A call that fails before its first message is made again, as `retries` has it.
+A call that fails before its first message, or while its model is loaded, is made again, as
+`retries` has it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Self, TypeVar
 import grpc
 
 from funland_client.flavours import AsyncEnd, AsyncRunningCall, async_next_message
-from funland_client.retries import Attempts
+from funland_client.retries import Attempts, tells_load
 from funland_client.status import error_from_call
 
 Event = TypeVar("Event")
@@ -40,7 +41,7 @@ class AsyncEventStream(AsyncIterator[Event]):
                 await self._retry(error)
                 continue
             if message is not None:
-                self._begun = True
+                self._begun = self._begun or not tells_load(message)
                 return message
             self._over.set()
         raise StopAsyncIteration

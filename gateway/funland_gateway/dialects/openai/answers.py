@@ -100,11 +100,14 @@ class Chunks:
         told: Mapping[str, Any] | None = None,
         *,
         prompt: Callable[[int, Sequence[TokenLogprob]], Choice] | None = None,
+        prefill: bool = False,
     ) -> None:
         """`told` is what the first chunk has beside its choice; `prompt` makes a choice that tells
-        a prompt's tokens, where they are asked for."""
+        a prompt's tokens, where they are asked for; with `prefill`, chunks tell how far it is
+        computed."""
         self._shape = shape
         self._prompt = prompt
+        self._prefill = prefill
         self._include_usage = include_usage
         self._n = n
         self._told = told
@@ -152,7 +155,7 @@ class Chunks:
             case "delta":
                 for choice in self._shape.more(index, event.delta):
                     yield self._chunk([choice])
-            case "prefill":
+            case "prefill" if self._prefill:
                 nothing = self._shape.last(index, inference_pb2.Finish.REASON_UNSPECIFIED)
                 yield self._chunk([nothing], {"prompt_progress": progress_of(event.prefill)})
             case "finish":

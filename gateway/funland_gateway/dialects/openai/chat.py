@@ -49,7 +49,14 @@ def create_chat_completion(incoming: Incoming) -> Unary | Streaming:
     shape = Shape(generation.wants_logprobs, tools.legacy, tools.callees, told)
     if body.boolean("stream"):
         choices = ChatChoices(shape)
-        chunks = Chunks(choices, incoming.time, wants_usage(body), generation.n, told)
+        chunks = Chunks(
+            choices,
+            incoming.time,
+            wants_usage(body),
+            generation.n,
+            told,
+            prefill=generation.tells_prefill,
+        )
         call = chunks.call(STREAM_CHAT, request, field_name, blames)
     else:
         call = Unary(CHAT, request, partial(completion, incoming.time, shape), field_name, blames)

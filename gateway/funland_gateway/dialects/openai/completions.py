@@ -44,7 +44,14 @@ def create_completion(incoming: Incoming) -> Unary | Streaming | Together:
     names = [partial(_field_name, generation, prompt) for prompt in prompts]
     if body.boolean("stream"):
         usage_too = wants_usage(body)
-        chunks = Chunks(shape, incoming.time, usage_too, generation.n, prompt=shape.prompt)
+        chunks = Chunks(
+            shape,
+            incoming.time,
+            usage_too,
+            generation.n,
+            prompt=shape.prompt,
+            prefill=generation.tells_prefill,
+        )
         parts = [
             chunks.call(STREAM_GENERATE, request, name, blames)
             for request, name in zip(requests, names, strict=True)

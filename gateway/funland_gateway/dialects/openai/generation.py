@@ -31,6 +31,8 @@ class Generation:
     format: inference_pb2.OutputFormat | None
     names: dict[str, str]
     """What the request calls the contract's fields, but for those of the sampling."""
+    tells_prefill: bool
+    """Whether chunks are to tell how far the prompt is, as llama-server's do."""
 
     @property
     def n(self) -> int:
@@ -79,6 +81,7 @@ def read_generation(body: JsonObject, top_logprobs: int | None, logprobs_name: s
         # Which of the formats it is says nothing to the caller.
         kind = wanted.wire.WhichOneof("format")
         names[f"format.{kind}"] = wanted.name
+    streams = bool(body.boolean("stream"))
     options = GenerationOptions(
         n=body.integer(n),
         top_logprobs=top_logprobs,
@@ -88,13 +91,14 @@ def read_generation(body: JsonObject, top_logprobs: int | None, logprobs_name: s
         adapters=_adapters(body, names),
         speculation=_speculation(body),
         last_prompt_tokens=body.integer(_LAST),
-        progress=bool(body.boolean("return_progress") and body.boolean("stream")),
+        progress=streams,  # of which comments tell
     )
     return Generation(
         sampling=read_sampling(body, SAMPLING),
         options=options if options.ListFields() else None,
         format=None if wanted is None else wanted.wire,
         names=names,
+        tells_prefill=bool(body.boolean("return_progress")) and streams,
     )
 
 

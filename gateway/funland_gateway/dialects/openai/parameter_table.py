@@ -157,7 +157,7 @@ _EVERY: Final[Mapping[str, Fate]] = {
     "return_tokens": unless(False),
     "verbose": _MORE,
     "timings_per_token": _MORE,
-    "return_progress": Served("`options.progress`; not with `store`"),
+    "return_progress": Served("`options.progress`, told in chunks; not with `store`"),
     "reasoning_format": unless("auto", "deepseek"),
     "reasoning_control": unless(False),
     "reasoning_budget_tokens": unless(-1),

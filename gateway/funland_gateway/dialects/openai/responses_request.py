@@ -140,7 +140,7 @@ def _format(body: JsonObject) -> OutputFormat | None:
 
 
 def _options(body: JsonObject) -> GenerationOptions:
-    options = GenerationOptions()
+    options = GenerationOptions(progress=bool(body.boolean("stream")))  # of which comments tell
     top = body.integer("top_logprobs")
     if LOGPROBS in body.strings("include"):
         options.top_logprobs = top or 0

@@ -64,7 +64,7 @@ def stored(
     """Instead of the call that answers a chat, the one that keeps the completion too."""
     if chat.options.n > 1:
         raise unsupported(body.path_of("n"), "a completion that is stored has one choice.")
-    if chat.options.progress:
+    if body.boolean("stream") and body.boolean("return_progress"):
         path = body.path_of("return_progress")
         raise unsupported(path, "a stream that is stored does not tell it.")
     request = CreateResponseRequest(

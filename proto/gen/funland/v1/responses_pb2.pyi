@@ -263,8 +263,9 @@ Global___CreateResponseRequest: _TypeAlias = CreateResponseRequest  # noqa: Y015
 
 @_typing.final
 class ResponseEvent(_message.Message):
-    """One event of a stream: `created`, perhaps `loading`, `queued` and `prefill`, then any number of `delta`, then `completed`. A
-    stream that ends without `completed` has failed.
+    """One event of a stream: perhaps `loading`, then `created`, perhaps `queued` and `prefill`, then any number of `delta`, then
+    `completed`. Of a response that is made in the background `created` is the first. A stream that ends without `completed`
+    has failed.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

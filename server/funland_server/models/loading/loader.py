@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from pathlib import Path
 
+from funland.v1.inference_pb2 import Loading
 from funland.v1.models_pb2 import LoadSettings, Model, ModelEstimate
 from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
@@ -26,6 +27,7 @@ from funland_server.models.loading.footprint import sizes
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.placing import Load, Placing
 from funland_server.models.loading.prefix_key import prefix_key
+from funland_server.models.loading.progress import loading_to_wire
 from funland_server.models.loading.served import ServedNames
 from funland_server.workers.callee import Callee
 from funland_server.workers.calls import ModelCalls
@@ -36,6 +38,7 @@ from funland_server.workers.worker import Worker
 
 _FOR_EVER = -1.0
 _PREFIX_BYTES = 512 * 1024**2
+_SPILL_BYTES = 1024**3
 _PREFIX_SHARE = 0.05
 """Of the machine's memory."""
 
@@ -85,6 +88,24 @@ class ModelLoader:
         """The id of the model that answers calls of a name; raises ModelNotFoundError."""
         served = self._served.find(name)
         return served.model_id if served is not None else self._catalog.get(name).model_id
+
+    def is_loaded(self, name: str) -> bool:
+        """Whether a call of that name waits for no load, as far as is known."""
+        if self._served.find(name) is not None:
+            return True
+        model = self._catalog.find(name or self._catalog.default_id)
+        place = self._pool.place(model.model_id) if model is not None else None
+        return place is None or (place.worker is not None and not place.leaving)
+
+    async def progress(self, name: str, until: asyncio.Future[Callee]) -> AsyncGenerator[Loading]:
+        """How far the load of a model is that `until` waits for."""
+        model = self._catalog.find(name or self._catalog.default_id)
+        if model is None:
+            return
+        load = self._pool.load_of(model.model_id)
+        async with aclosing(load.watch(until)) as standings:
+            async for standing in standings:
+                yield loading_to_wire(standing, load.elapsed_ms, model)
 
     def defaults(self, model_id: str) -> Defaults:
         """What calls of a model get that say nothing of it; nothing if it is being deleted."""
@@ -315,7 +336,10 @@ class ModelLoader:
         limit = self._settings.prefix_spill_bytes
         if limit == 0:
             return None
-        return PrefixSpill(self._prefixes(model_id), limit, prefix_key(self._settings.home))
+        folder, key = self._prefixes(model_id), prefix_key(self._settings.home)
+        if limit is None:  # nobody asked for it: nothing is written that is not there already
+            return PrefixSpill(folder, _SPILL_BYTES, key, lasting_only=True)
+        return PrefixSpill(folder, limit, key)
 
     def _prefixes(self, model_id: str) -> Path:
         return self._settings.home / "prefixes" / model_id

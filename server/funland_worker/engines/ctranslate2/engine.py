@@ -110,6 +110,9 @@ class CTranslate2Engine:
         """See `Engine`."""
         raise unsupported("embed", "CTranslate2 gives no vectors of texts; llama.cpp does.")
 
+    def put_away(self) -> None:
+        """See `Engine`. There is no such place."""
+
     def rank_pair(self, query: str, document: str) -> list[int]:
         """See `Engine`."""
         raise _no_ranking()

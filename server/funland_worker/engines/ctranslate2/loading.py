@@ -22,6 +22,7 @@ from funland_worker.engines.ctranslate2.safetensors_weights import read_safetens
 from funland_worker.engines.gguf_source import files
 from funland_worker.engines.llama_cpp import library as llama_library
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
+from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import (
     Loaded,
     ModelFacts,
@@ -43,8 +44,8 @@ _SMALL_BYTES = 100_000_000
 """Sources up to this size are kept in float32: they lose most by rounding and cost least."""
 
 
-def load(launch: worker_pb2.Launch) -> Loaded:
-    """The model and its engine.
+def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
+    """The model and its engine; `news` is told when the weights are there.
 
     Raises:
         EngineError: ENGINE_UNAVAILABLE without CTranslate2, ENGINE_UNSUPPORTED for a model that
@@ -72,6 +73,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
             "CTranslate2 could not load the model: it may be damaged, or of a version that this one"
             " does not read. The server's log says more.",
         ) from error
+    (news or LoadNews()).prepares()
     names = _names(folder)
     check_vocabulary(facts.vocabulary, len(names))
     engine = CTranslate2Engine(

@@ -58,6 +58,9 @@ class LlamaEncoder:
         """See `Engine`."""
         return self._vectors.embed(texts, pooling)
 
+    def put_away(self) -> None:
+        """See `Engine`. There is no such place."""
+
     def rank_pair(self, query: str, document: str) -> list[int]:
         """See `Engine`."""
         return self._vectors.rank_pair(query, document)

@@ -146,6 +146,11 @@ class LlamaEngine:
         """See `Engine`."""
         return self._vectors.embed(texts, pooling)
 
+    def put_away(self) -> None:
+        """See `Engine`."""
+        if self.can_generate:
+            self._cache.put_away()
+
     def rank(self, pairs: Sequence[Sequence[int]]) -> list[float]:
         """See `Engine`."""
         return self._vectors.rank(pairs)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp import library
@@ -32,12 +34,31 @@ def load_mode() -> int:
     return mode
 
 
+def _progress_callback(read: Callable[[float], None]) -> Any:
+    """What llama.cpp calls while it reads weights; it must live until they are there."""
+
+    def told(fraction: float, _: ctypes.c_void_p) -> bool:
+        read(fraction)
+        return True  # else the load would end
+
+    return lib.llama_progress_callback(told)
+
+
 class GgufFile:
     """A file that llama.cpp has opened, for the life of the process. Its methods only read, so any
     thread may call them."""
 
-    def __init__(self, path: Path, *, weights: bool, offload: Offload | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        weights: bool,
+        offload: Offload | None = None,
+        read: Callable[[float], None] | None = None,
+    ) -> None:
         """Reads the file, without its weights where another engine computes with them.
+
+        `read` is told how much of the weights is there, from 0 to 1, on this thread.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason.
@@ -48,7 +69,10 @@ class GgufFile:
         params.vocab_only = not weights
         # What goes to a device is read once and needs no memory of ours.
         params.load_mode = load_mode() if self.offload.on_cpu else lib.LLAMA_LOAD_MODE_AUTO
-        kept = self.offload.apply(params)
+        kept = [*self.offload.apply(params)]
+        if read is not None:
+            params.progress_callback = _progress_callback(read)
+            kept.append(params.progress_callback)
         library.errors.clear()
         self.handle = lib.llama_model_load_from_file(str(path).encode(), params)
         del kept

@@ -21,20 +21,23 @@ from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.offload import Offload, offload_of
 from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
+from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import Loaded, context_length, slots, threads
 
 
-def load(launch: worker_pb2.Launch) -> Loaded:
-    """The model and its engine.
+def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
+    """The model and its engine; `news` is told how much of the weights is read.
 
     Raises:
         EngineError: MODEL_LOAD_FAILED, ADAPTER_INVALID, ENGINE_UNAVAILABLE for a device that is not
             there, or FIELD_INVALID for keys and values that can't be kept as it is wanted.
     """
+    news = news or LoadNews()
     library.start()
     offload = offload_of(launch)
     attention = attention_of(launch.settings, on_cpu=offload.on_cpu)
-    model = LlamaModel(Path(launch.model_path), offload, attention)
+    model = LlamaModel(Path(launch.model_path), offload, attention, news.read)
+    news.prepares()
     adapters = Adapters(model, {name: Path(path) for name, path in launch.adapters.items()})
     length = context_length(launch, model.trained_context)
     count = _threads(launch, model)
@@ -100,5 +103,9 @@ def _spill(launch: worker_pb2.Launch, model: LlamaModel) -> SpillFolder | None:
         f" {model.attention}"
     )
     return SpillFolder(
-        Path(launch.prefix_folder), launch.prefix_folder_bytes, launch.prefix_key, form
+        Path(launch.prefix_folder),
+        launch.prefix_folder_bytes,
+        launch.prefix_key,
+        form,
+        lasting_only=launch.prefix_lasting_only,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,19 @@ class LlamaModel(GgufFile):
     """A model in memory, for the life of the process."""
 
     def __init__(
-        self, path: Path, offload: Offload | None = None, attention: Attention | None = None
+        self,
+        path: Path,
+        offload: Offload | None = None,
+        attention: Attention | None = None,
+        read: Callable[[float], None] | None = None,
     ) -> None:
-        """Loads the file; without `offload` for the CPU.
+        """Loads the file; without `offload` for the CPU. `read` is as `GgufFile` has it.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, with llama.cpp's reason, for lack of memory too;
                 FIELD_INVALID for keys or values that can't be kept as `attention` has it.
         """
-        super().__init__(path, weights=True, offload=offload)
+        super().__init__(path, weights=True, offload=offload, read=read)
         self.attention = attention or Attention()
         """How its contexts compute attention."""
         self.attention.check(self._head_length("key"), self._head_length("value"))

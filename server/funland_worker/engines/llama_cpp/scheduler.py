@@ -73,6 +73,7 @@ class Scheduler:
                 if not self.running:
                     raise RuntimeError("there is not enough memory for one sequence")
                 break
+            lease.lasting = generation.prompt.lasting
             self.waiting.remove(generation)
             generation.start(lease)
             generation.leader, generation.leader_tokens = self._leader(generation)

@@ -163,6 +163,9 @@ class OpenVinoEngine:
         """See `Engine`."""
         return [self._embedder.embed(tokens, pooling) for tokens in texts]
 
+    def put_away(self) -> None:
+        """See `Engine`. There is no such place."""
+
     def rank_pair(self, query: str, document: str) -> list[int]:
         """See `Engine`."""
         raise _no_ranking()

@@ -13,6 +13,7 @@ from funland.v1.models_pb2 import Model
 from funland.worker.v1 import worker_pb2
 from funland_worker.engines.llama_cpp import library as llama_library
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
+from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import (
     Loaded,
     ModelFacts,
@@ -47,8 +48,8 @@ _KV_TOKENS = 32768
 """How many tokens all texts together may hold, unless one alone may hold more."""
 
 
-def load(launch: worker_pb2.Launch) -> Loaded:
-    """The model and its engine.
+def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
+    """The model and its engine; `news` is told when the files are read.
 
     Raises:
         EngineError: ENGINE_UNAVAILABLE without OpenVINO or the device, ENGINE_UNSUPPORTED for a
@@ -66,6 +67,7 @@ def load(launch: worker_pb2.Launch) -> Loaded:
     thread_count = threads(launch, (folder / MODEL).with_suffix(".bin").stat().st_size)
     slot_count = slots(launch)
     told = config(launch, device, thread_count)
+    (news or LoadNews()).prepares()
     try:
         if kind_of(device) == "NPU":
             slot_count = 1

@@ -36,3 +36,13 @@ def test_weights_are_read_where_large_pages_hold_them_and_mapped_elsewhere(
 
     assert model.can_generate
     assert (str(path) in MAPS.read_text()) == mapped
+
+
+def test_a_load_tells_how_much_of_the_weights_is_read(model_path: Path) -> None:
+    read: list[float] = []
+
+    LlamaModel(model_path, read=read.append)
+
+    assert read == sorted(read)
+    assert len(set(read)) > 10  # a model has many tensors
+    assert (read[0], read[-1]) == (0, 1)

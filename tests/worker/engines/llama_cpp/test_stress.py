@@ -188,7 +188,7 @@ def held(cache: Any) -> Iterator[tuple[int, int]]:
     elif isinstance(cache, UnifiedCache):
         for slot, lease in cache._running.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
             yield slot, lease.computed
-        for slot, (_, tokens) in cache._ended.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
+        for slot, (_, tokens, _) in cache._ended.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
             yield slot, len(tokens)
 
 

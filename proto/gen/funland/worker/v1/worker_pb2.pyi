@@ -73,6 +73,7 @@ class Launch(_message.Message):
     GPU_LAYERS_FIELD_NUMBER: _builtins.int
     COMPILE_FOLDER_FIELD_NUMBER: _builtins.int
     NPU_POWER_MODE_FIELD_NUMBER: _builtins.int
+    PREFIX_LASTING_ONLY_FIELD_NUMBER: _builtins.int
     model_path: _builtins.str
     """The model's file or folder."""
     socket_path: _builtins.str
@@ -117,6 +118,8 @@ class Launch(_message.Message):
     """
     npu_power_mode: _hardware_pb2.Acceleration.PowerMode.ValueType
     """How an NPU trades speed for power."""
+    prefix_lasting_only: _builtins.bool
+    """Keep in `prefix_folder` only what belongs to sequences with `Submit.lasting`."""
     @_builtins.property
     def settings(self) -> _models_pb2.LoadSettings:
         """How to run the model; what is unset the worker chooses."""
@@ -157,10 +160,11 @@ class Launch(_message.Message):
         gpu_layers: _builtins.int | None = ...,
         compile_folder: _builtins.str = ...,
         npu_power_mode: _hardware_pb2.Acceleration.PowerMode.ValueType = ...,
+        prefix_lasting_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "gpu_layers", b"gpu_layers", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "adapters", b"adapters", "chat_template", b"chat_template", "compile_folder", b"compile_folder", "conversion_folder", b"conversion_folder", "devices", b"devices", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "gpu_layers", b"gpu_layers", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "npu_power_mode", b"npu_power_mode", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_memory_bytes", b"prefix_memory_bytes", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "adapters", b"adapters", "chat_template", b"chat_template", "compile_folder", b"compile_folder", "conversion_folder", b"conversion_folder", "devices", b"devices", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "gpu_layers", b"gpu_layers", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "npu_power_mode", b"npu_power_mode", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_lasting_only", b"prefix_lasting_only", "prefix_memory_bytes", b"prefix_memory_bytes", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
     _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
@@ -576,12 +580,15 @@ class Submit(_message.Message):
     SAMPLING_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    LASTING_FIELD_NUMBER: _builtins.int
     sequence_id: _builtins.int
     """The server's number for it, never used twice."""
     prompt: _builtins.str
     """A text, as it is."""
     message: _builtins.str
     """A text that answers a user's message, if the model has a chat template; else as `prompt`."""
+    lasting: _builtins.bool
+    """The server keeps the conversation at any rate, so what is computed of it may be kept on the disk too."""
     @_builtins.property
     def conversation(self) -> Global___Conversation:
         """A conversation, for the model's chat template."""
@@ -613,10 +620,11 @@ class Submit(_message.Message):
         sampling: _inference_pb2.SamplingParameters | None = ...,
         format: _inference_pb2.OutputFormat | None = ...,
         options: _inference_pb2.GenerationOptions | None = ...,
+        lasting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "lasting", b"lasting", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["prompt", "conversation", "tokens", "message"]  # noqa: Y015
     _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015

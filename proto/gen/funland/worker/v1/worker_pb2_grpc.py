@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from funland.worker.v1 import worker_pb2 as funland_dot_worker_dot_v1_dot_worker__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -73,6 +74,11 @@ class WorkerServiceStub:
                 request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Tokens.SerializeToString,
                 response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Text.FromString,
                 _registered_method=True)
+        self.KeepPrefixes = channel.unary_unary(
+                '/funland.worker.v1.WorkerService/KeepPrefixes',
+                request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class WorkerServiceServicer:
@@ -127,6 +133,13 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def KeepPrefixes(self, request, context):
+        """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -154,6 +167,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Detokenize,
                     request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Tokens.FromString,
                     response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Text.SerializeToString,
+            ),
+            'KeepPrefixes': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepPrefixes,
+                    request_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -305,6 +323,33 @@ class WorkerService:
             '/funland.worker.v1.WorkerService/Detokenize',
             funland_dot_worker_dot_v1_dot_worker__pb2.Tokens.SerializeToString,
             funland_dot_worker_dot_v1_dot_worker__pb2.Text.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def KeepPrefixes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/funland.worker.v1.WorkerService/KeepPrefixes',
+            google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from funland.worker.v1 import worker_pb2 as _worker_pb2
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -57,6 +58,8 @@ class WorkerServiceStub:
     """Turns a text into tokens."""
     Detokenize: _grpc.UnaryUnaryMultiCallable[_worker_pb2.Tokens, _worker_pb2.Text]
     """Turns tokens into text."""
+    KeepPrefixes: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]
+    """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end."""
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
@@ -87,6 +90,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Turns a text into tokens."""
     Detokenize: _aio.UnaryUnaryMultiCallable[_worker_pb2.Tokens, _worker_pb2.Text]  # type: ignore[assignment]
     """Turns tokens into text."""
+    KeepPrefixes: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end."""
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     """A process that holds one model. Internal: the server and its workers are always of one version.
@@ -144,5 +149,13 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.Text, _abc.Awaitable[_worker_pb2.Text]]:
         """Turns tokens into text."""
+
+    @_abc_1.abstractmethod
+    def KeepPrefixes(
+        self,
+        request: _empty_pb2.Empty,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end."""
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

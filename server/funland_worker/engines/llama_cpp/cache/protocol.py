@@ -21,6 +21,8 @@ class Lease:
     """How many tokens it has, and how many more are likely soon."""
     computed: int = 0
     """How many of its tokens the cache holds."""
+    lasting: bool = False
+    """Whether what it leaves may outlive the process: its conversation is kept elsewhere too."""
 
 
 class Cache(Protocol):
@@ -72,4 +74,8 @@ class Cache(Protocol):
 
     def release(self, lease: Lease, tokens: list[int]) -> None:
         """Takes a text's part back, with the tokens that it holds."""
+        ...
+
+    def put_away(self) -> None:
+        """Writes what texts that ended have left to where the next process finds it."""
         ...

@@ -17,9 +17,10 @@ import queue
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _SEAL = 32
 _LENGTH = 8
 _LONGEST_HEADER = 65536
 _SUFFIX = ".state"
+_LONGEST_SECONDS = 7 * 24 * 3600
+"""What nobody came back to for so long is not kept."""
+_APART_SECONDS = 0.001
 _PENDING = 4
 """States that wait to be written; more are let go, so that a slow disk holds up nobody."""
 
@@ -46,18 +50,24 @@ class _File:
     path: Path
     uses: Uses
     size: int
+    length: int
+    """Of how many tokens it is."""
 
 
 class SpillFolder:
     """See `cache.store.Spill`. Its folder belongs to it alone."""
 
-    def __init__(self, folder: Path, limit: int, key: bytes, form: str) -> None:
-        """Takes up what is in the folder. At most `limit` bytes are kept, the least recently used
-        given up first. `form` names all that a state must have been made with."""
+    def __init__(
+        self, folder: Path, limit: int, key: bytes, form: str, *, lasting_only: bool = False
+    ) -> None:
+        """Takes up what is in the folder, but for what is a week old. At most `limit` bytes are
+        kept, the least recently used given up first. `form` names all that a state must have been
+        made with. With `lasting_only` others are not taken."""
         self._folder = folder
         self._limit = limit
         self._key = key
         self._form = form
+        self._lasting_only = lasting_only
         self._trees: dict[Uses, PrefixTree[Path]] = {}
         self._files: OrderedDict[Path, _File] = OrderedDict()
         self._bytes = 0
@@ -89,6 +99,23 @@ class SpillFolder:
                 self._files.move_to_end(match.key)
         return kept
 
+    def takes(self, *, lasting: bool) -> bool:
+        """See `Spill`."""
+        return lasting or not self._lasting_only
+
+    def put_away(self, states: Iterable[tuple[Uses, Kept]]) -> None:
+        """See `Spill`."""
+        self.wait()
+        taken, now = 0, time()
+        for number, (uses, kept) in enumerate(states):
+            if not self.takes(lasting=kept.lasting):
+                continue
+            taken += _SEAL + sum(map(len, self._body(uses, kept)))
+            if taken > self._limit:
+                return
+            # The next process takes up the files in the order of their times.
+            self._write_or_warn(uses, kept, now - number * _APART_SECONDS)
+
     def wait(self) -> None:
         """Waits until all that was put is written or let go."""
         self._writing.join()
@@ -97,45 +124,63 @@ class SpillFolder:
         while True:
             uses, kept = self._writing.get()
             try:
-                self._write(uses, kept)
-            except OSError as error:
-                logger.warning("a state could not be kept on disk: %s", error.strerror)
+                self._write_or_warn(uses, kept, time())
             finally:
                 self._writing.task_done()
 
-    def _write(self, uses: Uses, kept: Kept) -> None:
-        state = kept.state
-        header = json.dumps({"form": self._form, "uses": uses, "tokens": len(kept.tokens)}).encode()
-        body = b"".join(
-            (
-                len(header).to_bytes(_LENGTH, "little"),
-                header,
-                np.asarray(kept.tokens, "<i4").tobytes(),
-                state.start.to_bytes(_LENGTH, "little"),
-                state.buffer[: state.stop].tobytes(),
-            )
-        )
-        name = hashlib.sha256(header + np.asarray(kept.tokens, "<i4").tobytes()).hexdigest()
+    def _write_or_warn(self, uses: Uses, kept: Kept, used: float) -> None:
+        try:
+            self._write(uses, kept, used)
+        except OSError as error:
+            logger.warning("a state could not be kept on disk: %s", error.strerror)
+
+    def _write(self, uses: Uses, kept: Kept, used: float) -> None:
+        body = self._body(uses, kept)
+        name = hashlib.sha256(b"".join(body[:-1])).hexdigest()
         path = self._folder / (name + _SUFFIX)
-        part = path.with_suffix(".part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(self._seal(body))
-            file.write(body)
-        part.replace(path)
         with self._lock:
-            if path not in self._files:
-                self._add(_File(path, uses, _SEAL + len(body)), kept.tokens)
+            if path in self._files:
+                self._files.move_to_end(path)
+                os.utime(path, (used, used))
+                return
+        part = path.with_suffix(f".{os.getpid()}.part")  # another worker of the model may write too
+        try:
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(self._seal(*body))
+                file.writelines(body)
+            os.utime(part, (used, used))
+            part.replace(path)
+        except OSError:  # as where the disk is full
+            part.unlink(missing_ok=True)
+            raise
+        with self._lock:
+            size = _SEAL + sum(map(len, body))
+            self._add(_File(path, uses, size, len(kept.tokens)), kept.tokens)
+
+    def _body(self, uses: Uses, kept: Kept) -> tuple[bytes | memoryview, ...]:
+        """What stands behind the seal, in parts, without a copy of the state, the last of them:
+        that may be a good part of the memory."""
+        header = json.dumps({"form": self._form, "uses": uses, "tokens": len(kept.tokens)}).encode()
+        return (
+            len(header).to_bytes(_LENGTH, "little"),
+            header,
+            np.asarray(kept.tokens, "<i4").tobytes(),
+            kept.state.start.to_bytes(_LENGTH, "little"),
+            kept.state.buffer.data[: kept.state.stop],
+        )
 
     def _take_up(self, path: Path) -> None:
         """Takes a file up by its header; whether it is whole is seen when it is read."""
         if not stat.S_ISREG(path.lstat().st_mode):
             return
         found = _header(path) if path.suffix == _SUFFIX else None
-        if found is None or found[0] != self._form:
+        old = path.lstat().st_mtime < time() - _LONGEST_SECONDS
+        if old or found is None or found[0] != self._form:
             path.unlink(missing_ok=True)
             return
         _, uses, tokens = found
-        self._add(_File(path, uses, path.stat().st_size), tokens)
+        self._add(_File(path, uses, path.stat().st_size, len(tokens)), tokens)
 
     def _read(self, path: Path, uses: Uses) -> Kept | None:
         """A file's state; None if the file is not what was written."""
@@ -157,10 +202,18 @@ class SpillFolder:
         written = np.frombuffer(body[begin + _LENGTH :], np.uint8)
         return Kept(tokens, State.of(written, start))
 
-    def _seal(self, body: bytes | memoryview) -> bytes:
-        return hmac.digest(self._key, body, "sha256")
+    def _seal(self, *body: bytes | memoryview) -> bytes:
+        seal = hmac.new(self._key, digestmod="sha256")
+        for part in body:
+            seal.update(part)
+        return seal.digest()
 
     def _add(self, file: _File, tokens: list[int]) -> None:
+        """Takes a file's state in; one that it continues is given up."""
+        tree = self._trees.get(file.uses)
+        known = tree.match(tokens) if tree else None
+        if known is not None and known.length == self._files[known.key].length:
+            self._remove(known.key)
         self._files[file.path] = file
         self._bytes += file.size
         self._trees.setdefault(file.uses, PrefixTree()).insert(tokens, file.path)

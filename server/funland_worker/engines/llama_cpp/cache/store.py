@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from funland_worker.engines.llama_cpp.adapters import Uses
@@ -21,6 +22,8 @@ class Kept:
 
     tokens: list[int]
     state: State
+    lasting: bool = False
+    """Whether it may outlive the process."""
 
 
 class Spill(Protocol):
@@ -32,6 +35,15 @@ class Spill(Protocol):
 
     def longest(self, uses: Uses, tokens: Sequence[int], longer_than: int) -> Kept | None:
         """The state that shares the longest beginning with `tokens`, if that is longer."""
+        ...
+
+    def takes(self, *, lasting: bool) -> bool:
+        """Whether it wants such a state at all."""
+        ...
+
+    def put_away(self, states: Iterable[tuple[Uses, Kept]]) -> None:
+        """Takes states before the process ends, the most recently used first, as many as it has
+        room for; when it returns, they are written."""
         ...
 
 
@@ -47,7 +59,9 @@ class StateStore:
         """By number, least recently used first."""
         self._numbers = 0
 
-    def put(self, uses: Uses, tokens: list[int], save: Callable[[], State]) -> None:
+    def put(
+        self, uses: Uses, tokens: list[int], save: Callable[[], State], *, lasting: bool
+    ) -> None:
         """Keeps the state of `tokens`, which `save` copies, if it is new and there is room.
 
         One that it continues is given up: it has all that one had.
@@ -59,10 +73,9 @@ class StateStore:
         if known is not None and known.length == len(tokens):
             self._kept.move_to_end(known.key)
             return
-        kept = Kept(tokens, save())
+        kept = Kept(tokens, save(), lasting)
         if kept.state.size > self._limit:
-            if self._spill is not None:
-                self._spill.put(uses, kept)
+            self._spill_over(uses, kept)
             return
         if known is not None and known.length == len(self._kept[known.key][1].tokens):
             self._remove(known.key)
@@ -72,8 +85,7 @@ class StateStore:
         self._bytes += kept.state.size
         while self._bytes > self._limit:
             oldest = next(iter(self._kept))
-            if self._spill is not None:
-                self._spill.put(*self._kept[oldest])
+            self._spill_over(*self._kept[oldest])
             self._remove(oldest)
 
     def longest(self, uses: Uses, tokens: Sequence[int], longer_than: int) -> Kept | None:
@@ -86,6 +98,21 @@ class StateStore:
             found, longer_than = self._kept[match.key][1], match.length
         spilled = self._spill.longest(uses, tokens, longer_than) if self._spill else None
         return spilled or found
+
+    def put_away(self, others: Iterator[tuple[Uses, Kept]]) -> None:
+        """Writes what may outlive the process: first `others`, which are copied only as they are
+        asked for, then what is kept here, in both the most recently used first."""
+        if self._spill is not None:
+            self._spill.put_away(chain(others, reversed(self._kept.values())))
+
+    def wants(self, tokens: list[int], *, lasting: bool) -> bool:
+        """Whether a state is worth to be put away."""
+        spill = self._spill
+        return spill is not None and len(tokens) >= SHORTEST and spill.takes(lasting=lasting)
+
+    def _spill_over(self, uses: Uses, kept: Kept) -> None:
+        if self._spill is not None and self._spill.takes(lasting=kept.lasting):
+            self._spill.put(uses, kept)
 
     def _remove(self, number: int) -> None:
         uses, kept = self._kept.pop(number)

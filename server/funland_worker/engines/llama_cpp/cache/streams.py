@@ -36,6 +36,10 @@ class _Part:
     lease: Lease | None = None
     uses: Uses = ()
     kept: list[int] = field(default_factory=list[int])
+    lasting: bool = False
+    """Whether that may outlive the process."""
+    released: int = 0
+    """When it was left: a number that grows."""
 
 
 class StreamCache:
@@ -75,6 +79,7 @@ class StreamCache:
         self._transfer = new_context(count, self._length)
         self._memory = lib.llama_get_memory(self._transfer.context)
         self._parts = [_Part() for _ in range(self._transfer.parts)]
+        self._releases = 0
 
     @property
     def context(self) -> Any:
@@ -149,6 +154,18 @@ class StreamCache:
         """See `Cache`."""
         part = self._parts[lease.slot]
         part.lease, part.uses, part.kept = None, lease.uses, tokens
+        self._releases += 1
+        part.lasting, part.released = lease.lasting, self._releases
+
+    def put_away(self) -> None:
+        """See `Cache`."""
+        left = [slot for slot, part in enumerate(self._parts) if part.lease is None]
+        left.sort(key=lambda slot: -self._parts[slot].released)
+        self._store.put_away(
+            (part.uses, Kept(part.kept, self._transfer.save(slot, slot), part.lasting))
+            for slot in left
+            if self._store.wants((part := self._parts[slot]).kept, lasting=part.lasting)
+        )
 
     def _known(self, part: _Part, tokens: list[int], uses: Uses) -> int:
         """How many tokens a free part has of those."""
@@ -172,7 +189,9 @@ class StreamCache:
     def _put_away(self, slot: int) -> None:
         """Gives the store a copy of what a free part holds."""
         part = self._parts[slot]
-        self._store.put(part.uses, part.kept, lambda: self._transfer.save(slot, slot))
+        self._store.put(
+            part.uses, part.kept, lambda: self._transfer.save(slot, slot), lasting=part.lasting
+        )
 
     def _cut(self, lease: Lease, length: int) -> Lease:
         """Leaves a text's first `length` tokens, or none if they are not there."""

@@ -19,7 +19,7 @@ from funland_worker.engines.llama_cpp.cache.prefix_tree import (
 )
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
 from funland_worker.engines.llama_cpp.cache.state import Transfer
-from funland_worker.engines.llama_cpp.cache.store import SHORTEST, StateStore
+from funland_worker.engines.llama_cpp.cache.store import SHORTEST, Kept, StateStore
 from funland_worker.engines.llama_cpp.library import lib
 
 
@@ -51,8 +51,9 @@ class UnifiedCache:
         self._running: dict[int, Lease] = {}
         self._published: dict[int, int] = {}
         """How many tokens of each running text are in its tree."""
-        self._ended: OrderedDict[int, tuple[Uses, list[int]]] = OrderedDict()
-        """Texts whose cells are kept, least recently used first."""
+        self._ended: OrderedDict[int, tuple[Uses, list[int], bool]] = OrderedDict()
+        """Texts whose cells are kept, least recently used first, and whether they may outlive the
+        process."""
 
     @property
     def context(self) -> Any:
@@ -74,7 +75,7 @@ class UnifiedCache:
         """See `Cache`."""
         if not self._transfer.plain:
             running = sum(lease.computed for lease in self._running.values())
-            return running + sum(len(tokens) for _, tokens in self._ended.values())
+            return running + sum(len(tokens) for _, tokens, _ in self._ended.values())
         shared = sum(tree.size for tree in self._trees.values())
         alone = sum(lease.computed - self._published[slot] for slot, lease in self._running.items())
         return shared + alone
@@ -145,7 +146,15 @@ class UnifiedCache:
         if len(tokens) < SHORTEST:
             self._forget(slot, lease.uses)
             return
-        self._ended[slot] = (lease.uses, tokens)
+        self._ended[slot] = (lease.uses, tokens, lease.lasting)
+
+    def put_away(self) -> None:
+        """See `Cache`."""
+        self._store.put_away(
+            (uses, Kept(tokens, self._transfer.save(slot, 0), lasting))
+            for slot, (uses, tokens, lasting) in reversed(self._ended.items())
+            if self._store.wants(tokens, lasting=lasting)
+        )
 
     def _match(self, tokens: list[int], uses: Uses) -> Match[int] | None:
         tree = self._trees.get(uses)
@@ -184,8 +193,8 @@ class UnifiedCache:
         return next(slot for slot in self._ended if slot != keep)
 
     def _evict(self, slot: int) -> None:
-        uses, tokens = self._ended.pop(slot)
-        self._store.put(uses, tokens, lambda: self._transfer.save(slot, 0))
+        uses, tokens, lasting = self._ended.pop(slot)
+        self._store.put(uses, tokens, lambda: self._transfer.save(slot, 0), lasting=lasting)
         self._forget(slot, uses)
 
     def _forget(self, slot: int, uses: Uses) -> None:

@@ -155,6 +155,69 @@ def test_what_memory_has_no_room_for_comes_back_from_disk_after_a_restart(
     assert text == first
 
 
+@pytest.mark.parametrize("cache", [LoadSettings.STREAMS, LoadSettings.UNIFIED])
+@pytest.mark.parametrize("lasting_only", [False, True])
+def test_what_texts_left_is_put_away_for_the_next_process(
+    start_engine: StartEngine,
+    tmp_path: Path,
+    cache: LoadSettings.KeyValueCache.ValueType,
+    lasting_only: bool,
+) -> None:
+    def start() -> Driver:
+        spill = SpillFolder(tmp_path, ROOM, bytes(32), "tiny", lasting_only=lasting_only)
+        return start_engine(slots=2, context_length=512, cache=cache, store=StateStore(ROOM, spill))
+
+    kept, passing = chat(1), f"Once upon a time {'there was a fox. ' * 40}"
+    driver = start()
+    driver.submit(1, kept, SHORT, lasting=True)
+    driver.submit(2, passing, SHORT)
+    driver.run()
+
+    driver.engine.put_away()
+
+    restarted = start()
+    text, outcome = restarted.complete(kept, SHORT)
+    _, other = restarted.complete(passing, SHORT)
+    assert outcome.cached_tokens == outcome.prompt_tokens - 1
+    assert text == driver.texts[1]
+    assert other.cached_tokens == (0 if lasting_only else other.prompt_tokens - 1)
+
+
+def test_what_left_the_cache_for_memory_is_put_away_too(
+    start_engine: StartEngine, tmp_path: Path
+) -> None:
+    def start() -> Driver:
+        spill = SpillFolder(tmp_path, ROOM, bytes(32), "tiny", lasting_only=True)
+        return start_engine(slots=1, context_length=512, store=StateStore(ROOM, spill))
+
+    driver = start()
+    for number in range(3):
+        driver.submit(number, f"{number} {chat(number)}", SHORT, lasting=number != 1)
+        driver.run()
+
+    driver.engine.put_away()
+
+    restarted = start()
+    cached = [
+        restarted.complete(f"{number} {chat(number)}", SHORT)[1].cached_tokens > 0
+        for number in range(3)
+    ]
+    assert cached == [True, False, True]
+
+
+def test_only_what_may_outlive_the_process_is_written_when_memory_is_full(
+    start_engine: StartEngine, tmp_path: Path
+) -> None:
+    spill = SpillFolder(tmp_path, ROOM, bytes(32), "tiny", lasting_only=True)
+    driver = start_engine(slots=1, context_length=512, store=StateStore(0, spill))
+    for number in range(3):
+        driver.submit(number, f"{number} {chat(number)}", SHORT, lasting=number == 0)
+        driver.run()
+    spill.wait()
+
+    assert len([*tmp_path.iterdir()]) == 1
+
+
 @pytest.mark.parametrize(
     ("slots", "fewer", "counts"),
     [

@@ -16,15 +16,19 @@ KEY = bytes(range(32))
 TOKENS = list(range(100, 200))
 
 
-def kept(tokens: list[int], size: int = 1000) -> Kept:
+def kept(tokens: list[int], size: int = 1000, *, lasting: bool = False) -> Kept:
     written = np.arange(size, dtype=np.uint8)
-    return Kept(tokens, State.of(written, 16))
+    return Kept(tokens, State.of(written, 16), lasting)
 
 
 def folder(
-    path: Path, limit: int = 1_000_000, key: bytes = KEY, form: str = "model a"
+    path: Path,
+    limit: int = 1_000_000,
+    key: bytes = KEY,
+    form: str = "model a",
+    lasting_only: bool = False,
 ) -> SpillFolder:
-    return SpillFolder(path, limit, key, form)
+    return SpillFolder(path, limit, key, form, lasting_only=lasting_only)
 
 
 def filled(path: Path) -> Path:
@@ -131,3 +135,80 @@ def test_files_are_for_this_user_alone(tmp_path: Path) -> None:
 
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_state_that_another_continues_is_given_up(tmp_path: Path) -> None:
+    spill = folder(tmp_path)
+    for tokens in (TOKENS, [*TOKENS, 1, 2], [*TOKENS, 1, 3]):
+        spill.put((), kept(tokens))
+        spill.wait()
+
+    assert len([*tmp_path.iterdir()]) == 2
+    for last in (2, 3):
+        found = folder(tmp_path).longest((), [*TOKENS, 1, last], 0)
+        assert found is not None
+        assert found.tokens == [*TOKENS, 1, last]
+
+
+def test_what_is_put_away_is_as_much_as_there_is_room_for_the_latest_first(tmp_path: Path) -> None:
+    spill = folder(tmp_path, limit=4000)
+    latest_first = [((), kept([first, *TOKENS])) for first in (1, 2, 3)]
+
+    spill.put_away(latest_first)
+
+    again = folder(tmp_path, limit=4000)
+    assert [again.longest((), [first, *TOKENS], 0) is not None for first in (1, 2, 3)] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+def test_the_order_of_what_was_put_away_outlives_the_process(tmp_path: Path) -> None:
+    folder(tmp_path).put_away([((), kept([first, *TOKENS])) for first in (1, 2, 3)])
+    again = folder(tmp_path, limit=3500)  # room for two
+
+    assert [again.longest((), [first, *TOKENS], 0) is not None for first in (1, 2, 3)] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("lasting_only", [False, True])
+def test_what_may_not_outlive_the_process_is_not_put_away(
+    tmp_path: Path, lasting_only: bool
+) -> None:
+    spill = folder(tmp_path, lasting_only=lasting_only)
+
+    spill.put_away([((), kept([1, *TOKENS], lasting=True)), ((), kept([2, *TOKENS]))])
+
+    assert len([*tmp_path.iterdir()]) == (1 if lasting_only else 2)
+
+
+def test_what_nobody_came_back_to_for_a_week_is_removed(tmp_path: Path) -> None:
+    file = filled(tmp_path)
+    week_ago = file.stat().st_mtime - 7 * 24 * 3600 - 1
+    os.utime(file, (week_ago, week_ago))
+
+    assert folder(tmp_path).longest((), TOKENS, 0) is None
+    assert not file.exists()
+
+
+def test_a_disk_that_is_full_leaves_no_part_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    spill = folder(tmp_path)
+    monkeypatch.setattr(os, "utime", full)
+
+    spill.put_away([((), kept(TOKENS))])
+
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    file = filled(tmp_path)
+    part = file.with_suffix(".part")
+    part.write_bytes(file.read_bytes()[:500])
+
+    assert folder(tmp_path).longest((), TOKENS, 0) is not None
+    assert not part.exists()
