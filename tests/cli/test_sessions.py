@@ -247,6 +247,20 @@ def test_a_conversation_goes_on_where_it_was(terminal: Terminal, server: Scripte
     assert UpdateSessionRequest(session_id="5e55-0001", title="Weather") in server.requests
 
 
+def test_a_command_that_fails_does_not_end_the_conversation(
+    terminal: Terminal, server: ScriptedServer
+) -> None:
+    def refuse(_: ForkSessionRequest) -> Session:
+        raise Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL", "The disk is full.")
+
+    server.answers["ForkSession"] = refuse
+    terminal.wait_for(r"listens\.[^>]*> ")
+
+    terminal.type("/fork\n")
+
+    terminal.wait_for(r"The disk is full\.[^>]*> ")
+
+
 def test_ctrl_c_ends_the_answer_at_the_server(funland: Command, server: ScriptedServer) -> None:
     over = threading.Event()
 

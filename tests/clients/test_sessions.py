@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import grpc
@@ -660,3 +661,45 @@ def test_a_thread_that_waits_for_events_ends_when_another_closes_the_conversatio
         assert not reader.is_alive()
         assert over.wait(SECONDS)
     assert rest == []
+
+
+async def test_a_task_that_waits_for_events_ends_when_another_closes_the_stream() -> None:
+    over = threading.Event()
+
+    def answer(_: Any) -> Iterator[SessionEvent]:
+        yield SessionEvent(session=SESSION)
+        over.wait(SECONDS)
+
+    async def read(stream: AsyncIterator[SessionEvent]) -> list[SessionEvent]:
+        return [event async for event in stream]
+
+    with serving(Converse=answer, WatchSession=answer) as server:
+        async with AsyncFunland(server.address) as client:
+            for stream in (client.sessions.converse("s"), client.sessions.watch("s")):
+                await anext(stream)
+                reader = asyncio.create_task(read(stream))
+                await asyncio.sleep(0)  # Now it waits.
+
+                await stream.close()
+
+                async with asyncio.timeout(SECONDS):
+                    assert await reader == []
+        over.set()
+
+
+async def test_a_task_that_is_cancelled_while_it_waits_for_events_is_cancelled() -> None:
+    over = threading.Event()
+
+    def answer(_: Any) -> Iterator[SessionEvent]:
+        yield SessionEvent(session=SESSION)
+        over.wait(SECONDS)
+
+    with serving(Converse=answer) as server:
+        async with AsyncFunland(server.address) as client:
+            stream = client.sessions.converse("s")
+            await anext(stream)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await anext(stream)
+            await stream.close()
+        over.set()

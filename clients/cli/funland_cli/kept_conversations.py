@@ -145,7 +145,8 @@ class KeptConversation:
                 if stream.answering
                 else self._client.sessions.get(session_id).head_message_id
             )
-            self._client.sessions.cancel(session_id, message_id)
+            if message_id:
+                self._client.sessions.cancel(session_id, message_id)
         except NotFoundError:  # It had not begun.
             pass
 

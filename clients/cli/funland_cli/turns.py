@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.output import Output
+from funland_cli.told_failures import failure_of
+from funland_client import FunlandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ def _take(output: Output, answer: Callable[[str], None], commands: Mapping[str, 
     if name == "/help":
         output.line(_help(commands), "dim")
     elif name in commands:
-        commands[name].run(behind.strip())
+        try:
+            commands[name].run(behind.strip())
+        except FunlandError as error:
+            output.failure(failure_of(error))
     elif name.startswith("/"):
         output.line(f"No command {name}; /help lists them.", "dim")
     elif line:

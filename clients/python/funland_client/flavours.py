@@ -42,8 +42,14 @@ class RunningCall(Protocol[Event_co]):
 
 
 async def async_next_message(call: AsyncRunningCall[Event]) -> Event | None:
-    """Waits for the next message; None after the last."""
-    message = await call.read()
+    """Waits for the next message; None after the last, and when another task ends the call."""
+    try:
+        message = await call.read()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return None  # It is the call that was cancelled, not who waits for it.
     return None if message is grpc.aio.EOF else cast("Event", message)
 
 
