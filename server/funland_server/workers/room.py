@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import monotonic
 
 import structlog
@@ -22,58 +22,26 @@ from funland.v1.models_pb2 import Model
 from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
-from funland_server.workers.fit import Held, Kind, available, taken
-from funland_server.workers.memory import Memory
-from funland_server.workers.place import Awaited, Place
-from funland_server.workers.plan import (
-    SETTLING_SECONDS,
+from funland_server.workers.decisions import (
     Decision,
     Drop,
     Refuse,
     Start,
     State,
     Wait,
-    Waiting,
-    free,
-    plan,
     promise,
-    replaced,
 )
+from funland_server.workers.fit import Held, Kind, available, taken
+from funland_server.workers.memory import Memory
+from funland_server.workers.place import Awaited, Place
+from funland_server.workers.plan import SETTLING_SECONDS, free, plan, replaced
+from funland_server.workers.requests import Guest, Request
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.taken import Taken
 from funland_server.workers.thrash import Evictions
 from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Guest:
-    """A worker that is no model's own, from the moment on that it has room."""
-
-    spec: WorkerSpec
-    worker: Worker | None = None
-    """None until it is loaded."""
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    """A worker that is to be started, in a model's place or as a guest."""
-
-    spec: WorkerSpec
-    answer: asyncio.Future[WorkerSpec]
-    place: Place | None = None
-    guest: Guest | None = None
-    wanted: bool = True
-    since: float = field(default_factory=monotonic)
-
-    def waiting(self, patience_seconds: float) -> Waiting:
-        """How it stands."""
-        if self.place is None:
-            return Waiting(self.spec, "", self.since, self.since, evicts=False)
-        until = self.since + patience_seconds
-        callers = self.place.callers
-        return Waiting(self.spec, self.place.key, self.since, until, callers, wanted=self.wanted)
 
 
 class Room:
@@ -103,7 +71,7 @@ class Room:
         self._changed = changed
         self._look_at = look
         self._guests: set[Guest] = set()
-        self._requests: list[_Request] = []
+        self._requests: list[Request] = []
         self._granting: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self.evictions = Evictions()
@@ -121,7 +89,7 @@ class Room:
         """
         answer = asyncio.get_running_loop().create_future()
         try:
-            return await self._asked(_Request(spec, answer, place, wanted=wanted))
+            return await self._asked(Request(spec, answer, place, wanted=wanted))
         finally:
             self._tell(place, None)
 
@@ -136,7 +104,7 @@ class Room:
         answer = asyncio.get_running_loop().create_future()
         guest = Guest(spec)
         try:
-            await self._asked(_Request(spec, answer, guest=guest))
+            await self._asked(Request(spec, answer, guest=guest))
             yield guest
         finally:
             self._guests.discard(guest)
@@ -185,7 +153,7 @@ class Room:
             self._watching.cancel()
             await asyncio.wait([self._watching])
 
-    async def _asked(self, request: _Request) -> WorkerSpec:
+    async def _asked(self, request: Request) -> WorkerSpec:
         self._requests.append(request)
         try:
             self.look()
@@ -213,7 +181,7 @@ class Room:
                     if not request.answer.done():
                         request.answer.set_exception(error)
 
-    def _carry_out(self, decision: Decision, request: _Request) -> None:
+    def _carry_out(self, decision: Decision, request: Request) -> None:
         match decision:
             case Start(_, spec, evict):
                 self._requests.remove(request)
@@ -232,7 +200,7 @@ class Room:
             case Drop():
                 request.answer.cancel()
 
-    def _promise(self, request: _Request, spec: WorkerSpec) -> None:
+    def _promise(self, request: Request, spec: WorkerSpec) -> None:
         if request.guest is not None:
             request.guest.spec = spec
             self._guests.add(request.guest)
@@ -253,7 +221,7 @@ class Room:
             place.awaited = awaited
             self._changed(place)
 
-    def _state(self, requests: Sequence[_Request]) -> State:
+    def _state(self, requests: Sequence[Request]) -> State:
         asking = {one.place.key for one in requests if one.place is not None}
         held = (
             *(self._held(place, asking) for place in self._places.values() if place.worker),

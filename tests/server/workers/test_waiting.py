@@ -230,6 +230,32 @@ async def test_two_models_that_need_the_same_memory_answer_all_their_calls(
         assert await asyncio.gather(*map(calls, "ab")) == [[3, 3, 3], [3, 3, 3]]
 
 
+async def test_a_call_that_comes_while_a_model_leaves_is_not_ended_with_it(
+    live: Live[ServerSettings], named: dict[str, MakeSpec]
+) -> None:
+    leaves, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def note(worker: Worker) -> None:
+        if worker.over:
+            leaves.set()
+            await goes_on.wait()
+
+    pool = WorkerPool(live, Metrics(), lambda _: None, note)
+    worker = await pool.acquire(named["a"], "a")
+    unloading = asyncio.create_task(pool.unload("a", force=False))
+    await leaves.wait()
+
+    model = ModelCalls(worker, lambda: pool.acquire(named["a"], "a"))
+    call = asyncio.create_task(drain(model, short()))
+    goes_on.set()
+
+    async with asyncio.timeout(SECONDS):
+        assert await call == 3
+        await unloading
+    assert pool.worker("a") not in (None, worker)
+    await pool.close()
+
+
 async def test_what_is_held_leaves_neither_unused_nor_for_others(
     room_for_one: WorkerPool, named: dict[str, MakeSpec], live: Live[ServerSettings]
 ) -> None:
