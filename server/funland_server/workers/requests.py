@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -31,6 +32,11 @@ class Request:
     guest: Guest | None = None
     wanted: bool = True
     since: float = field(default_factory=monotonic)
+
+    @property
+    def device_ids(self) -> Sequence[str]:
+        """The devices that it names."""
+        return self.spec.settings.device_ids
 
     def waiting(self, patience_seconds: float) -> Waiting:
         """How it stands."""

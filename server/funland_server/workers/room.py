@@ -136,13 +136,14 @@ class Room:
     def look(self) -> None:
         """Decides anew about those that wait."""
         waiting = [one for one in self._requests if not one.answer.done()]
-        if waiting:
-            state = self._state(waiting)
-            of = {id(one): request for one, request in zip(state.waiting, waiting, strict=True)}
-            for decision in plan(state):
-                self._carry_out(decision, of[id(decision.waiting)])
-            if self._watching is None or self._watching.done():
-                self._watching = asyncio.create_task(self._watch())
+        if not waiting:
+            return
+        try:
+            self._decide(waiting)
+        except Exception as error:  # a defect, and whoever asked for a look has no part in it
+            self._fail(waiting, error)
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
         """Ends all waiting with ServerStoppingError."""
@@ -168,18 +169,25 @@ class Room:
         back, without a word to anybody here."""
         while self._requests:
             await asyncio.sleep(SETTLING_SECONDS)
-            waiting = self._requests
+            waiting = [*self._requests]
             try:
-                await self._look_at(
-                    [id_ for one in waiting for id_ in one.spec.settings.device_ids]
-                )
-                self.look()
+                await self._look_at([id_ for one in waiting for id_ in one.device_ids])
             except Exception as error:
-                # Whoever waits had better hear of a defect than of nothing.
-                logger.exception("planning_failed")
-                for request in waiting:
-                    if not request.answer.done():
-                        request.answer.set_exception(error)
+                self._fail(waiting, error)
+            self.look()
+
+    def _decide(self, waiting: Sequence[Request]) -> None:
+        state = self._state(waiting)
+        of = {id(one): request for one, request in zip(state.waiting, waiting, strict=True)}
+        for decision in plan(state):
+            self._carry_out(decision, of[id(decision.waiting)])
+
+    def _fail(self, waiting: Iterable[Request], error: Exception) -> None:
+        """Whoever waits had better hear of a defect than of nothing."""
+        logger.error("planning_failed", exc_info=error)
+        for request in waiting:
+            if not request.answer.done():
+                request.answer.set_exception(error)
 
     def _carry_out(self, decision: Decision, request: Request) -> None:
         match decision:

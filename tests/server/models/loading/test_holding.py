@@ -48,8 +48,10 @@ async def settings(settings: ServerSettings, model_path: Path) -> ServerSettings
 async def running(settings: ServerSettings) -> AsyncGenerator[Server]:
     server = Server(settings)
     await server.start()
-    yield server
-    await server.stop(0)
+    try:
+        yield server
+    finally:
+        await server.stop(0)
 
 
 def models(server: Server) -> Models:
@@ -167,7 +169,7 @@ async def test_models_that_push_each_other_out_degrade_health(settings: ServerSe
 
 
 async def test_who_waits_for_memory_is_told_for_whom(settings: ServerSettings) -> None:
-    small = settings.model_copy(update={"memory_limit_bytes": 260 << 20})
+    small = settings.model_copy(update={"memory_limit_bytes": 330 << 20})
     wanted = LoadSettings(slots=4, context_length=4096)  # of which two don't fit
     async with running(small) as server:
         await call(server, "LoadModel", LoadModelRequest(model_id=TINY, settings=wanted))
