@@ -71,6 +71,14 @@ def test_a_loaded_model_is_in_ps_until_it_is_unloaded(funland: Command, stack: S
     unloaded = funland("models", "unload", MODEL, "--server", stack.grpc_address)
     idle = json.loads(funland("ps", "--json", "--server", stack.grpc_address).stdout)
 
+    pinned = funland("models", "pin", MODEL, "--server", stack.grpc_address)
+    kept = funland("ps", "--server", stack.grpc_address)
+    unpinned = funland("models", "unpin", MODEL, "--server", stack.grpc_address)
+    funland("models", "unload", MODEL, "--server", stack.grpc_address)
+
+    assert pinned.stdout == f"{MODEL} is in memory, and stays there.\n"
+    assert "a pin" in kept.stdout
+    assert unpinned.stdout == f"{MODEL} leaves when nobody calls it.\n"
     assert loaded.stdout.startswith(f"Loaded {MODEL} in ")
     assert [model["model_id"] for model in busy["models"]] == [MODEL]
     assert MODEL in table.stdout

@@ -12,6 +12,7 @@ from funland_server.models.installed.model import InstalledModel
 from funland_server.models.loading.progress import loading_to_wire
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
+from funland_server.workers.spec import kind
 from funland_server.workers.worker import Worker
 
 _PIN: Final = ""
@@ -62,8 +63,7 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         message.can_chat = worker.ready.can_chat
         message.can_generate = worker.ready.can_generate
         message.can_rerank = worker.ready.can_rank
-        if worker.ready.can_rank:
-            message.kind = models_pb2.Model.RANKING
+        message.kind = kind(worker.spec, worker.ready)
         message.loaded.CopyFrom(loaded(worker, place))
     elif (seconds := place.retry_seconds) is not None:
         message.state = models_pb2.Model.BACKING_OFF

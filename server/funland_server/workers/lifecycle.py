@@ -90,6 +90,10 @@ class Lifecycle:
         try:
             spec = await self._spec(make_spec)
             process = await self._launch(place, replace(spec, instance=place.instance), wanted)
+            if self.stopping:  # meanwhile, and whoever stops did not see this one
+                await process.end()
+                raise ServerStoppingError
+            worker = self._hold_by(place, process, 1e3 * (monotonic() - begin))
         except FunlandError as error:
             place.error = error
             logger.warning("model_not_loaded", model=place.key, reason=error.message)
@@ -99,24 +103,25 @@ class Lifecycle:
         finally:
             place.loading = False
             place.load.ended()
+            # What was promised is held by now: nobody finds it free in between.
             self.room.settle(place.key)
             self._changed(place)
-        if self.stopping:  # meanwhile, and whoever stops did not see this one
-            await process.end()
-            raise ServerStoppingError
-        load_ms = 1e3 * (monotonic() - begin)
-        observe = self._metrics.steps(place.model_id, place.key)
-        worker = place.holder = Worker(place.model_id, process, observe, load_ms, self._patience())
         place.watch = asyncio.create_task(self._watch(place, worker, make_spec))
         self.keep(place, worker, worker.spec.keep_alive_seconds)
         await self._note(worker)  # lest nothing is known if the server is killed
-        logger.info("model_loaded", model=place.key, pid=process.pid, ms=round(load_ms))
+        ms = round(worker.load_ms)
+        logger.info("model_loaded", model=place.key, pid=worker.process.pid, ms=ms)
         self._changed(place)
         return worker
 
     def asked(self, place: Place) -> None:
         """A model is to be loaded: from now on it is told how far that is."""
         place.load.asked(partial(self._changed, place))
+
+    def _hold_by(self, place: Place, process: WorkerProcess, load_ms: float) -> Worker:
+        observe = self._metrics.steps(place.model_id, place.key)
+        place.holder = Worker(place.model_id, process, observe, load_ms, self._patience())
+        return place.holder
 
     async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
         spec = await asyncio.to_thread(make_spec)
@@ -256,7 +261,8 @@ class Lifecycle:
             await asyncio.sleep(max(rest, _LEAST_KEPT_SECONDS))
 
     async def _watch(self, place: Place, worker: Worker, make_spec: MakeSpec) -> None:
-        """Starts another worker when this one is lost, unless that happens again and again."""
+        """Starts another worker when this one is lost; if that happens again and again, only what
+        is held, and after a pause."""
         await worker.lost.wait()
         place.restarts += 1
         # Before anybody else hears of the loss and asks for another worker.
@@ -266,15 +272,18 @@ class Lifecycle:
         logger.error("worker_lost", model=place.key, pid=worker.process.pid)
         await worker.process.end()
         self.room.look()  # its memory is free
-        while (seconds := place.retry_seconds) is not None:
-            if not place.holds:
-                return
-            await asyncio.sleep(seconds)
-        async with place.turn:
-            if place.worker is None:
-                # What failed is kept as the model's state; the next call tries again.
-                with suppress(FunlandError):
-                    await self.start(place, make_spec)
+        again = True
+        while again:
+            while (seconds := place.retry_seconds) is not None:
+                if not place.holds:
+                    return  # the next call starts it
+                await asyncio.sleep(seconds)
+            async with place.turn:
+                if place.worker is None:
+                    # What failed is kept as the model's state; the next call tries again.
+                    with suppress(FunlandError):
+                        await self.start(place, make_spec)
+            again = place.retry_seconds is not None
 
     def _count_loss(self, place: Place, lived_seconds: float) -> None:
         place.backoff.lost(lived_seconds)

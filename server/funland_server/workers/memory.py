@@ -9,7 +9,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_server.live import Live
 from funland_server.workers.fit import Held, Memories
 from funland_server.workers.machine import MachineMemory, machine_memory
-from funland_server.workers.spec import WorkerSpec, device_bytes
+from funland_server.workers.spec import WorkerSpec, device_bytes, kind
 from funland_server.workers.worker import Worker
 
 _SHARE = 0.9
@@ -58,7 +58,7 @@ class Memory:
             resident,
             worker.idle_since,
             spec.model_id,
-            spec.kind,
+            kind(spec, worker.ready),
             worker.calls,
             keep_alive_seconds=spec.keep_alive_seconds,
             devices=devices,

@@ -7,12 +7,21 @@ from each other what both need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from funland.v1.models_pb2 import Model
 from funland_server.errors import FunlandError
+from funland_server.workers.decisions import (
+    Decision,
+    Drop,
+    Refuse,
+    Start,
+    State,
+    Wait,
+    Waiting,
+    promise,
+)
 from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.fit import Held, Kind, Memories, available, taken, to_unload
 from funland_server.workers.refusals import keeping, refusal
@@ -21,78 +30,6 @@ from funland_server.workers.spec import WorkerSpec
 SETTLING_SECONDS = 0.1
 """Whose call has just ended may be called again at once, and who was just loaded was loaded for a
 call: until then it does not leave."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A worker that is to be started."""
-
-    spec: WorkerSpec
-    key: str
-    """Of its place, whose present worker would end first; empty for a guest, who has none."""
-    since: float
-    until: float
-    """When its patience is over."""
-    callers: int = 0
-    """Calls that wait for it."""
-    wanted: bool = True
-    """Whether it is to be loaded even if no call waits for it."""
-    evicts: bool = True
-    """Whether others leave for it."""
-
-    @property
-    def kind(self) -> Kind:
-        """What calls of the model are for."""
-        return self.spec.kind
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that is decided by. Times are those of `time.monotonic`."""
-
-    now: float
-    memories: Memories
-    waiting: tuple[Waiting, ...] = ()
-    needed: Callable[[WorkerSpec], int] = lambda spec: spec.needed_bytes
-    """What a worker will take of the machine's memory, in bytes; 0: nothing is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """It has room, when those have left that `evict` names by their keys."""
-
-    waiting: Waiting
-    spec: WorkerSpec
-    """With its devices."""
-    evict: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """It would have room without what is there for a while."""
-
-    waiting: Waiting
-    why: str
-    models: tuple[str, ...] = ()
-    """The ids of those that it waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """It has no room, and waiting would not help, or did not."""
-
-    waiting: Waiting
-    error: FunlandError
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """Nobody wants it any more."""
-
-    waiting: Waiting
-
-
-Decision: TypeAlias = Start | Wait | Refuse | Drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,19 +210,3 @@ def _after(state: State, start: Start) -> State:
     promised = promise(spec, state.needed(spec))
     held = (each for each in state.memories.held if each.guest or each.key not in start.evict)
     return replace(state, memories=replace(state.memories, held=(*held, promised)))
-
-
-def promise(spec: WorkerSpec, needed: int, kept_by: str = "", *, guest: bool = False) -> Held:
-    """What a worker will take that is being started."""
-    return Held(
-        spec.key,
-        needed,
-        resident=0,
-        model_id=spec.model_id,
-        kind=spec.kind,
-        loading=True,
-        guest=guest,
-        kept_by=kept_by,
-        keep_alive_seconds=spec.keep_alive_seconds,
-        devices={device.device_id: device.bytes for device in spec.devices},
-    )

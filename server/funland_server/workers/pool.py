@@ -201,8 +201,9 @@ class WorkerPool:
     def _acquiring(self, place: Place, spec: MakeSpec) -> asyncio.Task[Worker]:
         """The load that all callers wait for, begun if it is not under way."""
         if (acquiring := place.acquiring) is not None and not acquiring.done():
-            if place.load.waits_for is not None and place.callers >= self._settings.now.queue_limit:
-                raise _full(place)
+            limit = self._settings.now.queue_limit
+            if place.load.waits_for is not None and place.callers >= limit:
+                raise _full(place, limit)
             return acquiring
         self._lifecycle.asked(place)
         place.acquiring = asyncio.create_task(self._acquire(place, spec))
@@ -216,12 +217,12 @@ class WorkerPool:
             place.load.ended()
 
 
-def _full(place: Place) -> QueueFullError:
+def _full(place: Place, limit: int) -> QueueFullError:
     error = QueueFullError(
         f"{place.callers} calls wait for model {place.model_id!r} to have memory, and no more may."
         " Try again later.",
         model=place.model_id,
-        queue_limit=str(place.callers),
+        queue_limit=str(limit),
     )
     error.retry_seconds = _RETRY_SECONDS
     return error

@@ -13,7 +13,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from time import monotonic
 
 import structlog
@@ -22,58 +22,26 @@ from funland.v1.models_pb2 import Model
 from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
-from funland_server.workers.fit import Held, Kind, available, taken
-from funland_server.workers.memory import Memory
-from funland_server.workers.place import Place
-from funland_server.workers.plan import (
-    SETTLING_SECONDS,
+from funland_server.workers.decisions import (
     Decision,
     Drop,
     Refuse,
     Start,
     State,
     Wait,
-    Waiting,
-    free,
-    plan,
     promise,
-    replaced,
 )
+from funland_server.workers.fit import Held, Kind, available, taken
+from funland_server.workers.memory import Memory
+from funland_server.workers.place import Place
+from funland_server.workers.plan import SETTLING_SECONDS, free, plan, replaced
+from funland_server.workers.requests import Guest, Request
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.taken import Taken
 from funland_server.workers.thrash import Evictions
 from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Guest:
-    """A worker that is no model's own, from the moment on that it has room."""
-
-    spec: WorkerSpec
-    worker: Worker | None = None
-    """None until it is loaded."""
-
-
-@dataclass(slots=True, eq=False)
-class _Request:
-    """A worker that is to be started, in a model's place or as a guest."""
-
-    spec: WorkerSpec
-    answer: asyncio.Future[WorkerSpec]
-    place: Place | None = None
-    guest: Guest | None = None
-    wanted: bool = True
-    since: float = field(default_factory=monotonic)
-
-    def waiting(self, patience_seconds: float) -> Waiting:
-        """How it stands."""
-        if self.place is None:
-            return Waiting(self.spec, "", self.since, self.since, evicts=False)
-        until = self.since + patience_seconds
-        callers = self.place.callers
-        return Waiting(self.spec, self.place.key, self.since, until, callers, wanted=self.wanted)
 
 
 class Room:
@@ -101,7 +69,7 @@ class Room:
         self._ending = ending
         self._look_at = look
         self._guests: set[Guest] = set()
-        self._requests: list[_Request] = []
+        self._requests: list[Request] = []
         self._granting: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self.evictions = Evictions()
@@ -118,7 +86,7 @@ class Room:
             FunlandError: It can't be computed where it is to be, or the server is stopping.
         """
         answer = asyncio.get_running_loop().create_future()
-        return await self._asked(_Request(spec, answer, place, wanted=wanted))
+        return await self._asked(Request(spec, answer, place, wanted=wanted))
 
     @asynccontextmanager
     async def beside(self, spec: WorkerSpec) -> AsyncGenerator[Guest]:
@@ -131,7 +99,7 @@ class Room:
         answer = asyncio.get_running_loop().create_future()
         guest = Guest(spec)
         try:
-            await self._asked(_Request(spec, answer, guest=guest))
+            await self._asked(Request(spec, answer, guest=guest))
             yield guest
         finally:
             self._guests.discard(guest)
@@ -163,13 +131,14 @@ class Room:
     def look(self) -> None:
         """Decides anew about those that wait."""
         waiting = [one for one in self._requests if not one.answer.done()]
-        if waiting:
-            state = self._state(waiting)
-            of = {id(one): request for one, request in zip(state.waiting, waiting, strict=True)}
-            for decision in plan(state):
-                self._carry_out(decision, of[id(decision.waiting)])
-            if self._watching is None or self._watching.done():
-                self._watching = asyncio.create_task(self._watch())
+        if not waiting:
+            return
+        try:
+            self._decide(waiting)
+        except Exception as error:  # a defect, and whoever asked for a look has no part in it
+            self._fail(waiting, error)
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
         """Ends all waiting with ServerStoppingError."""
@@ -180,7 +149,7 @@ class Room:
             self._watching.cancel()
             await asyncio.wait([self._watching])
 
-    async def _asked(self, request: _Request) -> WorkerSpec:
+    async def _asked(self, request: Request) -> WorkerSpec:
         self._requests.append(request)
         try:
             self.look()
@@ -195,20 +164,27 @@ class Room:
         back, without a word to anybody here."""
         while self._requests:
             await asyncio.sleep(SETTLING_SECONDS)
-            waiting = self._requests
+            waiting = [*self._requests]
             try:
-                await self._look_at(
-                    [id_ for one in waiting for id_ in one.spec.settings.device_ids]
-                )
-                self.look()
+                await self._look_at([id_ for one in waiting for id_ in one.device_ids])
             except Exception as error:
-                # Whoever waits had better hear of a defect than of nothing.
-                logger.exception("planning_failed")
-                for request in waiting:
-                    if not request.answer.done():
-                        request.answer.set_exception(error)
+                self._fail(waiting, error)
+            self.look()
 
-    def _carry_out(self, decision: Decision, request: _Request) -> None:
+    def _decide(self, waiting: Sequence[Request]) -> None:
+        state = self._state(waiting)
+        of = {id(one): request for one, request in zip(state.waiting, waiting, strict=True)}
+        for decision in plan(state):
+            self._carry_out(decision, of[id(decision.waiting)])
+
+    def _fail(self, waiting: Iterable[Request], error: Exception) -> None:
+        """Whoever waits had better hear of a defect than of nothing."""
+        logger.error("planning_failed", exc_info=error)
+        for request in waiting:
+            if not request.answer.done():
+                request.answer.set_exception(error)
+
+    def _carry_out(self, decision: Decision, request: Request) -> None:
         match decision:
             case Start(_, spec, evict):
                 self._requests.remove(request)
@@ -227,7 +203,7 @@ class Room:
             case Drop():
                 request.answer.cancel()
 
-    def _promise(self, request: _Request, spec: WorkerSpec) -> None:
+    def _promise(self, request: Request, spec: WorkerSpec) -> None:
         if request.guest is not None:
             request.guest.spec = spec
             self._guests.add(request.guest)
@@ -243,7 +219,7 @@ class Room:
             self._metrics.thrashing_evictions.labels(place.model_id).inc()
         return self._end(place, place.worker)
 
-    def _state(self, requests: Sequence[_Request]) -> State:
+    def _state(self, requests: Sequence[Request]) -> State:
         asking = {one.place.key for one in requests if one.place is not None}
         held = (
             *(self._held(place, asking) for place in self._places.values() if place.worker),

@@ -222,6 +222,13 @@ def device_bytes(spec: WorkerSpec, ready: Ready) -> dict[str, int]:
     }
 
 
+def kind(spec: WorkerSpec, ready: Ready) -> Model.Kind.ValueType:
+    """What calls of a loaded model are for: not all files tell."""
+    if ready.can_rank:
+        return Model.RANKING
+    return spec.kind if ready.can_generate else Model.EMBEDDING
+
+
 def _set(message: LoadSettings | Ready, name: str) -> object:
     """A field's value; None if it is unset, or there is no such field."""
     described = message.DESCRIPTOR.fields_by_name.get(name)

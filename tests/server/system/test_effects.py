@@ -56,6 +56,7 @@ def hub(kind: Any, path: str) -> Callable[[Server], Any]:
 MODELSCOPE, HUGGINGFACE, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.OLLAMA
 
 AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
+    "load_wait_seconds": (7, of(Models, "pool._lifecycle.room._patience.now"), 7),
     "send_timeout_seconds": (7, attrgetter("_grpc._send_timeout.now"), 7),
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
     "session_linger_seconds": (7, of(Chat, "_linger.now"), 7),

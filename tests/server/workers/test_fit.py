@@ -8,10 +8,10 @@ import pytest
 
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.live import Live
+from funland_server.workers.decisions import promise
 from funland_server.workers.fit import Held, Memories, available, chosen, room, taken, to_unload
 from funland_server.workers.machine import MachineMemory
 from funland_server.workers.memory import Memory
-from funland_server.workers.plan import promise
 from funland_server.workers.spec import PlacedDevice, WorkerSpec
 
 

@@ -12,10 +12,11 @@ import pytest
 from funland.v1.models_pb2 import LoadSettings, Model
 from funland_server.devices.errors import DeviceUnavailableError
 from funland_server.errors import FunlandError
+from funland_server.workers.decisions import Decision, Drop, Refuse, Start, State, Wait, Waiting
 from funland_server.workers.errors import ModelTooLargeError
 from funland_server.workers.fit import Held, Kind, Memories
 from funland_server.workers.machine import MachineMemory
-from funland_server.workers.plan import Decision, Drop, Refuse, Start, State, Wait, Waiting, plan
+from funland_server.workers.plan import plan
 from funland_server.workers.spec import PlacedDevice, WorkerSpec
 from funland_server.workers.taken import Taken
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from funland_server.workers.spec import (
     PrefixSpill,
     WorkerSpec,
     device_ids,
+    kind,
     same_run,
     to_wire,
 )
@@ -110,6 +112,22 @@ def test_the_worker_is_told_all() -> None:
     assert (launch.prefix_folder, launch.prefix_folder_bytes, launch.prefix_key) == (
         "/p", 11, b"key",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "ready", "expected"),
+    [
+        (Model.TEXT, Ready(can_generate=True), Model.TEXT),
+        (Model.EMBEDDING, Ready(can_generate=True), Model.EMBEDDING),  # a decoder made for vectors
+        (Model.TEXT, Ready(), Model.EMBEDDING),
+        (Model.TEXT, Ready(can_generate=True, can_rank=True), Model.RANKING),
+        (Model.RANKING, Ready(), Model.EMBEDDING),  # its engine has no ranking
+    ],
+)
+def test_what_calls_are_for_is_what_its_worker_can(
+    told: Model.Kind.ValueType, ready: Ready, expected: Model.Kind.ValueType
+) -> None:
+    assert kind(replace(SPEC, kind=told), ready) == expected
 
 
 def test_without_a_word_a_model_is_kept_for_ever() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.config import ServerSettings
+from funland_server.errors import FunlandError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.calls import ModelCalls
@@ -19,6 +21,7 @@ from funland_server.workers.errors import ModelTooLargeError, ModelUnloadedError
 from funland_server.workers.holds import Hold
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import MakeSpec, WorkerSpec
+from funland_server.workers.taken import Taken
 from funland_server.workers.worker import Worker
 from tests.processes import children
 from tests.server.conftest import SECONDS, until
@@ -230,6 +233,32 @@ async def test_two_models_that_need_the_same_memory_answer_all_their_calls(
         assert await asyncio.gather(*map(calls, "ab")) == [[3, 3, 3], [3, 3, 3]]
 
 
+async def test_a_call_that_comes_while_a_model_leaves_is_not_ended_with_it(
+    live: Live[ServerSettings], named: dict[str, MakeSpec]
+) -> None:
+    leaves, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def note(worker: Worker) -> None:
+        if worker.over:
+            leaves.set()
+            await goes_on.wait()
+
+    pool = WorkerPool(live, Metrics(), lambda _: None, note)
+    worker = await pool.acquire(named["a"], "a")
+    unloading = asyncio.create_task(pool.unload("a", force=False))
+    await leaves.wait()
+
+    model = ModelCalls(worker, lambda: pool.acquire(named["a"], "a"))
+    call = asyncio.create_task(drain(model, short()))
+    goes_on.set()
+
+    async with asyncio.timeout(SECONDS):
+        assert await call == 3
+        await unloading
+    assert pool.worker("a") not in (None, worker)
+    await pool.close()
+
+
 async def test_what_is_held_leaves_neither_unused_nor_for_others(
     room_for_one: WorkerPool, named: dict[str, MakeSpec], live: Live[ServerSettings]
 ) -> None:
@@ -249,3 +278,22 @@ async def test_what_is_held_leaves_neither_unused_nor_for_others(
 
     room_for_one.release("a")
     await until(lambda: room_for_one.worker("a") is None)
+
+
+async def test_a_defect_of_placing_is_told_to_whoever_waits_and_to_nobody_else(
+    room_for_one: WorkerPool, named: dict[str, MakeSpec]
+) -> None:
+    class Broken:
+        def place(self, spec: WorkerSpec, taken: Taken) -> WorkerSpec:
+            raise ZeroDivisionError
+
+        def instead(self, spec: WorkerSpec, error: FunlandError) -> WorkerSpec | None:
+            return None
+
+    def broken() -> WorkerSpec:
+        return replace(named["b"](), placer=Broken())
+
+    with pytest.raises(ZeroDivisionError):
+        await room_for_one.acquire(broken, "b")
+
+    assert await room_for_one.acquire(named["a"], "a")

@@ -133,7 +133,9 @@ class ModelServiceServicer:
 
     def LoadModel(self, request, context):
         """Loads a model into a process of its own and answers when it is ready. A loaded model stays as it
-        is, unless other settings are asked for: then it is loaded anew once its calls have ended.
+        is, unless other settings are asked for: then it is loaded anew once there is room for that and its
+        calls have ended. Memory that busy models have is waited for, as long as the setting
+        `load_wait_seconds` has it.
 
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.

@@ -52,7 +52,9 @@ class ModelServiceStub:
     """
     LoadModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.LoadModelRequest, _models_pb2.Model]
     """Loads a model into a process of its own and answers when it is ready. A loaded model stays as it
-    is, unless other settings are asked for: then it is loaded anew once its calls have ended.
+    is, unless other settings are asked for: then it is loaded anew once there is room for that and its
+    calls have ended. Memory that busy models have is waited for, as long as the setting
+    `load_wait_seconds` has it.
 
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
@@ -132,7 +134,9 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """
     LoadModel: _aio.UnaryUnaryMultiCallable[_models_pb2.LoadModelRequest, _models_pb2.Model]  # type: ignore[assignment]
     """Loads a model into a process of its own and answers when it is ready. A loaded model stays as it
-    is, unless other settings are asked for: then it is loaded anew once its calls have ended.
+    is, unless other settings are asked for: then it is loaded anew once there is room for that and its
+    calls have ended. Memory that busy models have is waited for, as long as the setting
+    `load_wait_seconds` has it.
 
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
@@ -233,7 +237,9 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
         """Loads a model into a process of its own and answers when it is ready. A loaded model stays as it
-        is, unless other settings are asked for: then it is loaded anew once its calls have ended.
+        is, unless other settings are asked for: then it is loaded anew once there is room for that and its
+        calls have ended. Memory that busy models have is waited for, as long as the setting
+        `load_wait_seconds` has it.
 
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.

@@ -26,7 +26,8 @@ def ids(text: str) -> list[int]:
 async def test_it_embeds_and_ranks_as_its_weights_say(server: Server, tmp_path: Path) -> None:
     bert, file = tiny_bert(), tmp_path / "ranker.gguf"
     await asyncio.to_thread(bert.write, file, pooling=gguf.PoolingType.RANK)
-    await call(server, "ImportModel", models_pb2.ImportModelRequest(path=str(file)))
+    model = await call(server, "ImportModel", models_pb2.ImportModelRequest(path=str(file)))
+    assert model.kind == models_pb2.Model.RANKING  # before it is loaded
 
     embed = inference_pb2.EmbedRequest(
         model="ranker", inputs=DOCUMENTS, pooling=inference_pb2.EmbedRequest.CLS
@@ -59,3 +60,4 @@ async def test_it_says_that_it_writes_nothing(server: Server, tmp_path: Path) ->
     assert details(raised.value)["ErrorInfo"].reason == "MODEL_CANNOT_GENERATE"
     model = await call(server, "GetModel", models_pb2.GetModelRequest(model_id="reader"))
     assert (model.can_generate, model.can_rerank, model.can_chat) == (False, False, False)
+    assert model.kind == models_pb2.Model.EMBEDDING

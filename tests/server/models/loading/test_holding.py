@@ -3,7 +3,8 @@ each other out."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from pathlib import Path
@@ -12,21 +13,27 @@ from time import monotonic
 import grpc.aio
 import pytest
 
+from funland.v1.inference_pb2 import Loading, SamplingParameters
 from funland.v1.models_pb2 import (
     DeleteModelRequest,
     GetModelRequest,
     ImportModelRequest,
+    Lease,
+    LoadModelRequest,
+    LoadSettings,
     Model,
     PinModelRequest,
     UnpinModelRequest,
 )
 from funland.v1.system_pb2 import GetHealthReportRequest, PartHealth
+from funland.worker.v1.worker_pb2 import Submit
 from funland_server.app import Server
 from funland_server.config import ServerSettings
 from funland_server.models.domain import Models
-from tests.server.conftest import call, details, until
+from tests.server.conftest import SECONDS, call, details, until
 
 ID = "mine"
+TINY = "funland-tiny"
 
 
 @pytest.fixture
@@ -38,11 +45,13 @@ async def settings(settings: ServerSettings, model_path: Path) -> ServerSettings
 
 
 @asynccontextmanager
-async def running(settings: ServerSettings) -> AsyncIterator[Server]:
+async def running(settings: ServerSettings) -> AsyncGenerator[Server]:
     server = Server(settings)
     await server.start()
-    yield server
-    await server.stop(0)
+    try:
+        yield server
+    finally:
+        await server.stop(0)
 
 
 def models(server: Server) -> Models:
@@ -157,3 +166,34 @@ async def test_models_that_push_each_other_out_degrade_health(settings: ServerSe
         part = await health(server)
         assert part.state == PartHealth.DEGRADED
         assert part.message.startswith("a and b push each other out of memory, 4 times")
+
+
+async def test_who_waits_for_memory_is_told_for_whom(settings: ServerSettings) -> None:
+    small = settings.model_copy(update={"memory_limit_bytes": 330 << 20})
+    wanted = LoadSettings(slots=4, context_length=4096)  # of which two don't fit
+    async with running(small) as server:
+        await call(server, "LoadModel", LoadModelRequest(model_id=TINY, settings=wanted))
+        busy = models(server).pool.worker(TINY)
+        assert busy is not None
+        with busy.sequence(Submit(prompt="a", sampling=SamplingParameters(max_tokens=1))):
+            request = LoadModelRequest(model_id=ID, settings=wanted)
+            loading = asyncio.create_task(call(server, "LoadModel", request))
+            await until(lambda: models(server).pool.place(ID).load.waits_for is not None)
+
+            waiting = await mine(server)
+            tiny = await call(server, "GetModel", GetModelRequest(model_id=TINY))
+
+        async with asyncio.timeout(SECONDS):
+            loaded = await loading
+
+        assert (waiting.state, waiting.loading.stage) == (Model.LOADING, Loading.WAITING)
+        assert waiting.loading.waiting_for == f"{TINY} has 1 call"
+        assert list(waiting.loading.waiting_for_models) == [TINY]
+        assert waiting.loading.elapsed_ms > 0
+        (lease,) = tiny.loaded.leases
+        assert (lease.kind, lease.count) == (Lease.CALLS, 1)
+        assert lease.HasField("since_time")
+        assert (loaded.state, loaded.HasField("loading")) == (Model.LOADED, False)
+        assert (await call(server, "GetModel", GetModelRequest(model_id=TINY))).state == (
+            Model.INSTALLED
+        )
