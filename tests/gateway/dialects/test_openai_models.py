@@ -11,7 +11,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from openai.types import Model as OpenAIModel
 from openai.types import ModelDeleted
 
-from funland.v1.deployments_pb2 import Deployment, ListDeploymentsResponse
+from funland.v1.deployments_pb2 import (
+    Deployment,
+    ListDeploymentsRequest,
+    ListDeploymentsResponse,
+)
 from funland.v1.models_pb2 import (
     DeleteModelRequest,
     GetModelRequest,
@@ -50,7 +54,7 @@ def test_deployments_that_run_are_models_by_their_names() -> None:
     models = ListModelsResponse(models=[Model(model_id="a", context_length=512)])
     second = list_models(Incoming(JsonObject({}), {}, 0)).answer(models)
     assert isinstance(second, Unary)
-    assert second.message.states == [Deployment.RUNNING]
+    assert second.message == ListDeploymentsRequest(states=[Deployment.RUNNING], page_size=1000)
 
     reply = second.answer(
         ListDeploymentsResponse(

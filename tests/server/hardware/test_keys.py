@@ -6,7 +6,8 @@ import pytest
 
 from funland.v1.hardware_pb2 import Device
 from funland.v1.models_pb2 import LoadSettings
-from funland_server.hardware.keys import engine_version, identity
+from funland_server.hardware.keys import identity
+from funland_server.models.loading.engines import engine_version
 from tests.server.hardware.machines import cpu, gpu
 
 
