@@ -15,9 +15,9 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.guests import Guests
-from funland_server.workers.launch import WorkerProcess, launch
 from funland_server.workers.memory import Memory
 from funland_server.workers.place import Place
+from funland_server.workers.process import Launcher, WorkerProcess
 from funland_server.workers.room import Room
 from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.watchdog import Patience
@@ -41,6 +41,7 @@ class Lifecycle:
         note: Callable[[Worker], Awaitable[None]],
         *,
         look: Callable[[Sequence[str]], Awaitable[None]],
+        launcher: Launcher,
     ) -> None:
         """`changed` is called with a model's id when its place changes, `note` with a worker that
         is loaded, and before its end, `look` before a load is placed, with the ids of the devices
@@ -48,6 +49,7 @@ class Lifecycle:
         self._note = note
         self._settings = settings
         self._look = look
+        self._launcher = launcher
         self._places = places
         self._metrics = metrics
         self._changed = changed
@@ -104,14 +106,14 @@ class Lifecycle:
     async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
         spec = await asyncio.to_thread(make_spec)
         await self._look(spec.settings.device_ids)
-        return spec
+        return await self._launcher.choose(spec)
 
     async def _launch(self, spec: WorkerSpec) -> WorkerProcess:
         """Starts a process where there is room for it; on the CPU if it fails on other devices and
         its settings allow that."""
         spec = await self.room.make(spec)
         try:
-            return await launch(spec, self._settings.now.load_timeout_seconds)
+            return await self._launcher.launch(spec, self._settings.now.load_timeout_seconds)
         except FunlandError as error:
             instead = spec.placer.instead(spec, error) if spec.placer is not None else None
             if instead is None:
@@ -119,7 +121,7 @@ class Lifecycle:
             self._memory.settle(spec.model_id)
             logger.warning("model_falls_back", model=spec.model_id, reason=error.message)
             spec = await self.room.make(instead)
-            return await launch(spec, self._settings.now.load_timeout_seconds)
+            return await self._launcher.launch(spec, self._settings.now.load_timeout_seconds)
 
     def keep(self, place: Place, worker: Worker, seconds: float) -> None:
         """Lets a worker end when no call came for so long; never if negative."""

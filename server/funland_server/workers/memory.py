@@ -55,11 +55,13 @@ class Memory:
 
     def needed(self, spec: WorkerSpec) -> int:
         """What a model will take: what it took the last time, else what is expected."""
-        return self._measured.get(_key(spec), spec.needed_bytes)
+        return 0 if spec.remote else self._measured.get(_key(spec), spec.needed_bytes)
 
     def held(self, worker: Worker, *, idle: bool) -> Held:
         """What a worker takes. Until it has answered a call, much of the model has not been read:
-        then it counts with what it will take."""
+        then it counts with what it will take. One on another machine takes nothing here."""
+        if worker.spec.remote:
+            return Held(worker.model_id, 0, 0, worker.idle_since, idle)
         resident = worker.memory_bytes or 0
         weight = resident if worker.used else max(resident, self.needed(worker.spec))
         present = device_bytes(worker.spec, worker.ready)
@@ -74,7 +76,7 @@ class Memory:
     def learn(self, worker: Worker) -> None:
         """Takes note of what a worker took, at its end."""
         resident = worker.memory_bytes
-        if worker.used and resident:
+        if worker.used and resident and not worker.spec.remote:
             key = _key(worker.spec)
             self._measured[key] = max(self._measured.get(key, 0), resident)
 

@@ -11,8 +11,10 @@ from funland_server.errors import ServerStoppingError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.workers.guests import Guests
+from funland_server.workers.launch import LocalLauncher
 from funland_server.workers.lifecycle import Lifecycle
 from funland_server.workers.place import Place
+from funland_server.workers.process import Launcher
 from funland_server.workers.spec import MakeSpec, same_run
 from funland_server.workers.taken import Taken
 from funland_server.workers.worker import Worker
@@ -33,12 +35,22 @@ class WorkerPool:
         note: Callable[[Worker], Awaitable[None]] = _pass_over,
         *,
         look: Callable[[Sequence[str]], Awaitable[None]] = _pass_over,
+        launcher: Launcher | None = None,
     ) -> None:
         """`changed` is called with a model's id when what the pool says of it changes, `note` with
         a worker that is loaded, and before its end, `look` before a load is
-        placed, with the ids of the devices that it names."""
+        placed, with the ids of the devices that it names. Without a `launcher` all workers are
+        on this machine."""
         self._places: dict[str, Place] = {}
-        self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note, look=look)
+        self._lifecycle = Lifecycle(
+            settings,
+            self._places,
+            metrics,
+            changed,
+            note,
+            look=look,
+            launcher=launcher or LocalLauncher(),
+        )
 
     def place(self, model_id: str) -> Place:
         """How a model stands; to look at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from funland.v1.hardware_pb2 import Acceleration
 from funland.v1.models_pb2 import LoadSettings, Model
@@ -13,6 +13,8 @@ from funland.worker.v1.worker_pb2 import Launch, LaunchDevice, Ready
 from funland_server.errors import FunlandError
 from funland_server.workers.taken import Taken
 
+LOCAL_NODE: Final = "local"
+"""The id of the server's own machine among the nodes."""
 _WITHOUT_A_LOAD = {"keep_alive_seconds", "fallback_to_cpu"}
 """What takes effect at once, and what only a load that fails asks for."""
 _ALL_OF = "HETERO:"
@@ -107,6 +109,15 @@ class WorkerSpec:
     """None: it is placed as it is."""
     device_ids: Mapping[str, str] = field(default_factory=dict[str, str])
     """The ids of the machine's devices, by the engines' names in capitals."""
+    digests: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    """The SHA-256 of its files, as far as they are known."""
+    node_id: str = LOCAL_NODE
+    """The machine that it runs on."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it runs on another machine than the server, and takes nothing of this one."""
+        return self.node_id != LOCAL_NODE
 
     @property
     def keep_alive_seconds(self) -> float:
@@ -174,6 +185,8 @@ def same_run(spec: WorkerSpec, ready: Ready, wanted: LoadSettings) -> bool:
         told = [_set(spec.settings, name), _set(ready, name)]
         if name == "device_ids":
             told.append([*device_ids(spec, ready)])
+        if name == "node_id":
+            told.append(spec.node_id)
         if value not in told:
             return False
     return True

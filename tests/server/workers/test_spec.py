@@ -21,7 +21,8 @@ from funland_server.workers.spec import (
 
 RUNS = LoadSettings(
     slots=4, device="CPU", memory_limit_bytes=2**30, cache=LoadSettings.UNIFIED, draft_model="d",
-    speculation=Speculation(max_tokens=4), device_split=[1, 2],
+    speculation=Speculation(max_tokens=4), device_split=[1, 2], gpu_memory_fraction=0.5,
+    node_id="n",
 )  # fmt: skip
 READY = Ready(
     context_length=512, slots=4, threads=1, engine=LoadSettings.LLAMA_CPP, device="CPU",
@@ -59,6 +60,11 @@ SETTINGS: dict[str, tuple[LoadSettings, LoadSettings]] = {
         LoadSettings(value_type=LoadSettings.F16),
     ),
     "flash_attention": (LoadSettings(flash_attention=True), LoadSettings(flash_attention=False)),
+    "gpu_memory_fraction": (
+        LoadSettings(gpu_memory_fraction=0.5),
+        LoadSettings(gpu_memory_fraction=0.6),
+    ),
+    "node_id": (LoadSettings(node_id="n"), LoadSettings(node_id="other")),
 }
 
 
