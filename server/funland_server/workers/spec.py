@@ -110,7 +110,8 @@ class WorkerSpec:
     device_ids: Mapping[str, str] = field(default_factory=dict[str, str])
     """The ids of the machine's devices, by the engines' names in capitals."""
     digests: Mapping[Path, str] = field(default_factory=dict[Path, str])
-    """The SHA-256 of its files, as far as they are known."""
+    """The SHA-256 of the files of the model and its draft model, empty where it is not known. All
+    files of a GGUF model that has several are named."""
     node_id: str = LOCAL_NODE
     """The machine that it runs on."""
 

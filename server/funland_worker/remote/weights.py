@@ -1,0 +1,289 @@
+"""The folder of weights on a node: files by their SHA-256, which all workers there share.
+
+`sha256-<digest>` is a file that is whole, `.seal` beside it its size and time when that was last
+known, `sha256-<digest>.<size>.part` one that is on its way. A worker holds a shared lock on what it
+uses, and an exclusive one on what it receives, so that nobody removes the one or writes the other;
+locks end with the process, whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland_worker.engines.protocol import EngineError
+from funland_worker.remote.leaving import Kept, leaving
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_NAME: Final = re.compile(r"sha256-[0-9a-f]{64}(?:\.(\d{1,19})\.part)?")
+_SEAL: Final = ".seal"
+_READ_ONLY: Final = 0o444
+_CHUNK: Final = 4 * 1024**2
+
+
+class Partial:
+    """A file that is being received, behind its lock. All methods block."""
+
+    def __init__(self, path: Path, descriptor: int, size_bytes: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._size = size_bytes
+        self._digest: Any = hashlib.sha256()
+        self.present_bytes = 0
+
+    def read(self) -> None:
+        """Takes up what is there of an earlier try."""
+        if os.fstat(self._descriptor).st_size > self._size:
+            self.empty()
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        while data := os.read(self._descriptor, _CHUNK):
+            self._digest.update(data)
+            self.present_bytes += len(data)
+
+    def write(self, data: bytes) -> None:
+        """Adds what comes next; raises OSError, or EngineError if it is more than the file has."""
+        if self.present_bytes + len(data) > self._size:
+            raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "More came than the file has.")
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        self._digest.update(data)
+        self.present_bytes += len(data)
+
+    def is_what_it_should_be(self, sha256: str) -> bool:
+        """Whether all came, and is what its digest says."""
+        return self.present_bytes == self._size and self._digest.hexdigest() == sha256
+
+    def empty(self) -> None:
+        """Throws away what is there."""
+        os.ftruncate(self._descriptor, 0)
+
+    def finish(self, target: Path) -> int:
+        """Gives the file its name, and the descriptor by which it stays in use."""
+        os.fsync(self._descriptor)
+        os.fchmod(self._descriptor, _READ_ONLY)
+        self._path.replace(target)
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        return self._descriptor
+
+    def close(self) -> None:
+        """Lets others go on with it."""
+        os.close(self._descriptor)
+
+
+class Weights:
+    """The folder as one worker uses it. All methods block, and raise OSError."""
+
+    def __init__(self, folder: Path, limit_bytes: int, own_blobs: Path | None = None) -> None:
+        """`own_blobs` is a folder of the same form that is only read."""
+        self._folder = folder
+        self._limit = limit_bytes
+        self._own = own_blobs
+        self._held: list[int] = []
+        """Descriptors of what is in use, until the process ends."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def find(self, sha256: str, size_bytes: int) -> Path | None:
+        """Where a file lies that is what its digest says; it stays there. None: nowhere."""
+        check_sha256(sha256)
+        for folder in (self._folder, self._own):
+            if folder is not None and (path := self._found(folder, sha256, size_bytes)):
+                return path
+        return None
+
+    def receive(self, sha256: str, size_bytes: int) -> Partial | None:
+        """The file to go on with, when nobody else receives it; None: it has come meanwhile.
+
+        Raises:
+            EngineError: MODEL_TOO_LARGE: there is no room for it.
+        """
+        check_sha256(sha256)
+        path = self._folder / f"sha256-{sha256}.{size_bytes}.part"
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(descriptor, path):  # else whoever had it finished, or removed it
+                break
+            os.close(descriptor)
+        try:
+            if self.find(sha256, size_bytes) is not None:
+                path.unlink()
+                os.close(descriptor)
+                return None
+            partial = Partial(path, descriptor, size_bytes)
+            partial.read()
+            self._make_room(path.name, size_bytes)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return partial
+
+    def keep(self, partial: Partial, sha256: str) -> Path:
+        """Takes a file that is whole into the folder, and keeps it in use.
+
+        Raises:
+            EngineError: MODEL_LOAD_FAILED: it is not what its digest says; it is thrown away.
+        """
+        target = self._folder / f"sha256-{sha256}"
+        if not partial.is_what_it_should_be(sha256):
+            partial.empty()
+            partial.close()
+            raise EngineError(
+                ErrorReason.MODEL_LOAD_FAILED, "A file arrived damaged; load the model again."
+            )
+        descriptor = partial.finish(target)
+        self._held.append(descriptor)
+        _seal(target, os.fstat(descriptor))
+        return target
+
+    def _found(self, folder: Path, sha256: str, size_bytes: int) -> Path | None:
+        path = folder / f"sha256-{sha256}"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if _is_at(descriptor, path) and self._is_right(descriptor, path, sha256, size_bytes):
+            self._held.append(descriptor)
+            return path
+        os.close(descriptor)
+        return None
+
+    def _is_right(self, descriptor: int, path: Path, sha256: str, size_bytes: int) -> bool:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size_bytes:
+            return False
+        ours = path.parent == self._folder
+        seal = path.with_name(path.name + _SEAL)
+        with suppress(OSError, ValueError):
+            if seal.read_text() == _state(found):
+                if ours:
+                    os.utime(seal)  # used now
+                return True
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                return False
+        if ours:
+            _seal(path, found)
+        return True
+
+    def _make_room(self, receiving: str, size_bytes: int) -> None:
+        with _alone(self._folder):
+            kept = [file for file in self._kept() if file.name != receiving]
+            chosen = leaving(kept, size_bytes, self._limit)
+            for file in chosen or ():
+                _remove(self._folder / file.name)
+        if chosen is None:
+            raise EngineError(
+                ErrorReason.MODEL_TOO_LARGE,
+                f"The node's folder for weights has no room for {size_bytes / 1e9:.2f} GB: it may"
+                f" have {self._limit / 1e9:.2f} GB (`server.node_weights_bytes`).",
+                needed_bytes=str(size_bytes),
+                available_bytes=str(self._limit),
+            )
+
+    def _kept(self) -> Iterator[Kept]:
+        for path in self._folder.iterdir():
+            if (name := _NAME.fullmatch(path.name)) is None:
+                continue
+            try:
+                found = path.lstat()
+                used = path.with_name(path.name + _SEAL)
+                last = (used if used.exists() else path).stat().st_mtime
+            except FileNotFoundError:  # another worker removed it
+                continue
+            # What is on its way will be as large as its name says.
+            yield Kept(path.name, int(name[1] or found.st_size), last, _in_use(path))
+
+
+def check_sha256(text: str) -> None:
+    """Raises EngineError for what is no digest, lest it leads out of the folder."""
+    if not _SHA256.fullmatch(text):
+        raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "A file's digest is none.")
+
+
+def run_folder(folder: Path) -> Path:
+    """A new folder for the files of this process by the names that its model wants; those of
+    processes that are no more are removed."""
+    runs = folder / "runs"
+    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(runs):
+        for left in runs.iterdir():
+            if not _in_use(left):
+                _empty(left)
+        own = Path(tempfile.mkdtemp(dir=runs))
+        fcntl.flock(os.open(own, os.O_RDONLY), fcntl.LOCK_SH)  # until the process ends
+    return own
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Waits until no other worker looks through a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _in_use(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return True  # gone, or none of ours
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _remove(path: Path) -> None:
+    """Removes a file unless somebody has begun to use it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+        path.with_name(path.name + _SEAL).unlink(missing_ok=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _empty(folder: Path) -> None:
+    """Removes a folder of links and folders of links."""
+    for path in [*folder.rglob("*")][::-1]:
+        with suppress(OSError):
+            path.unlink() if path.is_symlink() else path.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    own = os.fstat(descriptor)
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+
+
+def _seal(path: Path, found: os.stat_result) -> None:
+    path.with_name(path.name + _SEAL).write_text(_state(found))
+
+
+def _state(found: os.stat_result) -> str:
+    return f"{found.st_size} {found.st_mtime_ns}"
