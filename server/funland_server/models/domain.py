@@ -26,6 +26,7 @@ from funland_server.models.loading.served import ServedNames
 from funland_server.models.service import ModelService
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
+from funland_server.workers.process import Launcher
 
 
 class Models(Domain):
@@ -43,6 +44,7 @@ class Models(Domain):
         metrics: Metrics,
         devices: Devices,
         accelerations: Accelerations,
+        launcher: Launcher,
     ) -> None:
         self._live = settings
         self._settings = settings.now
@@ -58,6 +60,7 @@ class Models(Domain):
             self._changes.publish,
             self._measurements.note,
             look=self._placing.look,
+            launcher=launcher,
         )
 
     async def start(self) -> None:

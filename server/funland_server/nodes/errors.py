@@ -4,6 +4,7 @@ NotFoundError
 └── NodeNotFoundError         NODE_NOT_FOUND
 UnavailableError
 └── ClusterUnreachableError   CLUSTER_UNREACHABLE
+    └── NodeUnavailableError
 """
 
 from __future__ import annotations
@@ -30,3 +31,12 @@ class ClusterUnreachableError(UnavailableError):
 
     def __init__(self, address: str, why: str) -> None:
         super().__init__(f"The cluster at {address} does not answer: {why}", address=address)
+
+
+class NodeUnavailableError(ClusterUnreachableError):
+    """The cluster answers, but for one node of it."""
+
+    def __init__(self, node_id: str, address: str, why: str) -> None:
+        UnavailableError.__init__(
+            self, f"Node {node_id!r} can't hold a model now: {why}.", address=address
+        )

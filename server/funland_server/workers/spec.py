@@ -59,6 +59,15 @@ class Placer(Protocol):
         """The spec for the CPU, after a load on devices has failed; None: the failure stands."""
         ...
 
+    def elsewhere(self, spec: WorkerSpec) -> WorkerSpec:
+        """The spec for another machine, on whose CPU it is computed."""
+        ...
+
+    @property
+    def better_here(self) -> bool:
+        """Whether this machine has what computes it better than a CPU does."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PrefixSpill:

@@ -40,7 +40,10 @@ class Host:
     """One worker's parent. The worker's standard input is a pipe of this process, so that it ends
     with it; it has no session of its own, so that Ray ends both."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, leaves: bool = False) -> None:
+        """If it `leaves`, this process ends some seconds after the worker."""
+        self._leaves = leaves
+        self._leaving: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._words: deque[str] = deque(maxlen=_WORDS)
         self._relaying: asyncio.Task[None] | None = None
@@ -62,6 +65,8 @@ class Host:
             env=_environment(os.environ),
         )
         self._relaying = asyncio.create_task(self._relay(process))
+        if self._leaves:
+            self._leaving = asyncio.create_task(self._leave())
         assert process.stdin is not None  # noqa: S101 - it is a PIPE
         assert process.stdout is not None  # noqa: S101 - it is a PIPE
         with contextlib.suppress(ConnectionError):  # it ended already; its last words say so
@@ -92,10 +97,10 @@ class Host:
         if self._process is not None:
             await self._process.wait()
 
-    async def over(self) -> None:
-        """Waits until nobody asks any more how the worker ended."""
+    async def _leave(self) -> None:
         await self.ended()
-        await asyncio.sleep(_KEPT_SECONDS)
+        await asyncio.sleep(_KEPT_SECONDS)  # somebody may ask how it ended
+        os._exit(0)
 
     def _kill(self) -> None:
         if self._process is not None:

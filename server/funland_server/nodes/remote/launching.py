@@ -33,7 +33,7 @@ _NAME: Final = "funland-worker"
 """In the certificates of all workers."""
 _PATIENCE_SECONDS: Final = 30.0
 _STALL_SECONDS: Final = 30.0
-_PING_MS, _PING_TIMEOUT_MS = 1000, 3000
+_PING_MS, _PING_TIMEOUT_MS = 1000, 5000
 """A machine that is gone closes no connection. Ray tells of it after 12 seconds."""
 
 
