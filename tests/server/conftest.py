@@ -13,7 +13,14 @@ import pytest
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from funland.v1 import hardware_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2
+from funland.v1 import (
+    hardware_pb2,
+    inference_pb2,
+    models_pb2,
+    nodes_pb2,
+    responses_pb2,
+    system_pb2,
+)
 from funland_server.app import Server
 from funland_server.config import ServerSettings
 from funland_server.rpc.local_channel import Metadata
@@ -23,7 +30,14 @@ SECONDS = 20
 
 METHODS = {
     method.name: method
-    for module in (hardware_pb2, inference_pb2, models_pb2, responses_pb2, system_pb2)
+    for module in (
+        hardware_pb2,
+        inference_pb2,
+        models_pb2,
+        nodes_pb2,
+        responses_pb2,
+        system_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

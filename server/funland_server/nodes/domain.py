@@ -80,10 +80,8 @@ class Nodes(Domain):
         namespace = f"funland-{await asyncio.to_thread(home_id, settings.home)}"
         joining = Joining(settings.ray_address or "", namespace, str(settings.ray_token_path or ""))
         self._cluster = Cluster(lambda: joining)
-        shelf = self._settings.map(
-            lambda now: Shelf(str(now.node_weights_path or ""), now.node_weights_bytes)
-        )
-        self.placement.elsewhere = ClusterNodes(self._cluster, lambda: shelf.now)
+        shelf = Shelf(str(settings.node_weights_path or ""), settings.node_weights_bytes)
+        self.placement.elsewhere = ClusterNodes(self._cluster, shelf)
         self._cluster.begin()
 
     async def _nodes(self) -> list[Node]:

@@ -22,11 +22,11 @@ _AT_ONCE: Final = (
 _NEXT_LOAD: Final = (
     "slots", "max_context_length", "threads", "load_timeout_seconds", "keep_alive_seconds",
     "memory_limit_bytes", "queue_limit", "prefix_memory_bytes", "prefix_spill_bytes",
-    "hang_timeout_seconds", "step_timeout_seconds", "node_weights_path", "node_weights_bytes",
+    "hang_timeout_seconds", "step_timeout_seconds",
 )  # fmt: skip
 _NEXT_START: Final = (
     "home", "database_url", "host", "port", "log_format",
-    "placement", "ray_address", "ray_token_path",
+    "placement", "ray_address", "ray_token_path", "node_weights_path", "node_weights_bytes",
 )  # fmt: skip
 
 _OF_SERVER: Final[Mapping[str, Setting.Effect.ValueType]] = {

@@ -39,6 +39,7 @@ _OPTIONS = [
     # A machine that is gone closes no connection: whoever does not answer a ping is taken for gone.
     ("grpc.keepalive_time_ms", 2000),
     ("grpc.keepalive_timeout_ms", 5000),
+    ("grpc.http2.ping_timeout_ms", 5000),  # without it a ping may be a minute without an answer
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # The server does the same, and is not to be taken for one that pings too much.

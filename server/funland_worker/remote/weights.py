@@ -1,9 +1,9 @@
 """The folder of weights on a node: files by their SHA-256, which all workers there share.
 
 `sha256-<digest>` is a file that is whole, `.seal` beside it its size and time when that was last
-known, `sha256-<digest>.<size>.part` one that is on its way. A worker holds a shared lock on what it
-uses, and an exclusive one on what it receives, so that nobody removes the one or writes the other;
-locks end with the process, whatever becomes of it.
+known, `sha256-<digest>.<size>.part` one that is on its way, `.lock` what its receiver holds. A
+worker holds a shared lock on what it uses, and an exclusive one on what it receives, so that nobody
+removes either; locks end with the process, whatever becomes of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Generator, Iterator
+import threading
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -33,10 +34,14 @@ _CHUNK: Final = 4 * 1024**2
 class Partial:
     """A file that is being received, behind its lock. All methods block."""
 
-    def __init__(self, path: Path, descriptor: int, size_bytes: int) -> None:
+    def __init__(self, path: Path, size_bytes: int, lock: _Lock) -> None:
         self._path = path
-        self._descriptor = descriptor
         self._size = size_bytes
+        self._lock = lock
+        self._turn = threading.Lock()
+        """A write may still go on in a thread when nobody waits for it any more."""
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         self._digest: Any = hashlib.sha256()
         self.present_bytes = 0
 
@@ -54,10 +59,11 @@ class Partial:
         if self.present_bytes + len(data) > self._size:
             raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "More came than the file has.")
         left = memoryview(data)
-        while left:
-            left = left[os.write(self._descriptor, left) :]
-        self._digest.update(data)
-        self.present_bytes += len(data)
+        with self._turn:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+            self._digest.update(data)
+            self.present_bytes += len(data)
 
     def is_what_it_should_be(self, sha256: str) -> bool:
         """Whether all came, and is what its digest says."""
@@ -77,6 +83,31 @@ class Partial:
 
     def close(self) -> None:
         """Lets others go on with it."""
+        with self._turn:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        self.release()
+
+    def release(self) -> None:
+        """Lets others see that it is there."""
+        self._lock.release()
+
+
+class _Lock:
+    """What one process at a time has of a file; waits for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        while True:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if _is_at(self._descriptor, path):  # else whoever had it removed it
+                return
+            os.close(self._descriptor)
+
+    def release(self) -> None:
+        """Lets the next have it."""
+        self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
@@ -91,6 +122,10 @@ class Weights:
         self._held: list[int] = []
         """Descriptors of what is in use, until the process ends."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def held(self) -> Sequence[int]:
+        """The descriptors of what is in use."""
+        return self._held
 
     def find(self, sha256: str, size_bytes: int) -> Path | None:
         """Where a file lies that is what its digest says; it stays there. None: nowhere."""
@@ -108,22 +143,21 @@ class Weights:
         """
         check_sha256(sha256)
         path = self._folder / f"sha256-{sha256}.{size_bytes}.part"
-        while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_at(descriptor, path):  # else whoever had it finished, or removed it
-                break
-            os.close(descriptor)
+        lock = _Lock(self._folder / f"sha256-{sha256}.lock")
         try:
             if self.find(sha256, size_bytes) is not None:
-                path.unlink()
-                os.close(descriptor)
+                path.unlink(missing_ok=True)
+                lock.release()
                 return None
-            partial = Partial(path, descriptor, size_bytes)
+            partial = Partial(path, size_bytes, lock)
+        except BaseException:
+            lock.release()
+            raise
+        try:
             partial.read()
             self._make_room(path.name, size_bytes)
         except BaseException:
-            os.close(descriptor)
+            partial.close()
             raise
         return partial
 
@@ -143,6 +177,7 @@ class Weights:
         descriptor = partial.finish(target)
         self._held.append(descriptor)
         _seal(target, os.fstat(descriptor))
+        partial.release()
         return target
 
     def _found(self, folder: Path, sha256: str, size_bytes: int) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 
 from funland_server.nodes.cluster.cluster import Cluster
@@ -19,7 +18,7 @@ _PATIENCE_SECONDS = 10.0
 class ClusterNodes:
     """See `funland_server.nodes.placement.Elsewhere`."""
 
-    def __init__(self, cluster: Cluster, shelf: Callable[[], Shelf]) -> None:
+    def __init__(self, cluster: Cluster, shelf: Shelf) -> None:
         self._cluster = cluster
         self._launching = RemoteLaunching(cluster, shelf)
 

@@ -103,9 +103,10 @@ class Host:
         os._exit(0)
 
     def _kill(self) -> None:
-        if self._process is not None:
+        if self._process is not None and self._process.returncode is None:
+            # Not by `Process.kill`, which takes the exit code of one that has just ended.
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def _relay(self, process: asyncio.subprocess.Process) -> None:
         """Keeps the worker's last words; the node's own log gets all."""

@@ -53,7 +53,7 @@ class BrokenLineError(Exception):
 class RemoteLaunching:
     """Starts workers by a `Starter`, all with one certificate of this server."""
 
-    def __init__(self, starter: Starter, shelf: Callable[[], Shelf]) -> None:
+    def __init__(self, starter: Starter, shelf: Shelf) -> None:
         self._starter = starter
         self._shelf = shelf
         self._key, self._certificate = own_certificate()
@@ -127,11 +127,10 @@ class RemoteLaunching:
                 await sending
 
     def _listen(self) -> Listen:
-        shelf = self._shelf()
         return Listen(
             server_certificate=self._certificate.decode(),
-            weights_folder=shelf.folder,
-            weights_limit_bytes=shelf.limit_bytes,
+            weights_folder=self._shelf.folder,
+            weights_limit_bytes=self._shelf.limit_bytes,
             patience_seconds=_PATIENCE_SECONDS,
         )
 
@@ -152,6 +151,8 @@ class RemoteLaunching:
                 ("grpc.enable_http_proxy", 0),
                 ("grpc.keepalive_time_ms", _PING_MS),
                 ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+                # Without it a ping may be a minute without an answer.
+                ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.max_pings_without_data", 0),
                 ("grpc.http2.max_ping_strikes", 0),
