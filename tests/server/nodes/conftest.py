@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
+from funland.worker.v1 import worker_pb2
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.worker import Worker
 from tools.bench.next_door import NextDoor
+
+
+def unobserved(step: worker_pb2.Step, tokens: int) -> None:
+    """For workers whose steps nobody counts."""
+
 
 MakeRemote = Callable[..., Awaitable[Worker]]
 
@@ -40,7 +46,7 @@ async def make_remote(next_door: NextDoor, remote_spec: WorkerSpec) -> AsyncIter
 
     async def make(**changes: Any) -> Worker:
         process = await next_door.launch(replace(remote_spec, **changes), 60)
-        workers.append(Worker("m", process, lambda step, tokens: None, 0))
+        workers.append(Worker("m", process, unobserved, 0))
         return workers[-1]
 
     yield make

@@ -13,7 +13,7 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from funland.v1.inference_pb2 import ChatRequest
+from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
 from funland.v1.models_pb2 import LoadModelRequest, LoadSettings, Model, UnloadModelRequest
 from funland.v1.nodes_pb2 import GetNodeRequest, ListNodesRequest, Node
 from funland_server.app import Server
@@ -53,7 +53,8 @@ async def held(server: Server) -> dict[str, list[str]]:
 
 def greeting() -> ChatRequest:
     return ChatRequest(
-        messages=[{"role": "USER", "content": "Hello!"}], sampling={"temperature": 0}
+        messages=[Message(role=Message.USER, content="Hello!")],
+        sampling=SamplingParameters(temperature=0),
     )
 
 
@@ -102,15 +103,10 @@ async def test_a_model_is_held_where_it_is_asked_for(two: Server) -> None:
 async def test_unasked_it_goes_where_the_fewest_models_are(two: Server) -> None:
     placement = domain(two, Nodes).placement
     await load(two, node_id="local")
-    (process,) = (domain(two, Models).pool.worker("funland-tiny").process,)
-    spec = await placement.choose(process.spec)
-    assert spec.node_id == "local"  # it has a node already
+    models = domain(two, Models)
+    make = attrgetter("loader._spec")(models)(models.catalog.get("funland-tiny"), LoadSettings())
 
-    chosen = await placement.choose(
-        attrgetter("loader")(domain(two, Models))._spec(  # pyright: ignore[reportPrivateUsage]  # as a load makes it
-            domain(two, Models).catalog.get("funland-tiny"), LoadSettings()
-        )()
-    )
+    chosen = await placement.choose(make())
 
     assert chosen.node_id == "next-door"
     assert chosen.needed_bytes > 0
@@ -158,7 +154,9 @@ async def test_a_worker_that_is_lost_comes_back(two: Server) -> None:
 async def test_a_cluster_needs_an_address_and_ray(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
 ) -> None:
-    monkeypatch.setattr("funland_server.nodes.domain.find_spec", lambda _: None)  # not installed
+    def not_installed(_: str) -> None: ...
+
+    monkeypatch.setattr("funland_server.nodes.domain.find_spec", not_installed)
     nodes = Nodes(Live(settings.model_copy(update={"placement": "ray", **changes})))
 
     with pytest.raises(StartError, match=said):

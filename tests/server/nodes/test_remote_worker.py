@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import SamplingParameters
+from funland.v1.inference_pb2 import Message, SamplingParameters
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1 import remote_pb2, worker_pb2
 from funland.worker.v1.remote_pb2_grpc import RemoteServiceStub
@@ -33,7 +33,7 @@ from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.watchdog import Patience
 from funland_server.workers.worker import Worker
 from tests.server.conftest import SECONDS, until
-from tests.server.nodes.conftest import MakeRemote
+from tests.server.nodes.conftest import MakeRemote, unobserved
 from tests.server.workers.conftest import drain, endless, events, short
 from tools.bench.next_door import Neighbour, NextDoor
 
@@ -55,7 +55,7 @@ async def test_it_writes_what_a_local_one_writes(
     make_remote: MakeRemote, remote_spec: WorkerSpec
 ) -> None:
     remote = await make_remote()
-    local = Worker("m", await launch(replace(remote_spec, node_id="local"), 60), lambda *_: None, 0)
+    local = Worker("m", await launch(replace(remote_spec, node_id="local"), 60), unobserved, 0)
     prompts = ["Once upon a time", "The fox", "A key"]
 
     try:
@@ -66,7 +66,7 @@ async def test_it_writes_what_a_local_one_writes(
         for name, request in {
             "tokenize": worker_pb2.TokenizeText(text="Hello", with_pieces=True),
             "detokenize": worker_pb2.Tokens(tokens=[300, 301]),
-            "render": worker_pb2.Conversation(messages=[{"role": "USER", "content": "Hi"}]),
+            "render": worker_pb2.Conversation(messages=[Message(role=Message.USER, content="Hi")]),
             "embed": worker_pb2.EmbedTexts(inputs=["a", "b"]),
             "rank": worker_pb2.RankDocuments(query="a", documents=["a", "b"]),
         }.items():
@@ -149,7 +149,7 @@ async def test_one_that_is_killed_fails_its_calls_at_once_and_tells_how(
 
 async def test_one_that_hangs_is_killed(next_door: NextDoor, remote_spec: WorkerSpec) -> None:
     process = await next_door.launch(remote_spec, 60)
-    worker = Worker("m", process, lambda *_: None, 0, Patience(silent_seconds=1))
+    worker = Worker("m", process, unobserved, 0, Patience(silent_seconds=1))
     running = asyncio.create_task(drain(worker, endless()))
     await until(lambda: worker.active_sequences == 1)
 
@@ -167,7 +167,7 @@ async def test_a_machine_that_is_silent_is_lost_before_any_watchdog_barks(
     next_door: NextDoor, remote_spec: WorkerSpec
 ) -> None:
     process = await next_door.launch(remote_spec, 60)
-    worker = Worker("m", process, lambda *_: None, 0, Patience(silent_seconds=600))
+    worker = Worker("m", process, unobserved, 0, Patience(silent_seconds=600))
 
     os.kill(process.pid, signal.SIGSTOP)  # nothing closes the connection
 

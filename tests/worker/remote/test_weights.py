@@ -107,17 +107,26 @@ def test_more_than_the_file_has_is_refused(folder: Path) -> None:
     partial.close()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda path: path.write_bytes(content(300, 5)),
-        lambda path: path.write_bytes(content(299)),
-        lambda path: (path.unlink(), path.symlink_to("/etc/hostname")),
-        lambda path: (path.unlink(), path.mkdir()),
-    ],
-    ids=["other bytes", "shorter", "a link out", "a folder"],
-)
-def test_what_was_changed_is_not_found(folder: Path, change: Callable[[Path], object]) -> None:
+def other_bytes(path: Path) -> None:
+    path.write_bytes(content(300, 5))
+
+
+def fewer_bytes(path: Path) -> None:
+    path.write_bytes(content(299))
+
+
+def a_link_out(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("change", [other_bytes, fewer_bytes, a_link_out, a_folder])
+def test_what_was_changed_is_not_found(folder: Path, change: Callable[[Path], None]) -> None:
     path = put(Weights(folder, LIMIT), content(300))
     path.chmod(0o600)
 
