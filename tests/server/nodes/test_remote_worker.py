@@ -379,3 +379,21 @@ async def test_a_server_that_is_shown_another_certificate_does_not_talk(
             await stub.Tokenize(worker_pb2.TokenizeText(text="a"), timeout=SECONDS)
 
     assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("when", ["before", "while it is sent"])
+async def test_a_file_that_can_not_be_read_is_told(
+    next_door: NextDoor, remote_spec: WorkerSpec, tmp_path: Path, when: str
+) -> None:
+    path = tmp_path / "model.gguf"
+    digests = {path: "1" * 64} if when == "while it is sent" else {}
+    if digests:
+        path.mkdir()  # it has a size, and can't be opened
+        digests = {path / "x": "1" * 64}
+        (path / "x").symlink_to(tmp_path)
+
+    with pytest.raises(ModelLoadFailedError, match="can't be"):
+        await next_door.launch(replace(remote_spec, path=path, digests=digests), 60)
+
+    for started in next_door.started:
+        await started.how_it_ended()

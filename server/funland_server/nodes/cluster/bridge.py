@@ -23,6 +23,7 @@ _ASK_SECONDS: Final = 3.0
 _MEASURE_SECONDS: Final = 20.0
 _START_SECONDS: Final = 90.0
 _END_SECONDS: Final = 4.0
+_KEPT_SECONDS: Final = 60.0
 
 # By name: it is not there where types are checked.
 ray: Final[Any] = import_module("ray")
@@ -104,6 +105,8 @@ class Bridge:
             await _answer(self._actor(name).kill.remote(), _ASK_SECONDS)
         except (GoneError, RefusedError):
             self._end(name)
+        else:
+            asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._actors.pop, name, None)
 
     def leave(self) -> None:
         """Ends all that was started."""

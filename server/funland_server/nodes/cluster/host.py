@@ -20,7 +20,7 @@ from funland_server.workers.machine import machine_memory
 _WORDS: Final = 20
 _START_SECONDS: Final = 60.0
 _KEPT_SECONDS: Final = 10.0
-_RAYS_OWN: Final = ("RAY_", "FUNLAND_")
+_NOT_TOLD: Final = ("RAY_", "FUNLAND_")
 _ALLOCATION: Final = {"MALLOC_ARENA_MAX": "2", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 """As workers on the server's machine have it."""
 
@@ -129,7 +129,7 @@ def _environment(present: Any) -> dict[str, str]:
     kept = {
         name: value
         for name, value in present.items()
-        if not name.startswith(_RAYS_OWN) or name == "FUNLAND_HOME"
+        if not name.startswith(_NOT_TOLD) or name == "FUNLAND_HOME"
     }
     kept.pop("OMP_NUM_THREADS", None)
     return {**_ALLOCATION, **kept}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from funland_server.nodes.remote.files import Parcel, pack
 from funland_server.nodes.remote.link import RemoteLink
 from funland_server.nodes.remote.process import RemoteProcess
 from funland_server.nodes.remote.starter import Started, Starter
-from funland_server.nodes.remote.weights import send_weights
+from funland_server.nodes.remote.weights import BrokenLineError, send_weights
 from funland_server.workers.errors import ModelLoadFailedError
 from funland_server.workers.failures import from_wire
 from funland_server.workers.process import LARGEST_MESSAGE
@@ -46,10 +45,6 @@ class Shelf:
     limit_bytes: int
 
 
-class BrokenLineError(Exception):
-    """The connection broke while weights went over it; what went need not go again."""
-
-
 class RemoteLaunching:
     """Starts workers by a `Starter`, all with one certificate of this server."""
 
@@ -69,15 +64,23 @@ class RemoteLaunching:
             FunlandError: It said why it can't, its node does not answer, or it took too long.
         """
         token = secrets.token_urlsafe(32)
-        parcel = await asyncio.to_thread(pack, spec, token)
+        try:
+            parcel = await asyncio.to_thread(pack, spec, token)
+        except OSError as error:
+            raise ModelLoadFailedError(
+                f"A file of model {spec.model_id!r} can't be read: {error.strerror}.",
+                model=spec.model_id,
+            ) from None
         while True:
             went = _Went()
             try:
                 process = await self._try(spec, parcel, timeout_seconds, went)
-            except BrokenLineError:
+            except BrokenLineError as error:
+                logger.warning(
+                    "weights_broke_off", model=spec.model_id, node=spec.node_id, why=str(error)
+                )
                 if not went.bytes:
                     raise _not_reached(spec) from None
-                logger.warning("weights_broke_off", model=spec.model_id, node=spec.node_id)
                 continue  # every try brings it nearer
             process.lost = lost
             return process
@@ -116,15 +119,11 @@ class RemoteLaunching:
                 before = went.bytes
                 await asyncio.wait([sending], timeout=_STALL_SECONDS)
                 if not sending.done() and went.bytes == before and before:
-                    raise BrokenLineError
+                    raise BrokenLineError("nothing moved")
             await sending
-        except grpc.aio.AioRpcError as error:
-            logger.info("weights_refused", node=spec.node_id, details=error.details())
-            raise BrokenLineError from None
         finally:
             sending.cancel()
-            with suppress(BaseException):
-                await sending
+            await asyncio.wait([sending])
 
     def _listen(self) -> Listen:
         return Listen(
