@@ -26,8 +26,9 @@ from funland_worker.limits import limit_memory
 from funland_worker.main import LARGEST_MESSAGE, opened
 from funland_worker.remote.answers import Answers
 from funland_worker.remote.certificate import own_certificate
+from funland_worker.remote.runs import run_folder
 from funland_worker.remote.servicer import Obey, RemoteServicer, Send
-from funland_worker.remote.weights import Weights, run_folder
+from funland_worker.remote.weights import Weights
 from funland_worker.servicer import WorkerServicer
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import remote_pb2, remote_pb2_grpc, worker_pb2
 from funland_worker.engines.protocol import EngineError
 from funland_worker.remote.layout import lay_out
-from funland_worker.remote.weights import Partial, Weights
+from funland_worker.remote.partial import Partial
+from funland_worker.remote.weights import Weights
 from funland_worker.wire import failure_to_wire, pong
 
 if TYPE_CHECKING:

@@ -13,102 +13,20 @@ import hashlib
 import os
 import re
 import stat
-import tempfile
-import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.protocol import EngineError
 from funland_worker.remote.leaving import Kept, leaving
+from funland_worker.remote.locks import Lock, alone, in_use, is_at
+from funland_worker.remote.partial import Partial
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"sha256-[0-9a-f]{64}(?:\.(\d{1,19})\.part)?")
 _SEAL: Final = ".seal"
-_READ_ONLY: Final = 0o444
-_CHUNK: Final = 4 * 1024**2
-
-
-class Partial:
-    """A file that is being received, behind its lock. All methods block."""
-
-    def __init__(self, path: Path, size_bytes: int, lock: _Lock) -> None:
-        self._path = path
-        self._size = size_bytes
-        self._lock = lock
-        self._turn = threading.Lock()
-        """A write may still go on in a thread when nobody waits for it any more."""
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self._digest: Any = hashlib.sha256()
-        self.present_bytes = 0
-
-    def read(self) -> None:
-        """Takes up what is there of an earlier try."""
-        if os.fstat(self._descriptor).st_size > self._size:
-            self.empty()
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        while data := os.read(self._descriptor, _CHUNK):
-            self._digest.update(data)
-            self.present_bytes += len(data)
-
-    def write(self, data: bytes) -> None:
-        """Adds what comes next; raises OSError, or EngineError if it is more than the file has."""
-        if self.present_bytes + len(data) > self._size:
-            raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "More came than the file has.")
-        left = memoryview(data)
-        with self._turn:
-            while left:
-                left = left[os.write(self._descriptor, left) :]
-            self._digest.update(data)
-            self.present_bytes += len(data)
-
-    def is_what_it_should_be(self, sha256: str) -> bool:
-        """Whether all came, and is what its digest says."""
-        return self.present_bytes == self._size and self._digest.hexdigest() == sha256
-
-    def empty(self) -> None:
-        """Throws away what is there."""
-        os.ftruncate(self._descriptor, 0)
-
-    def finish(self, target: Path) -> int:
-        """Gives the file its name, and the descriptor by which it stays in use."""
-        os.fsync(self._descriptor)
-        os.fchmod(self._descriptor, _READ_ONLY)
-        self._path.replace(target)
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-        return self._descriptor
-
-    def close(self) -> None:
-        """Lets others go on with it."""
-        with self._turn:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        self.release()
-
-    def release(self) -> None:
-        """Lets others see that it is there."""
-        self._lock.release()
-
-
-class _Lock:
-    """What one process at a time has of a file; waits for it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        while True:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            if _is_at(self._descriptor, path):  # else whoever had it removed it
-                return
-            os.close(self._descriptor)
-
-    def release(self) -> None:
-        """Lets the next have it."""
-        self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
 
 
 class Weights:
@@ -143,7 +61,7 @@ class Weights:
         """
         check_sha256(sha256)
         path = self._folder / f"sha256-{sha256}.{size_bytes}.part"
-        lock = _Lock(self._folder / f"sha256-{sha256}.lock")
+        lock = Lock(self._folder / f"sha256-{sha256}.lock")
         try:
             if self.find(sha256, size_bytes) is not None:
                 path.unlink(missing_ok=True)
@@ -187,7 +105,7 @@ class Weights:
         except OSError:
             return None
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        if _is_at(descriptor, path) and self._is_right(descriptor, path, sha256, size_bytes):
+        if is_at(descriptor, path) and self._is_right(descriptor, path, sha256, size_bytes):
             self._held.append(descriptor)
             return path
         os.close(descriptor)
@@ -212,7 +130,7 @@ class Weights:
         return True
 
     def _make_room(self, receiving: str, size_bytes: int) -> None:
-        with _alone(self._folder):
+        with alone(self._folder):
             kept = [file for file in self._kept() if file.name != receiving]
             chosen = leaving(kept, size_bytes, self._limit)
             for file in chosen or ():
@@ -237,52 +155,13 @@ class Weights:
             except FileNotFoundError:  # another worker removed it
                 continue
             # What is on its way will be as large as its name says.
-            yield Kept(path.name, int(name[1] or found.st_size), last, _in_use(path))
+            yield Kept(path.name, int(name[1] or found.st_size), last, in_use(path))
 
 
 def check_sha256(text: str) -> None:
     """Raises EngineError for what is no digest, lest it leads out of the folder."""
     if not _SHA256.fullmatch(text):
         raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "A file's digest is none.")
-
-
-def run_folder(folder: Path) -> Path:
-    """A new folder for the files of this process by the names that its model wants; those of
-    processes that are no more are removed."""
-    runs = folder / "runs"
-    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone(runs):
-        for left in runs.iterdir():
-            if not _in_use(left):
-                _empty(left)
-        own = Path(tempfile.mkdtemp(dir=runs))
-        fcntl.flock(os.open(own, os.O_RDONLY), fcntl.LOCK_SH)  # until the process ends
-    return own
-
-
-@contextmanager
-def _alone(folder: Path) -> Generator[None]:
-    """Waits until no other worker looks through a folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _in_use(path: Path) -> bool:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:
-        return True  # gone, or none of ours
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _remove(path: Path) -> None:
@@ -296,24 +175,6 @@ def _remove(path: Path) -> None:
         pass
     finally:
         os.close(descriptor)
-
-
-def _empty(folder: Path) -> None:
-    """Removes a folder of links and folders of links."""
-    for path in [*folder.rglob("*")][::-1]:
-        with suppress(OSError):
-            path.unlink() if path.is_symlink() else path.rmdir()
-    with suppress(OSError):
-        folder.rmdir()
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    own = os.fstat(descriptor)
-    try:
-        there = path.lstat()
-    except FileNotFoundError:
-        return False
-    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
 
 
 def _seal(path: Path, found: os.stat_result) -> None:

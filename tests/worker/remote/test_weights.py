@@ -17,7 +17,8 @@ from funland.worker.v1.remote_pb2 import RemoteLaunch, WeightsFile
 from funland.worker.v1.worker_pb2 import Launch
 from funland_worker.engines.protocol import EngineError
 from funland_worker.remote.layout import lay_out
-from funland_worker.remote.weights import Weights, run_folder
+from funland_worker.remote.runs import run_folder
+from funland_worker.remote.weights import Weights
 
 LIMIT = 1000
 
