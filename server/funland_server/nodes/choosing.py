@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from funland.v1.nodes_pb2 import Node as NodeMessage
-from funland_server.nodes.errors import NodeNotFoundError, NodeUnavailableError
+from funland_server.nodes.errors import ClusterUnreachableError, NodeNotFoundError
 from funland_server.nodes.node import Node
 
 
@@ -16,7 +16,7 @@ def choose(nodes: Sequence[Node], asked: str, needed_bytes: int, held: Mapping[s
 
     Raises:
         NodeNotFoundError: There is none of that id.
-        NodeUnavailableError: It is there, but can't hold models now.
+        ClusterUnreachableError: It is there, but can't hold models now.
     """
     if asked:
         return _asked(nodes, asked)
@@ -30,7 +30,7 @@ def _asked(nodes: Sequence[Node], node_id: str) -> Node:
     for node in nodes:
         if node.node_id == node_id:
             if (reason := _reason(node)) is not None:
-                raise NodeUnavailableError(node.node_id, node.address, reason)
+                raise ClusterUnreachableError(node.address, reason, node.node_id)
             return node
     raise NodeNotFoundError(node_id)
 

@@ -4,7 +4,6 @@ NotFoundError
 └── NodeNotFoundError         NODE_NOT_FOUND
 UnavailableError
 └── ClusterUnreachableError   CLUSTER_UNREACHABLE
-    └── NodeUnavailableError
 """
 
 from __future__ import annotations
@@ -25,18 +24,12 @@ class NodeNotFoundError(NotFoundError):
 
 
 class ClusterUnreachableError(UnavailableError):
-    """The cluster does not answer."""
+    """The cluster does not answer, or a node of it that was asked for."""
 
     reason = ErrorReason.CLUSTER_UNREACHABLE
 
-    def __init__(self, address: str, why: str) -> None:
-        super().__init__(f"The cluster at {address} does not answer: {why}", address=address)
-
-
-class NodeUnavailableError(ClusterUnreachableError):
-    """The cluster answers, but for one node of it."""
-
-    def __init__(self, node_id: str, address: str, why: str) -> None:
-        UnavailableError.__init__(
-            self, f"Node {node_id!r} can't hold a model now: {why}.", address=address
-        )
+    def __init__(self, address: str, why: str, node_id: str = "") -> None:
+        message = f"The cluster at {address} does not answer: {why}"
+        if node_id:
+            message = f"Node {node_id!r} can't hold a model now: {why}."
+        super().__init__(message, address=address)

@@ -10,7 +10,7 @@ import pytest
 from funland.v1.nodes_pb2 import Node as NodeMessage
 from funland_server.errors import FunlandError
 from funland_server.nodes.choosing import choose
-from funland_server.nodes.errors import NodeNotFoundError, NodeUnavailableError
+from funland_server.nodes.errors import ClusterUnreachableError, NodeNotFoundError
 from funland_server.nodes.node import Node, State, standing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,8 +29,8 @@ def node(
     )  # fmt: skip
 
 
-def unavailable(node_id: str, why: str) -> NodeUnavailableError:
-    return NodeUnavailableError(node_id, "10.0.0.9", why)
+def unavailable(node_id: str, why: str) -> ClusterUnreachableError:
+    return ClusterUnreachableError("10.0.0.9", why, node_id)
 
 
 LOCAL, A, B = node("local"), node("a"), node("b")

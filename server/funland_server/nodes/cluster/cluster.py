@@ -19,7 +19,7 @@ from funland.v1.nodes_pb2 import Node as NodeMessage
 from funland.worker.v1.remote_pb2 import Listen, Listening
 from funland_server.nodes.cluster.client import Bridge, Joining, NoAnswerError, NotDoneError
 from funland_server.nodes.cluster.started import ClusterStarted
-from funland_server.nodes.errors import ClusterUnreachableError, NodeUnavailableError
+from funland_server.nodes.errors import ClusterUnreachableError
 from funland_server.nodes.node import Node, standing
 from funland_server.nodes.remote.starter import Started
 from funland_server.workers.errors import ModelLoadFailedError
@@ -104,7 +104,7 @@ class Cluster:
             told = await bridge.ask("start", node_id=node_id, name=name, listen=line)
         except NoAnswerError as error:
             self._suspects.add(node_id)
-            raise NodeUnavailableError(node_id, address, str(error)) from None
+            raise ClusterUnreachableError(address, str(error).rstrip("."), node_id) from None
         except NotDoneError as error:
             raise ModelLoadFailedError(
                 f"Node {node_id!r} can't run a worker: {error}", node_id=node_id
