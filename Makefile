@@ -43,6 +43,10 @@ TEST_PROCESSES ?= 3
 unit: $(INSTALLED_DEV) ## Run the tests side by side; ARGS="tests/gateway -x" picks some.
 	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
+.PHONY: test-cluster
+test-cluster: $(INSTALLED_DEV) ## Test models on a Ray cluster of two nodes, on this machine; installs Ray beside, 240 MB.
+	tools/cluster/test.sh $(VENV) $(ARGS)
+
 .PHONY: format
 format: $(INSTALLED_DEV) ## Write all sources in the one format.
 	$(BIN)/ruff format $(SOURCES)
@@ -107,6 +111,10 @@ bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not 
 .PHONY: bench-sockets
 bench-sockets: $(INSTALLED) ## Show what chats over WebSockets cost, and whom one that stops to read disturbs.
 	$(BIN)/python -m tools.bench.sockets $(ARGS)
+
+.PHONY: bench-cluster
+bench-cluster: $(INSTALLED_DEV) ## Show what a worker costs that is reached as on another machine; a minute or two.
+	$(BIN)/python -m tools.bench.cluster $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.

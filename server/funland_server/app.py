@@ -60,7 +60,8 @@ class Server:
         self._database = Database(_place(given))
         devices = Devices(given, metrics)
         accelerations = Accelerations(given.home, devices)
-        models = Models(settings, metrics, devices, accelerations)
+        nodes = Nodes(settings)
+        models = Models(settings, metrics, devices, accelerations, nodes.placement)
         web = Web(settings.map(web_policy), settings.map(_deadlines))
         hub = Hub(settings, self._database, models, web)
         downloads = Downloads(
@@ -72,7 +73,6 @@ class Server:
         chat = Chat(
             settings, metrics, self._database, devices=devices, models=models, inference=inference
         )
-        nodes = Nodes(settings)
         deployments = Deployments(
             settings, metrics, self._database, devices=devices, models=models, downloads=downloads
         )

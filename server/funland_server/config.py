@@ -114,6 +114,23 @@ class ServerSettings(BaseModel):
     vllm_start_seconds: Seconds = Field(
         default=600.0, description="How long vLLM may take until it answers."
     )
+    placement: Literal["local", "ray"] = Field(
+        default="local",
+        description="Where models are held: on this machine, or on a Ray cluster's.",
+    )
+    ray_address: Annotated[str, Field(pattern=r"^[^\s/]+:\d{1,5}$", max_length=256)] | None = Field(
+        default=None, description="The address of the Ray cluster's head, such as 10.0.0.5:6379."
+    )
+    ray_token_path: Path | None = Field(
+        default=None, description="The file with the Ray cluster's token; unset: it has none."
+    )
+    node_weights_path: Path | None = Field(
+        default=None,
+        description="The folder for weights on other machines; unset: in the user's for caches.",
+    )
+    node_weights_bytes: Bytes = Field(
+        default=100 * 1024**3, description="How much may be kept there."
+    )
     send_timeout_seconds: Seconds = Field(
         default=30.0, description="How long a caller may not read before its call is ended."
     )

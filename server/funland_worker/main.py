@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from funland_worker.wire import failure_to_wire, tokenizer_to_wire
 
 logger = logging.getLogger(__name__)
 
-_LARGEST_MESSAGE = 128 * 1024**2
+LARGEST_MESSAGE = 128 * 1024**2
 
 
 def main() -> None:
@@ -57,32 +58,46 @@ def main() -> None:
 
 
 async def _serve(launch: worker_pb2.Launch) -> None:
+    link = await Link.open(launch.link_descriptor)
     try:
-        loaded = await loaded_model(launch, LoadNews(_say_progress))
+        servicer, ready = await opened(launch, link.send, LoadNews(_say_progress))
     except EngineError as error:
         _say(worker_pb2.Handshake(failure=failure_to_wire(error)))
         return
-    engine = loaded.engine
-    renderer = await _renderer(loaded.facts)
-    begin_mark = loaded.facts.begin_mark if loaded.facts.adds_begin_mark else ""
-    link = await Link.open(launch.link_descriptor)
-    servicer = WorkerServicer(
-        engine,
-        PromptReader(engine, renderer, begin_mark=begin_mark),
-        launch.token,
-        link.send,
-        queue_limit=launch.queue_limit,
-    )
     server = grpc.aio.server(
         options=[
-            ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-            ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+            ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+            ("grpc.max_send_message_length", LARGEST_MESSAGE),
         ]
     )
     worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, server)
     os.umask(0o177)  # the socket is for this user alone
     server.add_insecure_port(f"unix:{launch.socket_path}")
     await server.start()
+    _say(worker_pb2.Handshake(ready=ready))
+    obeying = asyncio.create_task(_obey(link, servicer))
+    error = await servicer.thread.failed
+    obeying.cancel()
+    logger.error("the engine failed: %r", error)
+    os._exit(1)
+
+
+async def opened(
+    launch: worker_pb2.Launch, send: Callable[[worker_pb2.Step], None], news: LoadNews
+) -> tuple[WorkerServicer, worker_pb2.Ready]:
+    """Loads a model, and gives what answers its calls and what there is to know of it; `send` gets
+    the steps, `news` how far the load is, in another thread. Raises EngineError."""
+    loaded = await loaded_model(launch, news)
+    engine = loaded.engine
+    renderer = await _renderer(loaded.facts)
+    begin_mark = loaded.facts.begin_mark if loaded.facts.adds_begin_mark else ""
+    servicer = WorkerServicer(
+        engine,
+        PromptReader(engine, renderer, begin_mark=begin_mark),
+        launch.token,
+        send,
+        queue_limit=launch.queue_limit,
+    )
     ready = worker_pb2.Ready(
         context_length=engine.context_length,
         slots=engine.slots,
@@ -96,12 +111,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
         tokenizer=tokenizer_to_wire(loaded),
     )
     ready.MergeFrom(loaded.told)
-    _say(worker_pb2.Handshake(ready=ready))
-    obeying = asyncio.create_task(_obey(link, servicer))
-    error = await servicer.thread.failed
-    obeying.cancel()
-    logger.error("the engine failed: %r", error)
-    os._exit(1)
+    return servicer, ready
 
 
 async def _obey(link: Link, servicer: WorkerServicer) -> None:

@@ -27,6 +27,8 @@ NOT_FOR_A_START: Final = {
     *("sqlalchemy.orm", "sqlalchemy.ext"),
     # What computes is in the workers; vectors are written when there are any.
     *("numpy", "llama_cpp", "openvino", "ctranslate2", "tokenizers", "gguf", "jinja2"),
+    # Only who has a cluster needs what speaks to other machines.
+    *("ray", "cryptography", "funland_server.nodes.cluster", "funland_server.nodes.remote"),
     # Other commands'.
     *("funland_client", "funland_worker"),
 }

@@ -29,6 +29,7 @@ from funland_server.models.loading.served import ServedNames
 from funland_server.models.service import ModelService
 from funland_server.workers.place import Place
 from funland_server.workers.pool import WorkerPool
+from funland_server.workers.process import Launcher
 from funland_server.workers.thrash import in_words
 
 
@@ -47,6 +48,7 @@ class Models(Domain):
         metrics: Metrics,
         devices: Devices,
         accelerations: Accelerations,
+        launcher: Launcher,
     ) -> None:
         self._live = settings
         self._settings = settings.now
@@ -68,6 +70,7 @@ class Models(Domain):
             self._place_changed,
             self._measurements.note,
             look=self._placing.look,
+            launcher=launcher,
         )
 
     async def start(self) -> None:

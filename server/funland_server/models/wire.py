@@ -94,6 +94,7 @@ def loaded(worker: Worker, place: Place) -> models_pb2.LoadedModel:
         device_ids=worker.device_ids,
         device_memory=_device_memory(worker),
         fallback_reason=worker.spec.fallback_reason,
+        node_id=worker.spec.node_id,
         key_type=ready.key_type,
         value_type=ready.value_type,
         leases=_leases(worker, place),

@@ -24,9 +24,12 @@ class NodeNotFoundError(NotFoundError):
 
 
 class ClusterUnreachableError(UnavailableError):
-    """The cluster does not answer."""
+    """The cluster does not answer, or a node of it that was asked for."""
 
     reason = ErrorReason.CLUSTER_UNREACHABLE
 
-    def __init__(self, address: str, why: str) -> None:
-        super().__init__(f"The cluster at {address} does not answer: {why}", address=address)
+    def __init__(self, address: str, why: str, node_id: str = "") -> None:
+        message = f"The cluster at {address} does not answer: {why}"
+        if node_id:
+            message = f"Node {node_id!r} can't hold a model now: {why}."
+        super().__init__(message, address=address)

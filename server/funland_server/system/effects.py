@@ -24,7 +24,10 @@ _NEXT_LOAD: Final = (
     "memory_limit_bytes", "queue_limit", "prefix_memory_bytes", "prefix_spill_bytes",
     "hang_timeout_seconds", "step_timeout_seconds", "vllm_environment", "vllm_start_seconds",
 )  # fmt: skip
-_NEXT_START: Final = ("home", "database_url", "host", "port", "log_format")
+_NEXT_START: Final = (
+    "home", "database_url", "host", "port", "log_format",
+    "placement", "ray_address", "ray_token_path", "node_weights_path", "node_weights_bytes",
+)  # fmt: skip
 
 _OF_SERVER: Final[Mapping[str, Setting.Effect.ValueType]] = {
     **dict.fromkeys(_AT_ONCE, Setting.AT_ONCE),

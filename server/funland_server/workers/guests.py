@@ -9,7 +9,7 @@ from time import monotonic
 
 import structlog
 
-from funland.worker.v1.worker_pb2 import LoadProgress, Step
+from funland.worker.v1.worker_pb2 import Step
 from funland_server.errors import ServerStoppingError
 from funland_server.live import Live
 from funland_server.workers.launch import launch
@@ -19,10 +19,6 @@ from funland_server.workers.watchdog import Patience
 from funland_server.workers.worker import Worker
 
 logger = structlog.get_logger(__name__)
-
-
-def _pass_over(_: LoadProgress) -> None:
-    """Nobody waits for a guest but who asked for it."""
 
 
 class Guests:
@@ -60,7 +56,7 @@ class Guests:
         await self._look(spec.settings.device_ids)
         begin = monotonic()
         async with self._room.beside(spec) as guest:
-            process = await launch(guest.spec, self._load_timeout.now, _pass_over)
+            process = await launch(guest.spec, self._load_timeout.now)
             load_ms = 1e3 * (monotonic() - begin)
             worker = Worker(spec.model_id, process, observe, load_ms, self._patience())
             self._workers.add(worker)

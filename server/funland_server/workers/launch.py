@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
+import psutil
 import structlog
 from google.protobuf import json_format
 
-from funland.worker.v1.worker_pb2 import Handshake, LoadProgress, Ready
+from funland.worker.v1.worker_pb2 import Handshake, Ready
 from funland_server.workers.environment import inherited
 from funland_server.workers.errors import ModelLoadFailedError
 from funland_server.workers.failures import from_wire
 from funland_server.workers.link import Link
+from funland_server.workers.process import LARGEST_MESSAGE, Told, WorkerProcess, untold
 from funland_server.workers.spec import WorkerSpec, to_wire
 
 logger = structlog.get_logger(__name__)
@@ -40,8 +44,8 @@ ENVIRONMENT = {
 """For the worker; what the user has set goes before, but for settings, which may be secret."""
 
 
-class WorkerProcess:
-    """A process that holds a loaded model."""
+class LocalProcess:
+    """A process on the server's machine; see `WorkerProcess`."""
 
     def __init__(
         self,
@@ -57,7 +61,7 @@ class WorkerProcess:
         self._log = asyncio.create_task(log)
         self.spec = spec
         self.link = link
-        self.address = f"unix:{folder / 'socket'}"
+        self.socket = folder / "socket"
         self.token = secrets.token_urlsafe(32)
         self.ready = Ready()
 
@@ -65,6 +69,36 @@ class WorkerProcess:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The resident memory of the process; None if it can't be read."""
+        try:
+            return psutil.Process(self.pid).memory_info().rss
+        except psutil.Error:
+            return None
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """The most that the process had of the memory so far; None if it can't be read."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return None
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+        return int(found[1]) * 1024 if found else None
+
+    def open_channel(self) -> grpc.aio.Channel:
+        """See `WorkerProcess`."""
+        return grpc.aio.insecure_channel(
+            f"unix:{self.socket}",
+            options=[
+                ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+                ("grpc.max_send_message_length", LARGEST_MESSAGE),
+                # Every worker gets a connection of its own, however it is called.
+                ("grpc.use_local_subchannel_pool", 1),
+            ],
+        )
 
     async def ended(self) -> int:
         """Waits for its end and gives its exit code, negative for a signal's number."""
@@ -90,9 +124,21 @@ class WorkerProcess:
         await self._process.wait()
 
 
-async def launch(
-    spec: WorkerSpec, timeout_seconds: float, told: Callable[[LoadProgress], None]
-) -> WorkerProcess:
+class LocalLauncher:
+    """Starts all workers on the server's machine; see `Launcher`."""
+
+    async def choose(self, spec: WorkerSpec) -> WorkerSpec:
+        """The spec as it is."""
+        return spec
+
+    async def launch(
+        self, spec: WorkerSpec, timeout_seconds: float, told: Told = untold
+    ) -> WorkerProcess:
+        """See `launch`."""
+        return await launch(spec, timeout_seconds, told)
+
+
+async def launch(spec: WorkerSpec, timeout_seconds: float, told: Told = untold) -> LocalProcess:
     """Starts a worker and gives it when its model is loaded; `told` gets what it tells meanwhile.
 
     Raises:
@@ -106,7 +152,7 @@ async def launch(
         shutil.rmtree(folder)
         raise
     log = _relay_log(process, spec)
-    worker = WorkerProcess(process, spec, folder, link, log)
+    worker = LocalProcess(process, spec, folder, link, log)
     try:
         async with asyncio.timeout(timeout_seconds):
             worker.ready = await _handshake(process, worker, descriptor, told)
@@ -163,15 +209,12 @@ async def _lines(output: asyncio.StreamReader) -> AsyncGenerator[bytes]:
 
 
 async def _handshake(
-    process: asyncio.subprocess.Process,
-    worker: WorkerProcess,
-    link_descriptor: int,
-    told: Callable[[LoadProgress], None],
+    process: asyncio.subprocess.Process, worker: LocalProcess, link_descriptor: int, told: Told
 ) -> Ready:
     assert process.stdin is not None  # noqa: S101 - it is a PIPE
     assert process.stdout is not None  # noqa: S101 - it is a PIPE
     spec = worker.spec
-    request = to_wire(spec, worker.address.removeprefix("unix:"), worker.token, link_descriptor)
+    request = to_wire(spec, str(worker.socket), worker.token, link_descriptor)
     line = json_format.MessageToJson(request, indent=None)
     with contextlib.suppress(ConnectionError):  # it ended already; its output says so
         process.stdin.write(line.encode() + b"\n")

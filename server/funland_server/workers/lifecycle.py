@@ -18,9 +18,9 @@ from funland_server.metrics import Metrics
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.guests import Guests
 from funland_server.workers.holds import Hold
-from funland_server.workers.launch import WorkerProcess, launch
 from funland_server.workers.memory import Memory
 from funland_server.workers.place import Place
+from funland_server.workers.process import Launcher, WorkerProcess
 from funland_server.workers.room import Room
 from funland_server.workers.spec import MakeSpec, WorkerSpec
 from funland_server.workers.watchdog import Patience
@@ -44,6 +44,7 @@ class Lifecycle:
         note: Callable[[Worker], Awaitable[None]],
         *,
         look: Callable[[Sequence[str]], Awaitable[None]],
+        launcher: Launcher,
     ) -> None:
         """`changed` is called with a place when it changes, `note` with a worker that
         is loaded, and before its end, `look` before a load is placed, with the ids of the devices
@@ -51,6 +52,7 @@ class Lifecycle:
         self._note = note
         self._settings = settings
         self._look = look
+        self._launcher = launcher
         self._places = places
         self._metrics = metrics
         self._changed = changed
@@ -126,7 +128,7 @@ class Lifecycle:
     async def _spec(self, make_spec: MakeSpec) -> WorkerSpec:
         spec = await asyncio.to_thread(make_spec)
         await self._look(spec.settings.device_ids)
-        return spec
+        return await self._launcher.choose(spec)
 
     async def _launch(self, place: Place, spec: WorkerSpec, wanted: bool) -> WorkerProcess:
         """Starts a process where there is room for it; on the CPU if it fails on other devices and
@@ -136,18 +138,22 @@ class Lifecycle:
             await self.end_when_idle(place, former)
         if self.stopping:
             raise ServerStoppingError
-        place.load.starts()
         try:
-            return await launch(spec, self._settings.now.load_timeout_seconds, place.load.told)
+            return await self._start_process(place, spec)
         except FunlandError as error:
             instead = spec.placer.instead(spec, error) if spec.placer is not None else None
             if instead is None:
                 raise
             self.room.settle(spec.key)
             place.load.waits()
-            spec = await self.room.make(place, instead, wanted=wanted)
-            place.load.starts()
-            return await launch(spec, self._settings.now.load_timeout_seconds, place.load.told)
+            return await self._start_process(
+                place, await self.room.make(place, instead, wanted=wanted)
+            )
+
+    async def _start_process(self, place: Place, spec: WorkerSpec) -> WorkerProcess:
+        place.load.starts()
+        seconds = self._settings.now.load_timeout_seconds
+        return await self._launcher.launch(spec, seconds, place.load.told)
 
     def keep(self, place: Place, worker: Worker, seconds: float) -> None:
         """Lets a worker end when no call came for so long; never if negative."""

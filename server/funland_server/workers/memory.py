@@ -37,15 +37,17 @@ class Memory:
         return Memories(machine, limit, (*held, *self._promised.values()))
 
     def needed(self, spec: WorkerSpec) -> int:
-        """What a worker will take: what one like it took the last time, else what is expected."""
-        return self._measured.get(_key(spec), spec.needed_bytes)
+        """What a worker will take: what one like it took the last time, else what is expected.
+        One on another machine takes nothing here."""
+        return 0 if spec.remote else self._measured.get(_key(spec), spec.needed_bytes)
 
     def held(self, worker: Worker) -> Held:
         """What a worker takes. Until it has answered a call, much of the model has not been read:
-        then it counts with what it will take."""
-        spec, resident = worker.spec, worker.memory_bytes or 0
+        then it counts with what it will take. One on another machine takes nothing here."""
+        spec = worker.spec
+        resident = 0 if spec.remote else worker.memory_bytes or 0
         weight = resident if worker.used else max(resident, self.needed(spec))
-        present = device_bytes(spec, worker.ready)
+        present = {} if spec.remote else device_bytes(spec, worker.ready)
         # A cache that grows with its texts has not taken all that it may.
         devices = {
             device.device_id: max(device.bytes, present[device.device_id])
@@ -68,7 +70,7 @@ class Memory:
     def learn(self, worker: Worker) -> None:
         """Takes note of what a worker took, at its end."""
         resident = worker.memory_bytes
-        if worker.used and resident:
+        if worker.used and resident and not worker.spec.remote:
             key = _key(worker.spec)
             self._measured[key] = max(self._measured.get(key, 0), resident)
 

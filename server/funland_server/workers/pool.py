@@ -15,9 +15,11 @@ from funland_server.workers.errors import ModelUnloadedError, QueueFullError
 from funland_server.workers.fit import Kind
 from funland_server.workers.guests import Guests
 from funland_server.workers.holds import Hold
+from funland_server.workers.launch import LocalLauncher
 from funland_server.workers.lifecycle import Lifecycle
 from funland_server.workers.loading import Load
 from funland_server.workers.place import Place
+from funland_server.workers.process import Launcher
 from funland_server.workers.spec import MakeSpec, same_run
 from funland_server.workers.taken import Taken
 from funland_server.workers.thrash import Thrash
@@ -45,13 +47,23 @@ class WorkerPool:
         note: Callable[[Worker], Awaitable[None]] = _pass_over,
         *,
         look: Callable[[Sequence[str]], Awaitable[None]] = _pass_over,
+        launcher: Launcher | None = None,
     ) -> None:
         """`changed` is called with a place when what the pool says of it changes, `note` with
         a worker that is loaded, and before its end, `look` before a load is
-        placed, with the ids of the devices that it names."""
+        placed, with the ids of the devices that it names. Without a `launcher` all workers are
+        on this machine."""
         self._settings = settings
         self._places: dict[str, Place] = {}
-        self._lifecycle = Lifecycle(settings, self._places, metrics, changed, note, look=look)
+        self._lifecycle = Lifecycle(
+            settings,
+            self._places,
+            metrics,
+            changed,
+            note,
+            look=look,
+            launcher=launcher or LocalLauncher(),
+        )
 
     def place(self, key: str) -> Place:
         """How a model or an instance stands; to look at."""

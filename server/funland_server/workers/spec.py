@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from funland.v1.hardware_pb2 import Acceleration
 from funland.v1.models_pb2 import LoadSettings, Model
@@ -13,6 +13,8 @@ from funland.worker.v1.worker_pb2 import Launch, LaunchDevice, Ready
 from funland_server.errors import FunlandError
 from funland_server.workers.taken import Taken
 
+LOCAL_NODE: Final = "local"
+"""The id of the server's own machine among the nodes."""
 _WITHOUT_A_LOAD = {"keep_alive_seconds", "fallback_to_cpu"}
 """What takes effect at once, and what only a load that fails asks for."""
 _ALL_OF = "HETERO:"
@@ -55,6 +57,15 @@ class Placer(Protocol):
 
     def instead(self, spec: WorkerSpec, error: FunlandError) -> WorkerSpec | None:
         """The spec for the CPU, after a load on devices has failed; None: the failure stands."""
+        ...
+
+    def elsewhere(self, spec: WorkerSpec) -> WorkerSpec:
+        """The spec for another machine, on whose CPU it is computed."""
+        ...
+
+    @property
+    def better_here(self) -> bool:
+        """Whether this machine has what computes it better than a CPU does."""
         ...
 
 
@@ -113,6 +124,16 @@ class WorkerSpec:
     """None: it is placed as it is."""
     device_ids: Mapping[str, str] = field(default_factory=dict[str, str])
     """The ids of the machine's devices, by the engines' names in capitals."""
+    digests: Mapping[Path, str] = field(default_factory=dict[Path, str])
+    """The SHA-256 of the files of the model and its draft model, empty where it is not known. All
+    files of a GGUF model that has several are named."""
+    node_id: str = LOCAL_NODE
+    """The machine that it runs on."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it runs on another machine than the server, and takes nothing of this one."""
+        return self.node_id != LOCAL_NODE
 
     log: Callable[[str, str], None] | None = None
     """Takes what its process writes beside the server's log: a line's level, as `logging` names it
@@ -190,6 +211,8 @@ def same_run(spec: WorkerSpec, ready: Ready, wanted: LoadSettings) -> bool:
         told = [_set(spec.settings, name), _set(ready, name)]
         if name == "device_ids":
             told.append([*device_ids(spec, ready)])
+        if name == "node_id":
+            told.append(spec.node_id)
         if value not in told:
             return False
     return True

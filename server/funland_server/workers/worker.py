@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import re
 from collections.abc import AsyncGenerator, Callable, Generator
-from pathlib import Path
 from time import monotonic, time
 from typing import Any
 
 import grpc.aio
-import psutil
 import structlog
 from google.protobuf.empty_pb2 import Empty
 
@@ -21,7 +18,7 @@ from funland.worker.v1.worker_pb2_grpc import WorkerServiceStub
 from funland_server.errors import FunlandError
 from funland_server.workers.errors import ModelUnloadedError, WorkerLostError
 from funland_server.workers.failures import WorkerDefectError, from_wire
-from funland_server.workers.launch import WorkerProcess
+from funland_server.workers.process import WorkerProcess
 from funland_server.workers.sequence import Sequence
 from funland_server.workers.spec import device_ids
 from funland_server.workers.watchdog import Patience, Watchdog
@@ -29,7 +26,6 @@ from funland_server.workers.watchdog import Patience, Watchdog
 logger = structlog.get_logger(__name__)
 
 _FAILURE_KEY = "funland-failure-bin"
-_LARGEST_MESSAGE = 128 * 1024**2
 _KEEPING_SECONDS = 5.0
 _PATIENCE = Patience()
 
@@ -70,15 +66,7 @@ class Worker:
         self._call_numbers = itertools.count(1)
         self._sequences: dict[int, Sequence] = {}
         self._end_reason: Callable[[str], FunlandError] | None = None
-        self._channel = grpc.aio.insecure_channel(
-            process.address,
-            options=[
-                ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
-                ("grpc.max_send_message_length", _LARGEST_MESSAGE),
-                # Every worker gets a connection of its own, however it is called.
-                ("grpc.use_local_subchannel_pool", 1),
-            ],
-        )
+        self._channel = process.open_channel()
         self._stub: Any = WorkerServiceStub(self._channel)
         self._metadata = (("authorization", process.token),)
         self._idle = asyncio.Event()
@@ -104,21 +92,13 @@ class Worker:
 
     @property
     def memory_bytes(self) -> int | None:
-        """The resident memory of its process; None if it can't be read."""
-        try:
-            return psutil.Process(self.process.pid).memory_info().rss
-        except psutil.Error:
-            return None
+        """The resident memory of its process; None if that is not known."""
+        return self.process.memory_bytes
 
     @property
     def peak_memory_bytes(self) -> int | None:
-        """The most that its process had of the memory so far; None if it can't be read."""
-        try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
-        except OSError:
-            return None
-        found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
-        return int(found[1]) * 1024 if found else None
+        """The most that its process had of the memory so far; None if that is not known."""
+        return self.process.peak_memory_bytes
 
     @contextlib.contextmanager
     def sequence(self, submit: worker_pb2.Submit) -> Generator[Sequence]:

@@ -18,6 +18,7 @@ from funland_server.workers.errors import (
     ModelUnloadedError,
     WorkerLostError,
 )
+from funland_server.workers.launch import LocalProcess
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import MakeSpec, WorkerSpec
 from tests.processes import children
@@ -55,7 +56,8 @@ async def test_a_load_goes_on_when_a_caller_goes_away(pool: WorkerPool, spec: Ma
 
 async def test_only_the_server_can_call_a_worker(pool: WorkerPool, spec: MakeSpec) -> None:
     worker = await pool.acquire(spec, "m")
-    socket = Path(worker.process.address.removeprefix("unix:"))
+    assert isinstance(worker.process, LocalProcess)
+    socket = worker.process.socket
 
     modes = [oct(os.stat(path).st_mode & 0o777) for path in (socket, socket.parent)]  # noqa: PTH116 - not on the disk
 
@@ -147,7 +149,8 @@ async def test_a_lost_worker_fails_its_calls_and_comes_back(
             await call
     await until(lambda: pool.worker("m") not in (None, worker))
     assert pool.place("m").restarts == 1
-    assert not Path(worker.process.address.removeprefix("unix:")).parent.exists()
+    assert isinstance(worker.process, LocalProcess)
+    assert not worker.process.socket.parent.exists()
 
 
 async def test_a_worker_lost_again_and_again_is_not_started_for_a_while(

@@ -247,7 +247,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     NODE_NOT_FOUND: _ErrorReason.ValueType  # 120
     """NOT_FOUND. No node has this id. Metadata: `node_id`."""
     CLUSTER_UNREACHABLE: _ErrorReason.ValueType  # 121
-    """UNAVAILABLE. The cluster that holds the models of other machines does not answer. Metadata: `address`."""
+    """UNAVAILABLE. The cluster that holds the models of other machines does not answer, or a node that was asked for can't hold
+    one now. Metadata: `address`, of the cluster or the node.
+    """
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -480,7 +482,9 @@ PORT_TAKEN: ErrorReason.ValueType  # 119
 NODE_NOT_FOUND: ErrorReason.ValueType  # 120
 """NOT_FOUND. No node has this id. Metadata: `node_id`."""
 CLUSTER_UNREACHABLE: ErrorReason.ValueType  # 121
-"""UNAVAILABLE. The cluster that holds the models of other machines does not answer. Metadata: `address`."""
+"""UNAVAILABLE. The cluster that holds the models of other machines does not answer, or a node that was asked for can't hold
+one now. Metadata: `address`, of the cluster or the node.
+"""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

@@ -21,7 +21,7 @@ from funland_server.models.choosing import Machine
 from funland_server.models.formats.gguf_model import read_gguf
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.defaults import Defaults
-from funland_server.models.installed.model import InstalledModel
+from funland_server.models.installed.model import InstalledModel, files_of
 from funland_server.models.loading.engines import installed_engines
 from funland_server.models.loading.footprint import sizes
 from funland_server.models.loading.measurements import Measurements
@@ -266,6 +266,7 @@ class ModelLoader:
                 sha256=model.sha256,
                 adapters=self._adapters.of(model.model_id),
                 draft_model_path=draft.path if draft else None,
+                digests={**_digests(model), **(_digests(draft) if draft else {})},
                 queue_limit=self._settings.queue_limit,
                 prefix_memory_bytes=load.prefix_memory_bytes,
                 prefix_spill=self._prefix_spill(model.model_id),
@@ -349,6 +350,15 @@ class ModelLoader:
 
     def _conversions(self, model_id: str) -> Path:
         return self._settings.home / "conversions" / model_id
+
+
+def _digests(model: InstalledModel) -> dict[Path, str]:
+    """The SHA-256 of each of its files; empty where an older version installed it."""
+    paths = files_of(model.path)
+    if paths == [model.path]:
+        return {model.path: model.sha256}
+    known = {model.path.parent / name: sha256 for name, sha256 in model.files.items()}
+    return {path: known.get(path, "") for path in paths}
 
 
 def _check_context(model: InstalledModel, settings: LoadSettings) -> None:

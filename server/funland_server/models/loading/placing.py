@@ -126,6 +126,13 @@ class Placing:
             if (room := machine.rooms.get(one)) is not None and not in_machine(known[one])
         )
 
+    def accelerators(self) -> tuple[str, ...]:
+        """The ids of those that loads get unasked, if they have room."""
+        machine = self.machine(Taken(0))
+        known = {device.device_id: device for device in machine.devices}
+        ids = effective(machine.acceleration, machine.devices, machine.rooms)
+        return tuple(one for one in ids if known[one].kind != Device.CPU)
+
     def driver(self, device_id: str) -> str:
         """The version of a device's driver."""
         return self._devices.get(device_id).driver_version or "unknown"
@@ -160,6 +167,19 @@ class ModelPlacer:
         if not failed or not self._falls_back:
             return None
         return replace(spec, placer=ModelPlacer(self._placing, self._load, error.message))
+
+    def elsewhere(self, spec: WorkerSpec) -> WorkerSpec:
+        """See `Placer`."""
+        placed = self._placed(spec, on_cpu(self._load.subject), "")
+        return replace(placed, placer=None, device_ids={})
+
+    @property
+    def better_here(self) -> bool:
+        """See `Placer`."""
+        settings = self._load.settings
+        if settings.device_ids or settings.device not in _CPU:
+            return True
+        return bool(self._placing.accelerators())
 
     def plan(self, taken: Taken) -> tuple[Placement, bool]:
         """Where it would be computed, and whether the devices have room for it; raises as `place`

@@ -775,21 +775,36 @@ class Pong(_message.Message):
 
     PING_ID_FIELD_NUMBER: _builtins.int
     STEP_MS_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     ping_id: _builtins.int
     """The number of the ping."""
     step_ms: _builtins.float
     """How long the step that runs now has taken, in milliseconds. 0: none runs."""
+    memory_bytes: _builtins.int
+    """The memory that the process has, in bytes. Unset: that can't be read, or the server can see for itself."""
+    peak_memory_bytes: _builtins.int
+    """The most that it had so far. Unset when `memory_bytes` is."""
     def __init__(
         self,
         *,
         ping_id: _builtins.int = ...,
         step_ms: _builtins.float = ...,
+        memory_bytes: _builtins.int | None = ...,
+        peak_memory_bytes: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "memory_bytes", b"memory_bytes", "peak_memory_bytes", b"peak_memory_bytes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ping_id", b"ping_id", "step_ms", b"step_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "memory_bytes", b"memory_bytes", "peak_memory_bytes", b"peak_memory_bytes", "ping_id", b"ping_id", "step_ms", b"step_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__memory_bytes: _TypeAlias = _typing.Literal["memory_bytes"]  # noqa: Y015
+    _WhichOneofArgType__memory_bytes: _TypeAlias = _typing.Literal["_memory_bytes", b"_memory_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__peak_memory_bytes: _TypeAlias = _typing.Literal["peak_memory_bytes"]  # noqa: Y015
+    _WhichOneofArgType__peak_memory_bytes: _TypeAlias = _typing.Literal["_peak_memory_bytes", b"_peak_memory_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__memory_bytes) -> _WhichOneofReturnType__memory_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__peak_memory_bytes) -> _WhichOneofReturnType__peak_memory_bytes | None: ...
 
 Global___Pong: _TypeAlias = Pong  # noqa: Y015
 

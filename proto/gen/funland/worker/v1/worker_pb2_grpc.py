@@ -39,8 +39,8 @@ class WorkerServiceStub:
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
     `failure`, unless it is cancelled: then it gets none or those.
 
-    All else are calls. The worker listens on a unix socket that only its user can open, and answers
-    only calls whose `authorization` metadata is the token that the server gave it at its start.
+    All else are calls. The worker listens on a unix socket that only its user can open (one on another machine at a port, see
+    `remote.proto`), and answers only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     def __init__(self, channel):
@@ -94,8 +94,8 @@ class WorkerServiceServicer:
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
     `failure`, unless it is cancelled: then it gets none or those.
 
-    All else are calls. The worker listens on a unix socket that only its user can open, and answers
-    only calls whose `authorization` metadata is the token that the server gave it at its start.
+    All else are calls. The worker listens on a unix socket that only its user can open (one on another machine at a port, see
+    `remote.proto`), and answers only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     def Embed(self, request, context):
@@ -194,8 +194,8 @@ class WorkerService:
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
     `failure`, unless it is cancelled: then it gets none or those.
 
-    All else are calls. The worker listens on a unix socket that only its user can open, and answers
-    only calls whose `authorization` metadata is the token that the server gave it at its start.
+    All else are calls. The worker listens on a unix socket that only its user can open (one on another machine at a port, see
+    `remote.proto`), and answers only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     @staticmethod

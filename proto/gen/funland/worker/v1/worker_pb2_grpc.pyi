@@ -40,8 +40,8 @@ class WorkerServiceStub:
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
     `failure`, unless it is cancelled: then it gets none or those.
 
-    All else are calls. The worker listens on a unix socket that only its user can open, and answers
-    only calls whose `authorization` metadata is the token that the server gave it at its start.
+    All else are calls. The worker listens on a unix socket that only its user can open (one on another machine at a port, see
+    `remote.proto`), and answers only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     @_typing.overload
@@ -75,8 +75,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
     `failure`, unless it is cancelled: then it gets none or those.
 
-    All else are calls. The worker listens on a unix socket that only its user can open, and answers
-    only calls whose `authorization` metadata is the token that the server gave it at its start.
+    All else are calls. The worker listens on a unix socket that only its user can open (one on another machine at a port, see
+    `remote.proto`), and answers only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -106,8 +106,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     a sequence's `n` texts gets exactly one event with `finish`, its last, or the sequence gets one with
     `failure`, unless it is cancelled: then it gets none or those.
 
-    All else are calls. The worker listens on a unix socket that only its user can open, and answers
-    only calls whose `authorization` metadata is the token that the server gave it at its start.
+    All else are calls. The worker listens on a unix socket that only its user can open (one on another machine at a port, see
+    `remote.proto`), and answers only calls whose `authorization` metadata is the token that the server gave it at its start.
     """
 
     @_abc_1.abstractmethod
