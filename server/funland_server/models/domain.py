@@ -48,7 +48,7 @@ class Models(Domain):
         metrics: Metrics,
         devices: Devices,
         accelerations: Accelerations,
-        launcher: Launcher,
+        launcher: Launcher | None = None,
     ) -> None:
         self._live = settings
         self._settings = settings.now

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -110,7 +109,11 @@ class RemoteServicer(remote_pb2_grpc.RemoteServiceServicer):
         try:
             launch = await asyncio.to_thread(lay_out, request, self._found, self._folder)
             said = asyncio.Queue[worker_pb2.LoadProgress]()
-            say = partial(asyncio.get_running_loop().call_soon_threadsafe, said.put_nowait)
+            loop = asyncio.get_running_loop()
+
+            def say(progress: worker_pb2.LoadProgress) -> None:
+                loop.call_soon_threadsafe(said.put_nowait, progress)
+
             loading = asyncio.ensure_future(self._load(launch, self._send, say))
             async for progress in _until(loading, said):
                 yield worker_pb2.Handshake(progress=progress)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -14,7 +13,6 @@ from funland.v1.deployments_pb2 import Replica
 from funland.v1.inference_pb2 import GenerationEvent, Message, SamplingParameters
 from funland.worker.v1.worker_pb2 import Conversation, Submit
 from funland_server.errors import FunlandError
-from funland_server.vllm.engine import only_vllm
 from funland_server.vllm.runner import VllmRunner
 from funland_server.workers.errors import (
     EngineUnavailableError,
@@ -214,19 +212,3 @@ async def test_only_folders_of_safetensors_are_run(parts: Stage) -> None:
     assert raised.value.metadata["feature"] == "GGUF"
     await parts.vllm.check(parts.model)
     await parts.vllm.check(None)
-
-
-@pytest.mark.parametrize(
-    ("architecture", "format_", "expected"),
-    [
-        ("llama", "SAFETENSORS", False),
-        ("qwen3", "SAFETENSORS", True),
-        ("qwen3", "GGUF", False),
-    ],
-)
-async def test_weights_that_no_built_in_engine_runs_are_known(
-    parts: Stage, architecture: str, format_: str, expected: bool
-) -> None:
-    header = replace(parts.model.header, architecture=architecture, format=format_)
-
-    assert only_vllm(replace(parts.model, header=header)) is expected

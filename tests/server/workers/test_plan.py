@@ -44,6 +44,11 @@ class OnDevice:
     def instead(self, spec: WorkerSpec, error: FunlandError) -> WorkerSpec | None:
         return None
 
+    def elsewhere(self, spec: WorkerSpec) -> WorkerSpec:
+        return spec
+
+    better_here = True
+
 
 class Gone(OnDevice):
     """A device that is not there any more."""
