@@ -44,8 +44,9 @@ class Models(Domain):
         metrics: Metrics,
         devices: Devices,
         accelerations: Accelerations,
-        launcher: Launcher,
+        launcher: Launcher | None = None,
     ) -> None:
+        """Without a `launcher` all workers run on this machine."""
         self._live = settings
         self._settings = settings.now
         self._changes = Changes()
