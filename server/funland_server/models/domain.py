@@ -50,6 +50,7 @@ class Models(Domain):
         accelerations: Accelerations,
         launcher: Launcher | None = None,
     ) -> None:
+        """Without a `launcher` all workers run on this machine."""
         self._live = settings
         self._settings = settings.now
         self._changes = Changes()
