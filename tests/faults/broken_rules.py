@@ -22,7 +22,7 @@ _STEP = 1e-3  # float32 tells it from every bound in the contract
 _NO_NUMBERS = (math.nan, math.inf, -math.inf)
 
 
-_BY_PATTERN = {"^[a-z]+_[0-9]{1,4}$": "cpu_{}"}
+_BY_PATTERN = {"": "x{}", "^[a-z]+_[0-9]{1,4}$": "cpu_{}"}
 """What is right by a pattern."""
 
 _LONGEST_LIST = 2_000_000

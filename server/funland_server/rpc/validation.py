@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from funland_server.errors import FieldInvalidError, Violation
 
-_LONGEST_PATH = 80
+_LONGEST_PATH = 96
 _MOST = 10
 """Violations that are told: a status is a gRPC trailer, which holds 8 KB, and clients drop more."""
 
