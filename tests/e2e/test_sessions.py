@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -30,15 +31,16 @@ from funland.v1.sessions_pb2 import (
     Tags,
 )
 from tests.conftest import Stack
+from tests.processes import still
 
 _SECONDS = 60
 _RPCS = {
     rpc.name: rpc for rpc in sessions_pb2.DESCRIPTOR.services_by_name["SessionService"].methods
 }
 GREEDY = SamplingParameters(temperature=0, max_tokens=8)
-ENDLESS = SamplingParameters(temperature=0, max_tokens=7000)
+ENDLESS = SamplingParameters(temperature=0, max_tokens=7000, ignore_end=True)
 WORDS = OutputFormat(regex="[a-z ]+")
-"""So that it goes on, and all of it is seen."""
+"""So that all of it is seen."""
 
 
 class Refused(Exception):
@@ -254,20 +256,22 @@ def test_branches_forks_and_documents(wire: Grpc | Rest) -> None:
     assert page.data.decode().startswith("# Two ways\n\n## User\n\nHi!\n\n## Assistant\n\n")
 
 
-def test_an_answer_is_watched_resumed_and_cancelled(wire: Grpc | Rest) -> None:
+def test_an_answer_is_watched_resumed_and_cancelled(wire: Grpc | Rest, stack: Stack) -> None:
     name = wire.ask("CreateSession", sampling=ENDLESS).session_id
-    with wire.stream("StreamMessage", session_id=name, content="Hello!", format=WORDS) as stream:
-        seen = next(event for event in stream if event.HasField("delta"))
+    with ExitStack() as until_it_is_cancelled:
+        with wire.stream("StreamMessage", session_id=name, content="Hello!", format=WORDS) as told:
+            seen, following = islice((event for event in told if event.HasField("delta")), 2)
+            until_it_is_cancelled.enter_context(still(stack.pid))
 
-    with wire.stream("WatchSession", session_id=name, after=seen.number) as stream:
-        session, event, *_ = (next(stream) for _ in range(2))
-        assert session.session.state == Session.ANSWERING
-        assert event.number == seen.number + 1
-        cancelled = wire.ask("CancelMessage", session_id=name, message_id=seen.message_id)
-        ended = next(event for event in stream if event.HasField("message"))
-        wire.ask("DeleteSession", session_id=name)
-        assert next(stream).HasField("deleted")
+        with wire.stream("WatchSession", session_id=name, after=seen.number) as stream:
+            session, event = (next(stream) for _ in range(2))
+            cancelled = wire.ask("CancelMessage", session_id=name, message_id=seen.message_id)
+            ended = next(event for event in stream if event.HasField("message"))
+            wire.ask("DeleteSession", session_id=name)
+            assert next(stream).HasField("deleted")
 
+    assert session.session.state == Session.ANSWERING
+    assert event == following
     assert ended.message == cancelled
     assert cancelled.state == SessionMessage.CANCELLED
     assert cancelled.message.content

@@ -12,6 +12,7 @@ from funland.v1.sessions_pb2 import Session, SessionEvent, SessionMessage
 from funland.v1.system_pb2 import GetMetricsRequest
 from funland_server.app import Server
 from funland_server.errors import ServerStoppingError
+from tests.processes import still
 from tests.server.chat.calls import (
     ENDLESS,
     GREEDY,
@@ -62,14 +63,15 @@ async def test_numbers_go_on_over_a_restart_and_what_was_written_is_told(
     async with aclosing(stream(server, session, "Hello!")) as events:
         first = await anext(event async for event in events if event.HasField("delta"))
         answer, number = first.message_id, first.number
-        stopped = asyncio.create_task(server.stop(0))
         rest: list[SessionEvent] = []
 
         async def read() -> None:
             async for event in events:
                 rest.append(event)
 
-        assert await reason(read()) == "SERVER_STOPPING"
+        with still():
+            stopped = asyncio.create_task(server.stop(0))
+            assert await reason(read()) == "SERVER_STOPPING"
     await stopped
     last = rest[-1]
 
@@ -87,14 +89,16 @@ async def test_numbers_go_on_over_a_restart_and_what_was_written_is_told(
 
 async def test_a_stop_lets_answers_go_on_and_then_ends_the_watches(own_server: Server) -> None:
     server = own_server
-    session = await create(server, LONG)
+    session = await create(server, ENDLESS)
     idle = await create(server)
     reading = asyncio.create_task(reason(all_of(watch(server, idle))))
     async with talk(server) as caller:
         caller.open(session)
         caller.send("Hello!")
         await caller.next("delta")
-        stopping = asyncio.create_task(server.stop(20))
+        with still():
+            stopping = asyncio.create_task(server.stop(20))
+            assert await reading == "SERVER_STOPPING"
         events: list[SessionEvent] = []
 
         async def read() -> None:
@@ -105,9 +109,8 @@ async def test_a_stop_lets_answers_go_on_and_then_ends_the_watches(own_server: S
             await read()
         await stopping
 
-    assert await reading == "SERVER_STOPPING"
     assert events[-1].message.state == SessionMessage.INCOMPLETE
-    assert events[-1].message.usage.completion_tokens == LONG.max_tokens
+    assert events[-1].message.usage.completion_tokens == ENDLESS.max_tokens
     assert text(events)
 
 
@@ -120,9 +123,11 @@ async def test_what_waits_for_its_turn_when_the_server_stops_is_not_said(
         answer = await begun(events)
         waiting = asyncio.create_task(reason(send(server, session, "Wait!")))
         await asyncio.sleep(0)
-        await server.stop(0)
+        with still():
+            stopped = asyncio.create_task(server.stop(0))
+            assert await waiting == "SERVER_STOPPING"
+        await stopped
 
-    assert await waiting == "SERVER_STOPPING"
     assert [state for state, _ in kept(server, session)] == [
         SessionMessage.COMPLETED, SessionMessage.CUT_OFF,
     ]  # fmt: skip

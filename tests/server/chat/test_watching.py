@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
+import pytest_asyncio
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.sessions_pb2 import ConverseRequest, Session, SessionEvent, SessionMessage
 from funland_server.app import Server
 from funland_server.chat import journal
-from funland_server.config import ServerSettings
 from funland_server.domain import RequestRefused
-from funland_server.errors import FieldInvalidError, ServerStoppingError, Violation
+from funland_server.errors import FieldInvalidError, Violation
 from tests.server.chat.calls import (
     ENDLESS,
     GREEDY,
@@ -26,15 +27,22 @@ from tests.server.chat.calls import (
     get,
     leave,
     message,
-    reason,
+    running,
     send,
     stream,
-    text,
     update,
     watch,
 )
 from tests.server.chat.talking import talk
 from tests.server.conftest import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    async with running(tmp_path_factory.mktemp("home")) as server:
+        yield server
 
 
 async def until_end(server: Server, session: Session, after: int | None) -> list[SessionEvent]:
@@ -127,40 +135,6 @@ async def test_after_a_while_what_has_changed_since_an_event_is_told(server: Ser
     assert first.session.last_event == after
     assert second_event.session.title == "Renamed"
     assert second_event.number == after + 1 == (await get(server, session)).last_event
-
-
-async def test_numbers_go_on_over_a_restart_and_what_was_written_is_told(
-    server: Server, settings: ServerSettings
-) -> None:
-    session = await create(server, ENDLESS)
-    async with aclosing(stream(server, session, "Hello!")) as events:
-        answer = await begun(events)
-        number = (await anext(events)).number
-        stopped = asyncio.create_task(server.stop(0))
-        rest: list[SessionEvent] = []
-
-        async def read() -> None:
-            async for event in events:
-                rest.append(event)
-
-        assert await reason(read()) == "SERVER_STOPPING"
-    await stopped
-    last = rest[-1]
-
-    again = Server(settings)
-    await again.start()
-    try:
-        kept = await message(again, session, answer)
-        async with aclosing(watch(again, session, number)) as watching:
-            _, told = [await anext(watching) for _ in range(2)]
-        first = (await all_of(stream(again, session, "Go on.", sampling=GREEDY)))[0]
-    finally:
-        await again.stop(0)
-
-    assert last.message == kept == told.message
-    assert kept.state == SessionMessage.CUT_OFF
-    assert kept.message.content
-    assert first.number > last.number > number
 
 
 async def test_a_caller_speaks_and_listens_over_one_stream(server: Server) -> None:
@@ -317,31 +291,6 @@ async def test_a_caller_that_does_not_listen_is_not_listened_to(
 
     assert unread == 17
     assert [event.reference for event in pongs] == [str(number) for number in range(20)]
-
-
-async def test_a_stop_lets_answers_go_on_and_then_ends_the_watches(server: Server) -> None:
-    session = await create(server, LONG)
-    idle = await create(server)
-    reading = asyncio.create_task(reason(all_of(watch(server, idle))))
-    async with talk(server) as caller:
-        caller.open(session)
-        caller.send("Hello!")
-        await caller.next("delta")
-        stopping = asyncio.create_task(server.stop(20))
-        events: list[SessionEvent] = []
-
-        async def read() -> None:
-            async for event in caller.events:
-                events.append(event)
-
-        with pytest.raises(ServerStoppingError):
-            await read()
-        await stopping
-
-    assert await reading == "SERVER_STOPPING"
-    assert events[-1].message.state == SessionMessage.INCOMPLETE
-    assert events[-1].message.usage.completion_tokens == LONG.max_tokens
-    assert text(events)
 
 
 async def test_a_caller_who_left_comes_back_to_the_same_answer(server: Server) -> None:
