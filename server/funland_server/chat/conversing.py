@@ -114,6 +114,8 @@ class _Conversation:
         self._references: dict[str, str] = {}
         """The caller's words, by the ids of the messages that are first told with them."""
         self._sends: set[asyncio.Task[None]] = set()
+        self._unheard = 0
+        """How much the caller has said of which it was told nothing yet."""
         self._silent = False
 
     @property
@@ -165,6 +167,7 @@ class _Conversation:
         reference = request.reference
         match request.WhichOneof("command"):
             case "send":
+                self._unheard += 1
                 task = asyncio.create_task(self._send(request.send, reference))
                 self._sends.add(task)
                 task.add_done_callback(self._sent)
@@ -182,6 +185,7 @@ class _Conversation:
         with ExitStack() as stack:
 
             def heard(turn: Turn) -> None:
+                self._unheard -= 1
                 stack.enter_context(session.following())
                 self._hear(turn, reference)
 
@@ -191,6 +195,7 @@ class _Conversation:
                 request.session_id = session.session_id
                 turn = await self._turns.begin(session, request, heard)
             except Exception as error:
+                self._unheard -= 1
                 self._reject(error, reference)
                 return
             if turn.writing is not None:
@@ -208,13 +213,21 @@ class _Conversation:
             self._tell(event)
 
     async def _cancel(self, message_id: str, reference: str) -> None:
-        writing = self._session.writing
-        wanted = message_id or (writing.answer.message_id if writing is not None else "")
+        wanted = message_id or await self._written()
         if wanted:
             try:
                 await self._turns.cancel(self._session.session_id, wanted)
             except Exception as error:
                 self._reject(error, reference)
+
+    async def _written(self) -> str:
+        """The id of the answer that is written. What was said before may be on its way there."""
+        session = self._session
+        with session.journal.reader() as changed:
+            while session.writing is None and self._unheard:
+                await changed.wait()
+                changed.clear()
+        return session.writing.answer.message_id if session.writing is not None else ""
 
     def _reject(self, error: Exception, reference: str) -> None:
         told = told_error(error, session_id=self._session.session_id)
@@ -226,7 +239,7 @@ class _Conversation:
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sends.discard(task)
-        self._changed.set()
+        self._session.journal.wake()
 
 
 def _invalid(field: str, description: str) -> FieldInvalidError:

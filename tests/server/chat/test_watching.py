@@ -213,6 +213,32 @@ async def test_an_answer_is_cancelled_over_the_stream(server: Server) -> None:
     ]  # fmt: skip
 
 
+async def test_a_cancel_ends_what_was_asked_just_before(server: Server) -> None:
+    session = await create(server, ENDLESS)
+    async with talk(server) as caller:
+        caller.open(session)
+        caller.send("Hello!")
+        caller.cancel()
+        caller.end()
+        *_, last = await caller.rest()
+
+    assert last.message.state == SessionMessage.CANCELLED
+
+
+async def test_a_cancel_of_what_is_refused_ends_nothing_and_waits_for_nothing(
+    server: Server,
+) -> None:
+    session = await create(server)
+    async with talk(server) as caller:
+        caller.open(session)
+        caller.send("Hello!", "refused", after_message_id="none")
+        caller.cancel()
+        caller.end()
+        _, rejected = await caller.rest()
+
+    assert rejected.reference == "refused"
+
+
 async def test_what_waits_is_not_said_when_its_caller_is_gone(server: Server) -> None:
     session = await create(server, ENDLESS)
     async with talk(server) as caller:
