@@ -105,8 +105,11 @@ def chat(
     with session.client() as client:
         if session_id:
             kept = _session(client, session_id, model=model, system=system, arguments=arguments)
-            given = _of_one_message(arguments, new=session_id == _NEW)
-            conversation = KeptConversation(client, session, kept, wanted=wanted, arguments=given)
+            is_new = session_id == _NEW
+            given = _of_one_message(arguments, new=is_new)
+            conversation = KeptConversation(
+                client, session, kept, is_new=is_new, wanted=wanted, arguments=given
+            )
         else:
             conversation = Conversation(
                 client,

@@ -27,13 +27,16 @@ class KeptConversation:
         terminal: options.Session,
         session: Session,
         *,
+        is_new: bool,
         wanted: Format | None,
         arguments: MessageArguments,
     ) -> None:
+        """`is_new`: whether the session was made for this."""
         self._client = client
         self._output = terminal.output
         self._flags = terminal.flags
         self._session = session
+        self._is_new = is_new
         self._format: Format | None = wanted
         self._arguments = arguments
         self._said = ""
@@ -58,12 +61,21 @@ class KeptConversation:
         hold(self._output, greeting, self._answer, self._commands())
         if self._said:
             self._output.line(self._next(), "dim")
-        elif not turns:  # Nobody would find anything in it.
-            self._client.sessions.delete(self._session.session_id)
+        elif self._is_new:
+            self._leave_nothing()
 
     def _next(self) -> str:
         session = ["--session", self._session.session_id]
         return f"To go on: {shlex.join(['funland', 'chat', *session, *self._flags])}"
+
+    def _leave_nothing(self) -> None:
+        """Deletes the session, unless somebody else has said something in it."""
+        session_id = self._session.session_id
+        try:
+            if not self._client.sessions.get(session_id).message_count:
+                self._client.sessions.delete(session_id)
+        except NotFoundError:  # Somebody else has deleted it.
+            pass
 
     def _commands(self) -> Mapping[str, Turn]:
         return {
@@ -140,15 +152,21 @@ class KeptConversation:
     def _stop(self, stream: MessageStream) -> None:
         session_id = self._session.session_id
         try:
-            message_id = (
-                stream.answer.message_id
-                if stream.answering
-                else self._client.sessions.get(session_id).head_message_id
-            )
-            if message_id:
+            if message_id := self._answer_of(stream):
                 self._client.sessions.cancel(session_id, message_id)
-        except NotFoundError:  # It had not begun.
+        except NotFoundError:  # Somebody else has deleted the session.
             pass
+
+    def _answer_of(self, stream: MessageStream) -> str:
+        """The id of the answer; empty as long as there is none, since others are written first."""
+        if stream.answering:
+            return stream.answer.message_id
+        if stream.sent is None:
+            return ""
+        session_id = self._session.session_id
+        head = self._client.sessions.get(session_id).head_message_id
+        parent = self._client.sessions.message(session_id, head).parent_message_id
+        return head if parent == stream.sent.message_id else ""
 
     def _note(self, stream: MessageStream) -> None:
         if stream.sent is not None:

@@ -195,7 +195,7 @@ def delete(
     session = options.session(context, server, as_json)
     with session.client() as client:
         # All are found before one is deleted: `last` would be another then.
-        for session_id in [found(client, text).session_id for text in sessions]:
+        for session_id in dict.fromkeys(found(client, text).session_id for text in sessions):
             client.sessions.delete(session_id)
             if session.output.as_json:
                 session.output.event({"deleted_session_id": session_id})
