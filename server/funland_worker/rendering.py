@@ -60,25 +60,19 @@ class ConversationRenderer:
                 "The model has no chat template that works; use `Generate`, or a model made for"
                 " chat.",
             )
-        whole = await self._render(self._writer, conversation)
-        if not conversation.drop_oldest or self._has_room(whole, room):
+        places = cuts(conversation.messages) if conversation.drop_oldest else []
+        whole = await self._whole(self._writer, conversation, may_be_cut=bool(places))
+        if whole is not None and (not places or self._has_room(whole, room)):
             return whole
-        places = cuts(conversation.messages)
-        if not places:
-            return whole
-        shortest = await self._shortened(self._writer, conversation, places[-1])
-        if not self._has_room(shortest, room):
+        best = await self._shortened(self._writer, conversation, places[-1])
+        if not self._has_room(best, room):
             room = 1
-        context, count = self._engine.context_length, len(whole.tokens)
-        most = count - to_leave_out(count, room, context)
-        if len(shortest.tokens) > most:  # the last turn alone is larger than that
-            most = context - room
+        most = self._most(best, whole, room)
         # The shortest that is known to be short enough is the last of those that are left.
-        best = shortest
         while len(places) > 1:
             middle = (len(places) - 1) // 2
-            rendering = await self._shortened(self._writer, conversation, places[middle])
-            if len(rendering.tokens) <= most:
+            rendering = await self._at_most(most, self._writer, conversation, places[middle])
+            if rendering is not None:
                 best, places = rendering, places[: middle + 1]
             else:
                 places = places[middle + 1 :]
@@ -102,6 +96,47 @@ class ConversationRenderer:
             if error.reason == ErrorReason.TEMPLATE_FAILED:
                 return None  # it is none that works
             raise
+
+    async def _whole(
+        self,
+        writer: ConversationWriter,
+        conversation: worker_pb2.Conversation,
+        *,
+        may_be_cut: bool,
+    ) -> Rendering | None:
+        """All of it; None if it is too long even for the template, and may be cut."""
+        try:
+            return await self._render(writer, conversation)
+        except EngineError as error:
+            if may_be_cut and error.reason == ErrorReason.TEMPLATE_LIMIT:
+                return None
+            raise
+
+    def _most(self, shortest: Rendering, whole: Rendering | None, room: int) -> int:
+        """How many tokens are left of a conversation that is cut."""
+        context = self._engine.context_length
+        if whole is not None:
+            count = len(whole.tokens)
+            most = count - to_leave_out(count, room, context)
+            if len(shortest.tokens) <= most:  # else the last turn alone is larger than that
+                return most
+        return context - room
+
+    async def _at_most(
+        self,
+        most: int,
+        writer: ConversationWriter,
+        conversation: worker_pb2.Conversation,
+        count: int,
+    ) -> Rendering | None:
+        """It without so many of the oldest messages; None if it has more than `most` tokens."""
+        try:
+            rendering = await self._shortened(writer, conversation, count)
+        except EngineError as error:
+            if error.reason == ErrorReason.TEMPLATE_LIMIT:
+                return None
+            raise
+        return rendering if len(rendering.tokens) <= most else None
 
     async def _shortened(
         self, writer: ConversationWriter, conversation: worker_pb2.Conversation, count: int

@@ -91,3 +91,17 @@ async def test_a_last_turn_that_does_not_fit_alone_is_refused(server: Server) ->
 
     short = await send(server, session, "Hi", after_message_id="")
     assert short.answer.state == SessionMessage.INCOMPLETE, "the turn that failed is left out"
+
+
+async def test_a_turn_that_is_too_long_even_for_the_template_is_left_out_of_the_next(
+    server: Server,
+) -> None:
+    session = await create(server, FOUR)
+    first = await send(server, session, "Hi")
+    assert await reason(send(server, session, "x" * 16 * 1024**2)) == "TEMPLATE_LIMIT"
+
+    short = await send(server, session, "Hi")
+
+    assert short.answer.usage.dropped_messages == 3
+    left_out = list(short.answer.dropped_message_ids)
+    assert left_out[:2] == [first.sent.message_id, first.answer.message_id]
