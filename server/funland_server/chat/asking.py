@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -39,6 +39,13 @@ class Asking:
         """How many messages a model's publisher puts before a conversation."""
         wanted = self.models.loader.defaults(model_id).messages
         return sum(message.role != Message.SYSTEM for message in wanted)
+
+    def told_of(self, session: Session, branch: Sequence[SessionMessage]) -> Told:
+        """Which of a branch's messages the model is told."""
+        if not drops_oldest(session):
+            return told(branch)
+        served = self.models.served.find(session.model)
+        return told(branch, begins_as=served.model_id if served is not None else session.model)
 
     async def stream(
         self, session: Session, request: SendMessageRequest, tells: Told
@@ -88,11 +95,6 @@ def chat_of(session: Session, request: SendMessageRequest, tells: Told) -> ChatR
         if one.HasField("reasoning"):
             chat.reasoning = one.reasoning
     return chat
-
-
-def told_of(session: Session, branch: tuple[SessionMessage, ...]) -> Told:
-    """Which of a branch's messages the model is told."""
-    return told(branch, begins_as=session.model if drops_oldest(session) else "")
 
 
 def drops_oldest(session: Session) -> bool:

@@ -14,7 +14,7 @@ from funland.v1.sessions_pb2 import SendMessageRequest, SessionEvent, SessionMes
 from funland_server.chat import adding
 from funland_server.chat.adding import Begun
 from funland_server.chat.answer import Answer
-from funland_server.chat.asking import Asking, told_of
+from funland_server.chat.asking import Asking
 from funland_server.chat.errors import SessionBusyError, SessionNotFoundError
 from funland_server.chat.open_session import OpenSession
 from funland_server.chat.open_sessions import OpenSessions
@@ -185,7 +185,7 @@ class Turns:
             begun = await self._store.begin(request, new_message_id, session.journal.last)
             if not begun.first_event:
                 return self._again(session, begun, hears)
-            answer = Answer(begun.messages[-1], told_of(begun.session, begun.branch))
+            answer = Answer(begun.messages[-1], self._asking.told_of(begun.session, begun.branch))
             turn = Turn(begun, Writing(answer, begun, request.idempotency_key))
             assert turn.writing is not None  # noqa: S101 - for the type
             self._saving.begin(answer)

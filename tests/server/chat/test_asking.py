@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 from funland.v1.inference_pb2 import (
+    ChatRequest,
     Delta,
     Finish,
     GenerationEvent,
@@ -24,8 +26,9 @@ from funland.v1.inference_pb2 import (
     Usage,
 )
 from funland.v1.sessions_pb2 import SendMessageRequest, Session, SessionMessage
+from funland_server.app import Server
 from funland_server.chat.answer import Answer
-from funland_server.chat.asking import chat_of, exceeded
+from funland_server.chat.asking import Asking, chat_of, exceeded
 from funland_server.chat.telling import Told
 from funland_server.models.domain import Models
 from funland_server.workers.errors import PromptTooLongError
@@ -145,11 +148,43 @@ def test_what_the_answer_waits_for_is_told(waits: GenerationEvent) -> None:
     assert getattr(told, kind) == getattr(waits, kind)
 
 
+async def _no_answer(_: ChatRequest) -> AsyncGenerator[GenerationEvent]:
+    raise AssertionError
+    yield
+
+
+def models_of(server: Server) -> Models:
+    (models,) = [one for one in attrgetter("_domains")(server) if isinstance(one, Models)]
+    return models
+
+
+@pytest.mark.parametrize(
+    ("overflow", "left_out"), [(Session.DROP_OLDEST, ("u1", "a1")), (Session.FAIL, ())]
+)
+async def test_what_left_stays_out_under_a_deployments_name_too(
+    own_server: Server, overflow: Session.Overflow.ValueType, left_out: tuple[str, ...]
+) -> None:
+    models = models_of(own_server)
+    models.served.serve("chat", lambda: models.loader.worker("funland-tiny"), "funland-tiny")
+    answer = SessionMessage(
+        message_id="a2",
+        model="funland-tiny",
+        state=SessionMessage.COMPLETED,
+        dropped_message_ids=["u1", "a1"],
+        message=Message(role=Message.ASSISTANT, content="Hi"),
+    )
+
+    session = Session(model="chat", overflow=overflow)
+    told = Asking(models, _no_answer).told_of(session, [answer])
+
+    assert told.left_out == left_out
+
+
 async def test_a_session_has_its_model_loaded_where_it_wants_it(tmp_path: Path) -> None:
     async with running(tmp_path / "home") as server:
         session = await create(server, device_ids=["cpu_0"])
         answer = (await send(server, session, "Hi")).answer
-        (models,) = [one for one in attrgetter("_domains")(server) if isinstance(one, Models)]
+        models = models_of(server)
         worker = models.pool.worker("funland-tiny")
         await send(server, await create(server), "Hi")
 
