@@ -53,8 +53,9 @@ class Follower:
         """
         journal = self._session.journal
         if after is not None and after >= journal.first - 1:
+            place = min(after, journal.last)
             session, _ = await self._store.changed(self._session.session_id, None)
-            self.place = after
+            self.place = place
             return [SessionEvent(session=self._session.present(session))]
         while True:
             # What is read must be of one moment, and of the same as the answer that is written.

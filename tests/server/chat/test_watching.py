@@ -137,6 +137,19 @@ async def test_after_a_while_what_has_changed_since_an_event_is_told(server: Ser
     assert second_event.number == after + 1 == (await get(server, session)).last_event
 
 
+async def test_after_a_number_that_was_never_reached_what_comes_is_told(server: Server) -> None:
+    session = await create(server)
+    await send(server, session, "Hi")
+    async with talk(server) as caller:
+        caller.open(session, after=10**15)
+        caller.send("Hello!", "said")
+        caller.end()
+        _, said, *_, answer = await caller.rest()
+
+    assert said.reference == "said"
+    assert answer.message.state == SessionMessage.INCOMPLETE
+
+
 async def test_a_caller_speaks_and_listens_over_one_stream(server: Server) -> None:
     session = await create(server, system_message="Be brief.")
     async with talk(server) as caller:

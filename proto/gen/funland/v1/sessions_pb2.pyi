@@ -1140,7 +1140,9 @@ class WatchSessionRequest(_message.Message):
     session_id: _builtins.str
     """The session's id."""
     after: _builtins.int
-    """Only events after this number. Unset: only those that come, and the messages under way."""
+    """Only events after this number; after one that the session has not reached, those that come. Unset: those too, and the
+    messages under way.
+    """
     def __init__(
         self,
         *,
