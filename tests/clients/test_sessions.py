@@ -562,7 +562,8 @@ async def test_a_broken_connection_is_made_again_and_nothing_is_said_twice_or_lo
     assert third[1].cancel.message_id == "a9"
 
 
-async def test_what_is_said_last_is_answered_after_a_broken_connection_too() -> None:
+@pytest.mark.parametrize("cancelled", ["", "a0"])
+async def test_what_is_said_last_is_answered_after_a_broken_connection_too(cancelled: str) -> None:
     opened: list[list[ConverseRequest]] = []
 
     def answer(requests: Said) -> Iterator[SessionEvent]:
@@ -586,13 +587,18 @@ async def test_what_is_said_last_is_answered_after_a_broken_connection_too() -> 
             client.sessions.converse("s") as conversation,
         ):
             conversation.send("Hello")
+            if cancelled:  # It has ended long ago, so that nothing is told of it.
+                conversation.cancel(cancelled)
             conversation.done()
             with pytest.raises(RuntimeError, match="over"):
                 conversation.send("More")
-            events = [event async for event in conversation]
+            async with asyncio.timeout(20):
+                events = [event async for event in conversation]
 
     assert events[-1].message == ANSWER
-    assert [len(said) for said in opened] == [2, 1]
+    assert [[one.cancel.message_id for one in said] for said in opened] == [
+        ["", "", *filter(None, [cancelled])], ["", *filter(None, [cancelled])],
+    ]  # fmt: skip
 
 
 async def test_a_server_that_stays_away_ends_a_conversation() -> None:

@@ -30,7 +30,8 @@ class StreamedSession:
     @property
     def _idle(self) -> bool:
         """Whether all that was said here has its answer."""
-        return not (self._unanswered or self._awaited)
+        unanswered = [*self._unanswered.values()]  # others may speak meanwhile
+        return not (self._awaited or any(one.HasField("send") for one in unanswered))
 
     def _opening(self) -> list[ConverseRequest]:
         """What to begin a call with: where to go on, and what the server may not have got."""
