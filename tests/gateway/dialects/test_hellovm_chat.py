@@ -244,6 +244,18 @@ def test_a_streamed_answer_is_whole_when_it_has_ended_and_not_failed() -> None:
     assert (named.name, failed["type"], failed["code"]) == ("error", "error", 409)
 
 
+SHORTENED, FAILED = SessionMessage(), SessionMessage()
+SHORTENED.CopyFrom(ANSWER)
+SHORTENED.dropped_message_ids[:] = ["u", "a"]
+FAILED.CopyFrom(ANSWER)
+FAILED.state = SessionMessage.FAILED
+FAILED.error.CopyFrom(
+    Error(
+        code="INVALID_ARGUMENT",
+        reason=ErrorReason.CONTEXT_LENGTH_EXCEEDED,
+        message="It is too long.",
+    )
+)
 FRAMES = [
     (SessionEvent(session=SESSION), {"type": "session", "data": SESSION_DATA}),
     (
@@ -265,6 +277,31 @@ FRAMES = [
             "message_id": "m",
             "status": "completed",
             "data": ANSWERED,
+        },
+    ),
+    (
+        SessionEvent(number=8, message_id="m", message=SHORTENED),
+        {
+            "type": "message",
+            "number": 8,
+            "message_id": "m",
+            "status": "completed",
+            "data": {**ANSWERED, "dropped_message_ids": ["u", "a"]},
+        },
+    ),
+    (
+        SessionEvent(number=8, message_id="m", message=FAILED),
+        {
+            "type": "message",
+            "number": 8,
+            "message_id": "m",
+            "status": "failed",
+            "data": ANSWERED,
+            "error": {
+                "type": "validation_error",
+                "details": "It is too long.",
+                "reason": "CONTEXT_LENGTH_EXCEEDED",
+            },
         },
     ),
     (

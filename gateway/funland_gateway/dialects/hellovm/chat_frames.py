@@ -40,6 +40,7 @@ def _number(value: float | None) -> float | None:
 def message_data(message: SessionMessage) -> dict[str, Any]:
     """A message; what it took as it was measured, and null for one that nobody computed."""
     timings = message.timings
+    dropped = list(message.dropped_message_ids)
     seconds = (timings.prompt_ms + timings.decode_ms) / 1000
     return {
         "message_id": message.message_id,
@@ -50,6 +51,7 @@ def message_data(message: SessionMessage) -> dict[str, Any]:
         "inference_time": round(seconds, 6) if message.HasField("timings") else None,
         "device_used": ",".join(message.device_ids) or None,
         "timestamp": moment(message, "create_time"),
+        **({"dropped_message_ids": dropped} if dropped else {}),
     }
 
 
@@ -64,7 +66,8 @@ def frames(event: SessionEvent) -> Iterator[dict[str, Any]]:
         case "message":
             state = SessionMessage.State.Name(event.message.state).lower()
             data = message_data(event.message)
-            yield {"type": "message", **head, "status": state, "data": data}
+            why = _why(event.message.error) if event.message.HasField("error") else {}
+            yield {"type": "message", **head, "status": state, "data": data, **why}
         case "delta":
             if event.delta.text or event.delta.reasoning:
                 thinking = event.delta.reasoning
@@ -83,6 +86,12 @@ def frames(event: SessionEvent) -> Iterator[dict[str, Any]]:
             yield {"type": "deleted", **head}
         case _:
             pass
+
+
+def _why(error: Error) -> dict[str, Any]:
+    """What the body of an HTTP error says of it."""
+    told: Any = ENVELOPE.failure(error)
+    return {"error": told["error"]}
 
 
 def failure_frame(error: Error) -> dict[str, Any]:

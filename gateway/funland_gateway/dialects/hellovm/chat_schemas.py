@@ -15,6 +15,7 @@ from funland_gateway.dialects.schemas import (
     STRING,
     TIME,
     any_of,
+    array_of,
     body_with,
     described,
     nullable,
@@ -102,6 +103,9 @@ ANSWERED: Final = done_schema(
             "inference_time": nullable(NUMBER),
             "device_used": nullable(STRING),
             "timestamp": TIME,
+            "dropped_message_ids": described(
+                array_of(STRING), "What the model was not told, since all did not fit; if any."
+            ),
         }
     )
 )
