@@ -106,6 +106,27 @@ def test_a_server_that_does_not_answer_is_unreachable() -> None:
     assert error.metadata == {"address": ADDRESS}
 
 
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ('Failed "execute_batch": (<SendMessageOperation>,)', errors.StreamBrokenError),
+        ("something else", errors.InternalError),
+    ],
+)
+def test_a_call_that_ended_while_something_was_sent_is_broken(
+    told: str, kind: type[FunlandError]
+) -> None:
+    nothing = grpc.aio.Metadata()
+    call = grpc.aio.AioRpcError(
+        grpc.StatusCode.INTERNAL, nothing, nothing, "Internal error from Core", told
+    )
+
+    error = error_from_call(call, ADDRESS)
+
+    assert type(error) is kind
+    assert error.code is grpc.StatusCode.INTERNAL
+
+
 def test_a_timeout_of_this_side_is_a_deadline_like_the_servers() -> None:
     error = error_from_call(transport_failure(grpc.StatusCode.DEADLINE_EXCEEDED), ADDRESS)
 

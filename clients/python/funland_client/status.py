@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 import grpc
+import grpc.aio
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -162,4 +163,12 @@ def _error_of_transport(call: grpc.RpcError, address: str) -> errors.FunlandErro
             reason="DEADLINE_PASSED",
             code=code,
         )
+    if _ended_amid_sending(call):
+        return errors.StreamBrokenError("The call ended while something was sent.", code=code)
     return _kind("", code)(details or code.name, code=code)
+
+
+def _ended_amid_sending(call: grpc.RpcError) -> bool:
+    """grpc.aio tells of that as of a defect, in place of why the call has ended."""
+    told = (call.debug_error_string() if isinstance(call, grpc.aio.AioRpcError) else "") or ""
+    return told.startswith('Failed "execute_batch"') and "SendMessageOperation" in told
