@@ -117,11 +117,13 @@ class _Conversation:
         self._unheard = 0
         """How much the caller has said of which it was told nothing yet."""
         self._silent = False
+        self._unsaid = False
+        """Whether something is not said since the server stops: the stream ends with that."""
 
     @property
     def over(self) -> bool:
         """Whether the caller has no more to say and to be told."""
-        return self._silent and not self._sends and not self._own
+        return self._silent and not (self._sends or self._own or self._unsaid)
 
     def next(self) -> SessionEvent | None:
         """What the caller alone is told next."""
@@ -196,7 +198,10 @@ class _Conversation:
                 turn = await self._turns.begin(session, request, heard)
             except Exception as error:
                 self._unheard -= 1
-                self._reject(error, reference)
+                if isinstance(error, ServerStoppingError):
+                    self._unsaid = True
+                else:
+                    self._reject(error, reference)
                 return
             if turn.writing is not None:
                 await turn.writing.ended.wait()

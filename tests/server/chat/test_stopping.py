@@ -134,6 +134,33 @@ async def test_what_waits_for_its_turn_when_the_server_stops_is_not_said(
     assert answer
 
 
+async def test_a_conversation_in_which_something_waits_for_its_turn_ends_with_the_stop(
+    own_server: Server,
+) -> None:
+    session = await create(own_server, ENDLESS)
+    async with talk(own_server) as caller:
+        caller.open(session)
+        caller.send("Hello!")
+        await caller.next("delta")
+        caller.send("Wait!")
+        caller.end()
+        events: list[SessionEvent] = []
+
+        async def read() -> None:
+            async for event in caller.events:
+                events.append(event)
+
+        with still():
+            stopping = asyncio.create_task(own_server.stop(0))
+            await asyncio.sleep(0)
+        with pytest.raises(ServerStoppingError):
+            await read()
+        await stopping
+
+    assert events[-1].message.state == SessionMessage.CUT_OFF
+    assert not any(event.HasField("rejected") for event in events)
+
+
 async def test_answers_are_counted(own_server: Server) -> None:
     server = own_server
     session = await create(server)

@@ -266,6 +266,7 @@ class SessionServiceServicer:
     def Converse(self, request_iterator, context):
         """Watches a session and speaks in it over one stream. The first message must be `open`; what can't be done is `rejected`
         and does not end the stream. It ends when the caller has nothing more to say and no answer to what it said is under way.
+        What the server's stop leaves unsaid is no `rejected`: the stream ends with SERVER_STOPPING, as that of other watchers.
 
         Over HTTP it is a WebSocket at this path; each text frame is a message in JSON. There `open` may be left out.
         """

@@ -121,6 +121,7 @@ class SessionServiceStub:
     Converse: _grpc.StreamStreamMultiCallable[_sessions_pb2.ConverseRequest, _sessions_pb2.SessionEvent]
     """Watches a session and speaks in it over one stream. The first message must be `open`; what can't be done is `rejected`
     and does not end the stream. It ends when the caller has nothing more to say and no answer to what it said is under way.
+    What the server's stop leaves unsaid is no `rejected`: the stream ends with SERVER_STOPPING, as that of other watchers.
 
     Over HTTP it is a WebSocket at this path; each text frame is a message in JSON. There `open` may be left out.
     """
@@ -216,6 +217,7 @@ class SessionServiceAsyncStub(SessionServiceStub):
     Converse: _aio.StreamStreamMultiCallable[_sessions_pb2.ConverseRequest, _sessions_pb2.SessionEvent]  # type: ignore[assignment]
     """Watches a session and speaks in it over one stream. The first message must be `open`; what can't be done is `rejected`
     and does not end the stream. It ends when the caller has nothing more to say and no answer to what it said is under way.
+    What the server's stop leaves unsaid is no `rejected`: the stream ends with SERVER_STOPPING, as that of other watchers.
 
     Over HTTP it is a WebSocket at this path; each text frame is a message in JSON. There `open` may be left out.
     """
@@ -392,6 +394,7 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_sessions_pb2.SessionEvent], _abc.AsyncIterator[_sessions_pb2.SessionEvent]]:
         """Watches a session and speaks in it over one stream. The first message must be `open`; what can't be done is `rejected`
         and does not end the stream. It ends when the caller has nothing more to say and no answer to what it said is under way.
+        What the server's stop leaves unsaid is no `rejected`: the stream ends with SERVER_STOPPING, as that of other watchers.
 
         Over HTTP it is a WebSocket at this path; each text frame is a message in JSON. There `open` may be left out.
         """
