@@ -43,8 +43,6 @@ async def two(server: Server, next_door: NextDoor) -> AsyncIterator[Server]:
     domain(server, Nodes).placement.elsewhere = next_door
     yield server
     await domain(server, Models).pool.close()
-    for started in next_door.started:
-        await started.how_it_ended()
 
 
 async def load(server: Server, **settings: Any) -> Model:
