@@ -84,6 +84,12 @@ SAID = SessionMessage(
     message_id="u", session_id="s", message=Message(role=Message.USER, content="Hi"),
     state=SessionMessage.COMPLETED, create_time=AT,
 )  # fmt: skip
+FAILED = SessionMessage()
+FAILED.CopyFrom(SAID)
+FAILED.state = SessionMessage.FAILED
+FAILED.error.CopyFrom(
+    Error(code="UNAVAILABLE", reason=ErrorReason.WORKER_LOST, message="Gone.", request_id="r")
+)
 UNCOMPUTED = {
     "message_id": "u",
     "session_id": "s",
@@ -265,6 +271,21 @@ FRAMES = [
             "message_id": "m",
             "status": "completed",
             "data": ANSWERED,
+        },
+    ),
+    (
+        SessionEvent(number=8, message_id="u", message=FAILED),
+        {
+            "type": "message",
+            "number": 8,
+            "message_id": "u",
+            "status": "failed",
+            "error": {
+                "type": "service_unavailable",
+                "details": "Gone.",
+                "reason": "WORKER_LOST",
+            },
+            "data": UNCOMPUTED,
         },
     ),
     (

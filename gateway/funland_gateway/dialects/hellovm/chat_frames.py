@@ -8,7 +8,7 @@ from typing import Any, Final
 from funland.v1.errors_pb2 import Error
 from funland.v1.inference_pb2 import Loading, Message
 from funland.v1.sessions_pb2 import Session, SessionEvent, SessionMessage
-from funland_gateway.dialects.hellovm.errors import ENVELOPE
+from funland_gateway.dialects.hellovm.errors import ENVELOPE, error_body
 from funland_gateway.dialects.optional import optional
 from funland_gateway.dialects.times import moment
 
@@ -64,7 +64,7 @@ def frames(event: SessionEvent) -> Iterator[dict[str, Any]]:
         case "message":
             state = SessionMessage.State.Name(event.message.state).lower()
             data = message_data(event.message)
-            yield {"type": "message", **head, "status": state, "data": data}
+            yield {"type": "message", **head, "status": state, **_why(event.message), "data": data}
         case "delta":
             if event.delta.text or event.delta.reasoning:
                 thinking = event.delta.reasoning
@@ -83,6 +83,11 @@ def frames(event: SessionEvent) -> Iterator[dict[str, Any]]:
             yield {"type": "deleted", **head}
         case _:
             pass
+
+
+def _why(message: SessionMessage) -> dict[str, Any]:
+    """Why it failed, as the body of an HTTP error says it."""
+    return {"error": error_body(message.error, 0)["error"]} if message.HasField("error") else {}
 
 
 def failure_frame(error: Error) -> dict[str, Any]:

@@ -34,7 +34,7 @@ The server says, told apart by `type`, with the event's `number` and `message_id
 - `session`: `data` is the session, at the beginning and whenever it changes
 - `message`: `data` is a message as `POST .../messages` answers it, `status` how far it is:
   `in_progress` when it begins, `completed`, `incomplete`, `cancelled`, `failed` or `cut_off` when
-  it has ended
+  it has ended; `error` says why it failed, as the `error` of an HTTP error's body
 - `loading` with `stage` and `fraction`, `queued` with `position`, `prefill` with `done` and
   `total`: what an answer waits for
 - `delta`: `content` is more of an answer, `thinking` more of what the model thinks before it
