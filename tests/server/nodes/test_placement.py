@@ -199,8 +199,10 @@ async def test_a_cluster_needs_an_address_and_ray(
 
 
 @pytest.mark.parametrize(
-    "address", ["head", "10.0.0.5", "ray://10.0.0.5:6379", "10.0.0.5:a", "a b:1", ""]
+    "address",
+    ["head", "10.0.0.5", "ray://10.0.0.5:6379", "10.0.0.5:a", "10.0.0.5:99999", "a b:1", ":1", ""],
 )
 def test_a_clusters_address_has_a_host_and_a_port(tmp_path: Path, address: str) -> None:
-    with pytest.raises(ValueError, match="ray_address"):
+    with pytest.raises(ValueError, match=r"ray_address\n.* it must be a host and a port"):
         ServerSettings(home=tmp_path, ray_address=address)
+    assert ServerSettings(home=tmp_path, ray_address="head:6379").ray_address == "head:6379"
