@@ -74,8 +74,9 @@ class Server:
             settings, metrics, self._database, devices=devices, models=models, inference=inference
         )
         deployments = Deployments(
-            settings, metrics, self._database, devices=devices, models=models, downloads=downloads
-        )
+            settings, metrics, self._database,
+            devices=devices, models=models, placement=nodes.placement, downloads=downloads,
+        )  # fmt: skip
         hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (
             devices, accelerations, nodes, models, hub, downloads, deployments, inference,

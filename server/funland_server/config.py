@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from funland_server.database_url import checked
-from funland_server.endpoint_url import endpoint, host_name, proxy_url
+from funland_server.endpoint_url import cluster_address, endpoint, host_name, proxy_url
 
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
@@ -118,7 +118,7 @@ class ServerSettings(BaseModel):
         default="local",
         description="Where models are held: on this machine, or on a Ray cluster's.",
     )
-    ray_address: Annotated[str, Field(pattern=r"^[^\s/]+:\d{1,5}$", max_length=256)] | None = Field(
+    ray_address: Annotated[str, AfterValidator(cluster_address)] | None = Field(
         default=None, description="The address of the Ray cluster's head, such as 10.0.0.5:6379."
     )
     ray_token_path: Path | None = Field(

@@ -46,3 +46,12 @@ def host_name(text: str) -> str:
             " scheme, port, path or *"
         )
     return text
+
+
+def cluster_address(text: str) -> str:
+    """A host and a port; raises ValueError."""
+    host, _, port = text.rpartition(":")
+    right_port = re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 2**16
+    if not right_port or not _HOST.fullmatch(host):
+        raise ValueError("it must be a host and a port, such as 10.0.0.5:6379")
+    return text

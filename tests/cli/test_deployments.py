@@ -395,11 +395,13 @@ def test_a_log_is_shown_without_what_steers_the_terminal(
 
     people = run(funland, server, "logs", "chat", "-n", "7")
     programs = run(funland, server, "logs", "chat", "--json")
+    none = run(funland, server, "logs", "chat", "-n", "0")
 
     assert people.stdout.splitlines() == SHOWN_LINES
     assert [json.loads(line)["number"] for line in programs.stdout.splitlines()] == [1, 2]
     asked = [each for each in server.requests if isinstance(each, GetDeploymentLogsRequest)]
-    assert [each.lines for each in asked] == [7, 100]
+    assert [each.lines for each in asked] == [7, 100, 1]
+    assert (none.returncode, none.stdout) == (0, "")
 
 
 def test_a_log_is_followed_over_a_restart_of_the_server(

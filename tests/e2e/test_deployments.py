@@ -146,7 +146,7 @@ async def test_a_deployment_answers_to_its_id_its_name_and_its_model(wire: Wire)
     (process,) = running.processes
     assert (process.index, process.state, process.restarts) == (0, Replica.RUNNING, 0)
     assert (process.pid > 0, process.memory_bytes > 0) == (True, True)
-    assert list(process.device_ids) == ["cpu_0"]
+    assert (list(process.device_ids), process.node_id) == (["cpu_0"], "local")
     assert running.metadata == {"for": "tests"}
     assert running.start_time.ToNanoseconds() >= running.create_time.ToNanoseconds()
     listed = await wire.call("ListDeployments", ListDeploymentsRequest())
@@ -156,7 +156,7 @@ async def test_a_deployment_answers_to_its_id_its_name_and_its_model(wire: Wire)
         (Lease.DEPLOYMENT, running.deployment_id)
     ]
     assert (told.context_length, told.model.loaded.slots) == (256, 2)
-    assert list(told.names[:3]) == [running.deployment_id, "mine", MODEL]
+    assert list(told.names) == [running.deployment_id, "mine", MODEL]
     assert told.engine.startswith("llama.cpp 0.")
 
 
@@ -411,6 +411,10 @@ REFUSED: dict[str, tuple[StartDeploymentRequest, str, list[str]]] = {
     ),
     "no such device": (
         wanted(settings=LoadSettings(device_ids=["gpu_77"])), "DEVICE_NOT_FOUND", [],
+    ),
+    "no such node": (wanted(settings=LoadSettings(node_id="b")), "NODE_NOT_FOUND", []),
+    "no such node, for a model that is not here": (
+        wanted(model="org/name", settings=LoadSettings(node_id="b")), "NODE_NOT_FOUND", [],
     ),
     "a setting that is none": (
         wanted(settings=LoadSettings(gpu_layers=1, device="CPU")), "FIELD_INVALID",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Install
 
 OF_EACH = 4
+STORY = "Tell me a story."
+SAID = {"content": STORY}
 
 
 async def test_a_killed_worker_fails_its_streams_within_a_second_and_comes_back(
@@ -49,6 +51,39 @@ async def test_a_killed_worker_fails_its_streams_within_a_second_and_comes_back(
     assert endings == ["UNAVAILABLE WORKER_LOST"] * len(readers)
     assert await service.say()
     assert await worker_restarts(service) == restarts + 1
+
+
+async def test_who_hears_of_a_session_is_told_that_its_worker_was_killed(service: Service) -> None:
+    worker = await service.fresh_worker(MODEL)
+    # Eight, so that none has come to the end of its context when the last has begun.
+    sessions = [await begun(service.http) for _ in range(8)]
+    running = asyncio.Barrier(len(sessions) + 1)
+    native, older = (
+        sessions[:4],
+        [path.replace("/funland/v1", "/api/v1/chat") for path in sessions[4:]],
+    )
+    told = {"message": STORY, "stream": True}
+    readers = [
+        *(read_sse(service.http, f"{path}/messages:stream", SAID, running) for path in native[:2]),
+        *(read_sse(service.http, f"{path}/messages", told, running) for path in older[:2]),
+        *(
+            read_socket(service.http, f"{path}:converse", {"send": SAID}, running)
+            for path in native[2:]
+        ),
+        *(
+            read_socket(service.http, f"{path}/stream", {"type": "message", **told}, running)
+            for path in older[2:]
+        ),
+    ]
+    reading = [asyncio.create_task(reader) for reader in readers]
+    await running.wait()
+
+    worker.kill()
+    killed = monotonic()
+    endings = await asyncio.gather(*reading)
+
+    assert monotonic() - killed < 1
+    assert endings == ["UNAVAILABLE WORKER_LOST"] * len(readers)
 
 
 async def test_the_streams_of_other_models_go_on(service: Service, install: Install) -> None:
@@ -115,10 +150,31 @@ async def read_sse(
         last: Any = None
         async for event in events:
             last = event
+    return _ending(last)
+
+
+async def read_socket(
+    http: aiohttp.ClientSession, path: str, words: Any, running: asyncio.Barrier
+) -> str:
+    async with http.ws_connect(path) as socket:
+        await socket.send_json(words)
+        while "delta" not in await socket.receive_str():
+            pass
+        await running.wait()
+        async for message in socket:
+            event = json.loads(message.data)
+            if error := event.get("error") or event.get("message", {}).get("error"):
+                return _ending({"error": error})
+    return "closed without a word"
+
+
+def _ending(last: Any) -> str:
     match last:
         case {"error": {"code": str(code), "reason": str(reason)}}:
             return f"{code} {reason}"
-        case {"error": {"type": "server_error", "code": "worker_lost"}}:
+        case {"error": {"type": "server_error", "code": "worker_lost"}} | {
+            "error": {"type": "service_unavailable", "reason": "WORKER_LOST"}
+        }:
             return "UNAVAILABLE WORKER_LOST"
         case _:
             return f"ended with {last}"
@@ -128,6 +184,13 @@ async def sse(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
     async for line in response.content:
         if line.startswith(b"data: {"):
             yield json.loads(line.removeprefix(b"data: "))
+
+
+async def begun(http: aiohttp.ClientSession) -> str:
+    """The path of a new session."""
+    body = {"sampling": {"max_tokens": 100_000, "ignore_end": True}}
+    async with http.post("/funland/v1/sessions", json=body) as made:
+        return f"/funland/v1/sessions/{(await made.json())['session_id']}"
 
 
 async def worker_restarts(service: Service) -> int:

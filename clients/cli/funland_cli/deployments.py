@@ -185,7 +185,10 @@ def logs(
     *,
     deployment: DeploymentId,
     lines: Annotated[
-        int, typer.Option("--lines", "-n", metavar="N", help="How many of the last lines.")
+        int,
+        typer.Option(
+            "--lines", "-n", metavar="N", min=0, max=10_000, help="How many of the last lines."
+        ),
     ] = 100,
     follow_on: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with those that come, until Ctrl-C.")
@@ -200,7 +203,7 @@ def logs(
         found = (
             client.deployments.follow_logs(deployment, lines=lines)
             if follow_on
-            else client.deployments.logs(deployment, lines=lines)
+            else client.deployments.logs(deployment, lines=lines or 1)[:lines]
         )
         for line in found:
             if output.as_json:

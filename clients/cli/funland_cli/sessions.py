@@ -42,7 +42,7 @@ Tag = Annotated[
 OfModel = Annotated[
     str, typer.Option("--model", "-m", metavar="MODEL", help="Only those of this model.")
 ]
-Most = Annotated[int, typer.Option("-n", metavar="N", help="At most so many, up to 100.")]
+Most = Annotated[int, typer.Option("-n", metavar="N", min=1, max=100, help="At most so many.")]
 
 
 @app.callback(invoke_without_command=True)

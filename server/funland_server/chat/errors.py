@@ -41,13 +41,16 @@ class MessageNotFoundError(NotFoundError):
 
 
 class SessionBusyError(AbortedError):
-    """An answer is under way, and the session refuses another call meanwhile."""
+    """An answer is under way, and the session refuses another call meanwhile, or too many wait."""
 
     reason = ErrorReason.SESSION_BUSY
 
-    def __init__(self, session_id: str, message_id: str) -> None:
+    def __init__(self, session_id: str, message_id: str, waiting: int = 0) -> None:
+        """`waiting` is how many calls wait, where those are too many."""
         super().__init__(
-            f"Session {session_id!r} is writing an answer; wait for it, cancel it, or let the"
+            f"{waiting} calls wait for an answer of session {session_id!r}; try again later."
+            if waiting
+            else f"Session {session_id!r} is writing an answer; wait for it, cancel it, or let the"
             " session wait (`when_busy`).",
             session_id=session_id,
             message_id=message_id,

@@ -131,11 +131,13 @@ class Turns:
         key, writing = request.idempotency_key, session.writing
         if key and writing is not None and writing.idempotency_key == key:
             return replace(writing.begun, first_event=0)
-        if session.waiting >= MOST_WAITING or (session.busy and session.refuses):
+        refuses = session.busy and session.refuses
+        if refuses or session.waiting >= MOST_WAITING:
             if key and (had := await self._store.had(session.session_id, key)):
                 return had
             message_id = writing.answer.message_id if writing is not None else ""
-            raise SessionBusyError(session.session_id, message_id)
+            waiting = 0 if refuses else session.waiting
+            raise SessionBusyError(session.session_id, message_id, waiting)
         return None
 
     async def _wait(self, session: OpenSession) -> None:

@@ -94,6 +94,7 @@ class BuiltInRunner:
         )
         if worker is not None:
             shown.pid = worker.process.pid
+            shown.node_id = worker.spec.node_id
             shown.device_ids.extend(worker.device_ids)
             shown.waiting_calls = worker.waiting_sequences
             if (memory := worker.memory_bytes) is not None:

@@ -26,8 +26,9 @@ class Describing:
         shown = to_wire(installed, self.models.pool, default=default)
         shown.ClearField("loaded")
         origin = installed.origin
+        source = "" if installed.built_in else installed.source
         names = (
-            *deployed.names, installed.model_id, *installed.aliases, installed.source,
+            *deployed.names, installed.model_id, *installed.aliases, source,
             *(hub_names(origin) if origin else ()), deployed.kept.source,
         )  # fmt: skip
         told = DeploymentModel(

@@ -33,6 +33,7 @@ from funland_server.home_id import home_id
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
+from funland_server.nodes.placement import Placement
 from funland_server.storage.database import Database
 from funland_server.storage.saving import Saving
 
@@ -50,13 +51,14 @@ class Deployments(Domain):
         *,
         devices: Devices,
         models: Models,
+        placement: Placement,
         downloads: Downloads,
     ) -> None:
         self._home = settings.now.home
         self._metrics = metrics
         self._database = database
         self._models = models
-        self._runners = Runners(settings, metrics, devices, models)
+        self._runners = Runners(settings, metrics, devices, models, placement)
         self._downloads = downloads
         self._changes = Changes()
         self._gateways = Gateways(self._gateways_left)

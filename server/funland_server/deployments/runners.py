@@ -18,6 +18,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
+from funland_server.nodes.placement import Placement
 
 if TYPE_CHECKING:
     from funland_server.vllm.engine import Vllm
@@ -27,12 +28,18 @@ class Runners:
     """Those of one server."""
 
     def __init__(
-        self, settings: Live[ServerSettings], metrics: Metrics, devices: Devices, models: Models
+        self,
+        settings: Live[ServerSettings],
+        metrics: Metrics,
+        devices: Devices,
+        models: Models,
+        placement: Placement,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._devices = devices
         self._models = models
+        self._placement = placement
 
     async def check(self, request: StartDeploymentRequest, model: InstalledModel | None) -> None:
         """Raises what is known to be wrong before anything is started; `model` is None before it is
@@ -41,6 +48,7 @@ class Runners:
             await self._vllm.check(model)
             return
         await self._models.loader.check(request.settings)
+        await self._placement.check(request.settings)
         if model is not None:
             await self._models.loader.estimate(model, request.settings)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from funland.v1.models_pb2 import LoadSettings
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.nodes.choosing import choose
 from funland_server.nodes.errors import ClusterUnreachableError, NodeNotFoundError
@@ -55,6 +56,26 @@ class Placement:
     def held(self, node_id: str) -> list[str]:
         """The ids of the models that a node holds, one for each process."""
         return sorted(self._held.get(node_id, Counter[str]()).elements())
+
+    async def check(self, settings: LoadSettings) -> None:
+        """Sees whether there is the node that these settings ask for, as far as that is known.
+
+        Raises:
+            NodeNotFoundError: There is not.
+            FieldInvalidError: They ask for devices of this machine on another.
+        """
+        asked = settings.node_id
+        if asked in ("", LOCAL_NODE):
+            return
+        if self.elsewhere is None:
+            raise NodeNotFoundError(asked)
+        _check_devices(settings)
+        try:
+            nodes = await self.elsewhere.nodes()
+        except ClusterUnreachableError:
+            return  # the load says so
+        if all(node.node_id != asked for node in nodes):
+            raise NodeNotFoundError(asked)
 
     async def choose(self, spec: WorkerSpec) -> WorkerSpec:
         """See `Launcher`."""
@@ -112,12 +133,16 @@ def _there(spec: WorkerSpec) -> WorkerSpec | None:
     Raises:
         FieldInvalidError: It asks for devices of this machine on another.
     """
-    if spec.settings.node_id and spec.settings.device_ids:
-        what = "must be empty: it names devices of the server's own machine"
-        raise FieldInvalidError([Violation("settings.device_ids", what)])
+    _check_devices(spec.settings)
     placer = spec.placer
     if placer is None:
         return spec
     if placer.better_here and not spec.settings.node_id:
         return None
     return placer.elsewhere(spec)
+
+
+def _check_devices(settings: LoadSettings) -> None:
+    if settings.node_id and settings.device_ids:
+        what = "must be empty: it names devices of the server's own machine"
+        raise FieldInvalidError([Violation("settings.device_ids", what)])

@@ -22,6 +22,7 @@ from funland_server.workers.errors import (
     ModelUnloadedError,
     WorkerLostError,
 )
+from funland_server.workers.spec import LOCAL_NODE
 
 _STRANGE: Final = (RefusedError, LookupError, ValueError, TypeError, AttributeError)
 """What an answer raises that is none of those that are known."""
@@ -109,6 +110,7 @@ class VllmRunner:
         process = self._process
         if process is not None and process.pid is not None:
             shown.pid = process.pid
+            shown.node_id = LOCAL_NODE
             if (memory := process.memory_bytes()) is not None:
                 shown.memory_bytes = memory
         return shown

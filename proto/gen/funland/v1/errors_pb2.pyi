@@ -130,7 +130,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ENGINE_UNAVAILABLE: _ErrorReason.ValueType  # 46
     """FAILED_PRECONDITION. The engine is not installed, or has no such device.
-    Metadata: `model`, `engine`, `device`.
+    Metadata: `engine`; of a load `model` and `device` too.
     """
     ENGINE_UNSUPPORTED: _ErrorReason.ValueType  # 47
     """FAILED_PRECONDITION. The engine that runs the model can't do what the call asks for.
@@ -225,7 +225,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     MESSAGE_NOT_FOUND: _ErrorReason.ValueType  # 111
     """NOT_FOUND. The session has no message of this id. Metadata: `session_id`, `message_id`."""
     SESSION_BUSY: _ErrorReason.ValueType  # 112
-    """ABORTED. The session writes an answer, and refuses another call meanwhile. `RetryInfo` says when to try.
+    """ABORTED. The session writes an answer, and refuses another call meanwhile or 64 wait. With `RetryInfo`.
     Metadata: `session_id`, `message_id`.
     """
     CONTEXT_LENGTH_EXCEEDED: _ErrorReason.ValueType  # 113
@@ -365,7 +365,7 @@ Metadata: `parameter`.
 """
 ENGINE_UNAVAILABLE: ErrorReason.ValueType  # 46
 """FAILED_PRECONDITION. The engine is not installed, or has no such device.
-Metadata: `model`, `engine`, `device`.
+Metadata: `engine`; of a load `model` and `device` too.
 """
 ENGINE_UNSUPPORTED: ErrorReason.ValueType  # 47
 """FAILED_PRECONDITION. The engine that runs the model can't do what the call asks for.
@@ -460,7 +460,7 @@ SESSION_NOT_FOUND: ErrorReason.ValueType  # 110
 MESSAGE_NOT_FOUND: ErrorReason.ValueType  # 111
 """NOT_FOUND. The session has no message of this id. Metadata: `session_id`, `message_id`."""
 SESSION_BUSY: ErrorReason.ValueType  # 112
-"""ABORTED. The session writes an answer, and refuses another call meanwhile. `RetryInfo` says when to try.
+"""ABORTED. The session writes an answer, and refuses another call meanwhile or 64 wait. With `RetryInfo`.
 Metadata: `session_id`, `message_id`.
 """
 CONTEXT_LENGTH_EXCEEDED: ErrorReason.ValueType  # 113

@@ -28,17 +28,19 @@ if _version_not_supported:
 class InferenceServiceStub:
     """Text from language models.
 
-    Every request names its model by id, alias or source; empty means the default model. A model that
-    is not in memory is loaded first. Any of these calls may fail with:
+    Every request names its model by id, alias or source, or a deployment by id or name; empty means the
+    default model. A model that is not in memory is loaded first. Any of these calls may fail with:
     - INVALID_ARGUMENT, FIELD_INVALID: a field breaks its rule.
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
     MODEL_LOAD_FAILED: the model can't be loaded.
     - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
     runs it, can't do what the call asks for.
+    - FAILED_PRECONDITION, DEPLOYMENT_NOT_RUNNING: a deployment is named of which no process answers.
     - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
     - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_UNLOADED: somebody unloaded the model, or ended the deployment, during the call.
     - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
     it is started anew.
     """
@@ -109,17 +111,19 @@ class InferenceServiceStub:
 class InferenceServiceServicer:
     """Text from language models.
 
-    Every request names its model by id, alias or source; empty means the default model. A model that
-    is not in memory is loaded first. Any of these calls may fail with:
+    Every request names its model by id, alias or source, or a deployment by id or name; empty means the
+    default model. A model that is not in memory is loaded first. Any of these calls may fail with:
     - INVALID_ARGUMENT, FIELD_INVALID: a field breaks its rule.
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
     MODEL_LOAD_FAILED: the model can't be loaded.
     - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
     runs it, can't do what the call asks for.
+    - FAILED_PRECONDITION, DEPLOYMENT_NOT_RUNNING: a deployment is named of which no process answers.
     - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
     - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_UNLOADED: somebody unloaded the model, or ended the deployment, during the call.
     - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
     it is started anew.
     """
@@ -298,17 +302,19 @@ def add_InferenceServiceServicer_to_server(servicer, server):
 class InferenceService:
     """Text from language models.
 
-    Every request names its model by id, alias or source; empty means the default model. A model that
-    is not in memory is loaded first. Any of these calls may fail with:
+    Every request names its model by id, alias or source, or a deployment by id or name; empty means the
+    default model. A model that is not in memory is loaded first. Any of these calls may fail with:
     - INVALID_ARGUMENT, FIELD_INVALID: a field breaks its rule.
     - NOT_FOUND, MODEL_NOT_FOUND: no such model is installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED or
     MODEL_LOAD_FAILED: the model can't be loaded.
     - FAILED_PRECONDITION, MODEL_CANNOT_GENERATE or ENGINE_UNSUPPORTED: the model, or the engine that
     runs it, can't do what the call asks for.
+    - FAILED_PRECONDITION, DEPLOYMENT_NOT_RUNNING: a deployment is named of which no process answers.
     - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE: the memory has no room for the model.
     - RESOURCE_EXHAUSTED, QUEUE_FULL: too many calls wait for the model; `RetryInfo` says when to try.
     - UNAVAILABLE, WORKER_LOST: the model's process ended during the call; the next call starts another.
+    - UNAVAILABLE, MODEL_UNLOADED: somebody unloaded the model, or ended the deployment, during the call.
     - UNAVAILABLE, MODEL_BACKING_OFF: the model's process was lost again and again; `RetryInfo` says when
     it is started anew.
     """

@@ -161,8 +161,8 @@ class Model(_message.Message):
     description: _builtins.str
     """What the file says of itself. Empty if it says nothing."""
     source: _builtins.str
-    """Where the model came from: a file's name, its id on the hub (with its tag for one of Ollama's), or `built-in`. Requests may
-    use it as a name, and `owner/name:Q4_K_M` too; of several models of one place the first that was installed has it.
+    """Where the model came from: a file's name, its id on the hub (with its tag for one of Ollama's), or `built-in`. But for that,
+    requests may use it as a name, and `owner/name:Q4_K_M` too; of several models of one place the first that was installed has it.
     """
     format: Global___Model.Format.ValueType
     """How the weights are stored."""

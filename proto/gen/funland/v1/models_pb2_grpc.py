@@ -139,11 +139,12 @@ class ModelServiceServicer:
 
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
-        - NOT_FOUND, DEVICE_NOT_FOUND.
+        - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
         - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
         MODEL_LOAD_FAILED, ENGINE_UNAVAILABLE, ENGINE_UNSUPPORTED or DEVICE_UNAVAILABLE.
         - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
-        - UNAVAILABLE, MODEL_BACKING_OFF.
+        - UNAVAILABLE, MODEL_BACKING_OFF; MODEL_UNLOADED: somebody unloads it meanwhile; CLUSTER_UNREACHABLE:
+        the node that was asked for can't hold a model now, or the cluster does not answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -195,8 +196,8 @@ class ModelServiceServicer:
     def EstimateModel(self, request, context):
         """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
-        positions for so long a context.
+        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`, or DEVICE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID:
+        the model has no positions for so long a context.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,11 +58,12 @@ class ModelServiceStub:
 
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
-    - NOT_FOUND, DEVICE_NOT_FOUND.
+    - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
       MODEL_LOAD_FAILED, ENGINE_UNAVAILABLE, ENGINE_UNSUPPORTED or DEVICE_UNAVAILABLE.
     - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
-    - UNAVAILABLE, MODEL_BACKING_OFF.
+    - UNAVAILABLE, MODEL_BACKING_OFF; MODEL_UNLOADED: somebody unloads it meanwhile; CLUSTER_UNREACHABLE:
+      the node that was asked for can't hold a model now, or the cluster does not answer.
     """
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.Model]
     """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
@@ -94,8 +95,8 @@ class ModelServiceStub:
     EstimateModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.EstimateModelRequest, _models_pb2.ModelEstimate]
     """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
-    positions for so long a context.
+    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`, or DEVICE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID:
+    the model has no positions for so long a context.
     """
     PinModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.PinModelRequest, _models_pb2.Model]
     """Loads a model, if it is not loaded, and holds it in memory: it does not leave unused, nor for others. Later starts of the
@@ -140,11 +141,12 @@ class ModelServiceAsyncStub(ModelServiceStub):
 
     Errors:
     - NOT_FOUND, MODEL_NOT_FOUND.
-    - NOT_FOUND, DEVICE_NOT_FOUND.
+    - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
       MODEL_LOAD_FAILED, ENGINE_UNAVAILABLE, ENGINE_UNSUPPORTED or DEVICE_UNAVAILABLE.
     - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
-    - UNAVAILABLE, MODEL_BACKING_OFF.
+    - UNAVAILABLE, MODEL_BACKING_OFF; MODEL_UNLOADED: somebody unloads it meanwhile; CLUSTER_UNREACHABLE:
+      the node that was asked for can't hold a model now, or the cluster does not answer.
     """
     UnloadModel: _aio.UnaryUnaryMultiCallable[_models_pb2.UnloadModelRequest, _models_pb2.Model]  # type: ignore[assignment]
     """Takes a model out of memory. Calls that it still answers go on to their end, unless `force`.
@@ -176,8 +178,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     EstimateModel: _aio.UnaryUnaryMultiCallable[_models_pb2.EstimateModelRequest, _models_pb2.ModelEstimate]  # type: ignore[assignment]
     """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
-    positions for so long a context.
+    Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`, or DEVICE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID:
+    the model has no positions for so long a context.
     """
     PinModel: _aio.UnaryUnaryMultiCallable[_models_pb2.PinModelRequest, _models_pb2.Model]  # type: ignore[assignment]
     """Loads a model, if it is not loaded, and holds it in memory: it does not leave unused, nor for others. Later starts of the
@@ -243,11 +245,12 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND, MODEL_NOT_FOUND.
-        - NOT_FOUND, DEVICE_NOT_FOUND.
+        - NOT_FOUND, DEVICE_NOT_FOUND or NODE_NOT_FOUND.
         - FAILED_PRECONDITION, MODEL_FILE_INVALID, MODEL_FILE_MISSING, MODEL_FILE_CHANGED,
           MODEL_LOAD_FAILED, ENGINE_UNAVAILABLE, ENGINE_UNSUPPORTED or DEVICE_UNAVAILABLE.
         - RESOURCE_EXHAUSTED, MODEL_TOO_LARGE.
-        - UNAVAILABLE, MODEL_BACKING_OFF.
+        - UNAVAILABLE, MODEL_BACKING_OFF; MODEL_UNLOADED: somebody unloads it meanwhile; CLUSTER_UNREACHABLE:
+          the node that was asked for can't hold a model now, or the cluster does not answer.
         """
 
     @_abc_1.abstractmethod
@@ -309,8 +312,8 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_models_pb2.ModelEstimate, _abc.Awaitable[_models_pb2.ModelEstimate]]:
         """Estimates what a process that holds a model would take, before anything is loaded, and tells what the last one took.
 
-        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`; INVALID_ARGUMENT, FIELD_INVALID: the model has no
-        positions for so long a context.
+        Errors: NOT_FOUND, MODEL_NOT_FOUND, also for `settings.draft_model`, or DEVICE_NOT_FOUND; INVALID_ARGUMENT, FIELD_INVALID:
+        the model has no positions for so long a context.
         """
 
     @_abc_1.abstractmethod

@@ -146,7 +146,7 @@ class Session(_message.Message):
     title: _builtins.str
     """What it is called. As long as nobody gave it a title: the beginning of what was said first."""
     model: _builtins.str
-    """The id of the model, or of the deployment, that answers."""
+    """What answers: a model's id, or a deployment's id or name as it was given."""
     system_message: _builtins.str
     """What the model is told first. Empty: what the model's publisher wants, if anything."""
     reasoning: _builtins.bool
@@ -345,7 +345,7 @@ class SessionMessage(_message.Message):
     state: Global___SessionMessage.State.ValueType
     """How far it is."""
     model: _builtins.str
-    """The id of the model that answers. Answers only, as all that follows."""
+    """The id of the model that answers; until it begins to, as the session has it. Answers only, as all that follows."""
     finish_reason: _inference_pb2.Finish.Reason.ValueType
     """Why it ended."""
     @_builtins.property
@@ -543,7 +543,7 @@ class ListSessionsRequest(_message.Message):
     within longer words. Of a message the first 32,768 characters are searched, of this the first 16 words count. Empty: all.
     """
     model: _builtins.str
-    """Only those that the model of this id answers. Empty: all."""
+    """Only those whose `model` is this. Empty: all."""
     page_size: _builtins.int
     """At most so many. Default 20, at most 100."""
     page_token: _builtins.str
