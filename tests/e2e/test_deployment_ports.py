@@ -256,8 +256,11 @@ async def test_the_common_port_answers_for_any_number_of_deployments(
         async with session.post("/v1/chat/completions", json=chat("mine")) as answer:
             assert answer.status == 200
         async with session.get("/v1/models") as answer:
-            told = await answer.json()
-    assert {"mine", "other", MODEL} <= {entry["id"] for entry in told["data"]}
+            listed = {entry["id"]: entry for entry in (await answer.json())["data"]}
+        async with session.get("/v1/models/mine") as answer:
+            assert (answer.status, await answer.json()) == (200, listed["mine"])
+    assert {"mine", "other", MODEL} <= listed.keys()
+    assert listed["mine"]["max_model_len"] == SETTINGS.context_length
 
 
 async def test_ports_are_open_as_long_as_there_is_a_gateway(server: Server, wire: Wire) -> None:
