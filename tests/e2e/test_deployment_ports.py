@@ -21,6 +21,7 @@ from funland.v1.deployments_pb2 import (
     Deployment,
     GetDeploymentHealthRequest,
     ListDeploymentsRequest,
+    ReportDeploymentEndpointRequest,
     RestartDeploymentRequest,
     StartDeploymentRequest,
     StopDeploymentRequest,
@@ -278,6 +279,21 @@ async def test_ports_are_open_as_long_as_there_is_a_gateway(server: Server, wire
     assert await is_refused(port)
     async with gateway_of(server):
         assert (await when(wire, is_open)).endpoint_url == opened.endpoint_url
+
+
+async def test_what_the_server_has_forgotten_of_a_port_is_told_again(
+    wire: Wire, gateway: Gateway
+) -> None:
+    """As after a stop and a restart that the gateway saw nothing of."""
+    await start(wire, free_port())
+    opened = await when(wire, is_open)
+
+    forgotten = await wire.call(
+        "ReportDeploymentEndpoint", ReportDeploymentEndpointRequest(deployment_id="mine")
+    )
+
+    assert forgotten.endpoint_url == ""
+    assert (await when(wire, is_open)).endpoint_url == opened.endpoint_url
 
 
 async def test_a_gateway_finds_a_server_that_was_restarted(tmp_path: Path) -> None:
