@@ -418,6 +418,11 @@ REFUSED: dict[str, tuple[StartDeploymentRequest, str, list[str]]] = {
     "no such device": (
         wanted(settings=LoadSettings(device_ids=["gpu_77"])), "DEVICE_NOT_FOUND", [],
     ),
+    "no such node": (wanted(settings=LoadSettings(node_id="nowhere")), "NODE_NOT_FOUND", []),
+    "no such node for what is not installed": (
+        wanted(model="owner/tiny-GGUF", settings=LoadSettings(node_id="nowhere")),
+        "NODE_NOT_FOUND", [],
+    ),
     "a setting that is none": (
         wanted(settings=LoadSettings(gpu_layers=1, device="CPU")), "FIELD_INVALID",
         ["settings.gpu_layers"],

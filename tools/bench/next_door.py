@@ -14,7 +14,7 @@ from funland_server.nodes.node import Node
 from funland_server.nodes.own import own_node
 from funland_server.nodes.remote.launching import RemoteLaunching, Shelf
 from funland_server.nodes.remote.starter import Started
-from funland_server.workers.process import WorkerProcess
+from funland_server.workers.process import Told, WorkerProcess, untold
 from funland_server.workers.spec import WorkerSpec
 
 
@@ -75,6 +75,8 @@ class NextDoor:
         """See `Elsewhere`."""
         return True
 
-    async def launch(self, spec: WorkerSpec, timeout_seconds: float) -> WorkerProcess:
+    async def launch(
+        self, spec: WorkerSpec, timeout_seconds: float, told: Told = untold
+    ) -> WorkerProcess:
         """See `Elsewhere`."""
-        return await self._launching.launch(spec, timeout_seconds, self.lost)
+        return await self._launching.launch(spec, timeout_seconds, self.lost, told)

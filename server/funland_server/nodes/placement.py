@@ -80,6 +80,19 @@ class Placement:
         logger.info("model_placed", model=spec.model_id, node=node.node_id)
         return replace(there, node_id=node.node_id)
 
+    async def check(self, node_id: str) -> None:
+        """See `Launcher`. While the cluster does not answer, any may be there."""
+        if node_id in ("", LOCAL_NODE):
+            return
+        known: list[Node] = []
+        if self.elsewhere is not None:
+            try:
+                known = await self.elsewhere.nodes()
+            except ClusterUnreachableError:
+                return
+        if all(node.node_id != node_id for node in known):
+            raise NodeNotFoundError(node_id)
+
     async def launch(
         self, spec: WorkerSpec, timeout_seconds: float, told: Told = untold
     ) -> WorkerProcess:

@@ -131,6 +131,9 @@ class LocalLauncher:
         """The spec as it is."""
         return spec
 
+    async def check(self, node_id: str) -> None:
+        """Nothing, as `choose` does not look at nodes."""
+
     async def launch(
         self, spec: WorkerSpec, timeout_seconds: float, told: Told = untold
     ) -> WorkerProcess:

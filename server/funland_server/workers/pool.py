@@ -55,6 +55,7 @@ class WorkerPool:
         on this machine."""
         self._settings = settings
         self._places: dict[str, Place] = {}
+        self._launcher = launcher or LocalLauncher()
         self._lifecycle = Lifecycle(
             settings,
             self._places,
@@ -62,7 +63,7 @@ class WorkerPool:
             changed,
             note,
             look=look,
-            launcher=launcher or LocalLauncher(),
+            launcher=self._launcher,
         )
 
     def place(self, key: str) -> Place:
@@ -134,6 +135,10 @@ class WorkerPool:
                 # It was given up when nobody waited for it, just before this caller came.
             finally:
                 place.callers -= 1
+
+    async def check_node(self, node_id: str) -> None:
+        """See `Launcher.check`."""
+        await self._launcher.check(node_id)
 
     async def load(
         self, spec: MakeSpec, model_id: str, wanted: LoadSettings, instance: str = ""

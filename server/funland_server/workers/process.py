@@ -103,6 +103,14 @@ class Launcher(Protocol):
         """
         ...
 
+    async def check(self, node_id: str) -> None:
+        """Sees whether there is a node of that id, as far as that is known now. Empty: any.
+
+        Raises:
+            FunlandError: There is none.
+        """
+        ...
+
     async def launch(
         self, spec: WorkerSpec, timeout_seconds: float, told: Told = untold
     ) -> WorkerProcess:

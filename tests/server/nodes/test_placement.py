@@ -22,6 +22,7 @@ from funland_server.errors import StartError
 from funland_server.live import Live
 from funland_server.models.domain import Models
 from funland_server.nodes.domain import Nodes
+from funland_server.nodes.errors import NodeNotFoundError
 from tests.server.conftest import SECONDS, call, details, until
 from tools.bench.next_door import NextDoor
 
@@ -100,6 +101,14 @@ async def test_a_model_is_held_where_it_is_asked_for(two: Server) -> None:
     assert (await load(two, node_id="local")).loaded.node_id == "local"
 
 
+async def test_a_node_that_is_not_there_is_told_before_anything_is_started(two: Server) -> None:
+    check = domain(two, Nodes).placement.check
+
+    await check("next-door")
+    with pytest.raises(NodeNotFoundError):
+        await check("elsewhere")
+
+
 async def test_unasked_it_goes_where_the_fewest_models_are(two: Server) -> None:
     placement = domain(two, Nodes).placement
     await load(two, node_id="local")
@@ -120,7 +129,7 @@ async def test_a_model_on_another_machine_takes_nothing_here(two: Server) -> Non
     await call(two, "Chat", greeting())
     await until(lambda: pool.worker("funland-tiny").memory_bytes is not None)
 
-    (weighed,), _ = attrgetter("_held")(room)("another")
+    (weighed,) = attrgetter("_state")(room)(()).memories.held
 
     assert (weighed.weight, weighed.resident) == (0, 0)
 

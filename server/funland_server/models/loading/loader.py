@@ -135,10 +135,12 @@ class ModelLoader:
             FieldInvalidError: The settings contradict each other.
             ModelNotFoundError: There is no such draft model.
             DeviceNotFoundError: There is no such device.
+            NodeNotFoundError: There is no such node.
         """
         check(settings)
         if settings.draft_model:
             self._catalog.get(settings.draft_model)
+        await self._pool.check_node(settings.node_id)
         await self._placing.check(settings.device_ids)
 
     def instance(self, model: InstalledModel, key: str, settings: LoadSettings) -> MakeSpec:
