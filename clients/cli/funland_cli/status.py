@@ -39,7 +39,10 @@ def status(
 def ps(
     context: typer.Context, *, server: options.Server = None, as_json: options.Json = False
 ) -> None:
-    """List the models that are in memory, and those on their way there."""
+    """List the models that are in memory, and those on their way there.
+
+    The processes of deployments are shown by `funland deployments`.
+    """
     session = options.session(context, server, as_json)
     with session.client() as client:
         models = [model for model in client.models.list() if model.state in _PRESENT]
