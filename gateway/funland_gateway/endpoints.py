@@ -194,10 +194,17 @@ class Endpoints:
     async def _report(self, server: _Server, deployment_id: str) -> None:
         """Tells the server what it does not know."""
         endpoint = self._endpoints.get(deployment_id)
-        told = ("", "") if endpoint is None else endpoint.told
-        if server.reported.get(deployment_id, ("", "")) == told:
+        url, error = told = ("", "") if endpoint is None else endpoint.told
+        shown = server.deployments.get(deployment_id)
+        # It forgets what it was told when a run ends, which may pass unseen here.
+        forgotten = (
+            shown is not None
+            and shown.state == Deployment.RUNNING
+            and bool(url or error)
+            and not (shown.endpoint_url or shown.endpoint_error)
+        )
+        if server.reported.get(deployment_id, ("", "")) == told and not forgotten:
             return
-        url, error = told
         request = deployments_pb2.ReportDeploymentEndpointRequest(
             deployment_id=deployment_id, url=url, error=error
         )

@@ -21,6 +21,7 @@ from funland.v1.deployments_pb2 import (
     Deployment,
     GetDeploymentHealthRequest,
     ListDeploymentsRequest,
+    ReportDeploymentEndpointRequest,
     RestartDeploymentRequest,
     StartDeploymentRequest,
     StopDeploymentRequest,
@@ -257,8 +258,11 @@ async def test_the_common_port_answers_for_any_number_of_deployments(
         async with session.post("/v1/chat/completions", json=chat("mine")) as answer:
             assert answer.status == 200
         async with session.get("/v1/models") as answer:
-            told = await answer.json()
-    assert {"mine", "other", MODEL} <= {entry["id"] for entry in told["data"]}
+            listed = {entry["id"]: entry for entry in (await answer.json())["data"]}
+        async with session.get("/v1/models/mine") as answer:
+            assert (answer.status, await answer.json()) == (200, listed["mine"])
+    assert {"mine", "other", MODEL} <= listed.keys()
+    assert listed["mine"]["max_model_len"] == SETTINGS.context_length
 
 
 async def test_ports_are_open_as_long_as_there_is_a_gateway(server: Server, wire: Wire) -> None:
@@ -276,6 +280,21 @@ async def test_ports_are_open_as_long_as_there_is_a_gateway(server: Server, wire
     assert await is_refused(port)
     async with gateway_of(server):
         assert (await when(wire, is_open)).endpoint_url == opened.endpoint_url
+
+
+async def test_what_the_server_has_forgotten_of_a_port_is_told_again(
+    wire: Wire, gateway: Gateway
+) -> None:
+    """As after a stop and a restart that the gateway saw nothing of."""
+    await start(wire, free_port())
+    opened = await when(wire, is_open)
+
+    forgotten = await wire.call(
+        "ReportDeploymentEndpoint", ReportDeploymentEndpointRequest(deployment_id="mine")
+    )
+
+    assert forgotten.endpoint_url == ""
+    assert (await when(wire, is_open)).endpoint_url == opened.endpoint_url
 
 
 async def test_a_gateway_finds_a_server_that_was_restarted(tmp_path: Path) -> None:

@@ -30,7 +30,13 @@ from funland.v1.deployments_pb2 import (
     WatchDeploymentLogsRequest,
     WatchDeploymentsRequest,
 )
-from funland.v1.downloads_pb2 import CancelDownloadRequest
+from funland.v1.downloads_pb2 import (
+    CancelDownloadRequest,
+    DeleteDownloadRequest,
+    Download,
+    StartDownloadRequest,
+    WatchDownloadsRequest,
+)
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
 from funland.v1.models_pb2 import (
@@ -453,6 +459,26 @@ async def test_names_and_ports_belong_to_one(wire: Wire) -> None:
     assert refused.reason == "PORT_TAKEN"
 
 
+async def test_a_restart_that_a_delete_comes_before_starts_nothing(wire: Wire) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    await wire.call("StartDeployment", wanted(port=port))
+    await wire.call("StopDeployment", StopDeploymentRequest(deployment_id="mine", force=True))
+    watch = WatchDeploymentsRequest(endpoint_urls=["http://127.0.0.1:1"])
+    async with aclosing(wire.watch("WatchDeployments", watch)) as events:
+        await anext(events)  # so there is a gateway, which may be about to close the port
+        with socket.create_server(("127.0.0.1", port)):
+            restarting = asyncio.create_task(
+                wire.call("RestartDeployment", RestartDeploymentRequest(deployment_id="mine"))
+            )
+            await asyncio.sleep(0)
+            await wire.call("DeleteDeployment", DeleteDeploymentRequest(deployment_id="mine"))
+
+        refused = await refusal(restarting)
+
+    assert refused.reason == "DEPLOYMENT_NOT_FOUND"
+
+
 async def test_lists_have_pages_and_states(wire: Wire) -> None:
     for name in ("a", "b", "c"):
         await wire.call("StartDeployment", wanted(name))
@@ -543,6 +569,47 @@ async def test_a_download_that_ends_badly_fails_its_deployment_and_goes_on_with_
     again = await wire.call("RestartDeployment", RestartDeploymentRequest(deployment_id="mine"))
     assert again.download_id == begun.download_id
     assert (await in_state(wire, "mine", Deployment.RUNNING)).model == "tiny-q8_0"
+
+
+async def ended_download(wire: Wire, hub: FakeHub) -> Deployment:
+    """One that has failed, since its download was cancelled."""
+    hub.faults.add(kinds.rate(SIZE / 20))
+    begun = await wire.call("StartDeployment", from_hub())
+    await in_state(wire, "mine", Deployment.DOWNLOADING)
+    await wire.call("CancelDownload", CancelDownloadRequest(download_id=begun.download_id))
+    failed = await in_state(wire, "mine", Deployment.FAILED)
+    hub.faults.clear()
+    return failed
+
+
+async def test_a_model_that_came_another_way_needs_no_download(start: Start, hub: FakeHub) -> None:
+    wire = await start(**pointed(hub))
+    failed = await ended_download(wire, hub)
+    other = await wire.call("StartDownload", StartDownloadRequest(source="owner/tiny-GGUF"))
+    assert other.download_id != failed.download_id
+    watch = WatchDownloadsRequest(download_id=other.download_id, until_end=True)
+    async with asyncio.timeout(60), aclosing(wire.watch("WatchDownloads", watch)) as events:
+        ends = [event.download.state async for event in events if event.HasField("download")]
+    assert ends[-1] == Download.COMPLETED
+
+    await wire.call("RestartDeployment", RestartDeploymentRequest(deployment_id="mine"))
+
+    running = await in_state(wire, "mine", Deployment.RUNNING)
+    assert (running.model, running.download_id) == ("tiny-q8_0", "")
+
+
+async def test_what_fails_for_another_reason_than_before_tells_that(
+    start: Start, hub: FakeHub
+) -> None:
+    wire = await start(**pointed(hub))
+    failed = await ended_download(wire, hub)
+    await wire.call("DeleteDownload", DeleteDownloadRequest(download_id=failed.download_id))
+
+    wire = await start(**pointed(hub))
+
+    shown = await wire.call("GetDeployment", GetDeploymentRequest(deployment_id="mine"))
+    assert shown.state == Deployment.FAILED
+    assert shown.error.reason == ErrorReason.MODEL_NOT_FOUND
 
 
 async def test_a_hub_that_has_no_such_model_is_told_at_once(start: Start, hub: FakeHub) -> None:

@@ -41,7 +41,7 @@ def ps(
 ) -> None:
     """List the models that are in memory, and those on their way there.
 
-    Processes of deployments are in `funland deployments`.
+    The processes of deployments are shown by `funland deployments`.
     """
     session = options.session(context, server, as_json)
     with session.client() as client:

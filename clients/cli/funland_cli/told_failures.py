@@ -67,7 +67,7 @@ _HINTS: Final[Mapping[type[FunlandError], str]] = {
     SessionNotFoundError: "To see them: funland sessions",
     DeploymentNotFoundError: "To see them: funland deployments",
     DeploymentExistsError: "Take another with --name, or see who has it: funland deployments",
-    PortTakenError: "Take another with --port.",
+    PortTakenError: "Free it, or take another: funland deploy --port",
     ModelPinnedError: "To let it go: funland models unpin, or --force",
     ModelDeployedError: "To see its deployments: funland deployments",
     TemplateError: "To go round the template: funland generate",

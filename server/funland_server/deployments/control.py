@@ -12,6 +12,7 @@ from time import monotonic, time_ns
 from typing import Final
 
 from funland.v1.deployments_pb2 import Deployment, StartDeploymentRequest
+from funland.v1.downloads_pb2 import Download
 from funland_server.deployments.asking import check, download_of, engine_of, in_our_words
 from funland_server.deployments.built_in import instance_key
 from funland_server.deployments.deployed import Deployed
@@ -32,6 +33,7 @@ from funland_server.storage.saving import Saving
 _CLOSING_SECONDS: Final = 1.0
 """How long a gateway may take to close the port of a deployment that has just ended."""
 _LOOK_SECONDS: Final = 0.05
+_RESTING: Final = (Download.PAUSED, Download.CANCELLED, Download.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Control:
         await self._check_port(kept.port, deployed)
         if model is None:
             await self._fetch(request, kept)
+        elif self._rests(kept.download_id):
+            kept.download_id = ""  # its model came another way
         await self._want(deployed, wanted=True)
         self.running.end(deployed, force=True)
         self.running.look(deployed)
@@ -145,7 +149,13 @@ class Control:
             await self.models.loader.forget_instance(deployed.kept.model, key)
 
     async def _want(self, deployed: Deployed, *, wanted: bool) -> None:
-        """Keeps whether it is to run; what went wrong before does not count any more."""
+        """Keeps whether it is to run; what went wrong before does not count any more.
+
+        Raises:
+            DeploymentNotFoundError: It was deleted meanwhile.
+            StorageFullError, StorageUnavailableError: All is as it was.
+        """
+        self.roster.get(deployed.deployment_id)
         before = deployed.wanted, deployed.given_up
         deployed.wanted, deployed.given_up = wanted, None
         try:
@@ -154,6 +164,7 @@ class Control:
             deployed.wanted, deployed.given_up = before
             self.saving.save_soon(deployed)
             raise
+        self.roster.get(deployed.deployment_id)
 
     async def report(self, name: str, endpoint: Endpoint) -> Deployment:
         """Takes note of what a gateway tells of a deployment's port."""
@@ -187,6 +198,11 @@ class Control:
             if monotonic() >= end:
                 raise PortTakenError(port)
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _rests(self, download_id: str) -> bool:
+        """Whether a download goes on only when somebody asks for that."""
+        download = self.downloads.find(download_id)
+        return download is not None and download.state in _RESTING
 
     async def _fetch(self, request: StartDeploymentRequest, kept: Deployment) -> None:
         """Has the model come."""

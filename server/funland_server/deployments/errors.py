@@ -59,4 +59,7 @@ class PortTakenError(FailedPreconditionError):
     reason = ErrorReason.PORT_TAKEN
 
     def __init__(self, port: int) -> None:
-        super().__init__(f"Port {port} is taken; give another, or 0 for none.", port=str(port))
+        super().__init__(
+            f"Port {port} is taken; free it, or deploy at another, or at 0 for none.",
+            port=str(port),
+        )

@@ -14,8 +14,9 @@ _CONTROLS: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u
 _MASK: Final = "***"
 _NAMES: Final = (
     r"api[-_]?keys?|authorization|proxy-authorization|passwords?|passwd|secrets?|credentials?"
-    r"|[a-z0-9_]*(?:access|auth|hf|hub|session|bearer)[-_]?tokens?|private[-_]?keys?"
+    r"|[a-z0-9_]{0,48}(?:access|auth|hf|hub|session|bearer)[-_]?tokens?|private[-_]?keys?"
 )
+# Beginnings have a length: else who writes a long line of them holds up the server.
 _SECRETS: Final = (
     # `api_key='...'`, `"password": "..."`, `Authorization: Bearer ...`
     re.compile(
@@ -26,8 +27,8 @@ _SECRETS: Final = (
     # What is a key by its form, as hubs and clouds make them.
     re.compile(r"(?P<before>\b)(?P<secret>(?:sk|hf|ghp|gho|glpat|xox[abp])[-_][A-Za-z0-9_-]{16,})"),
     # `https://user:password@host` and `?X-Amz-Signature=...`: a signed URL is a key.
-    re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://)(?P<secret>[^\s/@?#]+(?=@))"),
-    re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]*://[^\s?#\"'<>]*\?)(?P<secret>[^\s\"'<>]+)"),
+    re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]{0,31}://)(?P<secret>[^\s/@?#]+(?=@))"),
+    re.compile(r"(?P<before>\b[a-z][a-z0-9+.-]{0,31}://[^\s?#\"'<>]*\?)(?P<secret>[^\s\"'<>]+)"),
 )
 
 

@@ -135,7 +135,7 @@ class Running:
         kept = deployed.kept
         if decision.error is not None:
             deployed.given_up = decision.error
-        if decision.state == kept.state:
+        if decision.state == kept.state and decision.error in (None, kept.error):
             return
         name = Deployment.State.Name(decision.state)
         why = f": {decision.error.message}" if decision.error is not None else "."

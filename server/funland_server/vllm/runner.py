@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+import structlog
+
 from funland.v1.deployments_pb2 import Replica
-from funland_server.errors import FunlandError, ServerStoppingError
+from funland_server.errors import FunlandError, InternalError, ServerStoppingError
 from funland_server.vllm.arguments import Model
 from funland_server.vllm.callee import Observe, VllmCallee
 from funland_server.vllm.http import Http, RefusedError
@@ -23,6 +26,8 @@ from funland_server.workers.errors import (
     WorkerLostError,
 )
 from funland_server.workers.spec import LOCAL_NODE
+
+logger = structlog.get_logger(__name__)
 
 _STRANGE: Final = (RefusedError, LookupError, ValueError, TypeError, AttributeError)
 """What an answer raises that is none of those that are known."""
@@ -215,10 +220,17 @@ class VllmRunner:
                 try:
                     since = await self._launch()
                 except FunlandError as error:
-                    self._last_error = error.message
-                    self._backoff.lost(0)
+                    self._not_started(error)
+                except Exception:  # a defect, or the machine has no more processes: that may pass
+                    error_id = secrets.token_hex(8)
+                    logger.exception("vllm_not_started", error_id=error_id)
+                    self._not_started(InternalError(error_id))
                 else:
                     break
+
+    def _not_started(self, error: FunlandError) -> None:
+        self._last_error = error.message
+        self._backoff.lost(0)
 
     async def _loss(self, since: float) -> None:
         """Waits until the process is lost, and counts that."""

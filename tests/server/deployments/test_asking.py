@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from funland.v1.deployments_pb2 import Deployment, StartDeploymentRequest, VllmSettings
 from funland.v1.models_pb2 import LoadSettings
 from funland_server.deployments.asking import Engine, check, engine_of
 from funland_server.errors import FieldInvalidError
+from funland_server.models.installed.embedded import embedded_model
+from funland_server.models.installed.model import InstalledModel
 
 OURS = LoadSettings(context_length=64)
 VLLMS = VllmSettings(max_model_len=64)
@@ -28,6 +32,42 @@ def test_settings_tell_the_engine_that_is_not_said(
     request_: StartDeploymentRequest, engine: Engine
 ) -> None:
     assert engine_of(request_, None) == engine
+
+
+def installed(architecture: str, weights: str = "SAFETENSORS") -> InstalledModel:
+    model = embedded_model()
+    header = replace(model.header, architecture=architecture, format=weights)
+    return replace(model, header=header)
+
+
+@pytest.mark.parametrize(
+    ("request_", "model", "engine"),
+    [
+        (StartDeploymentRequest(), installed("qwen3"), Deployment.VLLM),
+        (StartDeploymentRequest(settings=OURS), installed("qwen3"), Deployment.VLLM),
+        (StartDeploymentRequest(settings=OURS, vllm=VLLMS), installed("qwen3"), Deployment.VLLM),
+        (
+            StartDeploymentRequest(engine=Deployment.BUILT_IN),
+            installed("qwen3"),
+            Deployment.BUILT_IN,
+        ),
+        (StartDeploymentRequest(), installed("qwen2"), Deployment.BUILT_IN),
+        (
+            StartDeploymentRequest(settings=OURS, vllm=VLLMS),
+            installed("qwen2"),
+            Deployment.BUILT_IN,
+        ),
+        (StartDeploymentRequest(), installed("qwen3", "GGUF"), Deployment.BUILT_IN),
+    ],
+    ids=[
+        *("only vLLM's", "only vLLM's, ours", "only vLLM's, both", "only vLLM's, said"),
+        *("a converted one", "a converted one, both", "another format"),
+    ],
+)
+def test_weights_that_only_vllm_runs_are_run_by_it_unless_another_is_said(
+    request_: StartDeploymentRequest, model: InstalledModel, engine: Engine
+) -> None:
+    assert engine_of(request_, model) == engine
 
 
 @pytest.mark.parametrize(

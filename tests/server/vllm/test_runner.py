@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from time import monotonic
@@ -180,6 +181,18 @@ async def test_one_that_is_lost_and_does_not_start_again_backs_off(
     environment(tmp_path / "environment")
     await becomes(parts, lambda: runner.present().state == Replica.RUNNING)
     assert runner.present().restarts == 1
+
+
+async def test_a_machine_that_can_start_nothing_for_a_while_is_waited_for(
+    parts: Stage, runner: VllmRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        os.kill(runner.present().pid, signal.SIGKILL)
+        await becomes(parts, lambda: runner.present().state == Replica.BACKING_OFF)
+
+    assert "inside Funland" in runner.present().last_error
+    await becomes(parts, lambda: runner.present().state == Replica.RUNNING)
 
 
 async def test_what_runs_is_told(parts: Stage, runner: VllmRunner) -> None:

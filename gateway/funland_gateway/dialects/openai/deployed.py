@@ -19,7 +19,7 @@ from funland_gateway.dialects.dialect import (
     json_reply,
 )
 from funland_gateway.dialects.health import health_word
-from funland_gateway.dialects.openai.models import listed, model_entry
+from funland_gateway.dialects.openai.models import listed, served
 from funland_gateway.dialects.openai.other_schemas import DEPLOYMENT_HEALTH
 from funland_gateway.dialects.openai.routes import OPENAI
 from funland_gateway.dialects.openai.schemas import MODEL, MODEL_LIST
@@ -68,9 +68,7 @@ def _own_routes(deployed: Deployed) -> tuple[Route, ...]:
     def retrieve_model(incoming: Incoming) -> Unary:
         name = incoming.path["model"]
         deployed.check(name)
-        return Unary(
-            GET_DEPLOYMENT_MODEL, asked, lambda told: json_reply(model_entry(told.model, name))
-        )
+        return Unary(GET_DEPLOYMENT_MODEL, asked, lambda told: json_reply(served(told, name)))
 
     def get_health(_: Incoming) -> Unary:
         return Unary(GET_DEPLOYMENT_HEALTH, health, _health)
@@ -115,7 +113,7 @@ def _names_model(schema: JsonSchema) -> bool:
 def _all_names(told: deployments_pb2.DeploymentModel) -> Reply:
     """Its own name, if it has one, and the model's id: as vLLM lists the names that it serves."""
     names = dict.fromkeys((*told.names[1:2], told.model.model_id))
-    return listed([model_entry(told.model, name) for name in names])
+    return listed([served(told, name) for name in names])
 
 
 def _health(told: deployments_pb2.DeploymentHealth) -> Reply:

@@ -10,7 +10,12 @@ from google.protobuf.empty_pb2 import Empty
 from funland.v1 import deployments_pb2, models_pb2
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.models import every_model
-from funland_gateway.dialects.rpcs import DELETE_MODEL, GET_MODEL, LIST_DEPLOYMENTS
+from funland_gateway.dialects.rpcs import (
+    DELETE_MODEL,
+    GET_DEPLOYMENT_MODEL,
+    GET_MODEL,
+    LIST_DEPLOYMENTS,
+)
 
 META: Final = {
     "n_ctx_train": "context_length",
@@ -43,7 +48,7 @@ def list_models(_incoming: Incoming) -> Unary:
         def answer(page: deployments_pb2.ListDeploymentsResponse) -> Reply:
             named = [one for one in page.deployments if one.name and one.model in by_id]
             entries = [model_entry(model) for model in models]
-            return listed([*entries, *(model_entry(by_id[one.model], one.name) for one in named)])
+            return listed([*entries, *(_named(by_id[one.model], one) for one in named)])
 
         return Unary(LIST_DEPLOYMENTS, _RUNNING, answer)
 
@@ -51,9 +56,17 @@ def list_models(_incoming: Incoming) -> Unary:
 
 
 def retrieve_model(incoming: Incoming) -> Unary:
-    """Asks for one model by id or alias."""
-    request = models_pb2.GetModelRequest(model_id=incoming.path["model"])
-    return Unary(GET_MODEL, request, _answer, _field_name)
+    """Asks for one model by id or alias, or by the name or id of a deployment that runs."""
+    name = incoming.path["model"]
+
+    def with_deployments(page: deployments_pb2.ListDeploymentsResponse) -> Unary:
+        if any(name in (one.name, one.deployment_id) for one in page.deployments):
+            asked = deployments_pb2.GetDeploymentModelRequest(deployment_id=name)
+            return Unary(GET_DEPLOYMENT_MODEL, asked, lambda told: json_reply(served(told, name)))
+        request = models_pb2.GetModelRequest(model_id=name)
+        return Unary(GET_MODEL, request, _answer, _field_name)
+
+    return Unary(LIST_DEPLOYMENTS, _RUNNING, with_deployments)
 
 
 def delete_model(incoming: Incoming) -> Unary:
@@ -80,8 +93,14 @@ def listed(entries: Sequence[dict[str, Any]]) -> Reply:
     return json_reply({"object": "list", "data": entries})
 
 
-def model_entry(model: models_pb2.Model, name: str = "") -> dict[str, Any]:
-    """A model, under its id or another name."""
+def served(told: deployments_pb2.DeploymentModel, name: str) -> dict[str, Any]:
+    """The model of a deployment under one of its names."""
+    return model_entry(told.model, name, told.context_length)
+
+
+def model_entry(model: models_pb2.Model, name: str = "", context_length: int = 0) -> dict[str, Any]:
+    """A model, under its id or another name; a `context_length` of 0 is the model's own."""
+    length = context_length or _context_length(model)
     return {
         "id": name or model.model_id,
         "object": "model",
@@ -89,11 +108,18 @@ def model_entry(model: models_pb2.Model, name: str = "") -> dict[str, Any]:
         "created": model.create_time.seconds,
         "owned_by": "funland" if model.built_in else "local",
         # What clients of OpenRouter and LM Studio, and of vLLM, read; `meta` is llama-server's.
-        "context_length": _context_length(model),
-        "max_model_len": _context_length(model),
+        "context_length": length,
+        "max_model_len": length,
         "capabilities": [word for word, can in _CAPABILITIES.items() if can(model)],
         "meta": {name: getattr(model, ours) or None for name, ours in META.items()},
     }
+
+
+def _named(model: models_pb2.Model, deployment: deployments_pb2.Deployment) -> dict[str, Any]:
+    """The model of a deployment under that one's name."""
+    vllm = deployment.engine == deployments_pb2.Deployment.VLLM
+    asked = deployment.vllm.max_model_len if vllm else deployment.settings.context_length
+    return model_entry(model, deployment.name, asked)
 
 
 def _context_length(model: models_pb2.Model) -> int | None:

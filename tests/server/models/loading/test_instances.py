@@ -23,9 +23,11 @@ async def models(settings: ServerSettings) -> AsyncIterator[Models]:
     metrics = Metrics()
     devices = Devices(settings, metrics, ())
     models = Models(Live(settings), metrics, devices, Accelerations(settings.home, devices))
+    await devices.start()
     await models.start()
     yield models
     await models.stop()
+    await devices.stop()
 
 
 async def test_an_instance_is_loaded_beside_the_model_s_own_worker(
