@@ -11,9 +11,9 @@ from funland.worker.v1.worker_pb2 import Conversation
 async def fitting(
     conversation: Conversation, fits: Callable[[Conversation], Awaitable[bool]]
 ) -> tuple[Conversation, int] | None:
-    """The conversation with as few of its oldest messages left out as it takes to fit, and how many
-    those are; None if no part of it does. No system message leaves and not the last, and no
-    function's result stays without its call."""
+    """The conversation with as few of its oldest turns left out as it takes to fit, and how many
+    messages those are; None if no part of it does. No system message leaves and not the last turn.
+    """
     found: tuple[Conversation, int] | None = None
     places = _cuts(conversation)
     low, high = 0, len(places)
@@ -28,28 +28,17 @@ async def fitting(
 
 
 def _cuts(conversation: Conversation) -> list[int]:
-    """How many messages may go, the fewest first."""
-    last = len(conversation.messages) - 1
-    may_go = [
-        place
-        for place, message in enumerate(conversation.messages)
-        if message.role != Message.SYSTEM and place != last
-    ]
-    stays = [*may_go[1:], last]  # the first that stays, for each number of those that go
-    return [
-        count
-        for count, place in enumerate(stays[: len(may_go)], 1)
-        if conversation.messages[place].role != Message.TOOL
-    ]
+    """How many messages may go, the fewest first: up to where a user speaks again."""
+    others = [one for one in conversation.messages if one.role != Message.SYSTEM]
+    return [place for place in range(1, len(others)) if others[place].role == Message.USER]
 
 
 def _without(conversation: Conversation, count: int) -> Conversation:
     shorter = Conversation()
     shorter.CopyFrom(conversation)
-    last = len(conversation.messages) - 1
     del shorter.messages[:]
-    for place, message in enumerate(conversation.messages):
-        if count and message.role != Message.SYSTEM and place != last:
+    for message in conversation.messages:
+        if count and message.role != Message.SYSTEM:
             count -= 1
         else:
             shorter.messages.append(message)
