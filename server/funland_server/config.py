@@ -119,7 +119,9 @@ class ServerSettings(BaseModel):
         description="Where models are held: on this machine, or on a Ray cluster's.",
     )
     ray_address: Annotated[str, AfterValidator(cluster_address)] | None = Field(
-        default=None, description="The address of the Ray cluster's head, such as 10.0.0.5:6379."
+        default=None,
+        validate_default=True,
+        description="The address of the Ray cluster's head, such as 10.0.0.5:6379.",
     )
     ray_token_path: Path | None = Field(
         default=None, description="The file with the Ray cluster's token; unset: it has none."
@@ -237,6 +239,13 @@ class ServerSettings(BaseModel):
     @classmethod
     def _no_other_database(cls, url: SecretStr | None) -> SecretStr | None:
         return None if url is None else SecretStr(checked(url.get_secret_value()))
+
+    @field_validator("ray_address")
+    @classmethod
+    def _of_the_placement(cls, address: str | None, info: ValidationInfo) -> str | None:
+        if address is None and info.data.get("placement") == "ray":
+            raise ValueError('it must name the cluster, as server.placement is "ray"')
+        return address
 
     @field_validator("hubs")
     @classmethod

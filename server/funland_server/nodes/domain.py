@@ -37,7 +37,7 @@ class Nodes(Domain):
         """Joins the cluster, if there is one; that it does not answer is no reason not to start.
 
         Raises:
-            StartError: The settings want a cluster, and something for it is missing.
+            StartError: The settings want a cluster, and what it takes is not installed.
         """
         if self._settings.now.placement == "ray":
             self._check()
@@ -58,11 +58,6 @@ class Nodes(Domain):
             await self._cluster.close()
 
     def _check(self) -> None:
-        if self._settings.now.ray_address is None:
-            raise StartError(
-                'server.placement is "ray", so server.ray_address must name the cluster, such as'
-                ' "10.0.0.5:6379".'
-            )
         if missing := [name for name in _EXTRA if find_spec(name) is None]:
             raise StartError(
                 f'server.placement is "ray", and {" and ".join(missing)} is not installed:'

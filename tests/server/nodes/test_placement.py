@@ -182,20 +182,22 @@ async def test_a_worker_that_is_lost_comes_back(two: Server) -> None:
     assert back.spec.node_id == "next-door"
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [({}, "ray_address"), ({"ray_address": "10.0.0.5:6379"}, r"funland\[cluster\]")],
-)
-async def test_a_cluster_needs_an_address_and_ray(
-    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str
+async def test_a_cluster_needs_ray(
+    settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def not_installed(_: str) -> None: ...
 
     monkeypatch.setattr("funland_server.nodes.domain.find_spec", not_installed)
-    nodes = Nodes(Live(settings.model_copy(update={"placement": "ray", **changes})))
+    wanted = {"placement": "ray", "ray_address": "10.0.0.5:6379"}
+    nodes = Nodes(Live(settings.model_copy(update=wanted)))
 
-    with pytest.raises(StartError, match=said):
+    with pytest.raises(StartError, match=r"funland\[cluster\]"):
         await nodes.start()
+
+
+def test_a_cluster_needs_an_address(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"ray_address\n.* it must name the cluster"):
+        ServerSettings(home=tmp_path, placement="ray")
 
 
 @pytest.mark.parametrize(
