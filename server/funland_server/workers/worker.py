@@ -148,12 +148,12 @@ class Worker:
 
     async def keep_prefixes(self) -> None:
         """Lets the worker write what the next one can use, before it ends; it may take a while, and
-        not work."""
-        if self.spec.prefix_spill is None or not self.used or self.over:
+        not work. One that takes no more calls does it too."""
+        if self.spec.prefix_spill is None or not self.used or self._over.is_set():
             return
         try:
             async with asyncio.timeout(_KEEPING_SECONDS):
-                await self._unary(self._stub.KeepPrefixes, Empty())
+                await self._ask(self._stub.KeepPrefixes, Empty())
         except (FunlandError, TimeoutError):
             logger.info("prefixes_not_kept", model=self.model_id)
 
@@ -190,24 +190,27 @@ class Worker:
 
     async def _unary(self, method: Any, request: Any) -> Any:
         with self._call():
-            try:
-                return await method(request, metadata=self._metadata)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                # Not the caller went away: the channel was closed.
+            return await self._ask(method, request)
+
+    async def _ask(self, method: Any, request: Any) -> Any:
+        try:
+            return await method(request, metadata=self._metadata)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Not the caller went away: the channel was closed.
+            raise self._end_error() from None
+        except grpc.aio.AioRpcError as error:
+            if error.code() == grpc.StatusCode.UNAVAILABLE:
+                self.process.kill()
+                await self._over.wait()  # so that nobody takes it for one that lives
                 raise self._end_error() from None
-            except grpc.aio.AioRpcError as error:
-                if error.code() == grpc.StatusCode.UNAVAILABLE:
-                    self.process.kill()
-                    await self._over.wait()  # so that nobody takes it for one that lives
-                    raise self._end_error() from None
-                for key, value in error.trailing_metadata() or ():
-                    if key == _FAILURE_KEY:
-                        failure = worker_pb2.Failure.FromString(bytes(value))  # type: ignore[arg-type]  # a -bin key's value is bytes
-                        raise from_wire(failure, self.model_id) from None
-                raise WorkerDefectError(error.details()) from error
+            for key, value in error.trailing_metadata() or ():
+                if key == _FAILURE_KEY:
+                    failure = worker_pb2.Failure.FromString(bytes(value))  # type: ignore[arg-type]  # a -bin key's value is bytes
+                    raise from_wire(failure, self.model_id) from None
+            raise WorkerDefectError(error.details()) from error
 
     async def _run(self) -> None:
         """Reads the link until the process ends, then fails what is under way."""

@@ -13,6 +13,8 @@ from openai.types import ModelDeleted
 
 from funland.v1.deployments_pb2 import (
     Deployment,
+    DeploymentModel,
+    GetDeploymentModelRequest,
     ListDeploymentsRequest,
     ListDeploymentsResponse,
 )
@@ -71,8 +73,34 @@ def test_deployments_that_run_are_models_by_their_names() -> None:
     assert told == [("a", 512), ("mine", 512)]
 
 
+def retrieved(name: str) -> Unary:
+    """What asks for a model of a name that no deployment has."""
+    deployments = retrieve_model(Incoming(JsonObject({}), {"model": name}, 0))
+    call = deployments.answer(
+        ListDeploymentsResponse(deployments=[Deployment(deployment_id="deploy_1", name="mine")])
+    )
+    assert isinstance(call, Unary)
+    return call
+
+
+@pytest.mark.parametrize("name", ["mine", "deploy_1"])
+def test_a_deployment_is_found_by_its_names(name: str) -> None:
+    deployments = retrieve_model(Incoming(JsonObject({}), {"model": name}, 0))
+    call = deployments.answer(
+        ListDeploymentsResponse(deployments=[Deployment(deployment_id="deploy_1", name="mine")])
+    )
+    assert isinstance(call, Unary)
+    assert call.message == GetDeploymentModelRequest(deployment_id=name)
+
+    reply = call.answer(DeploymentModel(model=Model(model_id="a"), context_length=256))
+
+    assert isinstance(reply, Reply)
+    body = orjson.loads(reply.content)
+    assert (body["id"], body["context_length"], body["max_model_len"]) == (name, 256, 256)
+
+
 def test_a_model_is_found_by_a_name_with_a_slash() -> None:
-    call = retrieve_model(Incoming(JsonObject({}), {"model": "Qwen/Qwen2.5"}, 0))
+    call = retrieved("Qwen/Qwen2.5")
 
     assert call.message == GetModelRequest(model_id="Qwen/Qwen2.5")
     assert call.field_name("model_id") == "model"
@@ -83,9 +111,7 @@ def test_a_model_is_found_by_a_name_with_a_slash() -> None:
 
 
 def test_a_built_in_model_was_created_at_zero_by_funland() -> None:
-    call = retrieve_model(Incoming(JsonObject({}), {"model": "tiny"}, 0))
-
-    reply = call.answer(Model(model_id="tiny", built_in=True))
+    reply = retrieved("tiny").answer(Model(model_id="tiny", built_in=True))
 
     assert isinstance(reply, Reply)
     model = OpenAIModel.model_validate_json(reply.content, strict=True)
@@ -93,8 +119,7 @@ def test_a_built_in_model_was_created_at_zero_by_funland() -> None:
 
 
 def shown(**fields: Any) -> dict[str, Any]:
-    call = retrieve_model(Incoming(JsonObject({}), {"model": "tiny"}, 0))
-    reply = call.answer(Model(model_id="tiny", **fields))
+    reply = retrieved("tiny").answer(Model(model_id="tiny", **fields))
     assert isinstance(reply, Reply)
     return orjson.loads(reply.content)
 

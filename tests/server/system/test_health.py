@@ -33,7 +33,8 @@ async def test_all_parts_of_a_server_are_asked(server: Server) -> None:
     report = await call(server, "GetHealthReport", GetHealthReportRequest())
 
     assert list(states(report)) == [
-        "configuration", "database", "devices", "disk", "downloads", "memory", "models",
+        "configuration", "database", "deployments", "devices", "disk", "downloads", "memory",
+        "models",
     ]  # fmt: skip
     assert report.parts[1].state == PartHealth.HEALTHY
     assert report.HasField("time")
