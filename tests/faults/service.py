@@ -68,6 +68,15 @@ class Service:
 
 
 @asynccontextmanager
+async def unharmed(stack: Stack) -> AsyncGenerator[Service]:
+    """Every way into a service, which must still answer in the end, whatever was done to it."""
+    async with connect(stack) as service:
+        yield service
+        assert stack.process.poll() is None, "the server went down"
+        assert await service.say()
+
+
+@asynccontextmanager
 async def connect(stack: Stack) -> AsyncGenerator[Service]:
     """Opens every way into a service."""
     async with (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 from google.api import annotations_pb2
 from google.api.http_pb2 import HttpRule
 from google.protobuf import json_format
@@ -29,7 +30,12 @@ from funland.v1 import (
 from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.sampling import EVERY_PARAMETER, MINUS_ONE
 from tests.faults.broken_rules import Break, breaks, is_map, valid
-from tests.faults.service import Service, failure
+from tests.faults.service import Service, failure, unharmed
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RPCS = [
     rpc
@@ -98,6 +104,14 @@ BROKEN_OVER_REST = [
 
 def name_of(value: MethodDescriptor | Break) -> str:
     return f"{value.path} {value.rule}" if isinstance(value, Break) else value.name
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(stack: Stack) -> AsyncIterator[Service]:
+    """One for all of these tests, which are thousands: nothing of what they send comes to an
+    engine."""
+    async with unharmed(stack) as service:
+        yield service
 
 
 @pytest.mark.parametrize(("rpc", "broken"), BROKEN, ids=name_of)

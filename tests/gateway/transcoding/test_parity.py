@@ -42,7 +42,7 @@ INTEGERS = {
 }
 # A few of each are enough to find a field that is written wrongly, and keep examples small.
 few = settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
