@@ -17,6 +17,7 @@ import hypothesis
 import psutil
 import pytest
 
+from tests import engine_devices
 from tests import postgresql as postgresql_server
 from tests.processes import children
 
@@ -57,6 +58,14 @@ class Stack:
 
 
 StartStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines_are_asked_once() -> Iterator[None]:
+    """For the servers that tests start in their own process."""
+    with pytest.MonkeyPatch.context() as patch:
+        engine_devices.ask_once(patch)
+        yield
 
 
 @pytest.fixture(scope="session")
