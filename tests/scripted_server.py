@@ -18,16 +18,21 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     sessions_pb2,
+    tasks_pb2,
 )
 
 _MODULES = (
+    *(batches_pb2, files_pb2, plugins_pb2, tasks_pb2),
     *(deployments_pb2, downloads_pb2, hub_pb2, inference_pb2, models_pb2, nodes_pb2),
     sessions_pb2,
 )

@@ -10,16 +10,20 @@ from types import ModuleType
 from aiohttp import web
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 from funland.v1.errors_pb2 import Error
 from funland_gateway.calls import Calls
@@ -43,16 +47,20 @@ from funland_gateway.transcoding.openapi import openapi_document
 from funland_gateway.transcoding.routes import compile_routes
 
 _CONTRACT: tuple[ModuleType, ...] = (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 
 _ALL = "HTTP"

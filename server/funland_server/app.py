@@ -8,6 +8,8 @@ from pathlib import Path
 import structlog
 
 from funland_server import logs
+from funland_server.batches.domain import Batches
+from funland_server.batches.lines import Lines
 from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
 from funland_server.configuration.sources import Joined, Sources
@@ -16,6 +18,7 @@ from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
+from funland_server.files.domain import Files
 from funland_server.hardware.domain import Hardware
 from funland_server.hub.domain import Hub
 from funland_server.hub.hubs import web_policy
@@ -24,6 +27,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.nodes.domain import Nodes
+from funland_server.plugins.domain import Plugins
 from funland_server.responses.domain import Responses
 from funland_server.rpc.grpc_server import GrpcServer
 from funland_server.rpc.local_channel import LocalChannel
@@ -31,6 +35,7 @@ from funland_server.rpc.pipeline import Pipeline
 from funland_server.storage.database import Database
 from funland_server.system.domain import System
 from funland_server.system.status import Status
+from funland_server.tasks.domain import Tasks
 from funland_server.web.fetching import Deadlines, Web
 
 logger = structlog.get_logger(__name__)
@@ -47,9 +52,12 @@ class Server:
     ```
     """
 
-    def __init__(self, given: ServerSettings, joined: Joined | None = None) -> None:
+    def __init__(
+        self, given: ServerSettings, joined: Joined | None = None, lines: Lines | None = None
+    ) -> None:
         """`joined` says where the settings came from, and where changes of them are written;
-        without, it is the program that gave them."""
+        without, it is the program that gave them. `lines` reads and writes the lines of batches in
+        another API's shape; without, they have the contract's."""
         settings = Live(given)
         self._settings = given
         self.settings = settings
@@ -77,10 +85,22 @@ class Server:
             settings, metrics, self._database,
             devices=devices, models=models, placement=nodes.placement, downloads=downloads,
         )  # fmt: skip
+        files = Files(settings, metrics, self._database)
+        tasks = Tasks(
+            settings, metrics, self._database,
+            files=files, models=models, inference=inference, downloads=downloads, web=web,
+        )  # fmt: skip
+        plugins = Plugins(
+            settings, metrics, self._database, tasks=tasks, files=files, inference=inference
+        )
+        batches = Batches(
+            settings, metrics, self._database,
+            tasks=tasks, files=files, inference=inference, responses=responses, lines=lines,
+        )  # fmt: skip
         hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (
             devices, accelerations, nodes, models, hub, downloads, deployments, inference,
-            responses, chat, hardware,
+            responses, chat, files, tasks, plugins, batches, hardware,
         )  # fmt: skip
         status = Status(
             models,

@@ -35,6 +35,12 @@ def _shown(token: SecretStr) -> SecretStr:
     return token
 
 
+def _signing(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,86}={0,2}", secret.get_secret_value()):
+        raise ValueError("it must be whsec_ and 24 to 64 bytes in base64")
+    return secret
+
+
 Seconds = Annotated[float, Field(ge=0.001, le=_LONGEST)]
 Bytes = Annotated[int, Field(ge=0, le=_LARGEST)]
 HubName = Literal["modelscope", "huggingface", "ollama"]
@@ -145,6 +151,43 @@ class ServerSettings(BaseModel):
     session_linger_seconds: Annotated[float, Field(ge=-1, le=_LONGEST)] = Field(
         default=60.0,
         description="How long a session's answer goes on that nobody follows; -1: to its end.",
+    )
+    language_tasks: Annotated[int, Field(ge=1, le=4096)] = Field(
+        default=8, description="How many tasks that ask a model run at once."
+    )
+    plugin_tasks: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=2, description="How many plugins are executed at once; more wait."
+    )
+    batch_tasks: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="How many batches are answered at once."
+    )
+    batch_streams: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=16, description="How many lines of a batch are answered at once."
+    )
+    download_tasks: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=16, description="How many tasks wait for the end of a download at once."
+    )
+    task_queue_limit: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
+        default=100_000, description="How many tasks of a lane may wait."
+    )
+    task_lease_seconds: Annotated[float, Field(ge=1, le=3600)] = Field(
+        default=30.0,
+        description="After how long without a sign of life of a server another takes its tasks.",
+    )
+    task_days: Annotated[float, Field(ge=0.001, le=36500)] = Field(
+        default=7.0, description="After how many days an ended task and its result are forgotten."
+    )
+    webhook_secret: Annotated[SecretStr, AfterValidator(_signing)] | None = Field(
+        default=None, description="What webhooks are signed with whose task names no secret."
+    )
+    file_bytes: Annotated[int, Field(ge=1024, le=_LARGEST)] = Field(
+        default=512 * 1024**2, description="How many bytes a file may have that a caller gives."
+    )
+    plugin_memory_bytes: Annotated[int, Field(ge=32 * 1024**2, le=_LARGEST)] = Field(
+        default=1024**3, description="The most memory that a plugin may take."
+    )
+    plugin_seconds: Seconds = Field(
+        default=600.0, description="The longest that an execution of a plugin may last."
     )
     offline: bool = Field(
         default=False, description="Whether nothing at all is sent to hubs and other hosts."

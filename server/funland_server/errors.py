@@ -15,6 +15,7 @@
     ├── DataLossError
     ├── DeadlinePassedError            DEADLINE_PASSED
     ├── CallerGoneError                CALLER_GONE
+    ├── UnknownError
     ├── InternalError                  INTERNAL_ERROR
     └── StartError                     never sent: for the person who starts the server
 
@@ -174,6 +175,12 @@ class CallerGoneError(FunlandError):
 
     def __init__(self) -> None:
         super().__init__("The caller did not read for too long, so the call was ended.")
+
+
+class UnknownError(FunlandError):
+    """Code that is not Funland's own went wrong."""
+
+    code = "UNKNOWN"
 
 
 class InternalError(FunlandError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -149,6 +149,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         except EngineError as error:
             await _abort(context, error)
         return worker_pb2.Text(text=text)
+
+    async def RunJob(
+        self, request: worker_pb2.Job, context: Context
+    ) -> AsyncIterator[worker_pb2.JobEvent]:
+        """See `worker.proto`."""
+        await self._authorize(context)
+        raise NotImplementedError
+        yield worker_pb2.JobEvent()
 
     async def KeepPrefixes(self, request: Empty, context: Context) -> Empty:
         """See `worker.proto`."""

@@ -21,21 +21,29 @@ from google.rpc import code_pb2
 
 import funland_server
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
 from funland_server import errors
 from funland_server.chat.service import SessionService
+from funland_server.tasks.service import TaskService
+from funland_server.plugins.service import PluginService
+from funland_server.files.service import FileService
+from funland_server.batches.service import BatchService
 from funland_server.deployments.service import DeploymentService
 from funland_server.downloads.service import DownloadService
 from funland_server.hardware.service import HardwareService
@@ -56,6 +64,10 @@ FILES: dict[FileDescriptor, type] = {
     hub_pb2.DESCRIPTOR: HubService,
     downloads_pb2.DESCRIPTOR: DownloadService,
     responses_pb2.DESCRIPTOR: ResponseService,
+    tasks_pb2.DESCRIPTOR: TaskService,
+    plugins_pb2.DESCRIPTOR: PluginService,
+    files_pb2.DESCRIPTOR: FileService,
+    batches_pb2.DESCRIPTOR: BatchService,
     system_pb2.DESCRIPTOR: SystemService,
 }
 RPCS = [

@@ -13,16 +13,20 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic.fields import FieldInfo
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland.v1.system_pb2 import Setting
@@ -142,6 +146,7 @@ def test_every_command_is_documented() -> None:
 
 def test_the_table_of_surfaces_names_every_rpc_and_every_route() -> None:
     modules = (
+        batches_pb2, files_pb2, plugins_pb2, tasks_pb2,
         deployments_pb2, downloads_pb2, hardware_pb2, hub_pb2, inference_pb2, models_pb2,
         nodes_pb2, responses_pb2, sessions_pb2,
         system_pb2,

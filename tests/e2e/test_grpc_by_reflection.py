@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 SERVICES = {
+    "funland.v1.BatchService",
     "funland.v1.DeploymentService",
     "funland.v1.DownloadService",
+    "funland.v1.FileService",
     "funland.v1.HardwareService",
     "funland.v1.HubService",
     "funland.v1.InferenceService",
     "funland.v1.ModelService",
     "funland.v1.NodeService",
+    "funland.v1.PluginService",
     "funland.v1.ResponseService",
     "funland.v1.SessionService",
     "funland.v1.SystemService",
+    "funland.v1.TaskService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",

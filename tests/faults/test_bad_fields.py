@@ -18,14 +18,18 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
+    files_pb2,
     hardware_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.sampling import EVERY_PARAMETER, MINUS_ONE
@@ -40,14 +44,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RPCS = [
     rpc
     for file in (
+        batches_pb2,
         deployments_pb2,
+        files_pb2,
         hardware_pb2,
         inference_pb2,
         models_pb2,
         nodes_pb2,
+        plugins_pb2,
         responses_pb2,
         sessions_pb2,
         system_pb2,
+        tasks_pb2,
     )
     for service in file.DESCRIPTOR.services_by_name.values()
     for rpc in service.methods

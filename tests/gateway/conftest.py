@@ -12,14 +12,18 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
+    plugins_pb2,
     responses_pb2,
     system_pb2,
+    tasks_pb2,
 )
 from funland_gateway.app import Gateway
 from funland_gateway.channel import GrpcChannel
@@ -30,14 +34,18 @@ StartGateway = Callable[..., Awaitable[Gateway]]
 METHODS = {
     f"/{service.full_name}/{method.name}": method
     for module in (
+        batches_pb2,
         deployments_pb2,
         downloads_pb2,
+        files_pb2,
         hardware_pb2,
         hub_pb2,
         inference_pb2,
         models_pb2,
+        plugins_pb2,
         responses_pb2,
         system_pb2,
+        tasks_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods

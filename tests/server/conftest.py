@@ -14,14 +14,18 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
+    files_pb2,
     hardware_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 from funland_server.app import Server
 from funland_server.config import ServerSettings
@@ -33,14 +37,18 @@ SECONDS = 20
 METHODS = {
     method.name: method
     for module in (
+        batches_pb2,
         deployments_pb2,
+        files_pb2,
         hardware_pb2,
         inference_pb2,
         models_pb2,
         nodes_pb2,
+        plugins_pb2,
         responses_pb2,
         sessions_pb2,
         system_pb2,
+        tasks_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods

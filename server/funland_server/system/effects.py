@@ -17,6 +17,9 @@ _AT_ONCE: Final = (
     "download_jobs", "download_connections", "download_bytes_per_second",
     "download_first_byte_seconds", "download_stall_seconds", "download_patience_seconds",
     "download_reserve_bytes",
+    "language_tasks", "plugin_tasks", "batch_tasks", "batch_streams", "download_tasks",
+    "task_queue_limit", "task_lease_seconds", "task_days", "webhook_secret", "file_bytes",
+    "plugin_memory_bytes", "plugin_seconds",
     "log_level",
 )  # fmt: skip
 _NEXT_LOAD: Final = (

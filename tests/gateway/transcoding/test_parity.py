@@ -17,17 +17,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
     errors_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 from funland_gateway.transcoding.decoder import decode
 from funland_gateway.transcoding.encoder import encode
@@ -54,16 +58,20 @@ def contract_types() -> list[Descriptor]:
     rpcs = [
         rpc
         for module in (
+            batches_pb2,
             deployments_pb2,
             downloads_pb2,
+            files_pb2,
             hardware_pb2,
             hub_pb2,
             inference_pb2,
             models_pb2,
             nodes_pb2,
+            plugins_pb2,
             responses_pb2,
             sessions_pb2,
             system_pb2,
+            tasks_pb2,
         )
         for service in module.DESCRIPTOR.services_by_name.values()
         for rpc in service.methods

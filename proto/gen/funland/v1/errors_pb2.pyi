@@ -250,6 +250,50 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The cluster that holds the models of other machines does not answer, or a node that was asked for can't hold
     one now. Metadata: `address`, of the cluster or the node.
     """
+    TASK_NOT_FOUND: _ErrorReason.ValueType  # 122
+    """NOT_FOUND. No task has this id. Metadata: `task_id`."""
+    TASK_NOT_RETRYABLE: _ErrorReason.ValueType  # 123
+    """FAILED_PRECONDITION. Only tasks that are FAILED or CANCELLED are run once more. Metadata: `task_id`, `state`."""
+    TASK_TIMEOUT: _ErrorReason.ValueType  # 124
+    """DEADLINE_EXCEEDED. The task had not ended at its deadline. Metadata: `task_id`."""
+    TASK_LOST: _ErrorReason.ValueType  # 125
+    """ABORTED. The server ended amid the task, again and again. Metadata: `task_id`, `losses`."""
+    LANE_FULL: _ErrorReason.ValueType  # 126
+    """RESOURCE_EXHAUSTED. As many tasks of this lane wait as may. With `RetryInfo`. Metadata: `lane`, `capacity`."""
+    IDEMPOTENCY_KEY_REUSED: _ErrorReason.ValueType  # 127
+    """ALREADY_EXISTS. The idempotency key belongs to a task of other work. Metadata: `idempotency_key`, `task_id`."""
+    PLUGIN_NOT_FOUND: _ErrorReason.ValueType  # 128
+    """NOT_FOUND. No plugin of this id is installed. Metadata: `plugin_id`."""
+    PLUGIN_EXISTS: _ErrorReason.ValueType  # 129
+    """ALREADY_EXISTS. A plugin of this id is installed. Metadata: `plugin_id`, `version`."""
+    PLUGIN_INVALID: _ErrorReason.ValueType  # 130
+    """INVALID_ARGUMENT. This is no plugin, or its manifest says what none may. Metadata: `path`."""
+    PLUGIN_DISABLED: _ErrorReason.ValueType  # 131
+    """FAILED_PRECONDITION. The plugin may not be executed: enable it first. Metadata: `plugin_id`."""
+    PLUGIN_BROKEN: _ErrorReason.ValueType  # 132
+    """FAILED_PRECONDITION. The plugin's files are damaged or its code can't be imported: install it anew. Metadata: `plugin_id`."""
+    PLUGIN_BUNDLED: _ErrorReason.ValueType  # 133
+    """FAILED_PRECONDITION. The plugin comes with Funland and can't be removed. Metadata: `plugin_id`."""
+    PLUGIN_FAILED: _ErrorReason.ValueType  # 134
+    """UNKNOWN. The plugin's code raised an error, or its output breaks its schema. Metadata: `plugin_id`."""
+    PLUGIN_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 135
+    """RESOURCE_EXHAUSTED. The plugin took more than it may, and was stopped. Metadata: `plugin_id`, `limit`: `memory`, `duration`,
+    `disk` or `output`.
+    """
+    PLUGIN_DENIED: _ErrorReason.ValueType  # 136
+    """PERMISSION_DENIED. The plugin tried what it may not. Metadata: `plugin_id`, `permission`."""
+    PLUGIN_ISOLATION_UNAVAILABLE: _ErrorReason.ValueType  # 137
+    """FAILED_PRECONDITION. This system has no means to keep the plugin from what it may not do. Metadata: `plugin_id`."""
+    FILE_NOT_FOUND: _ErrorReason.ValueType  # 138
+    """NOT_FOUND. No file has this id. Metadata: `file_id`."""
+    FILE_TOO_LARGE: _ErrorReason.ValueType  # 139
+    """INVALID_ARGUMENT. The file has more bytes than may be. Metadata: `limit_bytes`."""
+    FILE_DAMAGED: _ErrorReason.ValueType  # 140
+    """INVALID_ARGUMENT. What came is not what its hash says. Metadata: `sha256`."""
+    FILE_ELSEWHERE: _ErrorReason.ValueType  # 141
+    """FAILED_PRECONDITION. The file is kept by another of the servers that share the database. Metadata: `file_id`."""
+    BATCH_NOT_FOUND: _ErrorReason.ValueType  # 142
+    """NOT_FOUND. No batch has this id. Metadata: `batch_id`."""
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -485,6 +529,50 @@ CLUSTER_UNREACHABLE: ErrorReason.ValueType  # 121
 """UNAVAILABLE. The cluster that holds the models of other machines does not answer, or a node that was asked for can't hold
 one now. Metadata: `address`, of the cluster or the node.
 """
+TASK_NOT_FOUND: ErrorReason.ValueType  # 122
+"""NOT_FOUND. No task has this id. Metadata: `task_id`."""
+TASK_NOT_RETRYABLE: ErrorReason.ValueType  # 123
+"""FAILED_PRECONDITION. Only tasks that are FAILED or CANCELLED are run once more. Metadata: `task_id`, `state`."""
+TASK_TIMEOUT: ErrorReason.ValueType  # 124
+"""DEADLINE_EXCEEDED. The task had not ended at its deadline. Metadata: `task_id`."""
+TASK_LOST: ErrorReason.ValueType  # 125
+"""ABORTED. The server ended amid the task, again and again. Metadata: `task_id`, `losses`."""
+LANE_FULL: ErrorReason.ValueType  # 126
+"""RESOURCE_EXHAUSTED. As many tasks of this lane wait as may. With `RetryInfo`. Metadata: `lane`, `capacity`."""
+IDEMPOTENCY_KEY_REUSED: ErrorReason.ValueType  # 127
+"""ALREADY_EXISTS. The idempotency key belongs to a task of other work. Metadata: `idempotency_key`, `task_id`."""
+PLUGIN_NOT_FOUND: ErrorReason.ValueType  # 128
+"""NOT_FOUND. No plugin of this id is installed. Metadata: `plugin_id`."""
+PLUGIN_EXISTS: ErrorReason.ValueType  # 129
+"""ALREADY_EXISTS. A plugin of this id is installed. Metadata: `plugin_id`, `version`."""
+PLUGIN_INVALID: ErrorReason.ValueType  # 130
+"""INVALID_ARGUMENT. This is no plugin, or its manifest says what none may. Metadata: `path`."""
+PLUGIN_DISABLED: ErrorReason.ValueType  # 131
+"""FAILED_PRECONDITION. The plugin may not be executed: enable it first. Metadata: `plugin_id`."""
+PLUGIN_BROKEN: ErrorReason.ValueType  # 132
+"""FAILED_PRECONDITION. The plugin's files are damaged or its code can't be imported: install it anew. Metadata: `plugin_id`."""
+PLUGIN_BUNDLED: ErrorReason.ValueType  # 133
+"""FAILED_PRECONDITION. The plugin comes with Funland and can't be removed. Metadata: `plugin_id`."""
+PLUGIN_FAILED: ErrorReason.ValueType  # 134
+"""UNKNOWN. The plugin's code raised an error, or its output breaks its schema. Metadata: `plugin_id`."""
+PLUGIN_LIMIT_EXCEEDED: ErrorReason.ValueType  # 135
+"""RESOURCE_EXHAUSTED. The plugin took more than it may, and was stopped. Metadata: `plugin_id`, `limit`: `memory`, `duration`,
+`disk` or `output`.
+"""
+PLUGIN_DENIED: ErrorReason.ValueType  # 136
+"""PERMISSION_DENIED. The plugin tried what it may not. Metadata: `plugin_id`, `permission`."""
+PLUGIN_ISOLATION_UNAVAILABLE: ErrorReason.ValueType  # 137
+"""FAILED_PRECONDITION. This system has no means to keep the plugin from what it may not do. Metadata: `plugin_id`."""
+FILE_NOT_FOUND: ErrorReason.ValueType  # 138
+"""NOT_FOUND. No file has this id. Metadata: `file_id`."""
+FILE_TOO_LARGE: ErrorReason.ValueType  # 139
+"""INVALID_ARGUMENT. The file has more bytes than may be. Metadata: `limit_bytes`."""
+FILE_DAMAGED: ErrorReason.ValueType  # 140
+"""INVALID_ARGUMENT. What came is not what its hash says. Metadata: `sha256`."""
+FILE_ELSEWHERE: ErrorReason.ValueType  # 141
+"""FAILED_PRECONDITION. The file is kept by another of the servers that share the database. Metadata: `file_id`."""
+BATCH_NOT_FOUND: ErrorReason.ValueType  # 142
+"""NOT_FOUND. No batch has this id. Metadata: `batch_id`."""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

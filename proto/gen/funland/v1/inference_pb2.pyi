@@ -265,7 +265,7 @@ class GenerationOptions(_message.Message):
         PRIORITY_UNSPECIFIED: GenerationOptions._Priority.ValueType  # 0
         """NORMAL."""
         LOW: GenerationOptions._Priority.ValueType  # 1
-        """After all others: for work that nobody waits for."""
+        """After all others, and only so much beside them that they hardly notice: for work that nobody waits for."""
         NORMAL: GenerationOptions._Priority.ValueType  # 2
         """In between."""
         HIGH: GenerationOptions._Priority.ValueType  # 3
@@ -279,7 +279,7 @@ class GenerationOptions(_message.Message):
     PRIORITY_UNSPECIFIED: GenerationOptions.Priority.ValueType  # 0
     """NORMAL."""
     LOW: GenerationOptions.Priority.ValueType  # 1
-    """After all others: for work that nobody waits for."""
+    """After all others, and only so much beside them that they hardly notice: for work that nobody waits for."""
     NORMAL: GenerationOptions.Priority.ValueType  # 2
     """In between."""
     HIGH: GenerationOptions.Priority.ValueType  # 3

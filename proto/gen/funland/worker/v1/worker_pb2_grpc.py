@@ -74,6 +74,11 @@ class WorkerServiceStub:
                 request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Tokens.SerializeToString,
                 response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Text.FromString,
                 _registered_method=True)
+        self.RunJob = channel.unary_stream(
+                '/funland.worker.v1.WorkerService/RunJob',
+                request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Job.SerializeToString,
+                response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.FromString,
+                _registered_method=True)
         self.KeepPrefixes = channel.unary_unary(
                 '/funland.worker.v1.WorkerService/KeepPrefixes',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -133,6 +138,13 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RunJob(self, request, context):
+        """Does a piece of work that takes long and may make files; closing the call ends it within a step of the engine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def KeepPrefixes(self, request, context):
         """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end.
         """
@@ -167,6 +179,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.Detokenize,
                     request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Tokens.FromString,
                     response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Text.SerializeToString,
+            ),
+            'RunJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunJob,
+                    request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Job.FromString,
+                    response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.SerializeToString,
             ),
             'KeepPrefixes': grpc.unary_unary_rpc_method_handler(
                     servicer.KeepPrefixes,
@@ -323,6 +340,33 @@ class WorkerService:
             '/funland.worker.v1.WorkerService/Detokenize',
             funland_dot_worker_dot_v1_dot_worker__pb2.Tokens.SerializeToString,
             funland_dot_worker_dot_v1_dot_worker__pb2.Text.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/funland.worker.v1.WorkerService/RunJob',
+            funland_dot_worker_dot_v1_dot_worker__pb2.Job.SerializeToString,
+            funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,8 @@ class WorkerServiceStub:
     """Turns a text into tokens."""
     Detokenize: _grpc.UnaryUnaryMultiCallable[_worker_pb2.Tokens, _worker_pb2.Text]
     """Turns tokens into text."""
+    RunJob: _grpc.UnaryStreamMultiCallable[_worker_pb2.Job, _worker_pb2.JobEvent]
+    """Does a piece of work that takes long and may make files; closing the call ends it within a step of the engine."""
     KeepPrefixes: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]
     """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end."""
 
@@ -90,6 +92,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Turns a text into tokens."""
     Detokenize: _aio.UnaryUnaryMultiCallable[_worker_pb2.Tokens, _worker_pb2.Text]  # type: ignore[assignment]
     """Turns tokens into text."""
+    RunJob: _aio.UnaryStreamMultiCallable[_worker_pb2.Job, _worker_pb2.JobEvent]  # type: ignore[assignment]
+    """Does a piece of work that takes long and may make files; closing the call ends it within a step of the engine."""
     KeepPrefixes: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]  # type: ignore[assignment]
     """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end."""
 
@@ -149,6 +153,14 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_pb2.Text, _abc.Awaitable[_worker_pb2.Text]]:
         """Turns tokens into text."""
+
+    @_abc_1.abstractmethod
+    def RunJob(
+        self,
+        request: _worker_pb2.Job,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_worker_pb2.JobEvent], _abc.AsyncIterator[_worker_pb2.JobEvent]]:
+        """Does a piece of work that takes long and may make files; closing the call ends it within a step of the engine."""
 
     @_abc_1.abstractmethod
     def KeepPrefixes(
