@@ -39,20 +39,20 @@ from funland.v1 import (
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
 from funland_server import errors
-from funland_server.chat.service import SessionService
-from funland_server.tasks.service import TaskService
-from funland_server.plugins.service import PluginService
-from funland_server.files.service import FileService
 from funland_server.batches.service import BatchService
+from funland_server.chat.service import SessionService
 from funland_server.deployments.service import DeploymentService
 from funland_server.downloads.service import DownloadService
+from funland_server.files.service import FileService
 from funland_server.hardware.service import HardwareService
 from funland_server.hub.service import HubService
 from funland_server.inference.service import InferenceService
 from funland_server.models.service import ModelService
 from funland_server.nodes.service import NodeService
+from funland_server.plugins.service import PluginService
 from funland_server.responses.service import ResponseService
 from funland_server.system.service import SystemService
+from funland_server.tasks.service import TaskService
 
 FILES: dict[FileDescriptor, type] = {
     inference_pb2.DESCRIPTOR: InferenceService,

@@ -76,6 +76,7 @@ def compile_routes(files: Iterable[FileDescriptor]) -> tuple[Route, ...]:
         for service in file.services_by_name.values()
         for rpc in service.methods
         for rule in _rules(rpc)
+        if rule.body != "data"
     ]
     templates = [template for _, _, template, _ in bindings]
     return tuple(
