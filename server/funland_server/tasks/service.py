@@ -26,10 +26,10 @@ class TaskService:
 
     async def WatchTask(
         self, request: tasks_pb2.WatchTaskRequest
-    ) -> AsyncGenerator[tasks_pb2.Task]:
+    ) -> AsyncGenerator[tasks_pb2.TaskEvent]:
         """See `tasks.proto`."""
         raise NotImplementedError
-        yield tasks_pb2.Task()
+        yield tasks_pb2.TaskEvent()
 
     async def WatchTasks(
         self, request: tasks_pb2.WatchTasksRequest

@@ -62,7 +62,7 @@ class TaskServiceStub:
         self.WatchTask = channel.unary_stream(
                 '/funland.v1.TaskService/WatchTask',
                 request_serializer=funland_dot_v1_dot_tasks__pb2.WatchTaskRequest.SerializeToString,
-                response_deserializer=funland_dot_v1_dot_tasks__pb2.Task.FromString,
+                response_deserializer=funland_dot_v1_dot_tasks__pb2.TaskEvent.FromString,
                 _registered_method=True)
         self.WatchTasks = channel.unary_stream(
                 '/funland.v1.TaskService/WatchTasks',
@@ -136,7 +136,8 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchTask(self, request, context):
-        """Sends a task as it is now, then again whenever it changes. The last is the one that has ended, with its result.
+        """Sends a task as it is now, then again whenever it changes. The last event has the one that has ended, with its result, or
+        says that it was deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,7 +203,7 @@ def add_TaskServiceServicer_to_server(servicer, server):
             'WatchTask': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchTask,
                     request_deserializer=funland_dot_v1_dot_tasks__pb2.WatchTaskRequest.FromString,
-                    response_serializer=funland_dot_v1_dot_tasks__pb2.Task.SerializeToString,
+                    response_serializer=funland_dot_v1_dot_tasks__pb2.TaskEvent.SerializeToString,
             ),
             'WatchTasks': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchTasks,
@@ -346,7 +347,7 @@ class TaskService:
             target,
             '/funland.v1.TaskService/WatchTask',
             funland_dot_v1_dot_tasks__pb2.WatchTaskRequest.SerializeToString,
-            funland_dot_v1_dot_tasks__pb2.Task.FromString,
+            funland_dot_v1_dot_tasks__pb2.TaskEvent.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,8 +62,10 @@ class TaskServiceStub:
 
     Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that was never given out.
     """
-    WatchTask: _grpc.UnaryStreamMultiCallable[_tasks_pb2.WatchTaskRequest, _tasks_pb2.Task]
-    """Sends a task as it is now, then again whenever it changes. The last is the one that has ended, with its result."""
+    WatchTask: _grpc.UnaryStreamMultiCallable[_tasks_pb2.WatchTaskRequest, _tasks_pb2.TaskEvent]
+    """Sends a task as it is now, then again whenever it changes. The last event has the one that has ended, with its result, or
+    says that it was deleted.
+    """
     WatchTasks: _grpc.UnaryStreamMultiCallable[_tasks_pb2.WatchTasksRequest, _tasks_pb2.TaskEvent]
     """Sends every task that has not ended as it is now, then each one again when it changes, as `ListTasks` has them. Never ends
     by itself.
@@ -115,8 +117,10 @@ class TaskServiceAsyncStub(TaskServiceStub):
 
     Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that was never given out.
     """
-    WatchTask: _aio.UnaryStreamMultiCallable[_tasks_pb2.WatchTaskRequest, _tasks_pb2.Task]  # type: ignore[assignment]
-    """Sends a task as it is now, then again whenever it changes. The last is the one that has ended, with its result."""
+    WatchTask: _aio.UnaryStreamMultiCallable[_tasks_pb2.WatchTaskRequest, _tasks_pb2.TaskEvent]  # type: ignore[assignment]
+    """Sends a task as it is now, then again whenever it changes. The last event has the one that has ended, with its result, or
+    says that it was deleted.
+    """
     WatchTasks: _aio.UnaryStreamMultiCallable[_tasks_pb2.WatchTasksRequest, _tasks_pb2.TaskEvent]  # type: ignore[assignment]
     """Sends every task that has not ended as it is now, then each one again when it changes, as `ListTasks` has them. Never ends
     by itself.
@@ -189,8 +193,10 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _tasks_pb2.WatchTaskRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_tasks_pb2.Task], _abc.AsyncIterator[_tasks_pb2.Task]]:
-        """Sends a task as it is now, then again whenever it changes. The last is the one that has ended, with its result."""
+    ) -> _typing.Union[_abc.Iterator[_tasks_pb2.TaskEvent], _abc.AsyncIterator[_tasks_pb2.TaskEvent]]:
+        """Sends a task as it is now, then again whenever it changes. The last event has the one that has ended, with its result, or
+        says that it was deleted.
+        """
 
     @_abc_1.abstractmethod
     def WatchTasks(
