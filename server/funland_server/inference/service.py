@@ -11,6 +11,7 @@ from funland_server.errors import FunlandError
 from funland_server.inference.defaults import begin_conversation
 from funland_server.inference.generation import (
     Generations,
+    Made,
     conversation,
     from_chat,
     from_prompt,
@@ -30,7 +31,13 @@ class InferenceService:
         self, request: inference_pb2.GenerateRequest
     ) -> inference_pb2.GenerateResponse:
         """See `inference.proto`."""
-        done = await self._generations.complete(request.model, from_prompt(request))
+        return await self.generate(request)
+
+    async def generate(
+        self, request: inference_pb2.GenerateRequest, made: Made | None = None
+    ) -> inference_pb2.GenerateResponse:
+        """As `Generate`; `made` is told of the tokens."""
+        done = await self._generations.complete(request.model, from_prompt(request), made)
         first, *others = done.texts
         return inference_pb2.GenerateResponse(
             id=done.id,
@@ -70,7 +77,13 @@ class InferenceService:
 
     async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
         """See `inference.proto`."""
-        done = await self._generations.complete(request.model, from_chat(request))
+        return await self.chat(request)
+
+    async def chat(
+        self, request: inference_pb2.ChatRequest, made: Made | None = None
+    ) -> inference_pb2.ChatResponse:
+        """As `Chat`; `made` is told of the tokens."""
+        done = await self._generations.complete(request.model, from_chat(request), made)
         first, *others = done.texts
         return inference_pb2.ChatResponse(
             id=done.id,
