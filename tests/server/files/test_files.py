@@ -51,7 +51,7 @@ async def content(server: Server, file_id: str) -> bytes:
 async def test_a_file_is_kept_and_given_back_over_grpc(server: Server) -> None:
     async with grpc.aio.insecure_channel(server.address) as channel:
         stub: Any = FileServiceStub(channel)
-        head = UploadFileRequest(name="/tmp/lines.jsonl", purpose="batch", sha256=SHA256)
+        head = UploadFileRequest(name="folder/lines.jsonl", purpose="batch", sha256=SHA256)
 
         kept = await stub.UploadFile(said(head, *parts(CONTENT)))
 
