@@ -29,15 +29,9 @@ class InferenceService:
         self._loader = loader
 
     async def Generate(
-        self, request: inference_pb2.GenerateRequest
-    ) -> inference_pb2.GenerateResponse:
-        """See `inference.proto`."""
-        return await self.generate(request)
-
-    async def generate(
         self, request: inference_pb2.GenerateRequest, made: Made | None = None
     ) -> inference_pb2.GenerateResponse:
-        """As `Generate`; `made` is told of the tokens."""
+        """See `inference.proto`. `made` is told of the tokens."""
         done = await self._generations.complete(request.model, from_prompt(request), made)
         first, *others = done.texts
         return inference_pb2.GenerateResponse(
@@ -76,14 +70,10 @@ class InferenceService:
             tasks = [group.create_task(self._result(one)) for one in request.requests]
         return inference_pb2.BatchGenerateResponse(results=[task.result() for task in tasks])
 
-    async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
-        """See `inference.proto`."""
-        return await self.chat(request)
-
-    async def chat(
+    async def Chat(
         self, request: inference_pb2.ChatRequest, made: Made | None = None
     ) -> inference_pb2.ChatResponse:
-        """As `Chat`; `made` is told of the tokens."""
+        """See `inference.proto`. `made` is told of the tokens."""
         done = await self._generations.complete(request.model, from_chat(request), made)
         first, *others = done.texts
         return inference_pb2.ChatResponse(

@@ -94,7 +94,7 @@ class Tasks(Domain):
             self._runner,
             self.changes,
             home_id=this_home,
-            files=None,
+            files=self._files,
             limits=self._settings.map(_limits),
             places=self._places,
             clock=self._clock,
