@@ -12,7 +12,7 @@ CREATE TABLE responses (
 	create_time BIGINT NOT NULL,
 	input BLOB NOT NULL,
 	output BLOB NOT NULL,
-	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL,
+	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL, home_id TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (response_id)
 )
 
@@ -143,7 +143,7 @@ CREATE TABLE session_messages (
 	idempotency_key TEXT,
 	words TEXT NOT NULL,
 	message BLOB NOT NULL,
-	said BLOB NOT NULL,
+	said BLOB NOT NULL, home_id TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (message_id),
 	FOREIGN KEY(session_id) REFERENCES sessions (session_id) ON DELETE CASCADE
 )
@@ -277,4 +277,4 @@ CREATE INDEX files_by_home ON files (home_id, expire_time)
 
 CREATE INDEX files_of_tasks ON files (task_id) WHERE task_id <> ''
 
-INSERT INTO alembic_version VALUES ('0009')
+INSERT INTO alembic_version VALUES ('0011')
