@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import structlog
 
@@ -11,7 +11,7 @@ from funland.v1 import tasks_pb2
 from funland.v1.tasks_pb2 import Lane, SubmitTaskRequest, Task, TaskEvent
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.downloads.domain import Downloads
 from funland_server.errors import StartError
 from funland_server.files.domain import Files
@@ -22,11 +22,14 @@ from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
 from funland_server.tasks.clock import Clock
+from funland_server.tasks.downloading import Downloading
+from funland_server.tasks.housekeeping import Housekeeping
 from funland_server.tasks.kinds import Kind
 from funland_server.tasks.language import language_kinds
 from funland_server.tasks.membership import Membership
+from funland_server.tasks.pace import Pace
 from funland_server.tasks.queue import Queue
-from funland_server.tasks.runner import Pace, Runner
+from funland_server.tasks.runner import Runner
 from funland_server.tasks.service import TaskService
 from funland_server.tasks.store import Limits, TaskStore
 from funland_server.web.fetching import Web
@@ -40,6 +43,7 @@ class Tasks(Domain):
     _queue: Queue
     _runner: Runner
     _membership: Membership
+    _housekeeping: Housekeeping
 
     def __init__(
         self,
@@ -100,19 +104,31 @@ class Tasks(Domain):
             clock=self._clock,
             seconds=self._pace.seconds,
         )
-        for kind in language_kinds(self._models, self._inference):
+        self._housekeeping = Housekeeping(
+            self._queue, self._store, self._membership, self._metrics, self._pace
+        )
+        for kind in (
+            *language_kinds(self._models, self._inference),
+            Downloading(self._downloads),
+        ):
             self._kinds[kind.kind] = kind
         if taken := await self._membership.enter(self._kinds):
             logger.warning("tasks_taken_back", tasks=len(taken))
         self._started = True
         self._membership.start(self._runner.lose, self._take)
         self._runner.start()
+        self._housekeeping.start()
         self._settings.tell(lambda _: self._runner.look())
 
     def services(self) -> list[Service]:
         """Answers `TaskService`."""
         service = TaskService(self._queue)
         return [(tasks_pb2.DESCRIPTOR.services_by_name["TaskService"], service)]
+
+    def health(self) -> Mapping[str, Probe]:
+        """`tasks`: unwell if this server can't say that it lives, or if tasks wait for a kind that
+        no server knows."""
+        return {"tasks": self._health}
 
     def add(self, kind: Kind) -> None:
         """Makes a kind known: its tasks are claimed from now on."""
@@ -157,10 +173,14 @@ class Tasks(Domain):
     async def stop(self) -> None:
         """Leaves what is left to the next start."""
         if self._started:
+            await self._housekeeping.stop()
             await self._runner.stop()
             await self._store.settled()
             await self._membership.stop()
             self._started = False
+
+    async def _health(self) -> Health:
+        return await self._housekeeping.health()
 
     def _take(self, taken: list[str]) -> None:
         """Tasks wait again that another server had."""
