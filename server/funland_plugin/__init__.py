@@ -1,6 +1,6 @@
 """What a plugin's code imports.
 
-A plugin is a folder with `plugin.toml` and Python code; the function that its `entry` names is called:
+A plugin is a folder with `plugin.toml` and Python code, whose function `entry` names:
 
 ```python
 from typing import Any

@@ -27,7 +27,7 @@ class SchemaBrokenError(Exception):
 def schema(text: str, name: str) -> Draft202012Validator:
     """A validator; without a text for any object. Raises SchemaBrokenError."""
     try:
-        told = json.loads(text) if text else {}
+        told: dict[str, Any] = json.loads(text) if text else {}
         Draft202012Validator.check_schema(told)
     except (ValueError, SchemaError, RecursionError) as error:
         said = error.message if isinstance(error, SchemaError) else str(error)
@@ -54,13 +54,12 @@ class ViolatedError(Exception):
         self.violations = violations
 
 
-def check(told: object, name: str, validator: Draft202012Validator) -> list[FieldViolation]:
+def check(told: Any, name: str, validator: Draft202012Validator) -> list[FieldViolation]:
     """What breaks the schema, by path."""
     found: list[FieldViolation] = []
-    for error in cast("Iterable[ValidationError]", validator.iter_errors(told)):  # pyright: ignore[reportUnknownMemberType] - untyped there
-        found.append(
-            FieldViolation(field=_path(name, error), description=error.message[:_LONGEST])
-        )
+    errors: Any = validator.iter_errors(told)  # pyright: ignore[reportUnknownMemberType] - half typed
+    for error in cast("Iterable[ValidationError]", errors):
+        found.append(FieldViolation(field=_path(name, error), description=error.message[:_LONGEST]))
         if len(found) == _MOST:
             break
     return found

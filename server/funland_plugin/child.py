@@ -84,7 +84,7 @@ def _outcome(start: StartExecution, link: Link, run: PluginRun) -> FromPlugin:
     attempts = Attempts()
     try:
         told = _done(start, link, run, attempts)
-    except BaseException as error:  # noqa: BLE001 - also SystemExit: the code is a stranger's
+    except BaseException as error:  # also SystemExit: the code is a stranger's
         attempts.rest()
         told = failure(error, attempts)
     if isinstance(told, PluginFailure):
@@ -109,7 +109,7 @@ def _done(
     attempts.listen()
     try:
         execute = _imported(start.code_folder, run.entry)
-    except Exception as error:  # noqa: BLE001 - whatever an import does
+    except Exception as error:
         return broken(error)
     if run.extent == PluginRun.IMPORT:
         return PluginResult()

@@ -16,8 +16,8 @@ from funland_plugin.link import Link
 _PART_BYTES: Final = 1024**2
 
 Messages: TypeAlias = Iterable[Mapping[str, str]] | str
-"""A conversation: mappings with `role` (`system`, `user` or `assistant`) and `content`; or what a user
-says, alone."""
+"""A conversation: mappings with `role` (`system`, `user` or `assistant`) and `content`; or what a
+user says, alone."""
 
 
 class Context:

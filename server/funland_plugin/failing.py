@@ -49,7 +49,7 @@ class Attempts:
                 return
 
 
-def failure(error: BaseException, attempts: Attempts) -> PluginFailure:
+def failure(error: BaseException, attempts: Attempts) -> PluginFailure:  # noqa: PLR0911 - a table
     """Why it can't be done; `error` is what the code let pass."""
     match error:
         case ViolatedError():

@@ -1,8 +1,8 @@
 """`python -m funland_plugin.host DESCRIPTOR`: forks a process for each execution, and watches them.
 
 It has imported all that they need, so that one is there in milliseconds, and runs nothing of any
-plugin itself. It has one thread. When the server lets go, be it that it was killed, it ends them and
-itself; they end with it in any case.
+plugin itself. It has one thread. When the server lets go, be it that it was killed, it ends them
+and itself; they end with it in any case.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Link:
         """The next message. Raises EOFError when the server has let go."""
         return ToPlugin.FromString(self._bytes(int.from_bytes(self._bytes(_LENGTH_BYTES), "big")))
 
-    def _bytes(self, count: int) -> bytearray:
+    def _bytes(self, count: int) -> bytes:
         data = bytearray(count)
         view = memoryview(data)
         while view:
@@ -37,4 +37,4 @@ class Link:
             if not read:
                 raise EOFError
             view = view[read:]
-        return data
+        return bytes(data)

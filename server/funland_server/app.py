@@ -91,7 +91,7 @@ class Server:
             files=files, models=models, inference=inference, downloads=downloads, web=web,
         )  # fmt: skip
         plugins = Plugins(
-            settings, metrics, self._database, tasks=tasks, files=files, inference=inference
+            settings, metrics, tasks=tasks, files=files, inference=inference
         )
         batches = Batches(
             settings, metrics, self._database,

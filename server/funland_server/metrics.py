@@ -105,6 +105,13 @@ class Metrics:
             "funland_session_answers", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.plugin_executions_active = Gauge(
+            "funland_plugin_executions_active", "Plugins that are executed.", registry=self.registry
+        )
+        self.plugin_executions = Counter(
+            "funland_plugin_executions", "Executions that ended, by how.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self.download_bytes = Counter(
             "funland_download_bytes", "Bytes of models that came over the network.",
             registry=self.registry,

@@ -46,8 +46,8 @@ def limit(*, memory_bytes: int, disk_bytes: int) -> None:
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         _, hard = resource.getrlimit(kind)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (allowed, allowed))
     os.nice(_NICE)  # those who wait for an answer of a model go first
     with suppress(OSError):  # the kernel, when it has none left, takes this one first
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

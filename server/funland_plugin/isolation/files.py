@@ -43,7 +43,6 @@ def readable() -> list[str]:
     places = {sysconfig.get_path(name) for name in names}
     places.update(site.getsitepackages())
     places.add(str(Path(os.__file__).parent))
-    places.add(str(Path(sys.base_prefix, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}")))
     places.add(str(Path(__file__).parent.parent))
     places.update(path for path in sys.path if path.endswith((".zip", "lib-dynload")))
     return [*sorted(places), *_LIBRARIES]

@@ -132,9 +132,7 @@ def _blocks(pid: int) -> dict[str, list[bytes]]:
 
 def _only(*values: int) -> list[bytes]:
     checks = [
-        line
-        for value in values
-        for line in (_line(_EQUAL, value, 0, 1), _line(_RETURN, _ALLOW))
+        line for value in values for line in (_line(_EQUAL, value, 0, 1), _line(_RETURN, _ALLOW))
     ]
     return [*checks, _line(_RETURN, _REFUSE | _NOT_PERMITTED)]
 

@@ -14,7 +14,7 @@ _SET_DEATH_SIGNAL: Final = 1
 _SET_DUMPABLE: Final = 4
 _SET_NO_NEW_PRIVILEGES: Final = 38
 _FILTER: Final = 1
-"""`SECCOMP_SET_MODE_FILTER`; the same number asks Landlock for its version, and is the rule of a path."""
+"""`SECCOMP_SET_MODE_FILTER`; the same number asks Landlock for its version, and a rule of paths."""
 _CAPABILITIES_3: Final = 0x20080522
 
 _library: Final = ctypes.CDLL(None, use_errno=True)

@@ -14,7 +14,8 @@ _LONGEST: Final = 500
 
 
 def missing() -> str:
-    """What is missing; empty: nothing. A process is confined and tries what it must not be able to."""
+    """What is missing; empty: nothing. A process is confined and tries what it must not be able
+    to do."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -38,7 +39,7 @@ def _try(writing: int) -> NoReturn:
         said = _hole() or said
     except UnavailableError as error:
         said = str(error)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, plugins are not run
+    except BaseException as error:  # whatever it is, plugins are not run
         said = f"{type(error).__name__}: {error}"
     os.write(writing, said.encode()[:_LONGEST])
     os._exit(0)
@@ -47,7 +48,7 @@ def _try(writing: int) -> NoReturn:
 def _hole() -> str:
     """What the confined process can do that it must not."""
     try:
-        os.listdir("/")
+        os.listdir("/")  # noqa: PTH208 - no more of Python than must be
     except PermissionError:
         pass
     else:

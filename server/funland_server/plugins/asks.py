@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from funland.v1.inference_pb2 import ChatRequest, ChatResponse, GenerationOptions
@@ -70,10 +71,8 @@ class Asks:
                 self.failed.pop(next(iter(self.failed)))
             self.failed[ask.number] = error
             answer.error.CopyFrom(error.to_wire())
-        try:
+        with suppress(ConnectionError):  # it has ended, as whoever reads from it sees
             await self._send(ToPlugin(answer=answer))
-        except ConnectionError:
-            pass  # it has ended, as whoever reads from it sees
 
     def _checked(self, request: ChatRequest) -> ChatRequest:
         """The question, held against the contract's rules as any call is, with our priority."""

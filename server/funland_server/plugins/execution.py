@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -133,10 +134,8 @@ class Execution:
             await asyncio.wait([sending])
 
     async def _send_run(self, process: PluginProcess) -> None:
-        try:
+        with suppress(ConnectionError):  # it has ended, as whoever reads from it sees
             await process.send(ToPlugin(run=self._wanted.run))
-        except ConnectionError:
-            pass  # it has ended, as whoever reads from it sees
 
     async def _end(
         self, process: PluginProcess, asks: Asks, *, at_once: bool

@@ -1,4 +1,4 @@
-"""The server's end of the process that starts those of plugins; `plugin.proto` tells what is said."""
+"""The server's end of the process that starts those of plugins; see `plugin.proto`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of an execution: the last message of its process, how that ended, and what follows."""
+"""What follows from the last message of a plugin's process, and from how that ended."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def of_end(plugin_id: str, ended: ExecutionEnded, limits: Limits) -> FunlandErro
     return PluginFailedError(plugin_id, f"its process {how}.")
 
 
-def of_failure(
+def of_failure(  # noqa: PLR0911 - a table
     plugin_id: str,
     failure: PluginFailure,
     limits: Limits,
     asked: Mapping[int, FunlandError],
 ) -> FunlandError:
-    """What a process said at its end, for its caller. It is a stranger's word: it costs none but the
-    caller of that plugin."""
+    """What a process said at its end, for its caller. It is a stranger's word: it costs none but
+    the caller of that plugin."""
     match failure.kind:
         case PluginFailure.INVALID:
             return FieldInvalidError(

@@ -102,7 +102,8 @@ class Shelf:
         """Keeps what was set of it."""
         home = self._place / plugin.id
         (home / "folder").mkdir(parents=True, exist_ok=True)
-        state: dict[str, Any] = {"enabled": plugin.enabled, "config": orjson.Fragment(plugin.config)}
+        config = orjson.Fragment(plugin.config)
+        state: dict[str, Any] = {"enabled": plugin.enabled, "config": config}
         if not plugin.bundled:
             state |= {"code": plugin.code_folder.name, "install_time": plugin.install_time}
         write_whole(home / _STATE, orjson.dumps(state))
