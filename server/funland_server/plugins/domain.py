@@ -16,6 +16,7 @@ from funland_server.metrics import Metrics
 from funland_server.plugins.catalog import Catalog
 from funland_server.plugins.executing import Executing
 from funland_server.plugins.host import PluginHost
+from funland_server.plugins.kind import PluginKind
 from funland_server.plugins.service import PluginService
 from funland_server.plugins.shelf import Shelf
 from funland_server.tasks.domain import Tasks
@@ -43,6 +44,7 @@ class Plugins(Domain):
     async def start(self) -> None:
         """Finds what the home has; nothing of it is run."""
         await self.catalog.read()
+        self._tasks.add(PluginKind(self.catalog.get, self._executing))
 
     def services(self) -> list[Service]:
         """Answers `PluginService`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -89,3 +90,11 @@ async def refused(server: Server, plugin_id: str, given: str = "{}", **more: Any
         assert reason(raised.value) == "PLUGIN_ISOLATION_UNAVAILABLE"
         pytest.skip(f"plugins are refused here: {MISSING}")
     return raised.value
+
+
+def children_of_host() -> list[psutil.Process]:
+    """The processes of executions that this process's servers have now."""
+    hosts = [
+        child for child in psutil.Process().children() if "funland_plugin.host" in child.cmdline()
+    ]
+    return [child for host in hosts for child in host.children(recursive=True)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+import grpc.aio
 import pytest
 
-from funland.v1 import files_pb2
+from funland.v1 import files_pb2, plugins_pb2, tasks_pb2
 from funland_server.app import Server
-from tests.server.conftest import call
+from tests.server.conftest import SECONDS, call, details, streamed, until
 from tests.server.plugins.conftest import (
     MISSING,
     Write,
+    children_of_host,
     execute,
     install,
     reason,
@@ -92,3 +95,74 @@ return {}
         ("a.bin", 3_000_000),
         ("empty.txt", 0),
     ]
+
+
+async def test_a_task_executes_a_plugin_and_its_files_go_with_it(
+    plugins: Server, write: Write
+) -> None:
+    body = """
+context.progress(50, "half")
+context.write_file("a.txt", b"abc", "text/plain")
+return {"said": input["text"]}
+"""
+    await install(plugins, write("later", body))
+    request = plugins_pb2.ExecutePluginRequest(plugin_id="later", input='{"text": "x"}')
+    submit = tasks_pb2.SubmitTaskRequest(work=tasks_pb2.Work(plugin=request))
+
+    task = await call(plugins, "SubmitTask", submit)
+    ended = await last(plugins, task.task_id)
+
+    assert ended.state == tasks_pb2.Task.COMPLETED, ended.error
+    done = ended.result.plugin
+    assert done.execution_id == task.task_id
+    assert json.loads(done.output) == {"said": "x"}
+    assert list(ended.file_ids) == list(done.file_ids)
+    assert len(done.file_ids) == 1
+    await call(plugins, "DeleteTask", tasks_pb2.DeleteTaskRequest(task_id=task.task_id))
+    with pytest.raises(grpc.aio.AioRpcError):
+        await call(plugins, "GetFile", files_pb2.GetFileRequest(file_id=done.file_ids[0]))
+
+
+async def test_a_task_with_wrong_input_is_refused_at_once(plugins: Server, write: Write) -> None:
+    schema = "properties.text = { type = 'string' }"
+    await install(plugins, write("strict", "return {}", input_schema=schema))
+    request = plugins_pb2.ExecutePluginRequest(plugin_id="strict", input='{"text": 5}')
+
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call(
+            plugins,
+            "SubmitTask",
+            tasks_pb2.SubmitTaskRequest(work=tasks_pb2.Work(plugin=request)),
+        )
+
+    assert reason(raised.value) == "FIELD_INVALID"
+    violations = details(raised.value)["BadRequest"].field_violations
+    assert [one.field for one in violations] == ["input.text"]
+
+
+async def test_a_cancelled_task_s_plugin_ends(plugins: Server, write: Write) -> None:
+    body = "context.progress(10, 'on')\nwhile True: pass"
+    await install(plugins, write("loops", body))
+    request = plugins_pb2.ExecutePluginRequest(plugin_id="loops")
+    submit = tasks_pb2.SubmitTaskRequest(work=tasks_pb2.Work(plugin=request))
+    task = await call(plugins, "SubmitTask", submit)
+    watch = streamed(plugins, "WatchTask", tasks_pb2.WatchTaskRequest(task_id=task.task_id))
+    async for event in watch:
+        if event.task.progress_text == "on":
+            break
+    await watch.aclose()
+
+    ended = await call(plugins, "CancelTask", tasks_pb2.CancelTaskRequest(task_id=task.task_id))
+
+    assert ended.state == tasks_pb2.Task.CANCELLED
+    await until(lambda: not children_of_host())
+
+
+async def last(server: Server, task_id: str) -> tasks_pb2.Task:
+    task = tasks_pb2.Task()
+    async with asyncio.timeout(SECONDS):
+        async for event in streamed(
+            server, "WatchTask", tasks_pb2.WatchTaskRequest(task_id=task_id)
+        ):
+            task = event.task
+    return task
