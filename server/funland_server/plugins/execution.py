@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1.plugin_pb2 import (
     ExecutionEnded,
     FromPlugin,
@@ -17,7 +16,7 @@ from funland.worker.v1.plugin_pb2 import (
     ToPlugin,
 )
 from funland.worker.v1.worker_pb2 import JobArtefact, JobProgress
-from funland_server.errors import FunlandError, UnavailableError
+from funland_server.errors import FunlandError
 from funland_server.plugins import outcome
 from funland_server.plugins.asks import Asks
 from funland_server.plugins.errors import PluginIsolationUnavailableError
@@ -28,6 +27,7 @@ from funland_server.plugins.host import (
     PluginProcess,
 )
 from funland_server.plugins.manifest import Limits
+from funland_server.workers.errors import WorkerLostError
 
 _ASK_BYTES: Final = 20 * 1024**2
 """The longest question: the contract has 16 MiB for a message."""
@@ -35,14 +35,8 @@ _BESIDE_BYTES: Final = 1024**2
 """What may be said beside the output: how far it is, and names."""
 
 
-class PluginHostLostError(UnavailableError):
-    """The process that starts plugins was lost; the next execution starts another."""
-
-    reason = ErrorReason.WORKER_LOST
-
-    def __init__(self) -> None:
-        super().__init__("The process that runs plugins was lost; try again.")
-        self.retry_seconds = 1.0
+def _host_lost() -> WorkerLostError:
+    return WorkerLostError("", "The process that starts plugins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +80,7 @@ class Execution:
             await self._check_means()
             process = await self._host.open(self._wanted.start)
         except HostLostError:
-            raise PluginHostLostError from None
+            raise _host_lost() from None
         asks = self._make_asks(process)
         last: FromPlugin | None = None
         error: FunlandError | None = None
@@ -162,7 +156,7 @@ class Execution:
         if last is not None:
             raise outcome.of_failure(plugin_id, last.failure, limits, asks.failed)
         if ended is None:
-            raise PluginHostLostError
+            raise _host_lost()
         raise outcome.of_end(plugin_id, ended, limits)
 
     def _exceeded(self, limit: str) -> FunlandError:
