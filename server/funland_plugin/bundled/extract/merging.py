@@ -32,7 +32,7 @@ def one(answers: Sequence[Any]) -> Any:
 def _both(known: Any, value: Any) -> Any:
     if isinstance(known, list) and isinstance(value, list):
         return distinct([*cast("list[Any]", known), *cast("list[Any]", value)])
-    return known if _says(known) or not _says(value) else value
+    return cast("Any", known if _says(known) or not _says(value) else value)
 
 
 def _says(value: Any) -> bool:

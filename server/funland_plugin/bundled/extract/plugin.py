@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from jsonschema import Draft202012Validator
+
 from funland_plugin import Context
 from funland_plugin.bundled.asking import LEAST_CHARACTERS, Question, TooLongError, asked, by_parts
 from funland_plugin.bundled.extract.grounds import Grounds
 from funland_plugin.bundled.extract.merging import distinct, one
 from funland_plugin.bundled.extract.reading import whole, whole_records
 from funland_plugin.bundled.extract.shapes import Shape, shape
-from jsonschema import Draft202012Validator
 
 _MANY: Final = (
     "Read out of the user's text every record that fits the JSON Schema, in the text's order. If"
@@ -25,12 +26,13 @@ _RULES: Final = (
 
 
 class IncompleteError(Exception):
-    """A record was not at its end when the model had written all that it may."""
+    """A record was not at its end when the model had written all that it may or can."""
 
-    def __init__(self, max_tokens: int) -> None:
+    def __init__(self, tokens: int) -> None:
         super().__init__(
-            f"The model wrote {max_tokens} tokens and no whole record: set config.max_tokens"
-            " higher, or give the schema fewer fields."
+            f"The model wrote {tokens} tokens and no whole record. Give the schema fewer fields, or"
+            " limits such as maxLength and maximum; or set config.max_tokens higher, or load the"
+            " model with a larger context_length."
         )
 
 
@@ -52,7 +54,7 @@ def execute(context: Context, input: dict[str, Any], config: dict[str, Any]) -> 
                 complete = False
                 found.append(whole_records(answer.text))
             else:
-                raise IncompleteError(question.max_tokens)
+                raise IncompleteError(answer.written_tokens)
         return found
 
     answers = by_parts(input["text"], ask)

@@ -6,6 +6,7 @@ import statistics as known
 from typing import Any
 
 import pytest
+
 from funland_plugin.bundled.describe_table.cells import column_kind, read_cell
 from funland_plugin.bundled.describe_table.statistics import column, numbers, quantile
 from funland_plugin.bundled.describe_table.tables import (

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from funland_plugin.bundled.extract.grounds import Grounds
 from funland_plugin.bundled.extract.merging import distinct, one
 from funland_plugin.bundled.extract.reading import whole_records

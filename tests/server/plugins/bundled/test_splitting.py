@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
 from funland_plugin.bundled.splitting import beginning, parts, sentences
 
 STORY = (
-    "Dr. J. Smith paid 3.5 units, e.g. to Ann. Then he left! Why? \u201cNobody knows.\u201d \u2026 He"
-    "\n\ncame back."
+    "Dr. J. Smith paid 3.5 units, e.g. to Ann. Then he left! Why? \u201cNobody knows.\u201d \u2026 "
+    "He\n\ncame back."
 )
 
 

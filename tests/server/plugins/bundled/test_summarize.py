@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from funland_plugin.bundled.asking import MOST_CHARACTERS, NoRoomError, Question, TooLongError
 from funland_plugin.bundled.summarize.rounds import SHRINK, Ask, summarize
 from funland_plugin.bundled.summarize.wording import part_question, whole_question

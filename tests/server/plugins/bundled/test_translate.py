@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from funland_plugin.bundled.asking import NoRoomError, TooLongError
 from funland_plugin.bundled.translate.keeping import between, given_back, kept
 from funland_plugin.bundled.translate.layout import pieces
