@@ -85,7 +85,7 @@ class Server:
             settings, metrics, self._database,
             devices=devices, models=models, placement=nodes.placement, downloads=downloads,
         )  # fmt: skip
-        files = Files(settings, metrics, self._database)
+        files = Files(settings, self._database, models.blobs)
         tasks = Tasks(
             settings, metrics, self._database,
             files=files, models=models, inference=inference, downloads=downloads, web=web,

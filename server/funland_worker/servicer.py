@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,12 +14,15 @@ import grpc.aio
 from google.protobuf.empty_pb2 import Empty
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import Embedding, EmbedRequest
+from funland.v1.inference_pb2 import Embedding as Vector
+from funland.v1.inference_pb2 import EmbedRequest
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
+from funland_worker.embedding import Embedding
 from funland_worker.engine_thread import EngineThread
 from funland_worker.engines.protocol import Engine, EngineError, StepReport
-from funland_worker.engines.vocabulary import check_tokens, detokenize
+from funland_worker.engines.vocabulary import detokenize
 from funland_worker.gathering import Gathering
+from funland_worker.jobs import Jobs
 from funland_worker.open_texts import OpenTexts
 from funland_worker.prompts import PromptReader
 from funland_worker.vectors import cosines, finite, parts, shortened
@@ -36,8 +39,8 @@ if TYPE_CHECKING:
 
 _QUEUE_LIMIT = 1024
 """How many texts wait if the server does not say."""
-_EMBED_TOKENS = 512
-"""How many tokens are embedded before generations get a step."""
+_RANK_TOKENS = 512
+"""How many tokens are ranked before generations get a step."""
 
 FAILURE_KEY = "funland-failure-bin"
 """Trailing metadata of a unary call that failed: a `Failure`."""
@@ -65,6 +68,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._reading: dict[int, asyncio.Task[None]] = {}
         """Submitted sequences whose prompts are being rendered and tokenized."""
         self.thread = EngineThread(engine, self._deliver, lambda: bool(self._reading), Gathering())
+        self._embedding = Embedding(engine, prompts, self.thread)
+        self._jobs = Jobs(self._embedding)
 
     def obey(self, command: worker_pb2.Command) -> None:
         """Does what the server says over the link; see `worker.proto`."""
@@ -84,17 +89,13 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         """See `worker.proto`."""
         await self._authorize(context)
         try:
-            texts = await self._texts_of(request.inputs)
-            for index, one in enumerate(request.token_inputs):
-                field = f"token_inputs[{index}].tokens"
-                check_tokens(one.tokens, self._engine.vocabulary.size, field)
-                texts.append(list(one.tokens))
-            vectors = await self._embedded(texts, request.pooling)
+            texts = await self._embedding.read(request)
+            vectors = await self._embedding.vectors(texts, request.pooling)
             vectors = shortened(vectors, request.dimensions, raw=request.raw)
         except EngineError as error:
             await _abort(context, error)
         return worker_pb2.EmbeddedTexts(
-            embeddings=[Embedding(values=vector) for vector in vectors],
+            embeddings=[Vector(values=vector) for vector in vectors],
             prompt_tokens=sum(map(len, texts)),
         )
 
@@ -107,8 +108,9 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             if self._engine.can_rank:
                 texts, scores = await self._ranked(request.query, request.documents)
             else:
-                texts = await self._texts_of((request.query, *request.documents))
-                scores = cosines(await self._embedded(texts, EmbedRequest.POOLING_UNSPECIFIED))
+                texts = await self._embedding.tokens((request.query, *request.documents))
+                pooling = EmbedRequest.POOLING_UNSPECIFIED
+                scores = cosines(await self._embedding.vectors(texts, pooling))
         except EngineError as error:
             await _abort(context, error)
         return worker_pb2.RankedDocuments(
@@ -155,8 +157,9 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     ) -> AsyncIterator[worker_pb2.JobEvent]:
         """See `worker.proto`."""
         await self._authorize(context)
-        raise NotImplementedError
-        yield worker_pb2.JobEvent()
+        async with aclosing(self._jobs.run(request)) as events:
+            async for event in events:
+                yield event
 
     async def KeepPrefixes(self, request: Empty, context: Context) -> Empty:
         """See `worker.proto`."""
@@ -221,26 +224,6 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._texts.tell(report, step.events)
         self._send(step)
 
-    async def _texts_of(self, inputs: Sequence[str]) -> list[list[int]]:
-        """The tokens of texts that are to be embedded."""
-        return [
-            await self._prompts.tokens(text, add_special=True, parse_special=False)
-            for text in inputs
-        ]
-
-    async def _embedded(
-        self, texts: Sequence[list[int]], pooling: EmbedRequest.Pooling.ValueType
-    ) -> list[list[float]]:
-        """The vectors of texts."""
-        for tokens in texts:
-            self._prompts.check_length(tokens)
-        # A few texts at a time, so that generations go on between them.
-        return [
-            vector
-            for part in parts(texts, _EMBED_TOKENS)
-            for vector in await self.thread.run(partial(self._engine.embed, part, pooling))
-        ]
-
     async def _ranked(
         self, query: str, documents: Sequence[str]
     ) -> tuple[list[list[int]], list[float]]:
@@ -252,7 +235,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             self._prompts.check_length(tokens)
         scores = [
             score
-            for part in parts(pairs, _EMBED_TOKENS)
+            for part in parts(pairs, _RANK_TOKENS)
             for score in await self.thread.run(partial(self._engine.rank, part))
         ]
         return pairs, finite(scores)

@@ -11,9 +11,11 @@ from funland.v1 import (
     hub_pb2,
     inference_pb2,
     models_pb2,
+    plugins_pb2,
     responses_pb2,
     sessions_pb2,
     system_pb2,
+    tasks_pb2,
 )
 
 _DEPLOYMENTS = deployments_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name
@@ -22,9 +24,11 @@ _HARDWARE = hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"].methods_
 _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
 _MODELS = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods_by_name
+_PLUGINS = plugins_pb2.DESCRIPTOR.services_by_name["PluginService"].methods_by_name
 _RESPONSES = responses_pb2.DESCRIPTOR.services_by_name["ResponseService"].methods_by_name
 _SESSIONS = sessions_pb2.DESCRIPTOR.services_by_name["SessionService"].methods_by_name
 _SYSTEM = system_pb2.DESCRIPTOR.services_by_name["SystemService"].methods_by_name
+_TASKS = tasks_pb2.DESCRIPTOR.services_by_name["TaskService"].methods_by_name
 
 GENERATE: Final = _INFERENCE["Generate"]
 STREAM_GENERATE: Final = _INFERENCE["StreamGenerate"]
@@ -103,3 +107,11 @@ DELETE_DOWNLOAD: Final = _DOWNLOADS["DeleteDownload"]
 WATCH_DOWNLOADS: Final = _DOWNLOADS["WatchDownloads"]
 GET_DOWNLOAD_QUEUE: Final = _DOWNLOADS["GetDownloadQueue"]
 GET_STORAGE: Final = _DOWNLOADS["GetStorage"]
+
+LIST_PLUGINS: Final = _PLUGINS["ListPlugins"]
+EXECUTE_PLUGIN: Final = _PLUGINS["ExecutePlugin"]
+
+SUBMIT_TASK: Final = _TASKS["SubmitTask"]
+GET_TASK: Final = _TASKS["GetTask"]
+CANCEL_TASK: Final = _TASKS["CancelTask"]
+LIST_LANES: Final = _TASKS["ListLanes"]

@@ -79,6 +79,23 @@ class DeploymentCalls:
         """See `Callee`."""
         return await self._twice(lambda callee: callee.detokenize(request))
 
+    async def run_job(self, job: worker_pb2.Job) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`; as `ModelCalls.run_job`, it is begun once more if nothing was told."""
+        told = retried = False
+        while True:
+            await self._deployed.wait_until_it_answers()
+            with self._chosen(()) as callee:
+                try:
+                    async with aclosing(callee.run_job(job)) as events:
+                        async for event in events:
+                            told = True
+                            yield event
+                    return
+                except WorkerLostError:
+                    if told or retried:
+                        raise
+            retried = True
+
     async def _twice(self, call: Callable[[Callee], Awaitable[Answer]]) -> Answer:
         try:
             return await self._once(call)

@@ -8,6 +8,7 @@ from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import ChatRequest, GenerationEvent
 from funland_server.domain import Domain, Service
 from funland_server.inference.generation import Generations, from_chat
+from funland_server.inference.jobs import Jobs
 from funland_server.inference.pace import Pace
 from funland_server.inference.service import InferenceService
 from funland_server.metrics import Metrics
@@ -18,6 +19,8 @@ class Inference(Domain):
     """What other domains use of it is there once it is started."""
 
     service: InferenceService
+    jobs: Jobs
+    """What nobody waits for."""
     _generations: Generations
 
     def __init__(self, models: Models, metrics: Metrics) -> None:
@@ -31,6 +34,7 @@ class Inference(Domain):
         loader = self._models.loader
         self._generations = Generations(loader, self._metrics, self.pace)
         self.service = InferenceService(self._generations, loader)
+        self.jobs = Jobs(loader)
 
     def stream_kept_chat(self, request: ChatRequest) -> AsyncGenerator[GenerationEvent]:
         """As `StreamChat`, for a conversation that the server keeps: what is computed of it may be

@@ -9,6 +9,7 @@ from funland.v1 import inference_pb2
 from funland.worker.v1 import worker_pb2
 from funland_server.errors import FunlandError
 from funland_server.inference.defaults import begin_conversation
+from funland_server.inference.embedding import embedded, texts_to_embed
 from funland_server.inference.generation import (
     Generations,
     conversation,
@@ -113,22 +114,7 @@ class InferenceService:
     async def Embed(self, request: inference_pb2.EmbedRequest) -> inference_pb2.EmbedResponse:
         """See `inference.proto`."""
         worker = await self._loader.worker(request.model)
-        embedded = await worker.embed(
-            worker_pb2.EmbedTexts(
-                inputs=request.inputs,
-                token_inputs=[worker_pb2.Tokens(tokens=one.tokens) for one in request.token_inputs],
-                pooling=request.pooling,
-                dimensions=request.dimensions,
-                raw=request.HasField("normalize") and not request.normalize,
-            )
-        )
-        tokens = embedded.prompt_tokens
-        return inference_pb2.EmbedResponse(
-            model=worker.model_id,
-            embeddings=embedded.embeddings,
-            usage=inference_pb2.Usage(prompt_tokens=tokens, total_tokens=tokens),
-            device_ids=worker.device_ids,
-        )
+        return embedded(worker, await worker.embed(texts_to_embed(request)))
 
     async def Rerank(self, request: inference_pb2.RerankRequest) -> inference_pb2.RerankResponse:
         """See `inference.proto`."""

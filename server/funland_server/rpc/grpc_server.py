@@ -95,6 +95,8 @@ class GrpcServer:
     def _handler(self, method: Method) -> Any:
         # Requests come as bytes: of those that can't be decoded, gRPC would tell in its own words,
         # and write a traceback each.
+        if method.descriptor.client_streaming and not method.descriptor.server_streaming:
+            return grpc.stream_unary_rpc_method_handler(self._collecting(method), bytes, _serialize)
         if method.descriptor.client_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 self._conversing(method), bytes, _serialize
@@ -121,6 +123,19 @@ class GrpcServer:
         async def answer(request: bytes, context: Context) -> None:
             call = _call(method, context)
             await self._send(self._pipeline.stream(method, decode(request), call), context, call)
+
+        return answer
+
+    def _collecting(self, method: Method) -> Callable[[AsyncIterator[bytes], Context], Any]:
+        decode = _decoder(method)
+
+        async def answer(requests: AsyncIterator[bytes], context: Context) -> Message:
+            call = _call(method, context)
+            decoded = (decode(request) async for request in requests)
+            try:
+                return await self._pipeline.collect(method, decoded, call)
+            except CallFailed as failed:
+                return await _end(context, to_grpc(failed.status, call.request_id))
 
         return answer
 

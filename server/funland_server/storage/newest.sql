@@ -168,4 +168,26 @@ CREATE TABLE deployments (
 
 CREATE UNIQUE INDEX deployments_by_arrival ON deployments (home_id, arrival)
 
-INSERT INTO alembic_version VALUES ('0007')
+CREATE TABLE files (
+	file_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	media_type TEXT NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT,
+	task_id TEXT NOT NULL,
+	PRIMARY KEY (file_id)
+)
+
+CREATE INDEX files_by_time ON files (create_time, file_id)
+
+CREATE INDEX files_by_purpose ON files (purpose, create_time, file_id)
+
+CREATE INDEX files_by_home ON files (home_id, expire_time)
+
+CREATE INDEX files_of_tasks ON files (task_id) WHERE task_id <> ''
+
+INSERT INTO alembic_version VALUES ('0009')

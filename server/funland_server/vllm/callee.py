@@ -150,6 +150,13 @@ class VllmCallee:
         text = b"".join(map(vocabulary.piece, request.tokens)).decode(errors="replace")
         return worker_pb2.Text(text=text)
 
+    async def run_job(self, job: worker_pb2.Job) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`. It has no jobs: texts are embedded by one call, which tells no progress."""
+        if job.WhichOneof("work") != "embed":
+            raise unsupported("jobs", "it has no such jobs", model=self.model_id)
+        embedded = await self.embed(job.embed)
+        yield worker_pb2.JobEvent(result=worker_pb2.JobResult(embed=embedded))
+
     async def _told(self, sent: Request) -> AsyncGenerator[SequenceEvent]:
         """The events of a request; the first says that it is in the queue."""
         ends = frozenset(self._serving.served.end_tokens)

@@ -56,3 +56,8 @@ class Callee(Protocol):
     async def detokenize(self, request: worker_pb2.Tokens) -> worker_pb2.Text:
         """See `worker.proto`."""
         ...
+
+    def run_job(self, job: worker_pb2.Job) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """Does work that takes long and gives its news, the last of which is its result; closing
+        the generator ends it within a step. Raises as `generate`, a job's failure too."""
+        ...

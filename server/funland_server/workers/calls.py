@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TypeVar
 
 from funland.worker.v1 import worker_pb2
@@ -83,6 +84,22 @@ class ModelCalls:
     async def detokenize(self, request: worker_pb2.Tokens) -> worker_pb2.Text:
         """See `worker.proto`; raises as `generate`."""
         return await self._twice(lambda worker: worker.detokenize(request))
+
+    async def run_job(self, job: worker_pb2.Job) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`. It is begun once more if nothing of it was told."""
+        worker = await self._present()
+        told = retried = False
+        while True:
+            try:
+                async with aclosing(worker.run_job(job)) as events:
+                    async for event in events:
+                        told = True
+                        yield event
+                return
+            except WorkerLostError:
+                if told or retried:
+                    raise
+            worker, retried = await self._renewed(), True
 
     async def _twice(self, call: Callable[[Worker], Awaitable[Answer]]) -> Answer:
         worker = await self._present()

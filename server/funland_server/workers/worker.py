@@ -146,6 +146,26 @@ class Worker:
         """See `worker.proto`; raises as `generate`."""
         return await self._unary(self._stub.Detokenize, request)
 
+    async def run_job(self, job: worker_pb2.Job) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`."""
+        with self._call():
+            call = self._stub.RunJob(job, metadata=self._metadata)
+            try:
+                async for event in call:
+                    if event.HasField("failure"):
+                        raise from_wire(event.failure, self.model_id)
+                    yield event
+                    if event.HasField("result"):
+                        return
+            except (asyncio.CancelledError, grpc.aio.AioRpcError) as error:
+                failure = await self._failure(error)
+                if failure is error:
+                    raise
+                raise failure from None
+            finally:
+                call.cancel()
+            raise WorkerDefectError("a job ended without a result")
+
     async def keep_prefixes(self) -> None:
         """Lets the worker write what the next one can use, before it ends; it may take a while, and
         not work. One that takes no more calls does it too."""
@@ -195,22 +215,29 @@ class Worker:
     async def _ask(self, method: Any, request: Any) -> Any:
         try:
             return await method(request, metadata=self._metadata)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, grpc.aio.AioRpcError) as error:
+            failure = await self._failure(error)
+            if failure is error:
+                raise
+            raise failure from None
+
+    async def _failure(self, error: asyncio.CancelledError | grpc.aio.AioRpcError) -> BaseException:
+        """What a call's end means to its caller."""
+        if isinstance(error, asyncio.CancelledError):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise
+                return error
             # Not the caller went away: the channel was closed.
-            raise self._end_error() from None
-        except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.UNAVAILABLE:
-                self.process.kill()
-                await self._over.wait()  # so that nobody takes it for one that lives
-                raise self._end_error() from None
-            for key, value in error.trailing_metadata() or ():
-                if key == _FAILURE_KEY:
-                    failure = worker_pb2.Failure.FromString(bytes(value))  # type: ignore[arg-type]  # a -bin key's value is bytes
-                    raise from_wire(failure, self.model_id) from None
-            raise WorkerDefectError(error.details()) from error
+            return self._end_error()
+        if error.code() == grpc.StatusCode.UNAVAILABLE:
+            self.process.kill()
+            await self._over.wait()  # so that nobody takes it for one that lives
+            return self._end_error()
+        for key, value in error.trailing_metadata() or ():
+            if key == _FAILURE_KEY:
+                failure = worker_pb2.Failure.FromString(bytes(value))  # type: ignore[arg-type]  # a -bin key's value is bytes
+                return from_wire(failure, self.model_id)
+        return WorkerDefectError(error.details())
 
     async def _run(self) -> None:
         """Reads the link until the process ends, then fails what is under way."""
