@@ -118,14 +118,13 @@ def _make_files(folder: Folder, expired: str | None) -> _Made:
     """Writes the answers and the errors. `expired` is the endpoint of lines that are errors if they
     were not answered."""
     tally = Tally()
-    with disk_errors():
-        with folder.output.open("wb") as output, folder.errors.open("wb") as errors:
-            for outcome in _outcomes(folder, expired, tally):
-                tally.add(outcome)
-                (errors if outcome.failed else output).write(outcome.line + b"\n")
-            for file in (output, errors):
-                file.flush()
-                os.fsync(file.fileno())
+    with disk_errors(), folder.output.open("wb") as output, folder.errors.open("wb") as errors:
+        for outcome in _outcomes(folder, expired, tally):
+            tally.add(outcome)
+            (errors if outcome.failed else output).write(outcome.line + b"\n")
+        for file in (output, errors):
+            file.flush()
+            os.fsync(file.fileno())
     return _Made(
         tally,
         folder.output if tally.completed else None,

@@ -70,8 +70,8 @@ class BatchKind:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def check(self, work: Work) -> Checked:  # noqa: ARG002 - `CreateBatch` has looked at it
-        """See `Kind`."""
+    async def check(self, work: Work) -> Checked:
+        """See `Kind`. What there is to look at, `CreateBatch` has looked at."""
         return Checked(here=True)
 
     async def run(self, running: Running) -> TaskResult:

@@ -50,7 +50,7 @@ class Settling:
     async def run(self) -> None:
         """Follows the tasks until it is cancelled, or the server stops."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow())
+            group.create_task(self._follow(group))
             group.create_task(self._look())
             group.create_task(self._sweep())
 
@@ -133,12 +133,12 @@ class Settling:
             await parts.finishing.finish(batch.batch_id, folder, state, error)
         parts.publish(batch.batch_id)
 
-    async def _follow(self) -> None:
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
         async with aclosing(self._tasks.changes.watch()) as changed:
             async for task_id in changed:
                 batch_id = self._known.get(task_id)
                 if batch_id is not None:
-                    await self.settle(batch_id)
+                    group.create_task(self.settle(batch_id))  # to cancel a task takes a while
 
     async def _look(self) -> None:
         while True:

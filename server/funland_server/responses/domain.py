@@ -17,7 +17,9 @@ from funland_server.storage.database import Database
 
 
 class Responses(Domain):
-    """Those of one database."""
+    """Those of one database. What other domains use of it is there once it is started."""
+
+    service: ResponseService
 
     def __init__(
         self,
@@ -44,19 +46,19 @@ class Responses(Domain):
             metrics=self._metrics,
         )
         await self._background.recover()
-
-    def services(self) -> list[Service]:
-        """Answers `ResponseService`."""
-        if self._background is None:
-            return []
         answering = Answering(
             self._inference.service.StreamChat,
             self._inference.stream_kept_chat,
             self._kept,
             self._background,
         )
-        service = ResponseService(answering, self._background, self._kept)
-        return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], service)]
+        self.service = ResponseService(answering, self._background, self._kept)
+
+    def services(self) -> list[Service]:
+        """Answers `ResponseService`."""
+        if self._background is None:
+            return []
+        return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], self.service)]
 
     async def drain(self, seconds: float) -> None:
         """Lets responses in the background go on."""
