@@ -17,7 +17,7 @@ from funland.v1.batches_pb2 import (
     ListBatchesResponse,
 )
 from funland.v1.errors_pb2 import ErrorReason
-from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
+from funland_gateway.dialects.dialect import Blames, Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.naming import renamed
 from funland_gateway.dialects.openai.paging import AFTER, LIMIT, page
 from funland_gateway.dialects.openai.parameters import read_metadata
@@ -65,7 +65,7 @@ def create_batch(incoming: Incoming) -> Unary:
         output_retention_seconds=_retention(body),
         metadata=read_metadata(body),
     )
-    blames = {
+    blames: Blames = {
         ErrorReason.FILE_NOT_FOUND: "input_file_id",
         ErrorReason.FILE_ELSEWHERE: "input_file_id",
     }

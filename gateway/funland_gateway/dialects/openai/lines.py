@@ -27,6 +27,9 @@ _CALLS: Final[Mapping[str, Callable[[Incoming], Unary | Streaming | Together]]] 
     "/v1/responses": create_response,
 }
 
+ENDPOINTS: Final = tuple(_CALLS)
+"""Those that lines may have."""
+
 
 class OpenAILines:
     """What the server takes for the shape of lines."""
@@ -38,7 +41,7 @@ class OpenAILines:
     @property
     def endpoints(self) -> Collection[str]:
         """The endpoints that lines may have."""
-        return _CALLS
+        return ENDPOINTS
 
     def read(self, endpoint: str, body: Mapping[str, Any]) -> OpenAILine:
         """Reads a line's body; raises the server's exception."""
