@@ -105,6 +105,22 @@ class Metrics:
             "funland_session_answers", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.tasks_waiting = Gauge(
+            "funland_tasks_waiting", "Tasks that wait, on all servers of the database.", ["lane"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.tasks_running = Gauge(
+            "funland_tasks_running", "Tasks that run on this server.", ["lane"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.tasks_ended = Counter(
+            "funland_tasks_ended", "Tasks that ended on this server, by their state.",
+            ["lane", "state"], registry=self.registry,
+        )  # fmt: skip
+        self.task_wait_seconds = Histogram(
+            "funland_task_wait_seconds", "From when a task might begin until it did.", ["lane"],
+            buckets=(*_SECONDS, 1800, 3600, 21600, 86400), registry=self.registry,
+        )  # fmt: skip
         self.download_bytes = Counter(
             "funland_download_bytes", "Bytes of models that came over the network.",
             registry=self.registry,

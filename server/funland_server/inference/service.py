@@ -12,6 +12,7 @@ from funland_server.inference.defaults import begin_conversation
 from funland_server.inference.embedding import embedded, texts_to_embed
 from funland_server.inference.generation import (
     Generations,
+    Made,
     conversation,
     from_chat,
     from_prompt,
@@ -28,10 +29,10 @@ class InferenceService:
         self._loader = loader
 
     async def Generate(
-        self, request: inference_pb2.GenerateRequest
+        self, request: inference_pb2.GenerateRequest, made: Made | None = None
     ) -> inference_pb2.GenerateResponse:
-        """See `inference.proto`."""
-        done = await self._generations.complete(request.model, from_prompt(request))
+        """See `inference.proto`. `made` is told of the tokens."""
+        done = await self._generations.complete(request.model, from_prompt(request), made)
         first, *others = done.texts
         return inference_pb2.GenerateResponse(
             id=done.id,
@@ -69,9 +70,11 @@ class InferenceService:
             tasks = [group.create_task(self._result(one)) for one in request.requests]
         return inference_pb2.BatchGenerateResponse(results=[task.result() for task in tasks])
 
-    async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
-        """See `inference.proto`."""
-        done = await self._generations.complete(request.model, from_chat(request))
+    async def Chat(
+        self, request: inference_pb2.ChatRequest, made: Made | None = None
+    ) -> inference_pb2.ChatResponse:
+        """See `inference.proto`. `made` is told of the tokens."""
+        done = await self._generations.complete(request.model, from_chat(request), made)
         first, *others = done.texts
         return inference_pb2.ChatResponse(
             id=done.id,
