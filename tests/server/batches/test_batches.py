@@ -24,9 +24,9 @@ from funland.v1.inference_pb2 import EmbedRequest, GenerateRequest
 from funland.v1.tasks_pb2 import (
     CancelTaskRequest,
     DeleteTaskRequest,
-    GetTaskRequest,
     RetryTaskRequest,
     Task,
+    WatchTaskRequest,
 )
 from funland_server.app import Server
 from funland_server.config import ServerSettings
@@ -93,7 +93,9 @@ async def get(server: Server, batch_id: str) -> Batch:
 
 
 async def task_of(server: Server, batch: Batch) -> Task:
-    return await call(server, "GetTask", GetTaskRequest(task_id=batch.task_id))
+    """Its task when that has ended, which it does after its batch."""
+    request = WatchTaskRequest(task_id=batch.task_id)
+    return [event.task async for event in streamed(server, "WatchTask", request)][-1]
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:
@@ -193,7 +195,8 @@ async def test_a_file_with_broken_lines_fails_before_anything_is_answered(
         ("duplicate_custom_id", 3),
         ("url_mismatch", 4),
     ]
-    assert not (batch.output_file_id or batch.error_file_id)
+    assert not batch.output_file_id
+    assert not batch.error_file_id
     task = await task_of(server, batch)
     assert task.state == Task.FAILED
     assert "line 2" in task.error.message
