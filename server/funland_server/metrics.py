@@ -92,6 +92,10 @@ class Metrics:
             "Responses that are made in the background.",
             registry=self.registry,
         )
+        self.webhook_tries = Counter(
+            "funland_webhook_tries", "How often the end of a task was told, by what came of it.",
+            ["state"], registry=self.registry,
+        )  # fmt: skip
         self.background_responses_ended = Counter(
             "funland_background_responses_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,

@@ -8,11 +8,11 @@ from collections.abc import AsyncGenerator
 from funland.v1 import inference_pb2
 from funland.worker.v1 import worker_pb2
 from funland_server.errors import FunlandError
+from funland_server.inference.answers import chat_response, generate_response
 from funland_server.inference.defaults import begin_conversation
 from funland_server.inference.embedding import embedded, texts_to_embed
 from funland_server.inference.generation import (
     Generations,
-    Made,
     conversation,
     from_chat,
     from_prompt,
@@ -29,32 +29,11 @@ class InferenceService:
         self._loader = loader
 
     async def Generate(
-        self, request: inference_pb2.GenerateRequest, made: Made | None = None
+        self, request: inference_pb2.GenerateRequest
     ) -> inference_pb2.GenerateResponse:
-        """See `inference.proto`. `made` is told of the tokens."""
-        done = await self._generations.complete(request.model, from_prompt(request), made)
-        first, *others = done.texts
-        return inference_pb2.GenerateResponse(
-            id=done.id,
-            model=done.model,
-            text=first.text,
-            reasoning=first.thoughts,
-            finish_reason=first.finish.reason,
-            logprobs=first.logprobs,
-            prompt_logprobs=done.prompt_logprobs,
-            usage=done.usage,
-            timings=done.timings,
-            device_ids=done.device_ids,
-            alternatives=[
-                inference_pb2.AlternativeText(
-                    text=other.text,
-                    reasoning=other.thoughts,
-                    finish_reason=other.finish.reason,
-                    logprobs=other.logprobs,
-                )
-                for other in others
-            ],
-        )
+        """See `inference.proto`."""
+        done = await self._generations.complete(request.model, from_prompt(request))
+        return generate_response(done)
 
     def StreamGenerate(
         self, request: inference_pb2.GenerateRequest
@@ -70,31 +49,10 @@ class InferenceService:
             tasks = [group.create_task(self._result(one)) for one in request.requests]
         return inference_pb2.BatchGenerateResponse(results=[task.result() for task in tasks])
 
-    async def Chat(
-        self, request: inference_pb2.ChatRequest, made: Made | None = None
-    ) -> inference_pb2.ChatResponse:
-        """See `inference.proto`. `made` is told of the tokens."""
-        done = await self._generations.complete(request.model, from_chat(request), made)
-        first, *others = done.texts
-        return inference_pb2.ChatResponse(
-            id=done.id,
-            model=done.model,
-            message=first.message,
-            finish_reason=first.finish.reason,
-            logprobs=first.logprobs,
-            prompt_logprobs=done.prompt_logprobs,
-            usage=done.usage,
-            timings=done.timings,
-            device_ids=done.device_ids,
-            alternatives=[
-                inference_pb2.AlternativeMessage(
-                    message=other.message,
-                    finish_reason=other.finish.reason,
-                    logprobs=other.logprobs,
-                )
-                for other in others
-            ],
-        )
+    async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
+        """See `inference.proto`."""
+        done = await self._generations.complete(request.model, from_chat(request))
+        return chat_response(done)
 
     def StreamChat(
         self, request: inference_pb2.ChatRequest

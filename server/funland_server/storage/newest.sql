@@ -12,7 +12,7 @@ CREATE TABLE responses (
 	create_time BIGINT NOT NULL,
 	input BLOB NOT NULL,
 	output BLOB NOT NULL,
-	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL,
+	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL, home_id TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (response_id)
 )
 
@@ -143,7 +143,7 @@ CREATE TABLE session_messages (
 	idempotency_key TEXT,
 	words TEXT NOT NULL,
 	message BLOB NOT NULL,
-	said BLOB NOT NULL,
+	said BLOB NOT NULL, home_id TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (message_id),
 	FOREIGN KEY(session_id) REFERENCES sessions (session_id) ON DELETE CASCADE
 )
@@ -294,4 +294,4 @@ CREATE UNIQUE INDEX batches_by_task ON batches (task_id)
 
 CREATE INDEX batches_unended ON batches (home_id) WHERE state NOT IN (4, 5, 6, 8)
 
-INSERT INTO alembic_version VALUES ('0010')
+INSERT INTO alembic_version VALUES ('0011')

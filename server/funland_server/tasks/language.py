@@ -58,12 +58,12 @@ def language_kinds(models: Models, inference: Inference) -> list[Kind]:
     async def chat(work: Work, running: Running) -> TaskResult:
         make_way(work.chat)
         made = _progress(work.chat, running)
-        return TaskResult(chat=await inference.service.Chat(work.chat, made))
+        return TaskResult(chat=await inference.chat(work.chat, made))
 
     async def generate(work: Work, running: Running) -> TaskResult:
         make_way(work.generate)
         made = _progress(work.generate, running)
-        return TaskResult(generate=await inference.service.Generate(work.generate, made))
+        return TaskResult(generate=await inference.generate(work.generate, made))
 
     async def embed(work: Work, running: Running) -> TaskResult:
         return TaskResult(embed=await inference.service.Embed(work.embed))
