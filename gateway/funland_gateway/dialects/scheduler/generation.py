@@ -21,8 +21,8 @@ from funland_gateway.dialects.reading import JsonObject, unsupported
 from funland_gateway.dialects.rpcs import GENERATE, STREAM_GENERATE, SUBMIT_TASK
 from funland_gateway.dialects.sampling import EVERY_PARAMETER, Sampling, read_sampling
 from funland_gateway.dialects.scheduler.answers import done
-from funland_gateway.dialects.scheduler.tasks import status_word
 from funland_gateway.dialects.scheduler.texts import generated, milliseconds, thinking
+from funland_gateway.dialects.states import state_word
 
 DEFAULT_MAX_TOKENS: Final = 500
 """What the document's example asks for."""
@@ -58,7 +58,7 @@ def generate_async(incoming: Incoming) -> Unary:
     def answer(task: Task) -> Reply:
         data = {
             "task_id": task.task_id,
-            "status": status_word(task.state),
+            "status": state_word(task.state),
             "message": "Task submitted successfully",
         }
         return done(incoming, data, task_id=task.task_id)

@@ -22,6 +22,8 @@ _OTHERS: Final[Mapping[Lane.Name.ValueType, str]] = {
 
 QUEUES: Final = (GPU_LLM, CPU_LLM, *LATER, *_OTHERS.values())
 
+_NONE: Final = dict.fromkeys(("size", "capacity", "running"))
+
 
 def computing(device_ids: Iterable[str]) -> dict[str, bool]:
     """Whether models on these devices are computed by accelerators, and whether by the CPU."""
@@ -30,7 +32,7 @@ def computing(device_ids: Iterable[str]) -> dict[str, bool]:
 
 
 def queues(lanes: Iterable[Lane], device_ids: Iterable[str]) -> dict[str, Any]:
-    """How full the queues are; null: there is none of that name.
+    """How full the queues are; the numbers of a name that has none are null.
 
     There is one queue for language. It has the name of where the models are computed that would be
     loaded now: `cpu_llm` if that is the CPU alone.
@@ -38,7 +40,7 @@ def queues(lanes: Iterable[Lane], device_ids: Iterable[str]) -> dict[str, Any]:
     language = GPU_LLM if computing(device_ids)[GPU_LLM] else CPU_LLM
     names = {**_OTHERS, Lane.LANGUAGE: language}
     found = {names[lane.name]: _queue(lane) for lane in lanes if lane.name in names}
-    return {**dict.fromkeys(QUEUES), **found}
+    return {**dict.fromkeys(QUEUES, _NONE), **found}
 
 
 def _queue(lane: Lane) -> dict[str, int]:

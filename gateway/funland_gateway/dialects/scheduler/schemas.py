@@ -11,7 +11,7 @@ from funland_gateway.dialects.scheduler.answers import SECONDS, done_schema
 from funland_gateway.dialects.scheduler.generation import DEFAULT_MAX_TOKENS, PARAMETERS
 from funland_gateway.dialects.scheduler.lanes import CPU_LLM, GPU_LLM, LATER, QUEUES
 from funland_gateway.dialects.scheduler.system import ONLINE
-from funland_gateway.dialects.scheduler.tasks import KINDS, STATUSES
+from funland_gateway.dialects.scheduler.tasks import KINDS
 from funland_gateway.dialects.schemas import (
     BOOLEAN,
     INTEGER,
@@ -24,13 +24,14 @@ from funland_gateway.dialects.schemas import (
     object_with,
     one_of_values,
 )
+from funland_gateway.dialects.states import STATE_WORDS
 
 _SAMPLING: Final = sampling_schemas(PARAMETERS)
 _STREAM: Final = described(BOOLEAN, "Answer as `llm/generate/stream` does.", default=False)
 _NO_STREAM: Final = described(
     {"type": "boolean", "const": False}, "A task has no stream.", default=False
 )
-_STATUS: Final = one_of_values(*STATUSES)
+_STATUS: Final = one_of_values(*STATE_WORDS)
 _MILLISECONDS: Final = described(INTEGER, "What was computed, without what it waited before.")
 _PERCENT: Final = described(nullable(NUMBER), "In percent. Null: not known.")
 
@@ -116,7 +117,8 @@ HEALTH: Final = done_schema(
     )
 )
 
-_QUEUE: Final = nullable(object_with({"size": INTEGER, "capacity": INTEGER, "running": INTEGER}))
+_COUNT: Final = described(nullable(INTEGER), "Null: there is no such queue.")
+_QUEUE: Final = object_with({"size": _COUNT, "capacity": _COUNT, "running": _COUNT})
 
 STATUS: Final = done_schema(
     object_with(

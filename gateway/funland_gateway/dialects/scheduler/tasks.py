@@ -17,6 +17,7 @@ from funland_gateway.dialects.rpcs import CANCEL_TASK, GET_TASK
 from funland_gateway.dialects.scheduler.answers import done
 from funland_gateway.dialects.scheduler.errors import error_fields
 from funland_gateway.dialects.scheduler.texts import generated
+from funland_gateway.dialects.states import UNKNOWN, state_word
 
 _KINDS: Final[Mapping[Task.Kind.ValueType, str]] = {
     Task.GENERATE: "llm_generation",
@@ -26,18 +27,8 @@ _KINDS: Final[Mapping[Task.Kind.ValueType, str]] = {
     Task.BATCH: "batch",
     Task.DOWNLOAD: "model_download",
 }
-_STATES: Final[Mapping[Task.State.ValueType, str]] = {
-    Task.PENDING: "pending",
-    Task.PROCESSING: "processing",
-    Task.COMPLETED: "completed",
-    Task.FAILED: "failed",
-    Task.CANCELLED: "cancelled",
-}
-UNKNOWN: Final = "unknown"
-"""The word for a kind or state that is newer than this gateway."""
 
 KINDS: Final = (*_KINDS.values(), UNKNOWN)
-STATUSES: Final = (*_STATES.values(), UNKNOWN)
 
 INCLUDE_RESULT: Final = switch("include_result", "Tell what came of it, once it is completed.")
 GET_QUERY: Final[tuple[Parameter[Any], ...]] = (INCLUDE_RESULT,)
@@ -60,17 +51,12 @@ def cancel_task(incoming: Incoming) -> Unary:
 
     def answer(task: Task) -> Reply:
         cancelled = task.state == Task.CANCELLED
-        status = status_word(task.state)
+        status = state_word(task.state)
         message = "Task cancelled successfully" if cancelled else f"Task is {status} already"
         data = {"task_id": task.task_id, "status": status, "message": message}
         return done(incoming, data)
 
     return Unary(CANCEL_TASK, request, answer)
-
-
-def status_word(state: Task.State.ValueType) -> str:
-    """The document's word for a state."""
-    return _STATES.get(state, UNKNOWN)
 
 
 def task_data(task: Task, *, include_result: bool) -> dict[str, Any]:
@@ -80,7 +66,7 @@ def task_data(task: Task, *, include_result: bool) -> dict[str, Any]:
     return {
         "task_id": task.task_id,
         "type": _KINDS.get(task.kind, UNKNOWN),
-        "status": status_word(task.state),
+        "status": state_word(task.state),
         "created_at": _seconds(task, "create_time"),
         "started_at": _seconds(task, "begin_time"),
         "completed_at": _seconds(task, "end_time"),
