@@ -6,6 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -17,16 +18,24 @@ _NEW: Final = ".new-"
 
 
 class Partial:
-    """A content on its way. Its methods block, and raise OSError."""
+    """A content on its way. Its methods block, and raise OSError; `open` comes first, and `drop`
+    last, however the others end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
-        self._file = path.open("xb", buffering=0)
+        self._file: FileIO | None = None
         self._digest = hashlib.sha256()
+
+    def open(self) -> None:
+        """Makes its file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = FileIO(self.path, "x")
 
     def write(self, data: bytes) -> None:
         """Adds to it."""
+        if self._file is None:
+            raise ValueError("it is not open")
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -35,12 +44,13 @@ class Partial:
 
     def close(self) -> str:
         """Its SHA-256; nothing is added any more."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         return self._digest.hexdigest()
 
     def drop(self) -> None:
         """Removes it, unless it has gone elsewhere. Dropping twice is no error."""
-        self._file.close()
+        self.close()
         self.path.unlink(missing_ok=True)
 
 
@@ -53,8 +63,7 @@ class Contents:
         self._blobs = blobs
 
     def begin(self) -> Partial:
-        """A new content, empty yet."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """A new content, which is not open yet. It does not block."""
         return Partial(self._folder / f"{_NEW}{secrets.token_hex(8)}")
 
     def take(self, path: Path) -> tuple[Path, str, int]:

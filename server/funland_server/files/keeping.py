@@ -80,9 +80,10 @@ class Keeping:
     @asynccontextmanager
     async def arriving(self, limit_bytes: int | None = None) -> AsyncGenerator[Arrival]:
         """Takes in a content, which is gone at the block's end unless it was kept."""
-        partial = await to_its_end(self._contents.begin)
+        partial = self._contents.begin()
         self._busy.add(partial.path.name)
         try:
+            await to_its_end(partial.open)
             yield Arrival(partial, limit_bytes)
         finally:
             self._busy.discard(partial.path.name)

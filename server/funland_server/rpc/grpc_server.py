@@ -131,9 +131,14 @@ class GrpcServer:
 
         async def answer(requests: AsyncIterator[bytes], context: Context) -> Message:
             call = _call(method, context)
-            decoded = (decode(request) async for request in requests)
+
+            async def decoded() -> AsyncGenerator[Message | None]:
+                async for request in requests:
+                    yield decode(request)
+                await _make_sure_of_the_end(context)
+
             try:
-                return await self._pipeline.collect(method, decoded, call)
+                return await self._pipeline.collect(method, decoded(), call)
             except CallFailed as failed:
                 return await _end(context, to_grpc(failed.status, call.request_id))
 
@@ -163,6 +168,16 @@ class GrpcServer:
         except TimeoutError:
             gone = to_status(CallerGoneError(), call.request_id)
             await _end(context, to_grpc(gone, call.request_id))
+
+
+async def _make_sure_of_the_end(context: Context) -> None:
+    """Raises CancelledError if what looked like the end of a caller's stream was its breaking off:
+    gRPC's Python says the same of both, and only then that the call is cancelled. But to a stream
+    that was broken off nothing can be sent."""
+    try:
+        await context.send_initial_metadata(())
+    except Exception as error:
+        raise asyncio.CancelledError from error
 
 
 async def _end(context: Context, status: Any) -> Any:

@@ -169,6 +169,7 @@ async def start_host(database: Database) -> AsyncIterator[StartHost]:
             queue = Queue(
                 store, runner, changes, home_id=home, files=None, limits=limits,
                 places=lambda _: places, clock=clock, seconds=pace.seconds,
+                check_webhook=lambda _: None,
             )  # fmt: skip
             host = Host(store, membership, runner, queue, changes, kinds)
             await membership.enter(kinds)
