@@ -9,6 +9,7 @@ LONGEST_RUN = 256
 masked, so longer ones take more time for each row."""
 
 _SMALLEST = 32
+_FEWEST = 8
 _TELLING = 16
 """Prompt tokens from which a step tells what one costs, and not what a step costs."""
 
@@ -45,6 +46,13 @@ class PrefillBudget:
         pause = max(_PAUSE_MS, self._decode_ms(writing))
         pause *= min(_MOST, max(1.0, _SLOPE * (prompts - 1) / writing))
         return max(_SMALLEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
+
+    def beside(self) -> int:
+        """The budget for prompts that nobody waits for, beside texts that somebody does: what
+        takes 50 ms, or a few tokens."""
+        if self._ms_per_token is None:
+            return _FEWEST
+        return max(_FEWEST, min(LARGEST_PASS, int(_PAUSE_MS / self._ms_per_token)))
 
     def measured(self, prompt_tokens: int, milliseconds: float, *, writing: int) -> None:
         """Learns from a step of so many prompt tokens, beside so many texts that write."""
