@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from funland.v1.inference_pb2 import GenerationOptions
+from funland_worker.engines.background import Background
 from funland_worker.engines.protocol import Sampling
 from tests.conformance.conftest import GREEDY, SLOTS, Driver, chat
 
@@ -12,6 +15,12 @@ LOW = GenerationOptions.LOW
 QUESTIONS = ("Tell me a story.", "Hello!", "Who are you?", "What is 7 + 5?")
 LONG = replace(GREEDY, max_tokens=60, ignore_end=True)
 SHORT = replace(GREEDY, max_tokens=24, ignore_end=True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_was_there(driver: Driver) -> None:
+    """Forgets the live texts of other tests, whose slots are kept for a while."""
+    vars(driver.engine.background).update(vars(Background()))
 
 
 def low(driver: Driver, question: str, sampling: Sampling = LONG) -> tuple[int, int]:

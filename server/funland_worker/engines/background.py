@@ -15,8 +15,11 @@ _REFRESHED = 16
 as texts grow."""
 _FIRST_COST_MS = 50.0
 """What a pass of texts that nobody waits for is taken to cost before there was one."""
-_MOST_DEBT_MS = 2000.0
-"""A pause of the machine amid a pass is not paid for by minutes."""
+_MOST_DEBT_MS = 1000.0
+_UNUSUAL = 4.0
+"""What takes so much longer than usual is a pause of the machine, for which nobody pays."""
+_KEPT_SECONDS = 1.0
+"""For so long the slots that live texts had are kept free for the next ones, then half of them."""
 
 
 class Part(Enum):
@@ -59,7 +62,11 @@ class Background:
         """What a pass of so many live texts that write takes alone, in milliseconds."""
         self._debt = 0.0
         self._cost: float | None = None
+        self._beside: float | None = None
+        """What a pass of all takes."""
         self._together = 0
+        self._kept = 0
+        self._kept_since = 0.0
 
     def part(self, crowd: Crowd) -> Part:
         """Who takes part in the next pass."""
@@ -88,16 +95,29 @@ class Background:
         elif part is Part.LIVE or not crowd.background:
             self._together = 0
             before = self._alone.get(crowd.writing)
-            self._alone[crowd.writing] = _moved(before, milliseconds)
+            self._alone[crowd.writing] = _moved(before, _usual(before, milliseconds))
             self._owe(-SHARE * milliseconds)
         elif (alone := self._alone.get(crowd.writing)) is not None:
             self._together += 1
-            self._owe(milliseconds - alone - SHARE * alone)
+            taken = _usual(self._beside, milliseconds)
+            self._beside = _moved(self._beside, taken)
+            self._owe(taken - alone - SHARE * alone)
 
     def spent(self, milliseconds: float) -> None:
         """Learns that a pass of the background, or a piece of a job, kept live texts waiting."""
-        self._cost = _moved(self._cost, milliseconds)
-        self._owe(milliseconds)
+        taken = _usual(self._cost, milliseconds)
+        self._cost = _moved(self._cost, taken)
+        self._owe(taken)
+
+    def kept_slots(self, crowd: Crowd, now: float) -> int:
+        """How many slots stay free for live texts that come soon, at this time in seconds: as many
+        as had one lately. Who begins there would have to give way at once."""
+        live = crowd.writing + crowd.prompts
+        if live >= self._kept:
+            self._kept, self._kept_since = live, now
+        elif now - self._kept_since >= _KEPT_SECONDS:
+            self._kept, self._kept_since = max(live, self._kept // 2), now
+        return self._kept - live
 
     @property
     def _saved(self) -> bool:
@@ -154,6 +174,11 @@ def beside_live(part: Part, crowd: Crowd) -> bool:
 def youngest_background(running: Sequence[Running]) -> Running | None:
     """Who gives way first of those that nobody waits for; None if there is nobody."""
     return next((text for text in reversed(running) if text.background), None)
+
+
+def _usual(average: float | None, value: float) -> float:
+    """A value without what is unusual of it."""
+    return value if average is None else min(value, _UNUSUAL * average)
 
 
 def _moved(average: float | None, value: float) -> float:

@@ -47,12 +47,13 @@ class PrefillBudget:
         pause *= min(_MOST, max(1.0, _SLOPE * (prompts - 1) / writing))
         return max(_SMALLEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
 
-    def beside(self) -> int:
-        """The budget for prompts that nobody waits for, beside texts that somebody does: what
-        takes 50 ms, or a few tokens."""
+    def beside(self, writing: int) -> int:
+        """The budget for prompts that nobody waits for, beside so many texts that write: what takes
+        as long as their own step, but no more than 50 ms; or a few tokens."""
         if self._ms_per_token is None:
             return _FEWEST
-        return max(_FEWEST, min(LARGEST_PASS, int(_PAUSE_MS / self._ms_per_token)))
+        pause = min(_PAUSE_MS, self._decode_ms(writing))
+        return max(_FEWEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
 
     def measured(self, prompt_tokens: int, milliseconds: float, *, writing: int) -> None:
         """Learns from a step of so many prompt tokens, beside so many texts that write."""

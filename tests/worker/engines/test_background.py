@@ -142,6 +142,48 @@ def test_a_pause_of_the_machine_is_not_paid_for_by_minutes() -> None:
     assert passes * 10.0 < 30_000
 
 
+def test_what_takes_far_longer_than_usual_is_not_the_backgrounds_doing() -> None:
+    usual, disturbed = learned(), learned()
+    for background in (usual, disturbed):
+        background.measured(Part.ALL, WRITING, 12.0)
+    usual.measured(Part.ALL, WRITING, 48.0)
+    disturbed.measured(Part.ALL, WRITING, 500.0)
+
+    paid = [passes_until_paid(background) for background in (usual, disturbed)]
+
+    assert paid[0] == paid[1]
+
+
+def passes_until_paid(background: Background) -> int:
+    passes = 0
+    while background.part(WRITING) is not Part.ALL:
+        background.measured(Part.LIVE, WRITING, 10.0)
+        passes += 1
+    return passes
+
+
+def test_slots_that_live_texts_had_lately_stay_free_for_a_while() -> None:
+    background = Background()
+
+    kept = [
+        background.kept_slots(Crowd(writing, prompts, 16), now)
+        for now, writing, prompts in [
+            (0.0, 2, 1),
+            (0.1, 2, 0),
+            (0.2, 0, 0),
+            (0.9, 0, 0),
+            (1.1, 0, 0),
+            (1.9, 0, 0),
+            (2.1, 0, 0),
+            (2.2, 1, 0),
+            (3.3, 0, 0),
+            (9.0, 0, 0),
+        ]
+    ]
+
+    assert kept == [0, 1, 3, 3, 1, 1, 0, 0, 0, 0]
+
+
 def test_passes_without_live_texts_cost_nobody_anything() -> None:
     background = learned()
 

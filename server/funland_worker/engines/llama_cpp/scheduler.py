@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from funland_worker.engines.background import (
@@ -106,17 +107,22 @@ class Scheduler:
         self._begin(background=False)
         self._crowd = self.crowd
         self._part = self._background.part(self._crowd)
-        if self._part is not Part.LIVE:
-            self._begin(background=True)
+        if self._crowd.background:
+            kept = self._background.kept_slots(self._crowd, monotonic())
+            if self._part is not Part.LIVE:
+                self._begin(background=True, kept=kept)
 
     def measured(self, milliseconds: float) -> None:
         """Learns what the step since `admit` took."""
         self._background.measured(self._part, self._crowd, milliseconds)
 
-    def _begin(self, *, background: bool) -> None:
-        """Lets those who wait begin: those that nobody waits for, or all before them."""
+    def _begin(self, *, background: bool, kept: int = 0) -> None:
+        """Lets those who wait begin: those that nobody waits for, or all before them. They leave
+        `kept` slots free."""
         while (generation := self.waiting.next()) is not None:
             if generation.background != background:
+                break
+            if kept and len(self.running) >= max(1, self._cache.slots - kept):
                 break
             lease = self._cache.admit(
                 generation.tokens, generation.prompt.adapters, fresh=generation.lacks_scores
@@ -203,7 +209,7 @@ class Scheduler:
         writing = len(decoding)
         budget = self.budget.tokens(prompts=len(running) - writing, writing=writing)
         if beside_live(self._part, self._crowd):
-            budget = min(budget, self.budget.beside())
+            budget = min(budget, self.budget.beside(self._crowd.writing))
         # Each takes one row, and one more for each guess; what is left is for scored prompts.
         rows = self._rows - len(ready) - sum(map(len, guesses.values()))
         began = False

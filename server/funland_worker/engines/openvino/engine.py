@@ -211,8 +211,10 @@ class OpenVinoEngine:
         self._begin(background=False)
         self._crowd = self.crowd
         self._part = self.background.part(self._crowd)
-        if self._part is not Part.LIVE:
-            self._begin(background=True)
+        if self._crowd.background:
+            kept = self.background.kept_slots(self._crowd, monotonic())
+            if self._part is not Part.LIVE:
+                self._begin(background=True, kept=kept)
         if not self._taking_part:  # there is no room for any of them
             self._part = Part.ALL
 
@@ -221,11 +223,13 @@ class OpenVinoEngine:
         """Those who run and take part in the pass that is made now."""
         return taking_part(self._running, self._part)
 
-    def _begin(self, *, background: bool) -> None:
+    def _begin(self, *, background: bool, kept: int = 0) -> None:
         """Gives slots to those who wait, in order, as far as slots and blocks go: to those that
-        nobody waits for, or to all before them, who get theirs too."""
+        nobody waits for, which leave `kept` slots free, or to all before them."""
         for text in list(self._waiting):
             if text.background != background:
+                return
+            if kept and len(self._running) >= max(1, self.slots - kept):
                 return
             while len(self._running) >= self.slots:
                 if background or not self._displace():
@@ -262,7 +266,7 @@ class OpenVinoEngine:
             prompts = len(running) - writing
             budget = self._prefill.tokens(prompts=prompts, writing=writing)
             if beside_live(self._part, self._crowd):
-                budget = min(budget, self._prefill.beside())
+                budget = min(budget, self._prefill.beside(self._crowd.writing))
         scored = SCORED_ROWS
         shares: list[_Share] = []
         for text in running:
