@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
     files_pb2,
@@ -19,6 +20,7 @@ from funland.v1 import (
     tasks_pb2,
 )
 
+_BATCHES = batches_pb2.DESCRIPTOR.services_by_name["BatchService"].methods_by_name
 _DEPLOYMENTS = deployments_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name
 _DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
 _FILES = files_pb2.DESCRIPTOR.services_by_name["FileService"].methods_by_name
@@ -123,3 +125,8 @@ SUBMIT_TASK: Final = _TASKS["SubmitTask"]
 GET_TASK: Final = _TASKS["GetTask"]
 CANCEL_TASK: Final = _TASKS["CancelTask"]
 LIST_LANES: Final = _TASKS["ListLanes"]
+
+CREATE_BATCH: Final = _BATCHES["CreateBatch"]
+GET_BATCH: Final = _BATCHES["GetBatch"]
+LIST_BATCHES: Final = _BATCHES["ListBatches"]
+CANCEL_BATCH: Final = _BATCHES["CancelBatch"]

@@ -34,8 +34,9 @@ from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.sharing import joint_routes
 from funland_gateway.dialects.uploads import form_messages
 from funland_gateway.dialects.waits import Waits
+from funland_gateway.dialects.words import in_its_words
 from funland_gateway.downloading import send_body
-from funland_gateway.failures import CallFailed, failure, renamed, unforeseen
+from funland_gateway.failures import CallFailed, failure, unforeseen
 from funland_gateway.merging import merged
 from funland_gateway.origins import origin
 from funland_gateway.request_ids import request_id
@@ -112,7 +113,7 @@ async def _ask(
         try:
             step = step.answer(await _response(request, calls, step))
         except CallFailed as failed:
-            raise _in_its_words(failed, step) from failed
+            raise in_its_words(failed, step) from failed
     return step
 
 
@@ -128,7 +129,7 @@ async def _upload(request: web.Request, calls: Calls, call: Upload) -> Reply:
         async with aclosing(form_messages(request, call)) as messages:
             return call.answer(await calls.collect(request, call.rpc, messages))
     except CallFailed as failed:
-        raise _in_its_words(failed, call) from failed
+        raise in_its_words(failed, call) from failed
 
 
 async def _download(
@@ -138,7 +139,7 @@ async def _download(
     try:
         return await send_body(request, parts, send_timeout=settings.send_timeout_seconds)
     except CallFailed as failed:
-        raise _in_its_words(failed, call) from failed
+        raise in_its_words(failed, call) from failed
 
 
 async def _converse(
@@ -225,17 +226,8 @@ async def _answer(
         async with calls.stream(request, part.rpc, part.message) as events:
             yield events
     except CallFailed as failed:
-        raise _in_its_words(failed, part) from failed
+        raise in_its_words(failed, part) from failed
 
 
 def _sse(made: bytes | Named) -> bytes:
     return sse_event(made.data, made.name) if isinstance(made, Named) else sse_event(made)
-
-
-def _in_its_words(failed: CallFailed, call: Unary | Streaming | Upload | Download) -> CallFailed:
-    """The failure with the fields called as the request called them."""
-    error = renamed(failed.error, call.field_name)
-    if not error.field_violations and (blamed := call.blames.get(error.reason)):
-        error.metadata["parameter"] = blamed
-    error.message = call.words.get(error.reason, error.message)
-    return CallFailed(error)

@@ -13,8 +13,6 @@ from funland.v1.batches_pb2 import (
     WatchBatchRequest,
 )
 from funland.v1.batches_pb2_grpc import BatchServiceStub
-from funland.v1.files_pb2 import DownloadFileRequest
-from funland.v1.files_pb2_grpc import FileServiceStub
 from funland_client import task_requests
 from funland_client.arguments import BatchArguments
 from funland_client.asynchronous.connection import AsyncConnection
@@ -43,9 +41,8 @@ class AsyncBatches:
 
     def __init__(self, connection: AsyncConnection, files: AsyncFiles) -> None:
         self._connection = connection
-        self._kept = files
         self._stub = BatchServiceStub(connection.channel)
-        self._files = FileServiceStub(connection.channel)
+        self._files = files
 
     async def create(
         self,
@@ -60,13 +57,13 @@ class AsyncBatches:
         """
         request = task_requests.batch("", endpoint, arguments)
         source = source_of(requests, endpoint)
-        file = await self._kept.upload(source, purpose="batch", media_type="application/jsonl")
+        file = await self._files.upload(source, purpose="batch", media_type="application/jsonl")
         request.input_file_id = file.file_id
         try:
             return await self._connection.call(self._stub.CreateBatch, request, once=True)
         except FunlandError as error:
             if not isinstance(error, _UNSURE):
-                await self._kept.delete(file.file_id)
+                await self._files.delete(file.file_id)
             raise
 
     async def create_of_file(
@@ -147,8 +144,7 @@ class AsyncBatches:
             if not file_id:
                 continue
             lines = AnswerLines()
-            request = DownloadFileRequest(file_id=file_id)
-            async with self._connection.stream(self._files.DownloadFile, request) as parts:
+            async with self._files.stream(file_id) as parts:
                 async for part in parts:
                     for answer in lines.take(part.data):
                         yield answer

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from google.api.httpbody_pb2 import HttpBody
+
 from funland.v1.files_pb2 import (
     DeleteFileRequest,
     DownloadFileRequest,
@@ -14,6 +16,7 @@ from funland.v1.files_pb2 import (
 )
 from funland.v1.files_pb2_grpc import FileServiceStub
 from funland_client.asynchronous.connection import AsyncConnection
+from funland_client.asynchronous.event_streams import AsyncEventStream
 from funland_client.errors import FileDamagedError
 from funland_client.kept_files import Landing, Source, Upload, landing_place
 
@@ -67,10 +70,14 @@ class AsyncFiles:
                 return files[:limit] if limit else files
             request.page_token = page.next_page_token
 
+    def stream(self, file_id: str) -> AsyncEventStream[HttpBody]:
+        """Gets a file's content part by part, each in `data`."""
+        request = DownloadFileRequest(file_id=file_id)
+        return self._connection.stream(self._stub.DownloadFile, request)
+
     async def read(self, file_id: str) -> bytes:
         """Gets a file's content."""
-        request = DownloadFileRequest(file_id=file_id)
-        async with self._connection.stream(self._stub.DownloadFile, request) as parts:
+        async with self.stream(file_id) as parts:
             return b"".join([part.data async for part in parts])
 
     async def download(self, file_id: str, path: str | os.PathLike[str]) -> Path:
@@ -81,9 +88,8 @@ class AsyncFiles:
         """
         file = await self.get(file_id)
         place = landing_place(path, file)
-        request = DownloadFileRequest(file_id=file_id)
         with Landing(place, file) as landing:
-            async with self._connection.stream(self._stub.DownloadFile, request) as parts:
+            async with self.stream(file_id) as parts:
                 async for part in parts:
                     landing.write(part.data)
             landing.finish()

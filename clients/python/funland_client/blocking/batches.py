@@ -14,8 +14,6 @@ from funland.v1.batches_pb2 import (
     WatchBatchRequest,
 )
 from funland.v1.batches_pb2_grpc import BatchServiceStub
-from funland.v1.files_pb2 import DownloadFileRequest
-from funland.v1.files_pb2_grpc import FileServiceStub
 from funland_client import task_requests
 from funland_client.arguments import BatchArguments
 from funland_client.batch_lines import AnswerLines, BatchAnswer, Requests, source_of
@@ -44,9 +42,8 @@ class Batches:
 
     def __init__(self, connection: Connection, files: Files) -> None:
         self._connection = connection
-        self._kept = files
         self._stub = BatchServiceStub(connection.channel)
-        self._files = FileServiceStub(connection.channel)
+        self._files = files
 
     def create(
         self,
@@ -61,13 +58,13 @@ class Batches:
         """
         request = task_requests.batch("", endpoint, arguments)
         source = source_of(requests, endpoint)
-        file = self._kept.upload(source, purpose="batch", media_type="application/jsonl")
+        file = self._files.upload(source, purpose="batch", media_type="application/jsonl")
         request.input_file_id = file.file_id
         try:
             return self._connection.call(self._stub.CreateBatch, request, once=True)
         except FunlandError as error:
             if not isinstance(error, _UNSURE):
-                self._kept.delete(file.file_id)
+                self._files.delete(file.file_id)
             raise
 
     def create_of_file(
@@ -148,8 +145,7 @@ class Batches:
             if not file_id:
                 continue
             lines = AnswerLines()
-            request = DownloadFileRequest(file_id=file_id)
-            with self._connection.stream(self._files.DownloadFile, request) as parts:
+            with self._files.stream(file_id) as parts:
                 for part in parts:
                     for answer in lines.take(part.data):
                         yield answer

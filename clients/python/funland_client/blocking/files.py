@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from google.api.httpbody_pb2 import HttpBody
+
 from funland.v1.files_pb2 import (
     DeleteFileRequest,
     DownloadFileRequest,
@@ -15,6 +17,7 @@ from funland.v1.files_pb2 import (
 )
 from funland.v1.files_pb2_grpc import FileServiceStub
 from funland_client.blocking.connection import Connection
+from funland_client.blocking.event_streams import EventStream
 from funland_client.errors import FileDamagedError
 from funland_client.kept_files import Landing, Source, Upload, landing_place
 
@@ -66,10 +69,14 @@ class Files:
                 return files[:limit] if limit else files
             request.page_token = page.next_page_token
 
+    def stream(self, file_id: str) -> EventStream[HttpBody]:
+        """Gets a file's content part by part, each in `data`."""
+        request = DownloadFileRequest(file_id=file_id)
+        return self._connection.stream(self._stub.DownloadFile, request)
+
     def read(self, file_id: str) -> bytes:
         """Gets a file's content."""
-        request = DownloadFileRequest(file_id=file_id)
-        with self._connection.stream(self._stub.DownloadFile, request) as parts:
+        with self.stream(file_id) as parts:
             return b"".join([part.data for part in parts])
 
     def download(self, file_id: str, path: str | os.PathLike[str]) -> Path:
@@ -80,9 +87,8 @@ class Files:
         """
         file = self.get(file_id)
         place = landing_place(path, file)
-        request = DownloadFileRequest(file_id=file_id)
         with Landing(place, file) as landing:
-            with self._connection.stream(self._stub.DownloadFile, request) as parts:
+            with self.stream(file_id) as parts:
                 for part in parts:
                     landing.write(part.data)
             landing.finish()

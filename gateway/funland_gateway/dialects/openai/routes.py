@@ -6,6 +6,7 @@ from typing import Final
 
 from funland_gateway.dialects.dialect import Dialect, Route
 from funland_gateway.dialects.openai import other_schemas, schemas
+from funland_gateway.dialects.openai.batches_routes import BATCH_ROUTES
 from funland_gateway.dialects.openai.chat_routes import CHAT_ROUTES
 from funland_gateway.dialects.openai.completions import create_completion
 from funland_gateway.dialects.openai.embeddings import create_embedding
@@ -88,6 +89,7 @@ OPENAI: Final = Dialect(
         ),
         *RESPONSE_ROUTES,
         *FILE_ROUTES,
+        *BATCH_ROUTES,
         # What OpenAI has no endpoint for, as other servers have it.
         _rerank("/v1/rerank"),
         _rerank("/rerank"),
