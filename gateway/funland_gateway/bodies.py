@@ -35,7 +35,7 @@ async def read_json(request: web.Request, max_bytes: int) -> Any:
     BODY_TOO_LARGE or CONTENT_UNSUPPORTED.
     """
     if request.content_type.startswith(_NO_JSON):
-        raise _unsupported("Content-Type", "application/json", request.content_type)
+        raise unsupported_content("Content-Type", "application/json", request.content_type)
     encoding = _encoding(request)
     body = await _read(request, max_bytes)
     if encoding:
@@ -69,9 +69,9 @@ async def _read(request: web.Request, max_bytes: int) -> bytes:
                     raise _too_large(max_bytes)
                 chunks.append(chunk)
     except TimeoutError:
-        raise _malformed(f"The body did not arrive within {seconds} seconds.") from None
+        raise late_body(seconds) from None
     except web.RequestPayloadError as error:
-        raise _malformed("The body could not be read to its end: its chunks are broken.") from error
+        raise broken_body() from error
     return b"".join(chunks)
 
 
@@ -81,7 +81,7 @@ def _encoding(request: web.Request) -> str | None:
     if named in ("", "identity"):
         return None
     if named not in ENCODINGS:
-        raise _unsupported("Content-Encoding", ", ".join(ENCODINGS), named)
+        raise unsupported_content("Content-Encoding", ", ".join(ENCODINGS), named)
     return named
 
 
@@ -108,7 +108,18 @@ def _deeper(value: Any, levels: int) -> bool:
     return True
 
 
-def _unsupported(header: str, supported: str, given: str) -> CallFailed:
+def late_body(seconds: float | None) -> CallFailed:
+    """A body that is not there in time."""
+    return _malformed(f"The body did not arrive within {seconds} seconds.")
+
+
+def broken_body() -> CallFailed:
+    """A body that ends too early, or not as it says."""
+    return _malformed("The body could not be read to its end: its chunks are broken.")
+
+
+def unsupported_content(header: str, supported: str, given: str) -> CallFailed:
+    """A body of a kind that is not read; a header says so, in which others stand."""
     return failure(
         "INVALID_ARGUMENT",
         ErrorReason.CONTENT_UNSUPPORTED,

@@ -52,6 +52,17 @@ class Calls:
             await asyncio.shield(self._numpy)
         return answer
 
+    async def collect(
+        self, request: web.Request, method: MethodDescriptor, messages: AsyncIterator[Message]
+    ) -> Message:
+        """Calls a method that takes a stream and answers once; otherwise as `unary`. What
+        `messages` raises ends the call and is raised."""
+        timeout = _timeout(request)
+        try:
+            return await self._channel.collect(method, messages, _metadata(request), timeout)
+        except grpc.aio.AioRpcError as error:
+            raise CallFailed(from_rpc(error)) from error
+
     @asynccontextmanager
     async def stream(
         self, request: web.Request, method: MethodDescriptor, message: Message

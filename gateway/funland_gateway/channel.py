@@ -32,6 +32,17 @@ class Channel(Protocol):
         """Calls a method that answers once. Cancelling the task cancels the call."""
         ...
 
+    async def collect(
+        self,
+        method: MethodDescriptor,
+        requests: AsyncIterator[Message],
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - it goes with the call, to the server
+    ) -> Message:
+        """Calls a method that takes a stream and answers once; it asks for each request when it is
+        ready for it. What `requests` raises cancels the call and is raised."""
+        ...
+
     def stream(
         self, method: MethodDescriptor, request: Message, metadata: Metadata, timeout: float | None
     ) -> AbstractAsyncContextManager[AsyncIterator[Message]]:
@@ -70,6 +81,32 @@ class GrpcChannel:
             response_deserializer=GetMessageClass(method.output_type).FromString,
         )
         return await call(request, metadata=tuple(metadata), timeout=timeout)
+
+    async def collect(
+        self,
+        method: MethodDescriptor,
+        requests: AsyncIterator[Message],
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - it goes with the call, to the server
+    ) -> Message:
+        """See `Channel`."""
+        start: Any = self._channel.stream_unary(
+            _path(method),
+            request_serializer=_serialize,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )
+        call = start(metadata=tuple(metadata), timeout=timeout)
+        speaking = asyncio.create_task(_speak(call, requests))
+        answer = asyncio.create_task(_answer(call))
+        try:
+            await asyncio.wait({speaking, answer}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                await speaking
+            return await answer
+        finally:
+            speaking.cancel()
+            call.cancel()
+            await asyncio.gather(speaking, answer, return_exceptions=True)
 
     @asynccontextmanager
     async def stream(
@@ -122,6 +159,10 @@ async def _speak(call: Any, requests: AsyncIterator[Message]) -> None:
         async for request in requests:
             await call.write(request)
         await call.done_writing()
+
+
+async def _answer(call: Any) -> Message:
+    return await call
 
 
 def _path(method: MethodDescriptor) -> str:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-SPOKEN: Final = ("openai", "inference", "hellovm", "manager", "platform")
+SPOKEN: Final = ("openai", "inference", "hellovm", "manager", "platform", "scheduler")
 """The dialects by name. Settings are read by those that dialects use, so they can't ask them."""
 
 _PLACE: Final = re.compile(

@@ -36,7 +36,8 @@ def _shown(token: SecretStr) -> SecretStr:
 
 
 def _signing(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,86}={0,2}", secret.get_secret_value()):
+    told = secret.get_secret_value()
+    if not re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,86}={0,2}", told) or len(told[6:]) % 4:
         raise ValueError("it must be whsec_ and 24 to 64 bytes in base64")
     return secret
 

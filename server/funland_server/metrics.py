@@ -92,6 +92,10 @@ class Metrics:
             "Responses that are made in the background.",
             registry=self.registry,
         )
+        self.webhook_tries = Counter(
+            "funland_webhook_tries", "How often the end of a task was told, by what came of it.",
+            ["state"], registry=self.registry,
+        )  # fmt: skip
         self.background_responses_ended = Counter(
             "funland_background_responses_ended", "Those that ended, by their state.", ["state"],
             registry=self.registry,
@@ -104,6 +108,29 @@ class Metrics:
         self.session_answers = Counter(
             "funland_session_answers", "Those that ended, by their state.", ["state"],
             registry=self.registry,
+        )  # fmt: skip
+        self.plugin_executions_active = Gauge(
+            "funland_plugin_executions_active", "Plugins that are executed.", registry=self.registry
+        )
+        self.plugin_executions = Counter(
+            "funland_plugin_executions", "Executions that ended, by how.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.tasks_waiting = Gauge(
+            "funland_tasks_waiting", "Tasks that wait, on all servers of the database.", ["lane"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.tasks_running = Gauge(
+            "funland_tasks_running", "Tasks that run on this server.", ["lane"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.tasks_ended = Counter(
+            "funland_tasks_ended", "Tasks that ended on this server, by their state.",
+            ["lane", "state"], registry=self.registry,
+        )  # fmt: skip
+        self.task_wait_seconds = Histogram(
+            "funland_task_wait_seconds", "From when a task might begin until it did.", ["lane"],
+            buckets=(*_SECONDS, 1800, 3600, 21600, 86400), registry=self.registry,
         )  # fmt: skip
         self.download_bytes = Counter(
             "funland_download_bytes", "Bytes of models that came over the network.",

@@ -59,7 +59,7 @@ def test_a_group_alone_shows_its_help(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [*COMMANDS, "models import", "models load", "models attach", "downloads watch"],
+    [*COMMANDS, "models import", "models load", "models attach", "downloads watch", "tasks watch"],
 )
 def test_a_command_has_help_of_its_own(command: str) -> None:
     result = CliRunner().invoke(app, [*command.split(), "--help"])

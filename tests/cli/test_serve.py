@@ -151,4 +151,6 @@ def test_a_port_of_a_dialect_that_is_none_is_told_the_dialects(
 
     assert result.returncode == 2
     assert "gateway.listen (from --listen) is wrong" in result.stderr
-    assert "openai, inference, hellovm, manager, platform" in " ".join(result.stderr.split())
+    assert "openai, inference, hellovm, manager, platform, scheduler" in " ".join(
+        result.stderr.split()
+    )

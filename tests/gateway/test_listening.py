@@ -39,7 +39,7 @@ def test_a_place_is_read(text: str, place: Place) -> None:
         ("65536=manager", "write PORT=DIALECT"),
         ("-1=manager", "write PORT=DIALECT"),
         ("a:b:5000=manager", "write PORT=DIALECT"),
-        ("5000=ghost", "no 'ghost', but openai, inference, hellovm, manager, platform"),
+        ("5000=ghost", "no 'ghost', but openai, inference, hellovm, manager, platform, scheduler"),
         ("5000=", "no '', but openai"),
         ("0.0.0.0:5000=manager", "'0.0.0.0' is not a loopback address"),
         ("example.com:5000=manager", "is not a loopback address"),

@@ -13,7 +13,8 @@ from funland_cli.conversations import Conversation
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.kept_conversations import KeptConversation
 from funland_cli.session_names import found
-from funland_client import ChatArguments, Funland, MessageArguments, SessionArguments
+from funland_cli.tasks import leave
+from funland_client import ChatArguments, ChatMessage, Funland, MessageArguments, SessionArguments
 
 EPILOG = """\b
 Examples:
@@ -22,6 +23,7 @@ Examples:
   funland chat --system "Answer in one sentence." < question.txt
   funland chat "Who was Ada Lovelace?" --json-schema person.json
   funland chat --session new
+  funland chat "Tell me a long story." --detach
 
 \b
 In a conversation, Ctrl-C stops an answer, Ctrl-D leaves, /help lists the commands.
@@ -81,6 +83,7 @@ def chat(
     logprobs: options.Logprobs = None,
     adapter: options.Adapter = None,
     priority: options.Priority = None,
+    detach: options.Detach = False,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
@@ -99,9 +102,18 @@ def chat(
         top_logprobs=logprobs,
         adapter=adapter,
         priority=priority,
-        progress=None if session.output.as_json else True,
+        progress=None if session.output.as_json or detach else True,
     )
     wanted = options.text_format(json_schema, grammar, regex)
+    if detach:
+        said = _alone(message, session_id)
+        conversation = ([ChatMessage(role="system", content=system)] if system else []) + [
+            ChatMessage(role="user", content=said)
+        ]
+        with session.client() as client:
+            task = client.tasks.submit_chat(conversation, model, format=wanted, **arguments)
+        leave(session, task)
+        return
     with session.client() as client:
         if session_id:
             kept = _session(client, session_id, model=model, system=system, arguments=arguments)
@@ -123,6 +135,15 @@ def chat(
             conversation.hold()
         else:
             conversation.answer_once(sys.stdin.read() if message is None else message)
+
+
+def _alone(message: str | None, session_id: str) -> str:
+    """What is said to be answered while nobody waits."""
+    if session_id:
+        raise CommandError("--detach has no --session.", exit_code=ExitCode.USAGE)
+    if message is None and sys.stdin.isatty():
+        raise CommandError("--detach needs a message.", exit_code=ExitCode.USAGE)
+    return sys.stdin.read() if message is None else message
 
 
 def _session(

@@ -9,6 +9,7 @@ import typer
 
 from funland_cli import options
 from funland_cli.answers import write
+from funland_cli.tasks import leave
 
 EPILOG = """\b
 Examples:
@@ -39,6 +40,7 @@ def generate(
     logprobs: options.Logprobs = None,
     adapter: options.Adapter = None,
     priority: options.Priority = None,
+    detach: options.Detach = False,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
@@ -56,11 +58,16 @@ def generate(
         top_logprobs=logprobs,
         adapter=adapter,
         priority=priority,
-        progress=None if session.output.as_json else True,
+        progress=None if session.output.as_json or detach else True,
     )
     wanted = options.text_format(json_schema, grammar, regex)
     if prompt == "-":
         prompt = sys.stdin.read()
+    if detach:
+        with session.client() as client:
+            task = client.tasks.submit_generate(prompt, model, format=wanted, **arguments)
+        leave(session, task)
+        return
     with (
         session.client() as client,
         client.stream_generate(prompt, model, format=wanted, **arguments) as stream,

@@ -85,6 +85,10 @@ RegexText = Annotated[
 ]
 
 
+Detach = Annotated[
+    bool,
+    typer.Option("--detach", "-d", help="Submit it as a task, write the task's id and leave."),
+]
 HubName = Annotated[
     Hub | None,
     typer.Option(help="The hub.  [default: all, in the order of the settings]"),

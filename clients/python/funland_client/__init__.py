@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from funland_client.arguments import (
     AccelerationArguments,
+    BatchArguments,
     ChatArguments,
     DeploymentArguments,
     DownloadArguments,
@@ -26,12 +27,14 @@ from funland_client.arguments import (
     SessionArguments,
     SessionChanges,
     SourceArguments,
+    TaskArguments,
     VllmArguments,
 )
 from funland_client.asynchronous.answer_streams import AsyncResponseStream, AsyncTextStream
 from funland_client.asynchronous.client import AsyncFunland
 from funland_client.asynchronous.event_streams import AsyncEventStream
 from funland_client.asynchronous.session_streams import AsyncMessageStream, AsyncSessionStream
+from funland_client.batch_lines import BatchAnswer, BatchRequest
 from funland_client.blocking.answer_streams import ResponseStream, TextStream
 from funland_client.blocking.client import Funland
 from funland_client.blocking.event_streams import EventStream
@@ -40,6 +43,7 @@ from funland_client.errors import FunlandError
 from funland_client.formats import Format, Grammar, Regex
 from funland_client.messages import ChatMessage, Conversation, FunctionCall
 from funland_client.parsing import Parsed, parse
+from funland_client.plugin_output import PluginOutput
 from funland_client.texts import StreamedText
 from funland_client.tool_runs import ToolRun
 from funland_client.tools import ToolDefinition
@@ -52,6 +56,9 @@ __all__ = [
     "AsyncResponseStream",
     "AsyncSessionStream",
     "AsyncTextStream",
+    "BatchAnswer",
+    "BatchArguments",
+    "BatchRequest",
     "ChatArguments",
     "ChatMessage",
     "Conversation",
@@ -68,6 +75,7 @@ __all__ = [
     "MessageArguments",
     "MessageStream",
     "Parsed",
+    "PluginOutput",
     "Regex",
     "ResponseStream",
     "Sampling",
@@ -77,6 +85,7 @@ __all__ = [
     "SessionStream",
     "SourceArguments",
     "StreamedText",
+    "TaskArguments",
     "TextStream",
     "ToolDefinition",
     "ToolRun",

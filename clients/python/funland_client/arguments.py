@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Literal, TypedDict
 
@@ -16,6 +17,7 @@ from funland.v1.inference_pb2 import (
 )
 from funland.v1.models_pb2 import LoadSettings
 from funland.v1.sessions_pb2 import ToolResult
+from funland.v1.tasks_pb2 import Webhook
 from funland_client.fields import filled
 
 Priority = Literal["low", "normal", "high"]
@@ -31,6 +33,11 @@ DownloadState = Literal[
 DeploymentState = Literal[
     "pending", "downloading", "starting", "running", "stopping", "stopped", "failed"
 ]
+TaskState = Literal["pending", "processing", "completed", "failed", "cancelled"]
+TaskKind = Literal["chat", "generate", "embed", "plugin", "batch", "download"]
+PluginState = Literal["enabled", "disabled", "broken"]
+Moment = datetime | timedelta
+"""A time, or how long it is until then. One without a zone is this machine's."""
 ModelFormat = Literal["gguf", "openvino_ir", "ctranslate2", "safetensors"]
 
 
@@ -246,6 +253,35 @@ class DownloadArguments(SourceArguments, total=False):
     priority: Priority
     max_connections: int
     paused: bool
+
+
+class TaskArguments(TypedDict, total=False):
+    """When, for whom and how often to do a task: see `funland.v1.SubmitTaskRequest`.
+
+    A `webhook` is a URL, or a message for who wants a secret of its own for it. Without an
+    `idempotency_key` the client makes one, so that a call whose answer is lost is made again; an
+    empty one is none, and such a call is made once.
+    """
+
+    priority: int
+    caller: str
+    start_time: Moment
+    deadline: Moment
+    max_attempts: int
+    retention_seconds: int
+    idempotency_key: str
+    webhook: str | Webhook
+    metadata: Mapping[str, str]
+
+
+class BatchArguments(TypedDict, total=False):
+    """How long, for whom and when to answer a batch: see `funland.v1.CreateBatchRequest`."""
+
+    window_seconds: int
+    output_retention_seconds: int
+    priority: int
+    caller: str
+    metadata: Mapping[str, str]
 
 
 class SearchArguments(TypedDict, total=False):

@@ -5,6 +5,9 @@
     │   ├── PromptTooLongError
     │   ├── ContextLengthError        a kept conversation is too long
     │   ├── TemplateError             the model's chat template refuses the messages
+    │   ├── PluginInvalidError        no plugin, or its manifest says what none may
+    │   ├── FileTooLargeError
+    │   ├── FileDamagedError          what came is not what its hash says
     │   └── ConstraintError           the format, or a tool, can't be compiled or is too complex
     ├── NotFoundError
     │   ├── ModelNotFoundError
@@ -16,11 +19,17 @@
     │   ├── MessageNotFoundError
     │   ├── DeploymentNotFoundError
     │   ├── NodeNotFoundError
+    │   ├── TaskNotFoundError
+    │   ├── PluginNotFoundError
+    │   ├── KeptFileNotFoundError
+    │   ├── BatchNotFoundError
     │   ├── HubModelNotFoundError     the hub has no such model, or shows it only to others
     │   └── VariantNotFoundError      the hub's model has no such quantization or file
     ├── AlreadyExistsError
     │   ├── ModelExistsError
     │   ├── DeploymentExistsError
+    │   ├── PluginExistsError
+    │   ├── IdempotencyKeyError       it belongs to a task of other work
     │   └── AdapterExistsError
     ├── PreconditionError             the state of things, not the request, stands in the way
     │   ├── ModelCannotChatError
@@ -32,6 +41,12 @@
     │   ├── ModelDeployedError
     │   ├── DeploymentNotRunningError
     │   ├── PortTakenError
+    │   ├── TaskStateError            it has not failed and was not cancelled
+    │   ├── PluginDisabledError
+    │   ├── PluginBrokenError
+    │   ├── PluginBundledError
+    │   ├── PluginIsolationError      the system can't hold it back
+    │   ├── FileElsewhereError        another server keeps it
     │   ├── AdapterFileError          not an adapter for the model
     │   ├── EngineError               not installed, or it can't do what the call asks for
     │   ├── ResponseNotInBackgroundError
@@ -44,11 +59,14 @@
     │   └── HubModelUnsupportedError  no engine that is installed can load it
     ├── DeniedError
     │   ├── HubAccessError            the hub gives the model only to whom it lets in
+    │   ├── PluginDeniedError         it tried what it may not
     │   └── AddressNotAllowedError
     ├── LimitError                    the request asks for more than is allowed
     │   ├── ModelTooLargeError
     │   ├── StorageFullError          the server's disk has no room for what is to be kept
     │   ├── QueueFullError            retryable
+    │   ├── LaneFullError             retryable
+    │   ├── PluginLimitError          it took more than it may
     │   └── HubRateLimitedError       retryable
     ├── UnavailableError              retryable: the same call may succeed
     │   ├── WorkerLostError
@@ -66,7 +84,15 @@
     │   ├── DownloadCorruptError      a file is not what the hub says it is
     │   ├── DownloadSourceChangedError
     │   └── DownloadStoppedError      somebody paused, cancelled or deleted it
+    ├── TaskError                     a task has ended without a result
+    │   ├── TaskLostError             the server ended amid it, again and again
+    │   └── TaskStoppedError          somebody cancelled or deleted it
+    ├── BatchError                    a batch has ended before all its lines were answered
+    │   ├── BatchFailedError          its file is wrong: nothing was answered
+    │   └── BatchStoppedError         somebody cancelled it, or its time ran out
+    ├── PluginFailedError             its code raised an error, or its output is not as it says
     ├── DeadlineExceededError
+    │   └── TaskTimeoutError          the task had not ended at its deadline
     ├── CallCancelledError
     ├── InternalError                 a defect of Funland, or of the model:
     │   └── ModelOutputError          it computes what is not a number
@@ -87,9 +113,11 @@ from typing import ClassVar
 
 import grpc
 
+from funland.v1.batches_pb2 import Batch
 from funland.v1.downloads_pb2 import Download
 from funland.v1.errors_pb2 import FieldViolation
 from funland.v1.inference_pb2 import Message
+from funland.v1.tasks_pb2 import Task
 
 
 class FunlandError(Exception):
@@ -144,6 +172,18 @@ class ConstraintError(InvalidRequestError):
     """The format, or the parameters of a tool, can't be compiled or are too complex."""
 
 
+class PluginInvalidError(InvalidRequestError):
+    """The path leads to no plugin, or its manifest says what none may."""
+
+
+class FileTooLargeError(InvalidRequestError):
+    """The file has more bytes than the server keeps; `metadata["limit_bytes"]` says how many."""
+
+
+class FileDamagedError(InvalidRequestError):
+    """What came is not what its SHA-256 says: it was damaged on its way, or has changed."""
+
+
 class NotFoundError(FunlandError):
     """What the request names is not there."""
 
@@ -184,6 +224,22 @@ class NodeNotFoundError(NotFoundError):
     """No node has this id."""
 
 
+class TaskNotFoundError(NotFoundError):
+    """No task has this id."""
+
+
+class PluginNotFoundError(NotFoundError):
+    """No plugin of this id is installed."""
+
+
+class KeptFileNotFoundError(NotFoundError):
+    """The server keeps no file of this id."""
+
+
+class BatchNotFoundError(NotFoundError):
+    """No batch has this id."""
+
+
 class HubModelNotFoundError(NotFoundError):
     """The hub has no such model or revision, or shows it only to those whom it knows."""
 
@@ -202,6 +258,14 @@ class ModelExistsError(AlreadyExistsError):
 
 class DeploymentExistsError(AlreadyExistsError):
     """The name belongs to another deployment or a model."""
+
+
+class PluginExistsError(AlreadyExistsError):
+    """A plugin of this id is installed already."""
+
+
+class IdempotencyKeyError(AlreadyExistsError):
+    """The idempotency key belongs to a task of other work, `metadata["task_id"]`."""
 
 
 class AdapterExistsError(AlreadyExistsError):
@@ -246,6 +310,30 @@ class DeploymentNotRunningError(PreconditionError):
 
 class PortTakenError(PreconditionError):
     """Another program, or another deployment, listens at the port."""
+
+
+class TaskStateError(PreconditionError):
+    """The task has not failed and was not cancelled, so that it can't be run once more."""
+
+
+class PluginDisabledError(PreconditionError):
+    """The plugin may not be executed; enable it first."""
+
+
+class PluginBrokenError(PreconditionError):
+    """The plugin's files are damaged, or its code can't be imported."""
+
+
+class PluginBundledError(PreconditionError):
+    """The plugin comes with Funland and can't be removed; disable it instead."""
+
+
+class PluginIsolationError(PreconditionError):
+    """The server's system has no means to keep the plugin from what it may not do."""
+
+
+class FileElsewhereError(PreconditionError):
+    """Another of the servers that share the database keeps the file."""
 
 
 class AdapterFileError(PreconditionError):
@@ -296,6 +384,10 @@ class HubAccessError(DeniedError):
     """The hub gives the model only to whom it lets in: by a license, or a token in the settings."""
 
 
+class PluginDeniedError(DeniedError):
+    """The plugin tried what it may not, `metadata["permission"]`."""
+
+
 class AddressNotAllowedError(DeniedError):
     """A URL leads to an address that the server does not call."""
 
@@ -316,6 +408,16 @@ class QueueFullError(LimitError):
     """As many calls wait for the model as are allowed; `retry_delay` says when to try."""
 
     retryable = True
+
+
+class LaneFullError(LimitError):
+    """As many tasks of the lane wait as may; `retry_delay` says when to try."""
+
+    retryable = True
+
+
+class PluginLimitError(LimitError):
+    """The plugin took more of `metadata["limit"]` than it may, and was stopped."""
 
 
 class HubRateLimitedError(LimitError):
@@ -394,8 +496,48 @@ class DownloadStoppedError(DownloadError):
         self.download = download
 
 
+class TaskError(FunlandError):
+    """A task has ended without a result."""
+
+
+class TaskLostError(TaskError):
+    """The server ended amid the task, again and again."""
+
+
+class TaskStoppedError(TaskError):
+    """Somebody cancelled or deleted it; `task` is how it was then, None if deleted."""
+
+    def __init__(self, message: str, task: Task | None) -> None:
+        super().__init__(message)
+        self.task = task
+
+
+class BatchError(FunlandError):
+    """A batch has ended before all its lines were answered; `batch` is how it is."""
+
+    def __init__(self, message: str, batch: Batch) -> None:
+        super().__init__(message)
+        self.batch = batch
+
+
+class BatchFailedError(BatchError):
+    """Nothing of the batch was answered: `batch.errors` says what is wrong with its file."""
+
+
+class BatchStoppedError(BatchError):
+    """Somebody cancelled it, or its time ran out; what was answered can be read all the same."""
+
+
+class PluginFailedError(FunlandError):
+    """The plugin's code raised an error, or its output breaks its schema."""
+
+
 class DeadlineExceededError(FunlandError):
     """The client's timeout passed before the answer was complete."""
+
+
+class TaskTimeoutError(DeadlineExceededError):
+    """The task had not ended at its deadline."""
 
 
 class CallCancelledError(FunlandError):

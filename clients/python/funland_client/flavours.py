@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, Protocol, TypeVar, cast
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final, Protocol, TypeVar, cast
 
 import grpc.aio
 
 Event = TypeVar("Event")
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
 Event_co = TypeVar("Event_co", covariant=True)
 
 
@@ -123,3 +125,87 @@ class Outbox(Iterator[Event]):
         if message is None:
             raise StopIteration
         return message
+
+
+class AsyncPulled(AsyncIterator[Event]):
+    """What an iterator gives, for a call that sends it; it is asked in a thread, as it may block.
+
+    `error` is what kept it from giving all.
+    """
+
+    _END: Final = object()
+
+    def __init__(self, source: Iterator[Event]) -> None:
+        self._source = source
+        self.error: Exception | None = None
+
+    async def __anext__(self) -> Event:
+        """The next one. An error ends the call."""
+        try:
+            event = await asyncio.to_thread(next, self._source, self._END)
+        except Exception as error:
+            self.error = error
+            raise
+        if event is self._END:
+            raise StopAsyncIteration
+        return cast("Event", event)
+
+
+async def async_sent(
+    method: grpc.aio.StreamUnaryMultiCallable[Request, Answer],
+    messages: AsyncPulled[Request],
+    timeout: float | None,  # noqa: ASYNC109 - gRPC's own
+) -> Answer:
+    """Sends messages and waits for the answer; raises what kept one of them from being made."""
+    try:
+        return await method(messages, timeout=timeout)
+    except (grpc.RpcError, asyncio.CancelledError):
+        # A call whose messages can't be made is cancelled by gRPC, which does not say why.
+        if messages.error is not None:
+            raise messages.error from None
+        raise
+
+
+class Pulled(Iterator[Event]):
+    """As `AsyncPulled`, asked in a thread of gRPC's."""
+
+    def __init__(self, source: Iterator[Event]) -> None:
+        self._source = source
+        self._started = threading.Event()
+        self._cancel: Callable[[], object] | None = None
+        self.error: Exception | None = None
+
+    def started(self, cancel: Callable[[], object]) -> None:
+        """Tells how to end the call that sends it."""
+        self._cancel = cancel
+        self._started.set()
+
+    def __next__(self) -> Event:
+        """As `AsyncPulled.__anext__`."""
+        try:
+            return next(self._source)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            self._started.wait()
+            if self._cancel is not None:
+                self._cancel()
+            raise StopIteration from None  # gRPC would log the error, which `sent` raises.
+
+
+def sent(
+    method: grpc.StreamUnaryMultiCallable[Request, Answer],
+    messages: Pulled[Request],
+    timeout: float | None,
+) -> Answer:
+    """As `async_sent`."""
+    call = method.future(messages, timeout=timeout)
+    messages.started(call.cancel)
+    try:
+        return call.result()
+    except BaseException:
+        call.cancel()
+        if messages.error is not None:
+            raise messages.error from None
+        raise

@@ -10,5 +10,6 @@ from funland_gateway.dialects.inference.routes import INFERENCE
 from funland_gateway.dialects.manager.routes import MANAGER
 from funland_gateway.dialects.openai.routes import OPENAI
 from funland_gateway.dialects.platform.routes import PLATFORM
+from funland_gateway.dialects.scheduler.routes import SCHEDULER
 
-DIALECTS: Final[tuple[Dialect, ...]] = (OPENAI, INFERENCE, HELLOVM, MANAGER, PLATFORM)
+DIALECTS: Final[tuple[Dialect, ...]] = (OPENAI, INFERENCE, HELLOVM, MANAGER, PLATFORM, SCHEDULER)

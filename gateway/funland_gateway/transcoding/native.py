@@ -1,5 +1,5 @@
 """Serves the contract's own JSON: unary calls as JSON, streams as SSE or newline-delimited JSON,
-and those that go both ways as WebSockets.
+those that go both ways as WebSockets, and bytes as bodies that are as they are.
 
 A stream of messages looks like this, and always has its last event; one without has failed:
 
@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 import orjson
 from aiohttp import web
 from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from funland.v1.errors_pb2 import Error
@@ -29,6 +30,7 @@ from funland_gateway.accepting import prefers
 from funland_gateway.bodies import read_json
 from funland_gateway.calls import Calls
 from funland_gateway.config import GatewaySettings
+from funland_gateway.downloading import send_body
 from funland_gateway.failures import CallFailed, http_status, unforeseen
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import Handler, add_route
@@ -38,6 +40,7 @@ from funland_gateway.transcoding.conversing import conversing
 from funland_gateway.transcoding.decoder import filler
 from funland_gateway.transcoding.encoder import encode, encoder
 from funland_gateway.transcoding.routes import Route
+from funland_gateway.uploading import as_messages, raw_parts
 
 NDJSON = "application/x-ndjson"
 SSE = "text/event-stream"
@@ -60,8 +63,12 @@ def add_native(
             encoder(route.rpc.output_type, sparse=route.rpc.server_streaming)
         if route.rpc.server_streaming and _ENDS & set(route.rpc.output_type.fields_by_name):
             raise ValueError(f"{route.rpc.full_name}: a field is named like a stream's end")
-        if route.rpc.client_streaming:
+        if route.raw_field is not None:
+            handler = _uploading(route, route.raw_field, calls)
+        elif route.rpc.client_streaming:
             handler = conversing(route, calls, sockets)
+        elif route.rpc.server_streaming and _is_raw(route):
+            handler = _downloading(route, calls, settings)
         elif route.rpc.server_streaming:
             handler = _streaming(route, calls, settings)
         else:
@@ -89,6 +96,25 @@ def _unary(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
         if _is_raw(route):
             return web.Response(body=answer.data, headers={"content-type": answer.content_type})
         return web.Response(body=orjson.dumps(encode(answer)), content_type="application/json")
+
+    return handle
+
+
+def _uploading(route: Route, field: FieldDescriptor, calls: Calls) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        head = route.request({}, request.match_info, request.query.items())
+        async with aclosing(as_messages(head, field, raw_parts(request))) as messages:
+            answer = await calls.collect(request, route.rpc, messages)
+        return web.Response(body=orjson.dumps(encode(answer)), content_type="application/json")
+
+    return handle
+
+
+def _downloading(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        message = await _read(route, request, settings)
+        call = calls.stream(request, route.rpc, message)
+        return await send_body(request, call, send_timeout=settings.send_timeout_seconds)
 
     return handle
 

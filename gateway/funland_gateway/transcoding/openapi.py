@@ -44,6 +44,9 @@ try again later.
 """
 
 
+_OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
 class DocumentedParameter(Protocol):
     """A query parameter of a route that is not the contract's."""
 
@@ -109,6 +112,16 @@ class DocumentedRoute(Protocol):
     @property
     def description(self) -> str:
         """What the summary does not tell, in Markdown."""
+        ...
+
+    @property
+    def form(self) -> bool:
+        """Whether the body is a form with a file in it."""
+        ...
+
+    @property
+    def binary(self) -> bool:
+        """Whether the answer is bytes as they are."""
         ...
 
     @property
@@ -188,6 +201,11 @@ def _native_operation(
             "required": _wants_something(schema),
             "content": _json(schema if in_path else schemas.reference(rpc.input_type)),
         }
+    if route.raw_field is not None:
+        operation["requestBody"] = {
+            "description": comments[route.raw_field.full_name],
+            "content": dict(_OCTETS),
+        }
     parameters = [
         {
             "name": field.name,
@@ -196,7 +214,8 @@ def _native_operation(
             "schema": schemas.field(field),
         }
         for field in rpc.input_type.fields
-        if field.name in in_path or not (route.has_body or _is_socket(route))
+        if field.name in in_path
+        or not (route.has_body or _is_socket(route) or field is route.raw_field)
     ]
     if parameters:
         operation["parameters"] = parameters
@@ -209,7 +228,7 @@ def _native_operation(
 
 
 def _is_socket(route: Route) -> bool:
-    return route.rpc.client_streaming
+    return route.rpc.client_streaming and route.rpc.server_streaming
 
 
 def _worked(route: Route, schemas: Schemas) -> dict[str, Schema]:
@@ -222,6 +241,8 @@ def _worked(route: Route, schemas: Schemas) -> dict[str, Schema]:
 def _answer(route: Route, schemas: Schemas) -> dict[str, Any]:
     output = route.rpc.output_type
     if output.full_name == HttpBody.DESCRIPTOR.full_name:
+        if route.rpc.server_streaming:
+            return {"description": "The content, as it is.", "content": dict(_OCTETS)}
         return {"description": "Text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
     schema = schemas.reference(output)
     if route.rpc.server_streaming:
@@ -233,6 +254,8 @@ def _answer(route: Route, schemas: Schemas) -> dict[str, Any]:
 def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     slug = re.sub(r"[^A-Za-z0-9]+", "_", route.path).strip("_")
     content = _json(dict(route.response_schema)) if route.response_schema is not None else {}
+    if route.binary:
+        content |= _OCTETS
     if route.streams:
         content[SSE] = {"schema": {"type": "string"}}
     worked: dict[str, Schema] = (
@@ -254,7 +277,9 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     if route.request_schema is not None:
         operation["requestBody"] = {
             "required": _wants_something(route.request_schema),
-            "content": _json(dict(route.request_schema)),
+            "content": {"multipart/form-data": {"schema": dict(route.request_schema)}}
+            if route.form
+            else _json(dict(route.request_schema)),
         }
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

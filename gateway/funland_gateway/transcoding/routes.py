@@ -39,6 +39,9 @@ class Route:
     """The fields of the request that the path holds."""
     has_body: bool
     """Whether the other fields come from the body; else they are query parameters."""
+    raw_field: FieldDescriptor | None = None
+    """The field that the body is as it is, in the parts of a stream; the others are query
+    parameters. None: the body is JSON, or there is none."""
 
     def request(
         self, body: object, path: Mapping[str, str], query: Iterable[tuple[str, str]]
@@ -47,11 +50,14 @@ class Route:
 
         What the path says wins. Raises `CallFailed` for a field that is wrong or unknown.
         """
-        value = _from_query(self.rpc.input_type, query)
+        named = _from_query(self.rpc.input_type, query)
+        value: object = named
         if self.has_body:
-            for name in value:
+            for name in named:
                 raise invalid_field(name, "is no query parameter of a call with a body")
             value = body
+        if self.raw_field is not None and self.raw_field.name in named:
+            raise invalid_field(self.raw_field.name, "is no query parameter, but the body")
         return self.opening(value, path)
 
     def opening(self, value: object, path: Mapping[str, str]) -> Message:
@@ -76,7 +82,6 @@ def compile_routes(files: Iterable[FileDescriptor]) -> tuple[Route, ...]:
         for service in file.services_by_name.values()
         for rpc in service.methods
         for rule in _rules(rpc)
-        if rule.body != "data"
     ]
     templates = [template for _, _, template, _ in bindings]
     return tuple(
@@ -88,9 +93,10 @@ def compile_routes(files: Iterable[FileDescriptor]) -> tuple[Route, ...]:
             variables=tuple(
                 rpc.input_type.fields_by_name[name] for name, _ in _VARIABLE.findall(template)
             ),
-            has_body=has_body,
+            has_body=body == "*",
+            raw_field=None if body in ("", "*") else rpc.input_type.fields_by_name[body],
         )
-        for rpc, http_method, template, has_body in bindings
+        for rpc, http_method, template, body in bindings
     )
 
 
@@ -102,16 +108,21 @@ def _rules(rpc: MethodDescriptor) -> Iterable[HttpRule]:
         yield from rule.additional_bindings
 
 
-def _binding(rpc: MethodDescriptor, rule: HttpRule) -> tuple[str, str, bool]:
+def _binding(rpc: MethodDescriptor, rule: HttpRule) -> tuple[str, str, str]:
     kind = rule.WhichOneof("pattern")
-    if kind == "custom" or rule.body not in ("", "*") or rule.response_body:
+    uploads = rpc.client_streaming and not rpc.server_streaming
+    if kind == "custom" or rule.response_body or (not uploads and rule.body not in ("", "*")):
         raise ValueError(f"{rpc.full_name}: only whole bodies and HTTP's own methods are routed")
-    if rpc.client_streaming and (kind != "get" or not rpc.server_streaming):
-        raise ValueError(f"{rpc.full_name}: what takes a stream is a WebSocket, at a path of GET")
+    if uploads:
+        field = rpc.input_type.fields_by_name.get(rule.body)
+        if field is None or field.type != FieldDescriptor.TYPE_BYTES or field.is_repeated:
+            raise ValueError(f"{rpc.full_name}: the body of an upload is a field of bytes")
+    elif rpc.client_streaming and kind != "get":
+        raise ValueError(f"{rpc.full_name}: what goes both ways is a WebSocket, at a path of GET")
     template: str = getattr(rule, str(kind))
     if re.search(r"[{}*]", _VARIABLE.sub("", template)):
         raise ValueError(f"{rpc.full_name}: {template} has more than plain variables")
-    return str(kind).upper(), template, rule.body == "*"
+    return str(kind).upper(), template, rule.body
 
 
 def _pattern(template: str, templates: Iterable[str]) -> str:

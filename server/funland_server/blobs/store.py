@@ -58,21 +58,24 @@ class Blobs:
         with self._lock:
             return self._find(sha256)
 
-    def adopt(self, path: Path, sha256: str) -> Path:
+    def adopt(self, path: Path, sha256: str, target: Path | None = None) -> Path:
         """Moves a file, whose hash the caller has checked, into the store, and says where it lies.
-        It is on the disk on return. It must be on the store's file system."""
-        target = self._path(sha256)
+        It is on the disk on return. It must be on the store's file system. A user of it may get it
+        at once, at a `target` where nothing is: before anybody can release it."""
+        blob = self._path(sha256)
         self._folder.mkdir(parents=True, exist_ok=True)
-        if self.find(sha256) is not None:
-            path.unlink()
-            return target
         with self._lock:
-            path.chmod(_READ_ONLY)
-            sync(path)
-            path.replace(target)
-            self._write_seal(sha256)
-            sync(self._folder)
-        return target
+            if self._find(sha256) is not None:
+                path.unlink()
+            else:
+                path.chmod(_READ_ONLY)
+                sync(path)
+                path.replace(blob)
+                self._write_seal(sha256)
+                sync(self._folder)
+            if target is not None:
+                self._link(sha256, target)
+        return blob
 
     def take(self, source: Path, target: Path | None = None, *, follow_links: bool = True) -> str:
         """Puts a file of the user's into the store and gives its SHA-256; the file stays. A user of

@@ -51,13 +51,14 @@ async def add(
     request: SendMessageRequest,
     ids: Callable[[], str],
     last_event: int,
+    home_id: str,
 ) -> Begun:
     """See `SessionStore.begin`."""
     row = await reading.session_row(connection, request.session_id, lock=True)
     if request.idempotency_key and (before := await had(connection, row, request.idempotency_key)):
         return before
     adds = await _adds(connection, row, request, ids)
-    await _insert(connection, row, adds, last_event)
+    await _insert(connection, row, adds, last_event, home_id)
     return await _count(connection, row, adds, last_event)
 
 
@@ -117,10 +118,12 @@ async def _adds(
     return _Adds(tuple(added), tuple(before), request.idempotency_key)
 
 
-async def _insert(connection: AsyncConnection, row: AnyRow, adds: _Adds, last_event: int) -> None:
+async def _insert(
+    connection: AsyncConnection, row: AnyRow, adds: _Adds, last_event: int, home_id: str
+) -> None:
     """Writes the messages that a call adds."""
     rows = [
-        message_row(one, row.messages + number, event=last_event + number)
+        message_row(one, row.messages + number, event=last_event + number, home_id=home_id)
         for number, one in enumerate(adds.messages, start=1)
     ]
     if adds.idempotency_key:  # by what was said last its answer is found too

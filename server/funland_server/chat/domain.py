@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -20,11 +21,13 @@ from funland_server.chat.watching import Watching
 from funland_server.config import ServerSettings
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain, Service
+from funland_server.home_id import home_id
 from funland_server.inference.domain import Inference
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
+from funland_server.storage.owners import Hourly
 
 logger = structlog.get_logger(__name__)
 
@@ -46,37 +49,36 @@ class Chat(Domain):
         self._devices = devices
         self._models = models
         self._inference = inference
-        self._store = SessionStore(database)
-        self._saving = Saving(self._store)
-        self._linger = settings.map(lambda now: now.session_linger_seconds)
-        self._sessions = OpenSessions(self._store, self._linger)
+        self._settings = settings
+        self._database = database
+        self._service: SessionService | None = None
+        self._minding: Hourly | None = None
         self._turns: Turns | None = None
-        self._managing: Managing | None = None
 
     async def start(self) -> None:
-        """Marks as cut off what the last server was writing."""
+        """Marks as cut off what the last server of this home was writing."""
+        this_home = await asyncio.to_thread(home_id, self._settings.now.home)
+        store = SessionStore(self._database, this_home)
+        sessions = OpenSessions(store, self._settings.map(lambda now: now.session_linger_seconds))
+        parts = (sessions, store, Saving(store))
         asking = Asking(self._models, self._inference.stream_kept_chat)
-        self._turns = Turns(self._sessions, self._store, self._saving, asking, self._metrics)
-        self._managing = Managing(
-            self._sessions, self._store, self._saving, asking, self._check_devices
-        )
-        if answers := await self._store.cut_off():
-            logger.warning("answers_cut_off", answers=answers)
-
-    def services(self) -> list[Service]:
-        """Answers `SessionService`."""
-        turns, managing = self._turns, self._managing
-        if turns is None or managing is None:
-            return []
-        parts = (self._sessions, self._store, self._saving)
-        service = SessionService(
-            managing,
+        turns = self._turns = Turns(*parts, asking, self._metrics)
+        self._service = SessionService(
+            Managing(*parts, asking, self._check_devices),
             LookingUp(*parts),
             turns,
             Watching(*parts, turns),
             Conversing(*parts, turns),
         )
-        return [(sessions_pb2.DESCRIPTOR.services_by_name["SessionService"], service)]
+        await _cut_off(store, starts=True)
+        self._minding = Hourly(lambda: _cut_off(store, starts=False))
+        self._minding.start()
+
+    def services(self) -> list[Service]:
+        """Answers `SessionService`."""
+        if self._service is None:
+            return []
+        return [(sessions_pb2.DESCRIPTOR.services_by_name["SessionService"], self._service)]
 
     def announce_stop(self) -> None:
         """Begins no more turns, and ends the watches in which nothing happens."""
@@ -90,6 +92,8 @@ class Chat(Domain):
 
     async def stop(self) -> None:
         """Cuts off the answers that are left."""
+        if self._minding is not None:
+            await self._minding.close()
         if self._turns is not None:
             await self._turns.close()
 
@@ -98,3 +102,8 @@ class Chat(Domain):
             await self._devices.settled(device_ids)
         for device_id in device_ids:
             self._devices.get(device_id)
+
+
+async def _cut_off(store: SessionStore, *, starts: bool) -> None:
+    if answers := await store.cut_off(starts=starts):
+        logger.warning("answers_cut_off", answers=answers)

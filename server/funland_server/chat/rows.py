@@ -83,8 +83,9 @@ def message_of(row: AnyRow) -> SessionMessage:
     return message
 
 
-def message_row(message: SessionMessage, place: int, *, event: int) -> dict[str, Any]:
-    """A new message's row; `event` is the number of the event that tells it."""
+def message_row(message: SessionMessage, place: int, *, event: int, home_id: str) -> dict[str, Any]:
+    """A new message's row; `event` is the number of the event that tells it, and `home_id` whose
+    server writes it."""
     return {
         **message_values(message),
         "message_id": message.message_id,
@@ -93,6 +94,7 @@ def message_row(message: SessionMessage, place: int, *, event: int) -> dict[str,
         "parent": message.parent_message_id,
         "event": event,
         "idempotency_key": None,
+        "home_id": home_id,
     }
 
 

@@ -35,6 +35,7 @@ from funland_server.chat.rows import (
 )
 from funland_server.chat.tables import messages, session_tags, sessions, unfinished
 from funland_server.chat.titles import beginning
+from funland_server.storage import owners
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
@@ -59,6 +60,8 @@ class SessionStore:
     """
 
     database: Database
+    home_id: str
+    """Whose server writes the answers that it begins."""
 
     async def create(self, session: Session, copied: Sequence[SessionMessage] = ()) -> None:
         """Keeps a new session, with the messages of the one that it is forked from, each with the
@@ -74,7 +77,10 @@ class SessionStore:
             "last_event": 0,
             "beginning": first,
         }
-        rows = [message_row(one, place, event=0) for place, one in enumerate(copied, start=1)]
+        rows = [
+            message_row(one, place, event=0, home_id=self.home_id)
+            for place, one in enumerate(copied, start=1)
+        ]
 
         async def insert_it(connection: AsyncConnection) -> None:
             await connection.execute(insert(sessions).values(values))
@@ -166,7 +172,7 @@ class SessionStore:
         """
 
         async def write(connection: AsyncConnection) -> Begun:
-            return await adding.add(connection, request, ids, last_event)
+            return await adding.add(connection, request, ids, last_event, self.home_id)
 
         return await self.database.write(write)
 
@@ -286,11 +292,19 @@ class SessionStore:
 
         await self.database.write(write_all)
 
-    async def cut_off(self) -> int:
-        """Marks what an earlier server left in progress, and says how many messages that were."""
+    async def cut_off(self, *, starts: bool) -> int:
+        """Marks what an earlier server left in progress, and says how many messages that were: for
+        a server that starts or for one that runs; see `storage.owners`."""
+        is_left = owners.left_at_start if starts else owners.left_by_others
+        which = is_left(self.home_id, messages.c.home_id, sessions.c.update_time, owners.now())
+        query = (
+            select(*MESSAGE)
+            .join(sessions, sessions.c.session_id == messages.c.session_id)
+            .where(unfinished, which)
+            .order_by(messages.c.session_id)
+        )
 
         async def write(connection: AsyncConnection) -> int:
-            query = select(*MESSAGE).where(unfinished).order_by(messages.c.session_id)
             rows = (await connection.execute(query)).all()
             for row in rows:
                 session = await reading.session_row(connection, row.session_id, lock=True)

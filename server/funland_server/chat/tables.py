@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Row,
     Table,
+    Text,
     text,
 )
 
@@ -73,6 +74,7 @@ messages = Table(
     Column("words", AnyText, nullable=False),
     Column("message", LargeBinary, nullable=False),
     Column("said", LargeBinary, nullable=False),
+    Column("home_id", Text, nullable=False, server_default=text("''")),
     Index("session_messages_by_place", "session_id", "place", unique=True),
     Index("session_messages_by_parent", "session_id", "parent", "place"),
     Index("session_messages_by_key", "session_id", "idempotency_key", unique=True),

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from funland.v1 import inference_pb2
-from funland.v1.inference_pb2 import ChatRequest, GenerationEvent
+from funland.v1.inference_pb2 import (
+    ChatRequest,
+    ChatResponse,
+    GenerateRequest,
+    GenerateResponse,
+    GenerationEvent,
+)
 from funland_server.domain import Domain, Service
-from funland_server.inference.generation import Generations, from_chat
+from funland_server.inference.answers import chat_response, generate_response
+from funland_server.inference.generation import Generations, Made, from_chat, from_prompt
 from funland_server.inference.jobs import Jobs
 from funland_server.inference.pace import Pace
 from funland_server.inference.service import InferenceService
@@ -40,6 +47,18 @@ class Inference(Domain):
         """As `StreamChat`, for a conversation that the server keeps: what is computed of it may be
         kept on the disk too."""
         return self._generations.stream(request.model, from_chat(request, lasting=True))
+
+    async def chat(self, request: ChatRequest, made: Made | None) -> ChatResponse:
+        """As `Chat`; `made` is told of tokens as they are made."""
+        return chat_response(
+            await self._generations.complete(request.model, from_chat(request), made)
+        )
+
+    async def generate(self, request: GenerateRequest, made: Made | None) -> GenerateResponse:
+        """As `Generate`; `made` is told of tokens as they are made."""
+        return generate_response(
+            await self._generations.complete(request.model, from_prompt(request), made)
+        )
 
     def services(self) -> list[Service]:
         """Answers `InferenceService`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from time import monotonic
 from typing import Any
@@ -18,6 +18,9 @@ from funland_server.inference.texts import Completed, Texts
 from funland_server.metrics import Metrics
 from funland_server.models.loading.loader import ModelLoader
 
+Made = Callable[[int], None]
+"""Is told of tokens, as they are made."""
+
 
 class Generations:
     """All generations of one server."""
@@ -27,7 +30,9 @@ class Generations:
         self._metrics = metrics
         self._pace = pace
 
-    async def stream(self, model: str, submit: Submit) -> AsyncGenerator[GenerationEvent]:
+    async def stream(
+        self, model: str, submit: Submit, made: Made | None = None
+    ) -> AsyncGenerator[GenerationEvent]:
         """The events of a generation; closing the generator ends it within a step.
 
         Raises:
@@ -62,6 +67,8 @@ class Generations:
                         yield GenerationEvent(start=start)
                     if event.tokens:
                         generation.made(event.tokens)
+                        if made is not None:
+                            made(event.tokens)
                     if first and event.tokens:
                         first = False
                         seconds = monotonic() - arrival
@@ -81,10 +88,10 @@ class Generations:
                         self._measure(model_id, event, monotonic() - arrival)
                         yield GenerationEvent(choice=choice, finish=event.finish)
 
-    async def complete(self, model: str, submit: Submit) -> Completed:
+    async def complete(self, model: str, submit: Submit, made: Made | None = None) -> Completed:
         """A generation's whole texts; raises as `stream`."""
         texts = Texts()
-        async with aclosing(self.stream(model, submit)) as events:
+        async with aclosing(self.stream(model, submit, made)) as events:
             async for event in events:
                 texts.add(event)
         return texts.completed()

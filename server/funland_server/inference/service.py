@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from funland.v1 import inference_pb2
 from funland.worker.v1 import worker_pb2
 from funland_server.errors import FunlandError
+from funland_server.inference.answers import chat_response, generate_response
 from funland_server.inference.defaults import begin_conversation
 from funland_server.inference.embedding import embedded, texts_to_embed
 from funland_server.inference.generation import (
@@ -32,28 +33,7 @@ class InferenceService:
     ) -> inference_pb2.GenerateResponse:
         """See `inference.proto`."""
         done = await self._generations.complete(request.model, from_prompt(request))
-        first, *others = done.texts
-        return inference_pb2.GenerateResponse(
-            id=done.id,
-            model=done.model,
-            text=first.text,
-            reasoning=first.thoughts,
-            finish_reason=first.finish.reason,
-            logprobs=first.logprobs,
-            prompt_logprobs=done.prompt_logprobs,
-            usage=done.usage,
-            timings=done.timings,
-            device_ids=done.device_ids,
-            alternatives=[
-                inference_pb2.AlternativeText(
-                    text=other.text,
-                    reasoning=other.thoughts,
-                    finish_reason=other.finish.reason,
-                    logprobs=other.logprobs,
-                )
-                for other in others
-            ],
-        )
+        return generate_response(done)
 
     def StreamGenerate(
         self, request: inference_pb2.GenerateRequest
@@ -72,26 +52,7 @@ class InferenceService:
     async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
         """See `inference.proto`."""
         done = await self._generations.complete(request.model, from_chat(request))
-        first, *others = done.texts
-        return inference_pb2.ChatResponse(
-            id=done.id,
-            model=done.model,
-            message=first.message,
-            finish_reason=first.finish.reason,
-            logprobs=first.logprobs,
-            prompt_logprobs=done.prompt_logprobs,
-            usage=done.usage,
-            timings=done.timings,
-            device_ids=done.device_ids,
-            alternatives=[
-                inference_pb2.AlternativeMessage(
-                    message=other.message,
-                    finish_reason=other.finish.reason,
-                    logprobs=other.logprobs,
-                )
-                for other in others
-            ],
-        )
+        return chat_response(done)
 
     def StreamChat(
         self, request: inference_pb2.ChatRequest

@@ -27,6 +27,8 @@ from funland_server.workers.errors import QueueFullError
 logger = structlog.get_logger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 1.0
+"""How often a response is looked at that another server makes."""
 
 
 class Background:
@@ -54,9 +56,9 @@ class Background:
         self._ends = Ends(store)
         self._stopping = False
 
-    async def recover(self) -> None:
-        """Lets those fail that an earlier server left unfinished."""
-        cut_off = await self._store.unfinished()
+    async def recover(self, *, starts: bool = True) -> None:
+        """Lets those fail that an earlier server left unfinished; see `ResponseStore.left`."""
+        cut_off = await self._store.left(starts=starts)
         if not cut_off:
             return
         error = ServerStoppingError(CUT_OFF).to_wire()
@@ -100,14 +102,14 @@ class Background:
         return kept
 
     async def watch(self, response_id: str, after: int) -> AsyncGenerator[ResponseEvent]:
-        """The events of a response after a number; raises ResponseNotFoundError."""
+        """The events of a response after a number; raises ResponseNotFoundError. Those of one that
+        another server makes come when it has ended."""
         if making := self._made.get(response_id):
             async with aclosing(making.journal.read(after)) as events:
                 async for event in events:
                     yield event
         else:
-            response = self.present(await self._store.get(response_id))
-            for event in replay(response, after):
+            for event in replay(await self._ended(response_id), after):
                 yield event
 
     async def cancel(self, response_id: str) -> None:
@@ -132,6 +134,14 @@ class Background:
         for making in self._made.values():
             making.stop()
         await self._wait(None)
+
+    async def _ended(self, response_id: str) -> Response:
+        """A response of the database when it has ended, whoever makes it."""
+        while True:
+            response = self.present(await self._store.get(response_id))
+            if response.state not in UNFINISHED:
+                return response
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _wait(self, seconds: float | None) -> None:
         tasks = [making.task for making in self._made.values() if making.task is not None]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from funland.v1 import responses_pb2
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
+from funland_server.home_id import home_id
 from funland_server.inference.domain import Inference
 from funland_server.live import Live
 from funland_server.metrics import Metrics
@@ -14,10 +17,13 @@ from funland_server.responses.background import Background
 from funland_server.responses.service import ResponseService
 from funland_server.responses.store import ResponseStore
 from funland_server.storage.database import Database
+from funland_server.storage.owners import Hourly
 
 
 class Responses(Domain):
-    """Those of one database."""
+    """Those of one database. What other domains use of it is there once it is started."""
+
+    service: ResponseService
 
     def __init__(
         self,
@@ -31,32 +37,39 @@ class Responses(Domain):
         self._metrics = metrics
         self._models = models
         self._inference = inference
-        self._kept = ResponseStore(database, settings.map(lambda now: now.response_days))
+        self._database = database
+        self._kept: ResponseStore | None = None
         self._background: Background | None = None
+        self._minding: Hourly | None = None
 
     async def start(self) -> None:
-        """Marks as failed what the last server did not finish."""
-        self._background = Background(
+        """Marks as failed what the last server of this home did not finish."""
+        this_home = await asyncio.to_thread(home_id, self._settings.now.home)
+        days = self._settings.map(lambda now: now.response_days)
+        kept = self._kept = ResponseStore(self._database, days, this_home)
+        background = self._background = Background(
             self._inference.stream_kept_chat,
-            self._kept,
+            kept,
             model_id=self._models.loader.model_id,
             settings=self._settings,
             metrics=self._metrics,
         )
-        await self._background.recover()
+        await background.recover()
+        self._minding = Hourly(lambda: background.recover(starts=False))
+        self._minding.start()
+        answering = Answering(
+            self._inference.service.StreamChat,
+            self._inference.stream_kept_chat,
+            kept,
+            background,
+        )
+        self.service = ResponseService(answering, background, kept)
 
     def services(self) -> list[Service]:
         """Answers `ResponseService`."""
         if self._background is None:
             return []
-        answering = Answering(
-            self._inference.service.StreamChat,
-            self._inference.stream_kept_chat,
-            self._kept,
-            self._background,
-        )
-        service = ResponseService(answering, self._background, self._kept)
-        return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], service)]
+        return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], self.service)]
 
     async def drain(self, seconds: float) -> None:
         """Lets responses in the background go on."""
@@ -65,5 +78,7 @@ class Responses(Domain):
 
     async def stop(self) -> None:
         """Ends responses in the background."""
+        if self._minding is not None:
+            await self._minding.close()
         if self._background is not None:
             await self._background.close()

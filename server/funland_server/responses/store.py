@@ -28,6 +28,7 @@ from funland_server.responses.tables import (
     values,
     whole,
 )
+from funland_server.storage import owners
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
@@ -43,12 +44,15 @@ class ResponseStore:
     database: Database
     keep_days: Live[int]
     """After so many days a response is forgotten."""
+    home_id: str
+    """Whose server makes those that it adds."""
 
     async def add(self, response: Response, messages: list[Message]) -> None:
         """Keeps a response and the messages that it answers. It is on the disk on return; for a
         caller that is cancelled meanwhile it is not kept."""
         row = {
             **values(response),
+            "home_id": self.home_id,
             "follows": response.previous_response_id or None,
             "input": ListResponseInputResponse(messages=messages).SerializeToString(),
         }
@@ -87,12 +91,16 @@ class ResponseStore:
         """A response; raises ResponseNotFoundError."""
         return whole(await self._row(response_id))
 
-    async def unfinished(self) -> list[Response]:
-        """The responses that are not made to their end."""
+    async def left(self, *, starts: bool) -> list[Response]:
+        """The responses that are not made to their end, and that nobody makes any more, for a
+        server that starts or for one that runs; see `storage.owners`."""
+        is_left = owners.left_at_start if starts else owners.left_by_others
+        row = responses.c
+        which = is_left(self.home_id, row.home_id, row.create_time, owners.now())
 
         async def find(connection: AsyncConnection) -> list[Response]:
             found = await connection.execute(
-                select(responses.c.output, responses.c.response).where(unfinished)
+                select(row.output, row.response).where(unfinished, which)
             )
             return [whole(row) for row in found]
 

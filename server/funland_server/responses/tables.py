@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Row,
     Table,
+    Text,
     text,
 )
 
@@ -41,6 +42,7 @@ responses = Table(
     Column("state", Integer, nullable=False, server_default=text("2")),
     Column("collection", AnyText, nullable=False, server_default=text("''")),
     Column("model", AnyText, nullable=False, server_default=text("''")),
+    Column("home_id", Text, nullable=False, server_default=text("''")),
     Index("responses_follows", "follows"),
     # Both have all that a page is chosen by, so that it reads the rows that it gives and no others.
     Index("responses_by_time", "create_time", "response_id", "model"),

@@ -95,6 +95,8 @@ class GrpcServer:
     def _handler(self, method: Method) -> Any:
         # Requests come as bytes: of those that can't be decoded, gRPC would tell in its own words,
         # and write a traceback each.
+        if method.descriptor.client_streaming and not method.descriptor.server_streaming:
+            return grpc.stream_unary_rpc_method_handler(self._collecting(method), bytes, _serialize)
         if method.descriptor.client_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 self._conversing(method), bytes, _serialize
@@ -124,6 +126,24 @@ class GrpcServer:
 
         return answer
 
+    def _collecting(self, method: Method) -> Callable[[AsyncIterator[bytes], Context], Any]:
+        decode = _decoder(method)
+
+        async def answer(requests: AsyncIterator[bytes], context: Context) -> Message:
+            call = _call(method, context)
+
+            async def decoded() -> AsyncGenerator[Message | None]:
+                async for request in requests:
+                    yield decode(request)
+                await _make_sure_of_the_end(context)
+
+            try:
+                return await self._pipeline.collect(method, decoded(), call)
+            except CallFailed as failed:
+                return await _end(context, to_grpc(failed.status, call.request_id))
+
+        return answer
+
     def _conversing(self, method: Method) -> Callable[[AsyncIterator[bytes], Context], Any]:
         decode = _decoder(method)
 
@@ -148,6 +168,16 @@ class GrpcServer:
         except TimeoutError:
             gone = to_status(CallerGoneError(), call.request_id)
             await _end(context, to_grpc(gone, call.request_id))
+
+
+async def _make_sure_of_the_end(context: Context) -> None:
+    """Raises CancelledError if what looked like the end of a caller's stream was its breaking off:
+    gRPC's Python says the same of both, and only then that the call is cancelled. But to a stream
+    that was broken off nothing can be sent."""
+    try:
+        await context.send_initial_metadata(())
+    except Exception as error:
+        raise asyncio.CancelledError from error
 
 
 async def _end(context: Context, status: Any) -> Any:

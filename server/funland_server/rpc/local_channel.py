@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
@@ -39,6 +40,35 @@ class LocalChannel:
         except CallFailed as failed:
             raise _rpc_error(failed, call) from failed
 
+    async def collect(
+        self,
+        method: MethodDescriptor,
+        requests: AsyncIterator[Message],
+        metadata: Metadata,
+        timeout: float | None,  # noqa: ASYNC109 - a call's deadline, as gRPC has it
+    ) -> Message:
+        """Calls a method that takes a stream and answers once; the end of `requests` tells it that
+        no more come. What `requests` raises ends the call and is raised."""
+        call = Call(request_id(metadata), timeout, local=True)
+        heard: asyncio.Queue[Message | None] = asyncio.Queue(1)
+        answer = asyncio.create_task(
+            self._pipeline.collect(
+                self._pipeline.method(method.full_name), _until_none(heard), call
+            )
+        )
+        saying = asyncio.create_task(_say(requests, heard))
+        try:
+            await asyncio.wait({answer, saying}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                await saying
+            return await answer
+        except CallFailed as failed:
+            raise _rpc_error(failed, call) from failed
+        finally:
+            saying.cancel()
+            answer.cancel()
+            await asyncio.gather(saying, answer, return_exceptions=True)
+
     @asynccontextmanager
     async def stream(
         self,
@@ -67,6 +97,17 @@ class LocalChannel:
         answers = self._pipeline.converse(self._pipeline.method(method.full_name), requests, call)
         async with _heard(answers, call):
             yield answers
+
+
+async def _say(requests: AsyncIterator[Message], heard: asyncio.Queue[Message | None]) -> None:
+    async for request in requests:
+        await heard.put(request)
+    await heard.put(None)
+
+
+async def _until_none(heard: asyncio.Queue[Message | None]) -> AsyncGenerator[Message]:
+    while (request := await heard.get()) is not None:
+        yield request
 
 
 @asynccontextmanager

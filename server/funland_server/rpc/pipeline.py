@@ -111,6 +111,17 @@ class Pipeline:
         handler: Callable[[Message], AsyncGenerator[Message]] = method.handler
         return self._stream(method, call, lambda: handler(_checked(method, request)))
 
+    async def collect(
+        self, method: Method, requests: AsyncIterator[Message | None], call: Call
+    ) -> Message:
+        """Answers a call whose method takes a stream and answers once. Its requests are as those of
+        `converse`."""
+        handler: Callable[[AsyncIterator[Message]], Awaitable[Message]] = method.handler
+        with self._answering(method, call):
+            async with _Deadline(call) as deadline:
+                deadline.run()
+                return await handler(_Checked(method, requests))
+
     def converse(
         self, method: Method, requests: AsyncIterator[Message | None], call: Call
     ) -> AsyncGenerator[Message]:

@@ -27,6 +27,9 @@ FORMS: Final[Mapping[str, str]] = {
     "^[A-Za-z0-9_.-]{1,64}$": "must be 1 to 64 letters, digits, dots, dashes and underscores",
     "^(auto|float16|bfloat16|float32)?$": "must be auto, float16, bfloat16 or float32",
     "^(whsec_[A-Za-z0-9+/]{32,86}={0,2})?$": "must be whsec_ and 24 to 64 bytes in base64",
+    "^([a-z0-9][a-z0-9.+_-]*/[a-z0-9][a-z0-9.+_-]*(; ?[a-z0-9_-]+=[A-Za-z0-9._-]+)*)?$": (
+        "must be a media type in small letters, such as application/jsonl"
+    ),
     "^([0-9a-f]{64})?$": "must be 64 hexadecimal digits, with small letters",
 }
 """The contract's patterns, in words."""

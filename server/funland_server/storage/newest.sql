@@ -12,7 +12,7 @@ CREATE TABLE responses (
 	create_time BIGINT NOT NULL,
 	input BLOB NOT NULL,
 	output BLOB NOT NULL,
-	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL,
+	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL, home_id TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (response_id)
 )
 
@@ -143,7 +143,7 @@ CREATE TABLE session_messages (
 	idempotency_key TEXT,
 	words TEXT NOT NULL,
 	message BLOB NOT NULL,
-	said BLOB NOT NULL,
+	said BLOB NOT NULL, home_id TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (message_id),
 	FOREIGN KEY(session_id) REFERENCES sessions (session_id) ON DELETE CASCADE
 )
@@ -168,4 +168,130 @@ CREATE TABLE deployments (
 
 CREATE UNIQUE INDEX deployments_by_arrival ON deployments (home_id, arrival)
 
-INSERT INTO alembic_version VALUES ('0007')
+CREATE TABLE tasks (
+	task_id TEXT NOT NULL,
+	number BIGINT NOT NULL,
+	home_id TEXT,
+	kind INTEGER NOT NULL,
+	lane INTEGER NOT NULL,
+	state INTEGER NOT NULL,
+	delayed INTEGER NOT NULL,
+	rank INTEGER NOT NULL,
+	turn BIGINT NOT NULL,
+	caller TEXT NOT NULL,
+	model TEXT NOT NULL,
+	start_time BIGINT,
+	ready_time BIGINT NOT NULL,
+	begin_time BIGINT,
+	end_time BIGINT,
+	deadline BIGINT,
+	expire_time BIGINT,
+	retention_seconds BIGINT NOT NULL,
+	attempts INTEGER NOT NULL,
+	failures INTEGER NOT NULL,
+	losses INTEGER NOT NULL,
+	max_attempts INTEGER NOT NULL,
+	owner TEXT,
+	cancelling INTEGER NOT NULL,
+	progress_percent FLOAT,
+	progress_text TEXT NOT NULL,
+	error BLOB,
+	metadata BLOB NOT NULL,
+	idempotency_key TEXT,
+	revision BIGINT NOT NULL,
+	PRIMARY KEY (task_id)
+)
+
+CREATE INDEX tasks_ready ON tasks (lane, rank, turn, number) WHERE state = 1 AND delayed = 0
+
+CREATE INDEX tasks_of_callers ON tasks (lane, rank, caller, turn) WHERE state = 1
+
+CREATE INDEX tasks_delayed ON tasks (ready_time) WHERE state = 1 AND delayed = 1
+
+CREATE INDEX tasks_due ON tasks (deadline) WHERE state = 1 AND deadline IS NOT NULL
+
+CREATE INDEX tasks_running ON tasks (owner, lane) WHERE state = 2
+
+CREATE INDEX tasks_ended ON tasks (lane, end_time) WHERE state = 3
+
+CREATE INDEX tasks_expiring ON tasks (expire_time) WHERE expire_time IS NOT NULL
+
+CREATE INDEX tasks_by_number ON tasks (number, task_id)
+
+CREATE UNIQUE INDEX tasks_by_key ON tasks (caller, idempotency_key) WHERE idempotency_key IS NOT NULL
+
+CREATE TABLE task_works (
+	task_id TEXT NOT NULL,
+	work BLOB NOT NULL,
+	PRIMARY KEY (task_id)
+)
+
+CREATE TABLE task_results (
+	task_id TEXT NOT NULL,
+	result BLOB NOT NULL,
+	PRIMARY KEY (task_id)
+)
+
+CREATE TABLE task_webhooks (
+	task_id TEXT NOT NULL,
+	url TEXT NOT NULL,
+	secret TEXT NOT NULL,
+	state INTEGER NOT NULL,
+	attempts INTEGER NOT NULL,
+	next_time BIGINT,
+	last_error TEXT NOT NULL,
+	owner TEXT,
+	lease_until BIGINT,
+	PRIMARY KEY (task_id)
+)
+
+CREATE INDEX task_webhooks_due ON task_webhooks (next_time) WHERE state = 2
+
+CREATE TABLE task_servers (
+	server_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	beats BIGINT NOT NULL,
+	kinds TEXT NOT NULL,
+	PRIMARY KEY (server_id)
+)
+
+CREATE TABLE files (
+	file_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	media_type TEXT NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT,
+	task_id TEXT NOT NULL,
+	PRIMARY KEY (file_id)
+)
+
+CREATE INDEX files_by_time ON files (create_time, file_id)
+
+CREATE INDEX files_by_purpose ON files (purpose, create_time, file_id)
+
+CREATE INDEX files_by_home ON files (home_id, expire_time)
+
+CREATE INDEX files_of_tasks ON files (task_id) WHERE task_id <> ''
+
+CREATE TABLE batches (
+	batch_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	task_id TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	state INTEGER NOT NULL,
+	request BLOB NOT NULL,
+	batch BLOB NOT NULL,
+	PRIMARY KEY (batch_id)
+)
+
+CREATE INDEX batches_by_time ON batches (create_time, batch_id)
+
+CREATE UNIQUE INDEX batches_by_task ON batches (task_id)
+
+CREATE INDEX batches_unended ON batches (home_id) WHERE state NOT IN (4, 5, 6, 8)
+
+INSERT INTO alembic_version VALUES ('0011')

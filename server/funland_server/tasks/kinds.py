@@ -38,8 +38,19 @@ class Running(Protocol):
         ...
 
     @property
+    def model(self) -> str:
+        """The model that it is for, as `Checked` said."""
+        ...
+
+    @property
     def attempt(self) -> int:
         """Which try it is, from 1."""
+        ...
+
+    @property
+    def unwanted(self) -> bool:
+        """Once it is ended: whether nobody wants it any more, so that what it began elsewhere is to
+        be ended too. Otherwise it is run again."""
         ...
 
     def progress(self, percent: float | None, text: str = "") -> None:

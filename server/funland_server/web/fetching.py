@@ -1,10 +1,10 @@
-"""The one way to fetch from a foreign URL."""
+"""The one way to fetch from a foreign URL, and to send there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,10 @@ from funland_server.web.urls import Origin, host_of, origin_of, parse
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _HOPS: Final = 8
+_THROWN_AWAY: Final = 1024
+"""So many bytes are read of an answer that nobody wants: then the connection can be used again."""
+_THROWING_AWAY: Final = 1.0
+"""Seconds for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class Deadlines:
     """From the request until the head of the answer."""
     stall: float = 30.0
     """Between two pieces of a body."""
+    post: float = 10.0
+    """For all of a request that has a body, until the answer's head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """How a host answered what it was sent."""
+
+    status: int
+    headers: Headers = field(repr=False)
 
 
 class Web:
@@ -62,6 +76,14 @@ class Web:
     def offline(self) -> bool:
         """Whether nothing is sent now."""
         return self._policy.now.offline
+
+    def check(self, url: str) -> None:
+        """Refuses a URL that no request would be sent to, as far as it shows by itself.
+
+        Raises:
+            OfflineError, AddressNotAllowedError: As a request would.
+        """
+        self._policy.now.check_target(parse(url))
 
     async def close(self) -> None:
         """Ends all connections. Closing twice is no error."""
@@ -92,7 +114,13 @@ class Web:
                 sent.update(credential.headers)
             proxy = self._proxy(target)
             async with self._sessions.session(proxied=proxy is not None) as session:
-                response = await self._send(session, method, target, sent, proxy)
+                response = await self._send(
+                    session.request(
+                        method, target, headers=sent, allow_redirects=False, proxy=proxy
+                    ),
+                    host_of(target),
+                    self._deadlines.now.first_byte,
+                )
                 try:
                     location = response.headers.get("Location")
                     if response.status not in _REDIRECTS or location is None:
@@ -110,20 +138,37 @@ class Web:
             before, target = target, parse(location, base=target)
             self._policy.now.check_redirect(before, target)
 
+    async def post(self, url: str | URL, body: bytes, headers: Mapping[str, str]) -> Posted:
+        """Sends a body, and follows no redirect: any status is an answer, and what else the host
+        says is thrown away.
+
+        Raises:
+            OfflineError: Nothing was sent, since nothing is to be.
+            AddressNotAllowedError: The URL leads where none may.
+            UnreachableError: There is no answer; the host may have got the body all the same.
+        """
+        target = parse(str(url))
+        self._policy.now.check_target(target)
+        proxy = self._proxy(target)
+        async with self._sessions.session(proxied=proxy is not None) as session:
+            response = await self._send(
+                session.request("POST", target, headers=headers, data=body,
+                                allow_redirects=False, proxy=proxy),
+                host_of(target), self._deadlines.now.post,
+            )  # fmt: skip
+            try:
+                await _throw_away(response)
+                return Posted(response.status, response.headers)
+            finally:
+                response.release()
+
     async def _send(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        proxy: URL | None,
+        self, request: Awaitable[aiohttp.ClientResponse], host: str, seconds: float
     ) -> aiohttp.ClientResponse:
-        host = host_of(url)
+        """The head of an answer, in so many seconds; raises UnreachableError."""
         try:
-            async with asyncio.timeout(self._deadlines.now.first_byte):
-                return await session.request(
-                    method, url, headers=headers, allow_redirects=False, proxy=proxy
-                )
+            async with asyncio.timeout(seconds):
+                return await request
         except TimeoutError:  # aiohttp's own are of this kind too
             raise UnreachableError.by(host, Trouble.NO_FIRST_BYTE) from None
         except aiohttp.ClientConnectorDNSError:
@@ -144,3 +189,11 @@ class Web:
             host == "localhost" or (address is not None and not is_public(address))
         )
         return None if inside or host in policy.private_hosts else policy.proxy
+
+
+async def _throw_away(response: aiohttp.ClientResponse) -> None:
+    """Reads the end of an answer that is short; what is longer is closed with its connection.
+    Whatever comes of it: the status is there."""
+    with suppress(aiohttp.ClientError, OSError):  # a TimeoutError is one
+        async with asyncio.timeout(_THROWING_AWAY):
+            await response.content.read(_THROWN_AWAY)

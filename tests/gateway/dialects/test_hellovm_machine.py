@@ -28,6 +28,7 @@ from funland.v1.hardware_pb2 import (
     SetAccelerationRequest,
 )
 from funland.v1.models_pb2 import ListModelsResponse, Model, Origin
+from funland.v1.plugins_pb2 import ListPluginsResponse, Plugin
 from funland.v1.system_pb2 import (
     Configuration,
     CpuUse,
@@ -468,14 +469,22 @@ MODELS = ListModelsResponse(
     models=[Model(model_id="a"), Model(model_id="b", origin=Origin(hub=Origin.MODELSCOPE))]
 )
 
+PLUGINS = ListPluginsResponse(
+    plugins=[
+        Plugin(state=Plugin.ENABLED, active_executions=2),
+        Plugin(state=Plugin.ENABLED),
+        Plugin(state=Plugin.ENABLED, beta=True, active_executions=1),
+        Plugin(state=Plugin.DISABLED),
+    ]
+)
+
 
 def status(
     of_server: SystemStatus, used: Resources, found: ListDevicesResponse, chosen: Acceleration
 ) -> Any:
     storage = Storage(models_bytes=45_200_000_000)
-    return told(
-        call(STATUS, asked()), of_server, DEGRADED, used, found, chosen, storage, QUEUE, MODELS
-    )
+    parts = (of_server, DEGRADED, used, found, chosen, storage, QUEUE, PLUGINS)
+    return told(call(STATUS, asked()), *parts, MODELS)
 
 
 def test_the_systems_status_is_told_in_full() -> None:
@@ -516,7 +525,7 @@ def test_the_systems_status_is_told_in_full() -> None:
             "memory_usage": 68.5,
             "cpu_usage": 25.3,
         },
-        "plugins": {"total_plugins": 0, "enabled_plugins": 0, "active_plugins": 0},
+        "plugins": {"total_plugins": 4, "enabled_plugins": 2, "active_plugins": 2},
     }
     assert list(lacks(shape_of("hellovm", "status", failed=False), body)) == []
 
@@ -559,6 +568,7 @@ def test_the_systems_configuration_is_told_in_full() -> None:
         default_model=Value(string_value="qwen"),
         max_context_length=Value(number_value=32768),
         threads=Value(number_value=4),
+        plugin_memory_bytes=Value(number_value=2_000_000_000),
     )
 
     body = told(described, kept, SET)
@@ -591,7 +601,7 @@ def test_the_systems_configuration_is_told_in_full() -> None:
             "auto_save": True,
             "enable_streaming": True,
         },
-        "plugins": {"auto_load": None, "sandbox_mode": None, "max_memory": None},
+        "plugins": {"auto_load": True, "sandbox_mode": True, "max_memory": "2GB"},
     }
     assert list(lacks(shape_of("hellovm", "config", failed=False), body)) == []
 

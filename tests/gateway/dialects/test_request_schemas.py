@@ -47,10 +47,14 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
     "/api/v1/chat/sessions": [{"model_id": "a"}],
     "/api/v1/chat/sessions/{session_id}/messages": [{"message": "a"}],
     "/api/downloads/start": [{"model_id": "a"}],
+    "/api/v1/plugins/{plugin_id}/execute": [{}],
+    "/api/v1/llm/generate": [{"prompt": "a"}],
+    "/api/v1/llm/generate/async": [{"prompt": "a"}],
+    "/api/v1/llm/generate/stream": [{"prompt": "a"}],
 }
 """A least body of each form that a route takes."""
 
-PATH = {"model_name": "x", "download_id": "x", "session_id": "x"}
+PATH = {"model_name": "x", "download_id": "x", "session_id": "x", "plugin_id": "x"}
 
 VALUES: list[Any] = [
     None, True, False, -2, -1, 0, 0.5, 1, 3, 21, 2**31, 2**63, 1e39, "", "a", "x" * 257,
@@ -64,6 +68,8 @@ VALUES: list[Any] = [
     "gpu_0", "gpu_00001", ["gpu_0", "gpu_1"], ["gpu_0", "gpu_0"], ["gpu"], "hybrid", "auto",
     {"cpu_threads": 1}, {"cpu_threads": 513}, {"cpu_threads": 1.5}, {"gpu_memory_fraction": 0.05},
     {"gpu_memory_fraction": 0.04}, {"npu_power_mode": "balanced"}, {"npu_power_mode": "eco"},
+    {"max_tokens": 1}, {"max_tokens": 0.5}, {"stop_sequences": ["a"]}, {"stop_sequences": [1]},
+    {"stream": True}, {"stream": False}, {"stream": 1},
     {"resume_download": True}, {"verify_checksum": False}, {"verify_checksum": None},
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from funland_gateway.dialects.inference.routes import INFERENCE
 from funland_gateway.dialects.manager.routes import MANAGER
 from funland_gateway.dialects.openai.routes import OPENAI
 from funland_gateway.dialects.platform.routes import PLATFORM
+from funland_gateway.dialects.scheduler.routes import SCHEDULER
 from funland_gateway.dialects.sharing import owners
 from funland_gateway.listening import SPOKEN
 
@@ -35,6 +36,10 @@ def test_openai_has_these_endpoints() -> None:
         ("DELETE", "/v1/responses/{response_id}"),
         ("GET", "/v1/responses/{response_id}/input_items"),
         ("POST", "/v1/responses/{response_id}/cancel"),
+        ("POST", "/v1/batches"),
+        ("GET", "/v1/batches"),
+        ("GET", "/v1/batches/{batch_id}"),
+        ("POST", "/v1/batches/{batch_id}/cancel"),
         ("POST", "/v1/rerank"),
         ("POST", "/rerank"),
         ("POST", "/v1/reranking"),
@@ -61,7 +66,7 @@ def test_inference_has_its_documents_endpoints() -> None:
     }
 
 
-def test_hellovm_has_what_its_document_says_of_all_but_plugins() -> None:
+def test_hellovm_has_its_documents_endpoints_and_one_for_executions() -> None:
     assert {(route.method, route.path) for route in HELLOVM.documented_routes} == {
         ("GET", "/api/v1/hardware"),
         ("GET", "/api/v1/hardware/{device_id}/metrics"),
@@ -74,6 +79,9 @@ def test_hellovm_has_what_its_document_says_of_all_but_plugins() -> None:
         ("POST", "/api/v1/chat/sessions"),
         ("POST", "/api/v1/chat/sessions/{session_id}/messages"),
         ("GET", "/api/v1/chat/sessions/{session_id}/stream"),
+        ("GET", "/api/v1/plugins"),
+        ("POST", "/api/v1/plugins/{plugin_id}/execute"),
+        ("GET", "/api/v1/plugins/{plugin_id}/executions/{execution_id}"),
         ("GET", "/api/v1/system/status"),
         ("GET", "/api/v1/system/config"),
     }
@@ -124,6 +132,18 @@ def test_platform_has_what_its_document_says_of_gpus() -> None:
     }
 
 
+def test_scheduler_has_what_its_document_says_of_language() -> None:
+    assert {(route.method, route.path) for route in SCHEDULER.documented_routes} == {
+        ("GET", "/api/v1/health"),
+        ("GET", "/api/v1/status"),
+        ("GET", "/api/v1/tasks/{task_id}"),
+        ("DELETE", "/api/v1/tasks/{task_id}"),
+        ("POST", "/api/v1/llm/generate"),
+        ("POST", "/api/v1/llm/generate/async"),
+        ("POST", "/api/v1/llm/generate/stream"),
+    }
+
+
 def test_every_dialect_can_have_a_port_of_its_own() -> None:
     assert tuple(dialect.name for dialect in DIALECTS) == SPOKEN
 
@@ -160,6 +180,14 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
         ("/api/v1/gpu", "platform"),
         ("/api/v1/gpu/nothing", "platform"),
         ("/api/v1/gpus", "inference"),
+        ("/api/v1/plugins", "hellovm"),
+        ("/api/v1/plugins/p/nothing", "hellovm"),
+        ("/api/v1/health", "inference"),
+        ("/api/v1/status", "scheduler"),
+        ("/api/v1/tasks/7", "scheduler"),
+        ("/api/v1/tasks/7/nothing", "scheduler"),
+        ("/api/v1/llm/nothing", "scheduler"),
+        ("/api/v1/llms", "inference"),
         ("/api/health", "manager"),
         ("/api/system/nothing", "manager"),
         ("/api/models/a/b/info", "manager"),

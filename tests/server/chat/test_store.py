@@ -32,7 +32,7 @@ from tests.server.storage.plans import plan
 async def store(place: Path | str) -> AsyncIterator[SessionStore]:
     database = Database(place)
     await database.open()
-    yield SessionStore(database)
+    yield SessionStore(database, "here")
     await database.close()
 
 
@@ -249,13 +249,36 @@ async def test_what_an_earlier_server_was_writing_is_cut_off(sessions: Sessions)
     await sessions.say("t", "Hi")
     assert await sessions.found(query="got") == []
 
-    count = await store.cut_off()
+    count = await store.cut_off(starts=True)
 
-    assert (count, await store.cut_off()) == (2, 0)
+    assert (count, await store.cut_off(starts=True)) == (2, 0)
     session, (cut,) = await store.changed("s", after=1_000)
     assert (cut.state, cut.message.content) == (SessionMessage.CUT_OFF, "As far as it GOT")
     assert session.last_event == 2 + BLOCK + 1
     assert await sessions.found(query="got") == ["s"]
+
+
+async def test_what_another_home_writes_goes_on_for_a_day(sessions: Sessions) -> None:
+    store = sessions.store
+    elsewhere = SessionStore(store.database, "elsewhere")
+    for name in "st":
+        await sessions.make(name)
+        await sessions.say(name, "Hi")
+
+    fresh = [await elsewhere.cut_off(starts=starts) for starts in (True, False)]
+    await store.database.write(_age_s)
+    own = await store.cut_off(starts=False)
+    aged = await elsewhere.cut_off(starts=False)
+
+    assert (fresh, own, aged) == ([0, 0], 0, 1)
+    assert [each.state for each in (await store.changed("t", after=0))[1]][1:] == [
+        SessionMessage.IN_PROGRESS
+    ]
+
+
+async def _age_s(connection: AsyncConnection) -> None:
+    query = "UPDATE sessions SET update_time = update_time - 86500000000 WHERE session_id = 's'"
+    await connection.execute(text(query))
 
 
 async def test_a_removed_session_leaves_nothing(sessions: Sessions, place: Path | str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,7 +30,7 @@ from tests.server.storage.plans import Plan, plan
 async def store(place: Path | str) -> AsyncIterator[ResponseStore]:
     database = Database(place)
     await database.open()
-    yield ResponseStore(database, keep_days=Live(30))
+    yield ResponseStore(database, keep_days=Live(30), home_id="here")
     await database.close()
 
 
@@ -358,9 +359,24 @@ async def test_only_what_is_being_made_is_unfinished(store: ResponseStore) -> No
     for number in Response.State.values()[1:]:
         await add(store, Response.State.Name(number), state=number)
 
-    unfinished = await store.unfinished()
+    left = await store.left(starts=True)
 
-    assert {each.response_id for each in unfinished} == {"QUEUED", "IN_PROGRESS"}
+    assert {each.response_id for each in left} == {"QUEUED", "IN_PROGRESS"}
+    assert await store.left(starts=False) == []
+
+
+async def test_what_another_home_makes_is_left_after_a_day(store: ResponseStore) -> None:
+    elsewhere = replace(store, home_id="elsewhere")
+    for name in ("new", "old"):
+        await add(elsewhere, name, state=Response.QUEUED)
+    await add(store, "own", state=Response.QUEUED)
+    await age(store, "old", days=2)
+    await run(store, "UPDATE responses SET home_id = '' WHERE response_id = 'own'")
+
+    at_start, later = [await store.left(starts=starts) for starts in (True, False)]
+
+    assert {each.response_id for each in at_start} == {"old", "own"}
+    assert [each.response_id for each in later] == ["old"]
 
 
 @pytest.mark.parametrize(

@@ -335,7 +335,7 @@ async def test_an_error_is_told_to_who_is_there_and_passed_over_for_who_is_gone(
 async def test_a_response_is_not_kept_for_a_caller_that_is_gone(
     database: Database, halt: Halt, word: str
 ) -> None:
-    store = ResponseStore(database, keep_days=Live(30))
+    store = ResponseStore(database, keep_days=Live(30), home_id="here")
     response = Response(response_id="one", metadata={"topic": "test"})
     response.create_time.GetCurrentTime()
     halt.at(word)

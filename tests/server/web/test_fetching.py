@@ -324,3 +324,84 @@ def lead(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
     return looked_up
+
+
+async def test_what_is_posted_arrives_as_it_is(host: Host, fetcher: Web) -> None:
+    got: list[bytes] = []
+
+    async def take(request: web.Request) -> web.StreamResponse:
+        got.append(await request.read())
+        return web.Response(status=202, headers={"Retry-After": "7"}, body=b"secret")
+
+    host.answer = take
+
+    posted = await fetcher.post(host.url + "/in?a=%2F", b'{"a": 1}', {"X-Mine": "1"})
+
+    assert got == [b'{"a": 1}']
+    assert (posted.status, posted.headers["Retry-After"]) == (202, "7")
+    (asked,) = host.asked
+    assert (asked.method, asked.raw_path, asked.headers["X-Mine"]) == ("POST", "/in?a=%2F", "1")
+
+
+async def test_a_redirect_of_what_is_posted_is_an_answer(host: Host, fetcher: Web) -> None:
+    async def moved(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": "/there"})
+
+    host.answer = moved
+
+    posted = await fetcher.post(host.url, b"x", {})
+
+    assert (posted.status, len(host.asked)) == (307, 1)
+
+
+async def test_nothing_is_posted_where_it_may_not(host: Host) -> None:
+    refusing, offline = Web(Live(WebPolicy())), Web(Live(WebPolicy.of(offline=True)))
+
+    with pytest.raises(AddressNotAllowedError):
+        await refusing.post(host.url, b"x", {})
+    with pytest.raises(OfflineError):
+        await offline.post(host.url, b"x", {})
+
+    assert host.asked == []
+    for fetcher in (refusing, offline):
+        await fetcher.close()
+
+
+async def test_an_answer_without_end_to_what_is_posted_is_not_read(
+    host: Host, fetcher: Web
+) -> None:
+    left = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"x" * 65536)
+        finally:
+            left.set()
+
+    host.answer = endless
+
+    posted = await fetcher.post(host.url, b"x", {})
+
+    assert posted.status == 200
+    await asyncio.wait_for(left.wait(), 5)
+
+
+async def test_who_takes_what_is_posted_and_does_not_answer_is_left(host: Host) -> None:
+    release = asyncio.Event()
+
+    async def silent(request: web.Request) -> web.StreamResponse:
+        await release.wait()
+        return web.Response()
+
+    host.answer = silent
+    fetcher = Web(Live(WebPolicy.of(private_hosts=["127.0.0.1"])), Live(Deadlines(post=0.1)))
+
+    with pytest.raises(UnreachableError) as raised:
+        await fetcher.post(host.url + "/?secret", b"secret", {})
+
+    assert "secret" not in str(raised.value)
+    release.set()
+    await fetcher.close()

@@ -29,16 +29,20 @@ from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.asynchronous.answer_streams import AsyncTextStream
+from funland_client.asynchronous.batches import AsyncBatches
 from funland_client.asynchronous.connection import AsyncConnection
 from funland_client.asynchronous.deployments import AsyncDeployments
 from funland_client.asynchronous.downloads import AsyncDownloads
+from funland_client.asynchronous.files import AsyncFiles
 from funland_client.asynchronous.hardware import AsyncHardware
 from funland_client.asynchronous.hubs import AsyncHubs
 from funland_client.asynchronous.models import AsyncModels
 from funland_client.asynchronous.nodes import AsyncNodes
+from funland_client.asynchronous.plugins import AsyncPlugins
 from funland_client.asynchronous.responses import AsyncResponses
 from funland_client.asynchronous.sessions import AsyncSessions
 from funland_client.asynchronous.system import AsyncSystem
+from funland_client.asynchronous.tasks import AsyncTasks
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
@@ -56,7 +60,7 @@ class AsyncFunland:
     `address` is `host:port`; None takes the environment's FUNLAND_SERVER, else 127.0.0.1:50051.
     `timeout` is how long a call may take in seconds, loading the model included; None: for ever.
     `retries` is how often a call is made again that failed for what may pass (`retryable`) before
-    anything was received; what changes models or stores responses is done once.
+    anything was received; what changes models, stores responses or keeps files is done once.
     The connection is made by the first call. An empty `model` is the server's default model.
     Every method raises a `FunlandError` when its call fails.
     """
@@ -77,6 +81,10 @@ class AsyncFunland:
         self.sessions = AsyncSessions(self._connection)
         self.deployments = AsyncDeployments(self._connection)
         self.nodes = AsyncNodes(self._connection)
+        self.tasks = AsyncTasks(self._connection)
+        self.plugins = AsyncPlugins(self._connection)
+        self.files = AsyncFiles(self._connection)
+        self.batches = AsyncBatches(self._connection, self.files)
         self.system = AsyncSystem(self._connection)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import TypeVar
 
 import grpc
@@ -10,6 +11,7 @@ import grpc.aio
 
 from funland_client.asynchronous.event_streams import AsyncEventStream
 from funland_client.channel import CHANNEL_OPTIONS, default_address
+from funland_client.flavours import AsyncPulled, async_sent
 from funland_client.retries import Attempts
 from funland_client.status import error_from_call
 
@@ -50,6 +52,18 @@ class AsyncConnection:
                 if (seconds := attempts.pause(failure)) is None:
                     raise failure from error
             await asyncio.sleep(seconds)
+
+    async def send(
+        self,
+        method: grpc.aio.StreamUnaryMultiCallable[Request, Answer],
+        messages: Iterator[Request],
+    ) -> Answer:
+        """Sends messages to a method that answers once. It is called once: an iterator can't begin
+        again."""
+        try:
+            return await async_sent(method, AsyncPulled(messages), self.timeout)
+        except grpc.RpcError as error:
+            raise error_from_call(error, self.address) from error
 
     def stream(
         self,

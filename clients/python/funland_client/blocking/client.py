@@ -30,16 +30,20 @@ from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.blocking.answer_streams import TextStream
+from funland_client.blocking.batches import Batches
 from funland_client.blocking.connection import Connection
 from funland_client.blocking.deployments import Deployments
 from funland_client.blocking.downloads import Downloads
+from funland_client.blocking.files import Files
 from funland_client.blocking.hardware import Hardware
 from funland_client.blocking.hubs import Hubs
 from funland_client.blocking.models import Models
 from funland_client.blocking.nodes import Nodes
+from funland_client.blocking.plugins import Plugins
 from funland_client.blocking.responses import Responses
 from funland_client.blocking.sessions import Sessions
 from funland_client.blocking.system import System
+from funland_client.blocking.tasks import Tasks
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
@@ -57,7 +61,7 @@ class Funland:
     `address` is `host:port`; None takes the environment's FUNLAND_SERVER, else 127.0.0.1:50051.
     `timeout` is how long a call may take in seconds, loading the model included; None: for ever.
     `retries` is how often a call is made again that failed for what may pass (`retryable`) before
-    anything was received; what changes models or stores responses is done once.
+    anything was received; what changes models, stores responses or keeps files is done once.
     The connection is made by the first call. An empty `model` is the server's default model.
     Every method raises a `FunlandError` when its call fails.
     """
@@ -78,6 +82,10 @@ class Funland:
         self.sessions = Sessions(self._connection)
         self.deployments = Deployments(self._connection)
         self.nodes = Nodes(self._connection)
+        self.tasks = Tasks(self._connection)
+        self.plugins = Plugins(self._connection)
+        self.files = Files(self._connection)
+        self.batches = Batches(self._connection, self.files)
         self.system = System(self._connection)
 
     @property

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TypeVar
 
 import grpc
 
 from funland_client.blocking.event_streams import EventStream
 from funland_client.channel import CHANNEL_OPTIONS, default_address
+from funland_client.flavours import Pulled, sent
 from funland_client.retries import Attempts
 from funland_client.status import error_from_call
 
@@ -47,6 +49,18 @@ class Connection:
                 if (seconds := attempts.pause(failure)) is None:
                     raise failure from error
             time.sleep(seconds)
+
+    def send(
+        self,
+        method: grpc.StreamUnaryMultiCallable[Request, Answer],
+        messages: Iterator[Request],
+    ) -> Answer:
+        """Sends messages to a method that answers once. It is called once: an iterator can't begin
+        again."""
+        try:
+            return sent(method, Pulled(messages), self.timeout)
+        except grpc.RpcError as error:
+            raise error_from_call(error, self.address) from error
 
     def stream(
         self,

@@ -32,6 +32,9 @@ _BY_REASON: Final[Mapping[ErrorReason.ValueType, int]] = {
     ErrorReason.HUB_ANSWER_INVALID: 503,
     ErrorReason.OFFLINE: 503,
     ErrorReason.STORAGE_FULL: 503,
+    ErrorReason.PLUGIN_DISABLED: 409,
+    ErrorReason.PLUGIN_BROKEN: 409,
+    ErrorReason.PLUGIN_ISOLATION_UNAVAILABLE: 503,
 }
 _NEAREST: Final[Mapping[int, int]] = {499: 503, 501: 500, 504: 503}
 """Statuses that the document lacks, and are not HTTP's own."""
@@ -47,6 +50,14 @@ _RESOURCES: Final[Mapping[ErrorReason.ValueType, tuple[str, str]]] = {
     ErrorReason.SESSION_NOT_FOUND: ("session", "session_id"),
     ErrorReason.SESSION_BUSY: ("session", "session_id"),
     ErrorReason.MESSAGE_NOT_FOUND: ("message", "message_id"),
+    ErrorReason.PLUGIN_NOT_FOUND: ("plugin", "plugin_id"),
+    ErrorReason.PLUGIN_DISABLED: ("plugin", "plugin_id"),
+    ErrorReason.PLUGIN_BROKEN: ("plugin", "plugin_id"),
+    ErrorReason.PLUGIN_FAILED: ("plugin", "plugin_id"),
+    ErrorReason.PLUGIN_DENIED: ("plugin", "plugin_id"),
+    ErrorReason.PLUGIN_LIMIT_EXCEEDED: ("plugin", "plugin_id"),
+    ErrorReason.PLUGIN_ISOLATION_UNAVAILABLE: ("plugin", "plugin_id"),
+    ErrorReason.TASK_NOT_FOUND: ("execution", "task_id"),
 }
 """What an error is about, and where its metadata has the id."""
 

@@ -226,7 +226,11 @@ STATUS: Final = done_schema(
                 }
             ),
             "plugins": object_with(
-                {"total_plugins": INTEGER, "enabled_plugins": INTEGER, "active_plugins": INTEGER}
+                {
+                    "total_plugins": INTEGER,
+                    "enabled_plugins": described(INTEGER, "Those that may be executed."),
+                    "active_plugins": described(INTEGER, "Those that are executed now."),
+                }
             ),
         }
     )
@@ -272,7 +276,11 @@ CONFIG: Final = done_schema(
                 }
             ),
             "plugins": object_with(
-                {"auto_load": _NO_SWITCH, "sandbox_mode": _NO_SWITCH, "max_memory": _NO_TEXT}
+                {
+                    "auto_load": _ALWAYS,
+                    "sandbox_mode": _ALWAYS,
+                    "max_memory": described(nullable(STRING), "Such as `1.1GB`."),
+                }
             ),
         }
     )

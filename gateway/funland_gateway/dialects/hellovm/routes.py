@@ -1,7 +1,4 @@
-"""The `hellovm` dialect's table, as its document lists its endpoints.
-
-What the document has of plugins is not served yet.
-"""
+"""The `hellovm` dialect's table, as its document lists its endpoints."""
 
 from __future__ import annotations
 
@@ -16,6 +13,8 @@ from funland_gateway.dialects.hellovm import (
     hardware,
     machine_schemas,
     models,
+    plugin_schemas,
+    plugins,
     schemas,
     system,
 )
@@ -31,6 +30,7 @@ HELLOVM: Final = Dialect(
         "/api/v1/models/",
         "/api/v1/downloads/",
         "/api/v1/chat/",
+        "/api/v1/plugins/",
         "/api/v1/system/",
     ),
     envelope=ENVELOPE,
@@ -133,6 +133,33 @@ HELLOVM: Final = Dialect(
             query=chat.STREAM_QUERY,
             upgrades=True,
             description=DESCRIPTION,
+        ),
+        Route(
+            "GET",
+            "/api/v1/plugins",
+            plugins.list_plugins,
+            "Lists the plugins that are installed.",
+            _TAG,
+            response_schema=plugin_schemas.PLUGINS,
+            query=plugins.LIST_QUERY,
+        ),
+        Route(
+            "POST",
+            "/api/v1/plugins/{plugin_id}/execute",
+            plugins.execute,
+            "Executes a plugin and answers when it is done, or makes a task of it.",
+            _TAG,
+            plugin_schemas.EXECUTE_REQUEST,
+            plugin_schemas.EXECUTED,
+        ),
+        Route(
+            "GET",
+            "/api/v1/plugins/{plugin_id}/executions/{execution_id}",
+            plugins.get_execution,
+            "Tells where an execution stands that is a task, and what came of it.",
+            _TAG,
+            response_schema=plugin_schemas.EXECUTED,
+            description="The document has no way to what an asynchronous execution made.",
         ),
         Route(
             "GET",

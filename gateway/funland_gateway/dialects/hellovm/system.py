@@ -10,6 +10,7 @@ from google.protobuf.struct_pb2 import Value
 from funland.v1.downloads_pb2 import DownloadQueue, Storage
 from funland.v1.hardware_pb2 import Acceleration, Device, ListDevicesResponse
 from funland.v1.models_pb2 import Model
+from funland.v1.plugins_pb2 import ListPluginsResponse
 from funland.v1.system_pb2 import (
     Configuration,
     GetConfigurationRequest,
@@ -25,6 +26,7 @@ from funland_gateway.dialects.health import health_word
 from funland_gateway.dialects.hellovm.acceleration import mode_word
 from funland_gateway.dialects.hellovm.answers import done
 from funland_gateway.dialects.hellovm.downloads import STORE
+from funland_gateway.dialects.hellovm.plugins import ENABLED, counts
 from funland_gateway.dialects.models import every_model
 from funland_gateway.dialects.optional import optional
 from funland_gateway.dialects.rpcs import (
@@ -36,6 +38,7 @@ from funland_gateway.dialects.rpcs import (
     GET_STATUS,
     GET_STORAGE,
     LIST_DEVICES,
+    LIST_PLUGINS,
 )
 from funland_gateway.dialects.sizes import size
 from funland_gateway.dialects.times import moment
@@ -55,6 +58,7 @@ class _Parts(NamedTuple):
     acceleration: Acceleration
     storage: Storage
     queue: DownloadQueue
+    plugins: ListPluginsResponse
 
 
 _ASKS: Final = (
@@ -65,6 +69,7 @@ _ASKS: Final = (
     GET_ACCELERATION,
     GET_STORAGE,
     GET_DOWNLOAD_QUEUE,
+    LIST_PLUGINS,
 )
 
 
@@ -112,7 +117,11 @@ def get_config(incoming: Incoming) -> Unary:
                 "auto_save": True,  # always
                 "enable_streaming": True,
             },
-            "plugins": dict.fromkeys(("auto_load", "sandbox_mode", "max_memory")),
+            "plugins": {
+                "auto_load": True,  # always, both
+                "sandbox_mode": True,
+                "max_memory": _memory(settings.get(f"{_SECTION}plugin_memory_bytes")),
+            },
         }
         return done(incoming, data, "System configuration retrieved successfully")
 
@@ -121,7 +130,7 @@ def get_config(incoming: Incoming) -> Unary:
 
 
 def _status(parts: _Parts, models: Sequence[Model]) -> dict[str, Any]:
-    status, queue = parts.status, parts.queue
+    status, queue, plugins = parts.status, parts.queue, parts.plugins.plugins
     return {
         "system": {
             "version": status.version,
@@ -143,8 +152,11 @@ def _status(parts: _Parts, models: Sequence[Model]) -> dict[str, Any]:
             "total_downloaded": size(queue.downloaded_bytes),
         },
         "performance": _performance(status.performance, parts.resources),
-        # There are none in this version.
-        "plugins": {"total_plugins": 0, "enabled_plugins": 0, "active_plugins": 0},
+        "plugins": {
+            "total_plugins": len(plugins),
+            "enabled_plugins": counts(plugins)[ENABLED],
+            "active_plugins": sum(1 for each in plugins if each.active_executions),
+        },
     }
 
 
@@ -171,6 +183,11 @@ def _performance(made: Performance, resources: Resources) -> dict[str, Any]:
         "memory_usage": percent_of(memory.used_bytes, memory.total_bytes),
         "cpu_usage": rounded(resources.cpu, "utilization_percent"),
     }
+
+
+def _memory(limit: Any) -> str | None:
+    """The most that a plugin may take, as the document writes it."""
+    return size(limit) if isinstance(limit, int) else None
 
 
 def _value(value: Value) -> Any:

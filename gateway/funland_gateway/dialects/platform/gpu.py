@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 from funland.v1.hardware_pb2 import Device, DeviceMetrics, ListDevicesRequest, ListDevicesResponse
+from funland_gateway.dialects.cards import is_card, mean, total
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
 from funland_gateway.dialects.figures import rounded
 from funland_gateway.dialects.optional import optional
@@ -21,22 +21,16 @@ def get_gpus(_incoming: Incoming) -> Unary:
 
 
 def _answer(found: ListDevicesResponse) -> Reply:
-    metrics = [_gpu(device) for device in found.devices if _is_card(device)]
+    metrics = [_gpu(device) for device in found.devices if is_card(device)]
     return json_reply(
         {
             "total_gpus": len(metrics),
-            "total_memory_mb": _sum([each["total_memory_mb"] for each in metrics]),
-            "used_memory_mb": _sum([each["used_memory_mb"] for each in metrics]),
-            "avg_utilization": _mean([each["utilization_percent"] for each in metrics]),
+            "total_memory_mb": total([each["total_memory_mb"] for each in metrics]),
+            "used_memory_mb": total([each["used_memory_mb"] for each in metrics]),
+            "avg_utilization": mean([each["utilization_percent"] for each in metrics]),
             "metrics": metrics,
         }
     )
-
-
-def _is_card(device: Device) -> bool:
-    """Whether it is a GPU that is there: no slice of one that is counted, no program on the CPU."""
-    there = device.kind == Device.GPU and device.state != Device.UNAVAILABLE
-    return there and not device.emulated and not device.parent_device_id
 
 
 def _gpu(device: Device) -> dict[str, Any]:
@@ -56,15 +50,3 @@ def _gpu(device: Device) -> dict[str, Any]:
 def _megabytes(metrics: DeviceMetrics, field: str) -> int | None:
     count = optional(metrics, field)
     return None if count is None else round(count / _MEGABYTE)
-
-
-def _sum(known: Sequence[int | None]) -> int | None:
-    """All together; None if one of them is not known."""
-    numbers = [each for each in known if each is not None]
-    return sum(numbers) if len(numbers) == len(known) else None
-
-
-def _mean(known: Sequence[float | None]) -> float | None:
-    """Of those that are known; None if none is."""
-    numbers = [each for each in known if each is not None]
-    return round(sum(numbers) / len(numbers), 1) if numbers else None

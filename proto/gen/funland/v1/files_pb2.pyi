@@ -90,7 +90,7 @@ class UploadFileRequest(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The file's name, without folders. Of the first message alone, as all but `data`."""
+    """The file's name; of a path the last step counts. All fields but `data` may come with any message, each once."""
     purpose: _builtins.str
     """What it is for. Empty: `user_data`."""
     media_type: _builtins.str

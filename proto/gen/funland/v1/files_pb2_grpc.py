@@ -79,12 +79,13 @@ class FileServiceServicer:
     """
 
     def UploadFile(self, request_iterator, context):
-        """Keeps a file. Over HTTP the body is the content as it is, and the other fields are in the query.
+        """Keeps a file. It is kept when the stream ends, and not at all if it is broken off. Over HTTP the body is the content
+        as it is, and the other fields are in the query.
 
         Errors:
         - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
         - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
-        - INVALID_ARGUMENT, FIELD_INVALID: a later message than the first has more than `data`.
+        - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +108,8 @@ class FileServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadFile(self, request, context):
-        """Sends a file's content, in parts. Over HTTP it is the body, as it is.
+        """Sends a file's content, in parts. The first has the `File` among its extensions. Over HTTP it is the body, as it
+        is, under the file's name.
 
         Errors: FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has it.
         """
@@ -116,7 +118,8 @@ class FileServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteFile(self, request, context):
-        """Removes a file. A task that reads it goes on.
+        """Removes a file. Who reads it already goes on. If another of the servers that share the database has it, that one
+        gives its room free within minutes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,12 +42,13 @@ class FileServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> FileServiceAsyncStub: ...
     UploadFile: _grpc.StreamUnaryMultiCallable[_files_pb2.UploadFileRequest, _files_pb2.File]
-    """Keeps a file. Over HTTP the body is the content as it is, and the other fields are in the query.
+    """Keeps a file. It is kept when the stream ends, and not at all if it is broken off. Over HTTP the body is the content
+    as it is, and the other fields are in the query.
 
     Errors:
     - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
     - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
-    - INVALID_ARGUMENT, FIELD_INVALID: a later message than the first has more than `data`.
+    - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
     """
     GetFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]
     """Gets what is known of a file."""
@@ -57,12 +58,15 @@ class FileServiceStub:
     Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that was never given out.
     """
     DownloadFile: _grpc.UnaryStreamMultiCallable[_files_pb2.DownloadFileRequest, _httpbody_pb2.HttpBody]
-    """Sends a file's content, in parts. Over HTTP it is the body, as it is.
+    """Sends a file's content, in parts. The first has the `File` among its extensions. Over HTTP it is the body, as it
+    is, under the file's name.
 
     Errors: FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has it.
     """
     DeleteFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.DeleteFileRequest, _empty_pb2.Empty]
-    """Removes a file. A task that reads it goes on."""
+    """Removes a file. Who reads it already goes on. If another of the servers that share the database has it, that one
+    gives its room free within minutes.
+    """
 
 @_typing.type_check_only
 class FileServiceAsyncStub(FileServiceStub):
@@ -76,12 +80,13 @@ class FileServiceAsyncStub(FileServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     UploadFile: _aio.StreamUnaryMultiCallable[_files_pb2.UploadFileRequest, _files_pb2.File]  # type: ignore[assignment]
-    """Keeps a file. Over HTTP the body is the content as it is, and the other fields are in the query.
+    """Keeps a file. It is kept when the stream ends, and not at all if it is broken off. Over HTTP the body is the content
+    as it is, and the other fields are in the query.
 
     Errors:
     - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
     - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
-    - INVALID_ARGUMENT, FIELD_INVALID: a later message than the first has more than `data`.
+    - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
     """
     GetFile: _aio.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]  # type: ignore[assignment]
     """Gets what is known of a file."""
@@ -91,12 +96,15 @@ class FileServiceAsyncStub(FileServiceStub):
     Errors: INVALID_ARGUMENT, FIELD_INVALID for a `page_token` that was never given out.
     """
     DownloadFile: _aio.UnaryStreamMultiCallable[_files_pb2.DownloadFileRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
-    """Sends a file's content, in parts. Over HTTP it is the body, as it is.
+    """Sends a file's content, in parts. The first has the `File` among its extensions. Over HTTP it is the body, as it
+    is, under the file's name.
 
     Errors: FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has it.
     """
     DeleteFile: _aio.UnaryUnaryMultiCallable[_files_pb2.DeleteFileRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Removes a file. A task that reads it goes on."""
+    """Removes a file. Who reads it already goes on. If another of the servers that share the database has it, that one
+    gives its room free within minutes.
+    """
 
 class FileServiceServicer(metaclass=_abc_1.ABCMeta):
     """Files that the server keeps: what callers give it to work on, and what tasks made.
@@ -113,12 +121,13 @@ class FileServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_files_pb2.UploadFileRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_files_pb2.File, _abc.Awaitable[_files_pb2.File]]:
-        """Keeps a file. Over HTTP the body is the content as it is, and the other fields are in the query.
+        """Keeps a file. It is kept when the stream ends, and not at all if it is broken off. Over HTTP the body is the content
+        as it is, and the other fields are in the query.
 
         Errors:
         - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
         - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
-        - INVALID_ARGUMENT, FIELD_INVALID: a later message than the first has more than `data`.
+        - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
         """
 
     @_abc_1.abstractmethod
@@ -146,7 +155,8 @@ class FileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _files_pb2.DownloadFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
-        """Sends a file's content, in parts. Over HTTP it is the body, as it is.
+        """Sends a file's content, in parts. The first has the `File` among its extensions. Over HTTP it is the body, as it
+        is, under the file's name.
 
         Errors: FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has it.
         """
@@ -157,6 +167,8 @@ class FileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _files_pb2.DeleteFileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Removes a file. A task that reads it goes on."""
+        """Removes a file. Who reads it already goes on. If another of the servers that share the database has it, that one
+        gives its room free within minutes.
+        """
 
 def add_FileServiceServicer_to_server(servicer: FileServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
