@@ -45,17 +45,18 @@ _BARE_TABLE: Final = (
     "CREATE INDEX bare_lease ON bare (lease_until) WHERE state = 'RUNNING'",
 )
 _BARE_INSERT: Final = text("INSERT INTO bare VALUES (:id, 0, 'QUEUED', NULL, NULL, 0, 0, :work)")
+# With the work, since who claims it is to do it.
 _BARE_CLAIM: Final = {
     "sqlite": text(
         "UPDATE bare SET state='RUNNING', owner='w', lease_until=:until, attempt=attempt+1"
         " WHERE id IN (SELECT id FROM bare WHERE state='QUEUED' AND run_at<=:now"
-        " ORDER BY priority DESC, id LIMIT :n) RETURNING id, attempt"
+        " ORDER BY priority DESC, id LIMIT :n) RETURNING id, attempt, work"
     ),
     "postgresql": text(
         "WITH next AS MATERIALIZED (SELECT id FROM bare WHERE state='QUEUED' AND run_at<=:now"
         " ORDER BY priority DESC, id LIMIT :n FOR UPDATE SKIP LOCKED)"
         " UPDATE bare SET state='RUNNING', owner='w', lease_until=:until, attempt=attempt+1"
-        " FROM next WHERE bare.id=next.id RETURNING bare.id, bare.attempt"
+        " FROM next WHERE bare.id=next.id RETURNING bare.id, bare.attempt, bare.work"
     ),
 }
 
