@@ -31,6 +31,7 @@ from funland_server.hub.domain import Hub
 from funland_server.models.domain import Models
 from funland_server.responses.domain import Responses
 from funland_server.system.effects import effect
+from funland_server.tasks.domain import Tasks
 from tests.server.conftest import call
 from tests.server.system.conftest import SECTIONS, Configured
 
@@ -61,6 +62,13 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
     "session_linger_seconds": (7, of(Chat, "_linger.now"), 7),
     "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
+    **{
+        name: (3, of(Tasks, f"_settings.now.{name}"), 3)  # `_places` asks each time
+        for name in ("language_tasks", "plugin_tasks", "batch_tasks", "download_tasks")
+    },
+    "task_queue_limit": (7, of(Tasks, "_store._limits.now.capacity"), 7),
+    "task_lease_seconds": (7, of(Tasks, "_membership._lease.now"), 7),
+    "task_days": (1, of(Tasks, "_store._limits.now.keep_seconds"), 86400),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),
     "allowed_private_hosts": (["a.lan"], web("_policy.now.private_hosts"), {"a.lan"}),
