@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from typing import Final
 
 import structlog
 
@@ -11,7 +13,7 @@ from funland.v1 import tasks_pb2
 from funland.v1.tasks_pb2 import Lane, SubmitTaskRequest, Task, TaskEvent
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.downloads.domain import Downloads
 from funland_server.errors import StartError
 from funland_server.files.domain import Files
@@ -22,16 +24,24 @@ from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
 from funland_server.tasks.clock import Clock
+from funland_server.tasks.downloading import Downloading
+from funland_server.tasks.housekeeping import Housekeeping
 from funland_server.tasks.kinds import Kind
 from funland_server.tasks.language import language_kinds
 from funland_server.tasks.membership import Membership
+from funland_server.tasks.pace import Pace
 from funland_server.tasks.queue import Queue
-from funland_server.tasks.runner import Pace, Runner
+from funland_server.tasks.runner import Runner
 from funland_server.tasks.service import TaskService
 from funland_server.tasks.store import Limits, TaskStore
+from funland_server.tasks.webhooks.delivering import Webhooks
+from funland_server.tasks.webhooks.store import WebhookStore
 from funland_server.web.fetching import Web
 
 logger = structlog.get_logger(__name__)
+
+_LAST_WORDS_SECONDS: Final = 2.0
+"""How long webhooks may take that are told when the server stops."""
 
 
 class Tasks(Domain):
@@ -40,6 +50,8 @@ class Tasks(Domain):
     _queue: Queue
     _runner: Runner
     _membership: Membership
+    _housekeeping: Housekeeping
+    _webhooks: Webhooks
 
     def __init__(
         self,
@@ -62,6 +74,7 @@ class Tasks(Domain):
         self._web = web
         self._clock = Clock()
         self._pace = Pace()
+        self._database = database
         self._store = TaskStore(database, settings.map(_limits), self._clock)
         self._kinds: dict[int, Kind] = {}
         self.changes = Changes()
@@ -77,6 +90,14 @@ class Tasks(Domain):
                 f"The home {self._settings.now.home} can't be used ({error.strerror}); name another"
                 " with --home or FUNLAND_HOME."
             ) from error
+        self._webhooks = Webhooks(
+            WebhookStore(self._database, f"{this_home}.{secrets.token_hex(8)}"),
+            self._web,
+            self._settings.map(lambda now: now.webhook_secret),
+            metrics=self._metrics,
+            clock=self._clock,
+            changes=self.changes,
+        )
         lease = self._settings.map(lambda now: now.task_lease_seconds)
         self._membership = Membership(self._store, this_home, lease, self._clock)
         self._runner = Runner(
@@ -99,20 +120,34 @@ class Tasks(Domain):
             places=self._places,
             clock=self._clock,
             seconds=self._pace.seconds,
+            check_webhook=self._webhooks.check,
         )
-        for kind in language_kinds(self._models, self._inference):
+        self._housekeeping = Housekeeping(
+            self._queue, self._store, self._membership, self._metrics, self._pace
+        )
+        for kind in (
+            *language_kinds(self._models, self._inference),
+            Downloading(self._downloads),
+        ):
             self._kinds[kind.kind] = kind
         if taken := await self._membership.enter(self._kinds):
             logger.warning("tasks_taken_back", tasks=len(taken))
         self._started = True
         self._membership.start(self._runner.lose, self._take)
         self._runner.start()
+        self._housekeeping.start()
+        self._webhooks.start()
         self._settings.tell(lambda _: self._runner.look())
 
     def services(self) -> list[Service]:
         """Answers `TaskService`."""
         service = TaskService(self._queue)
         return [(tasks_pb2.DESCRIPTOR.services_by_name["TaskService"], service)]
+
+    def health(self) -> Mapping[str, Probe]:
+        """`tasks`: unwell if this server can't say that it lives, or if tasks wait for a kind that
+        no server knows."""
+        return {"tasks": self._health}
 
     def add(self, kind: Kind) -> None:
         """Makes a kind known: its tasks are claimed from now on."""
@@ -153,14 +188,20 @@ class Tasks(Domain):
         """Lets tasks that run go on for so long; those that have not ended then wait again."""
         if self._started:
             await self._runner.drain(seconds)
+            await self._webhooks.drain(_LAST_WORDS_SECONDS)
 
     async def stop(self) -> None:
         """Leaves what is left to the next start."""
         if self._started:
+            await self._housekeeping.stop()
             await self._runner.stop()
+            await self._webhooks.close()
             await self._store.settled()
             await self._membership.stop()
             self._started = False
+
+    async def _health(self) -> Health:
+        return await self._housekeeping.health()
 
     def _take(self, taken: list[str]) -> None:
         """Tasks wait again that another server had."""
