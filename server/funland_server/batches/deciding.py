@@ -21,6 +21,10 @@ MOST_LOSSES: Final = 3
 MOST_TRIES: Final = 10
 """How often a line is tried whose model can't be had. Together they take some minutes."""
 
+MOST_LOADS: Final = 3
+"""With which failure a line fails whose model can't be loaded: most often that does not pass, but
+there may have been no memory for it, or somebody ended its worker."""
+
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 
@@ -68,9 +72,12 @@ def after_failure(failure: Failure, tries: Tries) -> Next:
     if failure.code == "RESOURCE_EXHAUSTED" and failure.retry_seconds is not None:
         # There is no room because others are served. That passes, and is nobody's failure.
         return Again(max(failure.retry_seconds, _FIRST_PAUSE))
-    if failure.code not in ("UNAVAILABLE", "ABORTED"):
+    load_failed = failure.reason == ErrorReason.MODEL_LOAD_FAILED
+    if failure.code not in ("UNAVAILABLE", "ABORTED") and not load_failed:
         return Then.TOLD
     tries.failures += 1
+    if load_failed and tries.failures >= MOST_LOADS:
+        return Then.TOLD
     if failure.reason == ErrorReason.WORKER_LOST:
         tries.losses += 1
         if tries.losses >= MOST_LOSSES:
