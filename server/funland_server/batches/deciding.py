@@ -72,20 +72,16 @@ def after_failure(failure: Failure, tries: Tries) -> Next:
     if failure.code == "RESOURCE_EXHAUSTED" and failure.retry_seconds is not None:
         # There is no room because others are served. That passes, and is nobody's failure.
         return Again(max(failure.retry_seconds, _FIRST_PAUSE))
-    load_failed = failure.reason == ErrorReason.MODEL_LOAD_FAILED
-    if failure.code not in ("UNAVAILABLE", "ABORTED") and not load_failed:
+    loading = failure.reason == ErrorReason.MODEL_LOAD_FAILED
+    if failure.code not in ("UNAVAILABLE", "ABORTED") and not loading:
         return Then.TOLD
+    lost = failure.reason == ErrorReason.WORKER_LOST
     tries.failures += 1
-    if load_failed and tries.failures >= MOST_LOADS:
+    tries.losses += lost
+    if tries.losses >= MOST_LOSSES or tries.failures >= (MOST_LOADS if loading else MOST_TRIES):
         return Then.TOLD
-    if failure.reason == ErrorReason.WORKER_LOST:
-        tries.losses += 1
-        if tries.losses >= MOST_LOSSES:
-            return Then.TOLD
-        if tries.losses == MOST_LOSSES - 1:
-            return Then.ALONE
-    if tries.failures >= MOST_TRIES:
-        return Then.TOLD
+    if lost and tries.losses == MOST_LOSSES - 1:
+        return Then.ALONE
     pause = min(_FIRST_PAUSE * 2 ** (tries.failures - 1), _LONGEST_PAUSE)
     return Again(max(failure.retry_seconds or 0.0, pause))
 

@@ -21,7 +21,7 @@ from funland.v1.batches_pb2 import (
     WatchBatchRequest,
 )
 from funland.v1.files_pb2 import DeleteFileRequest, DownloadFileRequest, UploadFileRequest
-from funland.v1.inference_pb2 import EmbedRequest, GenerateRequest
+from funland.v1.inference_pb2 import EmbedRequest, GenerateRequest, SamplingParameters
 from funland.v1.tasks_pb2 import (
     CancelTaskRequest,
     DeleteTaskRequest,
@@ -32,14 +32,14 @@ from funland.v1.tasks_pb2 import (
 from tests.server.conftest import METHODS, details
 
 if TYPE_CHECKING:
-    from tests.conftest import Stack, StartStack
+    from tests.conftest import Stack
 
 GENERATE, EMBED = "/funland/v1/generate", "/funland/v1/embed"
 SECONDS = 120
 """After which something that should have happened is taken not to happen."""
 
 ENDED = (Batch.COMPLETED, Batch.FAILED, Batch.EXPIRED, Batch.CANCELLED)
-LONG = {"sampling": {"max_tokens": 100, "temperature": 0, "ignore_end": True}}
+LONG: dict[str, Any] = {"sampling": {"max_tokens": 100, "temperature": 0, "ignore_end": True}}
 
 
 def line(custom_id: str, url: str = GENERATE, **body: Any) -> dict[str, Any]:
@@ -159,7 +159,7 @@ async def test_each_line_is_answered_as_its_call_would_be(server: Calls) -> None
     assert all(each["error"] is None for each in answers)
     live = await server.call(
         "Generate",
-        GenerateRequest(prompt="n7, ", sampling={"max_tokens": 4, "temperature": 0}),
+        GenerateRequest(prompt="n7, ", sampling=SamplingParameters(max_tokens=4, temperature=0)),
     )
     seventh = next(each for each in answers if each["custom_id"] == "n7")["response"]
     assert seventh["status_code"] == 200
