@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.inference_pb2 import ChatRequest, Message
+from funland.v1.inference_pb2 import ChatRequest, Finish, Message
 from funland.worker.v1.plugin_pb2 import FromPlugin, PluginAnswer, PluginAsk
 from funland_plugin.errors import AskError, DeniedError
 from funland_plugin.link import Link
@@ -27,6 +27,10 @@ class Answer:
     """The model's id."""
     tokens: int
     """How many it read and wrote."""
+    written_tokens: int
+    """Of these, how many it wrote."""
+    cut: bool
+    """Whether it would have gone on: it has written `max_tokens`, or its context is full."""
 
 
 def question(
@@ -94,4 +98,10 @@ def _answer(told: PluginAnswer) -> Answer:
         reason = ErrorReason.Name(error.reason)
         raise AskError(reason, error.message, told.number)
     response = told.response
-    return Answer(response.message.content, response.model, response.usage.total_tokens)
+    return Answer(
+        text=response.message.content,
+        model=response.model,
+        tokens=response.usage.total_tokens,
+        written_tokens=response.usage.completion_tokens,
+        cut=response.finish_reason == Finish.LENGTH,
+    )

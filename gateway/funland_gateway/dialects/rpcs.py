@@ -8,6 +8,7 @@ from funland.v1 import (
     batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
@@ -22,6 +23,7 @@ from funland.v1 import (
 _BATCHES = batches_pb2.DESCRIPTOR.services_by_name["BatchService"].methods_by_name
 _DEPLOYMENTS = deployments_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name
 _DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
+_FILES = files_pb2.DESCRIPTOR.services_by_name["FileService"].methods_by_name
 _HARDWARE = hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"].methods_by_name
 _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
@@ -70,6 +72,12 @@ GET_RESOURCES: Final = _SYSTEM["GetResources"]
 GET_LOAD: Final = _SYSTEM["GetLoad"]
 GET_CONFIGURATION: Final = _SYSTEM["GetConfiguration"]
 GET_METRICS: Final = _SYSTEM["GetMetrics"]
+
+UPLOAD_FILE: Final = _FILES["UploadFile"]
+GET_FILE: Final = _FILES["GetFile"]
+LIST_FILES: Final = _FILES["ListFiles"]
+DOWNLOAD_FILE: Final = _FILES["DownloadFile"]
+DELETE_FILE: Final = _FILES["DeleteFile"]
 
 LIST_DEVICES: Final = _HARDWARE["ListDevices"]
 GET_DEVICE_METRICS: Final = _HARDWARE["GetDeviceMetrics"]
