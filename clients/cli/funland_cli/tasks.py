@@ -41,7 +41,7 @@ Examples:
   funland tasks cancel 7c1f 9b02
 
 \b
-A task is named by its id, or the beginning of it (what is before its `_` may be left out).
+A task is named by its id, or the beginning of it (`task-` may be left out).
 """
 
 app = typer.Typer(
