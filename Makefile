@@ -104,6 +104,10 @@ bench-downloads: $(INSTALLED_DEV) ## Compare downloads with aria2c (install it f
 bench-turns: $(INSTALLED_DEV) ## Show that a long chat's last turn computes what is new alone, after a restart too.
 	$(BIN)/python -m tools.bench.turns $(ARGS)
 
+.PHONY: bench-background
+bench-background: $(INSTALLED) ## Show what live chats lose beside texts of low priority, and what these get.
+	$(BIN)/python -m tools.bench.background $(ARGS)
+
 .PHONY: bench-load
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
 	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)

@@ -32,6 +32,7 @@ from funland_server.responses.domain import Responses
 from funland_server.rpc.grpc_server import GrpcServer
 from funland_server.rpc.local_channel import LocalChannel
 from funland_server.rpc.pipeline import Pipeline
+from funland_server.rpc.validation import validate
 from funland_server.storage.database import Database
 from funland_server.system.domain import System
 from funland_server.system.status import Status
@@ -90,12 +91,11 @@ class Server:
             settings, metrics, self._database,
             files=files, models=models, inference=inference, downloads=downloads, web=web,
         )  # fmt: skip
-        plugins = Plugins(
-            settings, metrics, self._database, tasks=tasks, files=files, inference=inference
-        )
+        plugins = Plugins(settings, metrics, tasks=tasks, files=files, inference=inference)
         batches = Batches(
-            settings, metrics, self._database,
-            tasks=tasks, files=files, inference=inference, responses=responses, lines=lines,
+            settings, self._database,
+            tasks=tasks, files=files, inference=inference, responses=responses,
+            lines=lines, check=validate,
         )  # fmt: skip
         hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (

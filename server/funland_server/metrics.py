@@ -109,6 +109,13 @@ class Metrics:
             "funland_session_answers", "Those that ended, by their state.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.plugin_executions_active = Gauge(
+            "funland_plugin_executions_active", "Plugins that are executed.", registry=self.registry
+        )
+        self.plugin_executions = Counter(
+            "funland_plugin_executions", "Executions that ended, by how.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self.tasks_waiting = Gauge(
             "funland_tasks_waiting", "Tasks that wait, on all servers of the database.", ["lane"],
             registry=self.registry,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 
 from funland.v1.inference_pb2 import EmbedRequest
@@ -15,6 +16,8 @@ from funland_worker.vectors import parts
 
 _TOKENS = 512
 """How many tokens are embedded before generations get a step."""
+_FEW_TOKENS = 64
+"""As many where somebody waits for those and nobody for these."""
 
 
 class Embedding:
@@ -57,12 +60,26 @@ class Embedding:
         """
         for tokens in texts:
             self._prompts.check_length(tokens)
-        return [vector async for part in self.groups(texts, pooling) for vector in part]
+        return [
+            vector
+            for part in parts(texts, _TOKENS)
+            for vector in await self._thread.run(partial(self._engine.embed, part, pooling))
+        ]
 
-    async def groups(
+    async def beside(
         self, texts: Sequence[list[int]], pooling: EmbedRequest.Pooling.ValueType
-    ) -> AsyncIterator[list[list[float]]]:
-        """The same in parts, each when it is computed; no text may be too long. Closing it ends it
-        after the part that is computed now."""
-        for part in parts(texts, _TOKENS):
-            yield await self._thread.run(partial(self._engine.embed, part, pooling))
+    ) -> AsyncGenerator[list[list[float]]]:
+        """The same for who has time: some vectors whenever they are computed, beside texts that
+        somebody waits for. No text may be too long. Closing it ends it after the part that is
+        computed now."""
+        left = deque(texts)
+        while left:
+            yield await self._thread.run_beside(partial(self._next, left, pooling))
+
+    def _next(
+        self, left: deque[list[int]], pooling: EmbedRequest.Pooling.ValueType, beside: bool
+    ) -> list[list[float]]:
+        part = next(parts(left, _FEW_TOKENS if beside else _TOKENS))
+        for _ in part:
+            left.popleft()
+        return self._engine.embed(part, pooling)

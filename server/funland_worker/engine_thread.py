@@ -15,8 +15,15 @@ from funland_worker.gathering import Gathering
 Result = TypeVar("Result")
 
 
+_ARRIVING_SECONDS = 0.25
+_LOOKING_SECONDS = 0.005
+
+
 class EngineThread:
     """Steps an engine while it has sequences, and does other jobs between two steps.
+
+    What nobody waits for gives way at once: when a text comes that somebody waits for, the pass
+    that runs is broken off if it can be, and the next one waits until that text is read.
 
     All its methods are for the event loop's thread, and `deliver` is called there. A step that
     raises ends the process's usefulness: `failed` gets the exception and nothing runs any more.
@@ -28,11 +35,16 @@ class EngineThread:
         deliver: Callable[[StepReport], None],
         reading: Callable[[], bool],
         gathering: Gathering,
+        arriving: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`reading` says whether texts are about to be submitted; the engine's thread asks it."""
+        """`reading` says whether texts are about to be submitted, `arriving` whether there are such
+        among them that somebody waits for; the engine's thread asks them."""
         self._engine = engine
         self._deliver = deliver
         self._reading = reading
+        self._arriving = arriving
+        self._hurried = False
+        """Whether a pass was broken off for a text that has not come yet."""
         self._gathering = gathering
         self._texts = 0
         """How many sequences were submitted since the engine rested."""
@@ -40,6 +52,8 @@ class EngineThread:
         """Whether the step that runs is the first since then."""
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[Callable[[], None]] = deque()
+        self._pieces: deque[Callable[[bool], None]] = deque()
+        """What is done beside live texts, and hears whether there are any."""
         self._wake = threading.Condition()
         self._stopping = False
         self._step_begin: float | None = None
@@ -52,6 +66,13 @@ class EngineThread:
         """How long the step that runs now has taken, in milliseconds; 0 if none runs."""
         begin = self._step_begin
         return (monotonic() - begin) * 1000 if begin is not None else 0.0
+
+    def hurry(self) -> None:
+        """Makes way for a text that comes and that somebody waits for. Of texts that come to
+        nothing only the first is made way for."""
+        if not self._hurried:
+            self._hurried = True
+            self._engine.hurry()
 
     def submit(self, prompts: Sequence[Prompt], done: Callable[[EngineError | None], None]) -> None:
         """Puts a sequence's texts in the engine's queue.
@@ -69,6 +90,7 @@ class EngineThread:
                 self._engine.cancel(prompts[0].sequence_id)
                 refusal = error
             self._texts += 1
+            self._hurried = False
             self._loop.call_soon_threadsafe(done, refusal)
 
         self._do(work)
@@ -82,15 +104,31 @@ class EngineThread:
         future: asyncio.Future[Result] = self._loop.create_future()
 
         def work() -> None:
-            try:
-                result = job()
-            except Exception as error:  # whatever it is belongs to the caller
-                self._loop.call_soon_threadsafe(_settle, future, None, error)
-            else:
-                self._loop.call_soon_threadsafe(_settle, future, result, None)
+            self._hurried = False
+            self._settle(future, job)
 
+        self.hurry()
         self._do(work)
         return await future
+
+    async def run_beside(self, piece: Callable[[bool], Result]) -> Result:
+        """Runs a piece of a job that nobody waits for and gives its result: between two steps, if
+        there are texts that somebody waits for when they lose little by it. The piece is told
+        whether there are."""
+        future: asyncio.Future[Result] = self._loop.create_future()
+
+        def work(beside: bool) -> None:
+            if not future.done():  # its caller is still there
+                self._settle(future, lambda: piece(beside))
+
+        self._engine.background.jobs += 1
+        try:
+            with self._wake:
+                self._pieces.append(work)
+                self._wake.notify()
+            return await future
+        finally:
+            self._engine.background.jobs -= 1
 
     def stop(self) -> None:
         """Ends the thread after the step that runs now."""
@@ -103,6 +141,15 @@ class EngineThread:
         with self._wake:
             self._jobs.append(job)
             self._wake.notify()
+
+    def _settle(self, future: asyncio.Future[Result], job: Callable[[], Result]) -> None:
+        """Does a job and tells what came of it."""
+        try:
+            result = job()
+        except Exception as error:  # whatever it is belongs to the caller
+            self._loop.call_soon_threadsafe(_settle, future, None, error)
+        else:
+            self._loop.call_soon_threadsafe(_settle, future, result, None)
 
     def _run(self) -> None:
         try:
@@ -130,10 +177,13 @@ class EngineThread:
         if self._engine.idle:
             self._texts = 0
             self._do_jobs(None)
+            self._do_piece()
             self._gather()
             self._first = True
         else:
             self._do_jobs(0)
+            self._let_arrive()
+            self._do_piece()
             if self._first:
                 self._gathering.came(self._texts)
                 self._first = False
@@ -152,10 +202,36 @@ class EngineThread:
             if self._do_jobs(patience):
                 last = monotonic()
 
+    def _let_arrive(self) -> None:
+        """Does not begin what nobody waits for while others come; but a text takes no longer to
+        read than this, or it has come to nothing."""
+        begin = monotonic()
+        while self._arriving() and self._engine.only_background and not self._stopping:
+            left = begin + _ARRIVING_SECONDS - monotonic()
+            if left <= 0:
+                return
+            self._do_jobs(min(left, _LOOKING_SECONDS))
+
+    def _do_piece(self) -> None:
+        """Does a piece of a job, if it is its turn."""
+        if not self._pieces:
+            return
+        crowd = self._engine.crowd
+        if not self._engine.background.lets_job(crowd):
+            return
+        beside = bool(crowd.writing or crowd.prompts)
+        begin = monotonic()
+        self._pieces.popleft()(beside)
+        if beside:
+            self._engine.background.spent(1e3 * (monotonic() - begin))
+
     def _do_jobs(self, seconds: float | None) -> int:
         """Does the waiting jobs, waits so long for one (None: for ever), and says how many."""
         with self._wake:
-            self._wake.wait_for(lambda: self._jobs or self._stopping, seconds)
+            resting = seconds is None
+            self._wake.wait_for(
+                lambda: self._jobs or self._stopping or (resting and self._pieces), seconds
+            )
             jobs, self._jobs = self._jobs, deque()
         for job in jobs:
             job()

@@ -47,7 +47,7 @@ class Jobs:
         texts = await self._embedding.read(request)
         yield _progress(0, len(texts))
         vectors: list[list[float]] = []
-        async for part in self._embedding.groups(texts, request.pooling):
+        async for part in self._embedding.beside(texts, request.pooling):
             vectors += part
             yield _progress(len(vectors), len(texts))
         vectors = shortened(vectors, request.dimensions, raw=request.raw)

@@ -15,7 +15,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import Embedding as Vector
-from funland.v1.inference_pb2 import EmbedRequest
+from funland.v1.inference_pb2 import EmbedRequest, GenerationOptions
 from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.embedding import Embedding
 from funland_worker.engine_thread import EngineThread
@@ -67,7 +67,15 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         self._send = send
         self._reading: dict[int, asyncio.Task[None]] = {}
         """Submitted sequences whose prompts are being rendered and tokenized."""
-        self.thread = EngineThread(engine, self._deliver, lambda: bool(self._reading), Gathering())
+        self._arriving: set[int] = set()
+        """Those of them that somebody waits for."""
+        self.thread = EngineThread(
+            engine,
+            self._deliver,
+            lambda: bool(self._reading),
+            Gathering(),
+            lambda: bool(self._arriving),
+        )
         self._embedding = Embedding(engine, prompts, self.thread)
         self._jobs = Jobs(self._embedding)
 
@@ -182,7 +190,14 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             return
         task = asyncio.create_task(self._submit(submit))
         self._reading[sequence_id] = task
-        task.add_done_callback(lambda _: self._reading.pop(sequence_id, None))
+        task.add_done_callback(partial(self._has_read, sequence_id))
+        if submit.options.priority != GenerationOptions.LOW:
+            self._arriving.add(sequence_id)
+            self.thread.hurry()
+
+    def _has_read(self, sequence_id: int, _: asyncio.Task[None]) -> None:
+        self._reading.pop(sequence_id, None)
+        self._arriving.discard(sequence_id)
 
     def _cancel(self, sequence_id: int) -> None:
         if task := self._reading.get(sequence_id):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -58,7 +58,7 @@ def finite(scores: list[float]) -> list[float]:
     return scores
 
 
-def parts(texts: Sequence[list[int]], tokens: int) -> Iterator[list[list[int]]]:
+def parts(texts: Iterable[list[int]], tokens: int) -> Iterator[list[list[int]]]:
     """The texts in parts of about that many tokens, at least one text in each."""
     part: list[list[int]] = []
     size = 0

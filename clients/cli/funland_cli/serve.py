@@ -128,12 +128,14 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
     from funland_cli.running import listen, listen_http, run  # noqa: PLC0415 - as in serve
     from funland_cli.settling import settle  # noqa: PLC0415 - as in serve
     from funland_gateway.app import Gateway  # noqa: PLC0415 - as in serve
+    from funland_gateway.dialects.openai.lines import OpenAILines  # noqa: PLC0415 - as in serve
     from funland_server import errors, logs  # noqa: PLC0415 - as in serve
     from funland_server.app import Server  # noqa: PLC0415 - as in serve
+    from funland_server.batches.lines import Refused  # noqa: PLC0415 - as in serve
 
     logs.configure(settings.server)
 
-    server = Server(settings.server, settings.joined)
+    server = Server(settings.server, settings.joined, OpenAILines(Refused))
 
     async def start(services: list[Service]) -> None:
         services.append(server)

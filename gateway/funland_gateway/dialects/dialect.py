@@ -122,6 +122,49 @@ Step = Reply | Unary | Streaming | Together
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What a form with a file says."""
+
+    texts: Mapping[str, str]
+    """Its other fields, by their names, as far as they came."""
+    file_name: str = ""
+    """What the sender calls the file."""
+    media_type: str = ""
+    """What the sender says that it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An RPC that takes a stream, to call with a form's file."""
+
+    rpc: MethodDescriptor
+    tell: Callable[[Form, bool], Message]
+    """Makes a message without data of what is said before the file, and of all that is said at the
+    end (true): then what is missing fails."""
+    file_field: str
+    """The form's field that is the file."""
+    data_field: str
+    """The message's field for its parts."""
+    answer: Callable[[Any], Reply]
+    field_name: Callable[[str], str] = same_name
+    blames: Blames = field(default_factory=dict[int, str])
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
+    """See `Unary`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An RPC that streams `HttpBody`, whose parts are the answer as they are."""
+
+    rpc: MethodDescriptor
+    message: Message
+    field_name: Callable[[str], str] = same_name
+    blames: Blames = field(default_factory=dict[int, str])
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
+    """See `Unary`."""
+
+
+@dataclass(frozen=True, slots=True)
 class WebSocket:
     """An RPC whose events go out over a WebSocket for as long as there is someone."""
 
@@ -141,7 +184,7 @@ class Route:
     method: str
     path: str
     """As documented, variables in braces. One whose name begins with `model` may hold slashes."""
-    call: Callable[[Incoming], Unary | Streaming | Together | WebSocket]
+    call: Callable[[Incoming], Unary | Streaming | Together | WebSocket | Upload | Download]
     summary: str
     tag: str
     """The dialect's name."""
@@ -157,6 +200,10 @@ class Route:
     """Whether it is a WebSocket."""
     description: str = ""
     """What the summary does not tell."""
+    form: bool = False
+    """Whether the body is a form with a file in it, and not JSON."""
+    binary: bool = False
+    """Whether the answer is bytes as they are."""
 
 
 NAME: Final = "[^/]+(?:/[^/]+)*"

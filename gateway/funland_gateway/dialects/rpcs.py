@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from funland.v1 import (
+    batches_pb2,
     deployments_pb2,
     downloads_pb2,
+    files_pb2,
     hardware_pb2,
     hub_pb2,
     inference_pb2,
@@ -18,8 +20,10 @@ from funland.v1 import (
     tasks_pb2,
 )
 
+_BATCHES = batches_pb2.DESCRIPTOR.services_by_name["BatchService"].methods_by_name
 _DEPLOYMENTS = deployments_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name
 _DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
+_FILES = files_pb2.DESCRIPTOR.services_by_name["FileService"].methods_by_name
 _HARDWARE = hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"].methods_by_name
 _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
@@ -69,6 +73,12 @@ GET_LOAD: Final = _SYSTEM["GetLoad"]
 GET_CONFIGURATION: Final = _SYSTEM["GetConfiguration"]
 GET_METRICS: Final = _SYSTEM["GetMetrics"]
 
+UPLOAD_FILE: Final = _FILES["UploadFile"]
+GET_FILE: Final = _FILES["GetFile"]
+LIST_FILES: Final = _FILES["ListFiles"]
+DOWNLOAD_FILE: Final = _FILES["DownloadFile"]
+DELETE_FILE: Final = _FILES["DeleteFile"]
+
 LIST_DEVICES: Final = _HARDWARE["ListDevices"]
 GET_DEVICE_METRICS: Final = _HARDWARE["GetDeviceMetrics"]
 GET_ACCELERATION: Final = _HARDWARE["GetAcceleration"]
@@ -115,3 +125,8 @@ SUBMIT_TASK: Final = _TASKS["SubmitTask"]
 GET_TASK: Final = _TASKS["GetTask"]
 CANCEL_TASK: Final = _TASKS["CancelTask"]
 LIST_LANES: Final = _TASKS["ListLanes"]
+
+CREATE_BATCH: Final = _BATCHES["CreateBatch"]
+GET_BATCH: Final = _BATCHES["GetBatch"]
+LIST_BATCHES: Final = _BATCHES["ListBatches"]
+CANCEL_BATCH: Final = _BATCHES["CancelBatch"]

@@ -17,6 +17,7 @@ from funland_gateway.calls import Calls
 from funland_gateway.config import GatewaySettings
 from funland_gateway.dialects.dialect import (
     Dialect,
+    Download,
     Incoming,
     Named,
     Reply,
@@ -25,13 +26,17 @@ from funland_gateway.dialects.dialect import (
     Streaming,
     Together,
     Unary,
+    Upload,
     WebSocket,
     path_pattern,
 )
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.sharing import joint_routes
+from funland_gateway.dialects.uploads import form_messages
 from funland_gateway.dialects.waits import Waits
-from funland_gateway.failures import CallFailed, failure, renamed, unforeseen
+from funland_gateway.dialects.words import in_its_words
+from funland_gateway.downloading import send_body
+from funland_gateway.failures import CallFailed, failure, unforeseen
 from funland_gateway.merging import merged
 from funland_gateway.origins import origin
 from funland_gateway.request_ids import request_id
@@ -63,21 +68,27 @@ def _handler(
         call = route.call(await _incoming(request, route, settings))
         if isinstance(call, WebSocket):
             return await _converse(request, calls, call, sockets)
+        if isinstance(call, Download):
+            return await _download(request, calls, call, settings)
+        if isinstance(call, Upload):
+            return _replied(await _upload(request, calls, call))
         answer = await _ask(request, calls, call)
         if isinstance(answer, Reply):
-            return web.Response(
-                body=answer.content,
-                status=answer.status,
-                headers={"Content-Type": answer.content_type},
-            )
+            return _replied(answer)
         return await _stream(request, calls, answer, dialect, settings)
 
     return handle
 
 
+def _replied(answer: Reply) -> web.Response:
+    return web.Response(
+        body=answer.content, status=answer.status, headers={"Content-Type": answer.content_type}
+    )
+
+
 async def _incoming(request: web.Request, route: Route, settings: GatewaySettings) -> Incoming:
     body = JsonObject({})
-    if route.request_schema is not None:
+    if route.request_schema is not None and not route.form:
         body = JsonObject.read(await read_json(request, settings.max_body_bytes))
     return Incoming(
         body=body,
@@ -102,7 +113,7 @@ async def _ask(
         try:
             step = step.answer(await _response(request, calls, step))
         except CallFailed as failed:
-            raise _in_its_words(failed, step) from failed
+            raise in_its_words(failed, step) from failed
     return step
 
 
@@ -111,6 +122,24 @@ async def _response(request: web.Request, calls: Calls, call: Unary) -> Message 
         return await calls.unary(request, call.rpc, call.message)
     async with calls.stream(request, call.rpc, call.message) as events:
         return [event async for event in events]
+
+
+async def _upload(request: web.Request, calls: Calls, call: Upload) -> Reply:
+    try:
+        async with aclosing(form_messages(request, call)) as messages:
+            return call.answer(await calls.collect(request, call.rpc, messages))
+    except CallFailed as failed:
+        raise in_its_words(failed, call) from failed
+
+
+async def _download(
+    request: web.Request, calls: Calls, call: Download, settings: GatewaySettings
+) -> web.StreamResponse:
+    parts = calls.stream(request, call.rpc, call.message)
+    try:
+        return await send_body(request, parts, send_timeout=settings.send_timeout_seconds)
+    except CallFailed as failed:
+        raise in_its_words(failed, call) from failed
 
 
 async def _converse(
@@ -197,17 +226,8 @@ async def _answer(
         async with calls.stream(request, part.rpc, part.message) as events:
             yield events
     except CallFailed as failed:
-        raise _in_its_words(failed, part) from failed
+        raise in_its_words(failed, part) from failed
 
 
 def _sse(made: bytes | Named) -> bytes:
     return sse_event(made.data, made.name) if isinstance(made, Named) else sse_event(made)
-
-
-def _in_its_words(failed: CallFailed, call: Unary | Streaming) -> CallFailed:
-    """The failure with the fields called as the request called them."""
-    error = renamed(failed.error, call.field_name)
-    if not error.field_violations and (blamed := call.blames.get(error.reason)):
-        error.metadata["parameter"] = blamed
-    error.message = call.words.get(error.reason, error.message)
-    return CallFailed(error)

@@ -115,6 +115,16 @@ class DocumentedRoute(Protocol):
         ...
 
     @property
+    def form(self) -> bool:
+        """Whether the body is a form with a file in it."""
+        ...
+
+    @property
+    def binary(self) -> bool:
+        """Whether the answer is bytes as they are."""
+        ...
+
+    @property
     def tag(self) -> str:
         """The name of the API that the route belongs to."""
         ...
@@ -244,6 +254,8 @@ def _answer(route: Route, schemas: Schemas) -> dict[str, Any]:
 def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     slug = re.sub(r"[^A-Za-z0-9]+", "_", route.path).strip("_")
     content = _json(dict(route.response_schema)) if route.response_schema is not None else {}
+    if route.binary:
+        content |= _OCTETS
     if route.streams:
         content[SSE] = {"schema": {"type": "string"}}
     worked: dict[str, Schema] = (
@@ -265,7 +277,9 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     if route.request_schema is not None:
         operation["requestBody"] = {
             "required": _wants_something(route.request_schema),
-            "content": _json(dict(route.request_schema)),
+            "content": {"multipart/form-data": {"schema": dict(route.request_schema)}}
+            if route.form
+            else _json(dict(route.request_schema)),
         }
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

@@ -86,6 +86,7 @@ class PluginBrokenError(FailedPreconditionError):
 
     def __init__(self, plugin_id: str, reason: str) -> None:
         super().__init__(f"Plugin {plugin_id!r} can't be run: {reason}", plugin_id=plugin_id)
+        self.why = reason
 
 
 class PluginBundledError(FailedPreconditionError):

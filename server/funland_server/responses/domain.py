@@ -21,7 +21,9 @@ from funland_server.storage.owners import Hourly
 
 
 class Responses(Domain):
-    """Those of one database."""
+    """Those of one database. What other domains use of it is there once it is started."""
+
+    service: ResponseService
 
     def __init__(
         self,
@@ -55,19 +57,19 @@ class Responses(Domain):
         await background.recover()
         self._minding = Hourly(lambda: background.recover(starts=False))
         self._minding.start()
-
-    def services(self) -> list[Service]:
-        """Answers `ResponseService`."""
-        if self._background is None or self._kept is None:
-            return []
         answering = Answering(
             self._inference.service.StreamChat,
             self._inference.stream_kept_chat,
-            self._kept,
-            self._background,
+            kept,
+            background,
         )
-        service = ResponseService(answering, self._background, self._kept)
-        return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], service)]
+        self.service = ResponseService(answering, background, kept)
+
+    def services(self) -> list[Service]:
+        """Answers `ResponseService`."""
+        if self._background is None:
+            return []
+        return [(responses_pb2.DESCRIPTOR.services_by_name["ResponseService"], self.service)]
 
     async def drain(self, seconds: float) -> None:
         """Lets responses in the background go on."""

@@ -277,4 +277,21 @@ CREATE INDEX files_by_home ON files (home_id, expire_time)
 
 CREATE INDEX files_of_tasks ON files (task_id) WHERE task_id <> ''
 
+CREATE TABLE batches (
+	batch_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	task_id TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	state INTEGER NOT NULL,
+	request BLOB NOT NULL,
+	batch BLOB NOT NULL,
+	PRIMARY KEY (batch_id)
+)
+
+CREATE INDEX batches_by_time ON batches (create_time, batch_id)
+
+CREATE UNIQUE INDEX batches_by_task ON batches (task_id)
+
+CREATE INDEX batches_unended ON batches (home_id) WHERE state NOT IN (4, 5, 6, 8)
+
 INSERT INTO alembic_version VALUES ('0011')

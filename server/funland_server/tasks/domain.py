@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator
+from typing import Final
 
 import structlog
 
@@ -29,9 +31,14 @@ from funland_server.tasks.queue import Queue
 from funland_server.tasks.runner import Pace, Runner
 from funland_server.tasks.service import TaskService
 from funland_server.tasks.store import Limits, TaskStore
+from funland_server.tasks.webhooks.delivering import Webhooks
+from funland_server.tasks.webhooks.store import WebhookStore
 from funland_server.web.fetching import Web
 
 logger = structlog.get_logger(__name__)
+
+_LAST_WORDS_SECONDS: Final = 2.0
+"""How long webhooks may take that are told when the server stops."""
 
 
 class Tasks(Domain):
@@ -40,6 +47,7 @@ class Tasks(Domain):
     _queue: Queue
     _runner: Runner
     _membership: Membership
+    _webhooks: Webhooks
 
     def __init__(
         self,
@@ -62,6 +70,7 @@ class Tasks(Domain):
         self._web = web
         self._clock = Clock()
         self._pace = Pace()
+        self._database = database
         self._store = TaskStore(database, settings.map(_limits), self._clock)
         self._kinds: dict[int, Kind] = {}
         self.changes = Changes()
@@ -77,6 +86,14 @@ class Tasks(Domain):
                 f"The home {self._settings.now.home} can't be used ({error.strerror}); name another"
                 " with --home or FUNLAND_HOME."
             ) from error
+        self._webhooks = Webhooks(
+            WebhookStore(self._database, f"{this_home}.{secrets.token_hex(8)}"),
+            self._web,
+            self._settings.map(lambda now: now.webhook_secret),
+            metrics=self._metrics,
+            clock=self._clock,
+            changes=self.changes,
+        )
         lease = self._settings.map(lambda now: now.task_lease_seconds)
         self._membership = Membership(self._store, this_home, lease, self._clock)
         self._runner = Runner(
@@ -99,6 +116,7 @@ class Tasks(Domain):
             places=self._places,
             clock=self._clock,
             seconds=self._pace.seconds,
+            check_webhook=self._webhooks.check,
         )
         for kind in language_kinds(self._models, self._inference):
             self._kinds[kind.kind] = kind
@@ -107,6 +125,7 @@ class Tasks(Domain):
         self._started = True
         self._membership.start(self._runner.lose, self._take)
         self._runner.start()
+        self._webhooks.start()
         self._settings.tell(lambda _: self._runner.look())
 
     def services(self) -> list[Service]:
@@ -153,11 +172,13 @@ class Tasks(Domain):
         """Lets tasks that run go on for so long; those that have not ended then wait again."""
         if self._started:
             await self._runner.drain(seconds)
+            await self._webhooks.drain(_LAST_WORDS_SECONDS)
 
     async def stop(self) -> None:
         """Leaves what is left to the next start."""
         if self._started:
             await self._runner.stop()
+            await self._webhooks.close()
             await self._store.settled()
             await self._membership.stop()
             self._started = False

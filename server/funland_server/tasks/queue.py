@@ -14,6 +14,7 @@ from funland.v1.tasks_pb2 import (
     Task,
     TaskEvent,
     WatchTasksRequest,
+    Webhook,
 )
 from funland_server.changes import Changes
 from funland_server.live import Live
@@ -74,9 +75,10 @@ class Queue:
         places: Callable[[int], int],
         clock: Clock,
         seconds: float,
+        check_webhook: Callable[[Webhook], None],
     ) -> None:
         """`places` says how many tasks of a lane run at once; what other servers do is looked for
-        every so many seconds."""
+        every so many seconds; `check_webhook` raises the FunlandError of one that can't be told."""
         self._store = store
         self._runner = runner
         self._changes = changes
@@ -85,6 +87,7 @@ class Queue:
         self._limits = limits
         self._places = places
         self._clock = clock
+        self._check_webhook = check_webhook
         self._last_number = 0
         self._watching = Watching(store, changes, get=self.get, some=self._some, seconds=seconds)
 
@@ -113,6 +116,7 @@ class Queue:
         )
         webhook = None
         if request.HasField("webhook"):
+            self._check_webhook(request.webhook)
             webhook = request.webhook.url, request.webhook.secret
         new = New(row, request.work, given_id=bool(task_id), webhook=webhook)
         kept = await self._store.add(new)

@@ -77,6 +77,14 @@ class Web:
         """Whether nothing is sent now."""
         return self._policy.now.offline
 
+    def check(self, url: str) -> None:
+        """Refuses a URL that no request would be sent to, as far as it shows by itself.
+
+        Raises:
+            OfflineError, AddressNotAllowedError: As a request would.
+        """
+        self._policy.now.check_target(parse(url))
+
     async def close(self) -> None:
         """Ends all connections. Closing twice is no error."""
         await self._sessions.close()

@@ -17,6 +17,8 @@ class Continuation:
     def __init__(self, prompt: Prompt, vocabulary: Vocabulary, context_length: int) -> None:
         self.prompt = prompt
         self.id = prompt.sequence_id
+        self.background = prompt.priority == GenerationOptions.LOW
+        """Whether nobody waits for it: see `background.py`."""
         self.tokens = list(prompt.tokens)
         self.made = 0
         """How many tokens were chosen."""

@@ -9,6 +9,7 @@ LONGEST_RUN = 256
 masked, so longer ones take more time for each row."""
 
 _SMALLEST = 32
+_FEWEST = 8
 _TELLING = 16
 """Prompt tokens from which a step tells what one costs, and not what a step costs."""
 
@@ -45,6 +46,14 @@ class PrefillBudget:
         pause = max(_PAUSE_MS, self._decode_ms(writing))
         pause *= min(_MOST, max(1.0, _SLOPE * (prompts - 1) / writing))
         return max(_SMALLEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
+
+    def beside(self, writing: int) -> int:
+        """The budget for prompts that nobody waits for, beside so many texts that write: what takes
+        as long as their own step, but no more than 50 ms; or a few tokens."""
+        if self._ms_per_token is None:
+            return _FEWEST
+        pause = min(_PAUSE_MS, self._decode_ms(writing))
+        return max(_FEWEST, min(LARGEST_PASS, int(pause / self._ms_per_token)))
 
     def measured(self, prompt_tokens: int, milliseconds: float, *, writing: int) -> None:
         """Learns from a step of so many prompt tokens, beside so many texts that write."""

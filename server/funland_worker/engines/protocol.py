@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest, Finish, GenerationOptions, Speculation
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.background import Background, Crowd
 
 
 class EngineError(Exception):
@@ -230,7 +231,7 @@ class Vocabulary(Protocol):
 class Engine(Protocol):
     """Holds one model and advances all its sequences together.
 
-    Methods are for one thread alone, but for `rank_pair`.
+    Methods are for one thread alone, but for `rank_pair` and `hurry`.
     """
 
     kind: LoadSettings.Engine.ValueType
@@ -243,6 +244,8 @@ class Engine(Protocol):
     """How many tokens a step scores, which may be more than the vocabulary names."""
     can_generate: bool
     can_rank: bool
+    background: Background
+    """Of this engine's passes. Jobs that nobody waits for ask it too."""
 
     def submit(self, prompt: Prompt) -> None:
         """Puts a text in the queue. Its tokens must be at most `context_length - 1`.
@@ -259,6 +262,22 @@ class Engine(Protocol):
     @property
     def idle(self) -> bool:
         """Whether no sequence runs or waits, so that `step` would do nothing."""
+        ...
+
+    @property
+    def crowd(self) -> Crowd:
+        """Whom the next pass could compute; empty if nobody asks: no text that nobody waits for is
+        there, nor such a job."""
+        ...
+
+    @property
+    def only_background(self) -> bool:
+        """Whether there are texts, and nobody waits for any of them."""
+        ...
+
+    def hurry(self) -> None:
+        """Ends the pass that runs now without a result, if nobody waits for it and that is
+        possible: a text comes that somebody waits for. Any thread may."""
         ...
 
     def step(self) -> StepReport:

@@ -27,6 +27,11 @@ class WaitingQueue(Generic[Text]):
         """How many wait."""
         return sum(map(len, self._ranks))
 
+    @property
+    def background(self) -> int:
+        """How many of them nobody waits for."""
+        return len(self._ranks[_RANKS[GenerationOptions.LOW]])
+
     def __iter__(self) -> Iterator[Text]:
         """Who waits, the next first; nobody may come or go meanwhile."""
         for rank in self._ranks:

@@ -89,3 +89,17 @@ def test_what_a_step_takes_grows_with_those_who_write() -> None:
 
     assert budget.tokens(prompts=1, writing=1) == 60
     assert budget.tokens(prompts=1, writing=31) == 90
+
+
+def test_what_nobody_waits_for_gets_few_tokens_beside_texts_that_write() -> None:
+    budget = PrefillBudget()
+    first = budget.beside(1)
+    budget.measured(100, 100.0, writing=0)
+    budget.measured(0, 20.0, writing=4)
+
+    assert first == 8
+    assert budget.beside(4) == 20  # as long as their own step
+    budget.measured(0, 400.0, writing=4)
+    assert budget.beside(4) == 50  # but no longer than 50 ms
+    budget.measured(100, 5000.0, writing=0)
+    assert budget.beside(4) == 8

@@ -115,6 +115,8 @@ class Batch(_message.Message):
     COMPLETION_TOKENS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    CACHED_PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    REASONING_TOKENS_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch's id."""
     endpoint: _builtins.str
@@ -143,6 +145,10 @@ class Batch(_message.Message):
     """The model of all lines. Empty: they have several, or it is not known yet."""
     window_seconds: _builtins.int
     """For how long its time lasts, in seconds."""
+    cached_prompt_tokens: _builtins.int
+    """How many of the prompts' tokens needed no computation."""
+    reasoning_tokens: _builtins.int
+    """How many of the answers' tokens were thoughts."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchError]:
         """What is wrong with the file, the first lines that are."""
@@ -200,10 +206,12 @@ class Batch(_message.Message):
         completion_tokens: _builtins.int = ...,
         model: _builtins.str = ...,
         window_seconds: _builtins.int = ...,
+        cached_prompt_tokens: _builtins.int = ...,
+        reasoning_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "cancel_time", b"cancel_time", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "finalize_time", b"finalize_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "begin_time", b"begin_time", "cancel_time", b"cancel_time", "completed_lines", b"completed_lines", "completion_tokens", b"completion_tokens", "create_time", b"create_time", "end_time", b"end_time", "endpoint", b"endpoint", "error_file_id", b"error_file_id", "errors", b"errors", "expire_time", b"expire_time", "failed_lines", b"failed_lines", "finalize_time", b"finalize_time", "input_file_id", b"input_file_id", "metadata", b"metadata", "model", b"model", "output_file_id", b"output_file_id", "prompt_tokens", b"prompt_tokens", "state", b"state", "task_id", b"task_id", "total_lines", b"total_lines", "window_seconds", b"window_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "begin_time", b"begin_time", "cached_prompt_tokens", b"cached_prompt_tokens", "cancel_time", b"cancel_time", "completed_lines", b"completed_lines", "completion_tokens", b"completion_tokens", "create_time", b"create_time", "end_time", b"end_time", "endpoint", b"endpoint", "error_file_id", b"error_file_id", "errors", b"errors", "expire_time", b"expire_time", "failed_lines", b"failed_lines", "finalize_time", b"finalize_time", "input_file_id", b"input_file_id", "metadata", b"metadata", "model", b"model", "output_file_id", b"output_file_id", "prompt_tokens", b"prompt_tokens", "reasoning_tokens", b"reasoning_tokens", "state", b"state", "task_id", b"task_id", "total_lines", b"total_lines", "window_seconds", b"window_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from funland.v1.tasks_pb2 import Webhook
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.tasks.webhooks.signing import key_of
-from funland_server.web.policy import WebPolicy
-from funland_server.web.urls import parse
 
 
-def check(webhook: Webhook, policy: WebPolicy, *, has_default: bool) -> None:
+def check(webhook: Webhook, check_url: Callable[[str], None], *, has_default: bool) -> None:
     """Refuses what can be seen to lead nowhere; the addresses of its host are looked at when it is
-    told. `has_default` says whether the settings have a secret.
+    told. `check_url` is `Web.check`; `has_default` says whether the settings have a secret.
 
     Raises:
         FieldInvalidError: It has no secret, or one that is none.
@@ -25,4 +25,4 @@ def check(webhook: Webhook, policy: WebPolicy, *, has_default: bool) -> None:
     if webhook.secret and key_of(webhook.secret) is None:
         what = "must be whsec_ and 24 to 64 bytes in base64, padding included"
         raise FieldInvalidError([Violation("webhook.secret", what)])
-    policy.check_target(parse(webhook.url))
+    check_url(webhook.url)

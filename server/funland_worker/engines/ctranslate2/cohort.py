@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -62,19 +63,45 @@ class Cohort:
         self.texts = sorted(texts, key=lambda text: -len(text.tokens))
         self.way = way
         self.steps = 0
+        self.background = texts[0].background
+        """Whether nobody waits for its texts: it has only such, or none."""
+        self._spent_ms = 0.0
+        self._gate = threading.Event()
+        self._gate.set()
+        self._resumed = monotonic()
         self._leaving: set[int] = set()
         self._generator = generator
         self._names = names
         self._tell = tell
         self._rows: NDArray[np.float32] | None = None
+        self._new_pass = True
         self._alive = list(range(len(self.texts)))
         self._left: set[int] = set()
         self._news: list[News] = []
         threading.Thread(target=self._run, name="cohort", daemon=True).start()
 
     def leave(self, texts: Sequence[GuessedText]) -> None:
-        """Has texts leave the batch at their next token."""
+        """Has texts leave the batch at their next token, which is let come."""
         self._leaving.update(place for place, text in enumerate(self.texts) if text in texts)
+        self._gate.set()
+
+    def pause(self) -> None:
+        """Has it stop behind the pass that it computes now."""
+        self._gate.clear()
+
+    def resume(self) -> None:
+        """Has it go on."""
+        self._gate.set()
+
+    def let_through(self) -> None:
+        """Has it make one more pass, if it has stopped."""
+        self._gate.set()
+        self._gate.clear()
+
+    def spent_ms(self) -> float:
+        """What its passes took since this was last asked."""
+        spent, self._spent_ms = self._spent_ms, 0.0
+        return spent
 
     def _run(self) -> None:
         prompts = [[self._names[token] for token in text.tokens] for text in self.texts]
@@ -98,6 +125,10 @@ class Cohort:
 
     def _take(self, result: Any) -> bool:
         """Takes a token of one text; True ends that text's part in the batch."""
+        if self._new_pass:
+            self._new_pass = False
+            self._spent_ms += 1e3 * (monotonic() - self._resumed)
+            self._gate.wait()
         place: int = result.batch_id
         # The shortest prompt is the last in the batch, and has a token in every pass.
         last = max(one for one in range(len(self.texts)) if one not in self._left)
@@ -109,6 +140,8 @@ class Cohort:
         if place == last:
             self._tell(self._news)
             self._news = []
+            self._new_pass = True
+            self._resumed = monotonic()
         return news.left
 
     def _follow(self, place: int, result: Any) -> News:

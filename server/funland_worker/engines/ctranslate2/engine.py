@@ -2,16 +2,19 @@
 
 So there are several at a time, cohorts: those who wait begin one together. When all may run that do
 and somebody still waits, the smallest gives way: its texts wait too and begin anew with the others.
+Texts that nobody waits for have cohorts of their own, which pause beside the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any
 
 from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.background import Background, Crowd, Part
 from funland_worker.engines.ctranslate2.cohort import Cohort, GuessedText, News
 from funland_worker.engines.ctranslate2.guesses import guessing
 from funland_worker.engines.ctranslate2.library import unsupported
@@ -60,6 +63,11 @@ class CTranslate2Engine:
         self._running: dict[GuessedText, Cohort] = {}
         self._cohorts: list[Cohort] = []
         self._news: SimpleQueue[list[News]] = SimpleQueue()
+        self.background = Background()
+        self._lets_background = True
+        """Whether a cohort that nobody waits for may begin."""
+        self._paced: float | None = None
+        """When cohorts were last paced, if there were any to pace."""
 
     def submit(self, prompt: Prompt) -> None:
         """See `Engine`."""
@@ -85,10 +93,24 @@ class CTranslate2Engine:
         """See `Engine`."""
         return not self._cohorts and not len(self._waiting)
 
+    @property
+    def crowd(self) -> Crowd:
+        """See `Engine`; there are no jobs that would ask."""
+        return Crowd(0, 0, 0)
+
+    @property
+    def only_background(self) -> bool:
+        """See `Engine`."""
+        return not self.idle and not self._live
+
+    def hurry(self) -> None:
+        """See `Engine`. A pass can't be taken back."""
+
     def step(self) -> StepReport:
         """See `Engine`. A pass of one cohort or of several, or a part of a long one."""
         told = PromptNews()
         closed = self._close(told)
+        self._pace()
         prompt_tokens = self._begin()
         advances, failures = self._collect(told)
         self._make_way()
@@ -155,26 +177,72 @@ class CTranslate2Engine:
         chosen: list[GuessedText] = []
         for text in self._ready():
             lengths = [len(one.tokens) for one in (*chosen, text)]
-            alike = not chosen or guessing(text.prompt) == guessing(chosen[0].prompt)
+            if text.background and not self._lets_background:
+                continue
+            alike = not chosen or (
+                guessing(text.prompt) == guessing(chosen[0].prompt)
+                and text.background == chosen[0].background
+            )
             if alike and max(lengths) - min(lengths) <= _LENGTHS_APART:
                 chosen.append(text)
         return chosen
 
     @property
     def _active(self) -> int:
-        """How many texts have a slot: those that left a cohort keep theirs."""
-        return len(self._running) + sum(text.begun for text in self._waiting)
+        """How many texts have a slot: those that left a cohort keep theirs, unless nobody waits for
+        them."""
+        return len(self._running) + sum(map(_keeps_slot, self._waiting))
 
     def _ready(self) -> list[GuessedText]:
-        """Those who wait and have a slot, or get one, in order."""
+        """Those who wait and have a slot, or get one, in order. Slots of those that nobody waits
+        for are free for the others, `_give_up_slots` sees to that."""
         free = self.slots - self._active
+        taken = sum(text.background for text in self._running)
         ready: list[GuessedText] = []
         for text in self._waiting:
-            if not text.begun:
+            if not _keeps_slot(text):
                 free -= 1
-            if text.begun or free >= 0:
+            if _keeps_slot(text) or free + (0 if text.background else taken) >= 0:
                 ready.append(text)
         return ready
+
+    @property
+    def _live(self) -> bool:
+        """Whether there are texts that somebody waits for."""
+        return len(self._waiting) > self._waiting.background or not all(
+            text.background for text in self._running
+        )
+
+    def _pace(self) -> None:
+        """Pauses the cohorts that nobody waits for beside others, or lets one make a pass."""
+        cohorts = [cohort for cohort in self._cohorts if cohort.background]
+        count = len(cohorts) + self._waiting.background
+        live = bool(count) and self._live
+        if not live:
+            self._lets_background, self._paced = True, None
+            for cohort in cohorts:
+                cohort.spent_ms()
+                cohort.resume()
+            return
+        now = monotonic()
+        crowd = Crowd(writing=0, prompts=1, background=count)
+        self.background.measured(Part.LIVE, crowd, 1e3 * (now - (self._paced or now)))
+        self._paced = now
+        for cohort in cohorts:
+            cohort.pause()
+            if spent := cohort.spent_ms():
+                self.background.spent(spent)
+        turn = self.background.part(crowd) is Part.BACKGROUND
+        self._lets_background = turn and not cohorts
+        if turn and cohorts:
+            cohorts[0].let_through()
+
+    def _give_up_slots(self) -> None:
+        """Has the youngest that nobody waits for leave, if more run than may."""
+        over = self._active - self.slots
+        background = [text for text in self._running if text.background]
+        for text in background[::-1][: max(0, over)]:
+            self._running[text].leave([text])
 
     def _collect(
         self, told: PromptNews
@@ -223,7 +291,14 @@ class CTranslate2Engine:
 
     def _make_way(self) -> None:
         """Has a cohort give way to those who could run if there were room for one more: the
-        smallest of those that have made some steps. Its texts wait after them."""
+        smallest of those that have made some steps. Its texts wait after them. One that nobody
+        waits for does at once."""
+        self._give_up_slots()
+        if len(self._cohorts) >= COHORTS and not all(text.background for text in self._ready()):
+            for cohort in self._cohorts:
+                if cohort.background:
+                    cohort.leave(cohort.texts)
+                    return
         settled = [cohort for cohort in self._cohorts if cohort.steps >= _STEPS_IN_PEACE]
         if len(self._cohorts) < COHORTS or not settled or not self._ready():
             return
@@ -233,6 +308,11 @@ class CTranslate2Engine:
                 members[cohort].append(text)
         smallest = min(settled, key=lambda cohort: len(members[cohort]))
         smallest.leave(members[smallest])
+
+
+def _keeps_slot(text: GuessedText) -> bool:
+    """Whether a text that waits has a slot."""
+    return text.begun and not text.background
 
 
 def _no_ranking() -> EngineError:

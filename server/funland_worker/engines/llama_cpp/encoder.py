@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.background import Background, Crowd
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.vectors import Vectors
 from funland_worker.engines.protocol import EngineError, Prompt, StepReport, Vocabulary
@@ -22,6 +23,8 @@ class LlamaEncoder:
     slots = 1
     can_generate = False
     idle = True
+    crowd = Crowd(0, 0, 0)
+    only_background = False
 
     def __init__(self, model: LlamaModel, context_length: int, threads: int) -> None:
         """Makes the context, so that what is wrong with the model shows while it is loaded.
@@ -36,6 +39,7 @@ class LlamaEncoder:
         self.vocabulary: Vocabulary = model.vocabulary
         self.vocabulary_size = model.vocabulary.size
         self.can_rank = model.can_rank
+        self.background = Background()
         self._vectors = Vectors(model, self.context_length, threads)
         self._vectors.embed([], EmbedRequest.MEAN)
 
@@ -47,6 +51,9 @@ class LlamaEncoder:
 
     def cancel(self, sequence_id: int) -> None:
         """See `Engine`; there is none."""
+
+    def hurry(self) -> None:
+        """See `Engine`; there is no pass to end."""
 
     def step(self) -> StepReport:
         """See `Engine`; there is nothing to do."""

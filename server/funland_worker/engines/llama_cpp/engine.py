@@ -13,11 +13,13 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
 from funland_worker.cores import count, most_threads
+from funland_worker.engines.background import Background, Crowd
 from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.batch import Batch
 from funland_worker.engines.llama_cpp.cache.contexts import KV_CELLS, new_cache
 from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.generation import Generation
+from funland_worker.engines.llama_cpp.interruption import INTERRUPTED, Interruption
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
@@ -69,6 +71,10 @@ class LlamaEngine:
         self._adapters = adapters or Adapters(model, {})
         self._guesses = guesses or Guesses()
         self._vectors = Vectors(model, context_length, threads)
+        self.background = Background()
+        self._interruption = Interruption()
+        self._interruptible = False
+        """Whether a pass runs that nobody waits for."""
         if not model.can_generate:
             return
         rows = slots + self._guesses.most
@@ -82,9 +88,12 @@ class LlamaEngine:
             rows=rows,
             cells=kv_cells,
             store=store or StateStore(0),
+            interruption=self._interruption,
         )
         self.slots = self._cache.slots
-        self._scheduler = Scheduler(self._cache, rows, even=model.needs_even_passes)
+        self._scheduler = Scheduler(
+            self._cache, rows, self.background, even=model.needs_even_passes
+        )
         self._batch = Batch(LARGEST_PASS + rows)
         self._scores = Rows(np.empty((0, self.vocabulary_size), np.float32))
         """What the latest pass gave: a row for each of its tokens after which scores are wanted."""
@@ -122,11 +131,13 @@ class LlamaEngine:
 
     def step(self) -> StepReport:
         """See `Engine`."""
+        begin = monotonic()
         self._scheduler.admit()
         shares, prompt_tokens = self._compute()
         failures: dict[int, EngineError] = {}
         news = self._read_prompts(shares, failures) if prompt_tokens else None
         advances = self._sample(shares, failures)
+        self._scheduler.measured(1e3 * (monotonic() - begin))
         return StepReport(
             advances=advances,
             decoded_sequences=len(advances),
@@ -139,6 +150,21 @@ class LlamaEngine:
             prefills=tuple(news.prefills) if news else (),
             prompt_logprobs=tuple(news.logprobs) if news else (),
         )
+
+    @property
+    def crowd(self) -> Crowd:
+        """See `Engine`."""
+        return self._scheduler.crowd if self.can_generate else Crowd(0, 0, 0)
+
+    @property
+    def only_background(self) -> bool:
+        """See `Engine`."""
+        return self.can_generate and self._scheduler.only_background
+
+    def hurry(self) -> None:
+        """See `Engine`. A state that can't go back can't be taken back either."""
+        if self._interruptible and self._model.has_plain_cache:
+            self._interruption.raise_flag()
 
     def embed(
         self, texts: Sequence[Sequence[int]], pooling: EmbedRequest.Pooling.ValueType
@@ -163,14 +189,21 @@ class LlamaEngine:
         """Runs one pass: who computed what, and how many prompt tokens there were."""
         guesses: dict[Generation, list[int]] = {}
         if not self._model.is_recurrent:  # its state can't go back to before a wrong guess
-            guesses = self._guesses.make(self._scheduler.running)
+            guesses = self._guesses.make(self._scheduler.taking_part)
         while True:
             uses, shares = self._scheduler.plan(guesses)
             context = self._cache.context
             self._adapters.apply(context, uses)
             self._batch.fill(shares)
             begin = monotonic()
+            self._interruption.lower_flag()
+            self._interruptible = self._scheduler.only_background
             outcome = self._batch.decode(context)
+            self._interruptible = False
+            if outcome == INTERRUPTED:
+                for share in shares:
+                    self._cache.trim(share.lease)
+                return [], 0
             if outcome == 0:
                 self._scores = self._read_scores(context)
                 milliseconds = 1e3 * (monotonic() - begin)

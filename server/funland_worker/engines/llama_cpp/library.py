@@ -23,6 +23,13 @@ lib: Any = import_module("llama_cpp.llama_cpp")
 _ERROR = 4
 _LEVELS = {2: logging.DEBUG, 3: logging.DEBUG, _ERROR: logging.ERROR}
 
+# What it says of a pass that was broken off because we wanted it so (`interruption.py`).
+_BROKEN_OFF = (
+    "compute_async failed with error 1",
+    "failed to compute graph, compute status: 1",
+    "failed to decode, ret = 2",
+)
+
 errors: deque[str] = deque(maxlen=16)
 """The latest errors that llama.cpp told of: the reasons of failures whose functions give none."""
 
@@ -30,6 +37,8 @@ errors: deque[str] = deque(maxlen=16)
 def _log(level: int, text: bytes, _: ctypes.c_void_p) -> None:
     if level in _LEVELS:
         line = text.decode(errors="replace").rstrip()
+        if line.endswith(_BROKEN_OFF):
+            return
         logger.log(_LEVELS[level], "%s", line)
         if level == _ERROR:
             errors.append(line)

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import NamedTuple
 
+from funland_worker.engines.background import (
+    Background,
+    Crowd,
+    Part,
+    beside_live,
+    crowd_of,
+    taking_part,
+    youngest_background,
+)
 from funland_worker.engines.llama_cpp.adapters import Uses
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
 from funland_worker.engines.llama_cpp.cache.protocol import Cache, Lease
@@ -43,14 +53,23 @@ class Scheduler:
     Those that run are in the order in which they began. A text whose beginning another computes
     already waits for that and is given a copy. Texts with different adapters take turns: llama.cpp
     computes a pass with one set of them.
+
+    Texts that nobody waits for pause while `Background` says so, and keep their part of the cache;
+    but none of the others waits for a part that one of them has.
     """
 
-    def __init__(self, cache: Cache, rows: int, *, even: bool = False) -> None:
+    def __init__(
+        self, cache: Cache, rows: int, background: Background, *, even: bool = False
+    ) -> None:
         """`rows` is after how many tokens a pass may give scores. With `even`, texts of which a
         pass computes different numbers of tokens take turns."""
         self.waiting: WaitingQueue[Generation] = WaitingQueue()
         self.running: list[Generation] = []
         self.budget = PrefillBudget()
+        self._background = background
+        self._crowd = Crowd(0, 0, 0)
+        self._part = Part.ALL
+        """Who takes part in the pass that is made now."""
         self._cache = cache
         self._rows = rows
         self._even = even
@@ -62,13 +81,54 @@ class Scheduler:
         """Whether nobody runs or waits."""
         return not self.running and not len(self.waiting)
 
+    @property
+    def crowd(self) -> Crowd:
+        """Whom a pass could compute."""
+        return crowd_of(self.running, self.waiting.background, self._background)
+
+    @property
+    def only_background(self) -> bool:
+        """Whether there are texts, and nobody waits for any of them."""
+        return (
+            not self.idle
+            and len(self.waiting) == self.waiting.background
+            and all(generation.background for generation in self.running)
+        )
+
+    @property
+    def taking_part(self) -> list[Generation]:
+        """Those who run and take part in the pass that is made now."""
+        return taking_part(self.running, self._part)
+
     def admit(self) -> None:
-        """Lets those who wait begin, in order, as far as there is room."""
+        """Lets those who wait begin, in order, as far as there is room, and decides who takes part
+        in the next pass."""
         self._follow()
+        self._begin(background=False)
+        self._crowd = self.crowd
+        self._part = self._background.part(self._crowd)
+        if self._crowd.background:
+            kept = self._background.kept_slots(self._crowd, monotonic())
+            if self._part is not Part.LIVE:
+                self._begin(background=True, kept=kept)
+
+    def measured(self, milliseconds: float) -> None:
+        """Learns what the step since `admit` took."""
+        self._background.measured(self._part, self._crowd, milliseconds)
+
+    def _begin(self, *, background: bool, kept: int = 0) -> None:
+        """Lets those who wait begin: those that nobody waits for, or all before them. They leave
+        `kept` slots free."""
         while (generation := self.waiting.next()) is not None:
+            if generation.background != background:
+                break
+            if kept and len(self.running) >= max(1, self._cache.slots - kept):
+                break
             lease = self._cache.admit(
                 generation.tokens, generation.prompt.adapters, fresh=generation.lacks_scores
             )
+            if lease is None and not background and self._displace():
+                continue
             if lease is None:
                 if not self.running:
                     raise RuntimeError("there is not enough memory for one sequence")
@@ -88,6 +148,8 @@ class Scheduler:
         while True:
             uses, shares = self._share_out(guesses)
             if self._cache.prepare([(share.lease, len(share.tokens)) for share in shares]):
+                if self._part is not Part.ALL:
+                    self._cache.gather([share.lease for share in shares])
                 # Rows in the order of their slots keep llama.cpp from splitting the pass.
                 return uses, sorted(shares, key=lambda share: share.lease.slot)
             self.preempt()
@@ -95,15 +157,32 @@ class Scheduler:
 
     def preempt(self) -> None:
         """Takes the part of the youngest of the least priority. Those that wait for another's
-        computation go first: so there is always one that computes."""
+        computation go first: so there is always one that computes. But before them all go those
+        that nobody waits for."""
         if len(self.running) == 1:
             raise RuntimeError("the KV cache is too small for one sequence")
         last = max(
             enumerate(self.running),
-            key=lambda one: (one[1].leader is not None, -one[1].priority, one[0]),
+            key=lambda one: (
+                one[1].background,
+                one[1].leader is not None,
+                -one[1].priority,
+                one[0],
+            ),
         )[1]
-        self.leave(last)
-        self.waiting.put_back(last)
+        self._put_back(last)
+
+    def _displace(self) -> bool:
+        """Takes the part of the youngest that nobody waits for, if there is any."""
+        generation = youngest_background(self.running)
+        if generation is not None:
+            self._put_back(generation)
+            self._follow()
+        return generation is not None
+
+    def _put_back(self, generation: Generation) -> None:
+        self.leave(generation)
+        self.waiting.put_back(generation)
 
     def leave(self, generation: Generation) -> None:
         """Takes a text out of those that run, and its part of the cache."""
@@ -119,12 +198,18 @@ class Scheduler:
         lack: llama.cpp computes runs of different lengths in as many goes, and a short one takes
         hardly less than a long one.
         """
-        ready = [generation for generation in self.running if generation.leader is None]
+        ready = [generation for generation in self.taking_part if generation.leader is None]
+        if not ready:  # they wait for what the others compute
+            self._part = Part.ALL
+            ready = [generation for generation in self.running if generation.leader is None]
         uses = self._whose_turn({generation.prompt.adapters for generation in ready})
         ready = [generation for generation in ready if generation.prompt.adapters == uses]
-        decoding = {generation for generation in self.running if generation.decoding}
+        running = self.taking_part
+        decoding = {generation for generation in running if generation.decoding}
         writing = len(decoding)
-        budget = self.budget.tokens(prompts=len(self.running) - writing, writing=writing)
+        budget = self.budget.tokens(prompts=len(running) - writing, writing=writing)
+        if beside_live(self._part, self._crowd):
+            budget = min(budget, self.budget.beside(self._crowd.writing))
         # Each takes one row, and one more for each guess; what is left is for scored prompts.
         rows = self._rows - len(ready) - sum(map(len, guesses.values()))
         began = False
@@ -168,6 +253,8 @@ class Scheduler:
             if other.prompt.adapters != generation.prompt.adapters:
                 continue
             length = common_length(other.tokens, wanted)
+            if other.background and not generation.background:  # it may pause at any time
+                length = min(length, other.computed)
             sibling = other.prompt.sequence_id == generation.prompt.sequence_id
             if length > (most if sibling else max(most, generation.computed + _WORTH_WAITING)):
                 best, most = other, length
@@ -181,8 +268,7 @@ class Scheduler:
             if leader is None:
                 continue
             if leader.lease is None:  # it left: its part can be taken over from the cache
-                self.leave(generation)
-                self.waiting.put_back(generation)
+                self._put_back(generation)
             elif leader.computed >= generation.leader_tokens:
                 assert generation.lease is not None  # noqa: S101 - it runs
                 known = generation.tokens[: generation.leader_tokens]

@@ -12,6 +12,15 @@ from numpy.typing import NDArray
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines.background import (
+    Background,
+    Crowd,
+    Part,
+    beside_live,
+    crowd_of,
+    taking_part,
+    youngest_background,
+)
 from funland_worker.engines.continuation import Continuation
 from funland_worker.engines.openvino.blocks import BlockPool
 from funland_worker.engines.openvino.embedding import Embedder
@@ -92,6 +101,10 @@ class OpenVinoEngine:
         self._prefill = PrefillBudget()
         self._running: list[_Text] = []
         """In order of admission."""
+        self.background = Background()
+        self._crowd = Crowd(0, 0, 0)
+        self._part = Part.ALL
+        """Who takes part in the pass that is made now."""
 
     def submit(self, prompt: Prompt) -> None:
         """See `Engine`."""
@@ -132,8 +145,26 @@ class OpenVinoEngine:
         """See `Engine`."""
         return not self._running and not len(self._waiting)
 
+    @property
+    def crowd(self) -> Crowd:
+        """See `Engine`."""
+        return crowd_of(self._running, self._waiting.background, self.background)
+
+    @property
+    def only_background(self) -> bool:
+        """See `Engine`."""
+        return (
+            not self.idle
+            and len(self._waiting) == self._waiting.background
+            and all(text.background for text in self._running)
+        )
+
+    def hurry(self) -> None:
+        """See `Engine`. OpenVINO's passes can't be taken back."""
+
     def step(self) -> StepReport:
         """See `Engine`."""
+        start = monotonic()
         self._admit()
         shares = self._shares()
         decoding = sum(share.text.decoding for share in shares)
@@ -144,6 +175,7 @@ class OpenVinoEngine:
         self._prefill.measured(prompt_tokens, milliseconds, writing=decoding)
         news = PromptNews()
         advances, failures = self._advance(shares, scores, news)
+        self.background.measured(self._part, self._crowd, 1e3 * (monotonic() - start))
         return StepReport(
             advances=advances,
             decoded_sequences=decoding,
@@ -175,20 +207,46 @@ class OpenVinoEngine:
         raise _no_ranking()
 
     def _admit(self) -> None:
-        """Gives slots to those who wait, in order, as far as slots and blocks go."""
+        """Gives slots to those who wait, and decides who takes part in the next pass."""
+        self._begin(background=False)
+        self._crowd = self.crowd
+        self._part = self.background.part(self._crowd)
+        if self._crowd.background:
+            kept = self.background.kept_slots(self._crowd, monotonic())
+            if self._part is not Part.LIVE:
+                self._begin(background=True, kept=kept)
+        if not self._taking_part:  # there is no room for any of them
+            self._part = Part.ALL
+
+    @property
+    def _taking_part(self) -> list[_Text]:
+        """Those who run and take part in the pass that is made now."""
+        return taking_part(self._running, self._part)
+
+    def _begin(self, *, background: bool, kept: int = 0) -> None:
+        """Gives slots to those who wait, in order, as far as slots and blocks go: to those that
+        nobody waits for, which leave `kept` slots free, or to all before them."""
         for text in list(self._waiting):
-            if len(self._running) >= self.slots:
+            if text.background != background:
                 return
+            if kept and len(self._running) >= max(1, self.slots - kept):
+                return
+            while len(self._running) >= self.slots:
+                if background or not self._displace():
+                    return
             # The texts of one sequence share its prompt: the first computes it for all.
             if self._pool.shares and any(
                 other.id == text.id and not other.made for other in self._running
             ):
                 continue
-            shared = [] if text.lacks_scores else self._pool.find(text.tokens)
-            rest = self._pool.take(self._pool.needed(len(text.tokens) + 1) - len(shared))
-            if rest is None:
+            while True:
+                shared = [] if text.lacks_scores else self._pool.find(text.tokens)
+                rest = self._pool.take(self._pool.needed(len(text.tokens) + 1) - len(shared))
+                if rest is not None:
+                    break
                 self._pool.give_back(shared)
-                return
+                if background or not self._displace():
+                    return
             self._waiting.remove(text)
             text.blocks = shared + rest
             text.computed = len(shared) * self._pool.size
@@ -198,17 +256,20 @@ class OpenVinoEngine:
     def _shares(self) -> list[_Share]:
         """Who computes how many tokens in the next pass: one for each that decodes, and a budget
         for prompts, first come first served."""
-        for text in tuple(self._running):
+        for text in tuple(self._taking_part):
             if text in self._running:
                 self._make_room(text)
-        writing = sum(text.decoding for text in self._running)
+        running = self._taking_part
+        writing = sum(text.decoding for text in running)
         budget = self.context_length
         if self._network.parts_prompts:
-            prompts = len(self._running) - writing
+            prompts = len(running) - writing
             budget = self._prefill.tokens(prompts=prompts, writing=writing)
+            if beside_live(self._part, self._crowd):
+                budget = min(budget, self._prefill.beside(self._crowd.writing))
         scored = SCORED_ROWS
         shares: list[_Share] = []
-        for text in self._running:
+        for text in running:
             lacking = text.lacking
             share = 1 if text.decoding else min(lacking, budget)
             if text.lacks_scores:
@@ -228,14 +289,25 @@ class OpenVinoEngine:
             if taken := self._pool.take(1):
                 text.blocks += taken
                 continue
-            youngest = self._running[-1]
             if len(self._running) == 1:
                 raise RuntimeError("the KV cache is too small for one sequence")
-            self._end(youngest)
-            youngest.computed = 0
-            self._waiting.put_back(youngest)
+            youngest = youngest_background(self._running) or self._running[-1]
+            self._put_back(youngest)
             if youngest is text:
                 return
+
+    def _displace(self) -> bool:
+        """Takes the blocks of the youngest that nobody waits for, if there is any."""
+        text = youngest_background(self._running)
+        if text is not None:
+            self._put_back(text)
+        return text is not None
+
+    def _put_back(self, text: _Text) -> None:
+        """Has a text wait once more, to compute its tokens anew."""
+        self._end(text)
+        text.computed = 0
+        self._waiting.put_back(text)
 
     def _compute(self, shares: list[_Share]) -> NDArray[np.float32]:
         """Runs the pass and gives the scores that are wanted."""

@@ -12,6 +12,7 @@ from funland_worker.engines.llama_cpp.cache.state import Transfer
 from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.cache.streams import StreamCache
 from funland_worker.engines.llama_cpp.cache.unified import UnifiedCache
+from funland_worker.engines.llama_cpp.interruption import Interruption
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.prefill import LARGEST_PASS
@@ -40,10 +41,11 @@ def new_cache(
     rows: int,
     cells: int,
     store: StateStore,
+    interruption: Interruption,
 ) -> Cache:
     """The cache of a model, with `fewer_slots` for fewer texts if there is no memory for so many
     states. `rows` is how many outputs a pass may ask for; `store` takes the states that leave the
-    cache.
+    cache, `interruption` ends passes.
 
     Raises:
         EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -52,6 +54,7 @@ def new_cache(
 
     def context(sequences: int, length: int, *, unified: bool = False) -> Transfer:
         made = new_context(model, sequences, length, threads, rows, unified=unified)
+        interruption.watch(made)
         plain, parts = model.has_plain_cache, 1 if unified else sequences
         return Transfer(made, parts, plain, model.window, model.is_recurrent)
 

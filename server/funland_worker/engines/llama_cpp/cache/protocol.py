@@ -68,6 +68,10 @@ class Cache(Protocol):
         """Makes room for so many more tokens of each; says whether there is."""
         ...
 
+    def gather(self, leases: Sequence[Lease]) -> None:
+        """Makes a pass of these alone as fast as if there were no others. After `prepare`."""
+        ...
+
     def trim(self, lease: Lease) -> None:
         """Removes what a pass computed beyond `lease.computed`: guesses that were wrong."""
         ...

@@ -146,6 +146,12 @@ class StreamCache:
         self._close_holes(used)
         return True
 
+    def gather(self, leases: Sequence[Lease]) -> None:
+        """See `Cache`. llama.cpp splits a pass at each part that is not in it."""
+        used = sum(part.lease is not None for part in self._parts)
+        for one, other in exchanges([lease.slot for lease in leases], used):
+            self._exchange(one, other)
+
     def trim(self, lease: Lease) -> None:
         """See `Cache`."""
         self._transfer.trim(lease.slot, lease.computed)
@@ -212,6 +218,20 @@ class StreamCache:
             moved.slot = hole
             self._parts[hole].lease, self._parts[last].lease = moved, None
 
+    def _exchange(self, one: int, other: int) -> None:
+        """Lets two texts change places."""
+        states = [(slot, self._transfer.save(slot, slot)) for slot in (one, other)]
+        for slot, _ in states:
+            lib.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        for (_, state), slot in zip(states, (other, one), strict=True):
+            if not self._transfer.restore(slot, state):
+                raise RuntimeError("llama.cpp has no room for a sequence that it had room for")
+        parts = self._parts
+        parts[one].lease, parts[other].lease = parts[other].lease, parts[one].lease
+        for slot in (one, other):
+            if (lease := parts[slot].lease) is not None:
+                lease.slot = slot
+
     def _fit(self, used: int, length: int) -> bool:
         """Makes the cache large enough for so many parts of that length, if it may be."""
         count = len(self._parts)
@@ -255,6 +275,21 @@ class StreamCache:
                 raise RuntimeError("llama.cpp does not take back a sequence that it gave")
             self._parts[lease.slot].lease = lease
         return grown
+
+
+def exchanges(slots: Sequence[int], used: int) -> list[tuple[int, int]]:
+    """The fewest changes of places that make slots follow each other: each of them with one of
+    others, all below `used`."""
+    first = min(slots)
+    if max(slots) - first == len(slots) - 1:
+        return []
+
+    def missing(start: int) -> set[int]:
+        return set(range(start, start + len(slots))) - set(slots)
+
+    start = min((min(slot, used - len(slots)) for slot in slots), key=lambda at: len(missing(at)))
+    outside = [slot for slot in slots if not start <= slot < start + len(slots)]
+    return list(zip(outside, sorted(missing(start)), strict=True))
 
 
 def _rounded(length: int) -> int:

@@ -133,6 +133,9 @@ class UnifiedCache:
         """See `Cache`."""
         return self._make_room(sum(more for _, more in wanted))
 
+    def gather(self, leases: Sequence[Lease]) -> None:
+        """See `Cache`. The order of texts does not matter here."""
+
     def trim(self, lease: Lease) -> None:
         """See `Cache`."""
         self._transfer.trim(lease.slot, lease.computed)

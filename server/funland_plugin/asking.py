@@ -1,0 +1,107 @@
+"""Questions of a plugin to models, some at once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import ChatRequest, Finish, Message
+from funland.worker.v1.plugin_pb2 import FromPlugin, PluginAnswer, PluginAsk
+from funland_plugin.errors import AskError, DeniedError
+from funland_plugin.link import Link
+
+AT_ONCE: Final = 16
+"""How many questions of an execution are open at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said."""
+
+    text: str
+    model: str
+    """The model's id."""
+    tokens: int
+    """How many it read and wrote."""
+    written_tokens: int
+    """Of these, how many it wrote."""
+    cut: bool
+    """Whether it would have gone on: it has written `max_tokens`, or its context is full."""
+
+
+def question(
+    messages: Iterable[Mapping[str, str]] | str,
+    *,
+    model: str,
+    max_tokens: int | None,
+    temperature: float | None,
+    json_schema: Mapping[str, Any] | None,
+) -> ChatRequest:
+    """A call of the contract. A text alone is what a user says."""
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    request = ChatRequest(
+        model=model,
+        messages=[
+            Message(role=Message.Role.Value(one["role"].upper()), content=one["content"])
+            for one in messages
+        ],
+    )
+    if max_tokens is not None:
+        request.sampling.max_tokens = max_tokens
+    if temperature is not None:
+        request.sampling.temperature = temperature
+    if json_schema is not None:
+        request.format.json_schema = json.dumps(json_schema)
+    return request
+
+
+class Asking:
+    """Those of one execution. Its threads take turns."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._turn = threading.Lock()
+        self._asked = 0
+
+    def ask(self, requests: Sequence[ChatRequest]) -> list[Answer]:
+        """The answers, in the order of the questions, `AT_ONCE` of which are open at a time.
+
+        Raises:
+            AskError: A model gave no answer; the other answers are lost.
+            DeniedError: The plugin may not ask.
+        """
+        with self._turn:
+            first = self._asked
+            self._asked += len(requests)
+            answers: dict[int, PluginAnswer] = {}
+            sent = 0
+            while len(answers) < len(requests):
+                while sent < len(requests) and sent - len(answers) < AT_ONCE:
+                    ask = PluginAsk(number=first + sent, request=requests[sent])
+                    self._link.send(FromPlugin(ask=ask))
+                    sent += 1
+                answer = self._link.receive().answer
+                answers[answer.number] = answer
+            return [_answer(answers[number]) for number in sorted(answers)]
+
+
+def _answer(told: PluginAnswer) -> Answer:
+    if told.HasField("error"):
+        error = told.error
+        if error.reason == ErrorReason.PLUGIN_DENIED:
+            raise DeniedError("models")
+        reason = ErrorReason.Name(error.reason)
+        raise AskError(reason, error.message, told.number)
+    response = told.response
+    return Answer(
+        text=response.message.content,
+        model=response.model,
+        tokens=response.usage.total_tokens,
+        written_tokens=response.usage.completion_tokens,
+        cut=response.finish_reason == Finish.LENGTH,
+    )

@@ -1,0 +1,305 @@
+"""Executes plugins, for calls and for tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+
+from funland.v1.inference_pb2 import GenerationOptions
+from funland.v1.plugins_pb2 import ExecutePluginRequest, PluginExecution
+from funland.worker.v1.plugin_pb2 import PluginRun, StartExecution
+from funland.worker.v1.worker_pb2 import JobProgress
+from funland_server.config import ServerSettings
+from funland_server.errors import FieldInvalidError, FunlandError, Violation
+from funland_server.files.domain import Files
+from funland_server.live import Live
+from funland_server.metrics import Metrics
+from funland_server.plugins.artefacts import Artefacts
+from funland_server.plugins.asks import Answering, Asks
+from funland_server.plugins.errors import (
+    PluginBrokenError,
+    PluginDisabledError,
+    PluginNotFoundError,
+)
+from funland_server.plugins.execution import Execution, Heard, Wanted
+from funland_server.plugins.host import PluginHost, PluginProcess
+from funland_server.plugins.manifest import Limits, Manifest
+from funland_server.plugins.places import Places
+from funland_server.plugins.presenting import duration
+from funland_server.plugins.shelf import Installed
+
+_CHECK: Final = Limits(duration_seconds=10.0, memory_bytes=512 * 1024**2)
+"""What holding something against a schema may take."""
+_DAY_SECONDS: Final = 86400
+
+Progress = Callable[[JobProgress], None]
+
+
+class Executing:
+    """Those of one server."""
+
+    def __init__(
+        self,
+        settings: Live[ServerSettings],
+        metrics: Metrics,
+        host: PluginHost,
+        files: Files,
+        answering: Answering,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._host = host
+        self._files = files
+        self._answering = answering
+        self._places = Places(
+            settings.map(lambda now: now.plugin_tasks),
+            settings.map(lambda now: now.task_queue_limit),
+        )
+
+    def limits(self, manifest: Manifest) -> Limits:
+        """What an execution may take: no more than its manifest wants, nor than the settings
+        allow."""
+        wanted, now = manifest.limits, self._settings.now
+        return wanted.model_copy(
+            update={
+                "memory_bytes": min(wanted.memory_bytes, now.plugin_memory_bytes),
+                "duration_seconds": min(wanted.duration_seconds, now.plugin_seconds),
+            }
+        )
+
+    async def execute(
+        self,
+        plugin: Installed,
+        request: ExecutePluginRequest,
+        *,
+        task_id: str = "",
+        progress: Progress = lambda _: None,
+    ) -> PluginExecution:
+        """Executes a plugin when there is a place; a task's execution yields to live calls.
+
+        Raises:
+            FunlandError: As `PluginService.ExecutePlugin`.
+        """
+        config = self._configured(plugin, request)
+        _check_usable(plugin)
+        working = asyncio.current_task()
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            left = True
+            if working is not None:
+                working.cancel()
+
+        plugin.gone.append(leave)
+        try:
+            async with self._places.one():
+                return await self._counted(plugin, request, config, task_id, progress)
+        except asyncio.CancelledError:
+            if left and working is not None and not working.uncancel():
+                raise PluginNotFoundError(plugin.id) from None
+            raise
+        finally:
+            plugin.gone.remove(leave)
+
+    async def check(self, plugin: Installed, request: ExecutePluginRequest) -> None:
+        """Holds a request against the plugin's schemas; raises what `execute` would at once."""
+        config = self._configured(plugin, request)
+        _check_usable(plugin)
+        await self._run(
+            plugin.id,
+            StartExecution(memory_bytes=_CHECK.memory_bytes),
+            _run(plugin, PluginRun.CHECK, input=request.input or "{}", config=config),
+            _CHECK,
+        )
+
+    async def check_config(self, plugin: Installed, config: str) -> None:
+        """Holds a standing configuration against the plugin's schema; raises FieldInvalidError."""
+        await self.check_schemas(plugin.id, plugin.manifest, config)
+
+    async def check_schemas(
+        self, plugin_id: str, manifest: Manifest, config: str | None = None
+    ) -> None:
+        """Looks at the schemas of a manifest; raises PluginBrokenError."""
+        run = PluginRun(
+            extent=PluginRun.CHECK,
+            input_schema=str(manifest.input_schema),
+            config_schema=str(manifest.config_schema),
+            output_schema=str(manifest.output_schema),
+            config=config,
+        )
+        start = StartExecution(memory_bytes=_CHECK.memory_bytes)
+        await self._run(plugin_id, start, run, _CHECK)
+
+    async def check_code(self, plugin: Installed) -> None:
+        """Imports a plugin's code, in a process of its own.
+
+        Raises:
+            PluginBrokenError: It can't be imported.
+            PluginIsolationUnavailableError: It was not tried.
+        """
+        limits = self.limits(plugin.manifest)
+        start = _start(plugin, limits)
+        await self._run(plugin.id, start, _run(plugin, PluginRun.IMPORT), limits)
+
+    async def _counted(
+        self,
+        plugin: Installed,
+        request: ExecutePluginRequest,
+        config: str,
+        task_id: str,
+        progress: Progress,
+    ) -> PluginExecution:
+        plugin.active += 1
+        self._metrics.plugin_executions_active.inc()
+        outcome = "cancelled"
+        try:
+            executed = await self._execute(plugin, request, config, task_id, progress)
+            outcome = "completed"
+        except FunlandError as error:
+            outcome = "failed"
+            if isinstance(error, PluginBrokenError):
+                plugin.error = error.why
+            raise
+        finally:
+            plugin.active -= 1
+            self._metrics.plugin_executions_active.dec()
+            self._metrics.plugin_executions.labels(outcome).inc()
+        return executed
+
+    async def _execute(
+        self,
+        plugin: Installed,
+        request: ExecutePluginRequest,
+        config: str,
+        task_id: str,
+        progress: Progress,
+    ) -> PluginExecution:
+        _check_usable(plugin)  # it may have changed while this waited
+        began = time.monotonic()
+        limits = self.limits(plugin.manifest)
+        await asyncio.to_thread(plugin.folder.mkdir, parents=True, exist_ok=True)
+        artefacts = Artefacts(plugin.id, plugin.folder.parent)
+        made: list[Asks] = []
+
+        def asks(process: PluginProcess) -> Asks:
+            made.append(
+                Asks(
+                    plugin.id,
+                    self._answering,
+                    process.send,
+                    allowed=plugin.manifest.permissions.models,
+                    priority=GenerationOptions.LOW if task_id else GenerationOptions.NORMAL,
+                )
+            )
+            return made[0]
+
+        run = _run(plugin, PluginRun.EXECUTE, input=request.input or "{}", config=config)
+        run.output_format = _format(plugin.manifest, request.output_format)
+        run.output_bytes = limits.output_bytes
+        wanted = Wanted(plugin.id, _start(plugin, limits), run, limits)
+        heard = Heard(progress, artefacts.take)
+        try:
+            output = await Execution(self._host, wanted, heard, asks).run()
+            days = self._settings.now.task_days
+            file_ids = await artefacts.keep(
+                self._files,
+                task_id=task_id,
+                retention_seconds=0 if task_id else days * _DAY_SECONDS,
+            )
+        finally:
+            await artefacts.drop()
+        return PluginExecution(
+            execution_id=task_id or secrets.token_hex(12),
+            plugin_id=plugin.id,
+            plugin_version=plugin.manifest.version,
+            input=request.input or "{}",
+            output=output,
+            file_ids=file_ids,
+            duration=duration(time.monotonic() - began),
+            device_ids=made[0].device_ids,
+            models=made[0].models,
+            tokens=made[0].tokens,
+            config=config,
+        )
+
+    async def _run(
+        self, plugin_id: str, start: StartExecution, run: PluginRun, limits: Limits
+    ) -> None:
+        """One that neither asks nor makes anything."""
+
+        def asks(process: PluginProcess) -> Asks:
+            return Asks(
+                plugin_id, self._answering, process.send, allowed=False,
+                priority=GenerationOptions.LOW,
+            )  # fmt: skip
+
+        await Execution(self._host, Wanted(plugin_id, start, run, limits), Heard(), asks).run()
+
+    def _configured(self, plugin: Installed, request: ExecutePluginRequest) -> str:
+        """The standing configuration, with the call's before it; raises FieldInvalidError."""
+        if not request.config:
+            return plugin.config
+        return orjson.dumps(json_object(plugin.config) | json_object(request.config)).decode()
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A configuration; raises FieldInvalidError if it is no JSON object."""
+    try:
+        told = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        told = None
+    if not isinstance(told, dict):
+        raise FieldInvalidError([Violation("config", "must be a JSON object")])
+    return told  # pyright: ignore[reportUnknownVariableType] - JSON's keys are texts
+
+
+def _check_usable(plugin: Installed) -> None:
+    if plugin.error:
+        raise PluginBrokenError(plugin.id, plugin.error)
+    if not plugin.enabled:
+        raise PluginDisabledError(plugin.id)
+
+
+def _format(manifest: Manifest, wanted: str) -> str:
+    formats = manifest.supported_formats
+    if not wanted:
+        return formats[0] if formats else ""
+    if wanted not in formats:
+        said = "must be one of " + ", ".join(formats) if formats else "must be empty"
+        raise FieldInvalidError([Violation("output_format", said)])
+    return wanted
+
+
+def _start(plugin: Installed, limits: Limits) -> StartExecution:
+    return StartExecution(
+        code_folder=str(plugin.code_folder),
+        folder=str(plugin.folder),
+        memory_bytes=limits.memory_bytes,
+        disk_bytes=limits.disk_bytes,
+        foreign=True,
+    )
+
+
+def _run(
+    plugin: Installed,
+    extent: PluginRun.Extent.ValueType,
+    *,
+    input: str | None = None,  # noqa: A002 - the contract's word
+    config: str | None = None,
+) -> PluginRun:
+    manifest = plugin.manifest
+    return PluginRun(
+        extent=extent,
+        entry=manifest.entry,
+        input=input,
+        config=config,
+        input_schema=str(manifest.input_schema),
+        config_schema=str(manifest.config_schema),
+        output_schema=str(manifest.output_schema),
+    )

@@ -1,0 +1,368 @@
+"""Batches of the contract's own lines, by a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from funland.v1.batches_pb2 import (
+    Batch,
+    CancelBatchRequest,
+    CreateBatchRequest,
+    GetBatchRequest,
+    ListBatchesRequest,
+    WatchBatchRequest,
+)
+from funland.v1.files_pb2 import DeleteFileRequest, DownloadFileRequest, UploadFileRequest
+from funland.v1.inference_pb2 import EmbedRequest, GenerateRequest
+from funland.v1.tasks_pb2 import (
+    CancelTaskRequest,
+    DeleteTaskRequest,
+    RetryTaskRequest,
+    Task,
+    WatchTaskRequest,
+)
+from funland_server.app import Server
+from funland_server.config import ServerSettings
+from tests.processes import children
+from tests.server.conftest import METHODS, call, details, streamed
+
+GENERATE, EMBED = "/funland/v1/generate", "/funland/v1/embed"
+ENDED = (Batch.COMPLETED, Batch.FAILED, Batch.EXPIRED, Batch.CANCELLED)
+LONG = {"sampling": {"max_tokens": 100, "temperature": 0, "ignore_end": True}}
+
+
+def line(custom_id: str, url: str = GENERATE, **body: Any) -> dict[str, Any]:
+    asked = {"prompt": f"{custom_id}, ", "sampling": {"max_tokens": 4, "temperature": 0}} | body
+    return {"custom_id": custom_id, "method": "POST", "url": url, "body": asked}
+
+
+async def upload(server: Server, lines: Sequence[dict[str, Any] | str]) -> str:
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
+
+    async def said() -> AsyncIterator[UploadFileRequest]:
+        yield UploadFileRequest(name="lines.jsonl", purpose="batch", data="\n".join(texts).encode())
+
+    kept: Any = await server.channel.collect(METHODS["UploadFile"], said(), (), None)
+    return kept.file_id
+
+
+async def create(
+    server: Server, lines: Sequence[dict[str, Any] | str], endpoint: str = GENERATE, **rest: Any
+) -> Batch:
+    file_id = await upload(server, lines)
+    request = CreateBatchRequest(input_file_id=file_id, endpoint=endpoint, **rest)
+    return await call(server, "CreateBatch", request)
+
+
+async def watched(server: Server, batch_id: str) -> list[Batch]:
+    """All that is told of a batch, to its end."""
+    request = WatchBatchRequest(batch_id=batch_id)
+    return [batch async for batch in streamed(server, "WatchBatch", request)]
+
+
+async def ended(server: Server, batch_id: str) -> Batch:
+    return (await watched(server, batch_id))[-1]
+
+
+async def in_progress(server: Server, batch_id: str, lines: int = 1) -> None:
+    """Waits until so many lines are answered."""
+    request = WatchBatchRequest(batch_id=batch_id)
+    async with aclosing(streamed(server, "WatchBatch", request)) as batches:
+        async for batch in batches:
+            assert batch.state not in ENDED
+            if batch.completed_lines >= lines and batch.state == Batch.IN_PROGRESS:
+                return
+
+
+async def content(server: Server, file_id: str) -> list[dict[str, Any]]:
+    """The lines of a file."""
+    request = DownloadFileRequest(file_id=file_id)
+    parts = [part.data async for part in streamed(server, "DownloadFile", request)]
+    return [json.loads(each) for each in b"".join(parts).splitlines()]
+
+
+async def get(server: Server, batch_id: str) -> Batch:
+    return await call(server, "GetBatch", GetBatchRequest(batch_id=batch_id))
+
+
+async def task_of(server: Server, batch: Batch) -> Task:
+    """Its task when that has ended, which it does after its batch."""
+    request = WatchTaskRequest(task_id=batch.task_id)
+    return [event.task async for event in streamed(server, "WatchTask", request)][-1]
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    return details(error)["ErrorInfo"].reason
+
+
+async def test_each_line_is_answered_as_its_call_would_be(server: Server) -> None:
+    created = await create(
+        server, [line(f"n{n}") for n in range(40)], metadata={"run": "7"}, caller="me"
+    )
+
+    told = await watched(server, created.batch_id)
+
+    batch = told[-1]
+    assert created.state == Batch.VALIDATING
+    assert (batch.state, batch.total_lines) == (Batch.COMPLETED, 40)
+    assert (batch.completed_lines, batch.failed_lines, batch.error_file_id) == (40, 0, "")
+    assert [each.completed_lines for each in told] == sorted(each.completed_lines for each in told)
+    assert dict(batch.metadata) == {"run": "7"}
+    answers = await content(server, batch.output_file_id)
+    assert {each["custom_id"] for each in answers} == {f"n{n}" for n in range(40)}
+    assert len({each["id"] for each in answers}) == len(answers) == 40
+    assert all(each["error"] is None for each in answers)
+    live = await call(
+        server,
+        "Generate",
+        GenerateRequest(prompt="n7, ", sampling={"max_tokens": 4, "temperature": 0}),
+    )
+    seventh = next(each for each in answers if each["custom_id"] == "n7")["response"]
+    assert seventh["status_code"] == 200
+    assert seventh["body"]["text"] == live.text
+    assert seventh["body"]["usage"]["completion_tokens"] == live.usage.completion_tokens
+    usages = [each["response"]["body"]["usage"] for each in answers]
+    assert batch.prompt_tokens == sum(each["prompt_tokens"] for each in usages)
+    assert batch.completion_tokens == sum(each["completion_tokens"] for each in usages)
+    assert batch.begin_time.ToNanoseconds() <= batch.finalize_time.ToNanoseconds()
+    task = await task_of(server, batch)
+    assert (task.state, task.caller, task.progress_percent) == (Task.COMPLETED, "me", 100)
+    assert task.result.batch == batch
+    assert sorted(task.file_ids) == [batch.output_file_id]
+
+
+async def test_vectors_are_lines_too(server: Server) -> None:
+    lines = [line(str(n), EMBED, inputs=[f"text {n}"]) for n in range(3)]
+    for each in lines:
+        del each["body"]["prompt"], each["body"]["sampling"]
+
+    batch = await ended(server, (await create(server, lines, EMBED)).batch_id)
+
+    answers = {each["custom_id"]: each for each in await content(server, batch.output_file_id)}
+    live = await call(server, "Embed", EmbedRequest(inputs=["text 2"]))
+    vector = answers["2"]["response"]["body"]["embeddings"][0]["values"]
+    assert vector == pytest.approx(list(live.embeddings[0].values), abs=1e-4)
+
+
+async def test_what_is_wrong_with_a_line_is_its_own_answer(server: Server) -> None:
+    lines = [
+        line("good"),
+        line("no-model", model="nobody"),
+        line("no-field", nonsense=1),
+        line("broken-rule", sampling={"temperature": -1}),
+        line("too-long", prompt="word " * 5000),
+    ]
+
+    batch = await ended(server, (await create(server, lines)).batch_id)
+
+    assert (batch.state, batch.completed_lines, batch.failed_lines) == (Batch.COMPLETED, 1, 4)
+    [good] = await content(server, batch.output_file_id)
+    assert good["custom_id"] == "good"
+    errors = await content(server, batch.error_file_id)
+    found = {
+        each["custom_id"]: (
+            each["response"]["status_code"],
+            each["response"]["body"]["error"]["reason"],
+        )
+        for each in errors
+    }
+    assert found == {
+        "no-model": (404, "MODEL_NOT_FOUND"),
+        "no-field": (400, "FIELD_INVALID"),
+        "broken-rule": (400, "FIELD_INVALID"),
+        "too-long": (400, "PROMPT_TOO_LONG"),
+    }
+
+
+async def test_a_file_with_broken_lines_fails_before_anything_is_answered(
+    server: Server,
+) -> None:
+    lines = [line("a"), "{", line("a"), line("b", url=EMBED)]
+
+    created = await create(server, lines)
+    batch = await ended(server, created.batch_id)
+
+    assert batch.state == Batch.FAILED
+    assert [(each.code, each.line) for each in batch.errors] == [
+        ("invalid_json_line", 2),
+        ("duplicate_custom_id", 3),
+        ("url_mismatch", 4),
+    ]
+    assert not batch.output_file_id
+    assert not batch.error_file_id
+    task = await task_of(server, batch)
+    assert task.state == Task.FAILED
+    assert "line 2" in task.error.message
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (CreateBatchRequest(input_file_id="file-nobody", endpoint=GENERATE), "FILE_NOT_FOUND"),
+        (CreateBatchRequest(input_file_id="f", endpoint="/v1/chat/completions"), "FIELD_INVALID"),
+        (CreateBatchRequest(input_file_id="f", endpoint="/v1/nothing"), "FIELD_INVALID"),
+    ],
+)
+async def test_what_can_not_be_a_batch_is_refused(
+    server: Server, request_: CreateBatchRequest, expected: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call(server, "CreateBatch", request_)
+
+    assert reason(raised.value) == expected
+    assert not (await call(server, "ListBatches", ListBatchesRequest())).batches
+
+
+async def test_a_batch_that_nobody_knows_is_not_found(server: Server) -> None:
+    for name, request in (
+        ("GetBatch", GetBatchRequest(batch_id="batch_0")),
+        ("CancelBatch", CancelBatchRequest(batch_id="batch\x000")),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await call(server, name, request)
+        assert reason(raised.value) == "BATCH_NOT_FOUND"
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await ended(server, "batch_0")
+    assert reason(raised.value) == "BATCH_NOT_FOUND"
+
+
+async def test_a_cancelled_batch_keeps_what_is_answered_and_one_that_waits_has_nothing(
+    server: Server,
+) -> None:
+    running = await create(server, [line(f"n{n}", **LONG) for n in range(2000)])
+    waiting = await create(server, [line("never")])
+    await in_progress(server, running.batch_id)
+
+    cancelled = [
+        await call(server, "CancelBatch", CancelBatchRequest(batch_id=each.batch_id))
+        for each in (waiting, running)
+    ]
+
+    never, some = [await ended(server, each.batch_id) for each in (waiting, running)]
+    assert all(each.state in (Batch.CANCELLING, Batch.CANCELLED) for each in cancelled)
+    assert never.state == some.state == Batch.CANCELLED
+    assert (never.total_lines, never.output_file_id) == (0, "")
+    assert 1 <= some.completed_lines < 2000
+    assert len(await content(server, some.output_file_id)) == some.completed_lines
+    assert not some.error_file_id
+    assert (await task_of(server, some)).state == Task.CANCELLED
+    again = await call(server, "CancelBatch", CancelBatchRequest(batch_id=some.batch_id))
+    assert again == some
+
+
+async def test_to_cancel_its_task_is_to_cancel_the_batch_and_to_retry_it_begins_anew(
+    server: Server,
+) -> None:
+    batch = await create(server, [line(f"n{n}", **LONG) for n in range(2000)])
+    await in_progress(server, batch.batch_id)
+
+    await call(server, "CancelTask", CancelTaskRequest(task_id=batch.task_id))
+    cancelled = await ended(server, batch.batch_id)
+    await call(server, "RetryTask", RetryTaskRequest(task_id=batch.task_id))
+    await in_progress_again(server, batch.batch_id)
+
+    assert cancelled.state == Batch.CANCELLED
+    assert cancelled.HasField("cancel_time")
+    await call(server, "CancelBatch", CancelBatchRequest(batch_id=batch.batch_id))
+    assert (await ended(server, batch.batch_id)).state == Batch.CANCELLED
+
+
+async def in_progress_again(server: Server, batch_id: str) -> None:
+    while (await get(server, batch_id)).state in ENDED:
+        pass
+    await in_progress(server, batch_id)
+
+
+async def test_a_deleted_task_takes_its_batch_and_its_files_along(
+    server: Server, settings: ServerSettings
+) -> None:
+    done = await ended(server, (await create(server, [line("a")])).batch_id)
+
+    await call(server, "DeleteTask", DeleteTaskRequest(task_id=done.task_id))
+
+    while (await call(server, "ListBatches", ListBatchesRequest())).batches:
+        pass
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await content(server, done.output_file_id)
+    assert reason(raised.value) == "FILE_NOT_FOUND"
+    assert not list((settings.home / "batches").iterdir())
+
+
+async def test_what_its_time_does_not_suffice_for_is_an_error(server: Server) -> None:
+    lines = [line(f"n{n}", **LONG) for n in range(2000)]
+
+    batch = await ended(server, (await create(server, lines, window_seconds=1)).batch_id)
+
+    assert batch.state == Batch.EXPIRED
+    assert batch.completed_lines + batch.failed_lines == batch.total_lines == 2000
+    late = await content(server, batch.error_file_id)
+    assert {each["error"]["code"] for each in late} == {"batch_expired"}
+    done = await content(server, batch.output_file_id) if batch.output_file_id else []
+    assert len({each["custom_id"] for each in (*late, *done)}) == 2000
+    assert batch.expire_time.ToDatetime() - batch.create_time.ToDatetime() == timedelta(seconds=1)
+
+
+async def test_its_file_may_be_deleted_while_it_is_answered(server: Server) -> None:
+    batch = await create(server, [line(f"n{n}") for n in range(300)])
+
+    await call(server, "DeleteFile", DeleteFileRequest(file_id=batch.input_file_id))
+
+    assert (await ended(server, batch.batch_id)).completed_lines == 300
+
+
+async def test_pages_of_batches_are_the_newest_first(server: Server) -> None:
+    file_id = await upload(server, [line("a")])
+    request = CreateBatchRequest(input_file_id=file_id, endpoint=GENERATE)
+    created = [await call(server, "CreateBatch", request) for _ in range(5)]
+    ids = [each.batch_id for each in reversed(created)]
+
+    first = await call(server, "ListBatches", ListBatchesRequest(page_size=2))
+    later = ListBatchesRequest(page_size=9, page_token=first.next_page_token)
+    second = await call(server, "ListBatches", later)
+
+    assert [each.batch_id for each in first.batches] == ids[:2]
+    assert [each.batch_id for each in second.batches] == ids[2:]
+    assert (first.total_size, second.next_page_token) == (5, "")
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call(server, "ListBatches", ListBatchesRequest(page_token="batch_0"))  # noqa: S106 - an id
+    assert reason(raised.value) == "FIELD_INVALID"
+    for each in created:
+        await ended(server, each.batch_id)
+
+
+async def test_a_batch_goes_on_after_the_server_was_stopped(settings: ServerSettings) -> None:
+    lines = [line(f"n{n}", **LONG) for n in range(200)]
+    first = Server(settings)
+    await first.start()
+    batch = await create(first, lines)
+    await in_progress(first, batch.batch_id)
+    await first.stop(0)
+
+    second = Server(settings)
+    await second.start()
+    try:
+        done = await ended(second, batch.batch_id)
+        answers = await content(second, done.output_file_id)
+    finally:
+        await second.stop(0)
+
+    assert (done.state, done.completed_lines) == (Batch.COMPLETED, 200)
+    assert sorted(each["custom_id"] for each in answers) == sorted(f"n{n}" for n in range(200))
+
+
+async def test_lines_beyond_a_lost_worker_are_answered_all_the_same(server: Server) -> None:
+    batch = await create(server, [line(f"n{n}", **LONG) for n in range(150)])
+    await in_progress(server, batch.batch_id)
+
+    for worker in children():
+        worker.kill()
+
+    done = await ended(server, batch.batch_id)
+    assert (done.state, done.completed_lines, done.failed_lines) == (Batch.COMPLETED, 150, 0)
