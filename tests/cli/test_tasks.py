@@ -207,6 +207,13 @@ def test_a_task_is_watched_to_its_end_and_its_result_is_written(server: Scripted
     ]
 
 
+def test_what_a_plugin_made_as_a_task_is_its_output(server: ScriptedServer) -> None:
+    made = TaskResult(plugin=PluginExecution(output='{"summary": "é"}'))
+    server.answers["WatchTask"] = told(Task(state=Task.COMPLETED, result=made))
+
+    assert run(server, "tasks", "watch", TASK_ID).stdout == '{"summary": "é"}\n'
+
+
 def test_programs_get_each_state_of_a_task(server: ScriptedServer) -> None:
     result = run(server, "tasks", "watch", TASK_ID, "--json")
 

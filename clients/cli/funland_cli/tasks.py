@@ -28,7 +28,7 @@ from funland_cli.task_views import (
     standing,
     step,
 )
-from funland_client import EventStream, Funland
+from funland_client import EventStream, Funland, PluginOutput
 from funland_client.arguments import TaskKind, TaskState
 from funland_client.ends import task_has_ended
 from funland_client.errors import TaskNotFoundError
@@ -221,6 +221,8 @@ def leave(session: options.Session, task: Task) -> None:
 
 
 def _write(task: Task, output: Output) -> None:
+    if task.result.HasField("plugin"):
+        output.document(PluginOutput(task.result.plugin).output)
     for line in result(task.result):
         output.piece(line if line.endswith("\n") else f"{line}\n")
 
