@@ -1,4 +1,4 @@
-"""What is asked, in this order: each endpoint of three APIs once, and each error that they know.
+"""What is asked, in this order: each endpoint of four APIs once, and each error that they know.
 
 In paths and bodies, `{name}` is what an earlier step has kept under that name.
 """
@@ -33,6 +33,8 @@ class Step:
     """Lists of its answer that have more items on other machines, of which the first is kept."""
     until: tuple[str, str] | None = None
     """A place in the answer, and the value there until which it is asked again."""
+    executes: bool = False
+    """Whether it has a plugin executed, which not every system can."""
     says: tuple[tuple[Any, str], ...] = ()
     """Of a conversation: what is said (None: nothing), and up to which type of message is heard."""
 
@@ -49,12 +51,18 @@ def _platform(name: str, method: str, path: str, **rest: Any) -> Step:
     return Step("platform", name, method, path, **rest)
 
 
+def _scheduler(name: str, method: str, path: str, **rest: Any) -> Step:
+    return Step("scheduler", name, method, path, **rest)
+
+
 _DIALO: Final = "/api/models/microsoft/DialoGPT-medium"
 _TASK: Final = "/api/downloads/{task}"
 _DEPLOYMENT: Final = "/api/deployments/{deployment}"
 _QWEN: Final = "/api/v1/models/qwen/Qwen-7B-Chat"
 _CONTROL: Final = "/api/v1/downloads/{download}/control"
 _SESSION: Final = "/api/v1/chat/sessions/{session}"
+_DESCRIBE: Final = "/api/v1/plugins/describe_table"
+_WORK: Final = "/api/v1/tasks/{work}"
 
 _COMPLETION: Final = ("id", "created", "system_fingerprint", "timings")
 
@@ -70,6 +78,26 @@ _DETAILS: Final = (
     "usable_cores", "machine_cores", "machine_threads", "sockets", "last_level_cache_bytes",
     "memory_nodes", "engines",
 )  # fmt: skip
+_RESOURCES: Final = ("cpu_usage", "memory_usage", "gpu_usage", "gpu_memory")
+_TIMES: Final = ("started_at", "completed_at", "execution_time_ms")
+_HELLO: Final[dict[str, Any]] = {
+    "prompt": "Hello!",
+    "model": "funland-tiny",
+    "parameters": {
+        "temperature": 0,
+        "max_tokens": 500,
+        "top_p": 0.95,
+        "top_k": 40,
+        "stop_sequences": ["\n\n", "<|endoftext|>"],
+        "stream": False,
+    },
+}
+_TABLE: Final[dict[str, Any]] = {
+    "input": {"table": "name,age\nAnn,42\nBob,\n"},
+    "config": {"delimiter": ","},
+    "output_format": "markdown",
+    "async": False,
+}
 _GPUS: Final = (
     "total_gpus", "total_memory_mb", "used_memory_mb", "avg_utilization", "metrics",
 )  # fmt: skip
@@ -257,8 +285,93 @@ STEPS: Final = (
     _hellovm("error-422", "POST", "/api/v1/models/download", body=b"{", status=422),
     _hellovm("error-429", "GET", "/api/v1/models/busy/busy", status=429),
     _hellovm("error-503", "GET", "/api/v1/models/away/away", status=503),
+    _hellovm("plugins", "GET", "/api/v1/plugins?category=analysis&status=enabled"),
+    _hellovm(
+        "execution",
+        "POST",
+        f"{_DESCRIBE}/execute",
+        body=_TABLE,
+        volatile=("execution_id", "execution_time"),
+        executes=True,
+    ),
+    _hellovm(
+        "execution-async",
+        "POST",
+        f"{_DESCRIBE}/execute",
+        body={**_TABLE, "async": True},
+        keeps={"execution": "data.execution_id"},
+        volatile=("status",),
+        executes=True,
+    ),
+    _hellovm(
+        "execution-done",
+        "GET",
+        f"{_DESCRIBE}/executions/{{execution}}",
+        until=("data.status", "completed"),
+        volatile=("execution_time",),
+        executes=True,
+    ),
+    _hellovm(
+        "error-400-plugin",
+        "POST",
+        f"{_DESCRIBE}/execute",
+        body={"input": {"rows": 7}},
+        status=400,
+        executes=True,
+    ),
+    _hellovm("error-404-plugin", "POST", "/api/v1/plugins/ghost/execute", body={}, status=404),
     _platform("gpu", "GET", "/api/v1/gpu", volatile=_GPUS),
     _platform("error-404", "GET", "/api/v1/gpu/0", status=404),
+    _scheduler("health", "GET", "/api/v1/health", volatile=("uptime",)),
+    _scheduler("status", "GET", "/api/v1/status", volatile=("uptime", *_RESOURCES)),
+    _scheduler("generate", "POST", "/api/v1/llm/generate", body=_HELLO, volatile=_TIMES),
+    _scheduler(
+        "submit",
+        "POST",
+        "/api/v1/llm/generate/async",
+        body=_HELLO,
+        keeps={"work": "data.task_id"},
+        volatile=("status",),
+    ),
+    _scheduler("task", "GET", _WORK, until=("data.status", "completed"), volatile=_TIMES),
+    _scheduler("task-result", "GET", f"{_WORK}?include_result=true", volatile=_TIMES),
+    _scheduler("cancel-too-late", "DELETE", _WORK),
+    _scheduler(
+        "submit-again",
+        "POST",
+        "/api/v1/llm/generate/async",
+        body={"prompt": "Hello!", "parameters": {"max_tokens": 1000, "ignore_end": True}},
+        keeps={"work": "data.task_id"},
+        volatile=("status",),
+    ),
+    # It may have ended by itself before.
+    _scheduler("cancel", "DELETE", _WORK, volatile=("status", "message")),
+    _scheduler(
+        "stream",
+        "POST",
+        "/api/v1/llm/generate/stream",
+        body={
+            "prompt": "Hello!",
+            "parameters": {"temperature": 0, "max_tokens": 1, "stream": True},
+        },
+        volatile=_TIMES,
+    ),
+    _scheduler("error-400", "POST", "/api/v1/llm/generate", body={}, status=400),
+    _scheduler(
+        "error-400-parameter",
+        "POST",
+        "/api/v1/llm/generate",
+        body={"prompt": "Hello!", "parameters": {"top_p": 7}},
+        status=400,
+    ),
+    _scheduler("error-404", "GET", "/api/v1/tasks/ghost", status=404),
+    _scheduler(
+        "error-404-model",
+        "POST",
+        "/api/v1/llm/generate/async",
+        body={"prompt": "Hello!", "model": "ghost"},
+        status=404,
+    ),
     # Last: what they download and install would show in the answers before.
     _manager(
         "deploy",

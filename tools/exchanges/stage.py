@@ -45,7 +45,7 @@ def settings(hub: FakeHub) -> dict[str, str]:
         "FUNLAND_SERVER__HUGGINGFACE_ENDPOINT": hub.huggingface.url,
         # Where the hubs redirect to; their own addresses may be asked, for they are set.
         "FUNLAND_SERVER__ALLOWED_PRIVATE_HOSTS": URL(hub.cdn.url).host or "",
-        "FUNLAND_GATEWAY__LISTEN": "0=manager, 0=hellovm, 0=platform",
+        "FUNLAND_GATEWAY__LISTEN": "0=manager, 0=hellovm, 0=platform, 0=scheduler",
     }
 
 

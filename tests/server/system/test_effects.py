@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from pydantic import SecretStr
 
 from funland.v1.downloads_pb2 import GetDownloadQueueRequest
 from funland.v1.models_pb2 import (
@@ -31,8 +32,10 @@ from funland_server.hub.domain import Hub
 from funland_server.models.domain import Models
 from funland_server.responses.domain import Responses
 from funland_server.system.effects import effect
+from funland_server.tasks.domain import Tasks
 from tests.server.conftest import call
 from tests.server.system.conftest import SECTIONS, Configured
+from tests.server.tasks.webhooks.receiver import SECRET
 
 
 def of(kind: type[Domain], path: str) -> Callable[[Server], Any]:
@@ -90,6 +93,7 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "download_stall_seconds": (7, web("_deadlines.now.stall"), 7),
     "download_patience_seconds": (7, of(Downloads, "_tools.settings.now.patience"), 7),
     "download_reserve_bytes": (7, of(Downloads, "_jobs.runner._disk.reserve_bytes.now"), 7),
+    "webhook_secret": (SECRET, of(Tasks, "_webhooks._secret.now"), SecretStr(SECRET)),
     "log_level": ("error", lambda _: logging.getLogger().level, logging.ERROR),
 }
 """Each with a new value, what the part goes by, and what that is to be."""
