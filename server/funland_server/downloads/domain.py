@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from funland.v1 import downloads_pb2
 from funland.v1.downloads_pb2 import Download, StartDownloadRequest
@@ -10,7 +11,7 @@ from funland.v1.system_pb2 import PartHealth
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Health, Probe, Service
-from funland_server.downloads.errors import DownloadNotFoundError
+from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
 from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.fetching.tools import Tools
@@ -146,6 +147,22 @@ class Downloads(Domain):
             return self._jobs.roster.present(self._jobs.roster.get(download_id))
         except DownloadNotFoundError:
             return None
+
+    def completed(self, source: str) -> Download | None:
+        """The latest download of a source that is COMPLETED; None if there is none."""
+        if self._jobs is None:
+            return None
+        for job in self._jobs.roster.all():
+            if job.kept.source == source and job.standing.state == Download.COMPLETED:
+                return self._jobs.roster.present(job)
+        return None
+
+    async def cancel(self, download_id: str) -> None:
+        """Ends a download; one that has ended stays as it is, and one that is not there is no
+        error. Raises StorageFullError, StorageUnavailableError."""
+        if self._jobs is not None:
+            with suppress(DownloadNotFoundError, DownloadStateError):
+                await self._jobs.control.act(download_id, Action.CANCEL)
 
     def _starting(self, jobs: Jobs) -> Starting:
         return Starting(self._resolver, self._models.installing, jobs.control)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
 import structlog
@@ -13,7 +13,7 @@ from funland.v1 import tasks_pb2
 from funland.v1.tasks_pb2 import Lane, SubmitTaskRequest, Task, TaskEvent
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.downloads.domain import Downloads
 from funland_server.errors import StartError
 from funland_server.files.domain import Files
@@ -24,11 +24,14 @@ from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
 from funland_server.tasks.clock import Clock
+from funland_server.tasks.downloading import Downloading
+from funland_server.tasks.housekeeping import Housekeeping
 from funland_server.tasks.kinds import Kind
 from funland_server.tasks.language import language_kinds
 from funland_server.tasks.membership import Membership
+from funland_server.tasks.pace import Pace
 from funland_server.tasks.queue import Queue
-from funland_server.tasks.runner import Pace, Runner
+from funland_server.tasks.runner import Runner
 from funland_server.tasks.service import TaskService
 from funland_server.tasks.store import Limits, TaskStore
 from funland_server.tasks.webhooks.delivering import Webhooks
@@ -47,6 +50,7 @@ class Tasks(Domain):
     _queue: Queue
     _runner: Runner
     _membership: Membership
+    _housekeeping: Housekeeping
     _webhooks: Webhooks
 
     def __init__(
@@ -118,13 +122,20 @@ class Tasks(Domain):
             seconds=self._pace.seconds,
             check_webhook=self._webhooks.check,
         )
-        for kind in language_kinds(self._models, self._inference):
+        self._housekeeping = Housekeeping(
+            self._queue, self._store, self._membership, self._metrics, self._pace
+        )
+        for kind in (
+            *language_kinds(self._models, self._inference),
+            Downloading(self._downloads),
+        ):
             self._kinds[kind.kind] = kind
         if taken := await self._membership.enter(self._kinds):
             logger.warning("tasks_taken_back", tasks=len(taken))
         self._started = True
         self._membership.start(self._runner.lose, self._take)
         self._runner.start()
+        self._housekeeping.start()
         self._webhooks.start()
         self._settings.tell(lambda _: self._runner.look())
 
@@ -132,6 +143,11 @@ class Tasks(Domain):
         """Answers `TaskService`."""
         service = TaskService(self._queue)
         return [(tasks_pb2.DESCRIPTOR.services_by_name["TaskService"], service)]
+
+    def health(self) -> Mapping[str, Probe]:
+        """`tasks`: unwell if this server can't say that it lives, or if tasks wait for a kind that
+        no server knows."""
+        return {"tasks": self._health}
 
     def add(self, kind: Kind) -> None:
         """Makes a kind known: its tasks are claimed from now on."""
@@ -177,11 +193,15 @@ class Tasks(Domain):
     async def stop(self) -> None:
         """Leaves what is left to the next start."""
         if self._started:
+            await self._housekeeping.stop()
             await self._runner.stop()
             await self._webhooks.close()
             await self._store.settled()
             await self._membership.stop()
             self._started = False
+
+    async def _health(self) -> Health:
+        return await self._housekeeping.health()
 
     def _take(self, taken: list[str]) -> None:
         """Tasks wait again that another server had."""

@@ -16,7 +16,7 @@ AlreadyExistsError
 
 from __future__ import annotations
 
-from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_server.errors import (
     AbortedError,
     AlreadyExistsError,
@@ -26,6 +26,18 @@ from funland_server.errors import (
     NotFoundError,
     ResourceExhaustedError,
 )
+
+
+class ToldError(FunlandError):
+    """What failed beside a task, and was kept as the contract's error."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.message, **error.metadata)
+        self._error = error
+
+    def to_wire(self, request_id: str = "") -> Error:
+        """As it was kept."""
+        return self._error
 
 
 class TaskNotFoundError(NotFoundError):

@@ -126,12 +126,12 @@ class Queue:
 
     async def get(self, task_id: str, *, whole: bool = True) -> Task:
         """A task as it is now; raises TaskNotFoundError."""
-        task = await self._store.get(task_id, whole=whole)
-        if task is None:
+        found = await self._store.get(task_id, whole=whole)
+        if found is None:
             raise TaskNotFoundError(task_id)
+        task, mean = found
         await self._show(task)
         if task.HasField("position"):
-            mean = await self._store.mean_seconds(task.lane)
             estimate = estimating.start(
                 self._clock.micros(), task.position, self._places(task.lane), mean
             )

@@ -40,15 +40,20 @@ class Fullness:
     running: Counter[int] = field(default_factory=Counter[int])
 
 
-async def get(connection: AsyncConnection, task_id: str, *, whole: bool) -> Task | None:
-    """A task, with its work and result if it is to be `whole`; None: it is not kept."""
+async def get(
+    connection: AsyncConnection, task_id: str, *, whole: bool
+) -> tuple[Task, float | None] | None:
+    """A task, with its work and result if it is to be `whole`, and what the last ones of its lane
+    took, for one that waits for its turn; None: it is not kept."""
     query = _with_webhook().where(tasks.c.task_id == task_id)
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
     task = _told(row)
+    mean = None
     if task.state == Task.PENDING and not row.delayed:
         task.position = await _before(connection, row)
+        mean = await mean_seconds(connection, row.lane)
     if whole:
         work = select(task_works.c.work).where(task_works.c.task_id == task_id)
         task.work.CopyFrom(Work.FromString(await connection.scalar(work)))
@@ -56,7 +61,7 @@ async def get(connection: AsyncConnection, task_id: str, *, whole: bool) -> Task
             result = select(task_results.c.result).where(task_results.c.task_id == task_id)
             if (kept := await connection.scalar(result)) is not None:
                 task.result.CopyFrom(TaskResult.FromString(kept))
-    return task
+    return task, mean
 
 
 async def page(

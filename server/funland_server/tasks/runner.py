@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -23,25 +22,13 @@ from funland_server.tasks.deciding import Again, Cut, End, Verdict
 from funland_server.tasks.ending import Ended
 from funland_server.tasks.kinds import Kind, NotHereError
 from funland_server.tasks.membership import Membership
+from funland_server.tasks.pace import Pace
 from funland_server.tasks.running import Run
 from funland_server.tasks.store import TaskStore
 
 logger = structlog.get_logger(__name__)
 
 _AGAIN_SECONDS: Final = 1.0
-_ASIDE_SECONDS: Final = 10.0
-"""For so long a server passes over what it could not do."""
-_PROGRESS_SECONDS: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a server looks for what it is not told."""
-
-    seconds: float = 0.5
-    """Of servers that share a database."""
-    alone_seconds: float = 30.0
-    """Of one that knows of all that happens to its tasks."""
 
 
 class Runner:
@@ -237,7 +224,7 @@ class Runner:
                 return End(Task.COMPLETED), work.result()
             case NotHereError():
                 others = self._membership.others_know(run.kind)
-                self._aside[run.task_id] = self._clock.monotonic() + _ASIDE_SECONDS
+                self._aside[run.task_id] = self._clock.monotonic() + self._pace.aside_seconds
                 cause = told_error(error.__cause__ or error, task_id=run.task_id).to_wire()
                 return deciding.after_not_here(cause, others=others), None
             case ServerStoppingError():
@@ -286,7 +273,7 @@ class Runner:
                 await self._store.save_progress(dirty)
             except FunlandError as error:  # it is told all the same, and written with the next
                 logger.debug("progress_unwritten", error=error.message)
-            await asyncio.sleep(_PROGRESS_SECONDS)
+            await asyncio.sleep(self._pace.progress_seconds)
 
 
 def _lane(run: Run) -> str:

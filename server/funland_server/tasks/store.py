@@ -27,6 +27,7 @@ from funland_server.tasks.tables import (
     delayed,
     has_deadline,
     processing,
+    ready,
     task_servers,
     tasks,
 )
@@ -98,7 +99,7 @@ class TaskStore:
 
         return await self._database.write(take, give_back=give_back)
 
-    async def get(self, task_id: str, *, whole: bool = True) -> Task | None:
+    async def get(self, task_id: str, *, whole: bool = True) -> tuple[Task, float | None] | None:
         """See `reading.get`."""
         return await self._database.read(partial(reading.get, task_id=task_id, whole=whole))
 
@@ -186,6 +187,16 @@ class TaskStore:
                 keep_seconds=self._limits.now.keep_seconds,
             )
         )
+
+    async def waiting_kind_beside(self, kinds: Collection[int]) -> int | None:
+        """A kind of tasks that wait for nothing but their turn, and none of these; None: there is
+        none."""
+
+        async def find(connection: AsyncConnection) -> int | None:
+            query = select(tasks.c.kind).where(ready, tasks.c.kind.not_in(kinds)).limit(1)
+            return await connection.scalar(query)
+
+        return await self._database.read(find)
 
     async def to_be_cancelled(self, server_id: str) -> list[str]:
         """The ids of a server's tasks whose end was asked for."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc.aio
 import pytest
+from pydantic import SecretStr
 
 from funland.v1.downloads_pb2 import GetDownloadQueueRequest
 from funland.v1.models_pb2 import (
@@ -27,12 +28,15 @@ from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
+from funland_server.files.domain import Files
 from funland_server.hub.domain import Hub
 from funland_server.models.domain import Models
 from funland_server.responses.domain import Responses
 from funland_server.system.effects import effect
+from funland_server.tasks.domain import Tasks
 from tests.server.conftest import call
 from tests.server.system.conftest import SECTIONS, Configured
+from tests.server.tasks.webhooks.receiver import SECRET
 
 
 def of(kind: type[Domain], path: str) -> Callable[[Server], Any]:
@@ -61,6 +65,7 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
     "session_linger_seconds": (7, of(Chat, "_linger.now"), 7),
     "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
+    "file_bytes": (2048, of(Files, "_limit.now"), 2048),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),
     "allowed_private_hosts": (["a.lan"], web("_policy.now.private_hosts"), {"a.lan"}),
@@ -90,6 +95,7 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "download_stall_seconds": (7, web("_deadlines.now.stall"), 7),
     "download_patience_seconds": (7, of(Downloads, "_tools.settings.now.patience"), 7),
     "download_reserve_bytes": (7, of(Downloads, "_jobs.runner._disk.reserve_bytes.now"), 7),
+    "webhook_secret": (SECRET, of(Tasks, "_webhooks._secret.now"), SecretStr(SECRET)),
     "log_level": ("error", lambda _: logging.getLogger().level, logging.ERROR),
 }
 """Each with a new value, what the part goes by, and what that is to be."""
