@@ -28,6 +28,7 @@ from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
+from funland_server.files.domain import Files
 from funland_server.hub.domain import Hub
 from funland_server.models.domain import Models
 from funland_server.responses.domain import Responses
@@ -64,6 +65,7 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
     "session_linger_seconds": (7, of(Chat, "_linger.now"), 7),
     "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
+    "file_bytes": (2048, of(Files, "_limit.now"), 2048),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),
     "allowed_private_hosts": (["a.lan"], web("_policy.now.private_hosts"), {"a.lan"}),
