@@ -27,6 +27,12 @@ from funland_plugin.isolation.confining import UnavailableError, confine, limit
 from funland_plugin.link import Link
 
 _CHECK_BYTES: Final = 1024**3
+_ENVIRONMENT: Final = {
+    "LANG": "C.UTF-8",
+    # Libraries take memory for a thread a core before they compute anything.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 Execute = Callable[[Context, dict[str, Any], dict[str, Any]], object]
 
@@ -58,15 +64,15 @@ def _alone(start: StartExecution, own: socket.socket, parent: int) -> None:
         os._exit(0)
     os.setsid()
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
     kernel.close_all_but([0, 1, 2, own.fileno()])
     os.umask(0o077)
     os.environ.clear()
-    os.environ["LANG"] = "C.UTF-8"
+    os.environ.update(_ENVIRONMENT)
     if start.folder:
         os.environ["HOME"] = os.environ["TMPDIR"] = start.folder
         os.chdir(start.folder)

@@ -39,8 +39,6 @@ _LOOK_SECONDS: Final = 0.02
 class _Process:
     start: StartExecution
     pid: int
-    descriptor: int
-    """It becomes readable when the process has ended."""
     watch: Watch
     exceeded: str = ""
 
@@ -52,6 +50,10 @@ class Host:
         self._control = control
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
+        self._ends, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector.register(self._ends, selectors.EVENT_READ)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _nothing)  # what is ignored wakes nobody
         self._processes: dict[str, _Process] = {}
         self._readable = readable()
 
@@ -77,10 +79,13 @@ class Host:
 
     def _turn(self) -> bool:
         for key, _ in self._selector.select(_LOOK_SECONDS if self._processes else None):
-            if key.fileobj is not self._control:
-                self._end(self._processes[key.data])
-            elif not self._obey():
-                return False
+            if key.fileobj is self._control:
+                if not self._obey():
+                    return False
+            else:
+                with suppress(BlockingIOError):
+                    os.read(self._ends, _LONGEST)
+                self._look_for_ends()
         for process in self._processes.values():
             if not process.exceeded and (exceeded := process.watch.exceeded()):
                 process.exceeded = exceeded
@@ -109,16 +114,17 @@ class Host:
             return
         if pid == 0:
             child.run(start, own, self._readable, parent)
-        descriptor = os.pidfd_open(pid)
         watch = Watch(pid, start.folder, start.memory_bytes, start.disk_bytes)
-        process = _Process(start, pid, descriptor, watch)
+        process = _Process(start, pid, watch)
         self._processes[start.execution_id] = process
-        self._selector.register(descriptor, selectors.EVENT_READ, start.execution_id)
 
-    def _end(self, process: _Process) -> None:
-        self._selector.unregister(process.descriptor)
-        os.close(process.descriptor)
-        _, status = os.waitpid(process.pid, 0)
+    def _look_for_ends(self) -> None:
+        for process in list(self._processes.values()):
+            pid, status = os.waitpid(process.pid, os.WNOHANG)
+            if pid:
+                self._end(process, status)
+
+    def _end(self, process: _Process, status: int) -> None:
         del self._processes[process.start.execution_id]
         ended = ExecutionEnded(
             execution_id=process.start.execution_id,
@@ -130,6 +136,10 @@ class Host:
 
     def _tell(self, event: HostEvent) -> None:
         self._control.send(event.SerializeToString())
+
+
+def _nothing(number: int, frame: object) -> None:
+    """Lets a signal interrupt."""
 
 
 def _signal(pid: int, number: int) -> None:

@@ -8,6 +8,8 @@ from typing import Final
 
 THREADS: Final = 64
 """How many threads it may have. Nothing in the kernel limits those of root's."""
+_MEMORY_SLACK: Final = 16 * 1024**2
+"""Python's own limit comes first, which the plugin can cope with: this is for what that misses."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _BLOCK: Final = 4096
 """What an empty file is taken to need."""
@@ -31,7 +33,7 @@ class Watch:
         """What it has more of than it may; empty: nothing."""
         taken = max(0, _memory(self._pid) - self._present)
         self.peak_bytes = max(self.peak_bytes, taken)
-        if self._memory_bytes and taken > self._memory_bytes:
+        if self._memory_bytes and taken > self._memory_bytes + _MEMORY_SLACK:
             return "memory"
         if _threads(self._pid) > THREADS:
             return "threads"

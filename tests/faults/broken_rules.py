@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from buf.validate import validate_pb2
@@ -67,6 +67,8 @@ class Break:
     rule: str
     apply: Callable[[Any], None]
     """Does it to a valid message."""
+    owner: str = ""
+    """The message that has the rule, if it is inside of another."""
 
 
 def valid(descriptor: Descriptor) -> Any:
@@ -95,7 +97,7 @@ def breaks(descriptor: Descriptor) -> Iterator[Break]:
         elif field.is_repeated:
             yield from _of_list(field, rules.repeated)
         elif field.message_type is not None:
-            for inner in breaks(field.message_type):
+            for inner in _of(field.message_type):
                 yield _inside(field.name, inner, lambda m, name=field.name: getattr(m, name))
         else:
             for rule, value in _bad_values(rules):
@@ -103,6 +105,12 @@ def breaks(descriptor: Descriptor) -> Iterator[Break]:
     for rule in _whole(descriptor):
         for apply in _BREAK[rule]:
             yield Break(rule.rpartition(".")[2], rule, apply)
+
+
+def _of(descriptor: Descriptor) -> Iterator[Break]:
+    """The breaks of a message that is inside of another."""
+    for broken in breaks(descriptor):
+        yield replace(broken, owner=broken.owner or descriptor.full_name)
 
 
 def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Iterator[Break]:
@@ -136,7 +144,7 @@ def _of_list(field: FieldDescriptor, rules: validate_pb2.RepeatedRules) -> Itera
 
         yield Break(f"{name}[0]", rule, put)
     if field.message_type is not None:
-        for inner in breaks(field.message_type):
+        for inner in _of(field.message_type):
 
             def first(message: Any) -> Any:
                 if not getattr(message, name):
@@ -253,7 +261,10 @@ def _append(message: Any, field: FieldDescriptor) -> None:
 
 
 def _inside(prefix: str, inner: Break, part: Callable[[Any], Any]) -> Break:
-    return Break(f"{prefix}.{inner.path}", inner.rule, lambda message: inner.apply(part(message)))
+    def apply(message: Any) -> None:
+        inner.apply(part(message))
+
+    return replace(inner, path=f"{prefix}.{inner.path}", apply=apply)
 
 
 def _setter(name: str, value: object) -> Callable[[Any], None]:

@@ -78,12 +78,23 @@ def confine(*, to_read: Iterable[str], to_write: Iterable[str]) -> None:
 
 
 def _own_network_of_own_user() -> bool:
+    """A process tries first: whoever fails amid it is nobody, and can write no files."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _leave_user()
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    if status == 0:
+        _leave_user()
+    return status == 0
+
+
+def _leave_user() -> None:
     user, group = os.geteuid(), os.getegid()
-    try:
-        kernel.unshare(_NEW_USER | _NEW_NETWORK | _NEW_IPC)
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")
-    except OSError:
-        return False
-    return True
+    kernel.unshare(_NEW_USER | _NEW_NETWORK | _NEW_IPC)
+    Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1", encoding="ascii")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1", encoding="ascii")

@@ -49,7 +49,8 @@ class Chat(Domain):
         self._devices = devices
         self._models = models
         self._inference = inference
-        self._settings = settings
+        self._home = settings.now.home
+        self._linger = settings.map(lambda now: now.session_linger_seconds)
         self._database = database
         self._service: SessionService | None = None
         self._minding: Hourly | None = None
@@ -57,9 +58,9 @@ class Chat(Domain):
 
     async def start(self) -> None:
         """Marks as cut off what the last server of this home was writing."""
-        this_home = await asyncio.to_thread(home_id, self._settings.now.home)
+        this_home = await asyncio.to_thread(home_id, self._home)
         store = SessionStore(self._database, this_home)
-        sessions = OpenSessions(store, self._settings.map(lambda now: now.session_linger_seconds))
+        sessions = OpenSessions(store, self._linger)
         parts = (sessions, store, Saving(store))
         asking = Asking(self._models, self._inference.stream_kept_chat)
         turns = self._turns = Turns(*parts, asking, self._metrics)

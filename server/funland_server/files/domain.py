@@ -45,6 +45,7 @@ class Files(Domain):
         self._database = database
         self._contents = Contents(settings.now.home / "files", blobs)
         self._now = lambda: clock() // 1000
+        self._limit = settings.map(lambda now: now.file_bytes)
         self._kept: Keeping | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -62,9 +63,7 @@ class Files(Domain):
 
     def services(self) -> list[Service]:
         """Answers `FileService`."""
-        service = FileService(
-            self._keeping, Transfers(self._keeping, self._settings.map(lambda now: now.file_bytes))
-        )
+        service = FileService(self._keeping, Transfers(self._keeping, self._limit))
         return [(files_pb2.DESCRIPTOR.services_by_name["FileService"], service)]
 
     async def stop(self) -> None:

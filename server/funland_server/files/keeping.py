@@ -74,6 +74,8 @@ class Keeping:
         self._contents = contents
         self._store = store
         self._now = now
+        self._last = 0
+        """When the newest file was kept: no two of this server have the same time."""
         self._busy: set[str] = set()
         """Names of contents whose row is on its way."""
 
@@ -177,7 +179,7 @@ class Keeping:
 
     async def _place(self, new: Path, about: About, sha256: str, size: int) -> File:
         name = clean_name(about.name)
-        now = self._now()
+        now = self._last = max(self._now(), self._last + 1)
         file = File(
             file_id=f"file-{secrets.token_hex(12)}",
             name=name,

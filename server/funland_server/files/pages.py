@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from funland.v1.files_pb2 import ListFilesRequest, ListFilesResponse
 from funland_server.errors import FieldInvalidError, Violation
@@ -32,25 +32,33 @@ async def _page(
     connection: AsyncConnection, request: ListFilesRequest, now: int
 ) -> ListFilesResponse:
     """All of it in one state of the database."""
-    chosen = [alive(now)]
-    if request.purpose:
-        chosen.append(files.c.purpose == request.purpose)
-    count = select(func.count()).select_from(files).where(*chosen)
+    count = select(func.count()).select_from(files).where(*_wanted(request, now))
     total = (await connection.execute(count)).scalar_one()
-    query = select(files).where(*chosen)
-    if request.page_token:
-        place = await _place(connection, request.page_token)
-        order = tuple_(*_ORDER)
-        query = query.where(order > place if request.oldest_first else order < place)
+    after = await _place(connection, request.page_token) if request.page_token else None
     size = request.page_size or _PAGE_SIZE
-    ways = (each.asc() if request.oldest_first else each.desc() for each in _ORDER)
-    rows = (await connection.execute(query.order_by(*ways).limit(size + 1))).all()
+    rows = (await connection.execute(chosen(request, now, after).limit(size + 1))).all()
     last = rows[size - 1] if len(rows) > size else None
     return ListFilesResponse(
         files=[whole(row) for row in rows[:size]],
         next_page_token="" if last is None else f"{last.create_time}:{last.file_id}",
         total_size=total,
     )
+
+
+def chosen(
+    request: ListFilesRequest, now: int, after: tuple[int, str] | None
+) -> Select[*tuple[Any, ...]]:
+    """What passes the filters, in order, after a file's time and id."""
+    query = select(files).where(*_wanted(request, now))
+    if after is not None:
+        order = tuple_(*_ORDER)
+        query = query.where(order > after if request.oldest_first else order < after)
+    return query.order_by(*(each.asc() if request.oldest_first else each.desc() for each in _ORDER))
+
+
+def _wanted(request: ListFilesRequest, now: int) -> list[ColumnElement[bool]]:
+    own = [files.c.purpose == request.purpose] if request.purpose else []
+    return [alive(now), *own]
 
 
 async def _place(connection: AsyncConnection, token: str) -> tuple[int, str]:

@@ -7,6 +7,8 @@ import errno
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
+
 from funland.v1.plugins_pb2 import InstallPluginRequest, Plugin, UpdatePluginRequest
 from funland_server.plugins.errors import (
     PluginBrokenError,
@@ -88,13 +90,13 @@ class Catalog:
         """Changes what is set; raises as `PluginService.UpdatePlugin` tells."""
         async with self._changing:
             plugin = self.get(request.plugin_id)
+            config = plugin.config
             if request.HasField("config"):
-                json_object(request.config)
-                await self._executing.check_config(plugin, request.config or "{}")
+                config = orjson.dumps(json_object(request.config)).decode()
+                await self._executing.check_config(plugin, config)
             if request.HasField("enabled") and request.enabled:
                 await self._check_code(plugin)
-            if request.HasField("config"):
-                plugin.config = request.config or "{}"
+            plugin.config = config
             if request.HasField("enabled"):
                 plugin.enabled = request.enabled
             await asyncio.to_thread(self._shelf.save, plugin)

@@ -108,7 +108,7 @@ def _schema(key: str, told: Schema, folder: Path) -> str:
         if not isinstance(told, Mapping):
             raise ManifestError(f"{key}: must be a JSON object.")
     try:
-        return orjson.dumps(told).decode()
+        return orjson.dumps(told, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
     except TypeError as error:  # TOML has dates, and JSON has none
         raise ManifestError(f"{key}: {error}.") from None
 

@@ -74,6 +74,8 @@ class _Copying:
         """Unpacks a wheel."""
         try:
             with zipfile.ZipFile(source) as archive:
+                if len(archive.infolist()) > _MOST_FILES:
+                    raise ManifestError(f"it has more than {_MOST_FILES} files.")
                 for info in archive.infolist():
                     if info.is_dir():
                         continue

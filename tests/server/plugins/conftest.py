@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,22 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
     return write
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the file's server."""
+    return tmp_path_factory.mktemp("server") / "home"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A port of this machine that takes connections."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def plugins(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+async def plugins(home: Path) -> AsyncIterator[Server]:
     """One server for a file's tests."""
-    home = tmp_path_factory.mktemp("server") / "home"
     server = Server(ServerSettings(home=home, port=0, slots=4, max_context_length=256))
     await server.start()
     yield server

@@ -112,7 +112,8 @@ class TaskServiceServicer:
         - NOT_FOUND, MODEL_NOT_FOUND, PLUGIN_NOT_FOUND and others that the call would answer at once.
         - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key belongs to another task's work.
         - RESOURCE_EXHAUSTED, LANE_FULL: as many wait as may, with `RetryInfo`.
-        - FAILED_PRECONDITION, ADDRESS_NOT_ALLOWED: the webhook's host is of this machine or site.
+        - PERMISSION_DENIED, ADDRESS_NOT_ALLOWED: the webhook's URL is none, holds a password, or leads into this machine or site.
+        - FAILED_PRECONDITION, OFFLINE: it names a webhook, and the settings say `offline`.
         What fails later is in `Task.error`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

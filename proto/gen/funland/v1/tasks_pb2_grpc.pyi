@@ -52,7 +52,8 @@ class TaskServiceStub:
     - NOT_FOUND, MODEL_NOT_FOUND, PLUGIN_NOT_FOUND and others that the call would answer at once.
     - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key belongs to another task's work.
     - RESOURCE_EXHAUSTED, LANE_FULL: as many wait as may, with `RetryInfo`.
-    - FAILED_PRECONDITION, ADDRESS_NOT_ALLOWED: the webhook's host is of this machine or site.
+    - PERMISSION_DENIED, ADDRESS_NOT_ALLOWED: the webhook's URL is none, holds a password, or leads into this machine or site.
+    - FAILED_PRECONDITION, OFFLINE: it names a webhook, and the settings say `offline`.
     What fails later is in `Task.error`.
     """
     GetTask: _grpc.UnaryUnaryMultiCallable[_tasks_pb2.GetTaskRequest, _tasks_pb2.Task]
@@ -107,7 +108,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     - NOT_FOUND, MODEL_NOT_FOUND, PLUGIN_NOT_FOUND and others that the call would answer at once.
     - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key belongs to another task's work.
     - RESOURCE_EXHAUSTED, LANE_FULL: as many wait as may, with `RetryInfo`.
-    - FAILED_PRECONDITION, ADDRESS_NOT_ALLOWED: the webhook's host is of this machine or site.
+    - PERMISSION_DENIED, ADDRESS_NOT_ALLOWED: the webhook's URL is none, holds a password, or leads into this machine or site.
+    - FAILED_PRECONDITION, OFFLINE: it names a webhook, and the settings say `offline`.
     What fails later is in `Task.error`.
     """
     GetTask: _aio.UnaryUnaryMultiCallable[_tasks_pb2.GetTaskRequest, _tasks_pb2.Task]  # type: ignore[assignment]
@@ -165,7 +167,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND, MODEL_NOT_FOUND, PLUGIN_NOT_FOUND and others that the call would answer at once.
         - ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED: the key belongs to another task's work.
         - RESOURCE_EXHAUSTED, LANE_FULL: as many wait as may, with `RetryInfo`.
-        - FAILED_PRECONDITION, ADDRESS_NOT_ALLOWED: the webhook's host is of this machine or site.
+        - PERMISSION_DENIED, ADDRESS_NOT_ALLOWED: the webhook's URL is none, holds a password, or leads into this machine or site.
+        - FAILED_PRECONDITION, OFFLINE: it names a webhook, and the settings say `offline`.
         What fails later is in `Task.error`.
         """
 
