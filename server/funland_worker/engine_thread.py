@@ -179,6 +179,7 @@ class EngineThread:
             self._do_jobs(None)
             self._do_piece()
             self._gather()
+            self._let_arrive()
             self._first = True
         else:
             self._do_jobs(0)

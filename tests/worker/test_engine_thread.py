@@ -6,12 +6,14 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.inference_pb2 import GenerationOptions
 from funland_worker.engine_thread import EngineThread
-from funland_worker.engines.protocol import EngineError, Prompt, StepReport
+from funland_worker.engines.protocol import EngineError, Prompt, Sampling, StepReport
 from funland_worker.gathering import Gathering
 from tests.worker.conftest import GREEDY, STORY, Driver
 
@@ -27,16 +29,24 @@ class Running:
         self.submitted: list[EngineError | None] = []
         self.reads: Callable[[], bool] = lambda: False
         self.gathering = Gathering()
+        self.arrives: Callable[[], bool] = lambda: False
         self.thread = EngineThread(
-            driver.engine, self.reports.put_nowait, self.reading, self.gathering
+            driver.engine,
+            self.reports.put_nowait,
+            self.reading,
+            self.gathering,
+            self.arriving,
         )
 
     def reading(self) -> bool:
         return self.reads()
 
-    def submit(self, sequence_id: int) -> None:
+    def arriving(self) -> bool:
+        return self.arrives()
+
+    def submit(self, sequence_id: int, sampling: Sampling = GREEDY, **more: Any) -> None:
         tokens = self.driver.tokens(STORY)
-        prompt = Prompt(sequence_id, tokens, GREEDY, monotonic())
+        prompt = Prompt(sequence_id, tokens, sampling, monotonic(), **more)
         self.thread.submit([prompt], self.submitted.append)
 
     async def next(self) -> StepReport:
@@ -196,3 +206,97 @@ async def test_a_step_that_fails_is_told(running: Running, monkeypatch: pytest.M
 
     async with asyncio.timeout(SECONDS):
         assert "llama_decode" in str(await running.thread.failed)
+
+
+ENDLESS = Sampling(temperature=0, ignore_end=True)
+
+
+async def test_a_piece_of_a_job_is_done_at_once_when_nothing_runs(running: Running) -> None:
+    async with asyncio.timeout(SECONDS):
+        told = await running.thread.run_beside(lambda beside: beside)
+
+    assert told is False
+    assert running.driver.engine.background.jobs == 0
+
+
+async def test_pieces_of_a_job_take_turns_with_steps(running: Running) -> None:
+    running.submit(1, ENDLESS)
+    await running.next()
+    told: list[bool] = []
+
+    while len(told) < 3:
+        async with asyncio.timeout(SECONDS):
+            told.append(await running.thread.run_beside(lambda beside: beside))
+
+    assert True in told
+    running.thread.cancel(1)
+
+
+async def test_a_piece_waits_until_what_the_one_before_took_is_paid_for(running: Running) -> None:
+    running.submit(1, Sampling(temperature=0, ignore_end=True, max_tokens=200))
+    await running.next()
+
+    def slow(beside: bool) -> None:
+        assert beside
+        threading.Event().wait(0.02)  # it takes a while: that is what is paid for
+
+    await running.thread.run_beside(slow)
+    while not running.reports.empty():
+        running.reports.get_nowait()
+    await running.thread.run_beside(lambda _: None)
+
+    reports = running.reports.qsize()
+    assert reports > 1  # a fiftieth of a second at a share of 8% is many steps of the tiny model
+
+
+async def test_a_piece_whose_caller_went_away_is_not_done(running: Running) -> None:
+    held, done = threading.Event(), False
+
+    def piece(_: bool) -> None:
+        nonlocal done
+        done = True
+
+    holding = asyncio.create_task(running.thread.run(held.wait))
+    waiting = asyncio.create_task(running.thread.run_beside(piece))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    held.set()
+    await holding
+    await running.thread.run(lambda: None)
+
+    assert not done
+    assert running.driver.engine.background.jobs == 0
+
+
+async def test_what_nobody_waits_for_does_not_begin_while_others_come(running: Running) -> None:
+    comes = threading.Event()
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def arrives() -> bool:
+        loop.call_soon_threadsafe(asked.set)
+        return not comes.is_set()
+
+    running.arrives = arrives
+    running.submit(1, ENDLESS, priority=GenerationOptions.LOW)
+    async with asyncio.timeout(SECONDS):
+        await asked.wait()
+    running.submit(2)
+    comes.set()
+
+    report = await running.next()
+
+    assert {advance.sequence_id for advance in report.advances} == {2}
+    running.thread.cancel(1)
+
+
+async def test_a_text_that_comes_to_nothing_is_waited_for_a_moment_only(running: Running) -> None:
+    running.arrives = lambda: True
+    running.submit(1, priority=GenerationOptions.LOW)
+
+    report = await running.next()
+
+    assert [advance.sequence_id for advance in report.advances] == [1]
+    running.thread.cancel(1)

@@ -21,6 +21,10 @@ MOST_LOSSES: Final = 3
 MOST_TRIES: Final = 10
 """How often a line is tried whose model can't be had. Together they take some minutes."""
 
+MOST_LOADS: Final = 3
+"""With which failure a line fails whose model can't be loaded: most often that does not pass, but
+there may have been no memory for it, or somebody ended its worker."""
+
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 
@@ -68,17 +72,16 @@ def after_failure(failure: Failure, tries: Tries) -> Next:
     if failure.code == "RESOURCE_EXHAUSTED" and failure.retry_seconds is not None:
         # There is no room because others are served. That passes, and is nobody's failure.
         return Again(max(failure.retry_seconds, _FIRST_PAUSE))
-    if failure.code not in ("UNAVAILABLE", "ABORTED"):
+    loading = failure.reason == ErrorReason.MODEL_LOAD_FAILED
+    if failure.code not in ("UNAVAILABLE", "ABORTED") and not loading:
         return Then.TOLD
+    lost = failure.reason == ErrorReason.WORKER_LOST
     tries.failures += 1
-    if failure.reason == ErrorReason.WORKER_LOST:
-        tries.losses += 1
-        if tries.losses >= MOST_LOSSES:
-            return Then.TOLD
-        if tries.losses == MOST_LOSSES - 1:
-            return Then.ALONE
-    if tries.failures >= MOST_TRIES:
+    tries.losses += lost
+    if tries.losses >= MOST_LOSSES or tries.failures >= (MOST_LOADS if loading else MOST_TRIES):
         return Then.TOLD
+    if lost and tries.losses == MOST_LOSSES - 1:
+        return Then.ALONE
     pause = min(_FIRST_PAUSE * 2 ** (tries.failures - 1), _LONGEST_PAUSE)
     return Again(max(failure.retry_seconds or 0.0, pause))
 

@@ -83,6 +83,7 @@ class BatchKind:
             except StorageFullError as error:
                 error.retry_seconds = _FULL_SECONDS  # nothing is lost by waiting for room
                 raise
+        self._parts.publish(batch_id)
         return TaskResult(batch=batch)
 
 

@@ -66,7 +66,7 @@ def language_kinds(models: Models, inference: Inference) -> list[Kind]:
         return TaskResult(generate=await inference.generate(work.generate, made))
 
     async def embed(work: Work, running: Running) -> TaskResult:
-        return TaskResult(embed=await inference.service.Embed(work.embed))
+        return TaskResult(embed=await inference.jobs.embed(work.embed, running.progress))
 
     return [
         Language(Task.CHAT, lambda work: work.chat, chat, models),

@@ -43,6 +43,9 @@ class Crowd(NamedTuple):
     """How many nobody waits for."""
 
 
+NOBODY = Crowd(0, 0, 0)
+
+
 class Background:
     """Keeps what the background costs the live texts near a share of their own time.
 
@@ -151,7 +154,7 @@ def crowd_of(running: Sequence[Text], waiting: int, background: Background) -> C
     background at all."""
     count = sum(text.background for text in running) + waiting
     if count == 0 and not background.jobs:
-        return Crowd(0, 0, 0)
+        return NOBODY
     live = [text.decoding for text in running if not text.background]
     writing = sum(live)
     return Crowd(writing, len(live) - writing, count)

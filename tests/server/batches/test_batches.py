@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 import pytest
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from funland.v1.batches_pb2 import (
     Batch,
@@ -20,7 +21,7 @@ from funland.v1.batches_pb2 import (
     WatchBatchRequest,
 )
 from funland.v1.files_pb2 import DeleteFileRequest, DownloadFileRequest, UploadFileRequest
-from funland.v1.inference_pb2 import EmbedRequest, GenerateRequest
+from funland.v1.inference_pb2 import EmbedRequest, GenerateRequest, SamplingParameters
 from funland.v1.tasks_pb2 import (
     CancelTaskRequest,
     DeleteTaskRequest,
@@ -28,14 +29,17 @@ from funland.v1.tasks_pb2 import (
     Task,
     WatchTaskRequest,
 )
-from funland_server.app import Server
-from funland_server.config import ServerSettings
-from tests.processes import children
-from tests.server.conftest import METHODS, call, details, streamed
+from tests.server.conftest import METHODS, details
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack
 
 GENERATE, EMBED = "/funland/v1/generate", "/funland/v1/embed"
+SECONDS = 120
+"""After which something that should have happened is taken not to happen."""
+
 ENDED = (Batch.COMPLETED, Batch.FAILED, Batch.EXPIRED, Batch.CANCELLED)
-LONG = {"sampling": {"max_tokens": 100, "temperature": 0, "ignore_end": True}}
+LONG: dict[str, Any] = {"sampling": {"max_tokens": 100, "temperature": 0, "ignore_end": True}}
 
 
 def line(custom_id: str, url: str = GENERATE, **body: Any) -> dict[str, Any]:
@@ -43,66 +47,100 @@ def line(custom_id: str, url: str = GENERATE, **body: Any) -> dict[str, Any]:
     return {"custom_id": custom_id, "method": "POST", "url": url, "body": asked}
 
 
-async def upload(server: Server, lines: Sequence[dict[str, Any] | str]) -> str:
+class Calls:
+    """The calls of one server, over gRPC."""
+
+    def __init__(self, channel: grpc.aio.Channel, stack: Stack) -> None:
+        self._channel = channel
+        self.stack = stack
+
+    async def call(self, name: str, request: Message) -> Any:
+        path, answer = self._method(name)
+        say: Any = self._channel.unary_unary(path, serialized, answer.FromString)
+        return await say(request, timeout=SECONDS)
+
+    def streamed(self, name: str, request: Message) -> Any:
+        path, answer = self._method(name)
+        say: Any = self._channel.unary_stream(path, serialized, answer.FromString)
+        return say(request, timeout=SECONDS)
+
+    async def upload(self, *requests: UploadFileRequest) -> Any:
+        path, answer = self._method("UploadFile")
+        say: Any = self._channel.stream_unary(path, serialized, answer.FromString)
+        return await say(iter(requests), timeout=SECONDS)
+
+    def _method(self, name: str) -> tuple[str, type[Message]]:
+        method = METHODS[name]
+        path = f"/{method.containing_service.full_name}/{name}"
+        return path, GetMessageClass(method.output_type)
+
+
+def serialized(message: Message) -> bytes:
+    return message.SerializeToString()
+
+
+@pytest.fixture
+async def server(stack: Stack) -> AsyncIterator[Calls]:
+    async with grpc.aio.insecure_channel(stack.grpc_address) as channel:
+        yield Calls(channel, stack)
+
+
+async def upload(server: Calls, lines: Sequence[dict[str, Any] | str]) -> str:
     texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
-
-    async def said() -> AsyncIterator[UploadFileRequest]:
-        yield UploadFileRequest(name="lines.jsonl", purpose="batch", data="\n".join(texts).encode())
-
-    kept: Any = await server.channel.collect(METHODS["UploadFile"], said(), (), None)
+    content = "\n".join(texts).encode()
+    kept = await server.upload(UploadFileRequest(name="lines.jsonl", purpose="batch", data=content))
     return kept.file_id
 
 
 async def create(
-    server: Server, lines: Sequence[dict[str, Any] | str], endpoint: str = GENERATE, **rest: Any
+    server: Calls, lines: Sequence[dict[str, Any] | str], endpoint: str = GENERATE, **rest: Any
 ) -> Batch:
     file_id = await upload(server, lines)
     request = CreateBatchRequest(input_file_id=file_id, endpoint=endpoint, **rest)
-    return await call(server, "CreateBatch", request)
+    return await server.call("CreateBatch", request)
 
 
-async def watched(server: Server, batch_id: str) -> list[Batch]:
+async def watched(server: Calls, batch_id: str) -> list[Batch]:
     """All that is told of a batch, to its end."""
     request = WatchBatchRequest(batch_id=batch_id)
-    return [batch async for batch in streamed(server, "WatchBatch", request)]
+    return [batch async for batch in server.streamed("WatchBatch", request)]
 
 
-async def ended(server: Server, batch_id: str) -> Batch:
+async def ended(server: Calls, batch_id: str) -> Batch:
     return (await watched(server, batch_id))[-1]
 
 
-async def in_progress(server: Server, batch_id: str, lines: int = 1) -> None:
+async def in_progress(server: Calls, batch_id: str, lines: int = 1) -> None:
     """Waits until so many lines are answered."""
     request = WatchBatchRequest(batch_id=batch_id)
-    async with aclosing(streamed(server, "WatchBatch", request)) as batches:
-        async for batch in batches:
-            assert batch.state not in ENDED
-            if batch.completed_lines >= lines and batch.state == Batch.IN_PROGRESS:
-                return
+    async for batch in server.streamed("WatchBatch", request):
+        assert batch.state not in ENDED
+        if batch.completed_lines >= lines and batch.state == Batch.IN_PROGRESS:
+            return
 
 
-async def content(server: Server, file_id: str) -> list[dict[str, Any]]:
+async def content(server: Calls, file_id: str) -> list[dict[str, Any]]:
     """The lines of a file."""
     request = DownloadFileRequest(file_id=file_id)
-    parts = [part.data async for part in streamed(server, "DownloadFile", request)]
+    parts = [part.data async for part in server.streamed("DownloadFile", request)]
     return [json.loads(each) for each in b"".join(parts).splitlines()]
 
 
-async def get(server: Server, batch_id: str) -> Batch:
-    return await call(server, "GetBatch", GetBatchRequest(batch_id=batch_id))
+async def get(server: Calls, batch_id: str) -> Batch:
+    return await server.call("GetBatch", GetBatchRequest(batch_id=batch_id))
 
 
-async def task_of(server: Server, batch: Batch) -> Task:
+async def task_of(server: Calls, batch: Batch) -> Task:
     """Its task when that has ended, which it does after its batch."""
     request = WatchTaskRequest(task_id=batch.task_id)
-    return [event.task async for event in streamed(server, "WatchTask", request)][-1]
+    return [event.task async for event in server.streamed("WatchTask", request)][-1]
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:
     return details(error)["ErrorInfo"].reason
 
 
-async def test_each_line_is_answered_as_its_call_would_be(server: Server) -> None:
+async def test_each_line_is_answered_as_its_call_would_be(server: Calls) -> None:
     created = await create(
         server, [line(f"n{n}") for n in range(40)], metadata={"run": "7"}, caller="me"
     )
@@ -119,10 +157,9 @@ async def test_each_line_is_answered_as_its_call_would_be(server: Server) -> Non
     assert {each["custom_id"] for each in answers} == {f"n{n}" for n in range(40)}
     assert len({each["id"] for each in answers}) == len(answers) == 40
     assert all(each["error"] is None for each in answers)
-    live = await call(
-        server,
+    live = await server.call(
         "Generate",
-        GenerateRequest(prompt="n7, ", sampling={"max_tokens": 4, "temperature": 0}),
+        GenerateRequest(prompt="n7, ", sampling=SamplingParameters(max_tokens=4, temperature=0)),
     )
     seventh = next(each for each in answers if each["custom_id"] == "n7")["response"]
     assert seventh["status_code"] == 200
@@ -138,7 +175,7 @@ async def test_each_line_is_answered_as_its_call_would_be(server: Server) -> Non
     assert sorted(task.file_ids) == [batch.output_file_id]
 
 
-async def test_vectors_are_lines_too(server: Server) -> None:
+async def test_vectors_are_lines_too(server: Calls) -> None:
     lines = [line(str(n), EMBED, inputs=[f"text {n}"]) for n in range(3)]
     for each in lines:
         del each["body"]["prompt"], each["body"]["sampling"]
@@ -146,12 +183,12 @@ async def test_vectors_are_lines_too(server: Server) -> None:
     batch = await ended(server, (await create(server, lines, EMBED)).batch_id)
 
     answers = {each["custom_id"]: each for each in await content(server, batch.output_file_id)}
-    live = await call(server, "Embed", EmbedRequest(inputs=["text 2"]))
+    live = await server.call("Embed", EmbedRequest(inputs=["text 2"]))
     vector = answers["2"]["response"]["body"]["embeddings"][0]["values"]
     assert vector == pytest.approx(list(live.embeddings[0].values), abs=1e-4)
 
 
-async def test_what_is_wrong_with_a_line_is_its_own_answer(server: Server) -> None:
+async def test_what_is_wrong_with_a_line_is_its_own_answer(server: Calls) -> None:
     lines = [
         line("good"),
         line("no-model", model="nobody"),
@@ -182,7 +219,7 @@ async def test_what_is_wrong_with_a_line_is_its_own_answer(server: Server) -> No
 
 
 async def test_a_file_with_broken_lines_fails_before_anything_is_answered(
-    server: Server,
+    server: Calls,
 ) -> None:
     lines = [line("a"), "{", line("a"), line("b", url=EMBED)]
 
@@ -206,27 +243,25 @@ async def test_a_file_with_broken_lines_fails_before_anything_is_answered(
     ("request_", "expected"),
     [
         (CreateBatchRequest(input_file_id="file-nobody", endpoint=GENERATE), "FILE_NOT_FOUND"),
-        (CreateBatchRequest(input_file_id="f", endpoint="/v1/chat/completions"), "FIELD_INVALID"),
         (CreateBatchRequest(input_file_id="f", endpoint="/v1/nothing"), "FIELD_INVALID"),
     ],
 )
 async def test_what_can_not_be_a_batch_is_refused(
-    server: Server, request_: CreateBatchRequest, expected: str
+    server: Calls, request_: CreateBatchRequest, expected: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call(server, "CreateBatch", request_)
+        await server.call("CreateBatch", request_)
 
     assert reason(raised.value) == expected
-    assert not (await call(server, "ListBatches", ListBatchesRequest())).batches
 
 
-async def test_a_batch_that_nobody_knows_is_not_found(server: Server) -> None:
+async def test_a_batch_that_nobody_knows_is_not_found(server: Calls) -> None:
     for name, request in (
         ("GetBatch", GetBatchRequest(batch_id="batch_0")),
         ("CancelBatch", CancelBatchRequest(batch_id="batch\x000")),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await call(server, name, request)
+            await server.call(name, request)
         assert reason(raised.value) == "BATCH_NOT_FOUND"
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await ended(server, "batch_0")
@@ -234,14 +269,14 @@ async def test_a_batch_that_nobody_knows_is_not_found(server: Server) -> None:
 
 
 async def test_a_cancelled_batch_keeps_what_is_answered_and_one_that_waits_has_nothing(
-    server: Server,
+    server: Calls,
 ) -> None:
     running = await create(server, [line(f"n{n}", **LONG) for n in range(2000)])
     waiting = await create(server, [line("never")])
     await in_progress(server, running.batch_id)
 
     cancelled = [
-        await call(server, "CancelBatch", CancelBatchRequest(batch_id=each.batch_id))
+        await server.call("CancelBatch", CancelBatchRequest(batch_id=each.batch_id))
         for each in (waiting, running)
     ]
 
@@ -253,49 +288,55 @@ async def test_a_cancelled_batch_keeps_what_is_answered_and_one_that_waits_has_n
     assert len(await content(server, some.output_file_id)) == some.completed_lines
     assert not some.error_file_id
     assert (await task_of(server, some)).state == Task.CANCELLED
-    again = await call(server, "CancelBatch", CancelBatchRequest(batch_id=some.batch_id))
+    again = await server.call("CancelBatch", CancelBatchRequest(batch_id=some.batch_id))
     assert again == some
 
 
 async def test_to_cancel_its_task_is_to_cancel_the_batch_and_to_retry_it_begins_anew(
-    server: Server,
+    server: Calls,
 ) -> None:
     batch = await create(server, [line(f"n{n}", **LONG) for n in range(2000)])
     await in_progress(server, batch.batch_id)
 
-    await call(server, "CancelTask", CancelTaskRequest(task_id=batch.task_id))
+    await server.call("CancelTask", CancelTaskRequest(task_id=batch.task_id))
     cancelled = await ended(server, batch.batch_id)
-    await call(server, "RetryTask", RetryTaskRequest(task_id=batch.task_id))
+    await server.call("RetryTask", RetryTaskRequest(task_id=batch.task_id))
     await in_progress_again(server, batch.batch_id)
 
     assert cancelled.state == Batch.CANCELLED
     assert cancelled.HasField("cancel_time")
-    await call(server, "CancelBatch", CancelBatchRequest(batch_id=batch.batch_id))
+    await server.call("CancelBatch", CancelBatchRequest(batch_id=batch.batch_id))
     assert (await ended(server, batch.batch_id)).state == Batch.CANCELLED
 
 
-async def in_progress_again(server: Server, batch_id: str) -> None:
+async def get_for_ever(server: Calls, batch_id: str) -> None:
+    while True:
+        await get(server, batch_id)
+
+
+async def in_progress_again(server: Calls, batch_id: str) -> None:
     while (await get(server, batch_id)).state in ENDED:
         pass
     await in_progress(server, batch_id)
 
 
 async def test_a_deleted_task_takes_its_batch_and_its_files_along(
-    server: Server, settings: ServerSettings
+    server: Calls,
 ) -> None:
     done = await ended(server, (await create(server, [line("a")])).batch_id)
 
-    await call(server, "DeleteTask", DeleteTaskRequest(task_id=done.task_id))
+    await server.call("DeleteTask", DeleteTaskRequest(task_id=done.task_id))
 
-    while (await call(server, "ListBatches", ListBatchesRequest())).batches:
-        pass
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await get_for_ever(server, done.batch_id)
+    assert reason(raised.value) == "BATCH_NOT_FOUND"
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await content(server, done.output_file_id)
     assert reason(raised.value) == "FILE_NOT_FOUND"
-    assert not list((settings.home / "batches").iterdir())
+    assert not (server.stack.home / "batches" / done.batch_id).exists()
 
 
-async def test_what_its_time_does_not_suffice_for_is_an_error(server: Server) -> None:
+async def test_what_its_time_does_not_suffice_for_is_an_error(server: Calls) -> None:
     lines = [line(f"n{n}", **LONG) for n in range(2000)]
 
     batch = await ended(server, (await create(server, lines, window_seconds=1)).batch_id)
@@ -309,60 +350,29 @@ async def test_what_its_time_does_not_suffice_for_is_an_error(server: Server) ->
     assert batch.expire_time.ToDatetime() - batch.create_time.ToDatetime() == timedelta(seconds=1)
 
 
-async def test_its_file_may_be_deleted_while_it_is_answered(server: Server) -> None:
+async def test_its_file_may_be_deleted_while_it_is_answered(server: Calls) -> None:
     batch = await create(server, [line(f"n{n}") for n in range(300)])
 
-    await call(server, "DeleteFile", DeleteFileRequest(file_id=batch.input_file_id))
+    await server.call("DeleteFile", DeleteFileRequest(file_id=batch.input_file_id))
 
     assert (await ended(server, batch.batch_id)).completed_lines == 300
 
 
-async def test_pages_of_batches_are_the_newest_first(server: Server) -> None:
+async def test_pages_of_batches_are_the_newest_first(server: Calls) -> None:
     file_id = await upload(server, [line("a")])
     request = CreateBatchRequest(input_file_id=file_id, endpoint=GENERATE)
-    created = [await call(server, "CreateBatch", request) for _ in range(5)]
+    created = [await server.call("CreateBatch", request) for _ in range(5)]
     ids = [each.batch_id for each in reversed(created)]
 
-    first = await call(server, "ListBatches", ListBatchesRequest(page_size=2))
+    first = await server.call("ListBatches", ListBatchesRequest(page_size=2))
     later = ListBatchesRequest(page_size=9, page_token=first.next_page_token)
-    second = await call(server, "ListBatches", later)
+    second = await server.call("ListBatches", later)
 
     assert [each.batch_id for each in first.batches] == ids[:2]
-    assert [each.batch_id for each in second.batches] == ids[2:]
-    assert (first.total_size, second.next_page_token) == (5, "")
+    assert [each.batch_id for each in second.batches][:3] == ids[2:]
+    assert first.total_size >= 5
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call(server, "ListBatches", ListBatchesRequest(page_token="batch_0"))  # noqa: S106 - an id
+        await server.call("ListBatches", ListBatchesRequest(page_token="batch_0"))  # noqa: S106 - an id
     assert reason(raised.value) == "FIELD_INVALID"
     for each in created:
         await ended(server, each.batch_id)
-
-
-async def test_a_batch_goes_on_after_the_server_was_stopped(settings: ServerSettings) -> None:
-    lines = [line(f"n{n}", **LONG) for n in range(200)]
-    first = Server(settings)
-    await first.start()
-    batch = await create(first, lines)
-    await in_progress(first, batch.batch_id)
-    await first.stop(0)
-
-    second = Server(settings)
-    await second.start()
-    try:
-        done = await ended(second, batch.batch_id)
-        answers = await content(second, done.output_file_id)
-    finally:
-        await second.stop(0)
-
-    assert (done.state, done.completed_lines) == (Batch.COMPLETED, 200)
-    assert sorted(each["custom_id"] for each in answers) == sorted(f"n{n}" for n in range(200))
-
-
-async def test_lines_beyond_a_lost_worker_are_answered_all_the_same(server: Server) -> None:
-    batch = await create(server, [line(f"n{n}", **LONG) for n in range(150)])
-    await in_progress(server, batch.batch_id)
-
-    for worker in children():
-        worker.kill()
-
-    done = await ended(server, batch.batch_id)
-    assert (done.state, done.completed_lines, done.failed_lines) == (Batch.COMPLETED, 150, 0)

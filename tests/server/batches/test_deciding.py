@@ -20,6 +20,7 @@ from funland_server.batches.deciding import (
 )
 
 LOST = Failure("UNAVAILABLE", ErrorReason.WORKER_LOST)
+LOAD_FAILED = Failure("FAILED_PRECONDITION", ErrorReason.MODEL_LOAD_FAILED)
 BACKING_OFF = Failure("UNAVAILABLE", ErrorReason.MODEL_BACKING_OFF, 7.0)
 
 
@@ -35,6 +36,9 @@ BACKING_OFF = Failure("UNAVAILABLE", ErrorReason.MODEL_BACKING_OFF, 7.0)
         (LOST, Tries(1, 1), Then.ALONE),
         (LOST, Tries(2, 2), Then.TOLD),
         (LOST, Tries(3, 1), Then.ALONE),
+        (LOAD_FAILED, Tries(), Again(1.0)),
+        (LOAD_FAILED, Tries(1), Again(2.0)),
+        (LOAD_FAILED, Tries(2), Then.TOLD),
         (BACKING_OFF, Tries(), Again(7.0)),
         (BACKING_OFF, Tries(4, 0), Again(16.0)),
         (BACKING_OFF, Tries(7, 0), Again(60.0)),

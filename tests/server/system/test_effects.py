@@ -31,6 +31,8 @@ from funland_server.downloads.domain import Downloads
 from funland_server.files.domain import Files
 from funland_server.hub.domain import Hub
 from funland_server.models.domain import Models
+from funland_server.plugins.domain import Plugins
+from funland_server.plugins.manifest import Manifest
 from funland_server.responses.domain import Responses
 from funland_server.system.effects import effect
 from funland_server.tasks.domain import Tasks
@@ -58,6 +60,8 @@ def hub(kind: Any, path: str) -> Callable[[Server], Any]:
 
 
 MODELSCOPE, HUGGINGFACE, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.OLLAMA
+
+PLUGIN = Manifest(id="x", name="X", version="1", category="utility", entry="x:execute")
 
 AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "load_wait_seconds": (7, of(Models, "pool._lifecycle.room._patience.now"), 7),
@@ -95,6 +99,17 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "download_stall_seconds": (7, web("_deadlines.now.stall"), 7),
     "download_patience_seconds": (7, of(Downloads, "_tools.settings.now.patience"), 7),
     "download_reserve_bytes": (7, of(Downloads, "_jobs.runner._disk.reserve_bytes.now"), 7),
+    "plugin_tasks": (7, of(Plugins, "_executing._places._limit.now"), 7),
+    "plugin_memory_bytes": (
+        1 << 26,
+        lambda server: of(Plugins, "_executing.limits")(server)(PLUGIN).memory_bytes,
+        1 << 26,
+    ),
+    "plugin_seconds": (
+        7,
+        lambda server: of(Plugins, "_executing.limits")(server)(PLUGIN).duration_seconds,
+        7,
+    ),
     "webhook_secret": (SECRET, of(Tasks, "_webhooks._secret.now"), SecretStr(SECRET)),
     "log_level": ("error", lambda _: logging.getLogger().level, logging.ERROR),
 }

@@ -107,7 +107,7 @@ class LlamaEngine:
             )
         self._adapters.check(prompt.adapters)
         self._guesses.check(prompt)
-        self._scheduler.waiting.add(Generation(prompt, self.vocabulary, self.context_length))
+        self._scheduler.add(Generation(prompt, self.vocabulary, self.context_length))
 
     def cancel(self, sequence_id: int) -> None:
         """See `Engine`."""
@@ -197,7 +197,7 @@ class LlamaEngine:
             self._batch.fill(shares)
             begin = monotonic()
             self._interruption.lower_flag()
-            self._interruptible = self._scheduler.only_background
+            self._interruptible = self._scheduler.interruptible
             outcome = self._batch.decode(context)
             self._interruptible = False
             if outcome == INTERRUPTED:

@@ -22,6 +22,7 @@ class Interruption:
     """
 
     def __init__(self) -> None:
+        self._raised = False
         self._flag = ctypes.create_string_buffer(2)
         self._look = ctypes.cast(ctypes.CDLL(None).strlen, _Callback)
 
@@ -36,7 +37,10 @@ class Interruption:
     def raise_flag(self) -> None:
         """Ends the pass that runs now, at its next operation. Any thread may."""
         self._flag[0] = b"\x01"
+        self._raised = True  # behind it, or it might stay up for ever
 
     def lower_flag(self) -> None:
         """Lets passes run to their end again."""
-        self._flag[0] = b"\x00"
+        if self._raised:
+            self._raised = False
+            self._flag[0] = b"\x00"

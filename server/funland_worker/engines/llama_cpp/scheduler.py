@@ -7,6 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from funland_worker.engines.background import (
+    NOBODY,
     Background,
     Crowd,
     Part,
@@ -67,7 +68,9 @@ class Scheduler:
         self.running: list[Generation] = []
         self.budget = PrefillBudget()
         self._background = background
-        self._crowd = Crowd(0, 0, 0)
+        self._crowd = NOBODY
+        self._has_background = False
+        """Whether there may be texts that nobody waits for: else there is nothing to decide."""
         self._part = Part.ALL
         """Who takes part in the pass that is made now."""
         self._cache = cache
@@ -100,12 +103,27 @@ class Scheduler:
         """Those who run and take part in the pass that is made now."""
         return taking_part(self.running, self._part)
 
+    @property
+    def interruptible(self) -> bool:
+        """Whether nobody waits for the pass that is made now."""
+        crowd = self._crowd
+        return crowd.background > 0 and not (crowd.writing or crowd.prompts)
+
+    def add(self, generation: Generation) -> None:
+        """Has a text wait."""
+        self.waiting.add(generation)
+        self._has_background = self._has_background or generation.background
+
     def admit(self) -> None:
         """Lets those who wait begin, in order, as far as there is room, and decides who takes part
         in the next pass."""
         self._follow()
         self._begin(background=False)
+        if not (self._has_background or self._background.jobs):
+            self._crowd, self._part = NOBODY, Part.ALL
+            return
         self._crowd = self.crowd
+        self._has_background = self._crowd.background > 0
         self._part = self._background.part(self._crowd)
         if self._crowd.background:
             kept = self._background.kept_slots(self._crowd, monotonic())
@@ -114,7 +132,8 @@ class Scheduler:
 
     def measured(self, milliseconds: float) -> None:
         """Learns what the step since `admit` took."""
-        self._background.measured(self._part, self._crowd, milliseconds)
+        if self._crowd is not NOBODY:
+            self._background.measured(self._part, self._crowd, milliseconds)
 
     def _begin(self, *, background: bool, kept: int = 0) -> None:
         """Lets those who wait begin: those that nobody waits for, or all before them. They leave
