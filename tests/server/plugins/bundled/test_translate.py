@@ -52,7 +52,6 @@ def test_pieces_are_the_text() -> None:
 
 def test_words_alone_are_translated() -> None:
     assert [piece.text for piece in pieces(DOCUMENT) if piece.translates] == [
-        "title: A page",
         "A heading with `code` #",
         "This is a paragraph that is wrapped at a certain width, as many are, so\n"
         "that its lines belong together. It goes on.",
