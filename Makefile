@@ -124,6 +124,14 @@ bench-cluster: $(INSTALLED_DEV) ## Show what a worker costs that is reached as o
 fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
 	$(BIN)/python -m tools.fuzz.gguf --count $(FUZZ_COUNT) $(ARGS)
 
+.PHONY: bench-tasks
+bench-tasks: $(INSTALLED_DEV) ## Hold the queue of tasks against bare SQL, on both databases; ARGS="--tasks 1000" changes how many.
+	$(BIN)/python -m tools.bench.tasks $(ARGS)
+
+.PHONY: soak-tasks
+soak-tasks: $(INSTALLED_DEV) ## Kill a server fifty times under tasks of all kinds; ARGS="--kills 5 --tasks 20" changes that.
+	$(BIN)/python -m tools.kill_tasks $(ARGS)
+
 .PHONY: soak-downloads
 soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a download; ARGS="--kills 5" changes that.
 	$(BIN)/python -m tools.kill_downloads $(ARGS)

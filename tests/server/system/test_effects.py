@@ -69,6 +69,13 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
     "session_linger_seconds": (7, of(Chat, "_linger.now"), 7),
     "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
+    **{
+        name: (3, of(Tasks, f"_settings.now.{name}"), 3)  # `_places` asks each time
+        for name in ("language_tasks", "batch_tasks", "download_tasks")
+    },
+    "task_queue_limit": (7, of(Tasks, "_store._limits.now.capacity"), 7),
+    "task_lease_seconds": (7, of(Tasks, "_membership._lease.now"), 7),
+    "task_days": (1, of(Tasks, "_store._limits.now.keep_seconds"), 86400),
     "file_bytes": (2048, of(Files, "_limit.now"), 2048),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),
