@@ -384,7 +384,7 @@ WRONG_MANIFESTS = {
     "beta = 1": "beta:",
     "surprise = 1": "surprise:",
     "beta = =": "line 6",
-    "[permissions]\nhosts = ['example.com:443']": "permissions.hosts:",
+    "[permissions]\nhosts = ['example.com']": "permissions.hosts.0:",
     "[limits]\nmemory_bytes = 5": "limits.memory_bytes:",
     "[limits]\nmemory_bytes = '5'": "limits.memory_bytes:",
     "input_schema = '../../secret.json'": "input_schema:",
