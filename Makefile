@@ -108,6 +108,10 @@ bench-turns: $(INSTALLED_DEV) ## Show that a long chat's last turn computes what
 bench-background: $(INSTALLED) ## Show what live chats lose beside texts of low priority, and what these get.
 	$(BIN)/python -m tools.bench.background $(ARGS)
 
+.PHONY: bench-batch
+bench-batch: $(INSTALLED) ## Show what a batch of 1,000 lines gets of the engine's own rate.
+	$(BIN)/python -m tools.bench.batches $(ARGS)
+
 .PHONY: bench-load
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
 	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)
