@@ -108,6 +108,10 @@ bench-turns: $(INSTALLED_DEV) ## Show that a long chat's last turn computes what
 bench-background: $(INSTALLED) ## Show what live chats lose beside texts of low priority, and what these get.
 	$(BIN)/python -m tools.bench.background $(ARGS)
 
+.PHONY: bench-batch
+bench-batch: $(INSTALLED) ## Show what a batch of 1,000 lines gets of the engine's own rate.
+	$(BIN)/python -m tools.bench.batches $(ARGS)
+
 .PHONY: bench-load
 bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not disturb others.
 	$(BIN)/python -m tools.bench.load --rounds $(BENCH_ROUNDS) $(ARGS)
@@ -123,6 +127,14 @@ bench-cluster: $(INSTALLED_DEV) ## Show what a worker costs that is reached as o
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## Give a service FUZZ_COUNT damaged model files.
 	$(BIN)/python -m tools.fuzz.gguf --count $(FUZZ_COUNT) $(ARGS)
+
+.PHONY: bench-tasks
+bench-tasks: $(INSTALLED_DEV) ## Hold the queue of tasks against bare SQL, on both databases; ARGS="--tasks 1000" changes how many.
+	$(BIN)/python -m tools.bench.tasks $(ARGS)
+
+.PHONY: soak-tasks
+soak-tasks: $(INSTALLED_DEV) ## Kill a server fifty times under tasks of all kinds; ARGS="--kills 5 --tasks 20" changes that.
+	$(BIN)/python -m tools.kill_tasks $(ARGS)
 
 .PHONY: soak-downloads
 soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a download; ARGS="--kills 5" changes that.

@@ -98,7 +98,9 @@ class GatewaySettings(BaseModel):
         default=75, description="How long a connection may rest between two requests."
     )
     body_timeout_seconds: Seconds = Field(
-        default=30, description="From a request's head until its body is complete."
+        default=30,
+        description="From a request's head until its body is complete; of a file, until each"
+        " further 256 KiB are there.",
     )
     send_timeout_seconds: Seconds = Field(
         default=30,

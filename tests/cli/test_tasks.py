@@ -13,6 +13,7 @@ import grpc
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 from typer.testing import CliRunner, Result
 
 from funland.v1 import inference_pb2
@@ -49,7 +50,7 @@ from funland.v1.tasks_pb2 import (
 from funland_cli.main import app
 from tests.cli.terminal import Terminal
 from tests.cli.test_pull import interrupted
-from tests.scripted_server import Refusal, ScriptedServer, serving
+from tests.scripted_server import Answer, Refusal, ScriptedServer, serving
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Command
@@ -104,7 +105,7 @@ def scripted() -> Iterator[ScriptedServer]:
 def server(scripted: ScriptedServer) -> ScriptedServer:
     """One whose tasks, batches and plugins go well."""
     scripted.requests.clear()
-    scripted.answers = {
+    answers: dict[str, Message | Answer] = {
         "SubmitTask": WAITING,
         "GetTask": DONE,
         "ListTasks": ListTasksResponse(tasks=[RUNNING]),
@@ -116,7 +117,7 @@ def server(scripted: ScriptedServer) -> ScriptedServer:
         "CreateBatch": GOING,
         "GetBatch": ANSWERED,
         "ListBatches": ListBatchesResponse(batches=[GOING]),
-        "WatchBatch": lambda _: iter([GOING, ANSWERED]),
+        "WatchBatch": watched(GOING, ANSWERED),
         "CancelBatch": GOING,
         "UploadFile": upload,
         "GetFile": get_file,
@@ -129,8 +130,13 @@ def server(scripted: ScriptedServer) -> ScriptedServer:
         "UpdatePlugin": updated,
         "DeletePlugin": Empty(),
         "ExecutePlugin": PluginExecution(output='{"summary": "Short."}', file_ids=["out"]),
-    }  # fmt: skip
+    }
+    scripted.answers = answers
     return scripted
+
+
+def watched(*states: Batch) -> Callable[[Any], Iterator[Batch]]:
+    return lambda _: iter(states)
 
 
 def get_file(request: GetFileRequest) -> File:
@@ -199,6 +205,13 @@ def test_a_task_is_watched_to_its_end_and_its_result_is_written(server: Scripted
         "completed",
         "It made a file. To get it: funland files download file_1",
     ]
+
+
+def test_what_a_plugin_made_as_a_task_is_its_output(server: ScriptedServer) -> None:
+    made = TaskResult(plugin=PluginExecution(output='{"summary": "é"}'))
+    server.answers["WatchTask"] = told(Task(state=Task.COMPLETED, result=made))
+
+    assert run(server, "tasks", "watch", TASK_ID).stdout == '{"summary": "é"}\n'
 
 
 def test_programs_get_each_state_of_a_task(server: ScriptedServer) -> None:
@@ -299,10 +312,7 @@ def test_the_beginning_of_an_id_is_enough(server: ScriptedServer) -> None:
 
     result = run(server, "tasks", "show", "none")
     assert result.exit_code == 4
-    assert result.stderr.splitlines() == [
-        "error: No such task.",
-        "hint: To see them: funland tasks",
-    ]
+    assert result.stderr == "error: No such task.\n"
 
 
 def test_tasks_are_cancelled_retried_and_deleted(server: ScriptedServer) -> None:
@@ -380,15 +390,15 @@ def test_a_batch_whose_file_is_wrong_says_so(server: ScriptedServer) -> None:
     wrong = Batch(
         batch_id=BATCH_ID, state=Batch.FAILED, errors=[BatchError(line=2, message="No JSON.")]
     )
-    server.answers["WatchBatch"] = lambda _: iter([wrong])
+    server.answers["WatchBatch"] = watched(wrong)
     server.answers["GetBatch"] = wrong
 
-    watched = run(server, "batch", "watch", BATCH_ID)
+    followed = run(server, "batch", "watch", BATCH_ID)
     shown = run(server, "batch", "show", BATCH_ID)
 
-    assert watched.exit_code == 1
-    assert "line 2: No JSON." in watched.stderr
-    assert f"funland batch show {BATCH_ID}" in watched.stderr
+    assert followed.exit_code == 1
+    assert "line 2: No JSON." in followed.stderr
+    assert f"funland batch show {BATCH_ID}" in followed.stderr
     assert shown.stdout.splitlines()[-1].split() == ["2", "No", "JSON."]
 
 

@@ -6,20 +6,32 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from funland.v1.inference_pb2 import Finish, GenerateRequest, GenerateResponse
+from funland.v1.inference_pb2 import (
+    ChatRequest,
+    Finish,
+    GenerateRequest,
+    GenerateResponse,
+    Message,
+)
 from funland.v1.models_pb2 import Model
 from funland.v1.system_pb2 import Health
-from funland_client import AsyncFunland, Funland
+from funland.v1.tasks_pb2 import Task
+from funland_client import AsyncFunland, Funland, PluginOutput
 from funland_client.errors import (
     DeadlineExceededError,
     InvalidRequestError,
+    KeptFileNotFoundError,
     ModelBuiltInError,
     ModelNotFoundError,
     ServerUnreachableError,
+    TaskNotFoundError,
+    TaskStoppedError,
 )
 
 if TYPE_CHECKING:
@@ -227,3 +239,82 @@ def test_a_closed_stream_frees_its_slot(client: Funland) -> None:
 def test_nothing_at_an_address_is_said_to_be_so() -> None:
     with Funland("127.0.0.1:1") as client, pytest.raises(ServerUnreachableError):
         client.system.health()
+
+
+async def test_work_that_nobody_waits_for_gives_the_same_text(
+    client: Funland, async_client: AsyncFunland
+) -> None:
+    whole = client.chat("Hello!", temperature=0)
+    task = client.tasks.submit_chat("Hello!", temperature=0, task={"caller": "ada"})
+    other = await async_client.tasks.submit_generate(PROMPT, temperature=0, max_tokens=4)
+
+    assert client.tasks.wait(task.task_id).chat.message == whole.message
+    assert (await async_client.tasks.wait(other.task_id)).generate.text
+    assert [one.task_id for one in client.tasks.list(caller="ada", kinds=["chat"])] == [
+        task.task_id
+    ]
+    with client.tasks.watch(other.task_id) as events:
+        assert [event.task.result for event in events][-1].generate.text
+
+
+def test_a_task_that_is_not_begun_can_be_cancelled_and_is_gone_when_deleted(
+    client: Funland,
+) -> None:
+    task = client.tasks.submit_chat("Hello!", task={"start_time": timedelta(hours=1)})
+
+    assert client.tasks.cancel(task.task_id).state == Task.CANCELLED
+    with pytest.raises(TaskStoppedError, match="was cancelled"):
+        client.tasks.wait(task.task_id)
+    client.tasks.delete(task.task_id)
+    with pytest.raises(TaskNotFoundError):
+        client.tasks.get(task.task_id)
+
+
+async def test_files_go_there_and_back(
+    client: Funland, async_client: AsyncFunland, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 20_000
+    kept = client.files.upload(content, name="a.bin", purpose="user_data")
+    other = await async_client.files.upload(iter([content[:7], content[7:]]), name="b.bin")
+
+    assert (kept.sha256, kept.size_bytes) == (other.sha256, len(content))
+    assert client.files.download(kept.file_id, tmp_path).read_bytes() == content
+    assert await async_client.files.read(other.file_id) == content
+    for file in (kept, other):
+        client.files.delete(file.file_id)
+    with pytest.raises(KeptFileNotFoundError):
+        client.files.get(kept.file_id)
+
+
+def test_a_plugin_takes_and_gives_dictionaries(client: Funland) -> None:
+    table = {"table": "city,people\nParis,2100000\nRome,2750000"}
+    output = client.plugins.execute("describe_table", table, output_format="json").output
+
+    assert [column["name"] for column in output["columns"]] == ["city", "people"]
+    task = client.plugins.submit("describe_table", table, output_format="json")
+    assert PluginOutput(client.tasks.wait(task.task_id).plugin).output == output
+
+
+async def test_a_batch_is_answered_whatever_its_lines_ask(
+    client: Funland, async_client: AsyncFunland
+) -> None:
+    hello = ChatRequest(messages=[Message(role=Message.USER, content="Hello!")])
+    hello.sampling.temperature = 0
+    batch = client.batches.create(
+        [
+            {"custom_id": "right", "body": hello},
+            {"custom_id": "wrong", "body": {"model": "nope", "messages": []}},
+        ],
+        "/funland/v1/chat",
+    )
+
+    answers = {
+        answer.custom_id: answer async for answer in async_client.batches.results(batch.batch_id)
+    }
+
+    right = answers["right"]
+    assert right.succeeded
+    assert right.body
+    assert right.body["message"]["content"] == client.chat("Hello!", temperature=0).message.content
+    assert not answers["wrong"].succeeded
+    assert (await async_client.batches.wait(batch.batch_id)).failed_lines == 1

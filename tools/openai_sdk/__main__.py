@@ -17,7 +17,7 @@ from typing import Final
 from openai import OpenAI
 
 from tools.openai_sdk.fixtures import MODELS, install_model
-from tools.openai_sdk.plugin import CHAT, HOME, RESPONSE, SERVER
+from tools.openai_sdk.plugin import CHAT, FILE, HOME, RESPONSE, SERVER
 from tools.openai_sdk.results import AREAS, document, read_cases
 from tools.openai_sdk.sources import openai_sources
 
@@ -81,7 +81,8 @@ def _serving(home: Path) -> Generator[tuple[str, str]]:
 
 
 def _some_answers(http: str) -> Mapping[str, str]:
-    """Makes a response, in the background so that it may be followed and cancelled, and a chat."""
+    """Makes a response, in the background so that it may be followed and cancelled, a chat and a
+    file."""
     with OpenAI(base_url=f"{http}/v1", api_key="any") as client:
         response = client.responses.create(
             model="model", input="Hello!", max_output_tokens=16, background=True
@@ -95,7 +96,12 @@ def _some_answers(http: str) -> Mapping[str, str]:
             max_completion_tokens=16,
             store=True,
         )
-    return {RESPONSE: response.id, CHAT: chat.id.replace("chatcmpl-", "resp_")}
+        file = client.files.create(file=("input.jsonl", b"{}"), purpose="batch")
+    return {
+        RESPONSE: response.id,
+        CHAT: chat.id.replace("chatcmpl-", "resp_"),
+        FILE: file.id,
+    }
 
 
 def _run_tests(

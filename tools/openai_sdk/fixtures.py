@@ -29,6 +29,9 @@ RESPONSES: Final = (
 )  # fmt: skip
 """What the tests call responses that there are."""
 
+FILES: Final = ("file_id",)
+"""What the tests call the file that there is."""
+
 CHATS: Final = ("resp_completion_id",)
 """The chat completions that there are; a test calls one `completion_id`."""
 
@@ -62,6 +65,26 @@ def keep_responses(home: Path, like: str, names: Sequence[str]) -> None:
             columns, places = ", ".join(row), ", ".join("?" for _ in row)
             database.execute(
                 f"INSERT OR IGNORE INTO responses ({columns}) VALUES ({places})",  # noqa: S608 - the table's own names
+                list(row.values()),
+            )
+        database.commit()
+
+
+def keep_files(home: Path, like: str, names: Sequence[str]) -> None:
+    """Puts files under the tests' names beside the one whose id is `like`, a real one; otherwise as
+    `keep_responses`."""
+    with closing(sqlite3.connect(home / "funland.sqlite3", timeout=10)) as database:
+        database.row_factory = sqlite3.Row
+        found = database.execute("SELECT * FROM files WHERE file_id = ?", (like,))
+        row = dict(found.fetchone())
+        for name in names:
+            content = home / "files" / name
+            if not content.exists():
+                content.hardlink_to(home / "files" / like)
+            row |= {"file_id": name}
+            columns, places = ", ".join(row), ", ".join("?" for _ in row)
+            database.execute(
+                f"INSERT OR IGNORE INTO files ({columns}) VALUES ({places})",  # noqa: S608 - the table's own names
                 list(row.values()),
             )
         database.commit()

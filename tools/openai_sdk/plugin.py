@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tools.openai_sdk.fixtures import CHATS, DELETED, RESPONSES, install_model, keep_responses
+from tools.openai_sdk.fixtures import (
+    CHATS,
+    DELETED,
+    FILES,
+    RESPONSES,
+    install_model,
+    keep_files,
+    keep_responses,
+)
 
 HOME, SERVER = "FUNLAND_SDK_HOME", "FUNLAND_SDK_SERVER"
 """The variables that tell the plugin where the service keeps its state and listens for gRPC."""
 RESPONSE, CHAT = "FUNLAND_SDK_RESPONSE", "FUNLAND_SDK_CHAT"
 """The variables with the ids of a response and a chat completion in it, both as the contract's."""
+FILE = "FUNLAND_SDK_FILE"
+"""The variable with the id of a file in it."""
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +30,7 @@ def what_is_deleted_is_there(request: pytest.FixtureRequest) -> None:
     """Before each test: some delete what others get."""
     for like, names in ((RESPONSE, RESPONSES), (CHAT, CHATS)):
         keep_responses(Path(os.environ[HOME]), os.environ[like], names)
+    keep_files(Path(os.environ[HOME]), os.environ[FILE], FILES)
     deletes = request.node.name.partition("[")[0].endswith("_delete")
     if deletes and request.path.name == "test_models.py":
         install_model(os.environ[SERVER], "to-be-deleted", [DELETED])

@@ -41,7 +41,7 @@ Examples:
 \b
 A line of the file is what OpenAI's batches have: {"custom_id": "1", "method": "POST", "url":
 "/v1/chat/completions", "body": {"messages": [...]}}. A batch is named by its id, or the beginning
-of it (what is before its `_` may be left out).
+of it (`batch_` may be left out).
 """
 
 app = typer.Typer(

@@ -26,7 +26,7 @@ Examples:
   funland files delete 7c1f
 
 \b
-A file is named by its id, or the beginning of it (what is before its `-` or `_` may be left out).
+A file is named by its id, or the beginning of it (`file-` may be left out).
 """
 
 app = typer.Typer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,8 @@ from funland_cli.failures import CommandError, ExitCode
 
 _SHORTEST: Final = 4
 """Fewer characters are no beginning of an id, but a slip."""
+
+_WORD: Final = re.compile(r"[a-z]+[_-]")
 
 
 def named(text: str, downloads: Sequence[Download]) -> str:
@@ -29,8 +32,8 @@ def named(text: str, downloads: Sequence[Download]) -> str:
 
 
 def begun(text: str, ids: Sequence[str]) -> str | None:
-    """The id that `text` is the beginning of, or of what follows the `_` in it; None if there is
-    none.
+    """The id that `text` is the beginning of, or of what follows a word in it, as in `sess_` and
+    `task-`; None if there is none.
 
     Raises CommandError if there are several.
     """
@@ -38,7 +41,7 @@ def begun(text: str, ids: Sequence[str]) -> str | None:
         name
         for name in ids
         if len(text) >= _SHORTEST
-        and text in (name[: len(text)], name.partition("_")[2][: len(text)])
+        and text in (name[: len(text)], _WORD.sub("", name, count=1)[: len(text)])
     ]
     if len(meant) > 1:
         raise CommandError(

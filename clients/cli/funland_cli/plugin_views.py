@@ -14,13 +14,13 @@ COLUMNS: Final = ("PLUGIN", "VERSION", "CATEGORY", "STATE", "WHAT IT DOES")
 
 
 def row(plugin: Plugin) -> tuple[str, ...]:
-    """A plugin in a list of them."""
+    """A plugin in a list of them: of what it does, the first sentence."""
     return (
         plugin.plugin_id,
         plugin.version,
         plugin.category,
         word(Plugin.State, plugin.state),
-        plugin.description,
+        plugin.description.partition(". ")[0].removesuffix("."),
     )
 
 

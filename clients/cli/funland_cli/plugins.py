@@ -133,7 +133,7 @@ def run(
     if session.output.as_json:
         session.output.document(document(done.execution))
         return
-    session.output.piece(json.dumps(done.output, ensure_ascii=False, indent=2) + "\n")
+    session.output.document(done.output)
     for place in places:
         session.output.note(f"Wrote {place}.")
     if not files:

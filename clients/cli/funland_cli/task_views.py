@@ -15,7 +15,6 @@ from funland_cli.batch_views import summary
 from funland_cli.output import size, span
 from funland_cli.steps import Step
 from funland_cli.views import ago, word
-from funland_client import PluginOutput
 from funland_client.ends import task_has_ended
 
 COLUMNS: Final = ("TASK", "KIND", "MODEL", "CALLER", ">PRIORITY", "STATE", "SUBMITTED")
@@ -110,7 +109,7 @@ def took(task: Task) -> str:
 
 
 def result(result: TaskResult) -> Iterator[str]:
-    """What came of a task, a line each: an answer is its text, what programs made is JSON."""
+    """What came of a task, a line each: an answer is its text; of a plugin, see its output."""
     match result.WhichOneof("answer"):
         case "chat":
             yield result.chat.message.content
@@ -121,8 +120,6 @@ def result(result: TaskResult) -> Iterator[str]:
         case "embed":
             for embedding in result.embed.embeddings:
                 yield json.dumps([round(value, 7) for value in embedding.values])
-        case "plugin":
-            yield json.dumps(PluginOutput(result.plugin).output, ensure_ascii=False, indent=2)
         case "batch":
             yield summary(result.batch)
         case "download":

@@ -28,7 +28,7 @@ from funland_cli.task_views import (
     standing,
     step,
 )
-from funland_client import EventStream, Funland
+from funland_client import EventStream, Funland, PluginOutput
 from funland_client.arguments import TaskKind, TaskState
 from funland_client.ends import task_has_ended
 from funland_client.errors import TaskNotFoundError
@@ -41,7 +41,7 @@ Examples:
   funland tasks cancel 7c1f 9b02
 
 \b
-A task is named by its id, or the beginning of it (what is before its `_` may be left out).
+A task is named by its id, or the beginning of it (`task-` may be left out).
 """
 
 app = typer.Typer(
@@ -221,6 +221,8 @@ def leave(session: options.Session, task: Task) -> None:
 
 
 def _write(task: Task, output: Output) -> None:
+    if task.result.HasField("plugin"):
+        output.document(PluginOutput(task.result.plugin).output)
     for line in result(task.result):
         output.piece(line if line.endswith("\n") else f"{line}\n")
 

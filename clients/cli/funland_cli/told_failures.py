@@ -12,13 +12,11 @@ import typer
 from funland_cli.failures import CommandError, ExitCode, Failure
 from funland_client import FunlandError
 from funland_client.errors import (
-    BatchNotFoundError,
     DeploymentExistsError,
     DeploymentNotFoundError,
     HubModelNotFoundError,
     HubRateLimitedError,
     HubUnreachableError,
-    KeptFileNotFoundError,
     LaneFullError,
     ModelBuiltInError,
     ModelDeployedError,
@@ -30,13 +28,11 @@ from funland_client.errors import (
     PluginBundledError,
     PluginDisabledError,
     PluginExistsError,
-    PluginNotFoundError,
     PortTakenError,
     QueueFullError,
     ServerUnreachableError,
     SessionNotFoundError,
     StorageFullError,
-    TaskNotFoundError,
     TemplateError,
 )
 
@@ -75,10 +71,6 @@ _HINTS: Final[Mapping[type[FunlandError], str]] = {
     SessionNotFoundError: "To see them: funland sessions",
     DeploymentNotFoundError: "To see them: funland deployments",
     DeploymentExistsError: "Take another with --name, or see who has it: funland deployments",
-    TaskNotFoundError: "To see them: funland tasks",
-    PluginNotFoundError: "To see them: funland plugins",
-    KeptFileNotFoundError: "To see them: funland files",
-    BatchNotFoundError: "To see them: funland batch",
     PluginExistsError: "To put this one in its place: --replace",
     PluginDisabledError: "To let it run: funland plugins enable",
     PluginBundledError: "To let it run no more: funland plugins disable",

@@ -203,6 +203,7 @@ def _native_operation(
         }
     if route.raw_field is not None:
         operation["requestBody"] = {
+            "required": False,  # no bytes are a content too
             "description": comments[route.raw_field.full_name],
             "content": dict(_OCTETS),
         }

@@ -73,14 +73,17 @@ def asked(context: Context, question: Question, texts: Sequence[str]) -> list[An
         raise
 
 
-def with_room(answers: list[Answer], question: Question) -> list[Answer]:
-    """The answers, for which there was room: one that is cut has all the tokens that it may have.
+def with_room(answers: list[Answer], texts: Sequence[str], question: Question) -> list[Answer]:
+    """The answers about the texts, for which there was room: one that is cut has all the tokens
+    that it may have, or is about a text that can't be shorter.
 
     Raises:
         TooLongError: The context was full before.
     """
-    if any(answer.cut and answer.written_tokens < question.max_tokens for answer in answers):
-        raise TooLongError
+    for answer, text in zip(answers, texts, strict=True):
+        full = answer.cut and answer.written_tokens < question.max_tokens
+        if full and len(text) > LEAST_CHARACTERS:
+            raise TooLongError
     return answers
 
 

@@ -16,10 +16,13 @@ _END: Final = re.compile(
 )
 _WORD: Final = re.compile(r"\s+")
 _NO_END: Final = re.compile(
-    r"(?:^|[\s(\[])(?:[A-Za-z]|\d{1,3}|[A-Za-z](?:\.[A-Za-z])+|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|vs|etc|ca|cf|al"
+    r"(?<![^\s(\[])(?:[A-Za-z](?:\.[A-Za-z]){0,5}|Mr|Mrs|Ms|Dr|Prof|St|Sr|Jr|vs|etc|ca|cf|al"
     r"|No|Nr|Fig|Abs|Art|Bd|bzw|usw|Inc|Ltd|Co)\.$"
 )
-"""What ends with a dot and ends no sentence: initials, numbers of lists, and shortened words."""
+"""What ends with a dot and ends no sentence: initials, and shortened words."""
+_LONGEST_WORD: Final = 16
+_NUMBERED: Final = re.compile(r"\s*\d{1,3}\.\s+")
+"""The number of a list's item."""
 
 
 def sentences(text: str) -> list[str]:
@@ -27,14 +30,20 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     begin = 0
     for match in _END.finditer(text):
-        until = text[begin : match.end()]
-        if "\n" not in match[0] and _NO_END.search(until.rstrip()):
-            continue
-        found.append(until)
-        begin = match.end()
+        if "\n" in match[0] or not _goes_on(text, begin, match):
+            found.append(text[begin : match.end()])
+            begin = match.end()
     if begin < len(text):
         found.append(text[begin:])
     return found
+
+
+def _goes_on(text: str, begin: int, match: re.Match[str]) -> bool:
+    """Whether what looks like a sentence's end is none."""
+    if _NUMBERED.fullmatch(text, begin, match.end()):
+        return True
+    dot = match.start() + 1
+    return _NO_END.search(text, max(begin, dot - _LONGEST_WORD), dot) is not None
 
 
 def parts(text: str, most: int) -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import LargeBinary, TextClause, column, text
 
-from funland.v1.tasks_pb2 import Task
 from funland_server.storage.backend import Dialect
 from funland_server.storage.connections import AsyncConnection
-from funland_server.tasks.tables import AnyRow, ready, task_works, tasks
+from funland_server.tasks.tables import AnyRow, tasks
 
 _SET_ASIDE: Final = 256
 """The most ids that a claim passes over by name."""
@@ -37,29 +37,26 @@ class Claimant:
     """The ids of tasks that it could not do."""
 
 
+# Written out, since a claim is made every few moments, and SQLAlchemy takes longer to put it
+# together than either database to do it.
+_NEXT: Final = """
+    SELECT {key} FROM tasks
+    WHERE state = 1 AND delayed = 0 AND lane = :lane AND kind IN ({kinds})
+      AND (home_id IS NULL OR home_id = :home_id) {aside}
+    ORDER BY rank, turn, number LIMIT :places"""
+_BEGIN: Final = """
+    UPDATE tasks SET state = 2, owner = :owner, begin_time = :now, attempts = attempts + 1,
+      revision = revision + 1, progress_percent = NULL, progress_text = ''"""
 _TOLD: Final = (
     tasks.c.task_id, tasks.c.number, tasks.c.kind, tasks.c.lane, tasks.c.rank, tasks.c.turn,
-    tasks.c.deadline, tasks.c.attempts, tasks.c.failures, tasks.c.max_attempts,
-    tasks.c.model, tasks.c.revision, tasks.c.ready_time,
+    tasks.c.deadline, tasks.c.attempts, tasks.c.failures, tasks.c.max_attempts, tasks.c.model,
+    tasks.c.revision, tasks.c.ready_time,
 )  # fmt: skip
-
-
-def next_ones(claimant: Claimant, lane: int, places: int) -> Select[Any]:
-    """The ids of those that are next in a lane."""
-    query = (
-        select(tasks.c.task_id)
-        .where(
-            ready,
-            tasks.c.lane == lane,
-            tasks.c.kind.in_(claimant.kinds),
-            or_(tasks.c.home_id.is_(None), tasks.c.home_id == claimant.home_id),
-        )
-        .order_by(tasks.c.rank, tasks.c.turn, tasks.c.number)
-        .limit(places)
-    )
-    if claimant.aside:
-        query = query.where(tasks.c.task_id.not_in(list(claimant.aside)[:_SET_ASIDE]))
-    return query
+_RETURN: Final = (
+    " RETURNING "  # noqa: S608 - our own columns
+    + ", ".join(f"tasks.{each.name}" for each in _TOLD)
+    + ", (SELECT work FROM task_works WHERE task_works.task_id = tasks.task_id) AS work"
+)
 
 
 async def claim(
@@ -70,36 +67,53 @@ async def claim(
     now: int,
 ) -> list[Claimed]:
     """Takes as many tasks of each lane as it has free places, and begins them; in their order."""
-    rows: list[AnyRow] = []
+    claimed: list[Claimed] = []
+    aside = list(claimant.aside)[:_SET_ASIDE]
+    statement = _claiming(dialect, tuple(sorted(claimant.kinds)), len(aside))
     for lane, free in places.items():
-        found = await connection.execute(claiming(dialect, claimant, lane, free, now))
+        values = {**_values(claimant, aside, lane, free), "owner": claimant.server_id, "now": now}
+        found = await connection.execute(statement, values)
         # What RETURNING gives has no order.
-        rows += sorted(found, key=lambda row: (row.rank, row.turn, row.number))
-    works = await _works(connection, [row.task_id for row in rows])
-    return [Claimed(row, works[row.task_id]) for row in rows]
+        rows = sorted(found, key=lambda row: (row.rank, row.turn, row.number))
+        claimed += (Claimed(row, row.work) for row in rows)
+    return claimed
 
 
-def claiming(dialect: Dialect, claimant: Claimant, lane: int, places: int, now: int) -> Any:
+def next_ones(claimant: Claimant, lane: int, places: int) -> TextClause:
+    """The ids of those that are next in a lane."""
+    aside = list(claimant.aside)[:_SET_ASIDE]
+    query = text(_next("task_id", tuple(sorted(claimant.kinds)), len(aside)))
+    return query.bindparams(**_values(claimant, aside, lane, places))
+
+
+@lru_cache(maxsize=64)
+def _claiming(dialect: Dialect, kinds: tuple[int, ...], aside: int) -> Any:
     """One statement that takes them."""
-    begun = update(tasks).values(
-        state=Task.PROCESSING,
-        owner=claimant.server_id,
-        begin_time=now,
-        attempts=tasks.c.attempts + 1,
-        revision=tasks.c.revision + 1,
-        progress_percent=None,
-        progress_text="",
-    )
-    query = next_ones(claimant, lane, places)
     if dialect == "sqlite":
-        return begun.where(tasks.c.task_id.in_(query)).returning(*_TOLD)
-    # Two servers at once take others. Without the CTE, it could be asked more than once.
-    taken = query.with_for_update(skip_locked=True).cte("taken").prefix_with("MATERIALIZED")
-    return begun.where(tasks.c.task_id == taken.c.task_id).returning(*_TOLD)
+        words = f"{_BEGIN} WHERE rowid IN ({_next('rowid', kinds, aside)}) {_RETURN}"
+    else:
+        # Two servers at once take others. Were it not materialized, it could be asked twice.
+        taken = f"{_next('task_id', kinds, aside)} FOR UPDATE SKIP LOCKED"
+        words = (
+            f"WITH taken AS MATERIALIZED ({taken}) {_BEGIN} FROM taken"
+            f" WHERE tasks.task_id = taken.task_id {_RETURN}"
+        )
+    return text(words).columns(*_TOLD, column("work", LargeBinary))
 
 
-async def _works(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, bytes]:
-    if not ids:
-        return {}
-    query = select(task_works.c.task_id, task_works.c.work).where(task_works.c.task_id.in_(ids))
-    return {row.task_id: row.work for row in await connection.execute(query)}
+def _next(key: str, kinds: tuple[int, ...], aside: int) -> str:
+    named = ", ".join(f":aside_{place}" for place in range(aside))
+    return _NEXT.format(
+        key=key,
+        kinds=", ".join(map(str, kinds)),
+        aside=f"AND task_id NOT IN ({named})" if aside else "",
+    )
+
+
+def _values(claimant: Claimant, aside: list[str], lane: int, places: int) -> dict[str, Any]:
+    return {
+        "lane": lane,
+        "home_id": claimant.home_id,
+        "places": places,
+        **{f"aside_{place}": task_id for place, task_id in enumerate(aside)},
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
@@ -91,7 +90,7 @@ class Tasks(Domain):
                 " with --home or FUNLAND_HOME."
             ) from error
         self._webhooks = Webhooks(
-            WebhookStore(self._database, f"{this_home}.{secrets.token_hex(8)}"),
+            WebhookStore(self._database, this_home),
             self._web,
             self._settings.map(lambda now: now.webhook_secret),
             metrics=self._metrics,
@@ -136,7 +135,7 @@ class Tasks(Domain):
         self._membership.start(self._runner.lose, self._take)
         self._runner.start()
         self._housekeeping.start()
-        self._webhooks.start()
+        await self._webhooks.start()
         self._settings.tell(lambda _: self._runner.look())
 
     def services(self) -> list[Service]:

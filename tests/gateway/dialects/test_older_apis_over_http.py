@@ -1,4 +1,4 @@
-"""`hellovm`, `manager` and `platform` on a real gateway: paths, bodies, ids and failures."""
+"""Older APIs on a real gateway: paths, bodies, ids and failures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,18 @@ from funland.v1.deployments_pb2 import Deployment, GetDeploymentRequest
 from funland.v1.downloads_pb2 import Download, ListDownloadsResponse, StartDownloadRequest
 from funland.v1.hardware_pb2 import Acceleration, SetAccelerationRequest
 from funland.v1.hub_pb2 import HubInfo, HubModel, HubSync, SyncHubsEvent, SyncHubsResult
-from funland.v1.inference_pb2 import ChatRequest, ChatResponse, GenerationEvent, Start
+from funland.v1.inference_pb2 import (
+    ChatRequest,
+    ChatResponse,
+    Delta,
+    GenerateRequest,
+    GenerateResponse,
+    GenerationEvent,
+    Start,
+    TokenLogprob,
+)
 from funland.v1.models_pb2 import Origin
+from funland.v1.tasks_pb2 import SubmitTaskRequest
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Answers
@@ -254,3 +264,67 @@ async def test_an_older_server_is_no_defect_of_the_gateway(http: aiohttp.ClientS
 
     assert (manager.status, first["error"]) == (501, "UNIMPLEMENTED")
     assert (hellovm.status, second["error"]["reason"]) == (500, "UNIMPLEMENTED")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/tasks/7/nothing", 404),
+        ("POST", "/api/v1/tasks/7", 405),
+        ("GET", "/api/v1/llm/generate", 405),
+        ("POST", "/api/v1/llm/generate/nothing", 404),
+    ],
+)
+async def test_what_is_not_there_is_told_in_the_shape_of_scheduler(
+    http: aiohttp.ClientSession, method: str, path: str, status: int
+) -> None:
+    async with http.request(method, path) as response:
+        body = await response.json()
+
+    assert (response.status, body["ok"], body["data"]) == (status, False, None)
+    assert body["error"]["code"] == status
+
+
+async def test_a_prompts_stream_that_fails_says_so_in_its_last_event(
+    http: aiohttp.ClientSession, answers: Answers
+) -> None:
+    async def generate(request: GenerateRequest, context: Any) -> AsyncIterator[GenerationEvent]:
+        assert request.options.top_logprobs == 0
+        yield GenerationEvent(delta=Delta(text="Once", logprobs=[TokenLogprob()]))
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "Away.")
+
+    answers["StreamGenerate"] = generate
+    body = {"prompt": "Hi", "parameters": {"stream": True}}
+
+    async with http.post("/api/v1/llm/generate", json=body) as response:
+        lines = (await response.text()).split("\n\n")
+
+    assert (response.status, response.content_type) == (200, "text/event-stream")
+    first, failed = (json.loads(line.removeprefix("data: ")) for line in lines if line)
+    assert first == {"text": "Once", "token_count": 1, "finished": False}
+    assert (failed["ok"], failed["finished"], failed["error"]["code"]) == (False, True, 503)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/llm/generate", "/api/v1/llm/generate/async"])
+async def test_what_the_server_finds_wrong_with_a_prompt_has_the_bodys_names(
+    http: aiohttp.ClientSession, answers: Answers, path: str
+) -> None:
+    async def refuse(request: Any, context: Any) -> GenerateResponse:
+        inner = "work.generate." if isinstance(request, SubmitTaskRequest) else ""
+        wrong = BadRequest.FieldViolation(field=f"{inner}sampling.stop[0]", description="is long")
+        status = Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message="No.")
+        status.details.add().Pack(BadRequest(field_violations=[wrong]))
+        convert: Any = rpc_status  # its stubs lack the types
+        await context.abort_with_status(convert.to_status(status))
+        raise AssertionError
+
+    answers["Generate"] = answers["SubmitTask"] = refuse
+    body = {"prompt": "Hi", "parameters": {"stop_sequences": ["x"]}}
+
+    async with http.post(path, json=body) as response:
+        told = await response.json()
+
+    assert (response.status, told["error"]["message"]) == (
+        400,
+        "parameters.stop_sequences[0]: is long",
+    )

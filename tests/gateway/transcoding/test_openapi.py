@@ -15,6 +15,7 @@ from openapi_spec_validator import validate as validate_document
 from funland.v1 import (
     downloads_pb2,
     errors_pb2,
+    files_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -30,7 +31,7 @@ from funland_gateway.transcoding.openapi import openapi_document
 from funland_gateway.transcoding.routes import compile_routes
 
 MODULES = (
-    downloads_pb2, errors_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2,
+    downloads_pb2, errors_pb2, files_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2,
     sessions_pb2, system_pb2,
 )  # fmt: skip
 ROUTES = compile_routes(module.DESCRIPTOR for module in MODULES)
@@ -286,3 +287,20 @@ def inside_messages(file: FileDescriptorProto) -> Iterator[Any]:
         message = waiting.pop()
         yield message
         waiting.extend(message.nested_type)
+
+
+def test_bodies_that_are_as_they_are_are_shown_so() -> None:
+    octets = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    upload = DOCUMENT["paths"]["/funland/v1/files"]["post"]
+    download = DOCUMENT["paths"]["/funland/v1/files/{file_id}/content"]["get"]
+    form = DOCUMENT["paths"]["/v1/files"]["post"]["requestBody"]["content"]
+    content = DOCUMENT["paths"]["/v1/files/{file_id}/content"]["get"]["responses"]["200"]
+
+    assert upload["requestBody"]["content"] == octets
+    assert {(each["name"], each["in"]) for each in upload["parameters"]} == {
+        (name, "query") for name in ("name", "purpose", "media_type", "retention_seconds", "sha256")
+    }
+    assert download["responses"]["200"]["content"] == octets
+    assert list(form) == ["multipart/form-data"]
+    assert form["multipart/form-data"]["schema"]["required"] == ["file", "purpose"]
+    assert content["content"] == octets

@@ -11,6 +11,7 @@ from google.protobuf.descriptor import FileDescriptor
 
 from funland.v1 import (
     downloads_pb2,
+    files_pb2,
     hub_pb2,
     inference_pb2,
     models_pb2,
@@ -22,7 +23,8 @@ from funland_gateway.failures import CallFailed
 from funland_gateway.transcoding.routes import Route, compile_routes
 
 MODULES = (
-    downloads_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, sessions_pb2, system_pb2,
+    downloads_pb2, files_pb2, hub_pb2, inference_pb2, models_pb2, responses_pb2, sessions_pb2,
+    system_pb2,
 )  # fmt: skip
 CONTRACT = compile_routes(module.DESCRIPTOR for module in MODULES)
 
@@ -102,6 +104,8 @@ def test_every_public_rpc_has_a_route() -> None:
         ("GET", "/funland/v1/models/a/b", 404, {}),
         ("GET", "/funland/v1/models/", 404, {}),
         ("GET", "/funland/v1/chat", 405, {}),
+        ("POST", "/funland/v1/files", "UploadFile", {}),
+        ("GET", "/funland/v1/files/f/content", "DownloadFile", {"file_id": "f"}),
     ],
 )
 async def test_a_url_leads_to_its_rpc(

@@ -31,6 +31,8 @@ from funland_server.downloads.domain import Downloads
 from funland_server.files.domain import Files
 from funland_server.hub.domain import Hub
 from funland_server.models.domain import Models
+from funland_server.plugins.domain import Plugins
+from funland_server.plugins.manifest import Manifest
 from funland_server.responses.domain import Responses
 from funland_server.system.effects import effect
 from funland_server.tasks.domain import Tasks
@@ -59,12 +61,21 @@ def hub(kind: Any, path: str) -> Callable[[Server], Any]:
 
 MODELSCOPE, HUGGINGFACE, OLLAMA = Origin.MODELSCOPE, Origin.HUGGINGFACE, Origin.OLLAMA
 
+PLUGIN = Manifest(id="x", name="X", version="1", category="utility", entry="x:execute")
+
 AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "load_wait_seconds": (7, of(Models, "pool._lifecycle.room._patience.now"), 7),
     "send_timeout_seconds": (7, attrgetter("_grpc._send_timeout.now"), 7),
     "drain_seconds": (7, attrgetter("settings.now.drain_seconds"), 7),  # `serve` asks at the stop
     "session_linger_seconds": (7, of(Chat, "_linger.now"), 7),
     "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
+    **{
+        name: (3, of(Tasks, f"_settings.now.{name}"), 3)  # `_places` asks each time
+        for name in ("language_tasks", "batch_tasks", "download_tasks")
+    },
+    "task_queue_limit": (7, of(Tasks, "_store._limits.now.capacity"), 7),
+    "task_lease_seconds": (7, of(Tasks, "_membership._lease.now"), 7),
+    "task_days": (1, of(Tasks, "_store._limits.now.keep_seconds"), 86400),
     "file_bytes": (2048, of(Files, "_limit.now"), 2048),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),
@@ -95,6 +106,17 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "download_stall_seconds": (7, web("_deadlines.now.stall"), 7),
     "download_patience_seconds": (7, of(Downloads, "_tools.settings.now.patience"), 7),
     "download_reserve_bytes": (7, of(Downloads, "_jobs.runner._disk.reserve_bytes.now"), 7),
+    "plugin_tasks": (7, of(Plugins, "_executing._places._limit.now"), 7),
+    "plugin_memory_bytes": (
+        1 << 26,
+        lambda server: of(Plugins, "_executing.limits")(server)(PLUGIN).memory_bytes,
+        1 << 26,
+    ),
+    "plugin_seconds": (
+        7,
+        lambda server: of(Plugins, "_executing.limits")(server)(PLUGIN).duration_seconds,
+        7,
+    ),
     "webhook_secret": (SECRET, of(Tasks, "_webhooks._secret.now"), SecretStr(SECRET)),
     "log_level": ("error", lambda _: logging.getLogger().level, logging.ERROR),
 }

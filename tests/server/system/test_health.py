@@ -34,7 +34,7 @@ async def test_all_parts_of_a_server_are_asked(server: Server) -> None:
 
     assert list(states(report)) == [
         "configuration", "database", "deployments", "devices", "disk", "downloads", "memory",
-        "models",
+        "models", "plugins", "tasks",
     ]  # fmt: skip
     assert report.parts[1].state == PartHealth.HEALTHY
     assert report.HasField("time")

@@ -21,7 +21,7 @@ from funland_server.tasks.clock import Clock
 from funland_server.tasks.kinds import Checked, Kind, Running
 from funland_server.tasks.membership import Membership
 from funland_server.tasks.pace import Pace
-from funland_server.tasks.queue import Queue
+from funland_server.tasks.queue import Queue, TaskFiles
 from funland_server.tasks.runner import Runner
 from funland_server.tasks.store import Limits, TaskStore
 
@@ -152,6 +152,7 @@ async def start_host(database: Database) -> AsyncIterator[StartHost]:
             hands: Hands | None = None,
             lease: float = 30.0,
             alive: Hands | None = None,
+            files: TaskFiles | None = None,
         ) -> Host:
             clock = Clock() if hands is None else hands.clock
             pace = Pace(seconds=0.05, progress_seconds=0.01, aside_seconds=0.2)
@@ -167,7 +168,7 @@ async def start_host(database: Database) -> AsyncIterator[StartHost]:
                 publish=changes.publish, pace=pace,
             )  # fmt: skip
             queue = Queue(
-                store, runner, changes, home_id=home, files=None, limits=limits,
+                store, runner, changes, home_id=home, files=files, limits=limits,
                 places=lambda _: places, clock=clock, seconds=pace.seconds,
                 check_webhook=lambda _: None,
             )  # fmt: skip

@@ -37,6 +37,7 @@ class Cell:
     value: Any
 
 
+_LARGEST: Final = 10**18
 _NOTHING: Final = Cell("missing", None)
 
 
@@ -48,7 +49,7 @@ def read_cell(cell: Any, *, decimal_comma: bool = False) -> Cell:
         case bool():
             return Cell("boolean", cell)
         case int():
-            return Cell("integer", cell)
+            return Cell("integer", cell) if abs(cell) < _LARGEST else _number(str(cell))
         case float():
             return Cell("number", cell) if math.isfinite(cell) else _NOTHING
         case str():

@@ -71,26 +71,36 @@ def _of_kind(kind: str, known: list[Any]) -> dict[str, Any]:
 
 def numbers(known: Sequence[float]) -> dict[str, Any]:
     """What numbers have. Quartiles are interpolated between the two nearest; the deviation is that
-    of a sample, and null for a single number."""
+    of a sample, and null for a single number, or if it is larger than numbers can be."""
     ordered = sorted(known)
     count = len(ordered)
-    mean = math.fsum(ordered) / count
-    spread = math.fsum((value - mean) ** 2 for value in ordered)
+    mean = _mean(ordered)
+    deviation = math.hypot(*(value - mean for value in ordered)) / math.sqrt(max(count - 1, 1))
     return {
         "min": ordered[0],
         "max": ordered[-1],
         "mean": mean,
-        "deviation": math.sqrt(spread / (count - 1)) if count > 1 else None,
+        "deviation": deviation if count > 1 and math.isfinite(deviation) else None,
         "quartiles": [quantile(ordered, share) for share in (0.25, 0.5, 0.75)],
     }
+
+
+def _mean(known: Sequence[float]) -> float:
+    try:
+        return math.fsum(known) / len(known)
+    except OverflowError:
+        return math.fsum(value / len(known) for value in known)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
     """The value below which a share of the numbers lies, between the two nearest of them."""
     place = share * (len(ordered) - 1)
     below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+    part = place - below
+    first, second = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    if math.isfinite(second - first):
+        return first + (second - first) * part
+    return first * (1 - part) + second * part
 
 
 def _frequent(known: list[str]) -> list[dict[str, Any]]:

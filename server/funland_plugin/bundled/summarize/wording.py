@@ -13,25 +13,32 @@ MARKDOWN: Final = "markdown"
 
 
 @dataclass(frozen=True, slots=True)
-class _Length:
+class Length:
+    """How long a summary is to be."""
+
     prose: str
-    points: str
     max_tokens: int
+    most_points: int
+    most_sentences: int | None
+    """None: there may be paragraphs."""
 
 
-_LENGTHS: Final[Mapping[str, _Length]] = {
-    "short": _Length("in one or two sentences", "in at most three points", 160),
-    "medium": _Length("in one paragraph", "in at most seven points", 400),
-    "long": _Length("in several paragraphs", "in at most fifteen points", 1000),
+LENGTHS: Final[Mapping[str, Length]] = {
+    "short": Length("in one or two sentences", 160, 3, 2),
+    "medium": Length("in one paragraph", 400, 7, 10),
+    "long": Length("in several paragraphs", 1000, 15, None),
 }
-_PART: Final = _Length("in a few sentences", "in a few sentences", 300)
+DEFAULT_LENGTH: Final = "medium"
+_PART_TOKENS: Final = 300
 
 
 def whole_question(config: Mapping[str, Any], output_format: str) -> Question:
     """For what a model reads at once: a text, or the summaries of its parts."""
-    length = _LENGTHS[config.get("length", "medium")]
+    length = LENGTHS[config.get("length", DEFAULT_LENGTH)]
     if output_format == MARKDOWN:
-        form = f"{length.points}, each a line of Markdown that begins with `- `"
+        form = (
+            f"in at most {length.most_points} points, each a line of Markdown that begins with `- `"
+        )
     else:
         form = f"{length.prose}, without Markdown"
     return _question(config, f"Summarize the user's text {form}.", length.max_tokens)
@@ -39,8 +46,8 @@ def whole_question(config: Mapping[str, Any], output_format: str) -> Question:
 
 def part_question(config: Mapping[str, Any]) -> Question:
     """For a part of a longer text."""
-    told = f"The user's text is a part of a longer one. Summarize this part {_PART.prose}."
-    return _question(config, told, _PART.max_tokens)
+    told = "The user's text is a part of a longer one. Summarize this part in a few sentences."
+    return _question(config, told, _PART_TOKENS)
 
 
 def _question(config: Mapping[str, Any], what: str, max_tokens: int) -> Question:

@@ -17,8 +17,10 @@ _MARKS: Final = re.compile(
 """What may stand before the words of a line: quotes, a list's mark, a box to tick, a heading's."""
 _TABLE: Final = re.compile(r"\s*\|.*\|\s*")
 _CELL: Final = re.compile(r"((?<!\\)\|)")
-_FRONT: Final = re.compile(r"\s*[-=*_|:+\s]+\s*")
-"""Lines without words: rules, what is below headings, and below the head of a table."""
+_FRONT_MATTER: Final = re.compile(
+    r"---[ \t]*\r?\n(?:(?:[\w-]+:.*|[ \t]+.*|- .*)\r?\n){1,200}---[ \t]*(?:\r?\n|$)"
+)
+"""What is said of a page before its text."""
 _WORDS: Final = re.compile(r"[^\W\d_]")
 _URL_ALONE: Final = re.compile(r"\s*<?\w+://\S+>?\s*")
 _INDENTED: Final = re.compile(r"(?: {4}|\t)")
@@ -44,6 +46,10 @@ def pieces(text: str) -> list[Piece]:
 def _lines(text: str) -> Iterator[Piece]:
     fence = ""
     before_blank = True
+    front = _FRONT_MATTER.match(text)
+    if front:
+        yield Piece(front[0])
+        text = text[front.end() :]
     for line in text.splitlines(keepends=True):
         mark = _FENCE.match(line)
         if fence:
@@ -57,7 +63,7 @@ def _lines(text: str) -> Iterator[Piece]:
             continue
         code = before_blank and _INDENTED.match(line) is not None and not _listed(line)
         before_blank = not line.strip() or code
-        if code or not _WORDS.search(line) or _URL_ALONE.fullmatch(line) or _bare(line):
+        if code or not _WORDS.search(line) or _URL_ALONE.fullmatch(line) or _REFERENCE.match(line):
             yield Piece(line)
         elif _TABLE.fullmatch(line.rstrip("\r\n")):
             yield from _cells(line)
@@ -69,10 +75,6 @@ def _lines(text: str) -> Iterator[Piece]:
 
 def _listed(line: str) -> bool:
     return re.match(r"\s*(?:[-*+]|\d{1,9}[.)])\s", line) is not None
-
-
-def _bare(line: str) -> bool:
-    return _REFERENCE.match(line) is not None or _FRONT.fullmatch(line) is not None
 
 
 def _cells(line: str) -> Iterator[Piece]:

@@ -65,20 +65,21 @@ def _in_parts(passages: list[str], size: int, translate: Translate) -> list[str 
 
 def _units(units: list[str], translate: Translate) -> list[str | None]:
     marked = [kept(unit.strip()) for unit in units]
-    answers = translate([text for text, _ in marked])
+    asked = [text for text, _ in marked if _WORDS.search(text)]
+    made = iter(translate(asked) if asked else [])
+    answers = [next(made) if _WORDS.search(text) else text for text, _ in marked]
     told = [
         given_back(answer, found) if answer else None
         for answer, (_, found) in zip(answers, marked, strict=True)
     ]
     lost = [
         index
-        for index, (answer, made) in enumerate(zip(answers, told, strict=True))
-        if answer and made is None
+        for index, (answer, text) in enumerate(zip(answers, told, strict=True))
+        if answer and text is None
     ]
-    for index, made in zip(
-        lost, _by_runs([units[index].strip() for index in lost], translate), strict=True
-    ):
-        told[index] = made
+    again = _by_runs([units[index].strip() for index in lost], translate)
+    for index, text in zip(lost, again, strict=True):
+        told[index] = text
     return told
 
 

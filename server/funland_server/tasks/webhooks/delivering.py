@@ -61,8 +61,9 @@ class Webhooks:
         """See `checking.check`."""
         checking.check(webhook, self._web.check, has_default=self._secret.now is not None)
 
-    def start(self) -> None:
-        """Begins with those that the last server did not tell."""
+    async def start(self) -> None:
+        """Begins with those that the last start of this home did not tell."""
+        await self._store.take_back()
         self._loops = [asyncio.create_task(self._run()), asyncio.create_task(self._follow())]
 
     async def drain(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,8 +45,25 @@ class WebhookStore:
     """Those of all tasks of a database."""
 
     database: Database
-    server_id: str
-    """Who claims."""
+    home_id: str
+    """Whose server claims: an earlier start of it claims nothing any more."""
+    start_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Which start of it."""
+
+    @property
+    def owner(self) -> str:
+        """Who claims."""
+        return f"{self.home_id}.{self.start_id}"
+
+    async def take_back(self) -> None:
+        """Has those be due at once that an earlier start of the home was telling."""
+        earlier = _it.owner.startswith(f"{self.home_id}.", autoescape=True)
+
+        async def write(connection: AsyncConnection) -> None:
+            query = update(task_webhooks).where(sending, earlier, _it.owner != self.owner)
+            await connection.execute(query.values(owner=None, next_time=_it.next_time - LEASE))
+
+        await self.database.write(write)
 
     async def next_time(self) -> int | None:
         """When the next is due, those included that another server tells and may never end; None:
@@ -64,7 +82,7 @@ class WebhookStore:
             if not ids:
                 return []
             taken = {
-                "owner": self.server_id,
+                "owner": self.owner,
                 "attempts": _it.attempts + 1,
                 "next_time": now + LEASE,
             }
@@ -94,7 +112,7 @@ class WebhookStore:
             values["secret"] = ""
         mine = (
             _it.task_id == claimed.task.task_id,
-            _it.owner == self.server_id,
+            _it.owner == self.owner,
             _it.attempts == claimed.attempts,
             sending,
         )

@@ -44,6 +44,8 @@ from funland_plugin.bundled.describe_table.wording import agreeing, markdown
         (None, "missing", None),
         (True, "boolean", True),
         (7, "integer", 7),
+        (10**20, "number", 1e20),
+        (10**400, "text", "1" + "0" * 400),
         (7.5, "number", 7.5),
         (float("nan"), "missing", None),
         ({"b": 1, "a": 2}, "object", '{"a": 2, "b": 1}'),
@@ -142,6 +144,14 @@ def test_numbers_are_those_that_the_standard_library_computes() -> None:
     assert told["mean"] == pytest.approx(known.fmean(SAMPLE))
     assert told["deviation"] == pytest.approx(known.stdev(SAMPLE))
     assert told["quartiles"] == pytest.approx(known.quantiles(SAMPLE, n=4, method="inclusive"))
+
+
+def test_numbers_near_the_end_of_what_numbers_can_be_are_described() -> None:
+    told = numbers([-1.7e308, 1.7e308, 1.7e308])
+
+    assert told["mean"] == pytest.approx(1.7e308 / 3)
+    assert told["quartiles"][0] == pytest.approx(0, abs=1e293)
+    assert told["deviation"] is None or told["deviation"] > 1e308
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"plugins are refused here: {MISSING}"),
 ]
 
-STORY = "A cat and a dog live in a small house by the sea. They are friends. " * 40
+STORY = "A cat and a dog live in a small house by the sea. They are friends. " * 15
 
 
 async def run(server: Server, plugin_id: str, given: Any, **config: Any) -> Any:

@@ -28,6 +28,7 @@ STORY = (
         ),
         ("A line\nanother\n\n\nlast", ["A line\n", "another\n\n\n", "last"]),
         ("1. item one\n2. item two", ["1. item one\n", "2. item two"]),
+        ("He is 42. She left.", ["He is 42. ", "She left."]),
         ("Really?! Yes", ["Really?! ", "Yes"]),
     ],
 )
@@ -65,3 +66,9 @@ def test_parts_are_few_and_end_where_sentences_do(text: str, most: int, found: l
 )
 def test_a_beginning_is_of_whole_sentences(text: str, most: int, found: str) -> None:
     assert beginning(text, most) == found
+
+
+def test_a_text_without_ends_takes_no_longer_than_others() -> None:
+    text = "e.g. A. a. " * 20_000
+
+    assert sentences(text) == [text]

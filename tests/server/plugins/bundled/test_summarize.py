@@ -6,6 +6,7 @@ import pytest
 
 from funland_plugin.bundled.asking import MOST_CHARACTERS, NoRoomError, Question, TooLongError
 from funland_plugin.bundled.summarize.rounds import SHRINK, Ask, summarize
+from funland_plugin.bundled.summarize.tidying import tidied
 from funland_plugin.bundled.summarize.wording import part_question, whole_question
 
 WHOLE, PART = Question("whole"), Question("part")
@@ -76,7 +77,7 @@ def test_a_model_that_reads_nothing_is_told() -> None:
         ({}, "text", ["in one paragraph", "the language of the text"]),
         ({"length": "short"}, "text", ["one or two sentences"]),
         ({"language": "German"}, "text", ["Write in German."]),
-        ({"length": "long"}, "markdown", ["at most fifteen points", "begins with `- `"]),
+        ({"length": "long"}, "markdown", ["at most 15 points", "begins with `- `"]),
     ],
 )
 def test_a_model_is_told_what_is_wanted(
@@ -92,3 +93,31 @@ def test_parts_are_summarized_by_the_same_model_in_the_same_language() -> None:
 
     assert question.model == "m"
     assert "German" in question.instructions
+
+
+@pytest.mark.parametrize(
+    ("answer", "output_format", "length", "told"),
+    [
+        (" A cat sat. \n", "text", "medium", "A cat sat."),
+        ("A cat. A dog. A cow.", "text", "short", "A cat. A dog."),
+        ("Summary: A cat sat.", "text", "medium", "A cat sat."),
+        ("Here is a short summary of it:\n\nA cat sat.", "text", "medium", "A cat sat."),
+        ("Here is where the cat sat.", "text", "medium", "Here is where the cat sat."),
+        ("```\nA cat sat.\n```", "text", "medium", "A cat sat."),
+        ("- A cat.\n- A dog.", "text", "medium", "A cat. A dog."),
+        ("One.\n\nTwo.", "text", "long", "One.\n\nTwo."),
+        ("A cat. A dog.", "markdown", "medium", "- A cat.\n- A dog."),
+        ("1. A cat\n2) A dog\n* A cow", "markdown", "medium", "- A cat\n- A dog\n- A cow"),
+        ("- a\n- b\n- c\n- d", "markdown", "short", "- a\n- b\n- c"),
+        ("", "markdown", "short", ""),
+    ],
+)
+def test_a_summary_has_the_form_that_was_asked_for(
+    answer: str, output_format: str, length: str, told: str
+) -> None:
+    assert tidied(answer, output_format, length) == told
+
+
+@pytest.mark.parametrize(("answer", "told"), [("A cat. A d", "A cat."), ("A ca", "A ca")])
+def test_of_a_summary_that_was_cut_its_whole_sentences_are_told(answer: str, told: str) -> None:
+    assert tidied(answer, "text", "medium", cut=True) == told

@@ -53,6 +53,13 @@ class Receiver:
             await self._came.wait_for(lambda: len(self.told) >= count)
         return self.told
 
+    async def all_of(self, task_ids: set[str], seconds: float = 20) -> None:
+        """Returns when it was told of all these."""
+        async with asyncio.timeout(seconds), self._came:
+            await self._came.wait_for(
+                lambda: task_ids <= {told.said["data"]["task_id"] for told in self.told}
+            )
+
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()
         name = request.headers["webhook-id"]
