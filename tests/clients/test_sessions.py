@@ -645,10 +645,11 @@ async def test_what_is_refused_is_told_and_the_conversation_goes_on() -> None:
 
 
 def test_a_thread_that_waits_for_events_ends_when_another_closes_the_conversation() -> None:
-    over = threading.Event()
+    listens, over = threading.Event(), threading.Event()
 
     def answer(requests: Said) -> Iterator[SessionEvent]:
         yield SessionEvent(session=SESSION)
+        listens.set()  # A call that ends before would not come to what follows.
         try:
             list(requests)
         finally:
@@ -657,6 +658,7 @@ def test_a_thread_that_waits_for_events_ends_when_another_closes_the_conversatio
     with serving(Converse=answer) as server, Funland(server.address) as client:
         conversation = client.sessions.converse("s")
         next(conversation)
+        assert listens.wait(SECONDS)
         rest: list[SessionEvent] = []
         reader = threading.Thread(target=lambda: rest.extend(conversation))
         reader.start()

@@ -12,13 +12,11 @@ import typer
 from funland_cli.failures import CommandError, ExitCode, Failure
 from funland_client import FunlandError
 from funland_client.errors import (
-    BatchNotFoundError,
     DeploymentExistsError,
     DeploymentNotFoundError,
     HubModelNotFoundError,
     HubRateLimitedError,
     HubUnreachableError,
-    KeptFileNotFoundError,
     LaneFullError,
     ModelBuiltInError,
     ModelDeployedError,
@@ -28,15 +26,12 @@ from funland_client.errors import (
     NotFoundError,
     OfflineError,
     PluginBundledError,
-    PluginDisabledError,
     PluginExistsError,
-    PluginNotFoundError,
     PortTakenError,
     QueueFullError,
     ServerUnreachableError,
     SessionNotFoundError,
     StorageFullError,
-    TaskNotFoundError,
     TemplateError,
 )
 
@@ -75,12 +70,7 @@ _HINTS: Final[Mapping[type[FunlandError], str]] = {
     SessionNotFoundError: "To see them: funland sessions",
     DeploymentNotFoundError: "To see them: funland deployments",
     DeploymentExistsError: "Take another with --name, or see who has it: funland deployments",
-    TaskNotFoundError: "To see them: funland tasks",
-    PluginNotFoundError: "To see them: funland plugins",
-    KeptFileNotFoundError: "To see them: funland files",
-    BatchNotFoundError: "To see them: funland batch",
     PluginExistsError: "To put this one in its place: --replace",
-    PluginDisabledError: "To let it run: funland plugins enable",
     PluginBundledError: "To let it run no more: funland plugins disable",
     LaneFullError: "Try again in a while. To see what waits: funland tasks",
     PortTakenError: "Free it, or take another: funland deploy --port",

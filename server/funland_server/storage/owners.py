@@ -15,7 +15,8 @@ from funland_server.errors import FunlandError
 
 ABANDONED_AFTER: Final = 24 * 3600 * 10**6
 """Microseconds after which what another home's server began is taken to be left."""
-_HOUR: Final = 3600.0
+HOUR: Final = 3600.0
+"""In seconds: so often a server that runs looks for what others left."""
 
 
 def now() -> int:
@@ -38,16 +39,17 @@ def left_by_others(
     return and_(owner != home_id, began < time - ABANDONED_AFTER)
 
 
-class Hourly:
-    """Does something each hour, as long as it is not closed."""
+class Every:
+    """Does something every so many seconds, as long as it is not closed."""
 
-    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
-        """What raises a FunlandError is done again an hour later."""
+    def __init__(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        """What raises a FunlandError is done again the next time."""
+        self._seconds = seconds
         self._work = work
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Does it an hour from now for the first time."""
+        """Does it so many seconds from now for the first time."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -58,6 +60,6 @@ class Hourly:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(_HOUR)
+            await asyncio.sleep(self._seconds)
             with contextlib.suppress(FunlandError):
                 await self._work()

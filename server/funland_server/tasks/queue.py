@@ -46,6 +46,7 @@ _KINDS: Final = {
     "download": Task.DOWNLOAD,
 }
 """By the names of `Work`."""
+_MAKE_FILES: Final = (Task.PLUGIN, Task.BATCH)
 
 
 class TaskFiles(Protocol):
@@ -230,5 +231,5 @@ class Queue:
         """Makes what is kept of a task what it is now."""
         if (run := self._runner.find(task.task_id)) is not None:
             run.show(task)
-        if self._files is not None:
+        if self._files is not None and task.kind in _MAKE_FILES:
             task.file_ids.extend(await self._files.ids_of(task.task_id))

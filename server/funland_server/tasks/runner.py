@@ -61,6 +61,7 @@ class Runner:
         """The tasks that can't be done here, each until when it is passed over."""
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
+        self._asked_to_cancel = False
         self._stopping = False
         self._loops: list[asyncio.Task[None]] = []
 
@@ -93,7 +94,7 @@ class Runner:
         """Claims no more, and lets those that run go on for so long; then they wait again."""
         self._stopping = True
         self._wake.set()
-        if runs := [run.task for run in self._runs.values() if run.task is not None]:
+        if runs := [run.carried for run in self._runs.values() if run.carried is not None]:
             await asyncio.wait(runs, timeout=seconds)
         # Before other domains stop, so that none fails for that.
         await self.stop()
@@ -108,7 +109,7 @@ class Runner:
             await asyncio.wait(loops)
         for run in list(self._runs.values()):
             run.stop(Cut.STOPPING)
-        if runs := [run.task for run in self._runs.values() if run.task is not None]:
+        if runs := [run.carried for run in self._runs.values() if run.carried is not None]:
             await asyncio.wait(runs)
 
     async def _claim_for_ever(self) -> None:
@@ -139,7 +140,8 @@ class Runner:
             for task_id in await self._store.fail_late():
                 self._publish(task_id)
             self._wake.set()
-        if self._store.shared and self._runs:
+        if self._runs and (self._store.shared or self._asked_to_cancel):
+            self._asked_to_cancel = False
             for task_id in await self._store.to_be_cancelled(self._membership.server_id):
                 self.cancel(task_id)
         await self._claim()
@@ -155,6 +157,9 @@ class Runner:
         run = self._runs.get(task_id)
         if run is not None:
             run.stop(Cut.CANCELLED)
+        else:  # it may have been claimed, and not be begun yet
+            self._asked_to_cancel = True
+            self._wake.set()
         return run
 
     async def _claim(self) -> None:
@@ -184,7 +189,7 @@ class Runner:
             waited = self._clock.micros() - max(claimed.row.number, claimed.row.ready_time)
             self._metrics.task_wait_seconds.labels(_lane(run)).observe(max(waited, 0) / 1e6)
         self._metrics.tasks_running.labels(_lane(run)).inc()
-        run.task = asyncio.create_task(self._carry(run))
+        run.carried = asyncio.create_task(self._carry(run))
         self._publish(run.task_id)
         if run.deadline is not None:
             self._wake.set()  # it may be the next time to look
@@ -206,31 +211,30 @@ class Runner:
             self._wake.set()
 
     async def _ended(self, run: Run) -> tuple[Verdict | None, TaskResult | None]:
-        """What becomes of a task: it is run in a task of its own, which may be cancelled."""
+        """What becomes of a task that is run."""
         if deciding.is_late(run.deadline, self._clock.micros()):
             return deciding.late(run.task_id), None
-        work = asyncio.create_task(self.kinds[run.kind].run(run))
-        while not work.done():
-            try:
-                await asyncio.wait([work])
-            except asyncio.CancelledError:
-                work.cancel()
+        failed: BaseException
+        try:
+            result = await run.work_to_its_end(self.kinds[run.kind].run(run))
+        except (Exception, asyncio.CancelledError) as error:
+            failed = error
+        else:
+            if run.cut is None:
+                return End(Task.COMPLETED), result
+            failed = asyncio.CancelledError()
         if run.cut is not None:
-            _read(work)
             return deciding.after_cut(run.cut, run.task_id), None
-        error = asyncio.CancelledError() if work.cancelled() else work.exception()
-        match error:
-            case None:
-                return End(Task.COMPLETED), work.result()
+        match failed:
             case NotHereError():
                 others = self._membership.others_know(run.kind)
                 self._aside[run.task_id] = self._clock.monotonic() + self._pace.aside_seconds
-                cause = told_error(error.__cause__ or error, task_id=run.task_id).to_wire()
+                cause = told_error(failed.__cause__ or failed, task_id=run.task_id).to_wire()
                 return deciding.after_not_here(cause, others=others), None
             case ServerStoppingError():
                 return deciding.Back(), None
             case _:
-                wire = told_error(error, task_id=run.task_id).to_wire()
+                wire = told_error(failed, task_id=run.task_id).to_wire()
                 return deciding.after_failure(wire, run.failures, run.max_attempts), None
 
     async def _write(self, run: Run, verdict: Verdict, result: TaskResult | None) -> None:
@@ -251,8 +255,7 @@ class Runner:
                 return
             if self._stopping:
                 return  # the next start finds it, and runs it again
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     def _report(self, run: Run, verdict: Verdict) -> None:
         if isinstance(verdict, End):
@@ -278,9 +281,3 @@ class Runner:
 
 def _lane(run: Run) -> str:
     return Lane.Name.Name(Lane.Name.ValueType(run.lane))
-
-
-def _read(work: asyncio.Task[TaskResult]) -> None:
-    """Of a task whose failure nobody reads, asyncio complains."""
-    if not work.cancelled():
-        work.exception()

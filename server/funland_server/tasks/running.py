@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
-from funland.v1.tasks_pb2 import Task, Work
+from funland.v1.tasks_pb2 import Task, TaskResult, Work
 from funland_server.tasks.claiming import Claimed
 from funland_server.tasks.deciding import Cut
 from funland_server.tasks.ending import Fence
@@ -34,8 +35,9 @@ class Run:
         self.deadline: int | None = row.deadline
         self.cut: Cut | None = None
         """Why it was ended; None: it was not."""
-        self.task: asyncio.Task[None] | None = None
-        """Carries it until its end is written."""
+        self.carried: asyncio.Task[None] | None = None
+        """Carries it until its end is written; nobody cancels that."""
+        self._working: asyncio.Task[TaskResult] | None = None
         self.told = Told(None, "", row.revision)
         self.saved = self.told
         """What the row says."""
@@ -97,8 +99,16 @@ class Run:
         """Ends it within a step; the first reason counts."""
         if self.cut is None:
             self.cut = cut
-            if self.task is not None:
-                self.task.cancel()
+            if self._working is not None:
+                self._working.cancel()
+
+    async def work_to_its_end(self, work: Coroutine[Any, Any, TaskResult]) -> TaskResult:
+        """Does the work, and gives or raises what it does; CancelledError if it was ended."""
+        self._working = asyncio.create_task(work)
+        if self.cut is not None:
+            self._working.cancel()
+        await asyncio.wait([self._working])
+        return self._working.result()
 
     def show(self, task: Task) -> None:
         """Makes what a row says of it what it is now."""

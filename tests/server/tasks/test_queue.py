@@ -298,3 +298,25 @@ async def rows(database: Database) -> dict[str, int]:
         }
 
     return await database.read(count)
+
+
+async def test_a_cancel_at_any_moment_ends_a_task_once(start_host: StartHost) -> None:
+    async def soon(running: Running) -> str:
+        for _ in range(len(running.task_id) % 5):
+            await asyncio.sleep(0)
+        return await says_it(running)
+
+    host = await start_host(Echo(soon), places=3)
+
+    async def cancelled(number: int) -> Task:
+        task_id = await host.keep(str(number))
+        for _ in range(number):
+            await asyncio.sleep(0.001)
+        return await host.queue.cancel(task_id)
+
+    async with asyncio.timeout(30):
+        tasks = await asyncio.gather(*(cancelled(number) for number in range(30)))
+
+    assert {task.state for task in tasks} <= {Task.CANCELLED, Task.COMPLETED}
+    assert all(task.HasField("result") == (task.state == Task.COMPLETED) for task in tasks)
+    assert not host.runner.running

@@ -18,7 +18,7 @@ _MARKS: Final = re.compile(
 _TABLE: Final = re.compile(r"\s*\|.*\|\s*")
 _CELL: Final = re.compile(r"((?<!\\)\|)")
 _FRONT_MATTER: Final = re.compile(
-    r"---[ \t]*\r?\n(?:(?!---[ \t]*$).*\n){0,200}---[ \t]*(?:\r?\n|$)"
+    r"---[ \t]*\r?\n(?:(?:[\w-]+:.*|[ \t]+.*|- .*)\r?\n){1,200}---[ \t]*(?:\r?\n|$)"
 )
 """What is said of a page before its text."""
 _WORDS: Final = re.compile(r"[^\W\d_]")

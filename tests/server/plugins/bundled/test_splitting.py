@@ -69,6 +69,6 @@ def test_a_beginning_is_of_whole_sentences(text: str, most: int, found: str) -> 
 
 
 def test_a_text_without_ends_takes_no_longer_than_others() -> None:
-    text = "e.g. A. a. " * 100_000
+    text = "e.g. A. a. " * 20_000
 
     assert sentences(text) == [text]

@@ -192,3 +192,11 @@ def test_a_model_is_told_the_languages() -> None:
     assert "from English into German" in told.instructions
     assert (told.model, told.max_tokens) == ("m", 84)
     assert "into English" in question({}, 10).instructions
+
+
+@pytest.mark.parametrize(
+    ("text", "passages"),
+    [("---\na: b\n---\nc", ["c"]), ("---\nSome words.\n---\n", ["Some words."])],
+)
+def test_what_is_said_of_a_page_is_not_translated(text: str, passages: list[str]) -> None:
+    assert [piece.text for piece in pieces(text) if piece.translates] == passages
