@@ -18,8 +18,8 @@ docs/plugins.md tells the rest.
 
 from __future__ import annotations
 
-from funland_plugin.asking import Answer
+from funland_plugin.asking import Answer, Fetched
 from funland_plugin.context import Context
 from funland_plugin.errors import AskError, DeniedError, LimitError
 
-__all__ = ["Answer", "AskError", "Context", "DeniedError", "LimitError"]
+__all__ = ["Answer", "AskError", "Context", "DeniedError", "Fetched", "LimitError"]

@@ -1,4 +1,4 @@
-"""Questions of a plugin to models, some at once."""
+"""Questions of a plugin to models and hosts, some at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import ChatRequest, Finish, Message
-from funland.worker.v1.plugin_pb2 import FromPlugin, PluginAnswer, PluginAsk
+from funland.worker.v1.plugin_pb2 import FromPlugin, PluginAnswer, PluginAsk, PluginFetch
 from funland_plugin.errors import AskError, DeniedError
 from funland_plugin.link import Link
 
@@ -31,6 +31,17 @@ class Answer:
     """Of these, how many it wrote."""
     cut: bool
     """Whether it would have gone on: it has written `max_tokens`, or its context is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a host answered."""
+
+    status: int
+    """Of HTTP, whatever it is: 404 is an answer."""
+    headers: Mapping[str, str]
+    """By names in small letters."""
+    data: bytes
 
 
 def question(
@@ -69,12 +80,22 @@ class Asking:
         self._asked = 0
 
     def ask(self, requests: Sequence[ChatRequest]) -> list[Answer]:
-        """The answers, in the order of the questions, `AT_ONCE` of which are open at a time.
+        """What models answer, in the order of the questions, `AT_ONCE` of which are open at a time.
 
         Raises:
             AskError: A model gave no answer; the other answers are lost.
             DeniedError: The plugin may not ask.
         """
+        told = self._all([PluginAsk(request=request) for request in requests])
+        return [_answer(one) for one in told]
+
+    def fetch(self, url: str, headers: Mapping[str, str]) -> Fetched:
+        """What a host answers; raises as `ask`."""
+        (told,) = self._all([PluginAsk(fetch=PluginFetch(url=url, headers=headers))])
+        fetched = told.fetched
+        return Fetched(fetched.status, dict(fetched.headers), fetched.data)
+
+    def _all(self, requests: Sequence[PluginAsk]) -> list[PluginAnswer]:
         with self._turn:
             first = self._asked
             self._asked += len(requests)
@@ -82,21 +103,26 @@ class Asking:
             sent = 0
             while len(answers) < len(requests):
                 while sent < len(requests) and sent - len(answers) < AT_ONCE:
-                    ask = PluginAsk(number=first + sent, request=requests[sent])
+                    ask = requests[sent]
+                    ask.number = first + sent
                     self._link.send(FromPlugin(ask=ask))
                     sent += 1
                 answer = self._link.receive().answer
                 answers[answer.number] = answer
-            return [_answer(answers[number]) for number in sorted(answers)]
+            return [_checked(answers[number]) for number in sorted(answers)]
 
 
-def _answer(told: PluginAnswer) -> Answer:
+def _checked(told: PluginAnswer) -> PluginAnswer:
     if told.HasField("error"):
         error = told.error
         if error.reason == ErrorReason.PLUGIN_DENIED:
-            raise DeniedError("models")
+            raise DeniedError(error.metadata["permission"])
         reason = ErrorReason.Name(error.reason)
         raise AskError(reason, error.message, told.number)
+    return told
+
+
+def _answer(told: PluginAnswer) -> Answer:
     response = told.response
     return Answer(
         text=response.message.content,

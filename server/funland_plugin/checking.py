@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, Final, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from funland.v1.errors_pb2 import FieldViolation
 
@@ -32,7 +35,8 @@ def schema(text: str, name: str) -> Draft202012Validator:
     except (ValueError, SchemaError, RecursionError) as error:
         said = error.message if isinstance(error, SchemaError) else str(error)
         raise SchemaBrokenError(f"{name} is no JSON Schema: {said[:_LONGEST]}") from None
-    return Draft202012Validator({"type": "object", "allOf": [told]})
+    # A registry of its own: the default one fetches what a schema refers to.
+    return Draft202012Validator({"type": "object", "allOf": [told]}, registry=Registry())
 
 
 def read(text: str, name: str, validator: Draft202012Validator) -> dict[str, Any]:
@@ -58,10 +62,14 @@ def check(told: Any, name: str, validator: Draft202012Validator) -> list[FieldVi
     """What breaks the schema, by path."""
     found: list[FieldViolation] = []
     errors: Any = validator.iter_errors(told)  # pyright: ignore[reportUnknownMemberType] - half typed
-    for error in cast("Iterable[ValidationError]", errors):
-        found.append(FieldViolation(field=_path(name, error), description=error.message[:_LONGEST]))
-        if len(found) == _MOST:
-            break
+    try:
+        for error in islice(cast("Iterable[ValidationError]", errors), _MOST):
+            description = error.message[:_LONGEST]
+            found.append(FieldViolation(field=_path(name, error), description=description))
+    except Unresolvable as error:
+        raise SchemaBrokenError(f"The {name}'s schema refers to what it has not: {error}") from None
+    except RecursionError:
+        return [FieldViolation(field=name, description="is nested too deeply")]
     return found
 
 

@@ -80,10 +80,13 @@ def _alone(start: StartExecution, own: socket.socket, parent: int) -> None:
 
 def _confine(start: StartExecution, readable: list[str]) -> None:
     limit(memory_bytes=start.memory_bytes or _CHECK_BYTES, disk_bytes=start.disk_bytes)
-    if not start.foreign:
-        return  # our code alone, on what a stranger wrote: its limits are enough
     to_read = [*readable, start.code_folder] if start.code_folder else readable
-    confine(to_read=to_read, to_write=[start.folder] if start.folder else [])
+    try:
+        confine(to_read=to_read, to_write=[start.folder] if start.folder else [])
+    except UnavailableError:
+        if start.foreign:
+            raise
+        # Else it is our code alone, on what a stranger wrote: its limits are enough.
 
 
 def _outcome(start: StartExecution, link: Link, run: PluginRun) -> FromPlugin:

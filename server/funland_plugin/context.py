@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from funland.worker.v1.plugin_pb2 import FromPlugin
 from funland.worker.v1.worker_pb2 import JobArtefact, JobProgress
-from funland_plugin.asking import Answer, Asking, question
+from funland_plugin.asking import Answer, Asking, Fetched, question
 from funland_plugin.errors import LimitError
 from funland_plugin.link import Link
 
@@ -86,6 +86,16 @@ class Context:
             for messages in conversations
         ]
         return self._asking.ask(requests)
+
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
+        """Has the server make a GET, to one of the manifest's `permissions.hosts`. No redirect is
+        followed: fetch its `location` where that may be.
+
+        Raises:
+            AskError: There is no answer, or one of more than 16 MiB.
+            DeniedError: The manifest does not name the host.
+        """
+        return self._asking.fetch(url, headers or {})
 
     def write_file(self, name: str, data: bytes, media_type: str) -> None:
         """Gives out a file: the caller finds it among the execution's files. It is none of

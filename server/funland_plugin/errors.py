@@ -1,7 +1,7 @@
 """What a plugin's calls of its `Context` raise.
 
 Exception
-├── AskError       a model gave no answer
+├── AskError       a model, or a host, gave no answer
 ├── LimitError     more output than the plugin may have
 └── PermissionError
     └── DeniedError    what its manifest does not ask for
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 
 class AskError(Exception):
-    """A model gave no answer. A plugin that can't go on without lets it pass: its caller is then
-    told what the model's would be."""
+    """A model, or a host, gave no answer. A plugin that can't go on without lets it pass: its
+    caller is then told what one that asked itself would be."""
 
     def __init__(self, reason: str, message: str, number: int) -> None:
         super().__init__(message)

@@ -91,7 +91,7 @@ class Server:
             settings, metrics, self._database,
             files=files, models=models, inference=inference, downloads=downloads, web=web,
         )  # fmt: skip
-        plugins = Plugins(settings, metrics, tasks=tasks, files=files, inference=inference)
+        plugins = Plugins(settings, metrics, tasks=tasks, files=files, inference=inference, web=web)
         batches = Batches(
             settings, self._database,
             tasks=tasks, files=files, inference=inference, responses=responses,

@@ -27,7 +27,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
-from funland_server.storage.owners import Hourly
+from funland_server.storage.owners import HOUR, Every
 
 logger = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Chat(Domain):
         self._linger = settings.map(lambda now: now.session_linger_seconds)
         self._database = database
         self._service: SessionService | None = None
-        self._minding: Hourly | None = None
+        self._minding: Every | None = None
         self._turns: Turns | None = None
 
     async def start(self) -> None:
@@ -72,7 +72,7 @@ class Chat(Domain):
             Conversing(*parts, turns),
         )
         await _cut_off(store, starts=True)
-        self._minding = Hourly(lambda: _cut_off(store, starts=False))
+        self._minding = Every(HOUR, lambda: _cut_off(store, starts=False))
         self._minding.start()
 
     def services(self) -> list[Service]:

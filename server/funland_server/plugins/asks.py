@@ -1,4 +1,4 @@
-"""What a plugin asks models, answered as its caller would be."""
+"""What a plugin asks models, answered as its caller would be, and hosts that it may ask."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from funland.v1.inference_pb2 import ChatRequest, ChatResponse, GenerationOption
 from funland.worker.v1.plugin_pb2 import PluginAnswer, PluginAsk, ToPlugin
 from funland_server.errors import FieldInvalidError, FunlandError, Violation
 from funland_server.plugins.errors import PluginDeniedError, PluginLimitExceededError
+from funland_server.plugins.fetches import Fetches
 
 AT_ONCE: Final = 16
 """The SDK asks no more at once."""
@@ -25,6 +26,7 @@ class Asks:
         self,
         plugin_id: str,
         answering: Answering,
+        fetches: Fetches,
         send: Callable[[ToPlugin], Awaitable[None]],
         *,
         allowed: bool,
@@ -32,6 +34,7 @@ class Asks:
     ) -> None:
         self._plugin_id = plugin_id
         self._answering = answering
+        self._fetches = fetches
         self._send = send
         self._allowed = allowed
         self._priority = priority
@@ -61,11 +64,14 @@ class Asks:
     async def _answer(self, ask: PluginAsk) -> None:
         answer = PluginAnswer(number=ask.number)
         try:
-            if not self._allowed:
+            if ask.HasField("fetch"):
+                answer.fetched.CopyFrom(await self._fetches.fetch(ask.fetch))
+            elif not self._allowed:
                 raise PluginDeniedError(self._plugin_id, "models")
-            response = await self._answering(self._checked(ask.request))
-            self._count(response)
-            answer.response.CopyFrom(response)
+            else:
+                response = await self._answering(self._checked(ask.request))
+                self._count(response)
+                answer.response.CopyFrom(response)
         except FunlandError as error:
             if len(self.failed) >= AT_ONCE:
                 self.failed.pop(next(iter(self.failed)))

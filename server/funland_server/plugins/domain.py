@@ -20,6 +20,7 @@ from funland_server.plugins.kind import PluginKind
 from funland_server.plugins.service import PluginService
 from funland_server.plugins.shelf import Shelf
 from funland_server.tasks.domain import Tasks
+from funland_server.web.fetching import Web
 
 
 class Plugins(Domain):
@@ -33,11 +34,12 @@ class Plugins(Domain):
         tasks: Tasks,
         files: Files,
         inference: Inference,
+        web: Web,
     ) -> None:
         self._tasks = tasks
         self._inference = inference
         self._host = PluginHost()
-        self._executing = Executing(settings, metrics, self._host, files, self._answer)
+        self._executing = Executing(settings, metrics, self._host, files, self._answer, web=web)
         self.catalog = Catalog(Shelf(settings.now.home / "plugins"), self._executing)
         """What there is."""
 

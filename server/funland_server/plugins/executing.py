@@ -27,11 +27,13 @@ from funland_server.plugins.errors import (
     PluginNotFoundError,
 )
 from funland_server.plugins.execution import Execution, Heard, Wanted
+from funland_server.plugins.fetches import Fetches
 from funland_server.plugins.host import PluginHost, PluginProcess
 from funland_server.plugins.manifest import Limits, Manifest
 from funland_server.plugins.places import Places
 from funland_server.plugins.presenting import duration
 from funland_server.plugins.shelf import Installed
+from funland_server.web.fetching import Web
 
 _CHECK: Final = Limits(duration_seconds=10.0, memory_bytes=512 * 1024**2)
 """What holding something against a schema may take."""
@@ -50,12 +52,15 @@ class Executing:
         host: PluginHost,
         files: Files,
         answering: Answering,
+        *,
+        web: Web,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._host = host
         self._files = files
         self._answering = answering
+        self._web = web
         self._places = Places(
             settings.map(lambda now: now.plugin_tasks),
             settings.map(lambda now: now.task_queue_limit),
@@ -192,6 +197,7 @@ class Executing:
                 Asks(
                     plugin.id,
                     self._answering,
+                    Fetches(plugin.id, self._web, plugin.manifest.permissions.hosts),
                     process.send,
                     allowed=plugin.manifest.permissions.models,
                     priority=GenerationOptions.LOW if task_id else GenerationOptions.NORMAL,
@@ -235,8 +241,8 @@ class Executing:
 
         def asks(process: PluginProcess) -> Asks:
             return Asks(
-                plugin_id, self._answering, process.send, allowed=False,
-                priority=GenerationOptions.LOW,
+                plugin_id, self._answering, Fetches(plugin_id, self._web, ()), process.send,
+                allowed=False, priority=GenerationOptions.LOW,
             )  # fmt: skip
 
         await Execution(self._host, Wanted(plugin_id, start, run, limits), Heard(), asks).run()

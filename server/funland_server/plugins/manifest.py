@@ -17,6 +17,10 @@ _MIB: Final = 1024**2
 
 Line: TypeAlias = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f]*$")]
 Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+/-]{0,63}$")]
+Host: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^([a-z0-9_.-]{1,253}|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4}$")
+]
+"""`host:port`, with small letters."""
 PluginId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Entry: TypeAlias = Annotated[
     str,
@@ -41,8 +45,8 @@ class Permissions(_Table):
 
     models: bool = False
     """Ask models."""
-    hosts: list[Line] = Field(default=[], max_length=0)
-    """None: connections are not granted in this version."""
+    hosts: list[Host] = Field(default=[], max_length=64)
+    """Have the server fetch from these."""
 
 
 class Limits(_Table):
@@ -129,8 +133,5 @@ def _words(error: ValidationError) -> str:
     said: list[str] = []
     for one in error.errors(include_url=False, include_input=False)[:8]:
         key = ".".join(str(part) for part in one["loc"])
-        if key == "permissions.hosts":
-            said.append(f"{key}: connections to hosts are not granted in this version")
-        else:
-            said.append(f"{key}: {one['msg']}")
+        said.append(f"{key}: {one['msg']}")
     return f"{FILE_NAME}: " + "; ".join(said) + "."

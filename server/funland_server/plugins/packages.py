@@ -26,6 +26,8 @@ def copy(source: Path, into: Path) -> Path:
     """Copies a plugin to a new folder and gives the place of its manifest there; raises
     ManifestError, or OSError if the disk is full."""
     if source.is_dir():
+        if into.resolve().is_relative_to(source.resolve()):
+            raise ManifestError("the server's home is in it.")
         _Copying(into).folder(source)
         manifest = into / FILE_NAME
     elif source.suffix == ".whl" and source.is_file():

@@ -27,8 +27,8 @@ from funland_server.workers.errors import QueueFullError
 logger = structlog.get_logger(__name__)
 
 _RETRY_SECONDS: Final = 1.0
-_LOOK_SECONDS: Final = 1.0
-"""How often a response is looked at that another server makes."""
+LOOK_SECONDS: Final = 1.0
+"""How often servers that share a database look at what others make, and want of them."""
 
 
 class Background:
@@ -113,11 +113,22 @@ class Background:
                 yield event
 
     async def cancel(self, response_id: str) -> None:
-        """Ends a response if it is being made, and waits until that is saved."""
+        """Ends a response if it is being made, and waits until that is saved. One that another
+        server makes is CANCELLED at once; what was written of it is there when that server sees
+        it."""
         making = self._made.get(response_id)
         if making is not None and making.task is not None:
             making.stop(cancelled=True)
             await asyncio.wait([making.task])
+        else:
+            await self._store.cancel_elsewhere(response_id)
+
+    async def heed_others(self) -> None:
+        """Ends those that were cancelled at another server."""
+        made = list(self._made)
+        for response_id in await self._store.cancelled(made) if made else ():
+            if making := self._made.get(response_id):
+                making.stop(cancelled=True)
 
     def forget(self, response_id: str) -> None:
         """Lets go of a response that was removed."""
@@ -141,7 +152,7 @@ class Background:
             response = self.present(await self._store.get(response_id))
             if response.state not in UNFINISHED:
                 return response
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _wait(self, seconds: float | None) -> None:
         tasks = [making.task for making in self._made.values() if making.task is not None]

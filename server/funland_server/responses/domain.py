@@ -13,11 +13,11 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.responses.answering import Responses as Answering
-from funland_server.responses.background import Background
+from funland_server.responses.background import LOOK_SECONDS, Background
 from funland_server.responses.service import ResponseService
 from funland_server.responses.store import ResponseStore
 from funland_server.storage.database import Database
-from funland_server.storage.owners import Hourly
+from funland_server.storage.owners import HOUR, Every
 
 
 class Responses(Domain):
@@ -40,7 +40,7 @@ class Responses(Domain):
         self._database = database
         self._kept: ResponseStore | None = None
         self._background: Background | None = None
-        self._minding: Hourly | None = None
+        self._minding: list[Every] = []
 
     async def start(self) -> None:
         """Marks as failed what the last server of this home did not finish."""
@@ -55,8 +55,11 @@ class Responses(Domain):
             metrics=self._metrics,
         )
         await background.recover()
-        self._minding = Hourly(lambda: background.recover(starts=False))
-        self._minding.start()
+        self._minding = [Every(HOUR, lambda: background.recover(starts=False))]
+        if self._database.dialect != "sqlite":
+            self._minding.append(Every(LOOK_SECONDS, background.heed_others))
+        for each in self._minding:
+            each.start()
         answering = Answering(
             self._inference.service.StreamChat,
             self._inference.stream_kept_chat,
@@ -78,7 +81,7 @@ class Responses(Domain):
 
     async def stop(self) -> None:
         """Ends responses in the background."""
-        if self._minding is not None:
-            await self._minding.close()
+        for each in self._minding:
+            await each.close()
         if self._background is not None:
             await self._background.close()

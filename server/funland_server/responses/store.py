@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -103,6 +103,30 @@ class ResponseStore:
                 select(row.output, row.response).where(unfinished, which)
             )
             return [whole(row) for row in found]
+
+        return await self.database.read(find)
+
+    async def cancel_elsewhere(self, response_id: str) -> None:
+        """Marks a response as CANCELLED that another home's server makes, for that to see it."""
+
+        async def write(connection: AsyncConnection) -> None:
+            theirs = responses.c.home_id.not_in(("", self.home_id))
+            found = await connection.execute(
+                select(responses).where(_id == response_id, unfinished, theirs).with_for_update()
+            )
+            if (row := found.one_or_none()) is not None:
+                response = whole(row)
+                response.state = Response.CANCELLED
+                await _write(connection, response, dict(response.metadata))
+
+        await self.database.write(write)
+
+    async def cancelled(self, response_ids: Sequence[str]) -> list[str]:
+        """Those that are CANCELLED."""
+
+        async def find(connection: AsyncConnection) -> list[str]:
+            which = (_id.in_(response_ids), responses.c.state == Response.CANCELLED)
+            return list((await connection.execute(select(_id).where(*which))).scalars())
 
         return await self.database.read(find)
 

@@ -4,18 +4,21 @@ home's, and those of a home that has not come back for a day."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
 from sqlalchemy import ColumnElement, and_, or_
 
 from funland_server.errors import FunlandError
 
+logger = structlog.get_logger(__name__)
+
 ABANDONED_AFTER: Final = 24 * 3600 * 10**6
 """Microseconds after which what another home's server began is taken to be left."""
-_HOUR: Final = 3600.0
+HOUR: Final = 3600.0
+"""In seconds: so often a server that runs looks for what others left."""
 
 
 def now() -> int:
@@ -38,16 +41,17 @@ def left_by_others(
     return and_(owner != home_id, began < time - ABANDONED_AFTER)
 
 
-class Hourly:
-    """Does something each hour, as long as it is not closed."""
+class Every:
+    """Does something every so many seconds, as long as it is not closed."""
 
-    def __init__(self, work: Callable[[], Awaitable[object]]) -> None:
-        """What raises a FunlandError is done again an hour later."""
+    def __init__(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        """Whatever it raises, it is done again the next time."""
+        self._seconds = seconds
         self._work = work
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Does it an hour from now for the first time."""
+        """Does it so many seconds from now for the first time."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
@@ -58,6 +62,10 @@ class Hourly:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(_HOUR)
-            with contextlib.suppress(FunlandError):
+            await asyncio.sleep(self._seconds)
+            try:
                 await self._work()
+            except FunlandError as error:
+                logger.warning("not_looked_after", reason=error.message)
+            except Exception:
+                logger.exception("not_looked_after")

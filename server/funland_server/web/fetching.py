@@ -97,8 +97,10 @@ class Web:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         credential: Credential | None = None,
+        follow: bool = True,
     ) -> AsyncGenerator[Answer]:
-        """Sends a request without a body and follows redirects; any status is an answer.
+        """Sends a request without a body and follows redirects, unless `follow` is false; any
+        status is an answer.
 
         Raises:
             OfflineError: Nothing was sent, since nothing is to be.
@@ -123,7 +125,7 @@ class Web:
                 )
                 try:
                     location = response.headers.get("Location")
-                    if response.status not in _REDIRECTS or location is None:
+                    if not follow or response.status not in _REDIRECTS or location is None:
                         stall = self._deadlines.now.stall
                         yield Answer(response, target, tuple(passed), stall)
                         return

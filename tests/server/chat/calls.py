@@ -148,8 +148,8 @@ def kept(server: Server, session: Session) -> list[tuple[SessionMessage.State.Va
 @asynccontextmanager
 async def running(home: Path, **settings: Any) -> AsyncGenerator[Server]:
     """A server whose model's context has room for some turns."""
-    settings = {"max_context_length": 1024, **settings}
-    server = Server(ServerSettings(home=home, port=0, slots=4, **settings))
+    settings = {"max_context_length": 1024, "slots": 4, **settings}
+    server = Server(ServerSettings(home=home, port=0, **settings))
     await server.start()
     try:
         yield server

@@ -68,7 +68,11 @@ def port() -> Iterator[int]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def plugins(home: Path) -> AsyncIterator[Server]:
     """One server for a file's tests."""
-    server = Server(ServerSettings(home=home, port=0, slots=4, max_context_length=256))
+    server = Server(
+        ServerSettings(
+            home=home, port=0, slots=4, max_context_length=256, allowed_private_hosts=("127.0.0.1",)
+        )
+    )
     await server.start()
     yield server
     await server.stop(0)

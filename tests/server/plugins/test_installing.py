@@ -126,6 +126,26 @@ properties.rows = { type = "array", items = { type = "object", properties.n.type
         assert details(error)["BadRequest"].field_violations[0].field == field
 
 
+@pytest.mark.parametrize(
+    ("schema", "given", "said"),
+    [
+        ("'$ref' = 'http://127.0.0.1:{port}/schema.json'", "{}", "PLUGIN_BROKEN"),
+        ("'$ref' = 'file:///etc/passwd'", "{}", "PLUGIN_BROKEN"),
+        ("'$ref' = '#/nothing'", "{}", "PLUGIN_BROKEN"),
+        ("properties.a = { '$ref' = '#' }", '{"a":' * 900 + "{}" + "}" * 900, "FIELD_INVALID"),
+        ("'$ref' = '#'", "[" * 100_000, "FIELD_INVALID"),
+    ],
+    ids=["network", "files", "nothing", "deep", "deeper"],
+)
+async def test_a_schema_leads_nowhere(
+    plugins: Server, write: Write, port: int, schema: str, given: str, *, said: str
+) -> None:
+    told = schema.replace("{port}", str(port))
+    await install(plugins, write("leads", "return {}", input_schema=told))
+
+    assert reason(await refused(plugins, "leads", given)) == said
+
+
 async def test_output_that_breaks_its_schema_is_no_output(plugins: Server, write: Write) -> None:
     await install(
         plugins, write("wrong", "return {'n': 'x'}", output_schema="properties.n.type = 'integer'")
@@ -332,7 +352,7 @@ async def test_a_wheel_that_can_t_be_trusted_leaves_nothing(
 
 
 async def test_what_is_no_plugin_is_not_installed(
-    plugins: Server, write: Write, tmp_path: Path
+    plugins: Server, write: Write, home: Path, tmp_path: Path
 ) -> None:
     linked = write("linked", "return {}")
     (linked / "passwd").symlink_to("/etc/passwd")
@@ -345,6 +365,7 @@ async def test_what_is_no_plugin_is_not_installed(
         tmp_path / "one-1-cp311-cp311-linux_x86_64.whl": "pure",
         tmp_path / "gone": "no such",
         tmp_path: "plugin.toml",
+        home.parent: "home is in it",
         schema: "input's schema",
     }
 
@@ -363,7 +384,7 @@ WRONG_MANIFESTS = {
     "beta = 1": "beta:",
     "surprise = 1": "surprise:",
     "beta = =": "line 6",
-    "[permissions]\nhosts = ['example.com:443']": "permissions.hosts:",
+    "[permissions]\nhosts = ['example.com']": "permissions.hosts.0:",
     "[limits]\nmemory_bytes = 5": "limits.memory_bytes:",
     "[limits]\nmemory_bytes = '5'": "limits.memory_bytes:",
     "input_schema = '../../secret.json'": "input_schema:",
