@@ -341,6 +341,34 @@ def test_all_tasks_are_watched(server: ScriptedServer) -> None:
     ]
 
 
+def test_a_terminal_shows_what_goes_on_and_above_it_what_ended(
+    funland: Command, server: ScriptedServer
+) -> None:
+    shown, over = threading.Event(), threading.Event()
+
+    def stepwise(_: Any) -> Iterator[TaskEvent]:
+        yield TaskEvent(task=RUNNING)
+        shown.wait()
+        yield TaskEvent(task=DONE)
+        over.wait()
+
+    server.answers["WatchTasks"] = stepwise
+    environment = funland.environment(FUNLAND_SERVER=server.address, TERM="xterm", COLUMNS="120")
+    terminal = Terminal([funland.path, "tasks", "watch"], environment)
+    try:
+        terminal.wait_for("processing: reading, 40%")
+        shown.set()
+        # It has a line of its own: the table is drawn anew below it.
+        terminal.wait_for(rf"\x1b\[2K{TASK_ID}: completed\r\n[^\n]*TASK")
+        terminal.interrupt()
+        terminal.wait_for("goes on at the server")
+        assert terminal.process.wait(30) == 130
+    finally:
+        shown.set()
+        over.set()
+        terminal.close()
+
+
 def test_a_batch_is_created_shown_and_written(server: ScriptedServer, tmp_path: Path) -> None:
     asked, answers, errors = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "errors.jsonl"))
     asked.write_bytes(b"{}\n")

@@ -282,7 +282,7 @@ def _draw(events: Iterable[TaskEvent], output: Output) -> None:
             lines = news(event, known, datetime.now(UTC))
             if event.deleted_task_id or task_has_ended(event.task):
                 for line in lines:
-                    output.line(line)
+                    output.note(line, style="")  # above the picture, which is there too
             going = [task for task in known.values() if not task_has_ended(task)]
             rows = (row(task, datetime.now(UTC)) for task in going)
             picture.update(tabled(COLUMNS, rows, ruled=True), refresh=True)
