@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import openai
 import pytest
 from openai import AsyncOpenAI
@@ -45,20 +44,14 @@ def chat(custom_id: str, tokens: int = 6, **body: Any) -> dict[str, Any]:
     return {"custom_id": custom_id, "method": "POST", "url": CHAT, "body": asked | body}
 
 
-async def upload(client: AsyncOpenAI, content: bytes) -> str:
-    url = str(client.base_url).replace("/v1/", "/funland/v1/files?name=lines.jsonl&purpose=batch")
-    async with aiohttp.request("POST", url, data=content) as response:
-        return (await response.json())["file_id"]
-
-
 async def create(
     client: AsyncOpenAI, lines: Sequence[dict[str, Any] | str], endpoint: Any = CHAT
 ) -> Batch:
     texts = [each if isinstance(each, str) else json.dumps(each) for each in lines]
     content = "\n".join(texts).encode()
-    file_id = await upload(client, content)
+    file = await client.files.create(file=("lines.jsonl", content), purpose="batch")
     return await client.batches.create(
-        input_file_id=file_id, endpoint=endpoint, completion_window="24h", metadata={"run": "7"}
+        input_file_id=file.id, endpoint=endpoint, completion_window="24h", metadata={"run": "7"}
     )
 
 
@@ -86,9 +79,7 @@ def more_than(known: int, batch: Batch) -> bool:
 async def content(client: AsyncOpenAI, file_id: str | None) -> list[dict[str, Any]]:
     if file_id is None:
         return []
-    url = str(client.base_url).replace("/v1/", f"/funland/v1/files/{file_id}/content")
-    async with aiohttp.request("GET", url) as response:
-        return [json.loads(each) for each in (await response.text()).splitlines()]
+    return [json.loads(each) for each in (await client.files.content(file_id)).text.splitlines()]
 
 
 async def answer(client: AsyncOpenAI, body: dict[str, Any]) -> ChatCompletion:

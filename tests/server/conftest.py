@@ -16,6 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from funland.v1 import (
     batches_pb2,
     deployments_pb2,
+    downloads_pb2,
     files_pb2,
     hardware_pb2,
     inference_pb2,
@@ -39,6 +40,7 @@ METHODS = {
     for module in (
         batches_pb2,
         deployments_pb2,
+        downloads_pb2,
         files_pb2,
         hardware_pb2,
         inference_pb2,

@@ -17,7 +17,7 @@ from typing import Final
 from openai import OpenAI
 
 from tools.openai_sdk.fixtures import MODELS, install_model
-from tools.openai_sdk.plugin import CHAT, FILE, HOME, RESPONSE, SERVER
+from tools.openai_sdk.plugin import BATCH, CHAT, FILE, HOME, RESPONSE, SERVER
 from tools.openai_sdk.results import AREAS, document, read_cases
 from tools.openai_sdk.sources import openai_sources
 
@@ -81,8 +81,8 @@ def _serving(home: Path) -> Generator[tuple[str, str]]:
 
 
 def _some_answers(http: str) -> Mapping[str, str]:
-    """Makes a response, in the background so that it may be followed and cancelled, a chat and a
-    file."""
+    """Makes a response, in the background so that it may be followed and cancelled, a chat, a
+    file and a batch."""
     with OpenAI(base_url=f"{http}/v1", api_key="any") as client:
         response = client.responses.create(
             model="model", input="Hello!", max_output_tokens=16, background=True
@@ -97,10 +97,16 @@ def _some_answers(http: str) -> Mapping[str, str]:
             store=True,
         )
         file = client.files.create(file=("input.jsonl", b"{}"), purpose="batch")
+        batch = client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        while client.batches.retrieve(batch.id).status != "failed":
+            pass  # until its one line was looked at, which asks nothing
     return {
         RESPONSE: response.id,
         CHAT: chat.id.replace("chatcmpl-", "resp_"),
         FILE: file.id,
+        BATCH: batch.id,
     }
 
 

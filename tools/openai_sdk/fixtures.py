@@ -11,6 +11,7 @@ from typing import Final
 
 import grpc
 
+from funland.v1.batches_pb2 import Batch
 from funland.v1.models_pb2 import ImportModelRequest, ListModelsRequest
 from funland.v1.models_pb2_grpc import ModelServiceStub
 from funland.v1.responses_pb2 import Response
@@ -29,8 +30,11 @@ RESPONSES: Final = (
 )  # fmt: skip
 """What the tests call responses that there are."""
 
-FILES: Final = ("file_id",)
-"""What the tests call the file that there is."""
+FILES: Final = ("file_id", "input_file_id")
+"""What the tests call the files that there are."""
+
+BATCHES: Final = ("batch_id",)
+"""What the tests call the batch that there is."""
 
 CHATS: Final = ("resp_completion_id",)
 """The chat completions that there are; a test calls one `completion_id`."""
@@ -85,6 +89,25 @@ def keep_files(home: Path, like: str, names: Sequence[str]) -> None:
             columns, places = ", ".join(row), ", ".join("?" for _ in row)
             database.execute(
                 f"INSERT OR IGNORE INTO files ({columns}) VALUES ({places})",  # noqa: S608 - the table's own names
+                list(row.values()),
+            )
+        database.commit()
+
+
+def keep_batches(home: Path, like: str, names: Sequence[str]) -> None:
+    """Puts batches under the tests' names beside the one whose id is `like`, a real one that has
+    ended; otherwise as `keep_responses`."""
+    with closing(sqlite3.connect(home / "funland.sqlite3", timeout=10)) as database:
+        database.row_factory = sqlite3.Row
+        found = database.execute("SELECT * FROM batches WHERE batch_id = ?", (like,))
+        row = dict(found.fetchone())
+        batch = Batch.FromString(row["batch"])
+        for name in names:
+            batch.batch_id = name
+            row |= {"batch_id": name, "task_id": name, "batch": batch.SerializeToString()}
+            columns, places = ", ".join(row), ", ".join("?" for _ in row)
+            database.execute(
+                f"INSERT OR IGNORE INTO batches ({columns}) VALUES ({places})",  # noqa: S608 - the table's own names
                 list(row.values()),
             )
         database.commit()

@@ -11,6 +11,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 AREAS: Final = {
+    "test_batches.py": "batches",
     "chat/test_completions.py": "chat completions",
     "chat/completions/test_messages.py": "stored chat completions: messages",
     "test_completions.py": "completions",

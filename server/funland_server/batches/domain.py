@@ -51,6 +51,7 @@ class Batches(Domain):
         """`lines` are those of another API; `check` is how calls are looked at that come from
         outside."""
         self._settings = settings
+        self._streams = settings.map(lambda now: now.batch_streams)
         self._database = database
         self._tasks = tasks
         self._files = files
@@ -71,8 +72,7 @@ class Batches(Domain):
             raise StartError(f"The home {home} can't be used ({error.strerror}).") from error
         store = BatchStore(self._database, this_home)
         here = Here()
-        streams = self._settings.map(lambda now: now.batch_streams)
-        streams.tell(lambda _: here.resize())
+        self._streams.tell(lambda _: here.resize())
         parts = Parts(
             store=store,
             files=self._files,
@@ -81,7 +81,7 @@ class Batches(Domain):
             here=here,
             ask=asking(self._check, self._inference.service, self._responses.service),
             shapes=self._shapes,
-            streams=streams,
+            streams=self._streams,
             publish=self._changes.publish,
         )
         unended = {batch.batch_id for batch in await store.unended()}

@@ -118,6 +118,8 @@ def _make_files(folder: Folder, expired: str | None) -> _Made:
     """Writes the answers and the errors. `expired` is the endpoint of lines that are errors if they
     were not answered."""
     tally = Tally()
+    with disk_errors():
+        folder.path.mkdir(parents=True, exist_ok=True)
     with disk_errors(), folder.output.open("wb") as output, folder.errors.open("wb") as errors:
         for outcome in _outcomes(folder, expired, tally):
             tally.add(outcome)
@@ -135,7 +137,7 @@ def _make_files(folder: Folder, expired: str | None) -> _Made:
 def _outcomes(folder: Folder, expired: str | None, tally: Tally) -> Iterator[Outcome]:
     if folder.journal.exists():
         yield from read_journal(folder.journal)
-    if expired is not None:
+    if expired is not None and folder.input.exists():
         with folder.input.open("rb") as file:
             for entry in read_entries(file, expired):
                 if isinstance(entry, Entry) and entry.number not in tally.answered:

@@ -49,6 +49,10 @@ class Folder:
             sync(self.path)
             sync(self.path.parent)
 
+    def has_input(self) -> bool:
+        """Whether the requests are there."""
+        return self.input.exists()
+
     def remove(self) -> None:
         """Deletes it with all that it has; what can't be deleted, the next start tries again."""
         shutil.rmtree(self.path, ignore_errors=True)

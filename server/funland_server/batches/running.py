@@ -110,7 +110,7 @@ class _Run:
         batch = kept.batch
         if batch.state == Batch.COMPLETED:  # the server ended before the queue knew
             return batch
-        if batch.state in ENDED:
+        if batch.state in ENDED or not await asyncio.to_thread(self._folder.has_input):
             batch = await self._begin_anew(kept)
         if batch.state == Batch.VALIDATING:
             batch = await self._validated(batch)
@@ -122,11 +122,9 @@ class _Run:
         return await parts.finishing.finish(self._batch_id, self._folder, Batch.COMPLETED)
 
     async def _begin_anew(self, kept: Kept) -> Batch:
-        """One that has ended, and is retried."""
+        """One that has ended and is retried, or whose folder is gone."""
         source = await self._parts.files.path(kept.batch.input_file_id)
-        for file_id in (kept.batch.output_file_id, kept.batch.error_file_id):
-            if file_id:
-                await self._parts.files.delete(file_id)
+        await self._parts.files.delete_of(kept.batch.task_id)
         await asyncio.to_thread(self._folder.begin, source)
         return await self._change(_anew)
 
@@ -229,6 +227,8 @@ def _told(content: Content) -> str:
 
 
 def _anew(batch: Batch) -> bool:
+    if batch.state == Batch.CANCELLING:
+        return False
     for name in (
         "output_file_id", "error_file_id", "total_lines", "errors", "begin_time", "finalize_time",
         "cancel_time", "end_time", "completed_lines", "failed_lines", "prompt_tokens",

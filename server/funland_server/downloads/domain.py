@@ -148,15 +148,6 @@ class Downloads(Domain):
         except DownloadNotFoundError:
             return None
 
-    def completed(self, source: str) -> Download | None:
-        """The latest download of a source that is COMPLETED; None if there is none."""
-        if self._jobs is None:
-            return None
-        for job in self._jobs.roster.all():
-            if job.kept.source == source and job.standing.state == Download.COMPLETED:
-                return self._jobs.roster.present(job)
-        return None
-
     async def cancel(self, download_id: str) -> None:
         """Ends a download; one that has ended stays as it is, and one that is not there is no
         error. Raises StorageFullError, StorageUnavailableError."""

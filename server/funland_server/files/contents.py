@@ -10,7 +10,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from funland_server.blobs.placing import copy, hard_link
+from funland_server.blobs.placing import copy, hard_link, sha256_of
 from funland_server.blobs.store import Blobs
 from funland_server.durable import sync
 
@@ -98,12 +98,16 @@ class Contents:
 
     def sweep(self, strays: Iterable[str]) -> None:
         """Removes contents by their names, and the blobs that nobody has then."""
-        removed = False
         for name in strays:
-            (self._folder / name).unlink(missing_ok=True)
-            removed = True
-        if removed:
-            self._blobs.sweep()
+            path = self._folder / name
+            try:
+                # Of which blob it was, nobody knows any more.
+                sha256 = "" if name.startswith(_NEW) else sha256_of(path)
+            except FileNotFoundError:
+                continue
+            path.unlink(missing_ok=True)
+            if sha256:
+                self._blobs.release(sha256)
 
     def lacking(self, sizes: Mapping[str, int]) -> list[str]:
         """Which of these files, by id with the size, have no content, or one of another size."""

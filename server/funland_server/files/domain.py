@@ -24,6 +24,7 @@ from funland_server.files.transfers import Transfers
 from funland_server.home_id import home_id
 from funland_server.live import Live
 from funland_server.storage.database import Database
+from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 
 logger = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class Files(Domain):
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Removes what was left half done."""
+        """Removes what was left half done; raises StartError if the home can't be used."""
         try:
             this_home = await asyncio.to_thread(home_id, self._settings.now.home)
         except OSError as error:
@@ -58,7 +59,10 @@ class Files(Domain):
                 f"The home {self._settings.now.home} can't be used ({error.strerror})."
             ) from error
         self._kept = Keeping(self._contents, FileStore(self._database, this_home), self._now)
-        await self._kept.tidy()
+        try:
+            await self._kept.tidy()
+        except (StorageFullError, StorageUnavailableError) as error:
+            raise StartError(error.message) from error
         self._sweeping = asyncio.create_task(self._sweep_often())
 
     def services(self) -> list[Service]:

@@ -157,13 +157,12 @@ class Keeping:
     async def tidy(self) -> None:
         """Removes what the last server left half done: contents that are nobody's, and files that
         have none."""
-        here = await self._store.here()
+        here = {file.file_id: file for file in await self._store.here()}
         await to_its_end(self._contents.sweep, await to_its_end(self._contents.strays, here))
-        if gone := await to_its_end(self._contents.lacking, here):
+        sizes = {file_id: file.size_bytes for file_id, file in here.items()}
+        if gone := await to_its_end(self._contents.lacking, sizes):
             logger.warning("files_without_content", file_ids=gone[:10], count=len(gone))
-            await self._store.remove(*gone)
-            for file_id in gone:
-                await to_its_end(self._contents.path(file_id).unlink, missing_ok=True)
+            await self._forget([Kept(here[file_id], self._store.home_id) for file_id in gone])
 
     async def forget_expired(self) -> None:
         """Removes the files of this home whose time is over."""
@@ -172,9 +171,10 @@ class Keeping:
 
     async def drop_strays(self) -> None:
         """Removes contents of files that another server of this database has deleted."""
-        # Looked for first: what becomes a file meanwhile is no stray.
+        # In this order, what becomes a file meanwhile is no stray: it is busy, or it has a row.
         strays = await to_its_end(self._contents.strays, ())
-        known = self._busy | set(await self._store.here())
+        known = set(self._busy)
+        known |= {file.file_id for file in await self._store.here()}
         await to_its_end(self._contents.sweep, [name for name in strays if name not in known])
 
     async def _place(self, new: Path, about: About, sha256: str, size: int) -> File:

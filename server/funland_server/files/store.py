@@ -79,14 +79,12 @@ class FileStore:
 
         await self.database.write(delete_them)
 
-    async def here(self) -> dict[str, int]:
-        """The sizes of this home's files, by id."""
+    async def here(self) -> list[File]:
+        """All of this home's files, also those whose time is over."""
 
-        async def find(connection: AsyncConnection) -> dict[str, int]:
-            found = await connection.execute(
-                select(_id, files.c.size_bytes).where(files.c.home_id == self.home_id)
-            )
-            return {row.file_id: row.size_bytes for row in found}
+        async def find(connection: AsyncConnection) -> list[File]:
+            found = await connection.execute(select(files).where(files.c.home_id == self.home_id))
+            return [whole(row) for row in found]
 
         return await self.database.read(find)
 

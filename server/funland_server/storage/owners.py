@@ -4,14 +4,16 @@ home's, and those of a home that has not come back for a day."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
 from sqlalchemy import ColumnElement, and_, or_
 
 from funland_server.errors import FunlandError
+
+logger = structlog.get_logger(__name__)
 
 ABANDONED_AFTER: Final = 24 * 3600 * 10**6
 """Microseconds after which what another home's server began is taken to be left."""
@@ -43,7 +45,7 @@ class Every:
     """Does something every so many seconds, as long as it is not closed."""
 
     def __init__(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        """What raises a FunlandError is done again the next time."""
+        """Whatever it raises, it is done again the next time."""
         self._seconds = seconds
         self._work = work
         self._task: asyncio.Task[None] | None = None
@@ -61,5 +63,9 @@ class Every:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._seconds)
-            with contextlib.suppress(FunlandError):
+            try:
                 await self._work()
+            except FunlandError as error:
+                logger.warning("not_looked_after", reason=error.message)
+            except Exception:
+                logger.exception("not_looked_after")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
-from funland.v1.downloads_pb2 import Download, StartDownloadRequest
+from funland.v1.downloads_pb2 import Download
 from funland.v1.tasks_pb2 import Lane, Task, TaskResult, Work
 from funland_server.downloads.domain import Downloads
 from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
-from funland_server.models.errors import ModelExistsError
 from funland_server.tasks.errors import ToldError
 from funland_server.tasks.kinds import Checked, Running
 
@@ -28,24 +27,15 @@ class Downloading:
         return Checked(here=True)
 
     async def run(self, running: Running) -> TaskResult:
-        """Begins the download, or finds the one that the last try began, and waits for its end."""
-        download = await self._begun(running.work.download, running.attempt)
+        """Begins the download, or finds the one that the last try began, and waits for its end. Of
+        one that the last try ended, the next finds every byte there."""
+        download = await self._downloads.begin(running.work.download)
         try:
             return TaskResult(download=await self._ended(download, running))
         except asyncio.CancelledError:
             if running.unwanted:
                 await self._downloads.cancel(download.download_id)
             raise
-
-    async def _begun(self, request: StartDownloadRequest, attempt: int) -> Download:
-        try:
-            return await self._downloads.begin(request)
-        except ModelExistsError:
-            # The last try may have had it downloaded, and not lived to tell.
-            earlier = self._downloads.completed(request.source) if attempt > 1 else None
-            if earlier is None:
-                raise
-            return earlier
 
     async def _ended(self, download: Download, running: Running) -> Download:
         download_id = download.download_id

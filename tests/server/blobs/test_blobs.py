@@ -25,6 +25,19 @@ def file(path: Path, content: bytes = CONTENT) -> Path:
     return path
 
 
+def test_what_is_adopted_at_a_users_path_outlives_a_release(blobs: Blobs, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        target = tmp_path / f"user-{name}"
+
+        blobs.adopt(file(tmp_path / name), SHA256, target)
+        blobs.release(SHA256)
+
+        assert target.read_bytes() == CONTENT
+        assert not (tmp_path / name).exists()
+    assert blobs.find(SHA256) is not None
+    assert (tmp_path / "user-one").samefile(tmp_path / "user-two")
+
+
 def test_an_adopted_file_is_found_linked_and_gone_with_its_last_user(
     blobs: Blobs, tmp_path: Path
 ) -> None:

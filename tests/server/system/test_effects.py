@@ -24,6 +24,7 @@ from funland.v1.models_pb2 import (
 from funland.v1.system_pb2 import Setting
 from funland_gateway.config import GatewaySettings
 from funland_server.app import Server
+from funland_server.batches.domain import Batches
 from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain
@@ -76,6 +77,7 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "task_queue_limit": (7, of(Tasks, "_store._limits.now.capacity"), 7),
     "task_lease_seconds": (7, of(Tasks, "_membership._lease.now"), 7),
     "task_days": (1, of(Tasks, "_store._limits.now.keep_seconds"), 86400),
+    "batch_streams": (3, of(Batches, "_streams.now"), 3),
     "file_bytes": (2048, of(Files, "_limit.now"), 2048),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),

@@ -26,7 +26,7 @@ from funland_server.web.waiting import asked_to_wait
 logger = structlog.get_logger(__name__)
 
 _AT_ONCE: Final = 16
-_LEAST_PAUSE: Final = 0.05
+_LEAST_PAUSE: Final = 0.1
 """Seconds between two looks, however many tasks end."""
 _LONGEST_PAUSE: Final = 15.0
 """So soon a server sees those of tasks that another one ended and did not tell."""
@@ -103,6 +103,8 @@ class Webhooks:
                 pause = await self._begin_due()
             except FunlandError as error:
                 logger.warning("webhooks_not_looked_at", reason=error.message)
+            except Exception:
+                logger.exception("webhooks_not_looked_at")  # one defect must not end all telling
             await asyncio.sleep(_LEAST_PAUSE)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -134,6 +136,8 @@ class Webhooks:
                 self._report(claimed, outcome)
         except FunlandError as error:  # it is told again when its lease is over
             logger.warning("webhook_not_kept", task_id=claimed.task.task_id, reason=error.message)
+        except Exception:
+            logger.exception("webhook_not_kept", task_id=claimed.task.task_id)
 
     async def _outcome(self, claimed: Claimed) -> Outcome:
         """Sends it once."""
