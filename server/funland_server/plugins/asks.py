@@ -48,7 +48,7 @@ class Asks:
     def take(self, ask: PluginAsk) -> None:
         """Has a question answered; raises PluginLimitExceededError for one too many."""
         if len(self._open) >= AT_ONCE:
-            raise PluginLimitExceededError(self._plugin_id, "questions at once", str(AT_ONCE))
+            raise PluginLimitExceededError(self._plugin_id, "questions", f"{AT_ONCE} at once")
         task = asyncio.create_task(self._answer(ask))
         self._open.add(task)
         task.add_done_callback(self._open.discard)

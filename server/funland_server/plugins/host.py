@@ -189,7 +189,7 @@ class PluginHost:
         loop.add_reader(own, self._hear, own)
         try:
             async with asyncio.timeout(_READY_SECONDS):
-                self._last = await asyncio.shield(self._ready)
+                self._last = ready = await asyncio.shield(self._ready)
         except TimeoutError:
             self._process.kill()
             self._lose()
@@ -197,6 +197,10 @@ class PluginHost:
         except BaseException:
             self._lose()
             raise
+        logger.info(
+            "plugin_host_ready", pid=self._process.pid, missing=ready.missing,
+            landlock=ready.landlock, network_namespace=ready.network_namespace,
+        )  # fmt: skip
 
     def _hear(self, control: socket.socket) -> None:
         try:

@@ -1,5 +1,7 @@
 """What can go wrong with tasks.
 
+FunlandError
+└── ToldError                  what failed beside a task, with the reason of that
 NotFoundError
 └── TaskNotFoundError          TASK_NOT_FOUND
 FailedPreconditionError

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,15 @@ import pytest
 import pytest_asyncio
 
 from funland.v1 import plugins_pb2
-from funland_plugin.isolation.probing import missing
 from funland_server.app import Server
 from funland_server.config import ServerSettings
 from tests.server.conftest import call, details
 
-MISSING = missing()
+_PROBE = "from funland_plugin.isolation.probing import missing; print(missing())"
+MISSING = subprocess.run(
+    [sys.executable, "-I", "-c", _PROBE],
+    capture_output=True, text=True, check=True, timeout=60,
+).stdout.strip()  # fmt: skip
 """What this machine lacks to run plugins; where that is something, they must not run."""
 
 BEGIN = "def execute(context, input, config):\n"

@@ -141,7 +141,9 @@ CASES = [
     ),
     Hostile("asks", "return {'x': context.chat('hello').text}", DENIED, "models"),
     Hostile("crashes", "import ctypes\nctypes.string_at(0)", FAILED, "SIGSEGV"),
-    Hostile("lets_go", "import os\nos.closerange(3, 256)\nwhile True: pass", FAILED, "SIGTERM"),
+    Hostile(
+        "lets_go", "import os\nos.closerange(3, 256)\nwhile True: pass", FAILED, "was ended by SIG"
+    ),
     Hostile("leaves", "import os\nos._exit(7)", FAILED, "exit code 7"),
     Hostile("raises", "raise ValueError('no such thing')", FAILED, "ValueError: no such thing"),
     Hostile("exits", "raise SystemExit", FAILED, "SystemExit"),

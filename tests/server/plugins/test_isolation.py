@@ -99,7 +99,8 @@ def test_a_killed_server_takes_its_plugins_with_it(tmp_path: Path) -> None:
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert server.stdout is not None
-    running = [psutil.Process(pid) for pid in json.loads(server.stdout.readline())]
+    told = next(line for line in server.stdout if line.startswith("["))  # its log comes before
+    running = [psutil.Process(pid) for pid in json.loads(told)]
 
     server.kill()
 

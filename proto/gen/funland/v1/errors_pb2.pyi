@@ -277,7 +277,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     PLUGIN_FAILED: _ErrorReason.ValueType  # 134
     """UNKNOWN. The plugin's code raised an error, or its output breaks its schema. Metadata: `plugin_id`."""
     PLUGIN_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 135
-    """RESOURCE_EXHAUSTED. The plugin took more than it may, and was stopped: of memory, duration, disk or output.
+    """RESOURCE_EXHAUSTED. The plugin took more than it may, and was stopped: of memory, threads, duration, disk, output or
+    questions.
     Metadata: `plugin_id`, `limit`.
     """
     PLUGIN_DENIED: _ErrorReason.ValueType  # 136
@@ -556,7 +557,8 @@ PLUGIN_BUNDLED: ErrorReason.ValueType  # 133
 PLUGIN_FAILED: ErrorReason.ValueType  # 134
 """UNKNOWN. The plugin's code raised an error, or its output breaks its schema. Metadata: `plugin_id`."""
 PLUGIN_LIMIT_EXCEEDED: ErrorReason.ValueType  # 135
-"""RESOURCE_EXHAUSTED. The plugin took more than it may, and was stopped: of memory, duration, disk or output.
+"""RESOURCE_EXHAUSTED. The plugin took more than it may, and was stopped: of memory, threads, duration, disk, output or
+questions.
 Metadata: `plugin_id`, `limit`.
 """
 PLUGIN_DENIED: ErrorReason.ValueType  # 136

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from funland_plugin.bundled.asking import Question
@@ -27,6 +27,16 @@ def question(config: Mapping[str, Any], characters: int) -> Question:
         config.get("model", ""),
         max_tokens=2 * characters + _SPARE_TOKENS,
     )
+
+
+def alike(passages: Sequence[str]) -> list[list[int]]:
+    """The places of passages that are about as long, the shorter first. Those of a group are asked
+    about at once, and may have equally many tokens: a model that does not end costs a word no
+    more than a word's."""
+    groups: dict[int, list[int]] = {}
+    for index, passage in enumerate(passages):
+        groups.setdefault(len(passage).bit_length() // 2, []).append(index)
+    return [groups[size] for size in sorted(groups)]
 
 
 def translation(answer: str, passage: str) -> str:

@@ -8,7 +8,7 @@ from funland_plugin.bundled.asking import NoRoomError, TooLongError
 from funland_plugin.bundled.translate.keeping import between, given_back, kept
 from funland_plugin.bundled.translate.layout import pieces
 from funland_plugin.bundled.translate.passages import SIZES, translated
-from funland_plugin.bundled.translate.wording import question, translation
+from funland_plugin.bundled.translate.wording import alike, question, translation
 
 DOCUMENT = """---
 title: A page
@@ -200,3 +200,13 @@ def test_a_model_is_told_the_languages() -> None:
 )
 def test_what_is_said_of_a_page_is_not_translated(text: str, passages: list[str]) -> None:
     assert [piece.text for piece in pieces(text) if piece.translates] == passages
+
+
+@pytest.mark.parametrize(
+    ("lengths", "groups"),
+    [([], []), ([3], [[0]]), ([1000, 2, 900, 3], [[1, 3], [0, 2]]), ([20, 600, 17], [[0, 2], [1]])],
+)
+def test_passages_that_are_about_as_long_are_asked_about_at_once(
+    lengths: list[int], groups: list[list[int]]
+) -> None:
+    assert alike(["x" * length for length in lengths]) == groups
