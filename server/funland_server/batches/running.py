@@ -66,6 +66,7 @@ class BatchKind:
 
     kind = Task.BATCH
     lane = Lane.BATCHES
+    resumes = True
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
