@@ -83,12 +83,13 @@ async def test_a_deleted_task_leaves_nothing(
 ) -> None:
     task = await host.submit("private", webhook=WEBHOOK)
     ended = await host.until(task.task_id, Task.COMPLETED)
+    made = await files.ids_of(task.task_id)
     rows, on_disk = await left(database, tmp_path / "files' home")
 
     await host.queue.delete(task.task_id)
 
     assert on_disk == {b"private: one", b"private: two"}
-    assert len(ended.file_ids) == rows["files"] == 2
+    assert len(made) == rows["files"] == 2
     assert ended.webhook.state == WebhookDelivery.SENDING
     assert await left(database, tmp_path / "files' home") == ({}, set())
     with pytest.raises(TaskNotFoundError):
