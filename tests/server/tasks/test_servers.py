@@ -171,6 +171,21 @@ async def test_a_stopping_server_leaves_its_tasks_to_others(start_host: StartHos
     assert done.attempts == 2
 
 
+async def test_a_stopping_server_does_not_wait_for_what_can_go_on_elsewhere(
+    start_host: StartHost,
+) -> None:
+    gate = Gate()
+    host = await start_host(Echo(gate, resumes=True), home="a")
+    task = await host.submit("x")
+    await gate.begun.wait()
+
+    async with asyncio.timeout(20):
+        await host.runner.drain(3600)
+    waiting = await host.queue.get(task.task_id)
+
+    assert waiting.state == Task.PENDING
+
+
 async def stop(host: Host) -> None:
     await host.runner.drain(0)
     await host.membership.stop()
