@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ from tests.server.tasks.test_queue import Gate
 
 
 @pytest.fixture
-def place(postgresql: Cluster) -> Path | str:
+def place(postgresql: Cluster) -> Iterator[Path | str]:
     """Only this one may be shared."""
-    return postgresql.database()
+    with postgresql.migrated() as url:
+        yield url
 
 
 async def test_two_servers_run_each_of_300_tasks_once_and_both_some(start_host: StartHost) -> None:
