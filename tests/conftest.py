@@ -101,12 +101,15 @@ def own_postgresql() -> Iterator[postgresql_server.Cluster]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
-    """Where a test's database is: SQLite's file, or a URL for PostgreSQL. Whoever asks for it runs
-    on both."""
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    """Where a test's database is: SQLite's file, or the URL of a PostgreSQL that is migrated and
+    has no rows. Whoever asks for it runs on both."""
     if request.param == "sqlite":
-        return tmp_path / "home" / "funland.sqlite3"
-    return request.getfixturevalue("postgresql").database()
+        yield tmp_path / "home" / "funland.sqlite3"
+        return
+    cluster: postgresql_server.Cluster = request.getfixturevalue("postgresql")
+    with cluster.migrated() as url:
+        yield url
 
 
 @contextmanager

@@ -26,8 +26,9 @@ from funland.v1.inference_pb2 import (
 from funland.v1.plugins_pb2 import Plugin, PluginExecution, PluginLimits, PluginPermissions
 from funland.v1.tasks_pb2 import Lane, Task, TaskEvent, TaskResult, WebhookDelivery
 from funland_cli import batch_views, file_views, plugin_views, task_views
-from funland_cli.steps import Step, drawn, is_news
-from funland_cli.tasks import Known, news
+from funland_cli.all_tasks import Known, news
+from funland_cli.sight import OutOfSight
+from funland_cli.steps import Step, drawn, is_news, out_of_sight
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -186,12 +187,17 @@ def test_a_lane_in_a_row() -> None:
 
 
 def test_news_of_all_tasks_are_what_is_new() -> None:
-    known: Known = {}
+    known = Known()
     events = [
         TaskEvent(task=task(Task.PENDING)),
         TaskEvent(task=task(Task.PENDING)),
         TaskEvent(task=task(Task.PROCESSING)),
         TaskEvent(task=task(Task.PROCESSING, progress_percent=7)),
+        TaskEvent(task=task(Task.PROCESSING, progress_text="1 of 9")),
+        TaskEvent(task=task(Task.PROCESSING, progress_text="2 of 9")),
+        OutOfSight("No server."),
+        OutOfSight("No server."),
+        TaskEvent(task=task(Task.PROCESSING)),
         TaskEvent(task=task(Task.COMPLETED)),
         TaskEvent(deleted_task_id="task_1"),
         TaskEvent(),
@@ -202,11 +208,16 @@ def test_news_of_all_tasks_are_what_is_new() -> None:
         [],
         ["task_1: processing"],
         [],
+        ["task_1: processing: 1 of 9"],
+        [],
+        ["waiting for the server: No server."],
+        [],
+        ["task_1: processing"],
         ["task_1: completed"],
         ["task_1: deleted"],
         [],
     ]
-    assert known == {}
+    assert known.tasks == {}
 
 
 def test_a_batch_in_a_row_and_all_that_is_known_of_it() -> None:
@@ -337,12 +348,23 @@ def test_a_file_in_a_row_and_all_that_is_known_of_it() -> None:
         (Step("processing"), Step("processing"), False),
         (Step("processing", "", 0.11), Step("processing", "", 0.19), False),
         (Step("processing", "", 0.19), Step("processing", "", 0.21), True),
+        (Step("processing: 11 of 99", "", 0.11), Step("processing: 12 of 99", "", 0.12), False),
+        (Step("pending, 2 before it"), Step("pending, next in turn"), True),
     ],
 )
 def test_a_step_is_news_when_it_stands_elsewhere_or_is_a_tenth_further(
     before: Step | None, now: Step, said: bool
 ) -> None:
     assert is_news(before, now) is said
+
+
+def test_what_is_out_of_sight_stands_where_it_was_seen_last() -> None:
+    gone = OutOfSight("No server.")
+
+    assert out_of_sight(gone, Step("processing", "40%", 0.4)) == Step(
+        "waiting for the server: No server.", "40%", 0.4
+    )
+    assert out_of_sight(gone, None).line == "waiting for the server: No server."
 
 
 def test_a_picture_has_a_bar_only_if_it_is_known_how_far_it_is() -> None:

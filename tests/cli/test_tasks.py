@@ -207,6 +207,46 @@ def test_a_task_is_watched_to_its_end_and_its_result_is_written(server: Scripted
     ]
 
 
+class Restarts:
+    """Watches that a server breaks off which stops; it is there again at once."""
+
+    def __init__(self, *watches: Callable[[Any], Iterator[Any]]) -> None:
+        self._watches = iter(watches)
+
+    def __call__(self, request: Any) -> Iterator[Any]:
+        yield from next(self._watches)(request)
+        raise Refusal(grpc.StatusCode.UNAVAILABLE, "SERVER_STOPPING", "The server stops.")
+
+
+def test_a_server_that_starts_again_is_waited_for_and_that_is_said(server: ScriptedServer) -> None:
+    server.answers["WatchTask"] = Restarts(told(RUNNING), told(WAITING), told(DONE))
+    server.answers["WatchBatch"] = Restarts(watched(GOING), watched(ANSWERED))
+
+    task = run(server, "tasks", "watch", TASK_ID)
+    batch = run(server, "batch", "watch", BATCH_ID)
+
+    assert (task.exit_code, task.stdout) == (0, "Hi!\n")
+    assert task.stderr.splitlines()[:5] == [
+        "processing: reading, 40%",
+        "waiting for the server: The server stops., 40%",
+        "pending",
+        "waiting for the server: The server stops.",
+        "completed",
+    ]
+    assert batch.exit_code == 0
+    assert "waiting for the server: The server stops." in batch.stderr
+
+
+def test_programs_are_told_no_state_while_the_server_is_gone(server: ScriptedServer) -> None:
+    server.answers["WatchTask"] = Restarts(told(RUNNING), told(DONE))
+
+    result = run(server, "tasks", "watch", TASK_ID, "--json")
+
+    states = [json.loads(line)["state"] for line in result.stdout.splitlines()]
+    assert states == ["PROCESSING", "COMPLETED"]
+    assert result.stderr == ""
+
+
 def test_what_a_plugin_made_as_a_task_is_its_output(server: ScriptedServer) -> None:
     made = TaskResult(plugin=PluginExecution(output='{"summary": "é"}'))
     server.answers["WatchTask"] = told(Task(state=Task.COMPLETED, result=made))
@@ -338,6 +378,19 @@ def test_all_tasks_are_watched(server: ScriptedServer) -> None:
         f"{TASK_ID}: processing: reading",
         f"{TASK_ID}: completed",
         f"{TASK_ID}: deleted",
+    ]
+
+
+def test_all_tasks_are_watched_beyond_the_end_of_a_server(server: ScriptedServer) -> None:
+    server.answers["WatchTasks"] = Restarts(told(RUNNING, WAITING), told(WAITING), told())
+
+    result = run(server, "tasks", "watch")
+
+    assert result.stdout.splitlines()[:4] == [
+        f"{TASK_ID}: processing: reading",
+        f"{TASK_ID}: pending",
+        "waiting for the server: The server stops.",
+        f"{TASK_ID}: pending",
     ]
 
 

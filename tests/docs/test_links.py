@@ -32,15 +32,11 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(document: str) -> Non
             assert anchor in anchors(path.read_text(encoding="utf-8")), link
 
 
-BESIDE = range(89, 96)
-"""Decisions that are written side by side; any of them may be there first."""
-
-
 def test_decisions_are_numbered_without_gaps_and_all_listed() -> None:
     numbers = [int(path.name[:4]) for path in DECISIONS]
     listed = [link for link in links(read("docs/adr/README.md")) if re.match(r"\d", link)]
 
-    assert [n for n in range(1, numbers[-1] + 1) if n not in numbers and n not in BESIDE] == []
+    assert [n for n in range(1, numbers[-1] + 1) if n not in numbers] == []
     assert numbers == sorted(set(numbers))
     assert listed == [path.name for path in DECISIONS]
 

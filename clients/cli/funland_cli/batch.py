@@ -26,7 +26,8 @@ from funland_cli.batch_views import (
 from funland_cli.documents import document
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.naming import begun
-from funland_cli.steps import RETRIES, follow
+from funland_cli.sight import RETRIES, kept_in_sight
+from funland_cli.steps import follow
 from funland_client import BatchArguments, Funland
 from funland_client.ends import batch_has_ended
 from funland_client.errors import BatchNotFoundError
@@ -233,16 +234,16 @@ def _follow(
     session: options.Session, batch_id: str, output: Path | None, errors: Path | None
 ) -> None:
     """Shows a batch until its end, says how it has ended and writes what was asked for."""
-    with session.client(RETRIES) as client:
-        last = follow(
-            session,
-            client.batches.follow(batch_id),
-            step,
-            lambda batch: next_step(batch or Batch(batch_id=batch_id), session.flags),
-        )
-        if last is None:
-            return
-        if output or errors:
+    last = follow(
+        session,
+        kept_in_sight(session, lambda client: client.batches.follow(batch_id), batch_has_ended),
+        step,
+        lambda batch: next_step(batch or Batch(batch_id=batch_id), session.flags),
+    )
+    if last is None:
+        return
+    if output or errors:
+        with session.client(RETRIES) as client:
             _save(session, client, last, output, errors)
     if not session.output.as_json:
         session.output.line(summary(last))

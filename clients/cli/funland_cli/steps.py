@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import typer
@@ -18,16 +19,15 @@ from funland_cli.documents import document
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.options import Session
 from funland_cli.output import Output, printable
+from funland_cli.sight import OutOfSight
 from funland_cli.told_failures import failure_of
 from funland_client import FunlandError
 from funland_client.errors import NotFoundError, ServerUnreachableError
 
 State = TypeVar("State", bound=Message)
 
-RETRIES: Final = 10
-"""A server that starts again is waited for, most of a minute: what is kept goes on with it."""
-
 _BAR_WIDTH: Final = 30
+_NUMBER: Final = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Step:
 
 def follow(
     session: Session,
-    states: Iterable[State],
+    states: Generator[State | OutOfSight],
     step: Callable[[State], Step],
     next_step: Callable[[State | None], str],
 ) -> State | None:
@@ -59,7 +59,7 @@ def follow(
     last: State | None = None
     output = session.output
     try:
-        with closing(_shown(states, step, output)) as shown:
+        with closing(states), closing(_shown(states, step, output)) as shown:
             for state in shown:
                 last = state
     except KeyboardInterrupt:
@@ -78,45 +78,65 @@ def follow(
 
 
 def _shown(
-    states: Iterable[State], step: Callable[[State], Step], output: Output
+    states: Iterable[State | OutOfSight], step: Callable[[State], Step], output: Output
 ) -> Generator[State]:
     if output.as_json:
         return _events(states, output)
     return _picture(states, step, output) if output.draws else _lines(states, step, output)
 
 
-def _events(states: Iterable[State], output: Output) -> Generator[State]:
+def _events(states: Iterable[State | OutOfSight], output: Output) -> Generator[State]:
     for state in states:
-        output.event(document(state))
-        yield state
+        if not isinstance(state, OutOfSight):
+            output.event(document(state))
+            yield state
 
 
 def _lines(
-    states: Iterable[State], step: Callable[[State], Step], output: Output
+    states: Iterable[State | OutOfSight], step: Callable[[State], Step], output: Output
 ) -> Generator[State]:
     before: Step | None = None
     for state in states:
-        now = step(state)
+        now = out_of_sight(state, before) if isinstance(state, OutOfSight) else step(state)
         if is_news(before, now):
             output.note(now.line, style="")
             before = now
-        yield state
+        if not isinstance(state, OutOfSight):
+            yield state
+
+
+def _picture(
+    states: Iterable[State | OutOfSight], step: Callable[[State], Step], output: Output
+) -> Generator[State]:
+    last: Step | None = None
+    with output.picture() as picture:
+        for state in states:
+            if isinstance(state, OutOfSight):
+                picture.update(drawn(out_of_sight(state, last)), refresh=True)
+                continue
+            last = step(state)
+            picture.update(drawn(last), refresh=True)
+            yield state
+
+
+def out_of_sight(told: OutOfSight, last: Step | None) -> Step:
+    """How far something was when it was seen last, and why it can't be seen now."""
+    return Step(told.line) if last is None else replace(last, standing=told.line)
 
 
 def is_news(before: Step | None, now: Step) -> bool:
-    """Whether a step is worth a line: it stands elsewhere, or is a tenth of the whole further."""
-    if before is None or before.standing != now.standing:
+    """Whether a step is worth a line: it stands elsewhere, or is a tenth of the whole further.
+
+    Numbers that count on in where it stands are none.
+    """
+    if before is None or words(before.standing) != words(now.standing):
         return True
     return int((now.share or 0) * 10) > int((before.share or 0) * 10)
 
 
-def _picture(
-    states: Iterable[State], step: Callable[[State], Step], output: Output
-) -> Generator[State]:
-    with output.picture() as picture:
-        for state in states:
-            picture.update(drawn(step(state)), refresh=True)
-            yield state
+def words(standing: str) -> str:
+    """What a standing says, without the numbers that count on in it."""
+    return _NUMBER.sub("", standing)
 
 
 def drawn(step: Step) -> RenderableType:

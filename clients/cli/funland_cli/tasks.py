@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from funland.v1.tasks_pb2 import Task, TaskEvent
+from funland.v1.tasks_pb2 import Task
 from funland_cli import options
+from funland_cli.all_tasks import watch_all
 from funland_cli.documents import document
-from funland_cli.failures import ExitCode
 from funland_cli.naming import begun
-from funland_cli.output import Output, tabled
-from funland_cli.steps import RETRIES, follow
+from funland_cli.output import Output
+from funland_cli.sight import kept_in_sight
+from funland_cli.steps import follow
 from funland_cli.task_views import (
     COLUMNS,
     LANES,
@@ -28,7 +29,7 @@ from funland_cli.task_views import (
     standing,
     step,
 )
-from funland_client import EventStream, Funland, PluginOutput
+from funland_client import Funland, PluginOutput
 from funland_client.arguments import TaskKind, TaskState
 from funland_client.ends import task_has_ended
 from funland_client.errors import TaskNotFoundError
@@ -130,7 +131,7 @@ def watch(
     """Show how far tasks are; of one, what comes of it. Ctrl-C leaves them as they are."""
     session = options.session(context, server, as_json)
     if task is None:
-        _watch_all(session)
+        watch_all(session)
         return
     with session.client() as client:
         task_id = _id(client, task)
@@ -197,13 +198,12 @@ def lanes(
 
 def follow_task(session: options.Session, task_id: str) -> None:
     """Shows a task until its end, and writes what came of it."""
-    with session.client(RETRIES) as client:
-        last = follow(
-            session,
-            client.tasks.follow(task_id),
-            lambda task: step(task, datetime.now(UTC)),
-            lambda task: next_step(task or Task(task_id=task_id), session.flags),
-        )
+    last = follow(
+        session,
+        kept_in_sight(session, lambda client: client.tasks.follow(task_id), task_has_ended),
+        lambda task: step(task, datetime.now(UTC)),
+        lambda task: next_step(task or Task(task_id=task_id), session.flags),
+    )
     if last is not None and not session.output.as_json:
         _write(last, session.output)
         for file_id in last.file_ids:
@@ -247,60 +247,3 @@ def _id(client: Funland, text: str) -> str:
     with suppress(TaskNotFoundError):
         return client.tasks.get(text, brief=True).task_id
     return begun(text, [task.task_id for task in client.tasks.list()]) or text
-
-
-Known = MutableMapping[str, Task]
-
-
-def _watch_all(session: options.Session) -> None:
-    try:
-        with session.client() as client, client.tasks.watch_all() as events:
-            _show_all(events, session.output)
-    except KeyboardInterrupt:
-        session.output.note("What runs goes on at the server.")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-
-
-def _show_all(events: EventStream[TaskEvent], output: Output) -> None:
-    if output.as_json:
-        for event in events:
-            output.event(document(event))
-    elif output.draws:
-        _draw(events, output)
-    else:
-        known: Known = {}
-        for event in events:
-            for line in news(event, known, datetime.now(UTC)):
-                output.line(line)
-
-
-def _draw(events: Iterable[TaskEvent], output: Output) -> None:
-    """Draws those that go on; of those that end, a line says so."""
-    known: Known = {}
-    with output.picture() as picture:
-        for event in events:
-            lines = news(event, known, datetime.now(UTC))
-            if event.deleted_task_id or task_has_ended(event.task):
-                for line in lines:
-                    output.note(line, style="")  # above the picture, which is there too
-            going = [task for task in known.values() if not task_has_ended(task)]
-            rows = (row(task, datetime.now(UTC)) for task in going)
-            picture.update(tabled(COLUMNS, rows, ruled=True), refresh=True)
-
-
-def news(event: TaskEvent, known: Known, now: datetime) -> list[str]:
-    """Notes an event in `known`; gives what it tells that is new, a line each."""
-    match event.WhichOneof("event"):
-        case "task":
-            task = event.task
-            before = known.get(task.task_id)
-            known[task.task_id] = task
-            told = standing(task, now)
-            if before is None or standing(before, now) != told:
-                return [f"{task.task_id}: {told}"]
-            return []
-        case "deleted_task_id":
-            known.pop(event.deleted_task_id, None)
-            return [f"{event.deleted_task_id}: deleted"]
-        case _:  # Kinds may be added.
-            return []

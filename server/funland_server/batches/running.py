@@ -66,6 +66,7 @@ class BatchKind:
 
     kind = Task.BATCH
     lane = Lane.BATCHES
+    resumes = True
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -181,7 +182,7 @@ class _Run:
         if (tally := self._under.tally) is not None and self._total:
             done = len(tally.answered)
             percent = 100.0 * done / self._total
-            self._running.progress(percent, f"{done} of {self._total} lines are answered.")
+            self._running.progress(percent, f"{done} of {self._total} lines are answered")
         self._parts.publish(self._batch_id)
 
     async def _save(self, journal: Journal) -> None:

@@ -15,6 +15,7 @@ class PluginKind:
 
     kind = Task.PLUGIN
     lane = Lane.PLUGINS
+    resumes = False
 
     def __init__(self, get: Callable[[str], Installed], executing: Executing) -> None:
         self._get = get

@@ -199,6 +199,7 @@ CREATE TABLE tasks (
 	metadata BLOB NOT NULL,
 	idempotency_key TEXT,
 	revision BIGINT NOT NULL,
+	work BLOB,
 	PRIMARY KEY (task_id)
 )
 

@@ -55,7 +55,8 @@ _TOLD: Final = (
 _RETURN: Final = (
     " RETURNING "  # noqa: S608 - our own columns
     + ", ".join(f"tasks.{each.name}" for each in _TOLD)
-    + ", (SELECT work FROM task_works WHERE task_works.task_id = tasks.task_id) AS work"
+    + ", coalesce(tasks.work,"
+    " (SELECT work FROM task_works WHERE task_works.task_id = tasks.task_id)) AS work"
 )
 
 

@@ -18,6 +18,7 @@ class Downloading:
 
     kind = Task.DOWNLOAD
     lane = Lane.DOWNLOADS
+    resumes = True
 
     def __init__(self, downloads: Downloads) -> None:
         self._downloads = downloads

@@ -72,6 +72,12 @@ class Kind(Protocol):
         """Where its tasks wait and run."""
         ...
 
+    @property
+    def resumes(self) -> bool:
+        """Whether the next run goes on where the last one came to: a server that stops then does
+        not wait for it."""
+        ...
+
     async def check(self, work: Work) -> Checked:
         """Looks at work before it is kept; raises the FunlandError that its call would raise at
         once."""

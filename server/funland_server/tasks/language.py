@@ -24,6 +24,7 @@ class Language:
     """See `Kind`: CHAT, GENERATE or EMBED."""
 
     lane = Lane.LANGUAGE
+    resumes = False
 
     def __init__(
         self,

@@ -20,10 +20,11 @@ from funland_server.tasks.tables import (
     pending,
     processing,
     ready,
+    shown,
     task_results,
     task_webhooks,
-    task_works,
     tasks,
+    work,
 )
 
 _PAGE_SIZE: Final = 100
@@ -55,8 +56,8 @@ async def get(
         task.position = await _before(connection, row)
         mean = await mean_seconds(connection, row.lane)
     if whole:
-        work = select(task_works.c.work).where(task_works.c.task_id == task_id)
-        task.work.CopyFrom(Work.FromString(await connection.scalar(work)))
+        kept_work = await connection.scalar(select(work).where(tasks.c.task_id == task_id))
+        task.work.CopyFrom(Work.FromString(kept_work))
         if task.state == Task.COMPLETED:
             result = select(task_results.c.result).where(task_results.c.task_id == task_id)
             if (kept := await connection.scalar(result)) is not None:
@@ -131,7 +132,7 @@ async def mean_seconds(connection: AsyncConnection, lane: int) -> float | None:
 def _with_webhook() -> Select[*tuple[Any, ...]]:
     joined = tasks.outerjoin(task_webhooks, task_webhooks.c.task_id == tasks.c.task_id)
     return select(
-        tasks,
+        *shown,
         task_webhooks.c.url.label("webhook_url"),
         task_webhooks.c.state.label("webhook_state"),
         task_webhooks.c.attempts.label("webhook_attempts"),

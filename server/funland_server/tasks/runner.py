@@ -91,9 +91,13 @@ class Runner:
             run.stop(Cut.LOST)
 
     async def drain(self, seconds: float) -> None:
-        """Claims no more, and lets those that run go on for so long; then they wait again."""
+        """Claims no more, and lets those that run go on for so long; then they wait again, and at
+        once those that would lose nothing by that."""
         self._stopping = True
         self._wake.set()
+        for run in list(self._runs.values()):
+            if self.kinds[run.kind].resumes:
+                run.stop(Cut.STOPPING)
         if runs := [run.carried for run in self._runs.values() if run.carried is not None]:
             await asyncio.wait(runs, timeout=seconds)
         # Before other domains stop, so that none fails for that.

@@ -14,8 +14,18 @@ from funland_server.storage.backend import Dialect
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.inserting import insert_into
 from funland_server.tasks.errors import IdempotencyKeyReusedError, LaneFullError
-from funland_server.tasks.tables import has_key, pending, ready, task_webhooks, task_works, tasks
+from funland_server.tasks.tables import (
+    has_key,
+    pending,
+    ready,
+    task_webhooks,
+    task_works,
+    tasks,
+    work,
+)
 
+_SHORT: Final = 4096
+"""Bytes: work that is longer has a row of its own, since that of a task is often written anew."""
 _NEAR: Final = 64
 """So near to a lane's capacity its tasks are counted at each submission."""
 
@@ -87,7 +97,12 @@ class Submitting:
     async def _insert(self, connection: AsyncConnection, kept: Sequence[New]) -> set[str]:
         """Writes the rows, and gives the ids of those whose key another server was faster with."""
         keyed = [new.row for new in kept if new.row["idempotency_key"] is not None]
-        rows = [new.row for new in kept]
+        works = {new.row["task_id"]: new.work.SerializeToString() for new in kept}
+        long = {task_id for task_id, bytes_ in works.items() if len(bytes_) > _SHORT}
+        rows = [
+            {**new.row, "work": None if (one := new.row["task_id"]) in long else works[one]}
+            for new in kept
+        ]
         await connection.execute(insert_into(tasks, self._dialect).on_conflict_do_nothing(), rows)
         lost: set[str] = set()
         if keyed and self._dialect != "sqlite":  # which has one writer
@@ -99,10 +114,8 @@ class Submitting:
         kept = [new for new in kept if new.row["task_id"] not in lost]
         if not kept:
             return lost
-        await connection.execute(
-            insert(task_works),
-            [{"task_id": new.row["task_id"], "work": new.work.SerializeToString()} for new in kept],
-        )
+        if apart := [{"task_id": one, "work": works[one]} for one in sorted(long - lost)]:
+            await connection.execute(insert(task_works), apart)
         told = [
             {
                 "task_id": new.row["task_id"], "url": new.webhook[0], "secret": new.webhook[1],
@@ -152,9 +165,7 @@ async def _earlier(
     names = {name for new in news for name in _names(new)}
     keys = [name for name in names if isinstance(name, tuple)]
     ids = [name for name in names if isinstance(name, str)]
-    chosen = select(
-        tasks.c.task_id, tasks.c.caller, tasks.c.idempotency_key, task_works.c.work
-    ).join(task_works, task_works.c.task_id == tasks.c.task_id)
+    chosen = select(tasks.c.task_id, tasks.c.caller, tasks.c.idempotency_key, work.label("work"))
     queries: list[Any] = []
     if ids:
         queries.append(chosen.where(tasks.c.task_id.in_(ids)))

@@ -14,6 +14,8 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    func,
+    select,
     text,
 )
 
@@ -73,6 +75,7 @@ tasks = Table(
     Column("metadata", LargeBinary, nullable=False),
     Column("idempotency_key", AnyText),
     Column("revision", BigInteger, nullable=False),
+    Column("work", LargeBinary),
     # PostgreSQL's are as partial, by their revision: who says so here imports that dialect.
     Index("tasks_ready", "lane", "rank", "turn", "number", sqlite_where=ready),
     Index("tasks_of_callers", "lane", "rank", "caller", "turn", sqlite_where=pending),
@@ -94,6 +97,15 @@ task_works = Table(
     Column("task_id", AnyText, primary_key=True),
     Column("work", LargeBinary, nullable=False),
 )
+
+work: Final = func.coalesce(
+    tasks.c.work,
+    select(task_works.c.work).where(task_works.c.task_id == tasks.c.task_id).scalar_subquery(),
+)
+"""What a task of a row is to do: it is in one of two places."""
+
+shown: Final = [column for column in tasks.c if column is not tasks.c.work]
+"""What is told of a task in a list."""
 
 task_results = Table(
     "task_results",

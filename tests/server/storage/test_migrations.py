@@ -36,6 +36,14 @@ NUMBERED = Path(__file__).parent / "numbered_scripts"
 """The scripts of versions before Alembic, as they were."""
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """An empty one: others' have their tables already."""
+    if request.param == "sqlite":
+        return tmp_path / "home" / "funland.sqlite3"
+    return request.getfixturevalue("postgresql").database()
+
+
 @pytest.fixture
 def backend(place: Path | str) -> Backend:
     return SQLite(place) if isinstance(place, Path) else PostgreSQL(place)

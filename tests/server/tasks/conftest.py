@@ -45,8 +45,9 @@ class Echo:
     kind = Task.CHAT
     lane = Lane.LANGUAGE
 
-    def __init__(self, does: Does) -> None:
+    def __init__(self, does: Does, *, resumes: bool = False) -> None:
         self._does = does
+        self.resumes = resumes
         self.ran: list[str] = []
 
     async def check(self, work: Work) -> Checked:

@@ -74,14 +74,15 @@ async def test_a_position_is_how_many_go_before(start_host: StartHost) -> None:
     assert not one.HasField("estimated_start_time")  # nobody knows yet what a task takes
 
 
-async def test_a_key_names_one_task_of_its_caller(start_host: StartHost) -> None:
+@pytest.mark.parametrize("text", ["x", 5000 * "x"])  # a long one is kept elsewhere
+async def test_a_key_names_one_task_of_its_caller(start_host: StartHost, text: str) -> None:
     host = await start_host(None)
 
     first, same = await asyncio.gather(
-        *(host.submit("x", caller="a", idempotency_key="k") for _ in range(2))
+        *(host.submit(text, caller="a", idempotency_key="k") for _ in range(2))
     )
-    again = await host.submit("x", caller="a", idempotency_key="k", priority=3)
-    others = await host.submit("x", caller="b", idempotency_key="k")
+    again = await host.submit(text, caller="a", idempotency_key="k", priority=3)
+    others = await host.submit(text, caller="b", idempotency_key="k")
     with pytest.raises(IdempotencyKeyReusedError):
         await host.submit("y", caller="a", idempotency_key="k")
 
@@ -211,7 +212,9 @@ async def test_what_is_deleted_or_over_leaves_no_row(
     hands = Hands()
     host = await start_host(Echo(says_it), hands=hands)
     kept = [
-        await host.submit(text, retention_seconds=seconds, webhook={"url": "http://a.example"})
+        await host.submit(
+            2000 * text, retention_seconds=seconds, webhook={"url": "http://a.example"}
+        )
         for text, seconds in (("deleted", 0), ("kept", 100), ("over", 50))
     ]
     for one in kept:
@@ -223,7 +226,9 @@ async def test_what_is_deleted_or_over_leaves_no_row(
     forgotten = await host.queue.forget_expired()
 
     left = [task.task_id for task in (await host.queue.page(ListTasksRequest()))[0]]
+    whole = await host.queue.get(stays)
     assert (forgotten, left) == (1, [stays])
+    assert whole.work.chat.messages[0].content == 2000 * "kept"
     assert await rows(database) == {
         "tasks": 1,
         "task_works": 1,

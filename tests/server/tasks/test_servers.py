@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,10 @@ from tests.server.tasks.test_queue import Gate
 
 
 @pytest.fixture
-def place(postgresql: Cluster) -> Path | str:
+def place(postgresql: Cluster) -> Iterator[Path | str]:
     """Only this one may be shared."""
-    return postgresql.database()
+    with postgresql.migrated() as url:
+        yield url
 
 
 async def test_two_servers_run_each_of_300_tasks_once_and_both_some(start_host: StartHost) -> None:
@@ -167,6 +169,21 @@ async def test_a_stopping_server_leaves_its_tasks_to_others(start_host: StartHos
 
     assert (waiting.state, waiting.HasField("error")) == (Task.PENDING, False)
     assert done.attempts == 2
+
+
+async def test_a_stopping_server_does_not_wait_for_what_can_go_on_elsewhere(
+    start_host: StartHost,
+) -> None:
+    gate = Gate()
+    host = await start_host(Echo(gate, resumes=True), home="a")
+    task = await host.submit("x")
+    await gate.begun.wait()
+
+    async with asyncio.timeout(20):
+        await host.runner.drain(3600)
+    waiting = await host.queue.get(task.task_id)
+
+    assert waiting.state == Task.PENDING
 
 
 async def stop(host: Host) -> None:

@@ -12,7 +12,7 @@ from funland.v1.tasks_pb2 import Task, WebhookDelivery
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.tasks.rows import task_of
-from funland_server.tasks.tables import task_webhooks, tasks
+from funland_server.tasks.tables import shown, task_webhooks, tasks
 from funland_server.tasks.webhooks.schedule import Outcome
 
 LEASE: Final = 30 * 10**6
@@ -88,7 +88,7 @@ class WebhookStore:
             }
             which = _it.task_id.in_(ids)
             await connection.execute(update(task_webhooks).where(which).values(taken))
-            query = select(tasks, _it.url, _it.secret, _it.attempts.label("tries")).join(
+            query = select(*shown, _it.url, _it.secret, _it.attempts.label("tries")).join(
                 task_webhooks, _it.task_id == tasks.c.task_id
             )
             found = await connection.execute(query.where(which))

@@ -56,6 +56,8 @@ def upgrade() -> None:
         sa.Column("metadata", sa.LargeBinary, nullable=False),
         sa.Column("idempotency_key", sa.Text),
         sa.Column("revision", sa.BigInteger, nullable=False),
+        # funland.v1.Work; null: it is long, and in a table of its own.
+        sa.Column("work", sa.LargeBinary),
     )
     _index("tasks_ready", "lane", "rank", "turn", "number", where="state = 1 AND delayed = 0")
     _index("tasks_of_callers", "lane", "rank", "caller", "turn", where="state = 1")
@@ -70,7 +72,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )  # fmt: skip
-    # Apart from the tasks, which change often: both may be long.
+    # Apart from the tasks, which change often: these may be long.
     op.create_table(
         "task_works",
         sa.Column("task_id", sa.Text, primary_key=True),
