@@ -262,9 +262,14 @@ class Runner:
                 return
             except FunlandError as error:
                 logger.warning("task_end_unwritten", task_id=run.task_id, error=error.message)
-            except Exception:
+            except Exception as error:
                 logger.exception("task_end_unwritten", task_id=run.task_id)
-                return
+                if result is None:
+                    return
+                # The result is what can't be written: without it, it can.
+                wire = told_error(error, task_id=run.task_id).to_wire()
+                verdict, result = End(Task.FAILED, wire), None
+                ended = Ended(run.task_id, verdict, run.fence, run.told.revision, percent)
             if self._stopping:
                 return  # the next start finds it, and runs it again
             await asyncio.sleep(_AGAIN_SECONDS)
