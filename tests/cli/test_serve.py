@@ -85,6 +85,15 @@ def test_the_second_signal_does_not_wait_for_the_calls(funland: Command, tmp_pat
         assert process.wait(SECONDS) == 130
 
 
+def test_a_home_that_has_a_server_has_no_second(funland: Command, stack: Stack) -> None:
+    second = funland("serve", "--grpc-port", "0", "--http-port", "0", FUNLAND_HOME=str(stack.home))
+
+    assert second.returncode == 1
+    assert f"{stack.home} has a server already, process {stack.process.pid}:" in second.stderr
+    assert "--home" in second.stderr
+    assert "Funland is ready" not in second.stdout
+
+
 def test_a_busy_port_is_said_to_be_busy(funland: Command, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -107,9 +107,15 @@ def serve(
     try:
         # The service is a second of imports that no other command needs.
         from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
+        from funland_server.errors import StartError  # noqa: PLC0415 - as above
+        from funland_server.one_server import alone_in  # noqa: PLC0415 - as above
 
         settings = load_settings(given_flags(flags), config, os.environ)
-        exit_code = asyncio.run(_serve(settings, output))
+        try:
+            with alone_in(settings.server.home):
+                exit_code = asyncio.run(_serve(settings, output))
+        except StartError as error:
+            raise CommandError(error.message) from error
     finally:
         gc.enable()
     raise typer.Exit(exit_code)
