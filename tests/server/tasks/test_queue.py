@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.tasks_pb2 import ListTasksRequest, Task, TaskResult
-from funland_server.errors import FunlandError, UnavailableError
+from funland_server.errors import FieldInvalidError, FunlandError, UnavailableError
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.tasks import claiming
@@ -235,6 +235,21 @@ async def test_a_deadline_fails_a_task_before_it_runs_and_amid_its_work(
         failed = await host.until(one.task_id, Task.FAILED)
         assert failed.error.reason == ErrorReason.TASK_TIMEOUT
     assert echo.ran == ["runs"]
+
+
+@pytest.mark.parametrize("name", ["start_time", "deadline"])
+@pytest.mark.parametrize(
+    "time", [{"seconds": 10**15}, {"seconds": -(10**12)}, {"seconds": 1, "nanos": 2 * 10**9}]
+)
+async def test_a_time_that_is_none_is_refused(
+    start_host: StartHost, name: str, time: dict[str, int]
+) -> None:
+    host = await start_host(None)
+
+    with pytest.raises(FieldInvalidError) as raised:
+        await host.submit("x", **{name: time})
+
+    assert [one.field for one in raised.value.violations] == [name]
 
 
 async def test_a_task_does_not_start_before_its_time(start_host: StartHost) -> None:
