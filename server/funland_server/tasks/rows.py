@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -92,7 +92,7 @@ def task_of(row: AnyRow) -> Task:
     return task
 
 
-def _micros(request: SubmitTaskRequest, name: str) -> int | None:
+def _micros(request: SubmitTaskRequest, name: Literal["start_time", "deadline"]) -> int | None:
     """A time that is told, in microseconds since 1970; None: it is not. Others than those of the
     Timestamp's own range have no date."""
     if not request.HasField(name):

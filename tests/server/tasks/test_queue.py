@@ -13,7 +13,7 @@ from funland.v1.tasks_pb2 import ListTasksRequest, Task, TaskResult
 from funland_server.errors import FieldInvalidError, FunlandError, UnavailableError
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
-from funland_server.tasks import claiming
+from funland_server.tasks import claiming, submitting
 from funland_server.tasks.claiming import Claimant
 from funland_server.tasks.errors import (
     IdempotencyKeyReusedError,
@@ -353,6 +353,20 @@ async def test_a_claim_walks_one_index_and_sorts_nothing(
     found = await plan(database, claiming.next_ones(claimant, 1, 1))
 
     assert found.indexes == {"tasks_ready"}
+    assert not found.sorts
+    assert not found.reads_all
+
+
+async def test_the_turns_of_callers_are_found_by_an_index(
+    start_host: StartHost, database: Database
+) -> None:
+    host = await start_host(None)
+    await asyncio.gather(*(host.keep("a") for _ in range(300)))
+    of_a = submitting.latest_turns(1).bindparams(lane=1, rank=0, caller_0="a")
+
+    found = await plan(database, of_a)
+
+    assert found.indexes == {"tasks_of_callers"}
     assert not found.sorts
     assert not found.reads_all
 
