@@ -42,12 +42,16 @@ def schema(text: str, name: str) -> Draft202012Validator:
 def read(text: str, name: str, validator: Draft202012Validator) -> dict[str, Any]:
     """What a text says. Raises `ViolatedError`, with paths that begin with `name`."""
     try:
-        told = json.loads(text or "{}")
+        told = json.loads(text or "{}", parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise ViolatedError([FieldViolation(field=name, description="must be JSON")]) from None
     if violations := check(told, name, validator):
         raise ViolatedError(violations)
     return cast("dict[str, Any]", told)
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")  # though Python takes it
 
 
 class ViolatedError(Exception):

@@ -118,7 +118,8 @@ def _done(
     attempts.listen()
     try:
         execute = _imported(start.code_folder, run.entry)
-    except Exception as error:
+    except BaseException as error:  # also SystemExit
+        attempts.rest()
         return broken(error)
     if run.extent == PluginRun.IMPORT:
         return PluginResult()

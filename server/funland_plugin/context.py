@@ -38,7 +38,7 @@ class Context:
 
     def progress(self, percent: float, text: str = "") -> None:
         """Tells how far it is, from 0 to 100, and with what, as often as one likes."""
-        fraction = min(max(percent / 100, 0.0), 1.0)
+        fraction = min(max(percent / 100, 0.0), 1.0) if percent == percent else 0.0  # noqa: PLR0124 - nan
         self._link.send(FromPlugin(progress=JobProgress(fraction=fraction, text=text)))
 
     def chat(

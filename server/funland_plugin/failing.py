@@ -49,8 +49,15 @@ class Attempts:
                 return
 
 
-def failure(error: BaseException, attempts: Attempts) -> PluginFailure:  # noqa: PLR0911 - a table
+def failure(error: BaseException, attempts: Attempts) -> PluginFailure:
     """Why it can't be done; `error` is what the code let pass."""
+    try:
+        return _failure(error, attempts)
+    except BaseException:  # a stranger's error may not even be looked at
+        return _told(PluginFailure.FAILED, f"It raised a {type(error).__name__}.")
+
+
+def _failure(error: BaseException, attempts: Attempts) -> PluginFailure:  # noqa: PLR0911 - a table
     match error:
         case ViolatedError():
             return _told(PluginFailure.FAILED, f"Its output breaks its schema: {error}.")
@@ -84,11 +91,15 @@ def broken(error: BaseException) -> PluginFailure:
 
 
 def _told(kind: PluginFailure.Kind.ValueType, message: str, subject: str = "") -> PluginFailure:
-    return PluginFailure(kind=kind, message=message[:_LONGEST], subject=subject)
+    sent = message[:_LONGEST].encode(errors="replace").decode()  # half a sign is no text
+    return PluginFailure(kind=kind, message=sent, subject=subject)
 
 
 def _words(error: BaseException) -> str:
     """The error and where in the plugin it arose, without paths of this machine."""
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{error.filename.rsplit('/', 1)[-1]}, line {error.lineno}"
+        return f"{type(error).__name__}: {error.msg} ({where})"
     said = "".join(traceback.format_exception_only(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)
     here = [frame for frame in frames if not frame.filename.startswith((sys.prefix, "<"))]

@@ -109,8 +109,11 @@ class Host:
         parent = os.getpid()
         try:
             pid = os.fork()
-        except OSError:  # the system has no room for it
-            self._tell(HostEvent(ended=ExecutionEnded(execution_id=start.execution_id)))
+        except OSError as error:  # the system has no room for it
+            ended = ExecutionEnded(
+                execution_id=start.execution_id, not_started=error.strerror or "unknown"
+            )
+            self._tell(HostEvent(ended=ended))
             return
         if pid == 0:
             child.run(start, own, self._readable, parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from time import monotonic
 from typing import Final
@@ -46,8 +47,9 @@ class Watch:
         return ""
 
 
-def folder_bytes(folder: str) -> int:
-    """What a folder holds, with something for each file; links are not followed."""
+def folder_bytes(folder: str) -> float:
+    """What a folder holds, with something for each file; links are not followed. One that can't be
+    looked into, or lies deeper than a path is long, may hold anything."""
     total = 0
     folders = [folder]
     while folders:
@@ -58,10 +60,19 @@ def folder_bytes(folder: str) -> int:
                         folders.append(entry.path)
                         total += _BLOCK
                     else:
-                        total += max(_BLOCK, entry.stat(follow_symlinks=False).st_blocks * 512)
-        except OSError:
+                        total += max(_BLOCK, _blocks(entry) * 512)
+        except FileNotFoundError:
             continue  # it is gone meanwhile
+        except OSError:
+            return math.inf
     return total
+
+
+def _blocks(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_blocks
+    except FileNotFoundError:  # it is gone meanwhile; what else is there still counts
+        return 0
 
 
 def _memory(pid: int) -> int:

@@ -141,7 +141,8 @@ class ServerSettings(BaseModel):
         default=100 * 1024**3, description="How much may be kept there."
     )
     send_timeout_seconds: Seconds = Field(
-        default=30.0, description="How long a caller may not read before its call is ended."
+        default=30.0,
+        description="How long a caller may neither read nor send before its call is ended.",
     )
     drain_seconds: Annotated[float, Field(ge=0, le=_LONGEST)] = Field(
         default=10.0, description="How long running calls may go on when the server stops."

@@ -168,13 +168,13 @@ class DeadlinePassedError(FunlandError):
 
 
 class CallerGoneError(FunlandError):
-    """The caller went away, or did not read for too long."""
+    """The caller went away, or did not read, or send, for too long."""
 
     code = "CANCELLED"
     reason = ErrorReason.CALLER_GONE
 
-    def __init__(self) -> None:
-        super().__init__("The caller did not read for too long, so the call was ended.")
+    def __init__(self, what: str = "did not read") -> None:
+        super().__init__(f"The caller {what} for too long, so the call was ended.")
 
 
 class UnknownError(FunlandError):

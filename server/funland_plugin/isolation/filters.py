@@ -54,8 +54,8 @@ NEVER: Final = (
     "sched_setattr", "sched_setparam", "sched_setscheduler", "semctl", "semget", "semop",
     "semtimedop", "sendmmsg", "sendmsg", "setdomainname", "sethostname", "setns", "setpriority",
     "setrlimit", "settimeofday", "setxattr", "shmat", "shmctl", "shmget", "socket", "swapoff",
-    "swapon", "syslog", "tkill", "truncate", "umount2", "unshare", "userfaultfd", "utime",
-    "utimensat", "utimes", "vfork", "vhangup",
+    "swapon", "sync", "syncfs", "syslog", "tkill", "truncate", "umount2", "unshare", "userfaultfd",
+    "utime", "utimensat", "utimes", "vfork", "vhangup",
 )  # fmt: skip
 """Calls that are refused whatever their arguments."""
 MISSING: Final = ("clone3", "io_uring_enter", "io_uring_register", "io_uring_setup", "openat2")

@@ -10,8 +10,9 @@ from typing import BinaryIO, Final
 
 from funland.worker.v1.worker_pb2 import JobArtefact
 from funland_server.files.domain import Files
+from funland_server.files.on_disk import as_storage_errors
 from funland_server.plugins.errors import PluginFailedError
-from funland_server.plugins.packages import remove
+from funland_server.plugins.removing import remove
 
 _PURPOSE: Final = "task_output"
 _LONGEST_NAME: Final = 255
@@ -37,7 +38,11 @@ class Artefacts:
 
     def take(self, part: JobArtefact) -> None:
         """Writes a part; those of a file come one behind the other. Raises PluginFailedError for
-        what our SDK would not say."""
+        what our SDK would not say, and what `as_storage_errors` does."""
+        with as_storage_errors():
+            self._take(part)
+
+    def _take(self, part: JobArtefact) -> None:
         if self._open is None:
             self._begin(part)
         assert self._open is not None  # noqa: S101 - it was begun

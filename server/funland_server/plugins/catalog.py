@@ -10,20 +10,25 @@ from pathlib import Path
 import orjson
 
 from funland.v1.plugins_pb2 import InstallPluginRequest, Plugin, UpdatePluginRequest
+from funland_server.files.on_disk import as_storage_errors
 from funland_server.plugins.errors import (
     PluginBrokenError,
     PluginBundledError,
+    PluginDeniedError,
     PluginExistsError,
+    PluginFailedError,
     PluginInvalidError,
     PluginIsolationUnavailableError,
+    PluginLimitExceededError,
     PluginNotFoundError,
 )
 from funland_server.plugins.executing import Executing, json_object
 from funland_server.plugins.manifest import Manifest, ManifestError
-from funland_server.plugins.packages import remove
 from funland_server.plugins.presenting import state
+from funland_server.plugins.removing import remove
 from funland_server.plugins.shelf import Installed, Shelf
 from funland_server.storage.errors import StorageFullError
+from funland_server.storage.waiting_out import wait_out
 
 
 class Catalog:
@@ -76,14 +81,17 @@ class Catalog:
                 await self._check_schemas(request.path, manifest)
                 enabled = request.enable or (before is not None and before.enabled)
                 config = before.config if before is not None else "{}"
-                plugin = await asyncio.to_thread(
-                    self._shelf.put, manifest, coming, enabled=enabled, config=config
-                )
+                with as_storage_errors():
+                    plugin = await asyncio.to_thread(
+                        self._shelf.put, manifest, coming, enabled=enabled, config=config
+                    )
             finally:
                 await asyncio.to_thread(remove, coming)
-            if before is not None and not before.active:
-                await asyncio.to_thread(remove, before.code_folder)
             self._plugins[plugin.id] = plugin
+            if before is not None:
+                plugin.users, before.newer = before.users, plugin
+                if not before.active:  # else its last execution does that
+                    await asyncio.to_thread(remove, before.code_folder)
             return plugin
 
     async def update(self, request: UpdatePluginRequest) -> Installed:
@@ -96,10 +104,16 @@ class Catalog:
                 await self._executing.check_config(plugin, config)
             if request.HasField("enabled") and request.enabled:
                 await self._check_code(plugin)
+            before = plugin.config, plugin.enabled
             plugin.config = config
             if request.HasField("enabled"):
                 plugin.enabled = request.enabled
-            await asyncio.to_thread(self._shelf.save, plugin)
+            try:
+                with as_storage_errors():
+                    await asyncio.to_thread(self._shelf.save, plugin)
+            except BaseException:  # what is not kept does not count
+                plugin.config, plugin.enabled = before
+                raise
             return plugin
 
     async def delete(self, plugin_id: str) -> None:
@@ -109,8 +123,14 @@ class Catalog:
             if plugin.bundled:
                 raise PluginBundledError(plugin_id)
             del self._plugins[plugin_id]
-            for leave in list(plugin.gone):
-                leave()
+            removing = asyncio.create_task(self._remove(plugin))
+            if told := await wait_out(removing):
+                raise told
+            await removing
+
+    async def _remove(self, plugin: Installed) -> None:
+        await plugin.users.send_away()
+        with as_storage_errors():
             await asyncio.to_thread(self._shelf.remove, plugin)
 
     async def _check_code(self, plugin: Installed) -> None:
@@ -124,6 +144,9 @@ class Catalog:
         except PluginBrokenError as error:
             plugin.error = error.why
             raise
+        except (PluginFailedError, PluginLimitExceededError, PluginDeniedError) as error:
+            plugin.error = f"Its code can't be imported: {error.message}"
+            raise PluginBrokenError(plugin.id, plugin.error) from error
         plugin.error = ""
 
     async def _check_schemas(self, path: str, manifest: Manifest) -> None:

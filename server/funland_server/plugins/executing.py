@@ -17,6 +17,7 @@ from funland.worker.v1.worker_pb2 import JobProgress
 from funland_server.config import ServerSettings
 from funland_server.errors import FieldInvalidError, FunlandError, Violation
 from funland_server.files.domain import Files
+from funland_server.files.on_disk import as_storage_errors
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.plugins.artefacts import Artefacts
@@ -24,7 +25,6 @@ from funland_server.plugins.asks import Answering, Asks
 from funland_server.plugins.errors import (
     PluginBrokenError,
     PluginDisabledError,
-    PluginNotFoundError,
 )
 from funland_server.plugins.execution import Execution, Heard, Wanted
 from funland_server.plugins.fetches import Fetches
@@ -32,11 +32,14 @@ from funland_server.plugins.host import PluginHost, PluginProcess
 from funland_server.plugins.manifest import Limits, Manifest
 from funland_server.plugins.places import Places
 from funland_server.plugins.presenting import duration
+from funland_server.plugins.removing import remove
 from funland_server.plugins.shelf import Installed
 from funland_server.web.fetching import Web
 
 _CHECK: Final = Limits(duration_seconds=10.0, memory_bytes=512 * 1024**2)
 """What holding something against a schema may take."""
+_CHECKS: Final = 8
+"""So many are looked at at once; more wait."""
 _DAY_SECONDS: Final = 86400
 
 Progress = Callable[[JobProgress], None]
@@ -61,6 +64,7 @@ class Executing:
         self._files = files
         self._answering = answering
         self._web = web
+        self._checking = asyncio.Semaphore(_CHECKS)
         self._places = Places(
             settings.map(lambda now: now.plugin_tasks),
             settings.map(lambda now: now.task_queue_limit),
@@ -92,25 +96,10 @@ class Executing:
         """
         config = self._configured(plugin, request)
         _check_usable(plugin)
-        working = asyncio.current_task()
-        left = False
-
-        def leave() -> None:
-            nonlocal left
-            left = True
-            if working is not None:
-                working.cancel()
-
-        plugin.gone.append(leave)
-        try:
-            async with self._places.one():
-                return await self._counted(plugin, request, config, task_id, progress)
-        except asyncio.CancelledError:
-            if left and working is not None and not working.uncancel():
-                raise PluginNotFoundError(plugin.id) from None
-            raise
-        finally:
-            plugin.gone.remove(leave)
+        async with plugin.users.one(plugin.id), self._places.one():
+            while plugin.newer is not None:  # it came while this waited
+                plugin = plugin.newer
+            return await self._counted(plugin, request, config, task_id, progress)
 
     async def check(self, plugin: Installed, request: ExecutePluginRequest) -> None:
         """Holds a request against the plugin's schemas; raises what `execute` would at once."""
@@ -161,6 +150,7 @@ class Executing:
         progress: Progress,
     ) -> PluginExecution:
         plugin.active += 1
+        plugin.users.running += 1
         self._metrics.plugin_executions_active.inc()
         outcome = "cancelled"
         try:
@@ -173,8 +163,11 @@ class Executing:
             raise
         finally:
             plugin.active -= 1
+            plugin.users.running -= 1
             self._metrics.plugin_executions_active.dec()
             self._metrics.plugin_executions.labels(outcome).inc()
+            if plugin.newer is not None and not plugin.active:
+                await asyncio.to_thread(remove, plugin.code_folder)
         return executed
 
     async def _execute(
@@ -188,7 +181,8 @@ class Executing:
         _check_usable(plugin)  # it may have changed while this waited
         began = time.monotonic()
         limits = self.limits(plugin.manifest)
-        await asyncio.to_thread(plugin.folder.mkdir, parents=True, exist_ok=True)
+        with as_storage_errors():
+            await asyncio.to_thread(plugin.folder.mkdir, parents=True, exist_ok=True)
         artefacts = Artefacts(plugin.id, plugin.folder.parent)
         made: list[Asks] = []
 
@@ -245,7 +239,8 @@ class Executing:
                 allowed=False, priority=GenerationOptions.LOW,
             )  # fmt: skip
 
-        await Execution(self._host, Wanted(plugin_id, start, run, limits), Heard(), asks).run()
+        async with self._checking:
+            await Execution(self._host, Wanted(plugin_id, start, run, limits), Heard(), asks).run()
 
     def _configured(self, plugin: Installed, request: ExecutePluginRequest) -> str:
         """The standing configuration, with the call's before it; raises FieldInvalidError."""

@@ -19,7 +19,7 @@ from funland.worker.v1.worker_pb2 import JobArtefact, JobProgress
 from funland_server.errors import FunlandError
 from funland_server.plugins import outcome
 from funland_server.plugins.asks import Asks
-from funland_server.plugins.errors import PluginIsolationUnavailableError
+from funland_server.plugins.errors import PluginFailedError, PluginIsolationUnavailableError
 from funland_server.plugins.host import (
     HostLostError,
     MessageTooLongError,
@@ -27,6 +27,7 @@ from funland_server.plugins.host import (
     PluginProcess,
 )
 from funland_server.plugins.manifest import Limits
+from funland_server.plugins.words import is_object, told_progress
 from funland_server.workers.errors import WorkerLostError
 
 _ASK_BYTES: Final = 20 * 1024**2
@@ -94,7 +95,7 @@ class Execution:
         except FunlandError as raised:
             error = raised
         except ValueError:
-            error = outcome.of_end(self._wanted.plugin_id, ExecutionEnded(), self._wanted.limits)
+            error = PluginFailedError(self._wanted.plugin_id, "it said what is no message.")
         finally:
             ended = await self._end(process, asks, at_once=last is not None)
         return self._judged(last, error, ended, asks)
@@ -117,7 +118,7 @@ class Execution:
                 if self._said > limit:
                     raise MessageTooLongError
                 if message.HasField("progress"):
-                    self._heard.progress(message.progress)
+                    self._heard.progress(told_progress(message.progress))
                 elif message.HasField("artefact"):
                     self._heard.artefact(message.artefact)
                 else:
@@ -148,13 +149,17 @@ class Execution:
         ended: ExecutionEnded | None,
         asks: Asks,
     ) -> str:
-        plugin_id, limits = self._wanted.plugin_id, self._wanted.limits
+        plugin_id, limits, start = self._wanted.plugin_id, self._wanted.limits, self._wanted.start
         if last is not None and last.HasField("result"):
+            executed = self._wanted.run.extent == PluginRun.EXECUTE
+            if executed and not is_object(last.result.output):
+                raise PluginFailedError(plugin_id, "its output is no JSON object.")
             return last.result.output
         if error is not None:
             raise error
         if last is not None:
-            raise outcome.of_failure(plugin_id, last.failure, limits, asks.failed)
+            hidden = (start.code_folder, start.folder)
+            raise outcome.of_failure(plugin_id, last.failure, limits, asks.failed, hidden)
         if ended is None:
             raise _host_lost()
         raise outcome.of_end(plugin_id, ended, limits)

@@ -23,10 +23,10 @@ from funland.worker.v1.plugin_pb2 import (
     StopExecution,
     ToPlugin,
 )
+from funland_server.plugins.control import Control
 
 logger = structlog.get_logger(__name__)
 
-_LONGEST: Final = 65536
 _LENGTH_BYTES: Final = 4
 _READY_SECONDS: Final = 60.0
 _KIND_SECONDS: Final = 0.5
@@ -99,7 +99,7 @@ class PluginHost:
     def __init__(self) -> None:
         self._starting = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._control: socket.socket | None = None
+        self._control: Control | None = None
         self._reading: asyncio.Task[None] | None = None
         self._running: dict[str, asyncio.Future[ExecutionEnded]] = {}
         self._ready: asyncio.Future[HostReady] | None = None
@@ -122,35 +122,21 @@ class PluginHost:
         """Starts a process, under an id of its own; raises HostLostError."""
         await self.means()
         start.execution_id = secrets.token_hex(8)
+        control = self._control
+        if control is None:
+            raise HostLostError("The process that starts plugins has ended.")
         own, plugins = socket.socketpair()
         ended: asyncio.Future[ExecutionEnded] = asyncio.get_running_loop().create_future()
-        with plugins:
-            try:
-                control = self._control
-                if control is None:
-                    raise HostLostError("The process that starts plugins has ended.")
-                command = HostCommand(start=start).SerializeToString()
-                socket.send_fds(control, [command], [plugins.fileno()])
-            except OSError as error:
-                own.close()
-                self._lose()
-                raise HostLostError(str(error)) from None
-            except BaseException:
-                own.close()
-                raise
         self._running[start.execution_id] = ended
+        control.send(HostCommand(start=start), plugins)
         reader, writer = await asyncio.open_connection(sock=own)
         return PluginProcess(start.execution_id, reader, writer, ended, self)
 
     def stop(self, execution_id: str, *, at_once: bool) -> None:
         """Has a process ended; one that has is no error."""
-        if execution_id not in self._running or self._control is None:
-            return
-        stop = StopExecution(execution_id=execution_id, at_once=at_once)
-        try:
-            self._control.send(HostCommand(stop=stop).SerializeToString())
-        except OSError:
-            self._lose()
+        if execution_id in self._running and self._control is not None:
+            stop = StopExecution(execution_id=execution_id, at_once=at_once)
+            self._control.send(HostCommand(stop=stop))
 
     async def close(self) -> None:
         """Ends the host, and all that it started. Twice is no error."""
@@ -182,11 +168,9 @@ class PluginHost:
             except OSError as error:
                 own.close()
                 raise HostLostError(f"It can't be started: {error.strerror}.") from None
-        own.setblocking(False)
-        loop = asyncio.get_running_loop()
-        self._control, self._ready = own, loop.create_future()
+        self._ready = asyncio.get_running_loop().create_future()
+        self._control = Control(own, self._hear)
         self._reading = asyncio.create_task(_log(self._process))
-        loop.add_reader(own, self._hear, own)
         try:
             async with asyncio.timeout(_READY_SECONDS):
                 self._last = ready = await asyncio.shield(self._ready)
@@ -202,13 +186,7 @@ class PluginHost:
             landlock=ready.landlock, network_namespace=ready.network_namespace,
         )  # fmt: skip
 
-    def _hear(self, control: socket.socket) -> None:
-        try:
-            message = control.recv(_LONGEST)
-        except BlockingIOError:
-            return
-        except OSError:
-            message = b""
+    def _hear(self, message: bytes) -> None:
         if not message:
             self._lose()
             return
@@ -225,7 +203,6 @@ class PluginHost:
         """Lets go of the host, which then ends all that it started."""
         if self._control is None:
             return
-        asyncio.get_running_loop().remove_reader(self._control)
         self._control.close()
         self._control = None
         running, self._running = self._running, {}

@@ -35,7 +35,7 @@ class PluginKind:
             running.work.plugin,
             task_id=running.task_id,
             progress=lambda told: running.progress(
-                told.fraction * 100 if told.HasField("fraction") else None, told.text[:256]
+                told.fraction * 100 if told.HasField("fraction") else None, told.text
             ),
         )
         return TaskResult(plugin=executed)

@@ -8,14 +8,34 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 FILE_NAME: Final = "plugin.toml"
 _LONGEST: Final = 256 * 1024
 """Of the manifest, and of each file with a schema, in bytes."""
 _MIB: Final = 1024**2
 
-Line: TypeAlias = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f]*$")]
+
+def _seen(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has a sign that nobody sees, or that terminals obey")
+    return text
+
+
+def _seen_lines(text: str) -> str:
+    _seen(text.replace("\n", ""))
+    return text
+
+
+Line: TypeAlias = Annotated[str, StringConstraints(max_length=256), AfterValidator(_seen)]
+Prose: TypeAlias = Annotated[str, StringConstraints(max_length=4096), AfterValidator(_seen_lines)]
 Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+/-]{0,63}$")]
 Host: TypeAlias = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9_.-]{1,253}|\[[0-9a-f:.]+\]):[1-9][0-9]{0,4}$")
@@ -64,7 +84,7 @@ class Manifest(_Table):
     id: PluginId
     name: Line
     version: Word
-    description: Annotated[str, StringConstraints(max_length=4096)] = ""
+    description: Prose = ""
     category: Literal["generation", "processing", "analysis", "utility"]
     author: Line = ""
     beta: bool = False
@@ -75,7 +95,7 @@ class Manifest(_Table):
     output_schema: Schema = {}
     config_schema: Schema = {}
     max_resolution: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*x[1-9][0-9]*$")] = ""
-    max_duration_seconds: float | None = Field(default=None, gt=0)
+    max_duration_seconds: float | None = Field(default=None, gt=0, le=10**9)
     permissions: Permissions = Permissions()
     limits: Limits = Limits()
 
@@ -88,6 +108,9 @@ def read_manifest(path: Path) -> Manifest:
         raise ManifestError(f"{FILE_NAME} is no text in UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise ManifestError(f"{FILE_NAME}: {error}.") from None  # it names line and column
+    except (ValueError, RecursionError):  # tomllib lets pass what Python's numbers and stack say
+        said = "a number in it is too long, or it is nested too deeply"
+        raise ManifestError(f"{FILE_NAME}: {said}.") from None
     try:
         manifest = Manifest.model_validate(told)
     except ValidationError as error:
@@ -103,7 +126,7 @@ def read_manifest(path: Path) -> Manifest:
 def _schema(key: str, told: Schema, folder: Path) -> str:
     if isinstance(told, str):
         # A name alone: what lies elsewhere was not copied, and is nobody's to read.
-        if "/" in told or "\\" in told or told.startswith("."):
+        if not told or "/" in told or "\\" in told or told.startswith("."):
             raise ManifestError(f"{key}: {told!r} must be the name of a file beside {FILE_NAME}.")
         try:
             told = orjson.loads(_bytes(folder / told))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from funland.worker.v1.plugin_pb2 import ExecutionEnded, PluginFailure
 from funland_server.errors import FieldInvalidError, FunlandError, Violation
@@ -15,12 +15,19 @@ from funland_server.plugins.errors import (
     PluginLimitExceededError,
 )
 from funland_server.plugins.manifest import Limits
+from funland_server.plugins.words import plain
+from funland_server.workers.errors import WorkerLostError
 
 _LIMITS = ("memory", "threads", "disk", "output", "duration")
+_LONGEST_PATH = 256
+_LONGEST_DESCRIPTION = 300
 
 
 def of_end(plugin_id: str, ended: ExecutionEnded, limits: Limits) -> FunlandError:
     """Why there is no result of a process that said nothing at its end."""
+    if ended.not_started:
+        why = f"There is no room for another process ({ended.not_started})"
+        return WorkerLostError("", said=f"{why}: plugin {plugin_id!r} was not run. Call again.")
     if ended.exceeded:
         return exceeded(plugin_id, ended.exceeded, limits)
     code = ended.exit_code
@@ -39,27 +46,35 @@ def of_failure(  # noqa: PLR0911 - a table
     failure: PluginFailure,
     limits: Limits,
     asked: Mapping[int, FunlandError],
+    hidden: Sequence[str] = (),
 ) -> FunlandError:
     """What a process said at its end, for its caller. It is a stranger's word: it costs none but
-    the caller of that plugin."""
+    the caller of that plugin. Of paths, the `hidden` folders are not told."""
+    message = plain(failure.message, hidden=hidden)
     match failure.kind:
-        case PluginFailure.INVALID:
+        case PluginFailure.INVALID if failure.violations:
             return FieldInvalidError(
-                [Violation(one.field[:256], one.description) for one in failure.violations[:10]]
+                [
+                    Violation(
+                        plain(one.field, longest=_LONGEST_PATH),
+                        plain(one.description, longest=_LONGEST_DESCRIPTION),
+                    )
+                    for one in failure.violations[:10]
+                ]
             )
         case PluginFailure.BROKEN:
-            return PluginBrokenError(plugin_id, failure.message)
+            return PluginBrokenError(plugin_id, message)
         case PluginFailure.DENIED:
             return PluginDeniedError(plugin_id, _denied(failure))
         case PluginFailure.LIMIT:
             return exceeded(plugin_id, failure.subject, limits)
         case PluginFailure.ISOLATION:
-            return PluginIsolationUnavailableError(plugin_id, failure.message)
+            return PluginIsolationUnavailableError(plugin_id, message)
         case PluginFailure.ASKED:
             error = asked.get(failure.ask_number)
-            return error or PluginFailedError(plugin_id, failure.message)
+            return error or PluginFailedError(plugin_id, message)
         case _:
-            return PluginFailedError(plugin_id, failure.message or "it said nothing.")
+            return PluginFailedError(plugin_id, message or "it said nothing.")
 
 
 def exceeded(plugin_id: str, limit: str, limits: Limits) -> PluginLimitExceededError:

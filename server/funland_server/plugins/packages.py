@@ -3,9 +3,11 @@ is run."""
 
 from __future__ import annotations
 
-import shutil
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
@@ -19,6 +21,11 @@ _PICKLES: Final = (".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib")
 """Who reads these runs them."""
 _LEFT_OUT: Final = ("__pycache__", ".git", ".venv")
 _ENCRYPTED: Final = 1
+_BROKEN: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
+    ValueError,
+)  # fmt: skip
+"""What `zipfile` says of archives that are none."""
 _PIECE: Final = 1024**2
 
 
@@ -86,7 +93,7 @@ class _Copying:
                         raise ManifestError(f"{info.filename!r} is no plain file.")
                     with archive.open(info) as file:
                         self._write(file, self._target(_safe(info.filename)))
-        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        except _BROKEN as error:
             raise ManifestError(f"it is no whole wheel: {error}.") from None
 
     def _target(self, name: PurePosixPath) -> Path:
@@ -109,8 +116,6 @@ class _Copying:
                     copy.write(piece)
         except FileExistsError:
             raise ManifestError(f"{target.name!r} is in it twice.") from None
-        except zipfile.BadZipFile as error:
-            raise ManifestError(f"it is no whole wheel: {error}.") from None
 
 
 def _safe(name: str) -> PurePosixPath:
@@ -136,8 +141,3 @@ def _walk(folder: Path, name: PurePosixPath) -> Iterator[tuple[Path, PurePosixPa
             yield path, within
         else:
             raise ManifestError(f"{str(within)!r} is no plain file.")
-
-
-def remove(folder: Path) -> None:
-    """Removes a folder and all in it; what can't be removed stays."""
-    shutil.rmtree(folder, ignore_errors=True)

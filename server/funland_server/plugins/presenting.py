@@ -46,7 +46,7 @@ def to_wire(plugin: Installed, limits: Limits) -> Plugin:
         ),
         bundled=plugin.bundled,
         error=plugin.error,
-        active_executions=plugin.active,
+        active_executions=plugin.users.running,
         max_resolution=manifest.max_resolution,
     )
     if plugin.install_time is not None:

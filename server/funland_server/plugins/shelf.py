@@ -18,7 +18,9 @@ import structlog
 
 from funland_server.durable import sync, write_whole
 from funland_server.plugins.manifest import Manifest, ManifestError, read_manifest
-from funland_server.plugins.packages import copy, find_manifest, remove
+from funland_server.plugins.packages import copy, find_manifest
+from funland_server.plugins.removing import remove
+from funland_server.plugins.users import Users
 
 logger = structlog.get_logger(__name__)
 
@@ -40,10 +42,12 @@ class Installed:
     install_time: float | None = None
     error: str = ""
     """Why it can't be executed."""
+    users: Users = field(default_factory=Users)
+    """Of all its versions."""
     active: int = 0
-    """How many executions run."""
-    gone: list[Any] = field(default_factory=list[Any])
-    """Called when it is removed."""
+    """How many executions of this version run."""
+    newer: Installed | None = None
+    """The version that took its place."""
 
     @property
     def id(self) -> str:

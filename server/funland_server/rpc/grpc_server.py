@@ -40,7 +40,8 @@ class GrpcServer:
     """Listens for gRPC and hands each call to the pipeline."""
 
     def __init__(self, pipeline: Pipeline, send_timeout_seconds: Live[float]) -> None:
-        """A reader that takes nothing for `send_timeout_seconds` loses its call."""
+        """A caller that reads nothing for `send_timeout_seconds`, or sends nothing where it has to
+        send all before it gets an answer, loses its call."""
         leave_out_ended_calls()
         self._pipeline = pipeline
         self._send_timeout = send_timeout_seconds
@@ -133,7 +134,15 @@ class GrpcServer:
             call = _call(method, context)
 
             async def decoded() -> AsyncGenerator[Message | None]:
-                async for request in requests:
+                coming = aiter(requests)
+                while True:
+                    try:
+                        async with asyncio.timeout(self._send_timeout.now):
+                            request = await anext(coming, None)
+                    except TimeoutError:
+                        raise CallerGoneError("sent nothing") from None
+                    if request is None:
+                        break
                     yield decode(request)
                 await _make_sure_of_the_end(context)
 

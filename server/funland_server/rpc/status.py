@@ -12,21 +12,23 @@ from grpc_status import rpc_status
 from funland.v1.errors_pb2 import ErrorReason
 from funland_server.errors import FunlandError
 from funland_server.rpc.request_ids import HEADER
+from funland_server.rpc.shortening import Said, fitting
 
 DOMAIN = "funland"
 
 
 def to_status(error: FunlandError, request_id: str) -> status_pb2.Status:
     """The status that the caller gets for an error."""
-    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=error.message)
+    said = fitting(Said(error.message, error.metadata, error.violations))
+    status = status_pb2.Status(code=code_pb2.Code.Value(error.code), message=said.message)
     info = error_details_pb2.ErrorInfo(
-        reason=ErrorReason.Name(error.reason), domain=DOMAIN, metadata=error.metadata
+        reason=ErrorReason.Name(error.reason), domain=DOMAIN, metadata=said.metadata
     )
     details: list[Message] = [info, error_details_pb2.RequestInfo(request_id=request_id)]
-    if error.violations:
+    if said.violations:
         violations = [
             error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in error.violations
+            for v in said.violations
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     if error.retry_seconds is not None:

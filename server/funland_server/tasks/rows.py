@@ -52,6 +52,7 @@ def new_row(
         "failures": 0,
         "losses": 0,
         "max_attempts": request.max_attempts or MAX_ATTEMPTS,
+        "lacked_by": "",
         "owner": None,
         "cancelling": 0,
         "progress_percent": None,

@@ -127,14 +127,14 @@ class ModelTooLargeError(ResourceExhaustedError):
 
 
 class WorkerLostError(UnavailableError):
-    """The process that held the model, or ran a plugin, ended during the call."""
+    """The process that held the model, or ran a plugin, ended during the call, or was not there."""
 
     reason = ErrorReason.WORKER_LOST
 
-    def __init__(self, model: str, what: str = "") -> None:
+    def __init__(self, model: str, what: str = "", *, said: str = "") -> None:
         what = what or f"The process that held model {model!r}"
         super().__init__(
-            f"{what} ended during the call. Call again: another is started.", model=model
+            said or f"{what} ended during the call. Call again: another is started.", model=model
         )
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,16 @@ async def refused(server: Server, plugin_id: str, given: str = "{}", **more: Any
     return raised.value
 
 
+def hosts() -> list[psutil.Process]:
+    """The processes that start plugins for this process's servers."""
+    found: list[psutil.Process] = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # it has ended
+            if "funland_plugin.host" in child.cmdline():
+                found.append(child)
+    return found
+
+
 def children_of_host() -> list[psutil.Process]:
     """The processes of executions that this process's servers have now."""
-    hosts = [
-        child for child in psutil.Process().children() if "funland_plugin.host" in child.cmdline()
-    ]
-    return [child for host in hosts for child in host.children(recursive=True)]
+    return [child for host in hosts() for child in host.children(recursive=True)]

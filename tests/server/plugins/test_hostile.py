@@ -11,8 +11,9 @@ import grpc.aio
 import pytest
 import pytest_asyncio
 
+from funland.v1 import plugins_pb2
 from funland_server.app import Server
-from tests.server.conftest import SECONDS, until
+from tests.server.conftest import SECONDS, call, until
 from tests.server.plugins.conftest import (
     MISSING,
     Write,
@@ -33,6 +34,13 @@ disk_bytes = 4194304
 output_bytes = 65536
 """
 
+SAY = """
+from funland.worker.v1.plugin_pb2 import FromPlugin, PluginFailure, PluginResult
+own = context._link._own
+def say(**message):
+    context._link.send(FromPlugin(**message))
+    while True: pass
+"""
 EXCEEDED, DENIED, FAILED = "PLUGIN_LIMIT_EXCEEDED", "PLUGIN_DENIED", "PLUGIN_FAILED"
 
 
@@ -149,6 +157,42 @@ CASES = [
     Hostile("exits", "raise SystemExit", FAILED, "SystemExit"),
     Hostile("wrong_type", "return 5", FAILED, "int"),
     Hostile("no_json", "return {'x': float('nan')}", FAILED, "JSON"),
+    Hostile("half_a_sign", "raise ValueError('half \\ud800 a sign')", FAILED, "half ? a sign"),
+    Hostile(
+        "no_words",
+        "class Mute(RuntimeError):\n    def __str__(self): raise OSError\nraise Mute",
+        FAILED,
+        "It raised a Mute",
+    ),
+    Hostile("obeyed", "raise ValueError('a\\x1b[31mb\\0')", FAILED, "a\ufffd[31mb\ufffd"),
+    Hostile(
+        "tells_paths", "raise ValueError(__file__)", FAILED, ": ValueError: tells_paths_code.py"
+    ),
+    Hostile("long_words", "raise ValueError('错' * 9000)", FAILED, "错错错"),
+    Hostile(  # past the SDK
+        "forged_words",
+        SAY + "say(failure=PluginFailure(message='x' * 300_000))",
+        FAILED,
+        "xxx",
+    ),
+    Hostile(
+        "forged_violations",
+        SAY + "from funland.v1.errors_pb2 import FieldViolation\n"
+        "say(failure=PluginFailure(kind=PluginFailure.INVALID, violations=[\n"
+        "    FieldViolation(field='é' * 999, description='y' * 9_000)] * 99))",
+        "FIELD_INVALID",
+    ),
+    Hostile("forged_output", SAY + "say(result=PluginResult(output='no JSON'))", FAILED, "no JSON"),
+    Hostile("forged_list", SAY + "say(result=PluginResult(output='[]'))", FAILED, "no JSON object"),
+    Hostile(
+        "says_nonsense", SAY + "own.sendall(b'\\0\\0\\0\\4' + b'\\xff' * 4)", FAILED, "no message"
+    ),
+    Hostile(
+        "digs",  # deeper than a path may be long, where nobody looks
+        "import os\nfor _ in range(30): os.mkdir('d' * 200), os.chdir('d' * 200)\nwhile True: pass",
+        EXCEEDED,
+        "disk",
+    ),
 ]
 
 
@@ -181,6 +225,8 @@ async def test_a_plugin_that_does_what_it_may_not_ends_with_the_reason(
     assert not (home / "planted").exists()
     await until(lambda: not children_of_host())
     assert (await execute(plugins, well)).output == '{"well": true}'
+    await call(plugins, "DeletePlugin", plugins_pb2.DeletePluginRequest(plugin_id=case.name))
+    assert not list((home / "plugins").glob(".*"))
 
 
 @pytest.mark.parametrize(

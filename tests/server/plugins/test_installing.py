@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import grpc.aio
@@ -15,6 +16,7 @@ from funland.v1.plugins_pb2 import Plugin
 from funland_server.app import Server
 from funland_server.config import ServerSettings
 from funland_server.plugins.manifest import Manifest, ManifestError, read_manifest
+from funland_server.plugins.packages import copy
 from tests.server.conftest import call, details, until
 from tests.server.plugins.conftest import (
     MISSING,
@@ -351,6 +353,23 @@ async def test_a_wheel_that_can_t_be_trusted_leaves_nothing(
     assert files_of(home) == before
 
 
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+async def test_a_wheel_that_is_damaged_anywhere_is_named_so(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "wheeled-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in GOOD.items():
+            archive.writestr(name.replace("code", "códe"), content)
+    whole = path.read_bytes()
+
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        (tmp_path / str(place)).mkdir()
+        with suppress(ManifestError, OSError):  # what is not looked at may be damaged
+            copy(path, tmp_path / str(place))
+
+
 async def test_what_is_no_plugin_is_not_installed(
     plugins: Server, write: Write, home: Path, tmp_path: Path
 ) -> None:
@@ -390,6 +409,13 @@ WRONG_MANIFESTS = {
     "input_schema = '../../secret.json'": "input_schema:",
     "input_schema = 'none.json'": "none.json can't be read",
     "[input_schema]\ndefault = 2020-01-01": "input_schema:",
+    "input_schema = ''": "input_schema:",
+    "max_duration_seconds = inf": "max_duration_seconds:",
+    "max_duration_seconds = 1e300": "max_duration_seconds:",
+    'author = "\\u009b31m"': "author:",
+    'description = "\\u001b[31m"': "description:",
+    "max_resolution = " + "9" * 5000: "too long",
+    "capabilities = " + "[" * 5000: "nested too deeply",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,11 +15,15 @@ import pytest
 
 from funland.v1.plugins_pb2 import Plugin
 from funland.v1.system_pb2 import GetHealthReportRequest, PartHealth
+from funland.worker.v1.plugin_pb2 import ExecutionEnded
 from funland_plugin.isolation.filters import MISSING as NOT_THERE
 from funland_plugin.isolation.filters import NEVER, program
 from funland_plugin.isolation.system_calls import PROCESSORS
 from funland_server.app import Server
 from funland_server.config import ServerSettings
+from funland_server.plugins.manifest import Limits
+from funland_server.plugins.outcome import of_end
+from funland_server.workers.errors import WorkerLostError
 from tests.server.conftest import call
 from tests.server.plugins.conftest import MISSING, Write, execute, install, reason
 
@@ -141,3 +146,35 @@ def test_the_numbers_are_the_kernel_s() -> None:
     assert {name: headers()[name] for name in numbers if name in headers()} == {
         name: number for name, number in numbers.items() if name in headers()
     }
+
+
+ROOMLESS = """
+import os, socket
+from funland.worker.v1.plugin_pb2 import HostCommand, HostEvent, StartExecution
+from funland_plugin import host
+from funland_plugin.isolation import filters, kernel, system_calls
+server, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+one = host.Host(control)
+processor = system_calls.PROCESSORS[os.uname().machine]
+kernel.give_up_privileges()
+kernel.filter_system_calls(processor.seccomp, filters.refusing(processor, "clone"))
+_, plugins = socket.socketpair()
+command = HostCommand(start=StartExecution(execution_id="x"))
+socket.send_fds(server, [command.SerializeToString()], [plugins.fileno()])
+one._turn()
+print(HostEvent.FromString(server.recv(9999)).ended.not_started)
+"""
+
+
+@pytest.mark.skipif("seccomp" in MISSING, reason=f"no filters here: {MISSING}")
+def test_a_system_without_room_for_a_process_is_named() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ROOMLESS],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    why = done.stdout.strip()
+
+    error = of_end("p", ExecutionEnded(not_started=why), Limits())
+    assert why == os.strerror(errno.ENOSYS)  # as the filter has it
+    assert isinstance(error, WorkerLostError)
+    assert f"no room for another process ({why})" in error.message

@@ -108,6 +108,28 @@ async def test_a_whole_stream_is_answered(address: str) -> None:
         assert (await stub.UploadFile(said())).size_bytes == 3
 
 
+async def test_a_caller_that_sends_nothing_any_more_loses_its_call(
+    pipeline: Pipeline, counting: Counting
+) -> None:
+    server = GrpcServer(pipeline, Live(0.1))
+    address = await server.start("127.0.0.1", 0)
+
+    async def said() -> AsyncIterator[UploadFileRequest]:
+        yield PART
+        await asyncio.Event().wait()
+
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub: Any = FileServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.UploadFile(said(), timeout=SECONDS)
+    await server.stop()
+
+    assert raised.value.code() == grpc.StatusCode.CANCELLED
+    assert "sent nothing" in str(raised.value.details())
+    assert counting.ends == ["CallerGoneError"]
+    assert pipeline.active == 0
+
+
 async def test_what_the_caller_raises_ends_the_call_inside_the_process(
     pipeline: Pipeline, counting: Counting
 ) -> None:

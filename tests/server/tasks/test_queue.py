@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.tasks_pb2 import ListTasksRequest, Task
+from funland.v1.tasks_pb2 import ListTasksRequest, Task, TaskResult
 from funland_server.errors import FunlandError, UnavailableError
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
@@ -22,6 +23,7 @@ from funland_server.tasks.errors import (
 )
 from funland_server.tasks.kinds import Running
 from funland_server.tasks.tables import task_results, task_webhooks, task_works, tasks
+from tests.server.conftest import until
 from tests.server.storage.plans import plan
 from tests.server.tasks.conftest import Echo, Hands, StartHost, says_it
 
@@ -147,6 +149,53 @@ async def test_a_defect_fails_a_task_at_once_and_it_can_be_retried(start_host: S
     assert (done.attempts, done.HasField("error")) == (2, False)
     with pytest.raises(TaskNotRetryableError):
         await host.queue.retry(task.task_id)
+
+
+async def test_a_result_that_can_not_be_written_fails_its_task_and_no_other(
+    start_host: StartHost,
+) -> None:
+    class Broken(Echo):
+        async def run(self, running: Running) -> TaskResult:
+            result = await super().run(running)
+            return cast("Any", "none") if running.work.chat.messages[0].content == "2" else result
+
+    gate = Gate()
+    host = await start_host(Broken(gate), places=5)
+    tasks = [await host.submit(str(number)) for number in range(5)]
+    await until(lambda: host.runner.running.total() == 5)
+    gate.open.set()
+
+    failed = await host.until(tasks.pop(2).task_id, Task.FAILED)
+    done = [await host.until(task.task_id, Task.COMPLETED) for task in tasks]
+
+    assert failed.error.reason == ErrorReason.INTERNAL_ERROR
+    assert [task.result.chat.message.content for task in done] == ["0", "1", "3", "4"]
+
+
+async def test_a_deleted_task_is_gone_although_it_is_begun_anew_meanwhile(
+    start_host: StartHost,
+) -> None:
+    host = await start_host(None)
+    task = await host.submit("x")
+
+    class Retries:
+        """Has it begun anew just before its row is removed."""
+
+        tries = 0
+
+        async def delete_of(self, task_id: str) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                await host.queue.retry(task_id)
+
+        async def ids_of(self, task_id: str) -> list[str]:
+            return []
+
+    other = await start_host(None, home="b", files=Retries())
+    await other.queue.delete(task.task_id)
+
+    with pytest.raises(TaskNotFoundError):
+        await host.queue.get(task.task_id)
 
 
 async def test_a_waiting_task_is_cancelled_at_once_and_a_running_one_within_a_step(

@@ -97,7 +97,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: `model`, `needed_bytes`, `available_bytes`, `devices` if it is theirs, parted by commas.
     """
     WORKER_LOST: _ErrorReason.ValueType  # 20
-    """UNAVAILABLE. The process that held the model ended during the call; call again.
+    """UNAVAILABLE. The process that held the model, or ran a plugin, ended during the call, or there was no room for it; call
+    again.
     Metadata: `model`.
     """
     MODEL_UNLOADED: _ErrorReason.ValueType  # 21
@@ -113,7 +114,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     DEADLINE_PASSED: _ErrorReason.ValueType  # 30
     """DEADLINE_EXCEEDED. The caller's deadline passed."""
     CALLER_GONE: _ErrorReason.ValueType  # 31
-    """CANCELLED. The caller went away, or did not read for too long."""
+    """CANCELLED. The caller went away, or did not read, or send, for too long."""
     ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 40
     """NOT_FOUND. The gateway has no such path."""
     METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 41
@@ -377,7 +378,8 @@ models have it, that was waited for, as long as the setting `load_wait_seconds` 
 Metadata: `model`, `needed_bytes`, `available_bytes`, `devices` if it is theirs, parted by commas.
 """
 WORKER_LOST: ErrorReason.ValueType  # 20
-"""UNAVAILABLE. The process that held the model ended during the call; call again.
+"""UNAVAILABLE. The process that held the model, or ran a plugin, ended during the call, or there was no room for it; call
+again.
 Metadata: `model`.
 """
 MODEL_UNLOADED: ErrorReason.ValueType  # 21
@@ -393,7 +395,7 @@ With `RetryInfo`. Metadata: `model`, `losses`.
 DEADLINE_PASSED: ErrorReason.ValueType  # 30
 """DEADLINE_EXCEEDED. The caller's deadline passed."""
 CALLER_GONE: ErrorReason.ValueType  # 31
-"""CANCELLED. The caller went away, or did not read for too long."""
+"""CANCELLED. The caller went away, or did not read, or send, for too long."""
 ROUTE_NOT_FOUND: ErrorReason.ValueType  # 40
 """NOT_FOUND. The gateway has no such path."""
 METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 41

@@ -85,6 +85,7 @@ class FileServiceServicer:
         Errors:
         - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
         - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
+        - CANCELLED, CALLER_GONE: nothing came for `send_timeout_seconds`.
         - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

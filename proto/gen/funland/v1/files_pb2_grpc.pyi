@@ -48,6 +48,7 @@ class FileServiceStub:
     Errors:
     - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
     - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
+    - CANCELLED, CALLER_GONE: nothing came for `send_timeout_seconds`.
     - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
     """
     GetFile: _grpc.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]
@@ -86,6 +87,7 @@ class FileServiceAsyncStub(FileServiceStub):
     Errors:
     - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
     - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
+    - CANCELLED, CALLER_GONE: nothing came for `send_timeout_seconds`.
     - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
     """
     GetFile: _aio.UnaryUnaryMultiCallable[_files_pb2.GetFileRequest, _files_pb2.File]  # type: ignore[assignment]
@@ -127,6 +129,7 @@ class FileServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors:
         - INVALID_ARGUMENT, FILE_TOO_LARGE: it has more bytes than the setting `file_bytes` allows.
         - INVALID_ARGUMENT, FILE_DAMAGED: its hash is not `sha256`.
+        - CANCELLED, CALLER_GONE: nothing came for `send_timeout_seconds`.
         - INVALID_ARGUMENT, FIELD_INVALID: a message says another field than `data` otherwise than one before it did.
         """
 

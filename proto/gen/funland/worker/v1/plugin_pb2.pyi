@@ -208,6 +208,7 @@ class ExecutionEnded(_message.Message):
     EXIT_CODE_FIELD_NUMBER: _builtins.int
     EXCEEDED_FIELD_NUMBER: _builtins.int
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    NOT_STARTED_FIELD_NUMBER: _builtins.int
     execution_id: _builtins.str
     """Which it was."""
     exit_code: _builtins.int
@@ -216,6 +217,8 @@ class ExecutionEnded(_message.Message):
     """What it took more of than it may, so that the host ended it: `memory`, `threads` or `disk`. Empty: nothing."""
     peak_memory_bytes: _builtins.int
     """The most memory that it was seen to have, in bytes."""
+    not_started: _builtins.str
+    """Why there never was a process. Empty: there was one."""
     def __init__(
         self,
         *,
@@ -223,10 +226,11 @@ class ExecutionEnded(_message.Message):
         exit_code: _builtins.int = ...,
         exceeded: _builtins.str = ...,
         peak_memory_bytes: _builtins.int = ...,
+        not_started: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["exceeded", b"exceeded", "execution_id", b"execution_id", "exit_code", b"exit_code", "peak_memory_bytes", b"peak_memory_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exceeded", b"exceeded", "execution_id", b"execution_id", "exit_code", b"exit_code", "not_started", b"not_started", "peak_memory_bytes", b"peak_memory_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
