@@ -496,9 +496,20 @@ def test_results_are_written_as_they_are(server: ScriptedServer, tmp_path: Path)
     assert (early.exit_code, early.stdout) == (1, "")
     assert "has not ended: in_progress, 1 of 2 lines" in early.stderr
 
+    server.answers["GetBatch"] = Batch(batch_id=BATCH_ID, state=Batch.FAILED)
+    wrong = run(server, "batch", "results", BATCH_ID)
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert f"{BATCH_ID} has no answers: failed." in wrong.stderr
+
 
 def test_batches_are_listed_and_cancelled(server: ScriptedServer) -> None:
     assert run(server, "batch").stdout.splitlines()[1].startswith(BATCH_ID)
+    server.answers["ListBatches"] = ListBatchesResponse(batches=[GOING] * 3)
+    server.answers["ListFiles"] = ListFilesResponse(files=[kept("out")] * 3)
+    for command in ("batch", "files"):
+        some = run(server, command, "list", "-n", "2")
+        assert len(some.stdout.splitlines()) == 3
+        assert "There are more than 2" in some.stderr
     cancelled = run(server, "batch", "cancel", BATCH_ID)
     assert cancelled.stdout == f"{BATCH_ID}: in_progress, 1 of 2 lines\n"
 
@@ -519,6 +530,23 @@ def test_files_go_there_and_back(server: ScriptedServer, tmp_path: Path) -> None
     assert fetched.stdout == f"{tmp_path / 'out.jsonl'}\n"
     assert (tmp_path / "out.jsonl").read_bytes() == piped.stdout_bytes == CONTENTS["out"]
     assert deleted.stdout == "Deleted out.\n"
+
+
+def test_a_file_of_a_name_that_nobody_chose_here_takes_no_other_s_place(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    first = run(server, "files", "download", "out")
+    Path("out.jsonl").write_text("mine")
+    again = run(server, "files", "download", "out")
+
+    assert (first.exit_code, first.stdout) == (0, "out.jsonl\n")
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert again.stderr.startswith("error: out.jsonl is there already.\nhint: ")
+    assert Path("out.jsonl").read_text() == "mine"
+    assert run(server, "files", "download", "out", "-o", ".").exit_code == 0
+    assert Path("out.jsonl").read_bytes() == CONTENTS["out"]
 
 
 def test_a_file_that_is_not_there_is_said_by_its_name(server: ScriptedServer) -> None:

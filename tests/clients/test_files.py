@@ -36,7 +36,7 @@ from funland_client.errors import (
     PreconditionError,
     ServerStoppingError,
 )
-from funland_client.kept_files import Source, landing_place
+from funland_client.kept_files import Source, Upload, landing_place
 from tests.scripted_server import Refusal, ScriptedServer, serving
 
 CONTENT = bytes(range(256)) * 10_000
@@ -68,6 +68,14 @@ class Pipe(io.BytesIO):
 
     def seekable(self) -> bool:
         return False
+
+
+@pytest.mark.parametrize(("source", "name"), [("<stdin>", ""), ("/a/b.jsonl", "b.jsonl"), (3, "")])
+def test_an_open_file_has_the_name_of_its_path_if_it_has_one(source: Any, name: str) -> None:
+    opened: Any = Pipe()
+    opened.name = source
+
+    assert next(Upload(opened, "", "", "", 0).messages()).name == name
 
 
 @pytest.mark.parametrize("kind", ["path", "bytes", "file", "pipe", "parts"])

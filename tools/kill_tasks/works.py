@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final, cast
+
+from google.protobuf import json_format
 
 from funland.v1.inference_pb2 import (
     ChatRequest,
@@ -16,6 +18,9 @@ from funland.v1.plugins_pb2 import ExecutePluginRequest
 from funland.v1.tasks_pb2 import TaskResult, Work
 
 _TOKENS: Final = 60
+_VARY: Final = {
+    "id", "request_id", "execution_id", "timings", "duration", "cached_prompt_tokens",
+}  # fmt: skip
 
 
 def work(number: int, *, plugins: bool) -> Work:
@@ -36,17 +41,15 @@ def work(number: int, *, plugins: bool) -> Work:
 
 
 def essence(result: TaskResult) -> object:
-    """What is the same whenever it is made: without ids, times, and what the cache had."""
-    match result.WhichOneof("answer"):
-        case "chat":
-            return result.chat.message.content, result.chat.usage.completion_tokens
-        case "generate":
-            return result.generate.text, result.generate.usage.completion_tokens
-        case "embed":
-            # The last bits depend on what else was computed at the same time.
-            vectors = result.embed.embeddings
-            return [[round(value, 4) for value in vector.values] for vector in vectors]
-        case "plugin":
-            return result.plugin.output
-        case other:
-            return other
+    """What is the same whenever it is made, to the last bit of a vector."""
+    return unvarying(json_format.MessageToDict(result, preserving_proto_field_name=True))
+
+
+def unvarying(told: Any) -> Any:
+    """An answer without ids, times, and what the cache had."""
+    if isinstance(told, dict):
+        members = cast("dict[str, Any]", told)
+        return {name: unvarying(one) for name, one in members.items() if name not in _VARY}
+    if isinstance(told, list):
+        return [unvarying(one) for one in cast("list[Any]", told)]
+    return told

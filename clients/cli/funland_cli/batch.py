@@ -141,11 +141,14 @@ def list_batches(
     """List the batches, the newest first."""
     session = options.session(context, server, as_json)
     with session.client() as client:
-        found = client.batches.list(limit=most)
+        found = client.batches.list(limit=most + 1)
+    shown, more = found[:most], found[most:]
     if session.output.as_json:
-        session.output.document({"batches": [document(each) for each in found]})
-    else:
-        session.output.table(COLUMNS, (row(each, datetime.now(UTC)) for each in found))
+        session.output.document({"batches": [document(each) for each in shown]})
+        return
+    session.output.table(COLUMNS, (row(each, datetime.now(UTC)) for each in shown))
+    if more:
+        session.output.note(f"There are more than {most}: -n shows as many as you like.")
 
 
 @app.command()
@@ -224,6 +227,11 @@ def results(
                 f"{found.batch_id} has not ended: {step(found).line}.",
                 hint=next_step(found, session.flags),
             )
+        if not (found.output_file_id or found.error_file_id):
+            raise CommandError(
+                f"{found.batch_id} has no answers: {step(found).line}.",
+                hint=next_step(found, session.flags),
+            )
         if output or errors:
             _save(session, client, found, output, errors)
         else:
@@ -268,7 +276,10 @@ def _save(
             else:
                 path.write_bytes(b"")
         except OSError as error:
-            raise CommandError(f"{path} can't be written: {error.strerror}") from error
+            raise CommandError(
+                f"{path} can't be written: {error.strerror}",
+                hint=next_step(batch, session.flags),
+            ) from error
     if batch.error_file_id and errors is None:
         session.output.note("Some lines failed: --errors FILE writes what they were told.", "")
 

@@ -17,6 +17,7 @@ from funland_cli.file_views import COLUMNS, all_of, row
 from funland_cli.naming import begun
 from funland_client import Funland
 from funland_client.errors import KeptFileNotFoundError
+from funland_client.kept_files import landing_place
 
 EPILOG = """\b
 Examples:
@@ -62,11 +63,14 @@ def list_files(
     """List the files, the newest first."""
     session = options.session(context, server, as_json)
     with session.client() as client:
-        found = client.files.list(purpose=purpose, limit=most)
+        found = client.files.list(purpose=purpose, limit=most + 1)
+    shown, more = found[:most], found[most:]
     if session.output.as_json:
-        session.output.document({"files": [document(file) for file in found]})
-    else:
-        session.output.table(COLUMNS, (row(file, datetime.now(UTC)) for file in found))
+        session.output.document({"files": [document(file) for file in shown]})
+        return
+    session.output.table(COLUMNS, (row(file, datetime.now(UTC)) for file in shown))
+    if more:
+        session.output.note(f"There are more than {most}: -n shows as many as you like.")
 
 
 @app.command()
@@ -132,16 +136,23 @@ def download(
     *,
     file: FileId,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            "--output", "-o", metavar="PATH", help="Where to: a file or a folder; - is a pipe."
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Where to: a file or a folder; - is a pipe.  [default: here]",
         ),
-    ] = Path(),
+    ] = None,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
-    """Fetch a file, under its own name unless another is given."""
+    """Fetch a file, under its own name unless another is given.
+
+    Without --output nothing is written over.
+    """
     session = options.session(context, server, as_json)
+    place = output or Path()
     try:
         with session.client() as client:
             found = client.files.get(_id(client, file))
@@ -152,11 +163,16 @@ def download(
                 sys.stdout.buffer.flush()
                 return
             session.output.wait(f"Fetching {found.name or found.file_id}")
-            place = client.files.download(found.file_id, output)
+            place = landing_place(place, found)
+            if output is None and place.exists():
+                raise CommandError(
+                    f"{place} is there already.", hint="To write it elsewhere, or over it: --output"
+                )
+            client.files.download(found.file_id, place)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise CommandError(f"{output} can't be written: {error.strerror}") from error
+        raise CommandError(f"{place} can't be written: {error.strerror}") from error
     finally:
         session.output.waited()
     if session.output.as_json:

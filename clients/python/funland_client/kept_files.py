@@ -151,4 +151,6 @@ def _name(source: Source) -> str:
     if isinstance(source, str | os.PathLike):
         return Path(source).name
     named = getattr(source, "name", "")
-    return Path(named).name if isinstance(named, str) else ""
+    if not isinstance(named, str) or named.startswith("<"):  # as `<stdin>`: not one of a file's
+        return ""
+    return Path(named).name

@@ -52,7 +52,7 @@ class Batching:
         """Keeps a batch. Raises what `BatchService.CreateBatch` promises."""
         parts = self.parts
         if parts.lines(request.endpoint) is None:
-            raise endpoint_unknown(request.endpoint)
+            raise endpoint_unknown(request.endpoint, parts.shapes)
         await parts.files.get(request.input_file_id)
         source = await parts.files.path(request.input_file_id)
         batch = _new(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,7 @@ class _Run:
             raise NotHereError from FileElsewhereError(kept.batch.input_file_id)
         lines = parts.lines(kept.batch.endpoint)
         if lines is None:  # it was created when the gateway ran in this process
-            raise NotHereError from endpoint_unknown(kept.batch.endpoint)
+            raise NotHereError from endpoint_unknown(kept.batch.endpoint, parts.shapes)
         batch = kept.batch
         if batch.state == Batch.COMPLETED:  # the server ended before the queue knew
             return batch
@@ -202,17 +202,11 @@ class _Run:
         return batch
 
 
-def endpoint_unknown(endpoint: str) -> FieldInvalidError:
+def endpoint_unknown(endpoint: str, shapes: Iterable[Lines]) -> FieldInvalidError:
     """Lines can't have an endpoint, here and now."""
-    return FieldInvalidError(
-        [
-            Violation(
-                "endpoint",
-                f"{endpoint[:64]!r} is no endpoint that this server's lines can have: those of"
-                " OpenAI need the gateway in the server's process, as `funland serve` has it",
-            )
-        ]
-    )
+    known = ", ".join(each for shape in shapes for each in shape.endpoints)
+    told = f"{endpoint[:64]!r} is none that lines can have at this server; it has {known}"
+    return FieldInvalidError([Violation("endpoint", told)])
 
 
 def _content(path: Path, endpoint: str) -> Content:

@@ -191,6 +191,7 @@ CREATE TABLE tasks (
 	failures INTEGER NOT NULL,
 	losses INTEGER NOT NULL,
 	max_attempts INTEGER NOT NULL,
+	lacked_by TEXT NOT NULL,
 	owner TEXT,
 	cancelling INTEGER NOT NULL,
 	progress_percent FLOAT,

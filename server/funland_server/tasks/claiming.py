@@ -35,6 +35,8 @@ class Claimant:
     kinds: Collection[int]
     aside: Collection[str] = ()
     """The ids of tasks that it could not do."""
+    lacked: Collection[tuple[int, str]] = ()
+    """Kinds and models, of which it can do no task."""
 
 
 # Written out, since a claim is made every few moments, and SQLAlchemy takes longer to put it
@@ -42,7 +44,7 @@ class Claimant:
 _NEXT: Final = """
     SELECT {key} FROM tasks
     WHERE state = 1 AND delayed = 0 AND lane = :lane AND kind IN ({kinds})
-      AND (home_id IS NULL OR home_id = :home_id) {aside}
+      AND (home_id IS NULL OR home_id = :home_id) {aside} {lacked}
     ORDER BY rank, turn, number LIMIT :places"""
 _BEGIN: Final = """
     UPDATE tasks SET state = 2, owner = :owner, begin_time = :now, attempts = attempts + 1,
@@ -50,7 +52,7 @@ _BEGIN: Final = """
 _TOLD: Final = (
     tasks.c.task_id, tasks.c.number, tasks.c.kind, tasks.c.lane, tasks.c.rank, tasks.c.turn,
     tasks.c.deadline, tasks.c.attempts, tasks.c.failures, tasks.c.max_attempts, tasks.c.model,
-    tasks.c.revision, tasks.c.ready_time,
+    tasks.c.revision, tasks.c.ready_time, tasks.c.lacked_by,
 )  # fmt: skip
 _RETURN: Final = (
     " RETURNING "  # noqa: S608 - our own columns
@@ -69,10 +71,9 @@ async def claim(
 ) -> list[Claimed]:
     """Takes as many tasks of each lane as it has free places, and begins them; in their order."""
     claimed: list[Claimed] = []
-    aside = list(claimant.aside)[:_SET_ASIDE]
-    statement = _claiming(dialect, tuple(sorted(claimant.kinds)), len(aside))
+    statement = _claiming(dialect, *_shape(claimant))
     for lane, free in places.items():
-        values = {**_values(claimant, aside, lane, free), "owner": claimant.server_id, "now": now}
+        values = {**_values(claimant, lane, free), "owner": claimant.server_id, "now": now}
         found = await connection.execute(statement, values)
         # What RETURNING gives has no order.
         rows = sorted(found, key=lambda row: (row.rank, row.turn, row.number))
@@ -82,19 +83,28 @@ async def claim(
 
 def next_ones(claimant: Claimant, lane: int, places: int) -> TextClause:
     """The ids of those that are next in a lane."""
-    aside = list(claimant.aside)[:_SET_ASIDE]
-    query = text(_next("task_id", tuple(sorted(claimant.kinds)), len(aside)))
-    return query.bindparams(**_values(claimant, aside, lane, places))
+    query = text(_next("task_id", *_shape(claimant)))
+    return query.bindparams(**_values(claimant, lane, places))
+
+
+def _shape(claimant: Claimant) -> tuple[tuple[int, ...], int, int]:
+    """What a statement depends on."""
+    aside, lacked = _passed_over(claimant)
+    return tuple(sorted(claimant.kinds)), len(aside), len(lacked)
+
+
+def _passed_over(claimant: Claimant) -> tuple[list[str], list[tuple[int, str]]]:
+    return list(claimant.aside)[:_SET_ASIDE], list(claimant.lacked)[:_SET_ASIDE]
 
 
 @lru_cache(maxsize=64)
-def _claiming(dialect: Dialect, kinds: tuple[int, ...], aside: int) -> Any:
+def _claiming(dialect: Dialect, kinds: tuple[int, ...], aside: int, lacked: int) -> Any:
     """One statement that takes them."""
     if dialect == "sqlite":
-        words = f"{_BEGIN} WHERE rowid IN ({_next('rowid', kinds, aside)}) {_RETURN}"
+        words = f"{_BEGIN} WHERE rowid IN ({_next('rowid', kinds, aside, lacked)}) {_RETURN}"
     else:
         # Two servers at once take others. Were it not materialized, it could be asked twice.
-        taken = f"{_next('task_id', kinds, aside)} FOR UPDATE SKIP LOCKED"
+        taken = f"{_next('task_id', kinds, aside, lacked)} FOR UPDATE SKIP LOCKED"
         words = (
             f"WITH taken AS MATERIALIZED ({taken}) {_BEGIN} FROM taken"
             f" WHERE tasks.task_id = taken.task_id {_RETURN}"
@@ -102,19 +112,25 @@ def _claiming(dialect: Dialect, kinds: tuple[int, ...], aside: int) -> Any:
     return text(words).columns(*_TOLD, column("work", LargeBinary))
 
 
-def _next(key: str, kinds: tuple[int, ...], aside: int) -> str:
+def _next(key: str, kinds: tuple[int, ...], aside: int, lacked: int) -> str:
     named = ", ".join(f":aside_{place}" for place in range(aside))
     return _NEXT.format(
         key=key,
         kinds=", ".join(map(str, kinds)),
         aside=f"AND task_id NOT IN ({named})" if aside else "",
+        lacked=" ".join(
+            f"AND NOT (kind = :kind_{place} AND model = :model_{place})" for place in range(lacked)
+        ),
     )
 
 
-def _values(claimant: Claimant, aside: list[str], lane: int, places: int) -> dict[str, Any]:
+def _values(claimant: Claimant, lane: int, places: int) -> dict[str, Any]:
+    aside, lacked = _passed_over(claimant)
     return {
         "lane": lane,
         "home_id": claimant.home_id,
         "places": places,
         **{f"aside_{place}": task_id for place, task_id in enumerate(aside)},
+        **{f"kind_{place}": kind for place, (kind, _) in enumerate(lacked)},
+        **{f"model_{place}": model for place, (_, model) in enumerate(lacked)},
     }

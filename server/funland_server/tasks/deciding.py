@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
@@ -53,6 +54,8 @@ class Back:
 
     lost: bool = False
     """Whether its server was."""
+    lacked_by: str | None = None
+    """The homes whose servers could not do it; None: those that are known."""
 
 
 Verdict: TypeAlias = End | Again | Back
@@ -88,9 +91,13 @@ def after_cut(cut: Cut, task_id: str) -> Verdict | None:
             return None
 
 
-def after_not_here(cause: Error, *, others: bool) -> Verdict:
-    """`others` says whether there are more servers that know the kind."""
-    return Back() if others else End(Task.FAILED, cause)
+def after_not_here(cause: Error, home_id: str, lacked_by: str, others: Collection[str]) -> Verdict:
+    """What becomes of a task that a home's server could not do, and before it those of `lacked_by`;
+    `others` are the homes of all that know the kind."""
+    lacking = {*lacked_by.split(), home_id}
+    if lacking.issuperset(others):
+        return End(Task.FAILED, cause)
+    return Back(lacked_by=" ".join(sorted(lacking)))
 
 
 def after_loss(

@@ -105,8 +105,9 @@ def _values(verdict: Verdict, now: int, keep_seconds: float) -> dict[str, Any]:
                 "error": error.SerializeToString(),
                 "progress_text": "",
             }
-        case Back(lost):
+        case Back(lost, lacked_by):
             return {
+                "lacked_by": tasks.c.lacked_by if lacked_by is None else lacked_by,
                 "state": Task.PENDING,
                 "delayed": 0,
                 "turn": _least(),

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+from funland_server.errors import FunlandError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -13,8 +15,8 @@ _MOST: Final = 256
 """In one transaction, which others wait for."""
 
 Carry = Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]]
-"""Carries out several, and gives for each what came of it, in their order. What it raises is told
-to all."""
+"""Carries out several, and gives for each what came of it, in their order. A FunlandError that it
+raises is told to all; for any other each is carried out alone."""
 
 
 class Gathering(Generic[T, R]):
@@ -52,6 +54,11 @@ class Gathering(Generic[T, R]):
         try:
             came = await self._carry([one for one, _ in group])
         except Exception as error:
+            if len(group) > 1 and not isinstance(error, FunlandError):
+                # What is wrong with one is not to become of the others.
+                for each in group:
+                    await self._carry_group([each])
+                return
             came = [error] * len(group)
         for (_, future), what in zip(group, came, strict=True):
             if future.done():  # its caller is gone

@@ -22,6 +22,12 @@ class NotHereError(Exception):
     """The work can't be done by this server, but perhaps by another that shares the database: the
     task goes back, and that is no try. Its cause is what the caller is told where there is none."""
 
+    def __init__(self, *, model: bool = False) -> None:
+        """`model` says that it is the task's model which is not here, so that all tasks of its kind
+        and model are another server's."""
+        super().__init__()
+        self.model = model
+
 
 class Running(Protocol):
     """A task that runs. Its end comes as a cancellation: then its lease is lost, it is cancelled,

@@ -50,7 +50,7 @@ class Language:
         try:
             return await self._answer(work, running)
         except ModelNotFoundError as error:
-            raise NotHereError from error
+            raise NotHereError(model=True) from error
 
 
 def language_kinds(models: Models, inference: Inference) -> list[Kind]:

@@ -46,9 +46,10 @@ class Membership:
         """Whether the lease is held."""
         return self._entered and self._left > 0
 
-    def others_know(self, kind: int) -> bool:
-        """Whether another server that lives knows a kind."""
-        return any(kind in sign.kinds for one, sign in self._signs.items() if one != self.server_id)
+    def others_that_know(self, kind: int) -> set[str]:
+        """The homes of the other servers that live and know a kind."""
+        others = (sign for one, sign in self._signs.items() if one != self.server_id)
+        return {sign.home_id for sign in others if kind in sign.kinds}
 
     @property
     def known_kinds(self) -> set[int]:
@@ -72,7 +73,7 @@ class Membership:
         wait again. `kinds` may change."""
         self._kinds = kinds
         begun = self._clock.monotonic()
-        taken = await self._store.enter(self.server_id, self.home_id, kinds)
+        taken, self._signs = await self._store.enter(self.server_id, self.home_id, kinds)
         self._last = begun
         self._entered = True
         return taken

@@ -177,7 +177,8 @@ class Queue:
     async def delete(self, task_id: str) -> None:
         """Forgets a task and all that is kept of it; raises TaskNotFoundError."""
         await self.cancel(task_id)
-        await self._forget([task_id])
+        while not await self._forget([task_id]):  # it was begun anew meanwhile
+            await self.cancel(task_id)
 
     async def forget_expired(self) -> int:
         """Forgets those whose time is over, some at a time; gives how many."""

@@ -57,8 +57,9 @@ class Runner:
         self._pace = pace
         self.kinds = kinds
         self._runs: dict[str, Run] = {}
-        self._aside: dict[str, float] = {}
-        """The tasks that can't be done here, each until when it is passed over."""
+        self._aside: dict[str | tuple[int, str], float] = {}
+        """The tasks that can't be done here, or all of a kind and model, each until when it is
+        passed over."""
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._asked_to_cancel = False
@@ -179,7 +180,11 @@ class Runner:
         now = self._clock.monotonic()
         self._aside = {one: until for one, until in self._aside.items() if until > now}
         claimant = Claimant(
-            self._membership.server_id, self._membership.home_id, list(self.kinds), [*self._aside]
+            self._membership.server_id,
+            self._membership.home_id,
+            list(self.kinds),
+            aside=[one for one in self._aside if isinstance(one, str)],
+            lacked=[one for one in self._aside if not isinstance(one, str)],
         )
         for claimed in await self._store.claim(claimant, places):
             # One that was taken for dead meanwhile leaves them to who takes them back.
@@ -231,10 +236,13 @@ class Runner:
             return deciding.after_cut(run.cut, run.task_id), None
         match failed:
             case NotHereError():
-                others = self._membership.others_know(run.kind)
-                self._aside[run.task_id] = self._clock.monotonic() + self._pace.aside_seconds
+                aside = (run.kind, run.model) if failed.model and run.model else run.task_id
+                self._aside[aside] = self._clock.monotonic() + self._pace.aside_seconds
                 cause = told_error(failed.__cause__ or failed, task_id=run.task_id).to_wire()
-                return deciding.after_not_here(cause, others=others), None
+                membership = self._membership
+                others = membership.others_that_know(run.kind)
+                verdict = deciding.after_not_here(cause, membership.home_id, run.lacked_by, others)
+                return verdict, None
             case ServerStoppingError():
                 return deciding.Back(), None
             case _:
@@ -254,9 +262,14 @@ class Runner:
                 return
             except FunlandError as error:
                 logger.warning("task_end_unwritten", task_id=run.task_id, error=error.message)
-            except Exception:
+            except Exception as error:
                 logger.exception("task_end_unwritten", task_id=run.task_id)
-                return
+                if result is None:
+                    return
+                # The result is what can't be written: without it, it can.
+                wire = told_error(error, task_id=run.task_id).to_wire()
+                verdict, result = End(Task.FAILED, wire), None
+                ended = Ended(run.task_id, verdict, run.fence, run.told.revision, percent)
             if self._stopping:
                 return  # the next start finds it, and runs it again
             await asyncio.sleep(_AGAIN_SECONDS)

@@ -68,6 +68,11 @@ class Run:
         return self._row.max_attempts
 
     @property
+    def lacked_by(self) -> str:
+        """The homes whose servers could not do it, parted by blanks."""
+        return self._row.lacked_by
+
+    @property
     def work(self) -> Work:
         """What is to be done."""
         return Work.FromString(self._work)

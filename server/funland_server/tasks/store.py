@@ -234,13 +234,15 @@ class TaskStore:
         for run, one in told:
             run.saved = one
 
-    async def enter(self, server_id: str, home_id: str, kinds: Collection[int]) -> list[str]:
+    async def enter(
+        self, server_id: str, home_id: str, kinds: Collection[int]
+    ) -> tuple[list[str], dict[str, Sign]]:
         """Takes a server in, and has those tasks wait again that earlier ones of its home had;
-        gives their ids."""
+        gives their ids, and what all servers wrote."""
 
-        async def change(connection: AsyncConnection) -> list[str]:
+        async def change(connection: AsyncConnection) -> tuple[list[str], dict[str, Sign]]:
             await servers.enter(connection, server_id, home_id, kinds)
-            return await self._take_back(connection)
+            return await self._take_back(connection), await servers.signs(connection)
 
         return await self._database.write(change)
 

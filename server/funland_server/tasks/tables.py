@@ -67,6 +67,7 @@ tasks = Table(
     Column("failures", Integer, nullable=False),
     Column("losses", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False),
+    Column("lacked_by", Text, nullable=False),
     Column("owner", Text),
     Column("cancelling", Integer, nullable=False),
     Column("progress_percent", Float),

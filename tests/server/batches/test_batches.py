@@ -253,6 +253,11 @@ async def test_what_can_not_be_a_batch_is_refused(
         await server.call("CreateBatch", request_)
 
     assert reason(raised.value) == expected
+    if request_.endpoint != GENERATE:
+        assert (
+            "/v1/nothing' is none that lines can have at this server; it has /funland/v1/"
+            in str(raised.value.details())
+        )
 
 
 async def test_a_batch_that_nobody_knows_is_not_found(server: Calls) -> None:

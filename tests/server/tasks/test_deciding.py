@@ -97,5 +97,8 @@ def test_a_task_whose_server_is_lost_waits_again_but_not_for_ever(
 def test_what_no_other_server_can_do_fails_with_its_cause() -> None:
     cause = error("NOT_FOUND")
 
-    assert after_not_here(cause, others=True) == Back()
-    assert after_not_here(cause, others=False) == End(Task.FAILED, cause)
+    assert after_not_here(cause, "a", "", {"b", "c"}) == Back(lacked_by="a")
+    assert after_not_here(cause, "b", "a", {"a", "c"}) == Back(lacked_by="a b")
+    assert after_not_here(cause, "a", "a", {"b"}) == Back(lacked_by="a")
+    assert after_not_here(cause, "c", "a b", {"a", "b"}) == End(Task.FAILED, cause)
+    assert after_not_here(cause, "a", "", ()) == End(Task.FAILED, cause)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.tasks_pb2 import ListTasksRequest, Task
-from funland_server.errors import FunlandError, UnavailableError
+from funland.v1.tasks_pb2 import ListTasksRequest, Task, TaskResult
+from funland_server.errors import FieldInvalidError, FunlandError, UnavailableError
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
-from funland_server.tasks import claiming
+from funland_server.tasks import claiming, submitting
 from funland_server.tasks.claiming import Claimant
 from funland_server.tasks.errors import (
     IdempotencyKeyReusedError,
@@ -22,6 +23,7 @@ from funland_server.tasks.errors import (
 )
 from funland_server.tasks.kinds import Running
 from funland_server.tasks.tables import task_results, task_webhooks, task_works, tasks
+from tests.server.conftest import until
 from tests.server.storage.plans import plan
 from tests.server.tasks.conftest import Echo, Hands, StartHost, says_it
 
@@ -149,6 +151,53 @@ async def test_a_defect_fails_a_task_at_once_and_it_can_be_retried(start_host: S
         await host.queue.retry(task.task_id)
 
 
+async def test_a_result_that_can_not_be_written_fails_its_task_and_no_other(
+    start_host: StartHost,
+) -> None:
+    class Broken(Echo):
+        async def run(self, running: Running) -> TaskResult:
+            result = await super().run(running)
+            return cast("Any", "none") if running.work.chat.messages[0].content == "2" else result
+
+    gate = Gate()
+    host = await start_host(Broken(gate), places=5)
+    tasks = [await host.submit(str(number)) for number in range(5)]
+    await until(lambda: host.runner.running.total() == 5)
+    gate.open.set()
+
+    failed = await host.until(tasks.pop(2).task_id, Task.FAILED)
+    done = [await host.until(task.task_id, Task.COMPLETED) for task in tasks]
+
+    assert failed.error.reason == ErrorReason.INTERNAL_ERROR
+    assert [task.result.chat.message.content for task in done] == ["0", "1", "3", "4"]
+
+
+async def test_a_deleted_task_is_gone_although_it_is_begun_anew_meanwhile(
+    start_host: StartHost,
+) -> None:
+    host = await start_host(None)
+    task = await host.submit("x")
+
+    class Retries:
+        """Has it begun anew just before its row is removed."""
+
+        tries = 0
+
+        async def delete_of(self, task_id: str) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                await host.queue.retry(task_id)
+
+        async def ids_of(self, task_id: str) -> list[str]:
+            return []
+
+    other = await start_host(None, home="b", files=Retries())
+    await other.queue.delete(task.task_id)
+
+    with pytest.raises(TaskNotFoundError):
+        await host.queue.get(task.task_id)
+
+
 async def test_a_waiting_task_is_cancelled_at_once_and_a_running_one_within_a_step(
     start_host: StartHost,
 ) -> None:
@@ -186,6 +235,21 @@ async def test_a_deadline_fails_a_task_before_it_runs_and_amid_its_work(
         failed = await host.until(one.task_id, Task.FAILED)
         assert failed.error.reason == ErrorReason.TASK_TIMEOUT
     assert echo.ran == ["runs"]
+
+
+@pytest.mark.parametrize("name", ["start_time", "deadline"])
+@pytest.mark.parametrize(
+    "time", [{"seconds": 10**15}, {"seconds": -(10**12)}, {"seconds": 1, "nanos": 2 * 10**9}]
+)
+async def test_a_time_that_is_none_is_refused(
+    start_host: StartHost, name: str, time: dict[str, int]
+) -> None:
+    host = await start_host(None)
+
+    with pytest.raises(FieldInvalidError) as raised:
+        await host.submit("x", **{name: time})
+
+    assert [one.field for one in raised.value.violations] == [name]
 
 
 async def test_a_task_does_not_start_before_its_time(start_host: StartHost) -> None:
@@ -289,6 +353,20 @@ async def test_a_claim_walks_one_index_and_sorts_nothing(
     found = await plan(database, claiming.next_ones(claimant, 1, 1))
 
     assert found.indexes == {"tasks_ready"}
+    assert not found.sorts
+    assert not found.reads_all
+
+
+async def test_the_turns_of_callers_are_found_by_an_index(
+    start_host: StartHost, database: Database
+) -> None:
+    host = await start_host(None)
+    await asyncio.gather(*(host.keep("a") for _ in range(300)))
+    of_a = submitting.latest_turns(1).bindparams(lane=1, rank=0, caller_0="a")
+
+    found = await plan(database, of_a)
+
+    assert found.indexes == {"tasks_of_callers"}
     assert not found.sorts
     assert not found.reads_all
 

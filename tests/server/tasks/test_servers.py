@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland.v1.tasks_pb2 import Task, WatchTasksRequest
+from funland.v1.tasks_pb2 import Task, WatchTasksRequest, Work
 from funland_server.models.errors import ModelNotFoundError
-from funland_server.tasks.kinds import NotHereError, Running
+from funland_server.tasks.kinds import Checked, NotHereError, Running
 from tests.postgresql import Cluster
 from tests.server.conftest import until
 from tests.server.tasks.conftest import Echo, Hands, Host, StartHost, says_it
@@ -121,6 +121,60 @@ async def test_a_task_goes_to_the_server_that_can_do_it(start_host: StartHost) -
     assert failed.error.reason == ErrorReason.MODEL_NOT_FOUND
     assert {task.max_attempts for task in done} == {3}
     assert sorted(rich.ran) == ["0", "1", "2"]
+
+
+async def test_what_no_server_can_do_fails_and_says_why(start_host: StartHost) -> None:
+    async def lacks_it(running: Running) -> str:
+        raise NotHereError from ModelNotFoundError("m")
+
+    hosts = [await start_host(Echo(lacks_it), home=home) for home in "ab"]
+    for host in hosts:
+        await host.beat()  # sees the other
+
+    task = await hosts[0].submit("x")
+    failed = await hosts[1].until(task.task_id, Task.FAILED)
+
+    assert failed.error.reason == ErrorReason.MODEL_NOT_FOUND
+
+
+async def test_a_server_that_has_just_come_knows_of_the_others(start_host: StartHost) -> None:
+    async def lacks_it(running: Running) -> str:
+        raise NotHereError from ModelNotFoundError("m")
+
+    rich = await start_host(Echo(says_it), home="a", places=0)
+    task = await rich.submit("x")
+    poor = Echo(lacks_it)
+    await start_host(poor, home="b")
+    await until(lambda: len(poor.ran) > 1)  # again and again, and it does not fail
+
+    assert (await rich.queue.get(task.task_id)).state != Task.FAILED
+
+
+class Near(Echo):
+    """A server that has not every model."""
+
+    async def check(self, work: Work) -> Checked:
+        return Checked(model=work.chat.model)
+
+
+async def test_tasks_that_a_server_lacks_the_model_for_are_not_in_the_way(
+    start_host: StartHost,
+) -> None:
+    async def lacks_it(running: Running) -> str:
+        if running.model == "far":
+            raise NotHereError(model=True) from ModelNotFoundError("far")
+        return "done"
+
+    near = Near(lacks_it)
+    host = await start_host(near, home="a")
+    await start_host(Near(says_it), home="b", places=0)
+    await host.beat()
+    await asyncio.gather(*(host.submit("far", model="far", caller="a") for _ in range(300)))
+    last = await host.submit("near", model="near", caller="a")
+
+    await host.until(last.task_id, Task.COMPLETED)
+
+    assert near.ran.count("far") < 150
 
 
 async def test_a_task_of_a_home_runs_nowhere_else(start_host: StartHost) -> None:

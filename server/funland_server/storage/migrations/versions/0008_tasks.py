@@ -44,6 +44,8 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer, nullable=False),
         sa.Column("losses", sa.Integer, nullable=False),
         sa.Column("max_attempts", sa.Integer, nullable=False),
+        # The homes whose servers could not do it, parted by blanks.
+        sa.Column("lacked_by", sa.Text, nullable=False),
         # The server that runs it; null: none does.
         sa.Column("owner", sa.Text),
         # Whether whoever runs it is to end it: 1, or 0.
