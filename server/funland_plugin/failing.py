@@ -13,7 +13,6 @@ from funland_plugin.checking import SchemaBrokenError, ViolatedError
 from funland_plugin.errors import AskError, DeniedError, LimitError
 
 _LONGEST: Final = 2000
-_FULL: Final = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
 _TRIED: Final = {
     "socket.": "network", "os.fork": "processes", "os.forkpty": "processes",
     "os.posix_spawn": "processes", "os.exec": "processes", "os.system": "processes",
@@ -75,7 +74,7 @@ def _failure(error: BaseException, attempts: Attempts) -> PluginFailure:  # noqa
             return _told(PluginFailure.DENIED, str(error), error.permission)
         case PermissionError() | socket.gaierror():
             return _told(PluginFailure.DENIED, _words(error), attempts.last)
-        case OSError() if error.errno in _FULL:
+        case OSError() if error.errno == errno.EFBIG:  # a full disk of the system's is no limit
             return _told(PluginFailure.LIMIT, _words(error), "disk")
         case OSError() if error.errno == errno.ENOMEM:
             return _told(PluginFailure.LIMIT, _words(error), "memory")
@@ -100,7 +99,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         where = f"{error.filename.rsplit('/', 1)[-1]}, line {error.lineno}"
         return f"{type(error).__name__}: {error.msg} ({where})"
-    said = "".join(traceback.format_exception_only(error)).strip()
+    said = f"{type(error).__name__}: {error}".removesuffix(": ")
     frames = traceback.extract_tb(error.__traceback__)
     here = [frame for frame in frames if not frame.filename.startswith((sys.prefix, "<"))]
     here = [frame for frame in here if "/funland_plugin/" not in frame.filename]

@@ -233,7 +233,7 @@ def test_a_conversation_goes_on_where_it_was(terminal: Terminal, server: Scripte
     terminal.type("And in Bonn?\n")
     terminal.wait_for(r"3 tokens[^>]*> ")
     terminal.type("/help\n")
-    terminal.wait_for(r"/edit TEXT +say it in place")
+    terminal.wait_for(r"/edit TEXT +say it in place[\s\S]*\n> ")
     terminal.type("\x04")
     terminal.wait_for("To go on: funland chat --session 5e55-0002")
     assert terminal.process.wait(SECONDS) == 0

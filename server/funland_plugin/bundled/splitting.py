@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 _END: Final = re.compile(
-    r"[.!?\u2026]+[\"'\u201d\u2019\u00bb)\]]*\s+"  # with white space behind it
+    r"(?<![.!?\u2026])[.!?\u2026]+[\"'\u201d\u2019\u00bb)\]]*\s+"  # with white space behind it
     r"|[\u3002\uff01\uff1f]+[\u201d\u2019\u300d\u300f\uff09]*\s*"  # in Chinese and Japanese
     r"|\n\s*"
 )

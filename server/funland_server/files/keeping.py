@@ -24,6 +24,7 @@ from funland_server.files.names import clean_name, media_type_of
 from funland_server.files.on_disk import to_its_end
 from funland_server.files.pages import page
 from funland_server.files.store import FileStore, Kept
+from funland_server.storage.errors import StorageFullError
 from funland_server.storage.waiting_out import wait_out
 
 logger = structlog.get_logger(__name__)
@@ -216,7 +217,15 @@ class Keeping:
     async def _forget(self, kept: list[Kept]) -> None:
         if not kept:
             return
-        await self._store.remove(*(one.file.file_id for one in kept))
+        ids = [one.file.file_id for one in kept]
+        try:
+            await self._store.remove(*ids)
+        except StorageFullError:  # there is room for that when the contents are gone
+            await self._drop(kept)
+            await self._store.remove(*ids)
+        await self._drop(kept)
+
+    async def _drop(self, kept: list[Kept]) -> None:
         for one in kept:
             if one.home_id == self._store.home_id:
                 await to_its_end(self._contents.remove, one.file.file_id, one.file.sha256)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, TypeAlias
 
+import structlog
+
 from funland.v1.inference_pb2 import ChatRequest, ChatResponse, GenerationOptions
 from funland.worker.v1.plugin_pb2 import PluginAnswer, PluginAsk, ToPlugin
-from funland_server.errors import FieldInvalidError, FunlandError, Violation
+from funland_server.errors import FieldInvalidError, FunlandError, InternalError, Violation
 from funland_server.plugins.errors import PluginDeniedError, PluginLimitExceededError
 from funland_server.plugins.fetches import Fetches
+
+logger = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 16
 """The SDK asks no more at once."""
@@ -72,7 +77,8 @@ class Asks:
                 response = await self._answering(self._checked(ask.request))
                 self._count(response)
                 answer.response.CopyFrom(response)
-        except FunlandError as error:
+        except Exception as problem:
+            error = problem if isinstance(problem, FunlandError) else _unforeseen(problem)
             if len(self.failed) >= AT_ONCE:
                 self.failed.pop(next(iter(self.failed)))
             self.failed[ask.number] = error
@@ -97,3 +103,10 @@ class Asks:
         if response.model not in self.models:
             self.models.append(response.model)
         self.device_ids += [one for one in response.device_ids if one not in self.device_ids]
+
+
+def _unforeseen(problem: Exception) -> InternalError:
+    """A defect of ours: the plugin must not wait for an answer that never comes."""
+    error_id = secrets.token_hex(6)
+    logger.error("unforeseen_error", error_id=error_id, exc_info=problem)
+    return InternalError(error_id)

@@ -48,7 +48,10 @@ class Fetches:
         async with self._web.open(url, headers=headers, follow=False) as answer:
             return PluginFetched(
                 status=answer.status,
-                headers={name.lower(): value for name, value in answer.headers.items()},
+                headers={
+                    name.lower(): value.encode(errors="replace").decode()  # not all are UTF-8
+                    for name, value in answer.headers.items()
+                },
                 data=await answer.read(_MOST_BYTES),
             )
 

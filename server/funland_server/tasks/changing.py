@@ -88,7 +88,7 @@ async def retry(connection: AsyncConnection, task_id: str, *, now: int, capacity
     await connection.execute(update(tasks).where(tasks.c.task_id == task_id).values(anew))
     again = {
         "state": WebhookDelivery.WAITING, "attempts": 0, "next_time": None, "last_error": "",
-        "owner": None, "lease_until": None,
+        "owner": None,
     }  # fmt: skip
     await connection.execute(
         update(task_webhooks).where(task_webhooks.c.task_id == task_id).values(again)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from funland.v1.errors_pb2 import Error
 from funland.v1.tasks_pb2 import Lane, SubmitTaskRequest, Task
+from funland_server.errors import FieldInvalidError, Violation
 from funland_server.tasks.kinds import Checked
 from funland_server.tasks.tables import AnyRow
 
@@ -27,8 +28,9 @@ def new_row(
     kind: Kind,
     lane: LaneName,
 ) -> dict[str, Any]:
-    """The row of a task that nobody has run, but for its `turn`. `number` is the time."""
-    start = _micros(request.start_time, given=request.HasField("start_time"))
+    """The row of a task that nobody has run, but for its `turn`. `number` is the time. Raises
+    FieldInvalidError."""
+    start = _micros(request, "start_time")
     return {
         "task_id": task_id,
         "number": number,
@@ -45,7 +47,7 @@ def new_row(
         "ready_time": start or 0,
         "begin_time": None,
         "end_time": None,
-        "deadline": _micros(request.deadline, given=request.HasField("deadline")),
+        "deadline": _micros(request, "deadline"),
         "expire_time": None,
         "retention_seconds": request.retention_seconds,
         "attempts": 0,
@@ -90,5 +92,15 @@ def task_of(row: AnyRow) -> Task:
     return task
 
 
-def _micros(time: Timestamp, *, given: bool) -> int | None:
-    return time.ToMicroseconds() if given else None
+def _micros(request: SubmitTaskRequest, name: Literal["start_time", "deadline"]) -> int | None:
+    """A time that is told, in microseconds since 1970; None: it is not. Others than those of the
+    Timestamp's own range have no date."""
+    if not request.HasField(name):
+        return None
+    time: Timestamp = getattr(request, name)
+    try:
+        time.ToJsonString()
+        return time.ToMicroseconds()
+    except ValueError as error:
+        what = "must be a time from the year 1 to 9999"
+        raise FieldInvalidError([Violation(name, what)]) from error

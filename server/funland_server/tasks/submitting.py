@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import func, insert, select, tuple_
+from sqlalchemy import TextClause, bindparam, func, insert, select, text, tuple_
 
 from funland.v1.tasks_pb2 import Lane, WebhookDelivery, Work
+from funland_server.storage.any_text import AnyText
 from funland_server.storage.backend import Dialect
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.inserting import insert_into
@@ -26,6 +28,8 @@ from funland_server.tasks.tables import (
 
 _SHORT: Final = 4096
 """Bytes: work that is longer has a row of its own, since that of a task is often written anew."""
+_CALLERS: Final = 100
+"""The most that one statement asks for."""
 _NEAR: Final = 64
 """So near to a lane's capacity its tasks are counted at each submission."""
 
@@ -147,15 +151,30 @@ async def give_turns(connection: AsyncConnection, rows: Iterable[dict[str, Any]]
         first = select(tasks.c.turn).where(ready, *where).order_by(tasks.c.turn).limit(1)
         least: int = await connection.scalar(first) or 0
         callers = list({row["caller"] for row in alike})
-        last = (
-            select(tasks.c.caller, func.max(tasks.c.turn).label("turn"))
-            .where(pending, *where, tasks.c.caller.in_(callers))
-            .group_by(tasks.c.caller)
-        )
-        latest = {row.caller: row.turn for row in await connection.execute(last)}
+        latest: dict[str, int] = {}
+        for first_one in range(0, len(callers), _CALLERS):
+            some = callers[first_one : first_one + _CALLERS]
+            values = {f"caller_{place}": caller for place, caller in enumerate(some)}
+            found = await connection.execute(
+                latest_turns(len(some)), {"lane": lane, "rank": rank, **values}
+            )
+            latest |= {some[row.place]: row.turn for row in found if row.turn is not None}
         for row in alike:
-            before: int = latest.get(row["caller"], -1)
+            before = latest.get(row["caller"], -1)
             row["turn"] = latest[row["caller"]] = max(before + 1, least)
+
+
+@lru_cache(maxsize=_CALLERS)
+def latest_turns(callers: int) -> TextClause:
+    """The last turn that each of so many callers waits for: one look into the index each, however
+    many tasks a caller has waiting."""
+    latest = (
+        f"SELECT {place} AS place, (SELECT max(turn) FROM tasks WHERE state = 1"  # noqa: S608 - our own words
+        f" AND lane = :lane AND rank = :rank AND caller = :caller_{place}) AS turn"
+        for place in range(callers)
+    )
+    names = (bindparam(f"caller_{place}", type_=AnyText) for place in range(callers))
+    return text(" UNION ALL ".join(latest)).bindparams(*names)
 
 
 async def _earlier(

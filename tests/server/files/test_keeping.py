@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import hashlib
 import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,28 @@ async def test_a_disk_without_room_is_told_and_nothing_is_left(
         await keep(files, bytes(2 << 20))
 
     assert on_the_disk(tmp_path / "home") == set()
+
+
+async def test_a_full_disk_lets_files_go(start: Start, tmp_path: Path, place: Path | str) -> None:
+    if isinstance(place, str):
+        pytest.skip("that database has a disk of its own")
+    disk = ctypes.CDLL(None)
+    if disk.mount(b"tmpfs", bytes(tmp_path), b"tmpfs", 0, b"size=8m"):
+        pytest.skip("no disk can be made here")
+    try:
+        files = await start()
+        file = await keep(files, bytes(1 << 20))
+        with suppress(OSError), (tmp_path / "rest").open("wb", 0) as rest:
+            while rest.write(bytes(4096)):
+                pass
+
+        await files.delete(file.file_id)
+
+        with pytest.raises(UnknownFileError):
+            await files.get(file.file_id)
+        assert on_the_disk(tmp_path / "home") == set()
+    finally:
+        disk.umount2(bytes(tmp_path), 2)  # as soon as nobody uses it
 
 
 async def test_another_homes_files_are_known_and_not_here(

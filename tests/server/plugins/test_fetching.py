@@ -40,6 +40,12 @@ async def host() -> AsyncIterator[str]:
             raise web.HTTPFound("http://example.com/")
         if request.path == "/long":
             return web.Response(body=bytes(17 * 1024**2))
+        if request.path == "/odd":
+            assert request.transport is not None
+            request.transport.write(
+                b"HTTP/1.0 200 OK\r\nX-Odd: caf\xe9\r\nLocation: \xff\r\n\r\nodd"
+            )
+            request.transport.close()
         return web.Response(status=404, text=request.headers.get("x-key", ""))
 
     app = web.Application()
@@ -65,6 +71,14 @@ async def test_a_host_that_is_granted_answers(plugins: Server, write: Write, hos
     assert answered == {"status": 404, "data": "k", "to": None}
     redirected = await asked(plugins, f"http://{host}/away")
     assert (redirected["status"], redirected["to"]) == (302, "http://example.com/")
+
+
+async def test_headers_that_are_no_text_are_told_as_far_as_they_are(
+    plugins: Server, write: Write, host: str
+) -> None:
+    await install(plugins, write("fetches", BODY, permissions=f"hosts = ['{host}']"))
+
+    assert await asked(plugins, f"http://{host}/odd") == {"status": 200, "data": "odd", "to": "?"}
 
 
 @pytest.mark.parametrize(

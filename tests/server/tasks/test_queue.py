@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.tasks_pb2 import ListTasksRequest, Task, TaskResult
-from funland_server.errors import FunlandError, UnavailableError
+from funland_server.errors import FieldInvalidError, FunlandError, UnavailableError
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
-from funland_server.tasks import claiming
+from funland_server.tasks import claiming, submitting
 from funland_server.tasks.claiming import Claimant
 from funland_server.tasks.errors import (
     IdempotencyKeyReusedError,
@@ -237,6 +237,21 @@ async def test_a_deadline_fails_a_task_before_it_runs_and_amid_its_work(
     assert echo.ran == ["runs"]
 
 
+@pytest.mark.parametrize("name", ["start_time", "deadline"])
+@pytest.mark.parametrize(
+    "time", [{"seconds": 10**15}, {"seconds": -(10**12)}, {"seconds": 1, "nanos": 2 * 10**9}]
+)
+async def test_a_time_that_is_none_is_refused(
+    start_host: StartHost, name: str, time: dict[str, int]
+) -> None:
+    host = await start_host(None)
+
+    with pytest.raises(FieldInvalidError) as raised:
+        await host.submit("x", **{name: time})
+
+    assert [one.field for one in raised.value.violations] == [name]
+
+
 async def test_a_task_does_not_start_before_its_time(start_host: StartHost) -> None:
     hands = Hands()
     echo = Echo(says_it)
@@ -350,6 +365,20 @@ async def test_a_claim_walks_one_index_and_sorts_nothing(
     found = await plan(database, claiming.next_ones(claimant, 1, 1))
 
     assert found.indexes == {"tasks_ready"}
+    assert not found.sorts
+    assert not found.reads_all
+
+
+async def test_the_turns_of_callers_are_found_by_an_index(
+    start_host: StartHost, database: Database
+) -> None:
+    host = await start_host(None)
+    await asyncio.gather(*(host.keep("a") for _ in range(300)))
+    of_a = submitting.latest_turns(1).bindparams(lane=1, rank=0, caller_0="a")
+
+    found = await plan(database, of_a)
+
+    assert found.indexes == {"tasks_of_callers"}
     assert not found.sorts
     assert not found.reads_all
 

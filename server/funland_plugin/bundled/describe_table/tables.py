@@ -100,11 +100,13 @@ def _without_frame(rows: list[list[str]]) -> list[list[str]]:
 def _json_rows(text: str) -> list[Any]:
     try:
         told = json.loads(text)
+    except RecursionError:
+        raise TableError("The table is nested too deeply.") from None
     except ValueError:
         lines = [line for line in text.splitlines() if line.strip()]
         try:
             return [json.loads(line) for line in lines]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise TableError(f"The table looks like JSON and is none: {error}.") from None
     return cast("list[Any]", told) if isinstance(told, list) else [told]
 
@@ -138,12 +140,13 @@ def _is_head(rows: list[list[Any]]) -> bool:
 
 def _names(row: Sequence[Any]) -> list[str]:
     """The names of columns, each another; those without are numbered from 1."""
-    names: list[str] = []
+    names: dict[str, int] = {}  # and how many of that name there are so far
     for number, cell in enumerate(row, 1):
-        name = str(cell).strip() or f"column_{number}"
-        tried, count = name, 1
+        name = tried = str(cell).strip() or f"column_{number}"
+        count = names.get(name, 0)
         while tried in names:
             count += 1
             tried = f"{name}_{count}"
-        names.append(tried)
-    return names
+        names[name] = max(count, 1)
+        names.setdefault(tried, 1)
+    return list(names)

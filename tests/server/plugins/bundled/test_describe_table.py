@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics as known
+from time import process_time
 from typing import Any
 
 import pytest
@@ -243,3 +244,19 @@ def test_a_description_is_a_table_in_markdown() -> None:
 )
 def test_what_a_model_says_with_another_number_is_left_out(words: str, left: str) -> None:
     assert agreeing(words, 3, COLUMNS) == left
+
+
+def test_as_many_columns_as_there_are_get_a_name_each() -> None:
+    began = process_time()
+    numbered = from_text("1," * 50_000).names
+    alike = from_text("a," * 50_000 + "\nb", header="yes").names
+
+    assert (len(set(numbered)), numbered[-1]) == (50_001, "column_50001")
+    assert (len(set(alike)), alike[:3]) == (50_001, ["a", "a_2", "a_3"])
+    assert process_time() - began < 5
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000 + "\n{}"])
+def test_what_is_nested_too_deeply_is_no_table(text: str) -> None:
+    with pytest.raises(TableError):
+        from_text(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from funland_plugin.bundled.splitting import beginning, parts, sentences
@@ -72,3 +74,14 @@ def test_a_text_without_ends_takes_no_longer_than_others() -> None:
     text = "e.g. A. a. " * 20_000
 
     assert sentences(text) == [text]
+
+
+@pytest.mark.parametrize("mark", [".", "!", "\u2026", "\u3002", '."'])
+def test_marks_without_end_take_no_longer_than_others(mark: str) -> None:
+    text = mark * 100_000
+
+    began = process_time()
+    found = parts(text, 1200)
+
+    assert "".join(found) == text
+    assert process_time() - began < 3
