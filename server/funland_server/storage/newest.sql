@@ -243,7 +243,6 @@ CREATE TABLE task_webhooks (
 	next_time BIGINT,
 	last_error TEXT NOT NULL,
 	owner TEXT,
-	lease_until BIGINT,
 	PRIMARY KEY (task_id)
 )
 

@@ -126,7 +126,6 @@ task_webhooks = Table(
     Column("next_time", BigInteger),
     Column("last_error", AnyText, nullable=False),
     Column("owner", Text),
-    Column("lease_until", BigInteger),
     Index("task_webhooks_due", "next_time", sqlite_where=text("state = 2")),
 )
 

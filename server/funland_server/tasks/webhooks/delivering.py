@@ -16,6 +16,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.tasks.clock import Clock
 from funland_server.tasks.webhooks import checking, letter
+from funland_server.tasks.webhooks.places import Places
 from funland_server.tasks.webhooks.schedule import Outcome, after_answer, after_failure
 from funland_server.tasks.webhooks.signing import key_of, signed
 from funland_server.tasks.webhooks.store import Claimed, WebhookStore
@@ -25,9 +26,9 @@ from funland_server.web.waiting import asked_to_wait
 
 logger = structlog.get_logger(__name__)
 
-_AT_ONCE: Final = 16
 _LEAST_PAUSE: Final = 0.1
 """Seconds between two looks, however many tasks end."""
+_BUSY_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 15.0
 """So soon a server sees those of tasks that another one ended and did not tell."""
 
@@ -55,7 +56,8 @@ class Webhooks:
         self._changes = changes
         self._wake = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling: dict[asyncio.Task[None], str] = {}
+        """The URLs that are told."""
 
     def check(self, webhook: Webhook) -> None:
         """See `checking.check`."""
@@ -112,21 +114,22 @@ class Webhooks:
 
     async def _begin_due(self) -> float:
         """Begins to tell as many as there is room for; gives the seconds until then."""
-        room = _AT_ONCE - len(self._telling)
-        if room <= 0:
+        places = Places(self._telling.values())
+        if not places.free:
             return _LONGEST_PAUSE  # whichever ends wakes it
         due = await self._store.next_time()
         time = self._clock.micros()
         if due is None or due > time:
             return _LONGEST_PAUSE if due is None else min((due - time) / 1e6, _LONGEST_PAUSE)
-        for claimed in await self._store.claim(room, time):
+        taken = await self._store.claim(places, time)
+        for claimed in taken:
             telling = asyncio.create_task(self._tell(claimed))
-            self._telling.add(telling)
+            self._telling[telling] = claimed.url
             telling.add_done_callback(self._told)
-        return 0.0
+        return 0.0 if taken else _BUSY_PAUSE  # another server has them, or their receivers hang
 
     def _told(self, telling: asyncio.Task[None]) -> None:
-        self._telling.discard(telling)
+        del self._telling[telling]
         self._wake.set()
 
     async def _tell(self, claimed: Claimed) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select, text, update
+from sqlalchemy import Select, and_, func, select, text, update
 
 from funland.v1.tasks_pb2 import Task, WebhookDelivery
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.tasks.rows import task_of
 from funland_server.tasks.tables import shown, task_webhooks, tasks
+from funland_server.tasks.webhooks.places import Places
 from funland_server.tasks.webhooks.schedule import Outcome
 
 LEASE: Final = 30 * 10**6
@@ -74,11 +76,13 @@ class WebhookStore:
 
         return await self.database.read(read)
 
-    async def claim(self, most: int, now: int) -> list[Claimed]:
-        """Takes some that are due; each is due again when its lease is over."""
+    async def claim(self, places: Places, now: int) -> list[Claimed]:
+        """Takes some that are due, as many as there are places for; each is due again when its
+        lease is over."""
 
         async def write(connection: AsyncConnection) -> list[Claimed]:
-            ids = list((await connection.execute(due(now, most))).scalars())
+            rows = (await connection.execute(due(now, places.free, places.full))).all()
+            ids = places.chosen((row.task_id, row.url) for row in rows)
             if not ids:
                 return []
             taken = {
@@ -124,12 +128,19 @@ class WebhookStore:
         return await self.database.write(write)
 
 
-def due(now: int, most: int) -> Select[tuple[str]]:
-    """The ids of tasks whose ends are to be told, locked; those that another server is just taking
-    are not among them."""
+def due(now: int, most: int, full: Collection[str] = ()) -> Select[*tuple[Any, ...]]:
+    """The ids and URLs of tasks whose ends are to be told, locked; those that another server is
+    just taking are not among them, nor those of origins that are `full`."""
+    others = (
+        and_(
+            _it.url != origin,
+            *(~_it.url.startswith(origin + end, autoescape=True) for end in "/?#"),
+        )
+        for origin in full
+    )
     return (
-        select(_it.task_id)
-        .where(sending, _it.next_time <= now)
+        select(_it.task_id, _it.url)
+        .where(sending, _it.next_time <= now, *others)
         .order_by(_it.next_time)
         .limit(most)
         .with_for_update(skip_locked=True)

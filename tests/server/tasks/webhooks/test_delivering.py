@@ -169,6 +169,24 @@ async def test_a_task_that_may_be_begun_anew_keeps_its_secret(
     assert row.secret == SECRET
 
 
+async def test_who_hangs_does_not_keep_others_from_being_told(
+    ends: Ends, receiver: Receiver
+) -> None:
+    receiver.hold = asyncio.Event()
+    for number in range(40):
+        await ends.add(f"held-{number}", receiver)
+    async with receiving() as other:
+        await ends.add("task-1", other)
+        await ends.server()
+
+        (told,) = await other.have(1, seconds=5)  # less than a receiver has to answer
+
+    assert told.said["data"]["task_id"] == "task-1"
+    receiver.hold.set()
+    await receiver.have(40)
+    assert len({told.message_id for told in receiver.told}) == 40
+
+
 async def test_who_does_not_listen_is_told_again(ends: Ends, receiver: Receiver) -> None:
     receiver.answers = [
         web.Response(status=500, text="a secret of the receiver"),

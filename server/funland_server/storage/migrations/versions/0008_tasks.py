@@ -98,9 +98,8 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("next_time", sa.BigInteger),
         sa.Column("last_error", sa.Text, nullable=False),
-        # The server that tells it, and until when nobody else does.
+        # The server that tells it; nobody else does before `next_time`.
         sa.Column("owner", sa.Text),
-        sa.Column("lease_until", sa.BigInteger),
     )
     # SENDING: few at any time.
     few = sa.text("state = 2")
