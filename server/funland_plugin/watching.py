@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import stat
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -40,7 +42,7 @@ class Watch:
             return "threads"
         now = monotonic()
         if self._folder and now >= self._look_at:
-            size = folder_bytes(self._folder)
+            size = folder_bytes(self._folder) + _removed_bytes(self._pid)
             self._look_at = now + _REST * (monotonic() - now)
             if size > self._disk_bytes:
                 return "disk"
@@ -73,6 +75,18 @@ def _blocks(entry: os.DirEntry[str]) -> int:
         return entry.stat(follow_symlinks=False).st_blocks
     except FileNotFoundError:  # it is gone meanwhile; what else is there still counts
         return 0
+
+
+def _removed_bytes(pid: int) -> int:
+    """What it has open and has removed. Root alone can see that."""
+    total = 0
+    with suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
+        for entry in entries:
+            with suppress(OSError):
+                told = entry.stat()
+                if stat.S_ISREG(told.st_mode) and not told.st_nlink:
+                    total += told.st_blocks * 512
+    return total
 
 
 def _memory(pid: int) -> int:

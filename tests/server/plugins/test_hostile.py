@@ -229,6 +229,23 @@ async def test_a_plugin_that_does_what_it_may_not_ends_with_the_reason(
     assert not list((home / "plugins").glob(".*"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can see such files")
+async def test_files_that_are_open_and_removed_count_too(plugins: Server, write: Write) -> None:
+    body = (
+        "import os\nfiles = []\n"
+        "for name in 'abc':\n"
+        "    files.append(open(name, 'wb', 0))\n"
+        "    os.unlink(name)\n"
+        "    files[-1].write(bytes(2 << 20))\n"
+        "while True: pass"
+    )
+    await install(plugins, write("unlinks", body, limits=LIMITS))
+
+    error = await refused(plugins, "unlinks")
+
+    assert (reason(error), metadata(error)["limit"]) == (EXCEEDED, "disk")
+
+
 @pytest.mark.parametrize(
     "body",
     [
