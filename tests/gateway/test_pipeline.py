@@ -66,6 +66,8 @@ class BrokenChannel:
     async def unary(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("the secret")
 
+    collect = unary
+
     @asynccontextmanager
     async def stream(self, *_: Any, **__: Any) -> AsyncGenerator[AsyncIterator[Any]]:
         async def events() -> AsyncGenerator[Any]:

@@ -13,6 +13,7 @@ from funland_server.files.domain import Files
 from funland_server.files.on_disk import as_storage_errors
 from funland_server.plugins.errors import PluginFailedError
 from funland_server.plugins.removing import remove
+from funland_server.plugins.shelf import MADE
 
 _PURPOSE: Final = "task_output"
 _LONGEST_NAME: Final = 255
@@ -32,7 +33,7 @@ class Artefacts:
     def __init__(self, plugin_id: str, home: Path) -> None:
         """`home` is the plugin's folder; what is not kept in time is removed with what is there."""
         self._plugin_id = plugin_id
-        self._folder = home / f".out-{secrets.token_hex(8)}"
+        self._folder = home / f"{MADE}{secrets.token_hex(8)}"
         self._made: list[_Made] = []
         self._open: BinaryIO | None = None
 

@@ -22,10 +22,11 @@ from funland_server.plugins.errors import (
     PluginLimitExceededError,
     PluginNotFoundError,
 )
-from funland_server.plugins.executing import Executing, json_object
+from funland_server.plugins.executing import Executing
 from funland_server.plugins.manifest import Manifest, ManifestError
 from funland_server.plugins.presenting import state
 from funland_server.plugins.removing import remove
+from funland_server.plugins.runs import json_object
 from funland_server.plugins.shelf import Installed, Shelf
 from funland_server.storage.errors import StorageFullError
 from funland_server.storage.waiting_out import wait_out

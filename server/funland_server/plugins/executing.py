@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -15,7 +15,7 @@ from funland.v1.plugins_pb2 import ExecutePluginRequest, PluginExecution
 from funland.worker.v1.plugin_pb2 import PluginRun, StartExecution
 from funland.worker.v1.worker_pb2 import JobProgress
 from funland_server.config import ServerSettings
-from funland_server.errors import FieldInvalidError, FunlandError, Violation
+from funland_server.errors import FunlandError
 from funland_server.files.domain import Files
 from funland_server.files.on_disk import as_storage_errors
 from funland_server.live import Live
@@ -33,11 +33,14 @@ from funland_server.plugins.manifest import Limits, Manifest
 from funland_server.plugins.places import Places
 from funland_server.plugins.presenting import duration
 from funland_server.plugins.removing import remove
+from funland_server.plugins.runs import format_of, json_object, run_of, start_of
 from funland_server.plugins.shelf import Installed
 from funland_server.web.fetching import Web
 
 _CHECK: Final = Limits(duration_seconds=10.0, memory_bytes=512 * 1024**2)
 """What holding something against a schema may take."""
+_IMPORT_SECONDS: Final = 60.0
+"""Nothing else of the plugins is changed meanwhile."""
 _CHECKS: Final = 8
 """So many are looked at at once; more wait."""
 _DAY_SECONDS: Final = 86400
@@ -108,7 +111,7 @@ class Executing:
         await self._run(
             plugin.id,
             StartExecution(memory_bytes=_CHECK.memory_bytes),
-            _run(plugin, PluginRun.CHECK, input=request.input or "{}", config=config),
+            run_of(plugin, PluginRun.CHECK, input=request.input or "{}", config=config),
             _CHECK,
         )
 
@@ -138,8 +141,10 @@ class Executing:
             PluginIsolationUnavailableError: It was not tried.
         """
         limits = self.limits(plugin.manifest)
-        start = _start(plugin, limits)
-        await self._run(plugin.id, start, _run(plugin, PluginRun.IMPORT), limits)
+        seconds = min(limits.duration_seconds, _IMPORT_SECONDS)
+        limits = limits.model_copy(update={"duration_seconds": seconds})
+        start = start_of(plugin, limits)
+        await self._run(plugin.id, start, run_of(plugin, PluginRun.IMPORT), limits)
 
     async def _counted(
         self,
@@ -199,10 +204,10 @@ class Executing:
             )
             return made[0]
 
-        run = _run(plugin, PluginRun.EXECUTE, input=request.input or "{}", config=config)
-        run.output_format = _format(plugin.manifest, request.output_format)
+        run = run_of(plugin, PluginRun.EXECUTE, input=request.input or "{}", config=config)
+        run.output_format = format_of(plugin.manifest, request.output_format)
         run.output_bytes = limits.output_bytes
-        wanted = Wanted(plugin.id, _start(plugin, limits), run, limits)
+        wanted = Wanted(plugin.id, start_of(plugin, limits), run, limits)
         heard = Heard(progress, artefacts.take)
         try:
             output = await Execution(self._host, wanted, heard, asks).run()
@@ -249,58 +254,8 @@ class Executing:
         return orjson.dumps(json_object(plugin.config) | json_object(request.config)).decode()
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """A configuration; raises FieldInvalidError if it is no JSON object."""
-    try:
-        told = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
-        told = None
-    if not isinstance(told, dict):
-        raise FieldInvalidError([Violation("config", "must be a JSON object")])
-    return told  # pyright: ignore[reportUnknownVariableType] - JSON's keys are texts
-
-
 def _check_usable(plugin: Installed) -> None:
     if plugin.error:
         raise PluginBrokenError(plugin.id, plugin.error)
     if not plugin.enabled:
         raise PluginDisabledError(plugin.id)
-
-
-def _format(manifest: Manifest, wanted: str) -> str:
-    formats = manifest.supported_formats
-    if not wanted:
-        return formats[0] if formats else ""
-    if wanted not in formats:
-        said = "must be one of " + ", ".join(formats) if formats else "must be empty"
-        raise FieldInvalidError([Violation("output_format", said)])
-    return wanted
-
-
-def _start(plugin: Installed, limits: Limits) -> StartExecution:
-    return StartExecution(
-        code_folder=str(plugin.code_folder),
-        folder=str(plugin.folder),
-        memory_bytes=limits.memory_bytes,
-        disk_bytes=limits.disk_bytes,
-        foreign=True,
-    )
-
-
-def _run(
-    plugin: Installed,
-    extent: PluginRun.Extent.ValueType,
-    *,
-    input: str | None = None,  # noqa: A002 - the contract's word
-    config: str | None = None,
-) -> PluginRun:
-    manifest = plugin.manifest
-    return PluginRun(
-        extent=extent,
-        entry=manifest.entry,
-        input=input,
-        config=config,
-        input_schema=str(manifest.input_schema),
-        config_schema=str(manifest.config_schema),
-        output_schema=str(manifest.output_schema),
-    )

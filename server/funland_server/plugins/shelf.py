@@ -26,6 +26,8 @@ logger = structlog.get_logger(__name__)
 
 _STATE: Final = "state.json"
 _COMING: Final = ".import-"
+MADE: Final = ".out-"
+"""What the folders begin with, beside a plugin's own, where executions lay down their files."""
 
 
 @dataclass(slots=True)
@@ -75,7 +77,10 @@ class Shelf:
         for folder in sorted(self._place.iterdir()):
             if folder.name.startswith(_COMING):
                 remove(folder)
-            elif folder.name not in found and (folder / _STATE).is_file():
+                continue
+            for made in folder.glob(f"{MADE}*"):
+                remove(made)  # files of executions that the server's end broke off
+            if folder.name not in found and (folder / _STATE).is_file():
                 found[folder.name] = self._read(folder)
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
@@ -41,7 +41,7 @@ def validate(request: Message) -> None:
     import protovalidate  # noqa: PLC0415 - as above
 
     violations = [
-        Violation(_place(violation.proto)[:_LONGEST_PATH], _words(violation.proto.message))
+        _violation(request, violation.proto)
         for violation in protovalidate.collect_violations(request)[:_MOST]
     ]
     if violations:
@@ -53,6 +53,19 @@ def get_ready() -> None:
     import_module("protovalidate")
 
 
+def _violation(request: Message, told: Any) -> Violation:
+    """What is told of a rule that is broken. That of a choice is its message's: it is no field."""
+    if told.rule is None and told.rule_id == "required":
+        *outer, choice = told.field.elements
+        message: Any = request.DESCRIPTOR  # below it there are messages alone
+        for element in outer:
+            message = message.fields_by_name[element.field_name].message_type
+        names = ", ".join(field.name for field in message.oneofs_by_name[choice.field_name].fields)
+        place = _path(outer) or names.partition(",")[0]
+        return Violation(place[:_LONGEST_PATH], f"one of {names} must be given")
+    return Violation(_place(told)[:_LONGEST_PATH], _words(told.message))
+
+
 def _words(message: str) -> str:
     """What a rule says, for people who don't read patterns."""
     told, _, pattern = message.partition("`")
@@ -62,17 +75,17 @@ def _words(message: str) -> str:
 def _place(violation: Any) -> str:
     """The field that breaks a rule. One for a whole message has an id that ends with the name of
     the field to blame."""
-    path = _path(violation.field)
+    path = _path(violation.field.elements)
     if violation.rule is not None:
         return path
     field = violation.rule_id.rpartition(".")[2]
     return f"{path}.{field}" if path else field
 
 
-def _path(path: object) -> str:
+def _path(elements: Iterable[Any]) -> str:
     """`messages[0].role`, `sampling.logit_bias[7]`: as the field is written in JSON."""
     parts: list[str] = []
-    for element in getattr(path, "elements", ()):
+    for element in elements:
         name = element.field_name
         subscript = element.subscript
         if subscript is not None:

@@ -80,7 +80,7 @@ async def retry(connection: AsyncConnection, task_id: str, *, now: int, capacity
     await give_turns(connection, [place])
     anew = {
         "state": Task.PENDING, "delayed": 0, "ready_time": 0, "turn": place["turn"],
-        "begin_time": None, "end_time": None, "expire_time": None,
+        "start_time": None, "begin_time": None, "end_time": None, "expire_time": None,
         "deadline": None if deciding.is_late(row.deadline, now) else row.deadline,
         "failures": 0, "losses": 0, "lacked_by": "", "cancelling": 0, "error": None,
         "progress_percent": None, "progress_text": "", "revision": row.revision + 1,

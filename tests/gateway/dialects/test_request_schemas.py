@@ -10,7 +10,16 @@ import pytest
 
 from funland.v1.hardware_pb2 import Acceleration
 from funland_gateway.dialects import DIALECTS
-from funland_gateway.dialects.dialect import Incoming, Route, Streaming, Together, Unary, WebSocket
+from funland_gateway.dialects.dialect import (
+    Download,
+    Incoming,
+    Route,
+    Streaming,
+    Together,
+    Unary,
+    Upload,
+    WebSocket,
+)
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.rpcs import GET_ACCELERATION
 from funland_gateway.failures import CallFailed
@@ -154,11 +163,14 @@ BEFORE: Mapping[Any, Any] = {GET_ACCELERATION: Acceleration()}
 """What is answered to RPCs that are asked before the one that takes the body."""
 
 
-def messages(call: Unary | Streaming | Together | WebSocket) -> list[Any]:
+def messages(
+    call: Unary | Streaming | Together | WebSocket | Upload | Download,
+) -> list[Any]:
     if isinstance(call, Together):
         return [part.message for part in call.parts]
     if isinstance(call, Unary) and call.rpc in BEFORE:
         second = call.answer(BEFORE[call.rpc])
         assert isinstance(second, Unary)
         return messages(second)
+    assert isinstance(call, Unary | Streaming | WebSocket), "it has no body in JSON"
     return [call.message]

@@ -92,6 +92,18 @@ async def test_folders_of_any_depth_are_removed(tmp_path: Path) -> None:
     assert not top.exists()
 
 
+async def test_what_broken_off_executions_made_is_removed(tmp_path: Path) -> None:
+    for plugin_id in ("summarize", "installed"):
+        made = tmp_path / plugin_id / ".out-0"
+        made.mkdir(parents=True)
+        (made / "0").write_text("half a file")
+
+    Shelf(tmp_path).read()
+
+    for plugin_id in ("summarize", "installed"):
+        assert not list((tmp_path / plugin_id).glob(".out-*"))
+
+
 async def test_a_folder_that_others_write_into_ends_its_removal(tmp_path: Path) -> None:
     remove(tmp_path / "nothing")
     (tmp_path / "file").touch()

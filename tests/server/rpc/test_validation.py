@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from funland.v1.hardware_pb2 import Acceleration, SetAccelerationRequest
 from funland.v1.models_pb2 import LoadModelRequest, LoadSettings
+from funland.v1.tasks_pb2 import SubmitTaskRequest, Work
 from funland_server.errors import FieldInvalidError
 from funland_server.rpc.validation import FORMS, validate
 
@@ -48,3 +49,12 @@ def test_a_form_that_is_missed_is_described(request_: Message, field: str, words
     (violation,) = caught.value.violations
     assert violation.field == field
     assert words in violation.description
+
+
+def test_of_a_choice_that_is_not_made_its_message_is_to_blame() -> None:
+    with pytest.raises(FieldInvalidError) as raised:
+        validate(SubmitTaskRequest(work=Work()))
+
+    (violation,) = raised.value.violations
+    assert violation.field == "work"
+    assert violation.description.startswith("one of chat, generate, ")

@@ -270,6 +270,18 @@ async def test_a_task_does_not_start_before_its_time(start_host: StartHost) -> N
     assert echo.ran == ["now", "later"]
 
 
+async def test_a_task_that_is_retried_waits_for_no_time(start_host: StartHost) -> None:
+    hands = Hands()
+    host = await start_host(Echo(says_it), hands=hands)
+    later = await host.submit("later", start_time={"seconds": round(hands.seconds) + 10})
+    await host.queue.cancel(later.task_id)
+
+    again = await host.queue.retry(later.task_id)
+
+    assert not again.HasField("start_time")
+    await host.until(later.task_id, Task.COMPLETED)
+
+
 async def test_what_is_deleted_or_over_leaves_no_row(
     start_host: StartHost, database: Database
 ) -> None:

@@ -161,7 +161,8 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RetryTask(self, request, context):
-        """Has a task that is FAILED or CANCELLED run once more, from its beginning.
+        """Has a task that is FAILED or CANCELLED run once more, from its beginning. Its `start_time`, and a `deadline` that has passed,
+        are unset then.
 
         Errors: FAILED_PRECONDITION, TASK_NOT_RETRYABLE: it is neither. RESOURCE_EXHAUSTED, LANE_FULL.
         """

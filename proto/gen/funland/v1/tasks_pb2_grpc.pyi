@@ -76,7 +76,8 @@ class TaskServiceStub:
     it is.
     """
     RetryTask: _grpc.UnaryUnaryMultiCallable[_tasks_pb2.RetryTaskRequest, _tasks_pb2.Task]
-    """Has a task that is FAILED or CANCELLED run once more, from its beginning.
+    """Has a task that is FAILED or CANCELLED run once more, from its beginning. Its `start_time`, and a `deadline` that has passed,
+    are unset then.
 
     Errors: FAILED_PRECONDITION, TASK_NOT_RETRYABLE: it is neither. RESOURCE_EXHAUSTED, LANE_FULL.
     """
@@ -132,7 +133,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     it is.
     """
     RetryTask: _aio.UnaryUnaryMultiCallable[_tasks_pb2.RetryTaskRequest, _tasks_pb2.Task]  # type: ignore[assignment]
-    """Has a task that is FAILED or CANCELLED run once more, from its beginning.
+    """Has a task that is FAILED or CANCELLED run once more, from its beginning. Its `start_time`, and a `deadline` that has passed,
+    are unset then.
 
     Errors: FAILED_PRECONDITION, TASK_NOT_RETRYABLE: it is neither. RESOURCE_EXHAUSTED, LANE_FULL.
     """
@@ -227,7 +229,8 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tasks_pb2.RetryTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tasks_pb2.Task, _abc.Awaitable[_tasks_pb2.Task]]:
-        """Has a task that is FAILED or CANCELLED run once more, from its beginning.
+        """Has a task that is FAILED or CANCELLED run once more, from its beginning. Its `start_time`, and a `deadline` that has passed,
+        are unset then.
 
         Errors: FAILED_PRECONDITION, TASK_NOT_RETRYABLE: it is neither. RESOURCE_EXHAUSTED, LANE_FULL.
         """
