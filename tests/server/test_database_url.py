@@ -64,6 +64,6 @@ def test_what_is_no_url_is_refused_without_a_word_of_it(url: str) -> None:
 
 
 def test_settings_do_not_show_it() -> None:
-    settings = ServerSettings.model_validate({"database_url": "postgresql://u:secret@h/d"})
+    settings = ServerSettings.model_validate({"database_url": "postgresql://u:hidden@h/d"})
 
-    assert "secret" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    assert "hidden" not in f"{settings!r} {settings} {settings.model_dump_json()}"

@@ -75,7 +75,7 @@ def _words(message: str) -> str:
 def _place(violation: Any) -> str:
     """The field that breaks a rule. One for a whole message has an id that ends with the name of
     the field to blame."""
-    path = _path(violation.field.elements)
+    path = _path(getattr(violation.field, "elements", ()))  # the request itself is no field
     if violation.rule is not None:
         return path
     field = violation.rule_id.rpartition(".")[2]
