@@ -31,3 +31,10 @@ def written(texts: Sequence[Sequence[Arrival]]) -> tuple[int, float] | None:
         end = max(text[-1].at for text in texts)
     tokens = sum(each.tokens for text in texts for each in text if begin < each.at <= end)
     return (tokens, end - begin) if tokens else None
+
+
+def as_a_whole(texts: Sequence[Sequence[Arrival]], seconds: float) -> tuple[int, float] | None:
+    """The same of all the time that a short wave took, where a busy server read all that came of a
+    text at once; None if nothing came."""
+    tokens = sum(each.tokens for text in texts for each in text)
+    return (tokens, seconds) if tokens else None

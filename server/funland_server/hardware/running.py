@@ -13,7 +13,7 @@ from typing import Final
 from funland.v1.hardware_pb2 import BenchmarkProgress
 from funland.v1.inference_pb2 import GenerationOptions, SamplingParameters
 from funland.worker.v1.worker_pb2 import SequenceEvent, Step, Submit, Tokens
-from funland_server.hardware.arrivals import Arrival, written
+from funland_server.hardware.arrivals import Arrival, as_a_whole, written
 from funland_server.hardware.waves import Measured, Wave
 from funland_server.workers.worker import Worker
 
@@ -90,8 +90,11 @@ class Waves:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 task.result()
+        passed = monotonic() - begin
         found = _measured(wave, texts)
-        return found and Measured(wave, *found, whole_seconds=monotonic() - begin)
+        if found is None and wave.warms_up:
+            found = as_a_whole([text.arrivals for text in texts], passed)
+        return found and Measured(wave, *found, whole_seconds=passed)
 
     async def _write(self, wave: Wave, text: _Text) -> None:
         with self._worker.sequence(self._submit(wave)) as sequence:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from funland_server.hardware.arrivals import Arrival, written
+from funland_server.hardware.arrivals import Arrival, as_a_whole, written
 
 
 def steps(*times: float, tokens: int = 1) -> list[Arrival]:
@@ -30,3 +30,11 @@ def steps(*times: float, tokens: int = 1) -> list[Arrival]:
 )
 def test_tokens_and_seconds(texts: list[list[Arrival]], expected: tuple[int, float] | None) -> None:
     assert written(texts) == expected
+
+
+def test_what_came_all_at_once_is_measured_as_a_whole() -> None:
+    at_once = [[Arrival(3.0, 8)], [Arrival(3.0, 8)]]
+
+    assert written(at_once) is None
+    assert as_a_whole(at_once, 0.5) == (16, 0.5)
+    assert as_a_whole([[], []], 0.5) is None
