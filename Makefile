@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 export ACCEL ?=
 INSTALLED := $(VENV)/.installed-$(or $(ACCEL),auto)
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_DOCS := .venv-docs/.installed
 SOURCES := server gateway clients tests tools
 
 .DEFAULT_GOAL := help
@@ -18,6 +19,10 @@ help: ## Show what can be made.
 .PHONY: serve
 serve: $(INSTALLED) ## Install what is missing and start the service; ARGS="--http-port 8080" are its flags, ACCEL=vulkan adds a backend.
 	@$(BIN)/funland serve $(ARGS)
+
+.PHONY: envoy
+envoy: $(INSTALLED_DEV) ## Start Envoy before a service that runs; ARGS="--listen 0.0.0.0:8443 --certificate c.pem --key k.pem" are its flags.
+	$(BIN)/python -m tools.envoy $(ARGS)
 
 .PHONY: install
 install: $(INSTALLED) ## Install the service into .venv.
@@ -41,11 +46,25 @@ TEST_PROCESSES ?= 3
 
 .PHONY: unit
 unit: $(INSTALLED_DEV) ## Run the tests side by side; ARGS="tests/gateway -x" picks some.
-	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: $(INSTALLED_DEV) ## Test models on a Ray cluster of two nodes, on this machine; installs Ray beside, 240 MB.
 	tools/cluster/test.sh $(VENV) $(ARGS)
+
+.PHONY: test-training
+test-training: $(INSTALLED_DEV) ## Test training with PyTorch; installs it beside, 200 MB of a build for the CPU, 3 GB of one for CUDA: PIP_ARGS names an index.
+	tools/training/test.sh $(VENV) $(ARGS)
+
+.PHONY: wheel
+wheel: $(INSTALLED_DEV) ## Make a wheel for all processors of this kind in dist/: compiles for about 13 CPU-minutes, once.
+	tools/wheel/make.sh $(VENV) dist
+
+.PHONY: docs
+docs: $(INSTALLED) $(INSTALLED_DOCS) ## Make the documentation's site, build/docs/html; fails for links that lead nowhere and pages that nothing lists.
+	$(BIN)/python -m tools.site build/docs
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --config-file build/docs/mkdocs.yml
+	@echo "Open build/docs/html/index.html"
 
 .PHONY: format
 format: $(INSTALLED_DEV) ## Write all sources in the one format.
@@ -56,6 +75,15 @@ format: $(INSTALLED_DEV) ## Write all sources in the one format.
 .PHONY: proto
 proto: $(INSTALLED_DEV) ## Generate code from proto/ anew.
 	tools/proto/generate.sh
+
+.PHONY: test-languages
+test-languages: $(INSTALLED_DEV) ## Have the clients of all languages make the common scenario; docs/clients.md tells what they need.
+	REQUIRE_LANGUAGES="typescript go java csharp rust" $(BIN)/pytest tests/clients/languages $(ARGS)
+
+.PHONY: typescript
+typescript: ## Compile the TypeScript client and run its tables; takes Node 20 or newer with npm.
+	tools/typescript/build.sh
+	cd clients/typescript && node --test dist/test/
 
 .PHONY: client
 client: $(INSTALLED_DEV) ## Make the blocking Python client of the asynchronous one anew.
@@ -84,6 +112,10 @@ bench-gpu: $(INSTALLED_DEV) ## Measure a machine with a GPU, in one go; ACCEL=cu
 bench-step: $(INSTALLED_DEV) ## Show what a step takes beside llama.cpp; ARGS="--against ../before" compares.
 	$(BIN)/python -m tools.bench.step $(ARGS)
 
+.PHONY: zoo
+zoo: $(INSTALLED_DEV) ## Try tiny models of all architectures beside llama.cpp itself, and write docs/architectures.md; ARGS="mamba2 lfm2" tries some.
+	$(BIN)/python -m tools.zoo $(ARGS)
+
 .PHONY: bench-start
 bench-start: $(INSTALLED) ## Show how long a start takes and what memory; ARGS="--beside CHECKOUT" compares.
 	$(BIN)/python -m tools.bench.start $(ARGS)
@@ -100,9 +132,30 @@ bench-catalog: $(INSTALLED_DEV) ## Show how long the local catalog of hubs takes
 bench-downloads: $(INSTALLED_DEV) ## Compare downloads with aria2c (install it first) and the hubs' own packages.
 	$(BIN)/python -m tools.bench_downloads $(ARGS)
 
+.PHONY: bench-envoy
+bench-envoy: $(INSTALLED_DEV) ## Hold the gateway's JSON against Envoy's transcoder before the same server.
+	$(BIN)/python -m tools.bench.transcoders $(ARGS)
+
+.PHONY: bench-login
+bench-login: $(INSTALLED) ## Show what calls lose while somebody tries a thousand passwords a minute.
+	$(BIN)/python -m tools.bench.login $(ARGS)
+
 .PHONY: bench-turns
 bench-turns: $(INSTALLED_DEV) ## Show that a long chat's last turn computes what is new alone, after a restart too.
 	$(BIN)/python -m tools.bench.turns $(ARGS)
+
+.PHONY: bench-checkpoints
+bench-checkpoints: $(INSTALLED_DEV) ## Show what chats of a model with a state cost; ARGS="--against ../before" compares.
+	$(BIN)/python -m tools.bench.checkpoints $(ARGS)
+
+.PHONY: bench-cache-types
+bench-cache-types: $(INSTALLED_DEV) ## Show what keys and values of other types than F16 change, and what they take.
+	$(BIN)/python -m tools.bench.cache_types $(ARGS)
+
+.PHONY: bench-workloads
+bench-workloads: $(INSTALLED_DEV) ## Replay what users do, beside the servers of others; ARGS="--scale 0.1" is short.
+	$(BIN)/python -m tools.bench.workloads --rounds $(BENCH_ROUNDS) \
+		$(if $(LLAMA_SERVER),--llama-server $(LLAMA_SERVER)) $(ARGS)
 
 .PHONY: bench-background
 bench-background: $(INSTALLED) ## Show what live chats lose beside texts of low priority, and what these get.
@@ -119,6 +172,10 @@ bench-load: $(INSTALLED) ## Show that slow, vanishing and queued callers do not 
 .PHONY: bench-sockets
 bench-sockets: $(INSTALLED) ## Show what chats over WebSockets cost, and whom one that stops to read disturbs.
 	$(BIN)/python -m tools.bench.sockets $(ARGS)
+
+.PHONY: bench-page
+bench-page: $(INSTALLED_DEV) ## Show what the web page costs: its first load, and ten chats at once; needs Chromium.
+	$(BIN)/python -m tools.bench.page $(ARGS)
 
 .PHONY: bench-cluster
 bench-cluster: $(INSTALLED_DEV) ## Show what a worker costs that is reached as on another machine; a minute or two.
@@ -144,13 +201,45 @@ soak-downloads: $(INSTALLED_DEV) ## Kill a server fifty times in the midst of a 
 soak-sessions: $(INSTALLED_DEV) ## Kill a server two hundred times while others write in its sessions; ARGS="--kills 5" changes that.
 	$(BIN)/python -m tools.kill_sessions $(ARGS)
 
+.PHONY: bench-hearing
+bench-hearing: $(INSTALLED_DEV) ## Compare what is heard through the service with CTranslate2 called directly.
+	$(BIN)/python -m tools.bench.hearing $(ARGS)
+
+.PHONY: check-speech
+check-speech: $(INSTALLED_DEV) ## Say sentences, have them heard, and count what is misunderstood.
+	$(BIN)/python -m tools.say_and_listen $(ARGS)
+
+.PHONY: foreign
+foreign: $(INSTALLED_DEV) ## Run other people's clients against the service; installs them beside. ARGS="litellm" picks some.
+	$(BIN)/python -m tools.foreign $(if $(ARGS),$(ARGS),--write)
+
+.PHONY: bench-images
+bench-images: $(INSTALLED) ## Compare a model that paints through the service with its pipeline called directly; ARGS names its folder.
+	$(BIN)/python -m tools.bench.images $(ARGS)
+
+.PHONY: bench-speech
+bench-speech: $(INSTALLED) ## Compare the installed voice through the service with its package called directly.
+	$(BIN)/python -m tools.bench.speech $(ARGS)
+
+.PHONY: bench-training
+bench-training: $(INSTALLED_DEV) ## Show how fast training is beside its bare loop; TORCH_PYTHON=.../bin/python compares with torch and PEFT.
+	$(BIN)/python -m tools.bench.training $(if $(TORCH_PYTHON),--torch-python $(TORCH_PYTHON)) $(ARGS)
+
+.PHONY: soak-speech
+soak-speech: $(INSTALLED) ## Have a book of 300 pages spoken and left amid it; ARGS="--pages 30 --part 1" changes that.
+	$(BIN)/python -m tools.soak_speech $(ARGS)
+
+.PHONY: soak-upload
+soak-upload: $(INSTALLED_DEV) ## Send 2 GB and kill the server amid it; ARGS="--megabytes 256 --kills 1" changes that.
+	$(BIN)/python -m tools.soak_upload $(ARGS)
+
 .PHONY: try-vllm
 try-vllm: $(INSTALLED_DEV) ## Deploy a tiny model on a real vLLM and kill it; ARGS="--environment FOLDER" names its environment.
 	$(BIN)/python -m tools.try_vllm $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was installed and built.
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) .venv-docs build dist
 
 CHOOSE := tools/choose.sh $(wildcard server/funland_worker/engines/sampling/choose*)
 
@@ -158,6 +247,11 @@ $(INSTALLED): pyproject.toml tools/install.sh $(CHOOSE) \
 		$(wildcard tools/llama_cpp/* tools/llama_cpp/backends/* tools/accelerators/*)
 	@tools/install.sh "$(PYTHON)" "$(VENV)"
 	@rm -f $(addprefix $(VENV)/.installed-,$(if $(filter cpu,$(ACCEL)),auto vulkan cuda,cpu))
+	@touch $@
+
+$(INSTALLED_DOCS): pyproject.toml | $(INSTALLED)
+	@"$(PYTHON)" -m venv .venv-docs
+	@$(BIN)/python -m pip --python .venv-docs/bin/python install --quiet --disable-pip-version-check --group docs
 	@touch $@
 
 $(INSTALLED_DEV): $(INSTALLED)

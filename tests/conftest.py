@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import selectors
@@ -11,22 +12,76 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 import hypothesis
 import psutil
 import pytest
 
-from tests import engine_devices
+from funland_server.devices.readers.engines import EnginesReader
+from funland_server.models.installed import catalog
+from funland_server.models.installed.built_in import built_in_models
+from funland_server.storage import sqlite
 from tests import postgresql as postgresql_server
+from tests.engine_devices import asking_once
+from tests.forked import Forked
+from tests.made_once import copying
 from tests.processes import children
 
-_START_SECONDS = 60.0
-_STOP_SECONDS = 30.0
+# Tests start processes by the thousand, whose modules, and the tests' own, are compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Twenty thousand tests that are collected are not looked through for garbage again and again.
+gc.disable()
+
+_LONG = (
+    "cli/test_accounts.py",
+    "cli/test_against_the_service.py",
+    "clients/languages/test_compiled_languages.py",
+    "clients/languages/test_scenario.py",
+    "docs/test_examples.py",
+    "e2e/test_deployments.py",
+    "e2e/test_live_hearing.py",
+    "e2e/test_mcp_package.py",
+    "e2e/test_openai_media.py",
+    "e2e/test_placing.py",
+    "e2e/test_pull.py",
+    "e2e/test_speech.py",
+    "e2e/test_training.py",
+    "faults/test_bad_fields.py",
+    "page/test_connection.py",
+    "page/test_doing.py",
+    "page/test_places.py",
+    "server/speech/test_hearing.py",
+    "server/speech/test_speaking.py",
+    "server/tasks/media/test_speaking.py",
+    "worker/engines/llama_cpp/test_accelerators.py",
+    "worker/engines/llama_cpp/test_architectures.py",
+    "worker/hearing/test_openvino_whisper.py",
+    "worker/training/test_worker.py",
+)
+"""Files that take twenty seconds of a processor and more."""
+_START_SECONDS = 240.0
+_STOP_SECONDS = 120.0
 
 # How long one example takes says something of the machine, and nothing of the code.
 hypothesis.settings.register_profile("funland", deadline=None)
 hypothesis.settings.load_profile("funland")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files begin first, so that no process is left with one at the end."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +91,9 @@ class Stack:
     grpc_address: str
     http_url: str
     home: Path
-    process: subprocess.Popen[str]
+    process: Forked
+    admin_password: str = ""
+    """Of the user `admin`, if this start has made that."""
 
     @property
     def pid(self) -> int:
@@ -61,17 +118,38 @@ StartStack = Callable[..., Stack]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def engines_are_asked_once() -> Iterator[None]:
+def what_starts_have_in_common_is_made_once(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
     """For the servers that tests start in their own process."""
     with pytest.MonkeyPatch.context() as patch:
-        engine_devices.ask_once(patch)
+        patch.setattr(EnginesReader, "_ask", asking_once())
+        patch.setattr(f"{catalog.__name__}.built_in_models", cache(built_in_models))
+        patch.setattr(sqlite, "_make_private", copying(tmp_path_factory.mktemp("sqlite")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobody_is_logged_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing of who runs the tests: no key, and no login that they keep."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("FUNLAND_KEY", raising=False)
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def picture_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny text-to-image model; not to be written to."""
+    from tests.picture_models import write_picture_model  # noqa: PLC0415 - it takes a second
+
+    return write_picture_model(tmp_path_factory.mktemp("models") / "tiny-picture")
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One service for all tests; a test that ends its worker leaves one that comes back."""
-    with _running(tmp_path_factory.mktemp("funland")) as stack:
+    with running(tmp_path_factory.mktemp("funland")) as stack:
         yield stack
 
 
@@ -81,7 +159,7 @@ def start_stack(tmp_path: Path) -> Iterator[StartStack]:
     with ExitStack() as started:
 
         def start(home: Path | None = None, **environment: str) -> Stack:
-            return started.enter_context(_running(home or tmp_path / "home", **environment))
+            return started.enter_context(running(home or tmp_path / "home", **environment))
 
         yield start
 
@@ -113,38 +191,34 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str
 
 
 @contextmanager
-def _running(home: Path, **environment: str) -> Generator[Stack]:
-    command = [str(Path(sys.executable).parent / "funland"), "serve", "--json"]
-    command += ["--grpc-port", "0", "--http-port", "0", "--home", str(home)]
+def running(home: Path, **environment: str) -> Generator[Stack]:
+    """A service in a home until the block ends, for a fixture of a module's own."""
+    command = ["serve", "--json", "--grpc-port", "0", "--http-port", "0", "--home", str(home)]
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env={**os.environ, **environment},
-            start_new_session=True,
-        )
-    try:
-        line = _first_line(process)
-        assert line, f"funland serve did not start:\n{(home / 'server.log').read_text()}"
-        ready = json.loads(line)
-        yield Stack(ready["grpc"], ready["http"], home, process)
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+    reading, writing = os.pipe()
+    with (
+        os.fdopen(reading) as output,
+        (home / "server.log").open("w") as log,
+        Path(os.devnull).open() as nothing,
+    ):
+        with os.fdopen(writing, "w") as told:
+            process = Forked(command, {**os.environ, **environment}, (nothing, told, log))
+        try:
+            line = _first_line(output)
+            assert line, f"funland serve did not start:\n{(home / 'server.log').read_text()}"
+            ready = json.loads(line)
+            password = ready.get("first_admin", {}).get("password", "")
+            yield Stack(ready["grpc"], ready["http"], home, process, password)
+        finally:
+            process.terminate()
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
-def _first_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
+def _first_line(output: TextIO) -> str:
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        return process.stdout.readline() if selector.select(_START_SECONDS) else ""
+        selector.register(output, selectors.EVENT_READ)
+        return output.readline() if selector.select(_START_SECONDS) else ""

@@ -36,7 +36,7 @@ SERVICE = sessions_pb2.DESCRIPTOR.services_by_name["SessionService"]
 CONVERSE = SERVICE.methods_by_name["Converse"]
 SESSION = "s-1"
 PATH = f"/funland/v1/sessions/{SESSION}:converse"
-SECONDS = 20
+SECONDS = 120
 """After which something that should have happened is taken not to happen."""
 FLOOD = 64 * 1024
 """Characters of each of the many pieces that `flood` is answered with."""
@@ -118,6 +118,10 @@ class Line(Protocol):
 
     async def say(self, request: ConverseRequest) -> None:
         """Says something."""
+        ...
+
+    async def finish(self) -> None:
+        """Says that there is nothing more to say."""
         ...
 
     async def hear(self) -> SessionEvent:
@@ -243,8 +247,8 @@ class ChannelLine:
         """See `Line`."""
         self._requests.queue.put_nowait(request)
 
-    def finish(self) -> None:
-        """Says that there is nothing more to say."""
+    async def finish(self) -> None:
+        """See `Line`."""
         self._requests.queue.put_nowait(None)
 
     async def hear(self) -> SessionEvent:
@@ -285,6 +289,10 @@ class SocketLine:
     async def say(self, request: ConverseRequest) -> None:
         """See `Line`."""
         await self._socket.send_str(orjson.dumps(encode(request, sparse=True)).decode())
+
+    async def finish(self) -> None:
+        """See `Line`."""
+        await self.say_raw('{"end": {}}')
 
     async def say_raw(self, text: str) -> None:
         """Says what need not be a request."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from operator import attrgetter
 from threading import Lock
+from typing import TYPE_CHECKING
 
-import pytest
-
-from funland.worker.v1.worker_pb2 import EngineDevices
 from funland_server.devices.readers.engines import EnginesReader
+from funland_server.workers.environment import inherited
+
+if TYPE_CHECKING:
+    from funland.worker.v1.worker_pb2 import EngineDevices
 
 _OURS = "PYTEST_"
 """What pytest changes in the environment from test to test."""
 
 
-def ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers start the program that asks the engines once for each environment, and not each for
-    itself: it takes a second of the processor, and the answer is the same."""
+def asking_once() -> Callable[[EnginesReader], EngineDevices]:
+    """What takes the place of `EnginesReader._ask`: servers start the program that asks the engines
+    once for each environment that it would have, and not each for itself. It takes a second of the
+    processor, and the answer is the same."""
     ask: Callable[[EnginesReader], EngineDevices] = attrgetter("_ask")(EnginesReader)
     usual: object = attrgetter("_program")(EnginesReader())
     answers: dict[object, EngineDevices] = {}
@@ -28,11 +30,11 @@ def ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
         if attrgetter("_program")(reader) is not usual:
             return ask(reader)
         environment = frozenset(
-            (name, value) for name, value in os.environ.items() if not name.startswith(_OURS)
+            (name, value) for name, value in inherited().items() if not name.startswith(_OURS)
         )
         with turn:
             if environment not in answers:
                 answers[environment] = ask(reader)
             return answers[environment]
 
-    monkeypatch.setattr(EnginesReader, "_ask", asked)
+    return asked

@@ -22,17 +22,27 @@ import psutil
 
 from funland_server.storage.database import Database
 
-_SECONDS = 30.0  # after which what does not start is taken not to
+_SECONDS = 120.0  # after which what does not start is taken not to
 _USER = "funland"
 _HOST = "127.0.0.1"
 _EMPTY = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid();
-    DO $$ BEGIN EXECUTE (
-        SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
-        FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
-    ); END $$"""
-"""Ends what a test has left open, and takes out what it has kept."""
+    SET session_replication_role = replica;
+    DO $$ DECLARE name text; found boolean; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables
+            WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+        LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO found;
+            IF found THEN EXECUTE format('DELETE FROM %I', name); END IF;
+        END LOOP;
+        FOR name IN SELECT sequencename FROM pg_sequences WHERE last_value IS NOT NULL
+        LOOP
+            EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+        END LOOP;
+    END $$"""
+"""Ends what a test has left open, and takes out what it has kept, in whatever order: keys are not
+looked at. To truncate all tables takes four times as long."""
 
 
 class Cluster:
@@ -87,7 +97,7 @@ class Cluster:
 
     @contextmanager
     def migrated(self) -> Generator[str]:
-        """The URL of a database whose tables are there and empty: making one takes seven times as
+        """The URL of a database whose tables are there and empty: making one takes many times as
         long as emptying it, so it goes from one test to the next."""
         if not self._migrated:
             self._migrated.append(self.database())

@@ -15,21 +15,41 @@ class Relay:
         self._host, _, port = target.rpartition(":")
         self._port = int(port)
         self._lines: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.address = ""
+
+    def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begins to pass a line on, both ways, to its end."""
+        self._lines.add(writer)
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def cut(self) -> None:
         """Breaks all lines; new ones can be made."""
         for line in self._lines:
             line.transport.abort()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Passes one line on, both ways, to its end."""
-        answers, requests = await asyncio.open_connection(self._host, self._port)
-        self._lines |= {writer, requests}
+    async def end(self) -> None:
+        """Breaks all lines, and comes back when nothing of them is left."""
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines = {writer}
         try:
+            answers, requests = await asyncio.open_connection(self._host, self._port)
+            lines.add(requests)
+            self._lines.add(requests)
             await asyncio.gather(_pass(reader, requests), _pass(answers, writer))
+        except BaseException:
+            for line in lines:
+                line.transport.abort()
+            raise
         finally:
-            self._lines -= {writer, requests}
+            self._lines -= lines
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -44,16 +64,10 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def relaying(target: str) -> AsyncGenerator[Relay]:
     """Opens a relay to `host:port` on a port of its own."""
     relay = Relay(target)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.create_task(relay.serve(reader, writer)))
-
-    server = await asyncio.start_server(begin, "127.0.0.1", 0)
+    server = await asyncio.start_server(relay.take, "127.0.0.1", 0)
     relay.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield relay
     finally:
         server.close()
-        relay.cut()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await relay.end()

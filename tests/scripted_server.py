@@ -18,23 +18,43 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from funland.v1 import (
+    auth_pb2,
     batches_pb2,
+    datasets_pb2,
     deployments_pb2,
     downloads_pb2,
     files_pb2,
     hub_pb2,
+    images_pb2,
     inference_pb2,
+    mcp_pb2,
     models_pb2,
     nodes_pb2,
     plugins_pb2,
+    projects_pb2,
     sessions_pb2,
+    speech_pb2,
     tasks_pb2,
+    training_pb2,
+    uploads_pb2,
 )
 
 _MODULES = (
-    *(batches_pb2, files_pb2, plugins_pb2, tasks_pb2),
-    *(deployments_pb2, downloads_pb2, hub_pb2, inference_pb2, models_pb2, nodes_pb2),
+    *(
+        auth_pb2,
+        batches_pb2,
+        datasets_pb2,
+        files_pb2,
+        images_pb2,
+        plugins_pb2,
+        projects_pb2,
+        tasks_pb2,
+        training_pb2,
+    ),
+    *(deployments_pb2, downloads_pb2, hub_pb2, inference_pb2, mcp_pb2, models_pb2, nodes_pb2),
     sessions_pb2,
+    speech_pb2,
+    uploads_pb2,
 )
 
 RPCS = {
@@ -72,11 +92,16 @@ class Refusal(Exception):
 
 
 class ScriptedServer(grpc.GenericRpcHandler):
-    """Answers RPCs by their names in `answers`; `requests` are those that came."""
+    """Answers RPCs by their names in `answers`; `requests` are those that came.
+
+    `gate` is asked before anything of a call is read, with the RPC's name and the `authorization`
+    that came, empty if none did; it may raise `Refusal`.
+    """
 
     def __init__(self, **answers: Message | Answer) -> None:
         self.answers = answers
         self.requests: list[Message] = []
+        self.gate: Callable[[str, str], None] = lambda _name, _authorization: None
         self.address = ""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
@@ -100,6 +125,7 @@ class ScriptedServer(grpc.GenericRpcHandler):
         self.requests.append(request)
         answer = self.answers[name]
         try:
+            self._pass(name, context)
             return answer(request) if callable(answer) else answer
         except Refusal as refusal:
             refusal.tell(context)
@@ -123,9 +149,14 @@ class ScriptedServer(grpc.GenericRpcHandler):
         answer = self.answers[name]
         assert callable(answer)
         try:
+            self._pass(name, context)
             yield from answer(noted())
         except Refusal as refusal:
             refusal.tell(context)
+
+    def _pass(self, name: str, context: grpc.ServicerContext) -> None:
+        came = dict(context.invocation_metadata()).get("authorization", "")
+        self.gate(name, str(came))
 
 
 def _written(message: Message) -> bytes:

@@ -26,13 +26,12 @@ pip=("$venv/bin/python" -m pip --disable-pip-version-check)
 requirement=$("$venv/bin/python" - <<'END'
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    dependencies = tomllib.load(file)["project"]["dependencies"]
-print(next(name for name in dependencies if name.startswith("llama-cpp-python")))
+    print(*tomllib.load(file)["dependency-groups"]["llama-cpp"])
 END
 )
 # It is compiled for this very processor. pip's own cache of wheels knows neither the processor nor the
 # options, so it may hold one that crashes here; ours lies beside it, by all that makes a difference.
-options="-DLLAVA_BUILD=OFF ${CMAKE_ARGS:-}"
+options="-DLLAVA_BUILD=ON ${CMAKE_ARGS:-}"
 key=$({
     echo "$requirement $options"
     cat tools/llama_cpp/*
@@ -56,7 +55,7 @@ echo "Installing the other packages ..."
 import tomllib
 with open("pyproject.toml", "rb") as file:
     dependencies = tomllib.load(file)["project"]["dependencies"]
-print(*(name for name in dependencies if not name.startswith("llama-cpp-python")), sep="\n")
+print(*dependencies, sep="\n")
 # What llama-cpp-python needs of PyPI, as it is installed without.
 print("diskcache", "typing-extensions", sep="\n")
 END

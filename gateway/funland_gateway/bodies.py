@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_gateway.failures import CallFailed, failure
+from funland_gateway.failures import CallFailed, failure, invalid_field
 from funland_gateway.inflating import ENCODINGS, TooLargeError, inflate
 
 MAX_DEPTH = 64
@@ -19,6 +20,11 @@ _NO_JSON = (
     "application/x-protobuf", "application/connect",
 )  # fmt: skip
 """How types begin that are never JSON."""
+
+_TEXTS = "application/x-www-form-urlencoded"
+_NO_TYPE = "application/octet-stream"
+"""What aiohttp has for a body that says nothing of its type."""
+_MOST_TEXTS = 64
 
 BODY_TIMEOUT = web.RequestKey("body_timeout", float)
 """In how many seconds the body must be there; without it, whenever."""
@@ -41,6 +47,36 @@ async def read_json(request: web.Request, max_bytes: int) -> Any:
     if encoding:
         body = await _inflated(body, encoding, max_bytes)
     return parse_json(body) if body else {}
+
+
+async def read_texts(request: web.Request, max_bytes: int) -> dict[str, str]:
+    """Reads the whole body as a form of texts (`application/x-www-form-urlencoded`).
+
+    Raises `CallFailed` as `read_json`, and with FIELD_INVALID for a name that comes twice.
+    """
+    if request.content_type not in (_TEXTS, _NO_TYPE):
+        raise unsupported_content("Content-Type", _TEXTS, request.content_type)
+    encoding = _encoding(request)
+    body = await _read(request, max_bytes)
+    if encoding:
+        body = await _inflated(body, encoding, max_bytes)
+    return parse_texts(body)
+
+
+def parse_texts(body: bytes) -> dict[str, str]:
+    """Parses a form of texts. Raises `CallFailed`."""
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_TEXTS
+        )
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise _malformed(f"The body is no form of at most {_MOST_TEXTS} texts.") from error
+    texts: dict[str, str] = {}
+    for name, text in pairs:
+        if name in texts:
+            raise invalid_field(name[:100], "is there twice")
+        texts[name] = text
+    return texts
 
 
 def parse_json(body: bytes) -> Any:

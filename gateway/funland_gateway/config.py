@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -11,6 +14,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
+    ValidationInfo,
     field_validator,
 )
 
@@ -19,6 +24,8 @@ from funland_gateway.names import host_name, web_origin
 
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
+ANY = ("0.0.0.0", "::")  # noqa: S104 - what it is not to listen on without more
+"""Every address of the machine: nobody calls it by these."""
 
 Seconds = Annotated[float, Field(ge=0.001, le=_LONGEST)]
 
@@ -28,10 +35,7 @@ def _place(value: object) -> object:
         return value
     if not isinstance(value, str):
         raise ValueError("write a text such as 5000=manager")
-    place = read_place(value)
-    if place.host:
-        _loopback(place.host)
-    return place
+    return read_place(value)
 
 
 def _apart(places: tuple[Place, ...]) -> tuple[Place, ...]:
@@ -43,28 +47,58 @@ def _apart(places: tuple[Place, ...]) -> tuple[Place, ...]:
     return places
 
 
-def _loopback(host: str) -> str:
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches an address."""
     try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        local = False
-    if not local:
+        return False
+
+
+def _guarded(host: str, given: Mapping[str, Any]) -> None:
+    """Raises ValueError for an address that others reach, where they are not to."""
+    if is_loopback(host):
+        return
+    if not given.get("tls_key"):
         raise ValueError(
-            f"{host!r} is not a loopback address. This version has no accounts, so it listens "
-            "on loopback only; to reach it from elsewhere, put a reverse proxy that asks for "
-            "credentials or an SSH tunnel (ssh -L 8000:127.0.0.1:8000 HOST) in front of it"
+            f"{host!r} is not a loopback address: who can reach it must say who they are, and "
+            "nobody may listen. Set server.accounts = true, gateway.tls_certificate and "
+            "gateway.tls_key (`funland certificate` makes a pair for a trial); or listen on "
+            "127.0.0.1, behind a reverse proxy that asks for credentials or an SSH tunnel "
+            "(ssh -L 8000:127.0.0.1:8000 HOST)"
         )
-    return host
+    if host in ANY and not given.get("allowed_hosts"):
+        raise ValueError(
+            f"{host!r} is every address of this machine: say in gateway.allowed_hosts by which "
+            "names and addresses it is called"
+        )
 
 
 class GatewaySettings(BaseModel):
     """The gateway's settings. Sizes are in bytes, times in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    host: Annotated[str, AfterValidator(_loopback)] = Field(
-        default="127.0.0.1", description="The loopback address that HTTP listens on."
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
+
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="The file with the certificate, and those that lead to it; unset: no TLS.",
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        validate_default=True,
+        description="The file with the certificate's private key.",
+    )
+    access_key: SecretStr | None = Field(
+        default=None,
+        description="The key by which a gateway alone follows deployments and is believed.",
+    )
+    allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = Field(
+        default=(),
+        description="Names in the `Host` header to answer to, beside the loopback ones.",
+    )
+    host: str = Field(default="127.0.0.1", description="The address that HTTP listens on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=8000, description="The port that HTTP listens on; 0 takes a free one."
     )
@@ -72,10 +106,6 @@ class GatewaySettings(BaseModel):
         tuple[Annotated[Place, BeforeValidator(_place)], ...], AfterValidator(_apart)
     ] = Field(
         default=(), description="Ports where one dialect alone answers, such as `5000=manager`."
-    )
-    allowed_hosts: tuple[Annotated[str, AfterValidator(host_name)], ...] = Field(
-        default=(),
-        description="Names in the `Host` header to answer to, beside the loopback ones.",
     )
     allowed_origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = Field(
         default=(),
@@ -118,3 +148,41 @@ class GatewaySettings(BaseModel):
         if isinstance(value, bool):
             raise ValueError("it is no switch that is true or false")
         return value
+
+    @field_validator("tls_key")
+    @classmethod
+    def _both_or_none(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_certificate" in info.data and (key is None) != (
+            info.data["tls_certificate"] is None
+        ):
+            raise ValueError("gateway.tls_certificate and gateway.tls_key are set both or neither")
+        return key
+
+    @field_validator("access_key")
+    @classmethod
+    def _sendable(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[!-~]{1,4096}", key.get_secret_value()):
+            raise ValueError("it must have 1 to 4096 characters, without spaces")
+        return key
+
+    @field_validator("host")
+    @classmethod
+    def _guarded_host(cls, host: str, info: ValidationInfo) -> str:
+        _guarded(host, info.data)
+        return host
+
+    @field_validator("listen")
+    @classmethod
+    def _guarded_places(cls, places: tuple[Place, ...], info: ValidationInfo) -> tuple[Place, ...]:
+        for place in places:
+            if place.host:
+                _guarded(place.host, info.data)
+        return places
+
+    @property
+    def is_reached_by_others(self) -> bool:
+        """Whether it listens anywhere but on loopback."""
+        return not all(
+            is_loopback(host)
+            for host in (self.host, *(one.host or self.host for one in self.listen))
+        )

@@ -40,20 +40,22 @@ async def send_body(
     connection off, as does a client that reads nothing for `send_timeout` seconds. Who asks for the
     head alone gets that, and the call is ended.
     """
-    async with call as messages:
-        parts: AsyncIterator[Any] = messages
-        first: HttpBody = await anext(parts, HttpBody())
-        file = _file(first)
-        response = web.StreamResponse(headers=_headers(first, file))
-        if file is not None:
-            response.content_length = file.size_bytes
-        await response.prepare(request)
-        if request.method == hdrs.METH_HEAD:
-            return response
-        try:
-            await _send(response, first, parts, send_timeout)
-        except Exception as problem:
-            _break_off(request, problem)
+    response: web.StreamResponse | None = None
+    try:
+        async with call as messages:
+            parts: AsyncIterator[Any] = messages
+            first: HttpBody = await anext(parts, HttpBody())
+            file = _file(first)
+            response = web.StreamResponse(headers=_headers(first, file))
+            if file is not None:
+                response.content_length = file.size_bytes
+            await response.prepare(request)
+            if request.method != hdrs.METH_HEAD:
+                await _send(response, first, parts, send_timeout)
+    except Exception as problem:  # as the end of the call tells it
+        if response is None or not response.prepared:
+            raise
+        _break_off(request, problem)
     return response
 
 

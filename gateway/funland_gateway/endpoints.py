@@ -16,7 +16,8 @@ import structlog
 
 from funland.v1 import deployments_pb2
 from funland.v1.deployments_pb2 import Deployment, DeploymentEvent
-from funland_gateway.channel import Channel
+from funland_gateway.calls import AUTHORIZATION
+from funland_gateway.channel import Channel, Metadata
 from funland_gateway.dialects.dialect import Dialect
 from funland_gateway.dialects.openai.deployed import Deployed, deployed_dialect
 from funland_gateway.dialects.rpcs import (
@@ -62,9 +63,16 @@ class Endpoints:
     """The ports of one server's deployments at one gateway."""
 
     def __init__(
-        self, channel: Channel, make_port: MakePort, common_urls: Callable[[], list[str]]
+        self,
+        channel: Channel,
+        make_port: MakePort,
+        common_urls: Callable[[], list[str]],
+        *,
+        authorization: str = "",
     ) -> None:
-        """`common_urls` are where all models are answered; it is asked when those ports listen."""
+        """`common_urls` are where all models are answered; it is asked when those ports listen.
+        `authorization` says to the server who asks."""
+        self._who: Metadata = ((AUTHORIZATION, authorization),) if authorization else ()
         self._channel = channel
         self._make_port = make_port
         self._common_urls = common_urls
@@ -110,7 +118,7 @@ class Endpoints:
         request = deployments_pb2.WatchDeploymentsRequest(endpoint_urls=self._common_urls())
         found: dict[str, Deployment] = {}
         synced = False
-        async with self._channel.stream(WATCH_DEPLOYMENTS, request, (), None) as events:
+        async with self._channel.stream(WATCH_DEPLOYMENTS, request, self._who, None) as events:
             async for event in events:
                 _take(found, cast("DeploymentEvent", event))
                 if cast("DeploymentEvent", event).HasField("synced"):
@@ -187,7 +195,9 @@ class Endpoints:
     async def _deployed(self, deployment: Deployment) -> Deployed:
         """A deployment with its names, as the server tells them."""
         request = deployments_pb2.GetDeploymentModelRequest(deployment_id=deployment.deployment_id)
-        told: Any = await self._channel.unary(GET_DEPLOYMENT_MODEL, request, (), _CALL_SECONDS)
+        told: Any = await self._channel.unary(
+            GET_DEPLOYMENT_MODEL, request, self._who, _CALL_SECONDS
+        )
         names = dict.fromkeys((deployment.name, *told.names))
         return Deployed(deployment.deployment_id, [name for name in names if name])
 
@@ -211,7 +221,7 @@ class Endpoints:
         # A server that is gone is told when it is back; one that has forgotten the deployment
         # need not be.
         with suppress(grpc.aio.AioRpcError):
-            await self._channel.unary(REPORT_DEPLOYMENT_ENDPOINT, request, (), _CALL_SECONDS)
+            await self._channel.unary(REPORT_DEPLOYMENT_ENDPOINT, request, self._who, _CALL_SECONDS)
             server.reported[deployment_id] = told
 
 

@@ -1,9 +1,9 @@
-"""Reads forms with a file in them (multipart/form-data), a part at a time."""
+"""Reads forms with files in them (multipart/form-data), a part at a time."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Generator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,8 @@ from funland_gateway.uploading import in_parts, in_time
 FORM: Final = "multipart/form-data"
 
 _MOST_FIELDS: Final = 64
-_LONGEST_FIELD: Final = 16 * 1024
+_LONGEST_FIELD: Final = 128 * 1024
+"""In bytes: a prompt of a picture has up to 32000 characters."""
 _CHUNK: Final = 64 * 1024
 _AS_THEY_ARE: Final = ("", "binary", "7bit", "8bit")
 
@@ -34,8 +35,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The file of a form. Its parts must be read before the next field is asked for."""
+    """A file of a form. Its parts must be read before the next field is asked for."""
 
+    field: str
+    """The field's name."""
     name: str
     """What its sender calls it; empty if it has no name."""
     media_type: str
@@ -43,9 +46,11 @@ class File:
     parts: AsyncIterator[bytes]
 
 
-async def read_form(request: web.Request, file_field: str) -> AsyncGenerator[Text | File]:
-    """The form's fields in their order. One, of the name `file_field`, is the file; there may be
-    others of that name. A form ends whole, or with `CallFailed`: CONTENT_UNSUPPORTED where the body
+async def read_form(
+    request: web.Request, file_fields: Collection[str]
+) -> AsyncGenerator[Text | File]:
+    """The form's fields in their order. Those of the names `file_fields` are files; there may be
+    several of one name. A form ends whole, or with `CallFailed`: CONTENT_UNSUPPORTED where the body
     is no form, BODY_MALFORMED where it is broken, late, or has too many fields or too long ones."""
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() not in ("", "identity"):
@@ -65,12 +70,12 @@ async def read_form(request: web.Request, file_field: str) -> AsyncGenerator[Tex
             if part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "").lower() not in _AS_THEY_ARE:
                 raise ValueError("a field of it has a Content-Transfer-Encoding")
             name, file_name = _names(part)
-        if name != file_field:
+        if name not in file_fields:
             yield Text(name, await _text(request, part, name))
             continue
         media_type = part.headers.get(hdrs.CONTENT_TYPE, "").strip().lower()
         async with aclosing(_parts(request, part)) as parts:
-            yield File(file_name, media_type, parts)
+            yield File(name, file_name, media_type, parts)
     raise _malformed(f"it has more than {_MOST_FIELDS} fields")
 
 

@@ -11,10 +11,20 @@ import re
 from aiohttp import web
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_gateway.config import GatewaySettings
+from funland_gateway.config import ANY, GatewaySettings
 from funland_gateway.failures import CallFailed, failure
 
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\[\]@:/?#\s]+)(:[0-9]{1,5})?")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_EXPOSED = (
+    "x-request-id, retry-after, www-authenticate, x-ratelimit-limit, x-ratelimit-remaining,"
+    " x-ratelimit-reset, mcp-session-id"
+)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -24,7 +34,8 @@ class Guard:
     def __init__(self, settings: GatewaySettings, host: str) -> None:
         """`host` is the address that it listens on."""
         own = f"[{host}]" if ":" in host else host
-        self._hosts = {host.lower() for host in (*_LOOPBACK, own, *settings.allowed_hosts)}
+        named = (*_LOOPBACK, *(() if host in ANY else (own,)), *settings.allowed_hosts)
+        self._hosts = {name.lower() for name in named}
         self._origins = frozenset(settings.allowed_origins)
 
     def check(self, request: web.Request) -> None:
@@ -51,6 +62,7 @@ class Guard:
         return web.Response(
             status=204,
             headers={
+                # What is named counts; a `*` would not stand for `Authorization`.
                 "Access-Control-Allow-Methods": wanted,
                 "Access-Control-Allow-Headers": request.headers.get(
                     "Access-Control-Request-Headers", ""
@@ -60,15 +72,26 @@ class Guard:
         )
 
     def share(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Lets a page of an allowed origin read the answer."""
+        """Lets a page of an allowed origin read the answer. Where there is such a page, caches are
+        told that others get other answers."""
         origin = request.headers.get("Origin")
+        if self._origins:
+            response.headers["Vary"] = "Origin"
         if origin in self._origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "x-request-id, retry-after"
-            response.headers["Vary"] = "Origin"
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
 
     def _may_call(self, origin: str, host: str) -> bool:
         return origin in self._origins or origin.lower() in (f"http://{host}", f"https://{host}")
+
+
+def protect(response: web.StreamResponse, *, secure: bool) -> None:
+    """Says what a browser is to make of an answer: nothing but what it says that it is, and in no
+    frame; with `secure`, to come by https from now on. What a page says of itself goes before."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
 
 
 def _refused(message: str) -> CallFailed:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.failures import CallFailed, failure, unforeseen
+from funland_gateway.guards import protect
 from funland_gateway.malformed import LONGEST_LINE, MOST_HEADERS, malformed, target
 from funland_gateway.request_ids import HEADER, request_id
 
@@ -114,6 +115,7 @@ def refuse(
     failed.error.request_id = request_id(request)
     response = respond(failed.error, path)
     response.headers[HEADER] = failed.error.request_id
+    protect(response, secure=request.secure)
     response.force_close()
     _log.info(
         "request",

@@ -6,7 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-SPOKEN: Final = ("openai", "inference", "hellovm", "manager", "platform", "scheduler")
+SPOKEN: Final = (
+    "openai",
+    "inference",
+    "hellovm",
+    "manager",
+    "platform",
+    "scheduler",
+    "ollama",
+    "anthropic",
+    "mcp",
+)
 """The dialects by name. Settings are read by those that dialects use, so they can't ask them."""
 
 _PLACE: Final = re.compile(

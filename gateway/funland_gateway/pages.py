@@ -26,18 +26,21 @@ _HEADERS = {
 }
 
 
-def add_pages(app: web.Application, document: Callable[[], dict[str, Any]]) -> None:
-    """Adds /openapi.json, /docs and, at /, the way there. Each is made when it is first asked for:
-    few ever ask, and the document is as large as its making is long."""
+def add_pages(
+    app: web.Application, document: Callable[[], dict[str, Any]], *, at_root: bool
+) -> None:
+    """Adds /openapi.json, /docs and, with `at_root`, at / the way there. Each is made when it is
+    first asked for: few ever ask, and the document is as large as its making is long."""
 
     def openapi() -> bytes:
         return orjson.dumps(document())
 
     app.router.add_get("/openapi.json", _constant(openapi, "application/json"))
     for path, (name, content_type) in _FILES.items():
-        file = resources.files("funland_gateway").joinpath("web", name)
+        file = resources.files("funland_gateway").joinpath("web", "docs", name)
         app.router.add_get(path, _constant(file.read_bytes, content_type))
-    app.router.add_get("/", _to_docs)
+    if at_root:
+        app.router.add_get("/", _to_docs)
 
 
 def _constant(

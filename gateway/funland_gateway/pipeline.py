@@ -13,13 +13,15 @@ from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.bodies import BODY_TIMEOUT
 from funland_gateway.config import GatewaySettings
 from funland_gateway.connections import Connections
-from funland_gateway.failures import CallFailed, failure, unforeseen
+from funland_gateway.failures import CallFailed, failure, http_status, reason_name, unforeseen
 from funland_gateway.guards import Guard
 from funland_gateway.http_protocol import Respond
 from funland_gateway.malformed import check_url
+from funland_gateway.mcp.discovery import note_refusal
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import SHAPE, Handler, meant
 from funland_gateway.sockets import UPGRADED
+from funland_gateway.tracing import FAILED, Tracing, begin_request, end_request
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +29,11 @@ _GONE = 499  # nobody sees it but the log
 
 
 def pipeline(
-    settings: GatewaySettings, guard: Guard, connections: Connections, respond: Respond
+    settings: GatewaySettings,
+    guard: Guard,
+    connections: Connections,
+    respond: Respond,
+    tracing: Tracing | None = None,
 ) -> Middleware:
     """The gateway's one middleware. `respond` puts an error into the shape of the path's API."""
 
@@ -50,6 +56,8 @@ def pipeline(
         except Exception as problem:
             failed, path = unforeseen(problem), request.path
         failed.error.request_id = failed.error.request_id or request_id(request)
+        request[FAILED] = reason_name(failed.error)
+        note_refusal(request, http_status(failed.error), reason_name(failed.error))
         shape = request.get(SHAPE)
         response = shape.error_response(failed.error) if shape else respond(failed.error, path)
         response.headers.update(_headers(failed.error))
@@ -61,6 +69,7 @@ def pipeline(
     async def passing(request: web.Request, handler: Handler) -> web.StreamResponse:
         begun = time.monotonic()
         status = _GONE
+        span = begin_request(tracing, request, request_id(request)) if tracing else None
         request[BODY_TIMEOUT] = settings.body_timeout_seconds
         try:
             with connections.handling(request):
@@ -79,6 +88,9 @@ def pipeline(
                 ms=round((time.monotonic() - begun) * 1000, 1),
                 request_id=request_id(request),
             )
+            if span is not None and tracing is not None:
+                end_request(span, status, request.get(FAILED, ""))
+                tracing.enter(None)  # the connection may have further requests
 
     return passing
 
@@ -108,6 +120,8 @@ def _allowed(problem: web.HTTPMethodNotAllowed) -> str:
 
 def _headers(error: Error) -> dict[str, str]:
     """What HTTP says of an error in a header of its own."""
+    if error.code == "UNAUTHENTICATED":
+        return {"WWW-Authenticate": "Bearer"}
     if error.reason == ErrorReason.METHOD_NOT_ALLOWED:
         return {"Allow": error.metadata["allowed"]}
     if error.metadata.get("header") == "Content-Encoding":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from functools import partial
 from typing import cast
 
@@ -31,7 +32,12 @@ class Port:
         *,
         connections: Connections,
         respond: Respond,
+        tls: ssl.SSLContext | None = None,
+        handshake_seconds: float = 10.0,
     ) -> None:
+        """With `tls` it speaks https; a handshake may take `handshake_seconds`."""
+        self._tls = tls
+        self._handshake_seconds = handshake_seconds
         self.name = name
         """What is spoken there."""
         self.host = host
@@ -50,7 +56,8 @@ class Port:
         if self._listener is None:
             raise RuntimeError("The gateway is not started.")
         host, port = self._listener.sockets[0].getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     async def start(self) -> None:
         """Listens. Raises `OSError` if the port is taken."""
@@ -68,7 +75,11 @@ class Port:
             lingering_time=_LINGER_SECONDS,
         )
         self._listener = await loop.create_server(
-            self._connections.watched(protocol), self.host, self.number
+            self._connections.watched(protocol),
+            self.host,
+            self.number,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else self._handshake_seconds,
         )
         _log.info("gateway_listens", url=self.url, speaks=self.name)
 

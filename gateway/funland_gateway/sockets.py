@@ -18,11 +18,13 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from google.protobuf.message import Message
 
 from funland.v1.errors_pb2 import Error, ErrorReason
+from funland_gateway.calls import BEARER, PROTOCOL, subprotocols
 from funland_gateway.config import GatewaySettings
 from funland_gateway.failures import CallFailed, failure, invalid_field, reason_name, unforeseen
 from funland_gateway.frames import UNSENT, Frames, ReaderGone
 from funland_gateway.request_ids import request_id
-from funland_gateway.talk import Talk
+from funland_gateway.talk import OVER, Over, Talk
+from funland_gateway.tracing import CANCELLED, FAILED
 
 _log = structlog.get_logger(__name__)
 
@@ -67,7 +69,12 @@ class Sockets:
         request that is no WebSocket's.
         """
         largest = largest or self._settings.max_body_bytes
+        offered = subprotocols(request)
+        if PROTOCOL not in offered and any(one.startswith(BEARER) for one in offered):
+            # Of protocols that none is taken of, aiohttp would write all into the log.
+            raise invalid_field("Sec-WebSocket-Protocol", f"must name {PROTOCOL} beside the token")
         socket = web.WebSocketResponse(
+            protocols=(PROTOCOL,) if PROTOCOL in offered else (),
             timeout=_GOODBYE_SECONDS,
             heartbeat=self._settings.heartbeat_seconds,
             max_msg_size=largest + _TOLERANCE,
@@ -83,6 +90,7 @@ class Sockets:
             await self._hold(request, conversation, begin)
         except ReaderGone as gone:
             _log.info("reader_gone", path=request.path, why=str(gone))
+            request[FAILED] = CANCELLED
             if isinstance(request.transport, asyncio.Transport):
                 request.transport.abort()
         return socket
@@ -99,6 +107,7 @@ class Sockets:
         except Exception as problem:
             failed = problem if isinstance(problem, CallFailed) else unforeseen(problem)
             failed.error.request_id = failed.error.request_id or request_id(request)
+            request[FAILED] = reason_name(failed.error)
             await conversation.fail(failed.error)
 
     async def _stopped(self) -> None:
@@ -111,19 +120,27 @@ class _Said:
     other is read."""
 
     def __init__(self, first: Message | None) -> None:
-        self._waiting: asyncio.Queue[Message] = asyncio.Queue(1)
+        self._waiting: asyncio.Queue[Message | Over] = asyncio.Queue(1)
+        self._over = False
         if first is not None:
             self._waiting.put_nowait(first)
 
-    async def put(self, message: Message) -> None:
-        """Waits until there is room for it."""
+    async def put(self, message: Message | Over) -> None:
+        """Waits until there is room for it; nothing follows what is `OVER`."""
+        if self._over:
+            raise invalid_field("end", "was the last message: nothing may follow it")
+        self._over = message is OVER
         await self._waiting.put(message)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Message:
-        return await self._waiting.get()
+        message = await self._waiting.get()
+        if isinstance(message, Over):
+            self._waiting.put_nowait(message)  # for who asks again
+            raise StopAsyncIteration
+        return message
 
 
 class _Conversation:
@@ -146,10 +163,10 @@ class _Conversation:
             if _size(message.data) > self._largest:
                 raise too_long(self._largest)
             for each in self._talk.hear(message.data, _now()):
-                if isinstance(each, Message):
-                    await self._said.put(each)
-                else:
+                if isinstance(each, bytes):
                     await self._frames.send([each])
+                else:
+                    await self._said.put(each)
 
     async def watch(self, begin: Begin) -> None:
         """Tells what happens. If the call ends, so does the conversation."""

@@ -6,15 +6,24 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
 
+from funland.v1.errors_pb2 import ErrorReason
+from funland_gateway.failures import CallFailed, reason_name
+from funland_gateway.tracing import CANCELLED, FAILED
+
+_UNFORESEEN: Final = ErrorReason.Name(ErrorReason.INTERNAL_ERROR)
 _log = structlog.get_logger(__name__)
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 """The content type of server-sent events. They are UTF-8 by their standard, but readers of `text/`
 that are not told so take them for Latin-1."""
+
+LINE_STREAM = "application/x-ndjson"
+"""The content type of a line of JSON each."""
 
 _SURELY_TAKEN = 16 * 1024
 """Bytes that wait to be sent and hold up nobody: a quarter of what asyncio holds back."""
@@ -22,6 +31,22 @@ _SURELY_TAKEN = 16 * 1024
 
 class _ReaderGone(Exception):
     """There is nobody to send to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How the events of a stream are written one after the other."""
+
+    content_type: str
+    event: Callable[[bytes, str | None], bytes]
+    """Writes one, from its data, which must be one line, and its name, if it has one."""
+    has_comments: bool
+    """Whether there is a way to write what readers pass over."""
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters."""
+        return self.content_type.partition(";")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +68,15 @@ def sse_event(data: bytes, event: str | None = None) -> bytes:
 def sse_comment(text: str) -> bytes:
     """What readers of server-sent events pass over. `text` must be one line."""
     return b": " + text.encode() + b"\n\n"
+
+
+def json_line(data: bytes, _event: str | None = None) -> bytes:
+    """One event as a line; it has no name there. `data` must be one line."""
+    return data + b"\n"
+
+
+EVENTS: Final = Framing(EVENT_STREAM, sse_event, has_comments=True)
+LINES: Final = Framing(LINE_STREAM, json_line, has_comments=False)
 
 
 async def send_events(
@@ -96,6 +130,7 @@ async def _send_all(
             except Exception as problem:
                 if not answer.response.prepared:
                     raise
+                answer.fails(problem)
                 await answer.send(failed(problem), patience)
             await answer.begin()
     finally:
@@ -180,8 +215,14 @@ class _Answer:
                 else:
                     await self.send(pulse.beat(), patience)
 
+    def fails(self, problem: Exception) -> None:
+        """Takes note that it does not end well, which its status can't say any more."""
+        known = isinstance(problem, CallFailed)
+        self._request[FAILED] = reason_name(problem.error) if known else _UNFORESEEN
+
     def give_up(self, gone: _ReaderGone) -> None:
         """Breaks the connection off, which no client takes for an end."""
         _log.info("reader_gone", path=self._request.path, why=str(gone))
+        self._request[FAILED] = CANCELLED
         if isinstance(self._request.transport, asyncio.Transport):
             self._request.transport.abort()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from enum import Enum
+from typing import Any, Final, Protocol
 
 from google.protobuf.message import Message
 
@@ -13,6 +14,15 @@ from funland_gateway.failures import failure
 
 class Binary(bytes):
     """A message that is no text."""
+
+
+class Over(Enum):
+    """What a client says that has nothing more to say, and waits for the rest."""
+
+    OVER = "over"
+
+
+OVER: Final = Over.OVER
 
 
 class Talk(Protocol):
@@ -25,10 +35,10 @@ class Talk(Protocol):
         """What the client hears of an event of the RPC behind."""
         ...
 
-    def hear(self, said: str | bytes, now: int) -> Iterable[bytes | Message]:
+    def hear(self, said: str | bytes, now: int) -> Iterable[bytes | Message | Over]:
         """What follows from a message of the client's: answers, and requests for an RPC that takes
-        a stream. What is wrong with one is an answer too, or `CallFailed`, which ends the
-        conversation."""
+        a stream, or that there are no more of these. What is wrong with one is an answer too, or
+        `CallFailed`, which ends the conversation."""
         ...
 
     def beat(self, now: int) -> bytes | None:

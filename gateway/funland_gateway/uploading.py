@@ -8,7 +8,6 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from aiohttp import web
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from funland_gateway.bodies import BODY_TIMEOUT, broken_body, late_body, unsupported_content
@@ -68,12 +67,12 @@ async def in_time(request: web.Request) -> AsyncGenerator[None]:
 
 
 async def as_messages(
-    head: Message, field: FieldDescriptor, parts: AsyncIterator[bytes]
+    head: Message, field: str, parts: AsyncIterator[bytes]
 ) -> AsyncGenerator[Message]:
     """The messages of an upload: the first says what is known of it, the others have its parts in
-    one field."""
+    the field of that name."""
     yield head
     async for part in parts:
         message = type(head)()
-        setattr(message, field.name, part)
+        setattr(message, field, part)
         yield message

@@ -21,5 +21,18 @@ from __future__ import annotations
 from funland_plugin.asking import Answer, Fetched
 from funland_plugin.context import Context
 from funland_plugin.errors import AskError, DeniedError, LimitError
+from funland_plugin.media import Heard, Picture, Segment, Sound, Word
 
-__all__ = ["Answer", "AskError", "Context", "DeniedError", "Fetched", "LimitError"]
+__all__ = [
+    "Answer",
+    "AskError",
+    "Context",
+    "DeniedError",
+    "Fetched",
+    "Heard",
+    "LimitError",
+    "Picture",
+    "Segment",
+    "Sound",
+    "Word",
+]

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from funland.v1.errors_pb2 import ErrorReason
+from funland.v1.images_pb2 import GenerateImagesRequest, GenerateImagesResponse
 from funland.v1.inference_pb2 import ChatRequest, Finish, Message
+from funland.v1.speech_pb2 import (
+    SynthesizeRequest,
+    SynthesizeResponse,
+    TranscribeRequest,
+    Transcript,
+)
 from funland.worker.v1.plugin_pb2 import FromPlugin, PluginAnswer, PluginAsk, PluginFetch
 from funland_plugin.errors import AskError, DeniedError
 from funland_plugin.link import Link
@@ -94,6 +101,21 @@ class Asking:
         (told,) = self._all([PluginAsk(fetch=PluginFetch(url=url, headers=headers))])
         fetched = told.fetched
         return Fetched(fetched.status, dict(fetched.headers), fetched.data)
+
+    def speak(self, request: SynthesizeRequest) -> SynthesizeResponse:
+        """What a voice answers; raises as `ask`."""
+        (told,) = self._all([PluginAsk(speak=request)])
+        return told.spoken
+
+    def hear(self, request: TranscribeRequest) -> Transcript:
+        """What a recogniser answers; raises as `ask`."""
+        (told,) = self._all([PluginAsk(hear=request)])
+        return told.heard
+
+    def paint(self, request: GenerateImagesRequest) -> GenerateImagesResponse:
+        """What a model that paints answers; raises as `ask`."""
+        (told,) = self._all([PluginAsk(paint=request)])
+        return told.painted
 
     def _all(self, requests: Sequence[PluginAsk]) -> list[PluginAnswer]:
         with self._turn:

@@ -12,6 +12,17 @@ from funland.worker.v1.worker_pb2 import JobArtefact, JobProgress
 from funland_plugin.asking import Answer, Asking, Fetched, question
 from funland_plugin.errors import LimitError
 from funland_plugin.link import Link
+from funland_plugin.media import (
+    Heard,
+    Picture,
+    Sound,
+    heard_of,
+    hearing_question,
+    picture_question,
+    pictures_of,
+    sound_of,
+    speech_question,
+)
 
 _PART_BYTES: Final = 1024**2
 
@@ -86,6 +97,92 @@ class Context:
             for messages in conversations
         ]
         return self._asking.ask(requests)
+
+    def speak(
+        self,
+        text: str,
+        *,
+        voice: str = "",
+        model: str = "",
+        format: str = "",  # noqa: A002 - as the contract calls it
+        sample_rate: int | None = None,
+        speed: float | None = None,
+        pitch: float | None = None,
+        ssml: bool = False,
+        seed: int | None = None,
+    ) -> Sound:
+        """Has a text spoken. `voice` is a voice's id or name, or a language such as `en-US`;
+        `format` is `wav`, the default, `pcm`, `flac`, `opus`, `mp3` or `aac`.
+
+        Raises:
+            AskError: There is no sound, or one of more than 64 MiB.
+            DeniedError: The manifest's `permissions.models` is not set.
+            ValueError: There is no such format.
+        """
+        request = speech_question(
+            text, voice=voice, model=model, format=format, sample_rate=sample_rate, speed=speed,
+            pitch=pitch, ssml=ssml, seed=seed,
+        )  # fmt: skip
+        return sound_of(self._asking.speak(request))
+
+    def hear(
+        self,
+        data: bytes = b"",
+        *,
+        file_id: str = "",
+        model: str = "",
+        language: str = "",
+        prompt: str = "",
+        translate: bool = False,
+        words: bool = False,
+    ) -> Heard:
+        """Has it written down what is said in a recording: a whole file of at most 25 MiB, or a
+        kept one of any length, which the caller must have named in the input. With `translate` it
+        is in English, with `words` each word has its times.
+
+        Raises:
+            AskError: There is no answer.
+            DeniedError: The manifest's `permissions.models` is not set, or the input does not name
+                the file.
+        """
+        request = hearing_question(
+            data, file_id=file_id, model=model, language=language, prompt=prompt,
+            translate=translate, words=words,
+        )  # fmt: skip
+        return heard_of(self._asking.hear(request))
+
+    def paint(
+        self,
+        prompt: str,
+        *,
+        model: str = "",
+        negative_prompt: str = "",
+        width: int | None = None,
+        height: int | None = None,
+        steps: int | None = None,
+        guidance_scale: float | None = None,
+        seed: int | None = None,
+        n: int = 1,
+        image: bytes = b"",
+        mask: bytes = b"",
+        strength: float | None = None,
+        format: str = "",  # noqa: A002 - as the contract calls it
+        upscale: bool = False,
+    ) -> list[Picture]:
+        """Has `n` pictures painted. `format` is `png`, the default, `jpg` or `webp`; with `upscale`
+        they are enlarged where the model does not paint in the size that is wanted.
+
+        Raises:
+            AskError: There is no picture.
+            DeniedError: The manifest's `permissions.models` is not set.
+            ValueError: There is no such format.
+        """
+        request = picture_question(
+            prompt, model=model, negative_prompt=negative_prompt, width=width, height=height,
+            steps=steps, guidance_scale=guidance_scale, seed=seed, n=n, image=image, mask=mask,
+            strength=strength, format=format, upscale=upscale,
+        )  # fmt: skip
+        return pictures_of(self._asking.paint(request))
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Fetched:
         """Has the server make a GET, to one of the manifest's `permissions.hosts`. No redirect is

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import grpc
 import structlog
 
 from funland_server import logs
+from funland_server.auth.domain import Auth
 from funland_server.batches.domain import Batches
 from funland_server.batches.lines import Lines
+from funland_server.blobs.store import Blobs
 from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
 from funland_server.configuration.sources import Joined, Sources
+from funland_server.datasets.domain import Datasets
 from funland_server.deployments.domain import Deployments
 from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
@@ -22,21 +26,30 @@ from funland_server.files.domain import Files
 from funland_server.hardware.domain import Hardware
 from funland_server.hub.domain import Hub
 from funland_server.hub.hubs import web_policy
+from funland_server.images.domain import Images
 from funland_server.inference.domain import Inference
 from funland_server.live import Live
+from funland_server.mcp.domain import Mcp
+from funland_server.mcp.settings import McpSettings
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.nodes.domain import Nodes
 from funland_server.plugins.domain import Plugins
+from funland_server.projects.domain import Projects
 from funland_server.responses.domain import Responses
+from funland_server.rpc.belonging import Belongings
 from funland_server.rpc.grpc_server import GrpcServer
 from funland_server.rpc.local_channel import LocalChannel
 from funland_server.rpc.pipeline import Pipeline
+from funland_server.rpc.tls import server_credentials
 from funland_server.rpc.validation import validate
+from funland_server.speech.domain import Speech
 from funland_server.storage.database import Database
 from funland_server.system.domain import System
 from funland_server.system.status import Status
 from funland_server.tasks.domain import Tasks
+from funland_server.tracing.spans import NO_TRACES, Tracing
+from funland_server.training.domain import Training
 from funland_server.web.fetching import Deadlines, Web
 
 logger = structlog.get_logger(__name__)
@@ -54,30 +67,44 @@ class Server:
     """
 
     def __init__(
-        self, given: ServerSettings, joined: Joined | None = None, lines: Lines | None = None
+        self,
+        given: ServerSettings,
+        joined: Joined | None = None,
+        lines: Lines | None = None,
+        mcp_settings: McpSettings | None = None,
+        tracing: Tracing = NO_TRACES,
     ) -> None:
         """`joined` says where the settings came from, and where changes of them are written;
         without, it is the program that gave them. `lines` reads and writes the lines of batches in
-        another API's shape; without, they have the contract's."""
+        another API's shape; without, they have the contract's. `mcp_settings` are the MCP servers
+        that chats may use; without, there are none. `tracing` is closed by who made it."""
         settings = Live(given)
         self._settings = given
         self.settings = settings
         """Those that it runs with."""
         settings.map(lambda now: now.log_level).tell(lambda _: logs.set_level(settings.now))
         metrics = Metrics()
-        self._pipeline = Pipeline(metrics)
         self._database = Database(_place(given))
+        self.auth = Auth(settings, self._database)
+        """Its users, and who may call."""
+        belongings = Belongings(self._database)
+        self._pipeline = Pipeline(metrics, self.auth.gate, belongings, tracing)
         devices = Devices(given, metrics)
         accelerations = Accelerations(given.home, devices)
         nodes = Nodes(settings)
-        models = Models(settings, metrics, devices, accelerations, nodes.placement)
+        files = Files(settings, self._database, Blobs(given.home / "blobs"))
+        models = Models(
+            settings, metrics, devices, accelerations, files=files, launcher=nodes.placement
+        )
         web = Web(settings.map(web_policy), settings.map(_deadlines))
         hub = Hub(settings, self._database, models, web)
         downloads = Downloads(
             settings, metrics, self._database, models,
             web=web, resolver=hub.choosing, credentials=hub.hubs,
+            tracing=tracing,
         )  # fmt: skip
-        inference = Inference(models, metrics)
+        mcp = Mcp(mcp_settings or McpSettings(), settings)
+        inference = Inference(settings, models, metrics, mcp, files=files, web=web)
         responses = Responses(settings, metrics, self._database, models, inference)
         chat = Chat(
             settings, metrics, self._database, devices=devices, models=models, inference=inference
@@ -86,21 +113,38 @@ class Server:
             settings, metrics, self._database,
             devices=devices, models=models, placement=nodes.placement, downloads=downloads,
         )  # fmt: skip
-        files = Files(settings, self._database, models.blobs)
+        projects = Projects(self._database, self.auth.people)
+        datasets = Datasets(
+            settings, self._database,
+            models=models, files=files, downloads=downloads, hubs=hub.datasets, projects=projects,
+        )  # fmt: skip
+        speech = Speech(settings, metrics, models=models, files=files)
+        images = Images(settings, metrics, models=models, files=files)
         tasks = Tasks(
             settings, metrics, self._database,
-            files=files, models=models, inference=inference, downloads=downloads, web=web,
+            files=files, models=models, inference=inference, speech=speech, images=images,
+            downloads=downloads, web=web, count=self.auth.gate.counting,
+            tracing=tracing,
         )  # fmt: skip
-        plugins = Plugins(settings, metrics, tasks=tasks, files=files, inference=inference, web=web)
+        plugins = Plugins(
+            settings, metrics,
+            tasks=tasks, files=files, inference=inference, speech=speech, images=images, web=web,
+            owned=belongings.check,
+        )  # fmt: skip
         batches = Batches(
-            settings, self._database,
+            settings, metrics, self._database,
             tasks=tasks, files=files, inference=inference, responses=responses,
-            lines=lines, check=validate,
+            lines=lines, check=validate, owned=belongings.check,
+        )  # fmt: skip
+        training = Training(
+            settings, self._database,
+            tasks=tasks, devices=devices, models=models, datasets=datasets, projects=projects,
         )  # fmt: skip
         hardware = Hardware(given, self._database, devices, accelerations, models)
         others = (
-            devices, accelerations, nodes, models, hub, downloads, deployments, inference,
-            responses, chat, files, tasks, plugins, batches, hardware,
+            self.auth, projects, devices, accelerations, nodes, models, hub, downloads, deployments,
+            mcp, inference, responses, chat, files, datasets, speech, images, tasks, plugins,
+            batches, training, hardware,
         )  # fmt: skip
         status = Status(
             models,
@@ -108,6 +152,7 @@ class Server:
             inference,
             active_calls=lambda: self._pipeline.active,
             stopping=lambda: self._pipeline.stopping,
+            accounts=given.accounts,
         )
         system = System(
             settings, joined or _joined(given), status, others,
@@ -141,7 +186,9 @@ class Server:
         self._grpc = GrpcServer(
             self._pipeline, self.settings.map(lambda now: now.send_timeout_seconds)
         )
-        self._address = await self._grpc.start(self._settings.host, self._settings.port)
+        self._address = await self._grpc.start(
+            self._settings.host, self._settings.port, _credentials(self._settings)
+        )
         logger.info("server_listens", address=self._address, home=str(self._settings.home))
 
     async def stop(self, grace_seconds: float) -> None:
@@ -167,6 +214,11 @@ def _deadlines(settings: ServerSettings) -> Deadlines:
     return Deadlines(
         first_byte=settings.download_first_byte_seconds, stall=settings.download_stall_seconds
     )
+
+
+def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
+    certificate, key = settings.tls_certificate, settings.tls_key
+    return None if certificate is None or key is None else server_credentials(certificate, key)
 
 
 def _joined(settings: ServerSettings) -> Joined:

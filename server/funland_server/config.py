@@ -19,11 +19,17 @@ from pydantic import (
 )
 
 from funland_server.database_url import checked
-from funland_server.endpoint_url import cluster_address, endpoint, host_name, proxy_url
+from funland_server.endpoint_url import (
+    cluster_address,
+    collector,
+    endpoint,
+    host_name,
+    proxy_url,
+)
 
 _LONGEST = 365 * 24 * 3600
 _LARGEST = 2**60
-_SWITCHES = ("offline",)
+_SWITCHES = ("offline", "accounts")
 
 
 def _shown(token: SecretStr) -> SecretStr:
@@ -64,12 +70,45 @@ class ServerSettings(BaseModel):
         default=None,
         description="The PostgreSQL database for the server's state; unset: SQLite in the home.",
     )
-    host: str = Field(default="127.0.0.1", description="The address that gRPC listens on.")
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="The file with the certificate, and those that lead to it; unset: no TLS.",
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        validate_default=True,
+        description="The file with the certificate's private key.",
+    )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=50051, description="The port that gRPC listens on; 0 takes a free one."
     )
+    accounts: bool = Field(
+        default=False, description="Whether calls need a token or a key of a user."
+    )
+    host: str = Field(default="127.0.0.1", description="The address that gRPC listens on.")
+    token_seconds: Annotated[float, Field(ge=60, le=_LONGEST)] = Field(
+        default=86400.0, description="For how long an access token counts."
+    )
+    refresh_days: Annotated[float, Field(ge=0.01, le=365)] = Field(
+        default=30.0, description="For how long a login can be gone on with."
+    )
+    audit_days: Annotated[float, Field(ge=0.01, le=36500)] = Field(
+        default=90.0, description="After how many days what was done is forgotten."
+    )
     default_model: Annotated[str, Field(min_length=1, max_length=256)] = Field(
         default="funland-tiny", description="The model of requests that name none: its id or alias."
+    )
+    speech_model: Annotated[str, Field(max_length=256)] = Field(
+        default="",
+        description="The model that speaks for requests that name none; empty: by language.",
+    )
+    transcription_model: Annotated[str, Field(max_length=256)] = Field(
+        default="",
+        description="The model that hears for requests that name none; empty: one that is there.",
+    )
+    image_model: Annotated[str, Field(max_length=256)] = Field(
+        default="",
+        description="The model that paints for requests that name none; empty: one that is there.",
     )
     slots: Annotated[int, Field(ge=1, le=256)] = Field(
         default=32, description="How many calls a model answers at once."
@@ -79,6 +118,10 @@ class ServerSettings(BaseModel):
     )
     threads: Annotated[int, Field(ge=1, le=512)] | None = Field(
         default=None, description="How many threads a model computes with; unset: by its size."
+    )
+    cache_type: Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"] = Field(
+        default="f16",
+        description="What llama.cpp keeps keys and values as, where a model can be computed so.",
     )
     load_timeout_seconds: Seconds = Field(
         default=300.0, description="How long a model may take to load."
@@ -169,6 +212,21 @@ class ServerSettings(BaseModel):
     download_tasks: Annotated[int, Field(ge=1, le=256)] = Field(
         default=16, description="How many tasks wait for the end of a download at once."
     )
+    speech_tasks: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=2, description="How many tasks that speak or hear run at once."
+    )
+    picture_tasks: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="How many tasks that paint run at once."
+    )
+    training_tasks: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="How many models are trained at once."
+    )
+    image_pixels: Annotated[int, Field(ge=4096, le=4096 * 4096)] = Field(
+        default=2048 * 2048, description="How many pixels a picture may have, given or made."
+    )
+    image_blocked_terms: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = Field(
+        default=(), description="Words and phrases that prompts of pictures may not have."
+    )
     task_queue_limit: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         default=100_000, description="How many tasks of a lane may wait."
     )
@@ -184,6 +242,17 @@ class ServerSettings(BaseModel):
     )
     file_bytes: Annotated[int, Field(ge=1024, le=_LARGEST)] = Field(
         default=512 * 1024**2, description="How many bytes a file may have that a caller gives."
+    )
+    upload_bytes: Annotated[int, Field(ge=1024, le=_LARGEST)] = Field(
+        default=64 * 1024**3,
+        description="How many bytes a file may have that comes in several calls.",
+    )
+    dataset_bytes: Annotated[int, Field(ge=1024, le=_LARGEST)] = Field(
+        default=10 * 1024**3,
+        description="How many bytes the files of a dataset, and its rows, may have.",
+    )
+    dataset_row_bytes: Annotated[int, Field(ge=1024, le=3 * 1024**2)] = Field(
+        default=1024**2, description="How many bytes a row of a dataset may have."
     )
     plugin_memory_bytes: Annotated[int, Field(ge=32 * 1024**2, le=_LARGEST)] = Field(
         default=1024**3, description="The most memory that a plugin may take."
@@ -265,6 +334,15 @@ class ServerSettings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least level that is logged."
     )
+    traces_endpoint: Annotated[str, AfterValidator(collector)] | None = Field(
+        default=None,
+        description="Where traces are sent: OTLP over gRPC, such as http://127.0.0.1:4317; unset:"
+        " there are none.",
+    )
+    traces_ratio: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None,
+        description="The part of the traces that begin here and are kept, from 0 to 1; unset: all.",
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -297,15 +375,27 @@ class ServerSettings(BaseModel):
     def _each_once(cls, hubs: tuple[HubName, ...]) -> tuple[HubName, ...]:
         return tuple(dict.fromkeys(hubs))
 
+    @field_validator("tls_key")
+    @classmethod
+    def _both_or_none(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_certificate" in info.data and (key is None) != (
+            info.data["tls_certificate"] is None
+        ):
+            raise ValueError("server.tls_certificate and server.tls_key are set both or neither")
+        return key
+
     @field_validator("host")
     @classmethod
-    def _loopback_only(cls, host: str) -> str:
+    def _guarded(cls, host: str, info: ValidationInfo) -> str:
         if host == "localhost" or _is_loopback(host):
             return host
+        if info.data.get("accounts") and info.data.get("tls_key"):
+            return host
         raise ValueError(
-            f"{host} is not a loopback address, and this version has no accounts: anyone who can"
-            " reach it could use it. Listen on 127.0.0.1 and put an SSH tunnel or a reverse proxy"
-            " that asks for credentials in front."
+            f"{host} is not a loopback address: who can reach it must say who they are, and nobody"
+            " may listen. Set server.accounts = true, server.tls_certificate and server.tls_key"
+            " (`funland certificate` makes a pair for a trial); or listen on 127.0.0.1, behind an"
+            " SSH tunnel or a reverse proxy that asks for credentials"
         )
 
 

@@ -38,6 +38,17 @@ def proxy_url(text: str) -> str:
     return endpoint(text)
 
 
+def collector(text: str) -> str:
+    """The URL of what takes OTLP over gRPC: without a path, which that has none of; raises
+    ValueError."""
+    if not re.match(r"https?://", text):
+        raise ValueError("it must be an http or https URL, such as http://127.0.0.1:4317")
+    told = endpoint(text)
+    if urlsplit(told).path:
+        raise ValueError("it must be a URL without a path, such as http://127.0.0.1:4317")
+    return told
+
+
 def host_name(text: str) -> str:
     """A name or an address alone; raises ValueError."""
     if not _HOST.fullmatch(text):

@@ -7,6 +7,7 @@
     ├── NotFoundError
     ├── AlreadyExistsError
     ├── FailedPreconditionError
+    ├── UnauthenticatedError
     ├── PermissionDeniedError
     ├── ResourceExhaustedError
     ├── AbortedError
@@ -122,6 +123,12 @@ class ResourceExhaustedError(FunlandError):
     """A limit was reached."""
 
     code = "RESOURCE_EXHAUSTED"
+
+
+class UnauthenticatedError(FunlandError):
+    """It is not known who calls."""
+
+    code = "UNAUTHENTICATED"
 
 
 class PermissionDeniedError(FunlandError):

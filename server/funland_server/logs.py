@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
 from funland_server.config import ServerSettings
+from funland_server.tracing.spans import current
 
 
 def configure(settings: ServerSettings) -> None:
@@ -20,6 +22,8 @@ def configure(settings: ServerSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    if settings.traces_endpoint is not None:
+        shared.insert(1, _add_trace_id)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -48,6 +52,12 @@ def configure(settings: ServerSettings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     set_level(settings)
+
+
+def _add_trace_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Any:
+    if trace_id := current().trace_id:
+        event.setdefault("trace_id", trace_id)
+    return event
 
 
 def set_level(settings: ServerSettings) -> None:

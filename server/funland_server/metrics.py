@@ -87,6 +87,17 @@ class Metrics:
             "funland_cached_tokens", "Tokens whose keys and values the cache holds.", ["model"],
             registry=self.registry,
         )  # fmt: skip
+        self.images = Counter(
+            "funland_images", "Pictures that were painted.", ["model"], registry=self.registry
+        )
+        self.image_seconds = Histogram(
+            "funland_image_seconds", "From a request's arrival to its last picture.", ["model"],
+            buckets=(*_SECONDS, 1800, 3600), registry=self.registry,
+        )  # fmt: skip
+        self.image_step_seconds = Histogram(
+            "funland_image_step_seconds", "A step of a picture, on the average of a request.",
+            ["model"], buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
         self.background_responses = Gauge(
             "funland_background_responses",
             "Responses that are made in the background.",
@@ -128,9 +139,41 @@ class Metrics:
             "funland_tasks_ended", "Tasks that ended on this server, by their state.",
             ["lane", "state"], registry=self.registry,
         )  # fmt: skip
+        self.batches_running = Gauge(
+            "funland_batches_running", "Batches that this server answers.", registry=self.registry
+        )
+        self.batches_ended = Counter(
+            "funland_batches_ended", "Batches that ended on this server, by their state.",
+            ["state"], registry=self.registry,
+        )  # fmt: skip
+        self.batch_lines = Counter(
+            "funland_batch_lines", "Lines of batches that this server has answered.", ["outcome"],
+            registry=self.registry,
+        )  # fmt: skip
         self.task_wait_seconds = Histogram(
             "funland_task_wait_seconds", "From when a task might begin until it did.", ["lane"],
             buckets=(*_SECONDS, 1800, 3600, 21600, 86400), registry=self.registry,
+        )  # fmt: skip
+        self.spoken_characters = Counter(
+            "funland_spoken_characters", "Characters of texts that were spoken.", ["model"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.spoken_seconds = Counter(
+            "funland_spoken_seconds", "How long they sound.", ["model"], registry=self.registry
+        )
+        self.time_to_first_sound = Histogram(
+            "funland_time_to_first_sound_seconds",
+            "From when a text came to the model until its first sound.", ["model"],
+            buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.heard_seconds = Counter(
+            "funland_heard_seconds", "How long recordings are that were heard to their end.",
+            ["model"], registry=self.registry,
+        )  # fmt: skip
+        self.hearing_factor = Histogram(
+            "funland_hearing_real_time_factor",
+            "How long it took to hear a recording, for each second of it.", ["model"],
+            buckets=(.01, .02, .05, .1, .2, .35, .5, .75, 1, 1.5, 2, 5), registry=self.registry,
         )  # fmt: skip
         self.download_bytes = Counter(
             "funland_download_bytes", "Bytes of models that came over the network.",
@@ -224,7 +267,9 @@ class Metrics:
             self.inference_seconds, self.time_to_first_token, self.prompt_tokens,
             self.cached_prompt_tokens, self.completion_tokens, self.batch_size, self.queue_depth,
             self.active_sequences, self.cached_tokens, self.evictions, self.backing_off_until,
-            self.worker_restarts, self.thrashing_evictions,
+            self.worker_restarts, self.thrashing_evictions, self.images, self.image_seconds,
+            self.image_step_seconds, self.spoken_characters, self.spoken_seconds,
+            self.time_to_first_sound, self.heard_seconds, self.hearing_factor,
         ):  # fmt: skip
             try:
                 metric.remove(model)

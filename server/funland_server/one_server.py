@@ -20,12 +20,13 @@ _PAUSE_SECONDS: Final = 0.05
 @contextmanager
 def alone_in(home: Path) -> Generator[None]:
     """Keeps other servers out of a home until the block is left, or this process ends in any way.
+    One that is not there is made, for the user of this process alone: users' files come into it.
 
     Two would take each other for an earlier start of the home, and each run what the other runs.
     Blocks for a second at most. Raises StartError if the home has another, or can't be used.
     """
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(home / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StartError(

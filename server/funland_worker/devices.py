@@ -8,6 +8,7 @@ answer of that engine alone.
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -46,6 +47,7 @@ _DIE_WITH_PARENT = 1
 def main(arguments: Sequence[str]) -> None:
     """Prints the devices of the engines that are named, each asked here and now; without a name
     those of all engines."""
+    gc.disable()  # what it imports stays to its end
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
@@ -134,3 +136,4 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    gc.freeze()  # the end of a process goes through the rest

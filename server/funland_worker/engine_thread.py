@@ -52,6 +52,9 @@ class EngineThread:
         """Whether the step that runs is the first since then."""
         self._loop = asyncio.get_running_loop()
         self._jobs: deque[Callable[[], None]] = deque()
+        """What comes to all sequences alike, and takes no time: all of it before a step."""
+        self._turns: deque[Callable[[], None]] = deque()
+        """What takes as long as a step: one before a step."""
         self._pieces: deque[Callable[[bool], None]] = deque()
         """What is done beside live texts, and hears whether there are any."""
         self._wake = threading.Condition()
@@ -100,7 +103,7 @@ class EngineThread:
         self._do(lambda: self._engine.cancel(sequence_id))
 
     async def run(self, job: Callable[[], Result]) -> Result:
-        """Runs a job between two steps and gives its result."""
+        """Runs a job between two steps, one of several, and gives its result."""
         future: asyncio.Future[Result] = self._loop.create_future()
 
         def work() -> None:
@@ -108,7 +111,9 @@ class EngineThread:
             self._settle(future, job)
 
         self.hurry()
-        self._do(work)
+        with self._wake:
+            self._turns.append(work)
+            self._wake.notify()
         return await future
 
     async def run_beside(self, piece: Callable[[bool], Result]) -> Result:
@@ -207,11 +212,13 @@ class EngineThread:
         """Does not begin what nobody waits for while others come; but a text takes no longer to
         read than this, or it has come to nothing."""
         begin = monotonic()
-        while self._arriving() and self._engine.only_background and not self._stopping:
-            left = begin + _ARRIVING_SECONDS - monotonic()
+        while self._engine.only_background and not self._stopping:
+            # Asked before the jobs are done: who does not come any more is among them.
+            arriving = self._arriving()
+            left = begin + _ARRIVING_SECONDS - monotonic() if arriving else 0.0
+            self._do_jobs(min(max(left, 0.0), _LOOKING_SECONDS))
             if left <= 0:
                 return
-            self._do_jobs(min(left, _LOOKING_SECONDS))
 
     def _do_piece(self) -> None:
         """Does a piece of a job, if it is its turn."""
@@ -227,13 +234,17 @@ class EngineThread:
             self._engine.background.spent(1e3 * (monotonic() - begin))
 
     def _do_jobs(self, seconds: float | None) -> int:
-        """Does the waiting jobs, waits so long for one (None: for ever), and says how many."""
+        """Does the waiting jobs and one of those that take turns, waits so long for one (None: for
+        ever), and says how many."""
         with self._wake:
             resting = seconds is None
             self._wake.wait_for(
-                lambda: self._jobs or self._stopping or (resting and self._pieces), seconds
+                lambda: self._jobs or self._turns or self._stopping or (resting and self._pieces),
+                seconds,
             )
             jobs, self._jobs = self._jobs, deque()
+            if self._turns:
+                jobs.append(self._turns.popleft())
         for job in jobs:
             job()
         return len(jobs)

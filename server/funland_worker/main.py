@@ -27,9 +27,12 @@ from funland.worker.v1 import worker_pb2, worker_pb2_grpc
 from funland_worker.engines.choice import load
 from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import Loaded, ModelFacts
+from funland_worker.engines.media import MediaKind
 from funland_worker.engines.protocol import EngineError
 from funland_worker.limits import limit_memory
 from funland_worker.link import Link
+from funland_worker.media.opening import KINDS, opened_media
+from funland_worker.media.servicer import MediaServicer
 from funland_worker.prompts import PromptReader
 from funland_worker.servicer import WorkerServicer
 from funland_worker.templates.renderer import TemplateRenderer
@@ -76,7 +79,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
     await server.start()
     _say(worker_pb2.Handshake(ready=ready))
     obeying = asyncio.create_task(_obey(link, servicer))
-    error = await servicer.thread.failed
+    error = await servicer.failed
     obeying.cancel()
     logger.error("the engine failed: %r", error)
     os._exit(1)
@@ -84,16 +87,23 @@ async def _serve(launch: worker_pb2.Launch) -> None:
 
 async def opened(
     launch: worker_pb2.Launch, send: Callable[[worker_pb2.Step], None], news: LoadNews
-) -> tuple[WorkerServicer, worker_pb2.Ready]:
+) -> tuple[WorkerServicer | MediaServicer, worker_pb2.Ready]:
     """Loads a model, and gives what answers its calls and what there is to know of it; `send` gets
     the steps, `news` how far the load is, in another thread. Raises EngineError."""
+    if launch.trains:
+        # What trains is needed by no other worker.
+        from funland_worker.training.opening import opened_trainer  # noqa: PLC0415 - for training alone
+
+        return await opened_trainer(launch, send)
+    if launch.kind in KINDS:
+        return await opened_media(launch, send, news)
     loaded = await loaded_model(launch, news)
     engine = loaded.engine
     renderer = await _renderer(loaded.facts)
     begin_mark = loaded.facts.begin_mark if loaded.facts.adds_begin_mark else ""
     servicer = WorkerServicer(
         engine,
-        PromptReader(engine, renderer, begin_mark=begin_mark),
+        PromptReader(engine, renderer, begin_mark=begin_mark, media=loaded.media),
         launch.token,
         send,
         queue_limit=launch.queue_limit,
@@ -109,12 +119,14 @@ async def opened(
         engine=engine.kind,
         device=engine.device,
         tokenizer=tokenizer_to_wire(loaded),
+        can_see=loaded.media is not None and MediaKind.IMAGE in loaded.media.kinds,
+        can_hear=loaded.media is not None and MediaKind.AUDIO in loaded.media.kinds,
     )
     ready.MergeFrom(loaded.told)
     return servicer, ready
 
 
-async def _obey(link: Link, servicer: WorkerServicer) -> None:
+async def _obey(link: Link, servicer: WorkerServicer | MediaServicer) -> None:
     try:
         async for command in link.commands():
             servicer.obey(command)
@@ -132,7 +144,7 @@ async def loaded_model(launch: worker_pb2.Launch, news: LoadNews | None = None) 
     """
     with ThreadPoolExecutor(1, thread_name_prefix="load") as thread:
         loaded = await asyncio.get_running_loop().run_in_executor(thread, load, launch, news)
-    if loaded.facts.chat_template is None and launch.chat_template:
+    if launch.chat_template:
         facts = dataclasses.replace(loaded.facts, chat_template=launch.chat_template)
         return dataclasses.replace(loaded, facts=facts)
     return loaded

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     Events = RepeatedCompositeFieldContainer[SequenceEvent]
 
+_MOST_SHOWING = 64
+"""How many texts with pictures or sounds may wait: their rows are in memory."""
 _ENDS = 32
 """How many of the latest ends tell how fast texts end."""
 _SHORTEST_WAIT, _LONGEST_WAIT = 1.0, 60.0
@@ -118,18 +120,29 @@ class OpenTexts:
         self._queue_limit = queue_limit
         self._texts: dict[int, dict[int, _Text]] = {}
         self._count = 0
+        self._showing: set[int] = set()
+        """The sequences that show pictures or sounds."""
         self._ends: deque[float] = deque(maxlen=_ENDS)
 
     def has(self, sequence_id: int) -> bool:
         """Whether the sequence has not ended."""
         return sequence_id in self._texts
 
-    def admit(self, sequence_id: int, texts: int) -> None:
-        """Takes a sequence of that many texts in.
+    def admit(self, sequence_id: int, texts: int, *, shows: bool = False) -> None:
+        """Takes a sequence of that many texts in; one that `shows` pictures or sounds has more
+        memory than others while it waits, so fewer of those may.
 
         Raises:
             EngineError: QUEUE_FULL, with when to try again.
         """
+        if shows and len(self._showing) >= self._slots + _MOST_SHOWING:
+            raise EngineError(
+                ErrorReason.QUEUE_FULL,
+                f"{len(self._showing)} texts with pictures or sounds run or wait for the model:"
+                f" {_MOST_SHOWING} of them may wait. Try again later.",
+                retry_seconds=self._wait(texts),
+                queue_limit=str(_MOST_SHOWING),
+            )
         if self._count and self._count + texts > self._slots + self._queue_limit:
             raise EngineError(
                 ErrorReason.QUEUE_FULL,
@@ -140,6 +153,8 @@ class OpenTexts:
             )
         self._texts[sequence_id] = {choice: _Text(self._vocabulary) for choice in range(texts)}
         self._count += texts
+        if shows:
+            self._showing.add(sequence_id)
 
     def shape(
         self,
@@ -158,6 +173,7 @@ class OpenTexts:
     def drop(self, sequence_id: int) -> None:
         """Lets a sequence go that failed or was cancelled; one that is not there is passed over."""
         self._count -= len(self._texts.pop(sequence_id, ()))
+        self._showing.discard(sequence_id)
 
     def tell(self, report: StepReport, events: Events) -> None:
         """Adds what a step brought for the texts that are open; what is told of a prompt comes
@@ -190,6 +206,7 @@ class OpenTexts:
         self._ends.append(monotonic())
         if not texts:
             del self._texts[sequence_id]
+            self._showing.discard(sequence_id)
 
     def _wait(self, texts: int) -> float:
         """Seconds until that many of those that run will have ended, if all goes on as it went."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -15,6 +15,7 @@ from funland_worker.chat.grammar import answer_grammar
 from funland_worker.chat.stream import AnswerShape
 from funland_worker.constraints.compiler import ConstraintCompiler
 from funland_worker.constraints.constraint import Constraint, from_wire
+from funland_worker.engines.media import MediaReader, ReadMedia, from_whole, spans
 from funland_worker.engines.protocol import Engine, EngineError, Matcher, Prompt, Sampling
 from funland_worker.engines.vocabulary import banned_runs, check_tokens
 from funland_worker.rendering import ConversationRenderer, Rendering
@@ -41,11 +42,18 @@ class PromptReader:
     """Makes prompts of what is submitted, and checks them."""
 
     def __init__(
-        self, engine: Engine, renderer: TemplateRenderer | None, *, begin_mark: str
+        self,
+        engine: Engine,
+        renderer: TemplateRenderer | None,
+        *,
+        begin_mark: str,
+        media: MediaReader | None = None,
     ) -> None:
-        """`begin_mark` is what `add_special` would put in front, empty if nothing."""
+        """`begin_mark` is what `add_special` would put in front, empty if nothing; `media` shows
+        the model what it can see and hear."""
         self._engine = engine
-        self._renderer = ConversationRenderer(engine, renderer, begin_mark=begin_mark)
+        self._media = media
+        self._renderer = ConversationRenderer(engine, renderer, begin_mark=begin_mark, media=media)
         self._constraints = ConstraintCompiler(engine)
 
     async def read(self, submit: worker_pb2.Submit) -> Reading:
@@ -53,8 +61,8 @@ class PromptReader:
 
         Raises:
             EngineError: MODEL_CANNOT_GENERATE, MODEL_CANNOT_CHAT, TEMPLATE_FAILED, TEMPLATE_LIMIT,
-                PROMPT_TOO_LONG, TOKEN_UNKNOWN, CONSTRAINT_INVALID, CONSTRAINT_LIMIT or
-                FIELD_INVALID.
+                PROMPT_TOO_LONG, TOKEN_UNKNOWN, CONSTRAINT_INVALID, CONSTRAINT_LIMIT, FIELD_INVALID,
+                MODEL_OUTPUT_INVALID, or as `shown`.
         """
         arrival = monotonic()
         if not self._engine.can_generate:
@@ -78,7 +86,12 @@ class PromptReader:
         shape = rendering.shape if rendering is not None else None
         if submit.options.HasField("last_prompt_tokens"):
             tokens = tokens[-self._kept(submit.options.last_prompt_tokens, sampling) :]
+        media = rendering.media if rendering is not None else ()
+        chunks = [chunk for one in media for chunk in one.chunks]
+        if chunks:
+            tokens = from_whole(tokens, chunks)
         self.check_length(tokens, room_for_answer=0 if sampling.max_tokens == 0 else 1)
+        await self._compute(media, submit.options)
         first = Prompt(
             submit.sequence_id,
             tokens,
@@ -93,6 +106,7 @@ class PromptReader:
             prompt_logprobs=_prompt_logprobs(submit.options),
             progress=submit.options.progress,
             lasting=submit.lasting,
+            media=spans(tokens, chunks),
         )
         count = submit.options.n or 1
         prompts = [_choice(first, choice, matchers) for choice in range(count)]
@@ -128,6 +142,18 @@ class PromptReader:
             raise EngineError(
                 ErrorReason.FIELD_INVALID, "The prompt has no tokens: there is nothing to continue."
             )
+
+    async def _compute(self, media: Sequence[ReadMedia], options: GenerationOptions) -> None:
+        """Has the rows computed of what is shown."""
+        if not media or self._media is None:
+            return
+        if options.HasField("prompt_logprobs"):
+            raise EngineError(
+                ErrorReason.FIELD_INVALID,
+                "must be unset where messages show pictures or sounds: these have no likelihood",
+                field="options.prompt_logprobs",
+            )
+        await self._media.compute(media)
 
     async def _plain_tokens(self, submit: worker_pb2.Submit) -> list[int]:
         """What is submitted as it is: tokens, or a text."""

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _QUEUE_LIMIT = 1024
 """How many texts wait if the server does not say."""
+_SHOWN = -1
+"""What is told for each row of a picture or a sound, which is no token."""
 _RANK_TOKENS = 512
 """How many tokens are ranked before generations get a step."""
 
@@ -76,6 +78,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             Gathering(),
             lambda: bool(self._arriving),
         )
+        self.failed = self.thread.failed
+        """What the engine failed with, after which it runs no more."""
         self._embedding = Embedding(engine, prompts, self.thread)
         self._jobs = Jobs(self._embedding)
 
@@ -134,7 +138,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             rendering = await self._prompts.render(request)
         except EngineError as error:
             await _abort(context, error)
-        return worker_pb2.Prompt(text=rendering.text, tokens=rendering.tokens)
+        tokens = [max(token, _SHOWN) for token in rendering.tokens]
+        return worker_pb2.Prompt(text=rendering.text, tokens=tokens)
 
     async def Tokenize(
         self, request: worker_pb2.TokenizeText, context: Context
@@ -169,6 +174,15 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             async for event in events:
                 yield event
 
+    async def RunLiveJob(
+        self, request_iterator: AsyncIterator[worker_pb2.LiveInput], context: Context
+    ) -> AsyncIterator[worker_pb2.JobEvent]:
+        """Is UNIMPLEMENTED."""
+        await context.abort(
+            grpc.StatusCode.UNIMPLEMENTED, "The model takes no input that comes meanwhile."
+        )
+        yield worker_pb2.JobEvent()  # makes it a stream; abort raises
+
     async def KeepPrefixes(self, request: Empty, context: Context) -> Empty:
         """See `worker.proto`."""
         await self._authorize(context)
@@ -184,7 +198,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
     def _admit(self, submit: worker_pb2.Submit) -> None:
         sequence_id = submit.sequence_id
         try:
-            self._texts.admit(sequence_id, submit.options.n or 1)
+            shows = any(message.parts for message in submit.conversation.messages)
+            self._texts.admit(sequence_id, submit.options.n or 1, shows=shows)
         except EngineError as error:
             self._send(failed_sequence(sequence_id, error))
             return

@@ -146,4 +146,5 @@ def finish_to_wire(outcome: Outcome, reasoning_tokens: int = 0) -> Finish:
         timings=Timings(
             queue_ms=outcome.queue_ms, prompt_ms=outcome.prompt_ms, decode_ms=outcome.decode_ms
         ),
+        stop=outcome.stop,
     )

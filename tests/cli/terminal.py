@@ -6,21 +6,13 @@ import os
 import pty
 import re
 import select
-import subprocess
-import sys
 import time
 
 import psutil
 
-SECONDS = 30
-# Makes the terminal the process's own, so that Ctrl-C is a signal, then becomes the command. A test
-# run in the background may have inherited that the signal is ignored.
-TAKE_TERMINAL = """
-import fcntl, os, signal, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-signal.signal(signal.SIGINT, signal.default_int_handler)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
+from tests.forked import Forked
+
+SECONDS = 120
 
 
 class Terminal:
@@ -28,14 +20,7 @@ class Terminal:
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", TAKE_TERMINAL, *command],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=environment,
-            start_new_session=True,
-        )
+        self.process = Forked(command[1:], environment, [slave] * 3, terminal=True)
         os.close(slave)
         self.shown = ""
 

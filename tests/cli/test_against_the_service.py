@@ -40,11 +40,11 @@ def test_chat_reads_a_pipe(funland: Command, stack: Stack) -> None:
 
 
 def test_json_events_tell_the_same_text_and_what_it_took(funland: Command, stack: Stack) -> None:
-    text = funland("generate", "Once", *GREEDY, "--server", stack.grpc_address).stdout
+    text = funland("generate", "Once upon", *GREEDY, "--server", stack.grpc_address).stdout
     events = [
         json.loads(line)
         for line in funland(
-            "generate", "-", *GREEDY, "--json", stdin="Once", FUNLAND_SERVER=stack.grpc_address
+            "generate", "-", *GREEDY, "--json", stdin="Once upon", FUNLAND_SERVER=stack.grpc_address
         ).stdout.splitlines()
     ]
 
@@ -61,8 +61,8 @@ def test_models_are_listed_and_shown(funland: Command, stack: Stack) -> None:
     shown = funland("models", "show", MODEL, "--server", stack.grpc_address)
 
     assert f"{MODEL} (default)" in listed.stdout
-    assert document["models"][0]["model_id"] == MODEL
-    assert document["models"][0]["sha256"] in shown.stdout
+    (model,) = [one for one in document["models"] if one["model_id"] == MODEL]
+    assert model["sha256"] in shown.stdout
 
 
 def test_a_loaded_model_is_in_ps_until_it_is_unloaded(funland: Command, stack: Stack) -> None:
@@ -101,6 +101,26 @@ def test_a_model_is_imported_used_and_removed(funland: Command, stack: Stack) ->
     assert answered.stdout == run("chat", "Hello", *GREEDY).stdout
     assert removed.stdout == "Deleted copy.\n"
     assert run("models", "show", "copy").returncode == 4
+
+
+def test_a_model_is_sent_to_the_server(funland: Command, stack: Stack) -> None:
+    file = resources.files("funland_server.models") / "embedded" / f"{MODEL}.gguf"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return funland(*arguments, FUNLAND_SERVER=stack.grpc_address)
+
+    sent = run("models", "import", str(file), "--upload", "--id", "sent")
+    files = json.loads(run("files", "--json").stdout)
+    answered = run("chat", "Hello", "-m", "sent", *GREEDY)
+    run("models", "rm", "sent")
+    lost = run("models", "import", "/nowhere.gguf", "--upload")
+    both = run("models", "import", str(file), "--upload", "--sha256", "ab")
+
+    assert sent.stdout == "Imported sent. Try it: funland chat -m sent\n"
+    assert answered.stdout == run("chat", "Hello", *GREEDY).stdout
+    assert f"{MODEL}.gguf" not in [each["name"] for each in files["files"]]
+    assert (lost.returncode, both.returncode) == (2, 2)
+    assert "can't be read" in lost.stderr
 
 
 def test_status(funland: Command, stack: Stack) -> None:
@@ -222,7 +242,7 @@ def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> N
 
     flags = (
         "--engine llama_cpp --context-length 256 --slots 3 --keep-alive 10m --gpu-layers 0"
-        " --split 1 --key-type q8_0 --value-type q8_0 --flash-attention --no-fallback"
+        " --split 1 --kv-cache q8_0 --value-type q4_0 --flash-attention --no-fallback"
     )
     elsewhere = run("models", "load", MODEL, "--device", "cpu_0,gpu_77")
     by_name = run("models", "load", MODEL, "--device", "cpu")
@@ -233,7 +253,11 @@ def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> N
     run("models", "unload", MODEL)
 
     assert loaded.returncode == 0, loaded.stderr
-    for part in ("llama_cpp, CPU", "256 tokens, 3 slots", "of 1.0 GB", "in 9 min"):
+    assert "; keys and values are q8_0, q4_0." in loaded.stdout
+    for part in (
+        "llama_cpp, CPU", "256 tokens, 3 slots", "of 1.0 GB", "in 9 min", "q8_0, q4_0",
+        "in one pass (flash)",
+    ):  # fmt: skip
         assert part in shown
     assert by_name.returncode == 0, by_name.stderr
     assert elsewhere.returncode == 4

@@ -186,6 +186,9 @@ def test_steps_are_what_is_new() -> None:
         (Model(can_generate=True), "generate"),
         (Model(can_rerank=True), "rerank"),
         (Model(), "embed"),
+        (Model(kind=Model.SPEECH), 'say "Hello."'),
+        (Model(kind=Model.TRANSCRIPTION), "listen FILE"),
+        (Model(kind=Model.IMAGE), 'paint "a house"'),
     ],
 )
 def test_what_is_installed_can_be_used_at_once(model: Model, command: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import json
 import sys
@@ -45,6 +46,7 @@ def test_ctrl_c_while_it_is_imported_ends_it(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(SystemExit) as raised:
         entry.main()
+    gc.enable()  # the process that would have ended is the tests'
 
     assert raised.value.code == ExitCode.INTERRUPTED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -163,3 +164,25 @@ def test_a_port_of_a_dialect_that_is_none_is_told_the_dialects(
     assert "openai, inference, hellovm, manager, platform, scheduler" in " ".join(
         result.stderr.split()
     )
+
+
+def test_with_accounts_what_it_says_to_try_brings_a_key(funland: Command, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [funland.path, "serve", "--grpc-port", "0", "--http-port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path,
+        env=funland.environment(
+            FUNLAND_HOME=str(tmp_path / "home"), FUNLAND_SERVER__ACCOUNTS="true"
+        ),
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        try:
+            told = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
+        finally:
+            process.kill()
+
+    password = re.search(r"^password +(\S+)$", told, re.MULTILINE)
+    assert password
+    assert '-H "authorization: Bearer $FUNLAND_KEY"' in told.partition("Try it:")[2]
+    log = tmp_path / "home" / "server.log"
+    assert not log.exists() or password[1] not in log.read_text(encoding="utf-8")

@@ -54,8 +54,10 @@ def test_the_file_here_goes_before_the_homes(folder: Path) -> None:
     assert load(config=Path("mine.toml")).server.port == 3
 
 
-def test_the_clients_address_is_no_setting() -> None:
-    assert load(FUNLAND_SERVER="127.0.0.1:7").server.port == 50051
+def test_what_clients_are_told_is_no_setting() -> None:
+    settings = load(FUNLAND_SERVER="127.0.0.1:7", FUNLAND_CA="ca.pem", FUNLAND_KEY="fl_1")
+
+    assert settings.server.port == 50051
 
 
 def test_lists_are_parted_by_commas_in_the_environment() -> None:

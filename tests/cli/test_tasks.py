@@ -309,7 +309,7 @@ def test_a_terminal_shows_a_bar_and_leaves_the_result(
         assert "━" in terminal.wait_for("40%")
         shown.set()
         terminal.wait_for("Hi!\r\n")
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(120) == 0
     finally:
         shown.set()
         terminal.close()
@@ -415,7 +415,7 @@ def test_a_terminal_shows_what_goes_on_and_above_it_what_ended(
         terminal.wait_for(rf"\x1b\[2K{TASK_ID}: completed\r\n[^\n]*TASK")
         terminal.interrupt()
         terminal.wait_for("goes on at the server")
-        assert terminal.process.wait(30) == 130
+        assert terminal.process.wait(120) == 130
     finally:
         shown.set()
         over.set()
@@ -628,7 +628,7 @@ def test_a_plugin_is_enabled_when_that_is_allowed_at_the_terminal(
         terminal.wait_for(r"connect to example\.com:443[^?]*Allow that\?")
         terminal.type("y\n")
         terminal.wait_for("Installed mine : enabled")
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(120) == 0
     finally:
         terminal.close()
 

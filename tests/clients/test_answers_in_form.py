@@ -249,7 +249,7 @@ def test_an_adapter_is_attached_named_and_detached(client: Funland, tmp_path: Pa
     finally:
         client.models.detach(MODEL, "poet")
 
-    assert [adapter.adapter_id for adapter in attached.adapters] == ["poet"]
+    assert "poet" in {adapter.adapter_id for adapter in attached.adapters}
     assert changed != plain
     with pytest.raises(AdapterNotFoundError):
         client.generate("Once", adapters="poet")

@@ -160,7 +160,7 @@ def test_a_model_is_unloaded_and_loaded(client: Funland) -> None:
 
     assert loaded.state == Model.LOADED
     assert loaded.loaded.slots > 0
-    assert [model.model_id for model in client.system.status().loaded_models] == [MODEL]
+    assert MODEL in {model.model_id for model in client.system.status().loaded_models}
 
 
 def test_a_watch_tells_the_present_state_first(client: Funland) -> None:
@@ -182,7 +182,7 @@ async def test_a_watch_tells_changes(async_client: AsyncFunland) -> None:
             if event.WhichOneof("event") == "synced":
                 break
         await async_client.models.unload(MODEL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             change = await anext(events)
 
     assert change.model.model_id == MODEL

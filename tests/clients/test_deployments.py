@@ -32,6 +32,7 @@ from funland.v1.deployments_pb2 import (
     WatchDeploymentsRequest,
 )
 from funland.v1.errors_pb2 import Error, ErrorReason
+from funland.v1.mcp_pb2 import ListMcpServersRequest, ListMcpServersResponse, McpServer
 from funland.v1.models_pb2 import LoadSettings, Origin
 from funland.v1.nodes_pb2 import GetNodeRequest, ListNodesRequest, ListNodesResponse, Node
 from funland.v1.system_pb2 import PartHealth
@@ -145,6 +146,13 @@ CALLS: list[tuple[str, Callable[[Any], Any], Message, Message, Any]] = [
         GetNodeRequest(node_id="local"),
         NODE,
         NODE,
+    ),
+    (
+        "ListMcpServers",
+        lambda client: client.mcp.list("files", connect=True),
+        ListMcpServersRequest(name="files", connect=True),
+        ListMcpServersResponse(servers=[McpServer(name="files")]),
+        [McpServer(name="files")],
     ),
 ]  # fmt: skip
 

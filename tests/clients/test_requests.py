@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -14,7 +15,9 @@ from funland.v1.inference_pb2 import (
     EmbedRequest,
     GenerateRequest,
     GenerationOptions,
+    Media,
     Message,
+    MessagePart,
     SamplingParameters,
     Speculation,
     Tool,
@@ -38,7 +41,10 @@ from funland_client import (
     SessionChanges,
     VllmArguments,
     arguments,
+    audio,
+    image,
     requests,
+    session_requests,
 )
 from funland_client.errors import InvalidRequestError
 
@@ -108,7 +114,7 @@ def test_a_prompt_is_a_text_or_tokens() -> None:
 SAMPLING = set(SamplingParameters.DESCRIPTOR.fields_by_name)
 OPTIONS = set(GenerationOptions.DESCRIPTOR.fields_by_name)
 MESSAGE = set(SendMessageRequest.DESCRIPTOR.fields_by_name) - {
-    *("session_id", "content", "format", "sampling")
+    *("session_id", "content", "parts", "format", "sampling")
 }
 SESSION = set(CreateSessionRequest.DESCRIPTOR.fields_by_name) - {"model", "tools", "sampling"}
 CHAT = set(ChatRequest.DESCRIPTOR.fields_by_name) - {
@@ -354,3 +360,23 @@ def test_load_settings_that_are_not_given_stay_unset() -> None:
 
     assert settings.context_length == 512
     assert not settings.HasField("slots")
+
+
+def test_what_is_shown_stands_among_what_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"png")
+    said = ["Look: ", image(tmp_path / "a.png"), image("https://a.example/b"), audio(b"wav")]
+
+    (message,) = requests.chat([{"role": "user", "content": said}], "tiny", {}).messages
+    sent = session_requests.send("s", said, {})
+
+    assert (
+        list(message.parts)
+        == list(sent.parts)
+        == [
+            MessagePart(text="Look: "),
+            MessagePart(image=Media(data=b"png")),
+            MessagePart(image=Media(url="https://a.example/b")),
+            MessagePart(audio=Media(data=b"wav")),
+        ]
+    )
+    assert not message.content

@@ -8,34 +8,46 @@ from typing import Any
 import pytest
 
 from funland_client import AsyncFunland, Funland
+from funland_client.asynchronous.auth import AsyncAuth
 from funland_client.asynchronous.batches import AsyncBatches
+from funland_client.asynchronous.datasets import AsyncDatasets
 from funland_client.asynchronous.deployments import AsyncDeployments
 from funland_client.asynchronous.downloads import AsyncDownloads
 from funland_client.asynchronous.files import AsyncFiles
 from funland_client.asynchronous.hardware import AsyncHardware
 from funland_client.asynchronous.hubs import AsyncHubs
+from funland_client.asynchronous.mcp import AsyncMcp
 from funland_client.asynchronous.models import AsyncModels
 from funland_client.asynchronous.nodes import AsyncNodes
 from funland_client.asynchronous.plugins import AsyncPlugins
+from funland_client.asynchronous.projects import AsyncProjects
 from funland_client.asynchronous.responses import AsyncResponses
 from funland_client.asynchronous.session_streams import AsyncSessionStream
 from funland_client.asynchronous.sessions import AsyncSessions
 from funland_client.asynchronous.system import AsyncSystem
 from funland_client.asynchronous.tasks import AsyncTasks
+from funland_client.asynchronous.training import AsyncTraining
+from funland_client.asynchronous.uploads import AsyncUploads
+from funland_client.blocking.auth import Auth
 from funland_client.blocking.batches import Batches
+from funland_client.blocking.datasets import Datasets
 from funland_client.blocking.deployments import Deployments
 from funland_client.blocking.downloads import Downloads
 from funland_client.blocking.files import Files
 from funland_client.blocking.hardware import Hardware
 from funland_client.blocking.hubs import Hubs
+from funland_client.blocking.mcp import Mcp
 from funland_client.blocking.models import Models
 from funland_client.blocking.nodes import Nodes
 from funland_client.blocking.plugins import Plugins
+from funland_client.blocking.projects import Projects
 from funland_client.blocking.responses import Responses
 from funland_client.blocking.session_streams import SessionStream
 from funland_client.blocking.sessions import Sessions
 from funland_client.blocking.system import System
 from funland_client.blocking.tasks import Tasks
+from funland_client.blocking.training import Training
+from funland_client.blocking.uploads import Uploads
 from funland_client.channel import default_address
 
 PAIRS = [
@@ -48,16 +60,22 @@ PAIRS = [
     (Sessions, AsyncSessions),
     (Deployments, AsyncDeployments),
     (Nodes, AsyncNodes),
+    (Mcp, AsyncMcp),
     (System, AsyncSystem),
     (Tasks, AsyncTasks),
     (Plugins, AsyncPlugins),
     (Files, AsyncFiles),
+    (Uploads, AsyncUploads),
+    (Datasets, AsyncDatasets),
+    (Training, AsyncTraining),
     (Batches, AsyncBatches),
+    (Auth, AsyncAuth),
+    (Projects, AsyncProjects),
 ]
 
 STREAMS = {
     *("watch", "pull", "follow", "sync", "benchmark_device", "run", "follow_logs", "converse"),
-    "results",
+    *("results", "audit"),
 }
 
 

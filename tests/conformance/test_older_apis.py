@@ -1,4 +1,5 @@
-"""Clients of the older APIs get what their documents show, from the whole service and the hubs."""
+"""Clients of the older APIs, and of OpenAI's for sound and pictures, get what their documents show,
+from the whole service and the hubs."""
 
 from __future__ import annotations
 
@@ -13,19 +14,24 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from funland_gateway.dialects import DIALECTS
 from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.manager.routes import MANAGER
+from funland_gateway.dialects.openai.audio_routes import AUDIO_ROUTES
+from funland_gateway.dialects.openai.image_routes import IMAGE_ROUTES
 from funland_gateway.dialects.platform.routes import PLATFORM
 from funland_gateway.dialects.scheduler.routes import SCHEDULER
 from funland_plugin.isolation.probing import missing
+from tests.conformance.shapes import FOLDER as DOCUMENTS
 from tests.conformance.shapes import lacks, shape_of
+from tests.docs.markdown import code, codes, read, rows, section
 from tests.hubs.models import gguf_files
 from tests.hubs.server import FakeHub
 from tools.exchanges.__main__ import FOLDER
 from tools.exchanges.plan import STEPS, Step
 from tools.exchanges.playing import Exchange, play
 from tools.exchanges.serving import serving
-from tools.exchanges.stage import furnish, places, settings
+from tools.exchanges.stage import places, services, settings
 
 if TYPE_CHECKING:
     from tests.conftest import StartStack
@@ -56,10 +62,8 @@ EMPTY_WITHOUT: Mapping[str, str] = {
 def exchanges(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], Exchange]:
     """The plan, played once."""
     home = tmp_path_factory.mktemp("funland")
-    with FakeHub() as hub:
-        furnish(hub)
-        with serving(home, settings(hub)) as ports:
-            played = asyncio.run(play(PLAYED, ports, places(hub)))
+    with FakeHub() as hub, services(home, hub) as ports:
+        played = asyncio.run(play(PLAYED, ports, places(hub)))
     return {(each.step.dialect, each.step.name): each for each in played}
 
 
@@ -161,23 +165,52 @@ def test_a_websocket_says_what_it_was_asked(
 
 
 @pytest.mark.parametrize(
-    ("dialect", "count"), [(HELLOVM, 16), (MANAGER, 34), (PLATFORM, 1), (SCHEDULER, 7)]
+    ("dialect", "routes", "count"),
+    [
+        ("hellovm", HELLOVM.routes, 16),
+        ("manager", MANAGER.routes, 34),
+        ("platform", PLATFORM.routes, 19),
+        ("scheduler", SCHEDULER.routes, 13),
+        ("openai", (*AUDIO_ROUTES, *IMAGE_ROUTES), 6),
+    ],
 )
-def test_every_endpoint_has_an_exchange(dialect: Any, count: int) -> None:
+def test_every_endpoint_has_an_exchange(dialect: str, routes: Any, count: int) -> None:
     asked = [
-        (step.method, step.path.partition("?")[0]) for step in STEPS if step.dialect == dialect.name
+        (step.method, step.path.partition("?")[0]) for step in STEPS if step.dialect == dialect
     ]
-    fixed = {route.path for route in dialect.routes}
+    fixed = {route.path for route in routes}
 
     found = {
         (route.method, route.path)
-        for route in dialect.routes
+        for route in routes
         for method, path in asked
         if method == route.method
         and (path == route.path or (path not in fixed and matches(route.path, path)))
     }
-    assert found == {(route.method, route.path) for route in dialect.routes}
+    assert found == {(route.method, route.path) for route in routes}
     assert len(found) == count
+
+
+def test_the_page_of_paths_counts_what_is_answered_of_the_documents() -> None:
+    lines = (DOCUMENTS / "endpoints.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    documented = [tuple(line.split("\t")) for line in lines]
+    answered = {
+        (dialect.name, "WS" if route.upgrades else route.method, route.path)
+        for dialect in DIALECTS
+        for route in dialect.routes
+    }
+    text = section(read("docs/older-paths.md"), "## Counted")
+
+    told = rows(text)
+    assert {code(row[0]) for row in told} == {dialect for dialect, _, _ in documented}
+    for name, of_document, of_ours, others in told:
+        own = [each for each in documented if each[0] == code(name)]
+        lacking = [
+            f"{method} {path}" for _, method, path in own if (_, method, path) not in answered
+        ]
+        assert (of_document, of_ours) == (str(len(own)), str(len(own) - len(lacking)))
+        assert codes(others) == lacking
+    assert f"{len(answered & {*documented})} of the {len(documented)} endpoints" in text
 
 
 def matches(route: str, path: str) -> bool:
@@ -185,13 +218,13 @@ def matches(route: str, path: str) -> bool:
 
 
 def test_every_error_of_the_documents_is_met() -> None:
-    """But for 401, as there are no accounts yet, and 500, which is a defect."""
+    """But for 500, which is a defect."""
     codes = {step.name.split("-")[1] for step in STEPS if step.name.startswith("error-")}
 
     assert codes == {
         "INVALID_SOURCE", "INVALID_ACTION", "MODEL_NOT_FOUND", "TASK_NOT_FOUND",
         "DEPLOYMENT_NOT_RUNNING", "CHAT_NOT_SUPPORTED", "DEPLOYMENT_NOT_FOUND",
-        "400", "403", "404", "409", "422", "429", "503",
+        "400", "401", "403", "404", "409", "422", "429", "503",
     }  # fmt: skip
 
 

@@ -21,54 +21,75 @@ from google.rpc import code_pb2
 
 import funland_server
 from funland.v1 import (
+    auth_pb2,
     batches_pb2,
+    datasets_pb2,
     deployments_pb2,
     downloads_pb2,
     files_pb2,
     hardware_pb2,
     hub_pb2,
+    images_pb2,
     inference_pb2,
     models_pb2,
     nodes_pb2,
     plugins_pb2,
+    projects_pb2,
     responses_pb2,
     sessions_pb2,
+    speech_pb2,
     system_pb2,
     tasks_pb2,
+    training_pb2,
+    uploads_pb2,
 )
 from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.transcoding.comments import contract_comments
 from funland_server import errors
+from funland_server.auth.service import AuthService
 from funland_server.batches.service import BatchService
 from funland_server.chat.service import SessionService
+from funland_server.datasets.service import DatasetService
 from funland_server.deployments.service import DeploymentService
 from funland_server.downloads.service import DownloadService
 from funland_server.files.service import FileService
+from funland_server.files.upload_service import UploadService
 from funland_server.hardware.service import HardwareService
 from funland_server.hub.service import HubService
+from funland_server.images.service import ImageService
 from funland_server.inference.service import InferenceService
 from funland_server.models.service import ModelService
 from funland_server.nodes.service import NodeService
 from funland_server.plugins.service import PluginService
+from funland_server.projects.service import ProjectService
 from funland_server.responses.service import ResponseService
+from funland_server.speech.service import SpeechService
 from funland_server.system.service import SystemService
 from funland_server.tasks.service import TaskService
+from funland_server.training.service import TrainingService
 
 FILES: dict[FileDescriptor, type] = {
     inference_pb2.DESCRIPTOR: InferenceService,
     models_pb2.DESCRIPTOR: ModelService,
     hardware_pb2.DESCRIPTOR: HardwareService,
     sessions_pb2.DESCRIPTOR: SessionService,
+    datasets_pb2.DESCRIPTOR: DatasetService,
     deployments_pb2.DESCRIPTOR: DeploymentService,
     nodes_pb2.DESCRIPTOR: NodeService,
     hub_pb2.DESCRIPTOR: HubService,
     downloads_pb2.DESCRIPTOR: DownloadService,
     responses_pb2.DESCRIPTOR: ResponseService,
     tasks_pb2.DESCRIPTOR: TaskService,
+    training_pb2.DESCRIPTOR: TrainingService,
     plugins_pb2.DESCRIPTOR: PluginService,
     files_pb2.DESCRIPTOR: FileService,
+    speech_pb2.DESCRIPTOR: SpeechService,
+    images_pb2.DESCRIPTOR: ImageService,
+    auth_pb2.DESCRIPTOR: AuthService,
+    projects_pb2.DESCRIPTOR: ProjectService,
     batches_pb2.DESCRIPTOR: BatchService,
     system_pb2.DESCRIPTOR: SystemService,
+    uploads_pb2.DESCRIPTOR: UploadService,
 }
 RPCS = [
     rpc for file in FILES for service in file.services_by_name.values() for rpc in service.methods

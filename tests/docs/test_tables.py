@@ -13,34 +13,46 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic.fields import FieldInfo
 
 from funland.v1 import (
+    auth_pb2,
     batches_pb2,
+    datasets_pb2,
     deployments_pb2,
     downloads_pb2,
     files_pb2,
     hardware_pb2,
     hub_pb2,
+    images_pb2,
     inference_pb2,
+    mcp_pb2,
     models_pb2,
     nodes_pb2,
     plugins_pb2,
+    projects_pb2,
     responses_pb2,
     sessions_pb2,
+    speech_pb2,
     system_pb2,
     tasks_pb2,
+    training_pb2,
+    uploads_pb2,
 )
 from funland.v1.errors_pb2 import Error, ErrorReason
 from funland.v1.system_pb2 import Setting
 from funland_cli.main import app
+from funland_gateway.app import spoken
 from funland_gateway.config import GatewaySettings
-from funland_gateway.dialects import DIALECTS
+from funland_gateway.dialects.ollama.options import FATES
+from funland_gateway.dialects.openai import media_parameters
 from funland_gateway.dialects.openai.parameter_table import CHAT, COMPLETION
 from funland_gateway.failures import http_status
+from funland_gateway.mcp.tools import TOOLS
 from funland_gateway.transcoding.comments import contract_comments
 from funland_gateway.transcoding.routes import compile_routes
 from funland_server.config import ServerSettings
 from funland_server.metrics import Metrics
 from funland_server.system.effects import effect
 from tests.docs.markdown import code, codes, read, rows, section
+from tools.grafana import ROWS, board
 
 REASONS = [value for value in ErrorReason.DESCRIPTOR.values if value.number]
 SETTINGS: dict[str, FieldInfo] = {
@@ -124,6 +136,24 @@ def test_every_metric_is_documented() -> None:
             assert next(iter(metric.collect())).samples[0].labels == {}
 
 
+def test_grafanas_board_asks_for_metrics_and_labels_that_there_are() -> None:
+    table = [row for row in rows(read("docs/metrics.md")) if len(row) == 4]
+    known = {code(name): {"le", *codes(labels)} for name, _, labels, _ in table}
+    queries = [
+        query for charts in ROWS.values() for chart in charts for query in chart.queries.items()
+    ]
+
+    assert json.loads(read("docs/grafana.json")) == board(), "python -m tools.grafana"
+    for legend, query in queries:
+        bare = re.sub(r"{.*?}|\[.*?\]|by \(.*?\)|_(total|bucket|sum|count)\b", "", query)
+        metrics = set(re.findall(r"\w{12,}", bare)) - {"histogram_quantile"}
+        labels = set(re.findall(r"{{(\w+)}}", legend))
+        labels |= {word for by in re.findall(r"by \((.*?)\)", query) for word in by.split(", ")}
+        assert metrics
+        assert metrics <= known.keys()
+        assert all(labels <= known[metric] for metric in metrics), query
+
+
 def test_every_parameter_of_openais_requests_is_documented_with_its_fate() -> None:
     document = read("docs/openai-parameters.md")
     both = {name: CHAT[name] for name in CHAT if CHAT[name] == COMPLETION.get(name)}
@@ -138,17 +168,43 @@ def test_every_parameter_of_openais_requests_is_documented_with_its_fate() -> No
         assert documented == {name: fate.told for name, fate in table.items()}
 
 
+def test_every_parameter_of_openais_sound_and_pictures_is_documented_with_its_fate() -> None:
+    document = read("docs/openai-media.md")
+    edits, variations = section(document, "## Pictures out of others").split("variations` paints")
+    tables = (
+        (section(document, "## Speech"), media_parameters.SPEECH),
+        (section(document, "## Transcriptions"), media_parameters.TRANSCRIPTION),
+        (section(document, "## Translations"), media_parameters.TRANSLATION),
+        (section(document, "## Pictures out of texts"), media_parameters.GENERATION),
+        (edits, media_parameters.EDIT),
+        (variations, media_parameters.VARIATION),
+    )
+
+    for text, table in tables:
+        documented = {code(row[0]): row[1] for row in rows(text)}
+        assert documented == {name: fate.told for name, fate in table.items()}
+
+
+def test_every_option_of_ollama_is_documented() -> None:
+    table = rows(section(read("docs/ollama.md"), "## `options`"))
+
+    assert {code(row[0]): row[1] for row in table} == {
+        name: fate.told for name, fate in FATES.items()
+    }
+
+
 def test_every_command_is_documented() -> None:
-    table = rows(section(read("README.md"), "## The command line"))
+    table = rows(read("docs/commands.md"))
 
     assert sorted(code(row[0]) for row in table) == sorted(commands(root(), "funland"))
 
 
 def test_the_table_of_surfaces_names_every_rpc_and_every_route() -> None:
     modules = (
-        batches_pb2, files_pb2, plugins_pb2, tasks_pb2,
-        deployments_pb2, downloads_pb2, hardware_pb2, hub_pb2, inference_pb2, models_pb2,
-        nodes_pb2, responses_pb2, sessions_pb2,
+        auth_pb2, batches_pb2, datasets_pb2, files_pb2, images_pb2, plugins_pb2,
+        projects_pb2, speech_pb2, tasks_pb2, training_pb2,
+        deployments_pb2, downloads_pb2, hardware_pb2, hub_pb2, inference_pb2, mcp_pb2,
+        models_pb2, nodes_pb2, responses_pb2, sessions_pb2, uploads_pb2,
         system_pb2,
     )  # fmt: skip
     files = [module.DESCRIPTOR for module in modules]
@@ -156,20 +212,52 @@ def test_the_table_of_surfaces_names_every_rpc_and_every_route() -> None:
         f"{route.rpc.containing_service.name}.{route.rpc.name}": f"{route.http_method} {route.path}"
         for route in compile_routes(files)
     }
-    table = rows(section(read("README.md"), "## Surfaces"))
+    table = rows(section(read("docs/surfaces.md"), "## Routes"))
 
     assert {code(row[0]): code(row[1]) for row in table} == native
-    for column, dialect in enumerate(DIALECTS, start=2):
-        named = [name for row in table for name in codes(row[column]) if " " in name]
-        routes = [f"{route.method} {route.path}" for route in dialect.routes]
-        assert sorted(named) == sorted(routes), dialect.name
+    for column, name in enumerate(columns(), start=2):
+        named = [route for row in table for route in codes(row[column]) if " " in route]
+        assert sorted(named) == routes_of(name), name
 
 
-def test_the_table_of_surfaces_has_a_column_for_each_dialect() -> None:
-    head = re.search(r"^\| gRPC .*$", read("README.md"), re.MULTILINE)
+def test_each_dialect_has_a_column_or_rows_of_its_own() -> None:
+    table = rows(section(read("docs/surfaces.md"), "## Ollama's and Anthropic's APIs, and MCP"))
+    apart: dict[str, list[str]] = {}
+    for row in table:
+        apart.setdefault(code(row[0]), []).append(code(row[1]))
 
+    assert columns() + list(apart) == [dialect.name for dialect in spoken()]
+    for name, routes in apart.items():
+        assert sorted(routes) == routes_of(name)
+
+
+def test_every_tool_is_documented_with_its_arguments_and_what_it_does() -> None:
+    table = rows(section(read("docs/mcp.md"), "## Tools"))
+
+    assert [(code(row[0]), code(row[1]), codes(row[2])) for row in table] == [
+        (
+            tool.name,
+            f"{tool.rpc.containing_service.name}.{tool.rpc.name}",
+            [field.told_name for field in tool.takes],
+        )
+        for tool in TOOLS
+    ]
+    for row, tool in zip(table, TOOLS, strict=True):
+        kind = "destroys" if tool.hints.destroys else "changes"
+        assert row[3] == ("looks" if tool.hints.reads_only else kind)
+    assert f"[{len(TOOLS)} tools](mcp.md)" in read("docs/surfaces.md")
+
+
+def columns() -> list[str]:
+    """The dialects that have a column in the table of surfaces."""
+    head = re.search(r"^\| gRPC .*$", read("docs/surfaces.md"), re.MULTILINE)
     assert head is not None
-    assert codes(head[0]) == [dialect.name for dialect in DIALECTS]
+    return codes(head[0])
+
+
+def routes_of(name: str) -> list[str]:
+    (dialect,) = (dialect for dialect in spoken() if dialect.name == name)
+    return sorted(f"{route.method} {route.path}" for route in dialect.routes)
 
 
 def root() -> Any:

@@ -44,7 +44,7 @@ def run(stack: Stack, interpreter: list[str], script: str) -> str:
 def test_every_command_runs(stack: Stack) -> None:
     examples = EXAMPLE.findall("".join(blocks(DOCUMENT, "console")))
 
-    assert len(examples) == 6
+    assert len(examples) == 7
     for command in examples:
         output = run(stack, ["bash", "-e", "-o", "pipefail", "-c"], command)
 
@@ -79,7 +79,7 @@ async def test_the_receiver_is_told(tmp_path: Path) -> None:
         webhook = Webhook(url=f"http://127.0.0.1:{port}/", secret=SECRET)
         await calls.submit(server, calls.chat(), webhook=webhook)
         assert receiver.stdout is not None
-        said = await asyncio.wait_for(receiver.stdout.readline(), 30)
+        said = await asyncio.wait_for(receiver.stdout.readline(), 60)
     finally:
         await server.stop(0)
         receiver.kill()

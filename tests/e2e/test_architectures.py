@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,8 @@ from funland_worker.engines.llama_cpp.model import LlamaModel
 from tests.faults.service import Service, connect, failure
 from tests.server.models.formats.test_gguf import STRING, entry, gguf, text
 from tests.worker.engines.llama_cpp.fresh_context import check_greedy
-from tests.worker.engines.llama_cpp.random_models import CONTEXT, write_model
+from tools.zoo.files import write_model
+from tools.zoo.headers import CONTEXT
 
 if TYPE_CHECKING:
     from tests.conftest import Stack
@@ -95,6 +96,22 @@ async def test_a_context_ends_where_the_positions_do(
     settings.context_length = CONTEXT
     await service.models.LoadModel(models.LoadModelRequest(model_id=name, settings=settings))
     assert len(await generate(service, name, "word " * (CONTEXT - 100))) == 8
+
+
+async def test_attention_that_a_model_can_not_have_is_refused_by_its_field_and_nothing_is_lost(
+    service: Service, install: Install, tmp_path: Path
+) -> None:
+    name = await install(write_model(tmp_path, "grok"))
+
+    async def refused(**settings: Any) -> list[str]:
+        request = models.LoadModelRequest(model_id=name, settings=models.LoadSettings(**settings))
+        told = await failure(service.models.LoadModel(request))
+        assert told.reason == "FIELD_INVALID"
+        return [*told.fields]
+
+    assert await refused(flash_attention=True) == ["settings.flash_attention"]
+    assert await refused(value_type="Q8_0") == ["settings.value_type"]
+    assert len(await generate(service, name, "a")) == 8
 
 
 async def test_vectors_that_llama_cpp_can_not_give_are_refused_and_nothing_is_lost(

@@ -13,18 +13,15 @@ from funland.v1.inference_pb2 import ChatRequest, Message, SamplingParameters
 from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland.v1.system_pb2 import GetMetricsRequest
 from funland.v1.system_pb2_grpc import SystemServiceStub
+from tests import sure_stories
 
 if TYPE_CHECKING:
     from tests.conftest import Stack
 
 CALLS = 32
-HEROES = (
-    "fox", "cat", "dog", "bird", "fish", "bear", "cow", "hen", "owl", "mouse", "frog", "horse",
-    "robot", "girl", "boy", "king",
-)  # fmt: skip
 QUESTIONS = [
-    *(f"Tell me a story about a {hero}." for hero in HEROES),
-    *(f"Tell me a short story about a brave {hero}." for hero in HEROES),
+    *sure_stories.QUESTIONS,
+    *(f"Tell me a short story about a brave {hero}." for hero in sure_stories.HEROES),
 ]
 
 
@@ -38,7 +35,7 @@ async def test_32_chats_at_once_share_batches(channel: grpc.aio.Channel) -> None
     await answer(channel, "Hello!")  # the model is in memory
     passes, sequences = await batches(channel)
 
-    await asyncio.gather(*(answer(channel, each, ignore_end=True) for each in QUESTIONS))
+    await asyncio.gather(*(answer(channel, each, 120, ignore_end=True) for each in QUESTIONS))
 
     passes_after, sequences_after = await batches(channel)
     assert len(QUESTIONS) == CALLS
@@ -57,10 +54,12 @@ async def test_each_of_32_chats_at_once_says_what_it_says_alone(
     assert min(map(len, alone)) > 100
 
 
-async def answer(channel: grpc.aio.Channel, question: str, *, ignore_end: bool = False) -> str:
+async def answer(
+    channel: grpc.aio.Channel, question: str, tokens: int = 40, *, ignore_end: bool = False
+) -> str:
     request = ChatRequest(
         messages=[Message(role=Message.USER, content=question)],
-        sampling=SamplingParameters(temperature=0, max_tokens=120, ignore_end=ignore_end),
+        sampling=SamplingParameters(temperature=0, max_tokens=tokens, ignore_end=ignore_end),
     )
     response = await InferenceServiceStub(channel).Chat(request, timeout=120)
     return response.message.content

@@ -12,7 +12,6 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.sessions_pb2 import ConverseRequest, SessionEvent
 from tests.conversations import (
     HANDSHAKE,
-    OVER,
     PATH,
     SECONDS,
     SESSION,
@@ -76,16 +75,27 @@ async def test_many_messages_said_at_once_are_answered_in_their_order(
         assert [(await line.hear()).delta.text for _ in range(200)] == list(map(str, range(200)))
 
 
-@pytest.mark.parametrize("wire", OVER)
+@over_every_wire
 async def test_who_has_nothing_more_to_say_hears_the_rest(service: Service, wire: str) -> None:
     async with conversation(service, wire) as line:
-        assert isinstance(line, ChannelLine)
         await line.say(words("last"))
-        line.finish()
+        await line.finish()
 
         assert (await line.hear()).delta.text == "last"
         assert (await end_of(line)).error is None
     assert calls(service, "OK") == 1
+
+
+@over_sockets
+async def test_nothing_follows_the_end_of_what_is_said(service: Service, wire: str) -> None:
+    async with conversation(service, wire) as line:
+        await line.say(words("hold"))
+        await line.finish()
+        await line.say(words("more"))
+
+        end = await end_of(line)
+
+    assert reason(end) == "FIELD_INVALID"
 
 
 @over_every_wire

@@ -187,7 +187,7 @@ async def test_a_port_closes_with_its_deployment_and_opens_with_it_again(
     await wire.call("StopDeployment", StopDeploymentRequest(deployment_id="mine"))
     stopped = await when(wire, lambda one: one.state == Deployment.STOPPED)
     assert stopped.endpoint_url == ""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await is_refused(port):  # noqa: ASYNC110 - the system tells nobody
             await asyncio.sleep(0.01)
 
@@ -200,7 +200,7 @@ async def test_a_port_closes_with_its_deployment_and_opens_with_it_again(
         assert answer.status == 200
 
     await wire.call("DeleteDeployment", DeleteDeploymentRequest(deployment_id="mine"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await is_refused(port):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 
@@ -314,6 +314,7 @@ async def test_a_gateway_finds_a_server_that_was_restarted(tmp_path: Path) -> No
 
                 first = Server(settings.model_copy(update={"port": address}))
                 await first.start()
+                await channel.channel_ready()  # else calls fail until it tries again
 
                 reopened = await when(Grpc(channel), is_open)
                 assert reopened.endpoint_url == f"http://127.0.0.1:{port}"

@@ -14,12 +14,10 @@ SECONDS = 240
 """A program on the CPU plays the GPU: some tokens a second, and less beside other tests."""
 
 
-def test_a_gpu_is_measured_where_it_is_and_stands_in_its_place(start_stack: StartStack) -> None:
+def test_a_gpu_is_measured_where_it_is(start_stack: StartStack) -> None:
     stack = start_stack(**lavapipe.environment())
     with Funland(stack.grpc_address, timeout=SECONDS) as client:
         *_, last = client.hardware.benchmark_device("gpu_0")
-        for _ in client.hardware.benchmark_device("cpu_0"):
-            pass
         found = client.hardware.recommendations()
 
     measured = last.result
@@ -28,10 +26,9 @@ def test_a_gpu_is_measured_where_it_is_and_stands_in_its_place(start_stack: Star
     assert measured.layers > 0
     assert measured.driver_version
     assert measured.tokens_per_second_8_streams > 0
-    assert [each.device_id for each in found] == ["cpu_0", "gpu_0"]
-    assert found[1].benchmark == measured
-    assert 0 < found[1].gain < 1
-    assert told(f"{stack.http_url}/funland/v1/recommendations")[1]["benchmark"]["layers"] > 0
+    assert [each.device_id for each in found] == ["gpu_0", "cpu_0"], "what is measured comes first"
+    assert found[0].benchmark == measured
+    assert told(f"{stack.http_url}/funland/v1/recommendations")[0]["benchmark"]["layers"] > 0
 
 
 def told(url: str) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from funland.v1.hub_pb2 import (
 from funland.v1.models_pb2 import Model, Origin
 from funland_server.app import Server
 from funland_server.config import ServerSettings
-from tests.e2e.wires import RPCS, Refused, wire_to
+from tests.e2e.wires import OVER_ONE_WIRE, RPCS, Refused, wire_to
 from tests.hubs import content, hostile, kinds, models
 from tests.hubs.server import FakeHub
 
@@ -123,6 +123,7 @@ async def test_a_search_asks_all_hubs_and_crowds_none_out(hub: FakeHub, call: Ca
 
 
 @pytest.mark.parametrize("skip", [0, 1, 2, 3, 4])
+@OVER_ONE_WIRE
 async def test_a_search_passes_over_as_many_as_it_is_told(
     hub: FakeHub, call: Call, skip: int
 ) -> None:
@@ -132,6 +133,7 @@ async def test_a_search_passes_over_as_many_as_it_is_told(
     assert ids(rest.models) == ids(whole.models)[skip:]
 
 
+@OVER_ONE_WIRE
 async def test_a_search_with_files_asks_once_for_what_it_then_knows(
     hub: FakeHub, call: Call
 ) -> None:
@@ -151,6 +153,7 @@ async def test_a_search_with_files_asks_once_for_what_it_then_knows(
     assert "Q5_K_M" in names
 
 
+@OVER_ONE_WIRE
 async def test_a_search_finds_only_what_has_the_quantization(hub: FakeHub, call: Call) -> None:
     for hub_ in (HF, MS):
         request = SearchHubModelsRequest(hub=hub_, quantization="q4_k_m")
@@ -163,6 +166,7 @@ async def test_a_search_finds_only_what_has_the_quantization(hub: FakeHub, call:
     assert not found.next_page_token
 
 
+@OVER_ONE_WIRE
 async def test_a_quantization_that_few_have_is_not_searched_for_without_end(
     hub: FakeHub, call: Call
 ) -> None:
@@ -186,6 +190,7 @@ async def test_a_quantization_that_few_have_is_not_searched_for_without_end(
     assert ids(found) == [(HF, "other/tiny-GGUF")]
 
 
+@OVER_ONE_WIRE
 async def test_ollamas_models_are_found_by_their_very_names(hub: FakeHub, call: Call) -> None:
     found = await call("SearchHubModels", SearchHubModelsRequest(query="tiny:1m", hub=OLLAMA))
     again = await call("SearchHubModels", SearchHubModelsRequest(query="tin", hub=OLLAMA))
@@ -244,6 +249,7 @@ async def test_bad_input_names_its_field(
     assert len(hub.requests) == 0
 
 
+@OVER_ONE_WIRE
 async def test_a_hub_that_the_settings_leave_out_is_refused(start: Start) -> None:
     call = await start(hubs=("ollama",))
 
@@ -267,6 +273,7 @@ async def test_details_have_files_variants_and_card(hub: FakeHub, call: Call) ->
     assert not model.favorite
 
 
+@OVER_ONE_WIRE
 async def test_the_first_hub_that_has_a_model_answers(hub: FakeHub, call: Call) -> None:
     for model_id, kind in (
         ("owner/tiny", MS), ("other/tiny-GGUF", HF), ("tiny:1m", OLLAMA),
@@ -282,6 +289,7 @@ async def test_what_no_hub_has_is_not_found(hub: FakeHub, call: Call) -> None:
         assert raised.value.reason == "HUB_MODEL_NOT_FOUND"
 
 
+@OVER_ONE_WIRE
 async def test_files_that_are_never_fetched_have_no_url(hub: FakeHub, call: Call) -> None:
     names: dict[str, Any] = dict.fromkeys((*hostile.UNWANTED, "../outside.gguf", "good.gguf"), "x")
     hub.huggingface.add("o/n", names)
@@ -303,6 +311,7 @@ async def test_files_that_are_never_fetched_have_no_url(hub: FakeHub, call: Call
         ("ollama:library/tiny:1m", OLLAMA, "1m", "tiny-1m"),
     ],
 )
+@OVER_ONE_WIRE
 async def test_a_variant_is_chosen_and_the_reason_told(
     call: Call, source: str, hub_: int, variant: str, model_id: str
 ) -> None:
@@ -328,6 +337,7 @@ async def test_a_variant_is_chosen_and_the_reason_told(
     ],
     ids=["variant", "format", "pickles", "model"],
 )  # fmt: skip
+@OVER_ONE_WIRE
 async def test_a_choice_that_can_not_be_made_says_why(
     call: Call, request_: ChooseVariantRequest, reason: str, words: str
 ) -> None:
@@ -338,6 +348,7 @@ async def test_a_choice_that_can_not_be_made_says_why(
     assert words in raised.value.message
 
 
+@OVER_ONE_WIRE
 async def test_a_model_whose_weights_have_a_hostile_name_is_refused_by_it(
     hub: FakeHub, call: Call
 ) -> None:
@@ -385,6 +396,7 @@ async def test_favorites_are_kept_with_what_is_known_of_them(hub: FakeHub, call:
     assert not (await call("ListFavorites", ListFavoritesRequest())).favorites
 
 
+@OVER_ONE_WIRE
 async def test_a_favorite_that_no_hub_has_is_refused_but_one_that_can_not_be_asked_is_kept(
     hub: FakeHub, call: Call
 ) -> None:
@@ -419,6 +431,7 @@ async def test_a_sync_fetches_the_most_downloaded_and_tells_how_far_it_is(
     assert [(one.name, one.models) for one in categories.categories] == [("text-generation", 2)]
 
 
+@OVER_ONE_WIRE
 async def test_a_sync_tells_a_hub_that_fails_and_keeps_what_it_has(
     hub: FakeHub, call: Call
 ) -> None:
@@ -443,6 +456,7 @@ async def test_a_sync_tells_a_hub_that_fails_and_keeps_what_it_has(
     assert first.query["cursor"] == "100"  # it went on where it was
 
 
+@OVER_ONE_WIRE
 async def test_a_second_sync_joins_the_one_that_runs(hub: FakeHub, call: Call) -> None:
     hub.faults.add(kinds.silence(), path="/api/models", host="huggingface", times=1)
     first = asyncio.ensure_future(call("SyncHubs", SyncHubsRequest()))
@@ -459,6 +473,7 @@ async def test_a_second_sync_joins_the_one_that_runs(hub: FakeHub, call: Call) -
     assert not done.hubs[1].HasField("catalog_time")
 
 
+@OVER_ONE_WIRE
 async def test_a_page_that_a_hub_does_not_give_is_told(hub: FakeHub, call: Call) -> None:
     request = SearchHubModelsRequest(hub=HF, page_size=2)
     found = await call("SearchHubModels", request)
@@ -473,6 +488,7 @@ async def test_a_page_that_a_hub_does_not_give_is_told(hub: FakeHub, call: Call)
     assert not rest.next_page_token  # what the catalog has would come twice
 
 
+@OVER_ONE_WIRE
 async def test_offline_sends_nothing_and_the_catalog_answers(hub: FakeHub, start: Start) -> None:
     call = await start()
     await call("SyncHubs", SyncHubsRequest())

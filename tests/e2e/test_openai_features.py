@@ -344,9 +344,13 @@ async def test_a_chats_prompt_has_the_tokens_that_its_usage_counts(
         prompt = (await response.json())["prompt"]
     async with http.post("/tokenize", json={"messages": [HELLO]}) as response:
         count = (await response.json())["count"]
+    asked = {"messages": [HELLO], "max_tokens": 1, "model": "funland-tiny"}
+    async with http.post("/v1/chat/completions/input_tokens", json=asked) as response:
+        counted = await response.json()
     answer = await ask(client, max_tokens=1)
 
     assert "Hello!" in prompt
     assert prompt != "Hello!"
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == count
+    assert counted == {"input_tokens": count}

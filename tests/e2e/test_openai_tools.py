@@ -23,7 +23,8 @@ PARAMETERS = {
 WEATHER = {"type": "function", "name": "weather", "parameters": PARAMETERS}
 SPACE = {"type": "namespace", "name": "mcp", "description": "More.", "tools": [WEATHER]}
 PATCH = {"type": "custom", "name": "patch", "description": "Changes files."}
-HOSTED = [{"type": "web_search"}, {"type": "local_shell"}, {"type": "mcp", "server_label": "x"}]
+ELSEWHERE = {"type": "mcp", "server_label": "x", "server_url": "https://mcp.example/x"}
+HOSTED = [{"type": "web_search"}, {"type": "local_shell"}, ELSEWHERE]
 ALL = [WEATHER, SPACE, PATCH, *HOSTED]
 
 

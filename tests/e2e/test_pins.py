@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -15,6 +15,7 @@ from google.protobuf import json_format
 
 from funland.v1.models_pb2 import Lease, Model
 from funland_client import Funland, FunlandError
+from funland_server.models.installed.embedded import embedded_model
 from tests.conftest import Stack
 from tests.server.conftest import SECONDS
 
@@ -58,10 +59,11 @@ class Rest:
 
 
 @pytest.fixture
-def installed(stack: Stack) -> Iterator[None]:
-    path = resources.files("funland_server.models") / "embedded" / "funland-tiny.gguf"
+def installed(stack: Stack, tmp_path: Path) -> Iterator[None]:
+    # A copy: an import would make the store's file and the package's one and the same.
+    path = shutil.copy(embedded_model().path, tmp_path)
     with Funland(stack.grpc_address) as client:
-        client.models.import_file(Path(str(path)), ID)
+        client.models.import_file(Path(path), ID)
         yield
         client.models.delete(ID)
 

@@ -232,7 +232,8 @@ async def test_tokens_are_chosen_as_callers_want(wire: OverGrpc | OverRest) -> N
     nothing = await text(max_tokens=0)
 
     assert stopped.text == usual.text.partition(" time")[0]
-    assert stopped.finish_reason == Finish.STOP
+    assert (stopped.finish_reason, stopped.stop) == (Finish.STOP, "")
+    assert (included.finish_reason, included.stop) == (Finish.STOP, "time")
     assert included.text == usual.text.partition("time")[0] + "time"
     assert "time" not in banned.text
     assert bound.text == "aaaaa"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 MODEL = "funland-tiny"
-QUESTION = "Tell me a story about a cat."
+QUESTION = "Tell me a story about a frog."
 # As the chat template would write it, so that the model has much to say.
 PROMPT = "<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n"
 LIMITS = {"temperature": 0, "max_tokens": 48}

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from buf.validate import validate_pb2
@@ -18,12 +19,18 @@ from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import NULL_VALUE
 
 _MAP_KEY = 7
+_SYSTEM, _USER = 1, 2
+"""Of `Message.Role`."""
 _STEP = 1e-3  # float32 tells it from every bound in the contract
 _NO_NUMBERS = (math.nan, math.inf, -math.inf)
 
 
-_BY_PATTERN = {"": "x{}", "^[a-z]+_[0-9]{1,4}$": "cpu_{}"}
-"""What is right by a pattern."""
+_BY_PATTERN: dict[str, Callable[[int], str]] = {
+    "": "x{}".format,
+    "^[a-z]+_[0-9]{1,4}$": "cpu_{}".format,
+    "^(read|infer|manage|admin)(:[a-z]+)?$": lambda number: f"read:{_letters(number)}",
+}
+"""What is right by a pattern, and different for each number."""
 
 _LONGEST_LIST = 2_000_000
 """Longer lists than this are not made too long: they fill the memory before they break a rule."""
@@ -44,16 +51,29 @@ def _too_many(message: Any) -> None:
     message.token_inputs.add(tokens=[1])
 
 
+def _parts_beside_content(message: Any) -> None:
+    message.role, message.content = _USER, "x"
+    message.parts.add(text="x")
+
+
+def _parts_of_a_system(message: Any) -> None:
+    message.role = _SYSTEM
+    message.ClearField("content")
+    message.parts.add(text="x")
+
+
 _KEEP: dict[str, Callable[[Any], None]] = {
     "generate.prompt": lambda message: setattr(message, "prompt", "x"),
     "generate.as_message": lambda _: None,
     "embed.inputs": lambda message: message.inputs.append("x"),
+    "message.parts": lambda message: message.ClearField("parts"),
 }
 """What keeps the rules of whole messages, by their ids."""
 _BREAK: dict[str, tuple[Callable[[Any], None], ...]] = {
     "generate.prompt": (lambda message: message.ClearField("prompt"), _both),
     "generate.as_message": (_tokens_as_message,),
     "embed.inputs": (lambda message: message.ClearField("inputs"), _too_many),
+    "message.parts": (_parts_beside_content, _parts_of_a_system),
 }
 """What breaks them. The last part of an id is the field that is to blame."""
 
@@ -202,6 +222,11 @@ def _bad_values(rules: validate_pb2.FieldRules) -> Iterator[tuple[str, Any]]:
     rule: Any = getattr(rules, kind)
     if kind == "string":
         yield from _bad_strings(rule)
+    elif kind == "bytes":
+        # What is longer than any may be is refused by its length on the way in already.
+        _check_known(rule, {"min_len", "max_len"})
+        if rule.min_len:
+            yield "min_len", b"x" * (rule.min_len - 1)
     elif kind == "enum":
         _check_known(rule, {"defined_only", "not_in"})
         yield from (("not_in", number) for number in rule.not_in)
@@ -209,10 +234,11 @@ def _bad_values(rules: validate_pb2.FieldRules) -> Iterator[tuple[str, Any]]:
             yield "defined_only", 99
     else:
         step = _STEP if kind in ("float", "double") else 1
-        _check_known(rule, {"gt", "gte", "lt", "lte", "not_in"})
+        # What is no finite number is tried with all of them.
+        _check_known(rule, {"gt", "gte", "lt", "lte", "not_in", "finite"})
         yield from (("not_in", value) for value in rule.not_in)
         for bound, value in rule.ListFields():
-            if bound.name == "not_in":
+            if bound.name in ("not_in", "finite"):
                 continue
             offset = {"gt": 0, "gte": -step, "lt": 0, "lte": step}[bound.name]
             yield bound.name, value + offset
@@ -221,17 +247,26 @@ def _bad_values(rules: validate_pb2.FieldRules) -> Iterator[tuple[str, Any]]:
 
 
 def _bad_strings(rule: validate_pb2.StringRules) -> Iterator[tuple[str, str]]:
-    _check_known(rule, {"min_len", "max_len", "max_bytes", "pattern"})
+    _check_known(rule, {"min_len", "max_len", "max_bytes", "pattern", "in"})
+    if words := getattr(rule, "in"):
+        assert "" in words, "a field that says nothing must keep this rule"
+        yield "in", "!"
     if rule.min_len:
-        yield "min_len", "x" * (rule.min_len - 1)
+        yield "min_len", _repeated("x", rule.min_len - 1)
     if rule.max_len:
-        yield "max_len", "x" * (rule.max_len + 1)
+        yield "max_len", _repeated("x", rule.max_len + 1)
     if rule.max_bytes:
         # Two bytes each: as characters they would be few enough.
-        yield "max_bytes", "é" * (rule.max_bytes // 2 + 1)
+        yield "max_bytes", _repeated("é", rule.max_bytes // 2 + 1)
     if rule.pattern:
         assert not re.search(rule.pattern, "!"), "another value must break this pattern"
         yield "pattern", "!"
+
+
+@cache
+def _repeated(letter: str, count: int) -> str:
+    """The same text for every rule that is as long: some have millions of letters."""
+    return letter * count
 
 
 def _check_known(rules: Any, known: set[str]) -> None:
@@ -241,7 +276,11 @@ def _check_known(rules: Any, known: set[str]) -> None:
 
 def _item(field: FieldDescriptor, number: int) -> str:
     """One of many different items of a list that is to have none twice."""
-    return _BY_PATTERN[_rules(field).repeated.items.string.pattern].format(number)
+    return _BY_PATTERN[_rules(field).repeated.items.string.pattern](number)
+
+
+def _letters(number: int) -> str:
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
 
 
 def _valid_value(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> object:

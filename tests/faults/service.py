@@ -129,7 +129,7 @@ async def failure(call: Awaitable[object]) -> Fault:
     return as_fault(raised.value)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
     """Waits until a condition holds; the test fails if it does not in time."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what it waits for is in another process

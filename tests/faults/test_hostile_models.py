@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import secrets
 import struct
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ from funland.v1.models_pb2 import (
     LoadModelRequest,
     Model,
 )
-from tests.faults.gguf_files import whole, with_bytes, with_number
+from tests.faults.gguf_files import whole, with_bytes, with_number, with_template
 from tests.faults.service import Fault, Service, as_fault, failure
 
 if TYPE_CHECKING:
@@ -35,30 +37,31 @@ def zipped() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"Once upon a time", id="text"),
-        pytest.param(zipped(), id="a zip"),
-        pytest.param(whole()[:3], id="cut in the first word"),
-        pytest.param(whole()[:1000], id="cut in the header"),
-        pytest.param(whole()[: len(whole()) // 2], id="cut in the weights"),
-        pytest.param(whole()[:-1], id="cut before the last byte"),
-        pytest.param(with_bytes(0, b"FUGG"), id="magic"),
-        pytest.param(with_bytes(4, U32.pack(99)), id="version"),
-        pytest.param(with_bytes(8, U64.pack(0)), id="no tensors"),
-        pytest.param(with_bytes(8, U64.pack(2**63)), id="tensors without end"),
-        pytest.param(with_bytes(16, U64.pack(2**63)), id="entries without end"),
-        pytest.param(with_bytes(24, U64.pack(2**62)), id="a key without end"),
-        pytest.param(with_bytes(32, b"G"), id="no architecture"),
-    ],
-)
+NO_WHOLE_MODELS: Mapping[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "text": lambda: b"Once upon a time",
+    "a zip": zipped,
+    "cut in the first word": lambda: whole()[:3],
+    "cut in the header": lambda: whole()[:1000],
+    "cut in the weights": lambda: whole()[: len(whole()) // 2],
+    "cut before the last byte": lambda: whole()[:-1],
+    "magic": lambda: with_bytes(0, b"FUGG"),
+    "version": lambda: with_bytes(4, U32.pack(99)),
+    "no tensors": lambda: with_bytes(8, U64.pack(0)),
+    "tensors without end": lambda: with_bytes(8, U64.pack(2**63)),
+    "entries without end": lambda: with_bytes(16, U64.pack(2**63)),
+    "a key without end": lambda: with_bytes(24, U64.pack(2**62)),
+    "no architecture": lambda: with_bytes(32, b"G"),
+}
+"""Made when they are needed: each is as large as the model."""
+
+
+@pytest.mark.parametrize("name", NO_WHOLE_MODELS)
 async def test_what_is_not_a_whole_model_is_not_imported(
-    service: Service, tmp_path: Path, content: bytes
+    service: Service, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / "suspect.gguf"
-    path.write_bytes(content)
+    path.write_bytes(NO_WHOLE_MODELS[name]())
 
     fault = await failure(import_file(service, path))
 
@@ -98,9 +101,10 @@ async def test_a_file_that_is_not_the_expected_one_is_not_imported(
 async def test_an_installed_file_that_changed_is_not_loaded(
     service: Service, install: Install
 ) -> None:
-    await install("changed", whole())
+    content = nobody_elses()
+    await install("changed", content)
     file = weights(service, "changed")
-    file.write_bytes(flipped(whole(), len(whole()) // 2))
+    file.write_bytes(flipped(content, len(content) // 2))
 
     fault = await failure(service.models.LoadModel(LoadModelRequest(model_id="changed")))
     model = await service.models.GetModel(GetModelRequest(model_id="changed"))
@@ -111,15 +115,16 @@ async def test_an_installed_file_that_changed_is_not_loaded(
     assert model.state == Model.FAILED
     assert model.load_error.message == fault.message
 
-    file.write_bytes(whole())
+    file.write_bytes(content)
     assert await service.say(model="changed")
 
 
 async def test_an_installed_file_that_was_cut_is_not_loaded(
     service: Service, install: Install
 ) -> None:
-    await install("cut", whole())
-    weights(service, "cut").write_bytes(whole()[:5000])
+    content = nobody_elses()
+    await install("cut", content)
+    weights(service, "cut").write_bytes(content[:5000])
 
     fault = await failure(service.models.LoadModel(LoadModelRequest(model_id="cut")))
 
@@ -173,14 +178,19 @@ async def test_a_model_with_an_odd_number_answers_or_says_why_not(
         assert fault.metadata["model"] == "odd"
 
 
+def nobody_elses() -> bytes:
+    """A model that no other has files in common with: what is written into its file would be
+    written into theirs."""
+    return with_template("{{ messages[-1].content }}" + f"{{# {secrets.token_hex(8)} #}}")
+
+
 def flipped(content: bytes, offset: int) -> bytes:
     return content[:offset] + bytes([content[offset] ^ 1]) + content[offset + 1 :]
 
 
 async def import_file(service: Service, path: Path, **request: Any) -> Model:
-    return await service.models.ImportModel(
-        ImportModelRequest(path=str(path), **{"model_id": path.stem, **request}), timeout=30
-    )
+    wanted: dict[str, Any] = {"path": str(path), "model_id": path.stem, **request}
+    return await service.models.ImportModel(ImportModelRequest(**wanted), timeout=30)
 
 
 def assert_refused(fault: Fault, folder: Path) -> None:

@@ -12,18 +12,25 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from funland.v1 import (
+    auth_pb2,
     batches_pb2,
+    datasets_pb2,
     deployments_pb2,
     downloads_pb2,
     files_pb2,
     hardware_pb2,
     hub_pb2,
+    images_pb2,
     inference_pb2,
     models_pb2,
     plugins_pb2,
+    projects_pb2,
     responses_pb2,
+    speech_pb2,
     system_pb2,
     tasks_pb2,
+    training_pb2,
+    uploads_pb2,
 )
 from funland_gateway.app import Gateway
 from funland_gateway.channel import GrpcChannel
@@ -34,21 +41,36 @@ StartGateway = Callable[..., Awaitable[Gateway]]
 METHODS = {
     f"/{service.full_name}/{method.name}": method
     for module in (
+        auth_pb2,
         batches_pb2,
+        datasets_pb2,
         deployments_pb2,
         downloads_pb2,
         files_pb2,
         hardware_pb2,
         hub_pb2,
+        images_pb2,
         inference_pb2,
         models_pb2,
         plugins_pb2,
+        projects_pb2,
         responses_pb2,
+        speech_pb2,
         system_pb2,
         tasks_pb2,
+        training_pb2,
+        uploads_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
+}
+
+
+_HANDLERS: dict[tuple[bool, bool], Any] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
 }
 
 
@@ -66,11 +88,7 @@ class Answers(grpc.GenericRpcHandler):
         method = METHODS.get(handler_call_details.method)
         if method is None or method.name not in self._answers:
             return None
-        make: Any = (
-            grpc.unary_stream_rpc_method_handler
-            if method.server_streaming
-            else grpc.unary_unary_rpc_method_handler
-        )
+        make: Any = _HANDLERS[method.client_streaming, method.server_streaming]
         return make(
             self._answers[method.name],
             request_deserializer=GetMessageClass(method.input_type).FromString,
@@ -124,7 +142,7 @@ def raw() -> Callable[[Gateway, bytes], Awaitable[bytes]]:
 
     async def talk(gateway: Gateway, data: bytes) -> bytes:
         host, port = gateway.url.removeprefix("http://").split(":")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             reader, writer = await asyncio.open_connection(host, int(port))
             try:
                 writer.write(data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from funland.v1.system_pb2 import Health
+from funland.v1.system_pb2 import Health, SystemStatus
 from funland_gateway.app import Gateway
 
 if TYPE_CHECKING:
@@ -98,9 +98,48 @@ async def test_an_allowed_page_may_read_the_answer_and_no_other(
         async with http.get(HEALTH, headers={"Origin": "https://evil.example"}) as refused:
             pass
 
+        async with http.get(HEALTH) as no_page:
+            pass
+
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
-    assert allowed.headers["Vary"] == "Origin"
-    assert "Access-Control-Allow-Origin" not in refused.headers
+    assert "x-ratelimit-remaining" in allowed.headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Credentials" not in allowed.headers
+    for other in (refused, no_page):
+        assert "Access-Control-Allow-Origin" not in other.headers
+    assert [each.headers["Vary"] for each in (allowed, refused, no_page)] == ["Origin"] * 3
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "expected"),
+    [
+        (HEALTH, "localhost", 200),
+        ("/health", "localhost", 200),
+        ("/docs", "localhost", 200),
+        ("/openapi.json", "localhost", 200),
+        ("/v1/nothing", "localhost", 404),
+        ("/nothing", "localhost", 404),
+        (HEALTH, "evil.example", 403),
+    ],
+)
+async def test_every_answer_tells_browsers_to_make_nothing_more_of_it(
+    start_gateway: StartGateway, answers: Answers, path: str, host: str, expected: int
+) -> None:
+    async def status_of(_: Any, __: Any) -> SystemStatus:
+        return SystemStatus(state=Health.SERVING)
+
+    answers["GetStatus"] = status_of
+    gateway = await start_gateway()
+
+    async with (
+        aiohttp.ClientSession(gateway.url) as http,
+        http.get(path, headers={"Host": host}) as answer,
+    ):
+        assert answer.status == expected
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 async def test_a_browser_that_asks_first_gets_its_answer(start_gateway: StartGateway) -> None:

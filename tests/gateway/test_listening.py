@@ -62,7 +62,10 @@ def status(answers: Answers) -> None:
     async def get_status(_: Any, __: Any) -> SystemStatus:
         return SystemStatus(state=Health.SERVING, version="0.1.0")
 
-    answers["GetStatus"] = get_status
+    async def get_health(_: Any, __: Any) -> Health:
+        return Health(state=Health.SERVING)
+
+    answers["GetStatus"], answers["GetHealth"] = get_status, get_health
 
 
 async def get(url: str, path: str, **headers: str) -> tuple[int, Any]:

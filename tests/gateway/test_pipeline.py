@@ -63,6 +63,9 @@ async def test_a_path_that_is_not_there_has_no_route_in_the_log(
 class BrokenChannel:
     """A way to the server that has a defect."""
 
+    async def check(self, *_: Any, **__: Any) -> tuple[()]:
+        return ()
+
     async def unary(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("the secret")
 

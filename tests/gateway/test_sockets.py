@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.gateway.conftest import Answers, StartGateway
 
 PATH = "/ws/downloads"
-SECONDS = 10
+SECONDS = 60
 
 
 class Downloads:

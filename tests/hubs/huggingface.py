@@ -28,13 +28,23 @@ class HuggingFace(Shelf):
         self.tree_page = 1000
         """The most of a page, also where more is asked for."""
         self._cdn = cdn
+        self.datasets = Shelf("main")
+        """Beside the models."""
 
     @property
     def routes(self) -> list[Route]:
         """The paths that the package asks for."""
         model = "/api/models/{owner}/{name}"
+        dataset = "/api/datasets/{owner}/{name}"
         return [
             *self._cdn.routes,
+            ("GET", dataset, self._details),
+            ("GET", f"{dataset}/revision/{{revision:[^/]+}}", self._details),
+            ("GET", f"{dataset}/tree/{{revision:[^/]+}}", self._tree),
+            ("GET", f"{dataset}/tree/{{revision:[^/]+}}/{{path:.+}}", self._tree),
+            ("GET", f"{dataset}/refs", self._refs),
+            ("POST", f"{dataset}/paths-info/{{revision:[^/]+}}", self._paths),
+            ("GET", "/datasets/{owner}/{name}/resolve/{revision:[^/]+}/{path:.+}", self._resolve),
             ("GET", "/api/agent-harnesses", self._harnesses),
             ("GET", "/api/models", self._list),
             ("GET", model, self._details),
@@ -144,7 +154,8 @@ class HuggingFace(Shelf):
         name = f"{match['owner']}/{match['name']}"
         if name in self.renamed:
             return redirect(asked.url.replace(name, self.renamed[name], 1), 307)
-        found = self.repositories.get(name)
+        asks_for_data = asked.url.startswith(("/datasets/", "/api/datasets/"))
+        found = (self.datasets if asks_for_data else self).repositories.get(name)
         known = self.token is not None and (
             asked.headers.get("Authorization") == f"Bearer {self.token}"
         )

@@ -50,6 +50,17 @@ def stall(after: int = 0) -> Fault:
     return Fault("stall", change)
 
 
+def stall_from(offset: int) -> Fault:
+    """Of a file nothing comes from an offset on, in whatever ranges it is asked for, until
+    `hub.release()`."""
+
+    def change(answer: Answer, asked: Asked) -> Answer | None:
+        after = max(0, offset - answer.start)
+        return replace(answer, stall_at=after) if _longer(answer, asked, after) else None
+
+    return Fault("stall from", change)
+
+
 def silence() -> Fault:
     """The request is taken and nothing comes, not even a status, until `hub.release()`."""
     return Fault("silence", lambda answer, asked: replace(answer, silent=True))

@@ -28,13 +28,19 @@ class ModelScope(Shelf):
         self.most_listed = _LISTED
         """A list of files is cut off there, without a word, as the real one is."""
         self._cdn = cdn
+        self.datasets = Shelf("master")
+        """Beside the models."""
 
     @property
     def routes(self) -> list[Route]:
         """The paths that the package asks for."""
         model = "/api/v1/models/{owner}/{name}"
+        dataset = "/api/v1/datasets/{owner}/{name}"
         return [
             *self._cdn.routes,
+            ("GET", f"{dataset}/revisions", self._revisions),
+            ("GET", f"{dataset}/repo/tree", self._tree),
+            ("GET", f"{dataset}/repo", self._file),
             ("GET", "/api/v1/repos/internalAccelerationInfo", self._acceleration),
             ("GET", model, self._legacy_details),
             ("GET", f"{model}/revisions", self._revisions),
@@ -68,6 +74,17 @@ class ModelScope(Shelf):
         entries = [_folder_entry(path) for path in folders]
         entries += [_entry(found, file) for file in files[: self.most_listed - len(entries)]]
         return _enveloped({"Files": entries[: self.most_listed]})
+
+    def _tree(self, asked: Asked, match: Mapping[str, str]) -> Answer:
+        """Of a dataset, whose list has pages."""
+        found = self._commit(asked, match)
+        if isinstance(found, Answer):
+            return found
+        root = asked.query.get("Root", "").strip("/")
+        folders, files = below(found, root, asked.query.get("Recursive", "").lower() == "true")
+        entries = [*map(_folder_entry, folders), *(_entry(found, file) for file in files)]
+        size, number = (int(asked.query.get(key, "1")) for key in ("PageSize", "PageNumber"))
+        return _enveloped({"Files": entries[(number - 1) * size : number * size]})
 
     def _file(self, asked: Asked, match: Mapping[str, str]) -> Answer:
         asked.path = asked.query.get("FilePath", "")
@@ -117,7 +134,8 @@ class ModelScope(Shelf):
 
     def _repository(self, asked: Asked, match: Mapping[str, str]) -> Repository | Answer:
         name = f"{match['owner']}/{match['name']}"
-        found = self.repositories.get(name)
+        asks_for_data = asked.url.startswith("/api/v1/datasets/")
+        found = (self.datasets if asks_for_data else self).repositories.get(name)
         if found is None or (found.private and not self._known(asked)):
             return _refused(404, f"model {name} not found")
         return found

@@ -19,7 +19,7 @@ from tests.hubs.places import Cdn, Handler
 from tests.hubs.record import Asked, Record
 from tests.hubs.sending import send
 
-SECONDS = 20
+SECONDS = 120
 """After which something that should have happened is taken not to happen."""
 
 
@@ -53,7 +53,7 @@ class FakeHub:
         self._loop.call_soon_threadsafe(self._let_stalled_go)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Waits until something is so of the requests; TimeoutError after 20 seconds."""
+        """Waits until something is so of the requests; TimeoutError after two minutes."""
         async with asyncio.timeout(SECONDS):
             await asyncio.wrap_future(self.requests.when(condition))
 

@@ -160,6 +160,21 @@ async def test_stall(hub: FakeHub, client: aiohttp.ClientSession) -> None:
     assert not hub.stalled
 
 
+async def test_a_stall_from_an_offset_on(hub: FakeHub, client: aiohttp.ClientSession) -> None:
+    hub.faults.add(kinds.stall_from(500_000))
+
+    before = await get(client, file_url(hub), Range="bytes=0-499999")
+    across = asyncio.create_task(get(client, file_url(hub), Range="bytes=400000-599999"))
+    behind = asyncio.create_task(get(client, file_url(hub), Range="bytes=600000-"))
+    await hub.until_stalled(2)
+
+    assert before.body == _BODY.bytes()[:500_000]
+    assert sorted(asked.sent for asked in hub.requests) == [0, 100_000, 500_000]
+    hub.release()
+    assert (await across).body == _BODY.bytes()[400_000:600_000]
+    assert (await behind).body == _BODY.bytes()[600_000:]
+
+
 async def test_silence(hub: FakeHub, client: aiohttp.ClientSession) -> None:
     hub.faults.add(kinds.silence(), times=1)
     getting = asyncio.create_task(get(client, file_url(hub)))

@@ -20,6 +20,7 @@ _FILES = {
     "parts/model-00001-of-00002.gguf": seeded(1_500_000, 1),
     "parts/model-00002-of-00002.gguf": seeded(1_400_000, 2),
 }
+_BIG = seeded(1_200_000, 3)
 _DIGESTS = """
 import hashlib, pathlib
 def digests(folder):
@@ -167,3 +168,33 @@ result = {
     assert found["refs"] == [commit]
     assert found["paths"] == [digest]
     assert len(hub.requests.of("/api/models/owner/model/tree/*")) > 1
+
+
+def test_huggingface_takes_a_dataset(hub: FakeHub, tmp_path: Path) -> None:
+    hub.huggingface.datasets.add("owner/chats", {"train/a.jsonl": "{}", "big.gguf": _BIG})
+
+    taken = huggingface(hub, tmp_path, """
+from huggingface_hub import HfApi, snapshot_download
+files = HfApi().list_repo_files("owner/chats", repo_type="dataset")
+result = [sorted(files), digests(snapshot_download("owner/chats", repo_type="dataset"))]
+""")  # fmt: skip
+
+    assert taken[0] == ["big.gguf", "train/a.jsonl"]
+    assert taken[1] == {
+        "train/a.jsonl": hashlib.sha256(b"{}").hexdigest(),
+        "big.gguf": _BIG.sha256,
+    }
+
+
+def test_modelscope_lists_a_dataset_over_pages(hub: FakeHub, tmp_path: Path) -> None:
+    files = {f"train/{number:03}.jsonl": "{}" for number in range(250)}
+    hub.modelscope.datasets.add("owner/chats", files)
+
+    listed = modelscope(hub, tmp_path, """
+from modelscope_hub import HubApi
+files = HubApi().list_repo_files("owner/chats", "dataset")
+result = sorted(file.path for file in files)
+""")  # fmt: skip
+
+    assert [path for path in listed if path.endswith(".jsonl")] == sorted(files)
+    assert len(hub.requests.of("/api/v1/datasets/owner/chats/repo/tree")) == 2

@@ -14,43 +14,59 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from funland.v1 import (
+    auth_pb2,
     batches_pb2,
+    datasets_pb2,
     deployments_pb2,
     downloads_pb2,
     files_pb2,
     hardware_pb2,
+    images_pb2,
     inference_pb2,
+    mcp_pb2,
     models_pb2,
     nodes_pb2,
     plugins_pb2,
+    projects_pb2,
     responses_pb2,
     sessions_pb2,
+    speech_pb2,
     system_pb2,
     tasks_pb2,
+    training_pb2,
+    uploads_pb2,
 )
 from funland_server.app import Server
 from funland_server.config import ServerSettings
 from funland_server.rpc.local_channel import Metadata
 
-SECONDS = 20
+SECONDS = 120
 """After which something that should have happened is taken not to happen."""
 
 METHODS = {
     method.name: method
     for module in (
+        auth_pb2,
         batches_pb2,
+        datasets_pb2,
         deployments_pb2,
         downloads_pb2,
         files_pb2,
         hardware_pb2,
+        images_pb2,
         inference_pb2,
+        mcp_pb2,
         models_pb2,
         nodes_pb2,
         plugins_pb2,
+        projects_pb2,
         responses_pb2,
         sessions_pb2,
+        speech_pb2,
         system_pb2,
         tasks_pb2,
+        training_pb2,
+        uploads_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
@@ -64,7 +80,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-def details(error: grpc.aio.AioRpcError) -> dict[str, Any]:
+def details(error: grpc.aio.AioRpcError | grpc.Call) -> dict[str, Any]:
     """The details of an error's `google.rpc.Status`, by the names of their types."""
     trailers: dict[str, Any] = dict(error.trailing_metadata() or ())
     status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])

@@ -9,7 +9,7 @@ import pytest
 from funland_server.changes import Changes
 from funland_server.errors import ServerStoppingError
 
-SECONDS = 20
+SECONDS = 120
 
 
 async def test_a_slow_watcher_learns_of_each_model_once() -> None:

@@ -56,6 +56,10 @@ def test_other_addresses_are_refused_by_name(host: str) -> None:
         ("default_model", ""),
         ("log_format", "xml"),
         ("log_level", "loud"),
+        ("traces_endpoint", "127.0.0.1:4317"),
+        ("traces_endpoint", "http://127.0.0.1:4317/v1/traces"),
+        ("traces_endpoint", "http://user:secret@127.0.0.1:4317"),
+        ("traces_ratio", 1.5),
         ("hots", "127.0.0.1"),
     ],
 )

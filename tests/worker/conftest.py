@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
+from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.protocol import Outcome, Prompt, Sampling, StepReport, Vocabulary
 
@@ -93,6 +95,43 @@ class Driver:
 StartEngine = Callable[..., Driver]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def contexts_end_with_their_module() -> Iterator[None]:
+    """A worker's contexts last as long as the process, which is hours where it runs tests."""
+    with _freeing_contexts():
+        yield
+
+
+@pytest.fixture
+def contexts_end_with_their_test() -> Iterator[None]:
+    """For modules whose tests share no engine."""
+    with _freeing_contexts():
+        yield
+
+
+@contextmanager
+def _freeing_contexts() -> Generator[None]:
+    """Frees at the end what llama.cpp's contexts that were made meanwhile and are left hold."""
+    opened: set[int] = set()
+    make, free = lib.llama_init_from_model, lib.llama_free
+
+    def noted(*arguments: Any) -> Any:
+        if context := make(*arguments):
+            opened.add(context)
+        return context
+
+    def forgotten(context: Any) -> None:
+        opened.discard(context)
+        free(context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lib, "llama_init_from_model", noted)
+        patch.setattr(lib, "llama_free", forgotten)
+        yield
+    for context in opened:
+        free(context)
+
+
 @pytest.fixture(scope="session")
 def model_path() -> Path:
     return Path(str(resources.files("funland_server.models") / "embedded" / "funland-tiny.gguf"))
@@ -110,9 +149,9 @@ def vocabulary(model: LlamaModel) -> Vocabulary:
 
 
 @pytest.fixture(scope="session")
-def start_engine(model: LlamaModel) -> StartEngine:
-    """Makes an engine: `start_engine(slots=4, context_length=256, kv_cells=512)`; more arguments
-    are those of `LlamaEngine`."""
+def start_lasting_engine(model: LlamaModel) -> StartEngine:
+    """Makes engines for the tests of a module, as `start_engine` does for one. Where a test has
+    both, it computes nothing with these: their contexts may be made anew, and end with it."""
 
     def start(
         slots: int = 4, context_length: int = 256, kv_cells: int = 4096, **more: Any
@@ -120,6 +159,16 @@ def start_engine(model: LlamaModel) -> StartEngine:
         return Driver(LlamaEngine(model, context_length, slots, 1, kv_cells=kv_cells, **more))
 
     return start
+
+
+@pytest.fixture
+def start_engine(
+    start_lasting_engine: StartEngine, contexts_end_with_their_test: None
+) -> StartEngine:
+    """Makes an engine: `start_engine(slots=4, context_length=256, kv_cells=512)`; more arguments
+    are those of `LlamaEngine`."""
+    del contexts_end_with_their_test
+    return start_lasting_engine
 
 
 @pytest.fixture

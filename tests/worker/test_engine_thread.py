@@ -18,6 +18,7 @@ from funland_worker.gathering import Gathering
 from tests.worker.conftest import GREEDY, STORY, Driver
 
 SECONDS = 20
+ENDLESS = Sampling(temperature=0, ignore_end=True)
 
 
 class Running:
@@ -185,6 +186,32 @@ async def test_a_job_runs_on_the_engines_thread_between_steps(running: Running) 
     running.thread.cancel(1)
 
 
+async def test_jobs_take_turns_with_steps(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = running.driver.engine
+    step, steps = engine.step, 0
+
+    def counted() -> StepReport:
+        nonlocal steps
+        steps += 1
+        return step()
+
+    monkeypatch.setattr(engine, "step", counted)
+    running.submit(1, ENDLESS)
+    await running.next()
+    go = threading.Event()
+    waiting = [running.thread.run(go.wait), *(running.thread.run(lambda: steps) for _ in range(3))]
+    tasks = [asyncio.create_task(each) for each in waiting]
+    await asyncio.sleep(0)  # all are in line
+    go.set()
+
+    async with asyncio.timeout(SECONDS):
+        _, first, second, third = await asyncio.gather(*tasks)
+    assert first < second < third
+    running.thread.cancel(1)
+
+
 async def test_a_job_that_fails_fails_its_caller_only(running: Running) -> None:
     def fail() -> None:
         raise ValueError("no")
@@ -206,9 +233,6 @@ async def test_a_step_that_fails_is_told(running: Running, monkeypatch: pytest.M
 
     async with asyncio.timeout(SECONDS):
         assert "llama_decode" in str(await running.thread.failed)
-
-
-ENDLESS = Sampling(temperature=0, ignore_end=True)
 
 
 async def test_a_piece_of_a_job_is_done_at_once_when_nothing_runs(running: Running) -> None:
@@ -270,7 +294,11 @@ async def test_a_piece_whose_caller_went_away_is_not_done(running: Running) -> N
     assert running.driver.engine.background.jobs == 0
 
 
-async def test_what_nobody_waits_for_does_not_begin_while_others_come(running: Running) -> None:
+async def test_what_nobody_waits_for_does_not_begin_while_others_come(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long this thread may have to wait for its turn on a busy machine.
+    monkeypatch.setattr("funland_worker.engine_thread._ARRIVING_SECONDS", SECONDS)
     comes = threading.Event()
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -285,6 +313,29 @@ async def test_what_nobody_waits_for_does_not_begin_while_others_come(running: R
         await asked.wait()
     running.submit(2)
     comes.set()
+
+    report = await running.next()
+
+    assert {advance.sequence_id for advance in report.advances} == {2}
+    running.thread.cancel(1)
+
+
+async def test_who_has_just_come_when_it_is_asked_is_in_the_next_pass(running: Running) -> None:
+    came = threading.Event()
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def arrives() -> bool:
+        loop.call_soon_threadsafe(asked.set)
+        came.wait(SECONDS)
+        return False  # nobody else does
+
+    running.arrives = arrives
+    running.submit(1, ENDLESS, priority=GenerationOptions.LOW)
+    async with asyncio.timeout(SECONDS):
+        await asked.wait()
+    running.submit(2)
+    came.set()
 
     report = await running.next()
 

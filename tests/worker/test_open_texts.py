@@ -18,15 +18,9 @@ from funland_worker.engines.protocol import (
     Vocabulary,
 )
 from funland_worker.open_texts import OpenTexts
-from tests.worker.conftest import StartEngine
 
 SHAPE = AnswerShape(HERMES, frozenset({"get"}), ReasoningMarks("<think>", "</think>"), begun=True)
 CALL = '<tool_call>{"name": "get", "arguments": {}}</tool_call>'
-
-
-@pytest.fixture(scope="module")
-def vocabulary(start_engine: StartEngine) -> Vocabulary:
-    return start_engine().engine.vocabulary
 
 
 def outcome(reason: Finish.Reason.ValueType = Finish.STOP) -> Outcome:

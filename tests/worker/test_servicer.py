@@ -30,7 +30,7 @@ from funland_worker.servicer import FAILURE_KEY, WorkerServicer
 from funland_worker.templates.renderer import TemplateRenderer
 from tests.worker.conftest import StartEngine
 
-SECONDS = 30
+SECONDS = 120
 AUTHORIZED = (("authorization", "secret"),)
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

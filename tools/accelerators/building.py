@@ -33,13 +33,13 @@ def key(backend: str, requirement: str, chosen: Sequence[str]) -> str:
     """What tells one build, with CMake's options `chosen`, from others: the same for all that would
     come out alike."""
     parts = [requirement, *chosen, *(path.read_text() for path in sorted(PROJECT.iterdir()))]
-    parts.append(_said(compiler(), "--version"))
+    parts.append(said(compiler(), "--version"))
     if backend == "vulkan":
-        parts.append(_said("glslc", "--version"))
-        parts.append(_said(compiler(), "-E", "-dM", "-include", "vulkan/vulkan.h", "-x", "c++", os.devnull))  # fmt: skip # noqa: E501
+        parts.append(said("glslc", "--version"))
+        parts.append(said(compiler(), "-E", "-dM", "-include", "vulkan/vulkan.h", "-x", "c++", os.devnull))  # fmt: skip # noqa: E501
     if backend == "cuda":
-        parts.append(_said("nvcc", "--version"))
-        parts.append(_said("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"))
+        parts.append(said("nvcc", "--version"))
+        parts.append(said("nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -60,17 +60,17 @@ def build(backend: str, requirement: str, chosen: Sequence[str], place: Path, lo
     """
     with tempfile.TemporaryDirectory(prefix="funland-backend-") as name, log.open("w") as words:
         folder = Path(name)
-        sources = _sources(requirement, folder, words.fileno())
-        tools = _tools(folder, words.fileno())
+        unpacked = sources(requirement, folder, words.fileno())
+        tools = environment(folder, words.fileno())
         made = folder / "made"
         configure = [
             *("cmake", "-S", str(PROJECT), "-B", str(made), "-G", "Ninja"),
-            *("-DCMAKE_BUILD_TYPE=Release", f"-DFUNLAND_LLAMA_CPP={sources}"),
+            *("-DCMAKE_BUILD_TYPE=Release", f"-DFUNLAND_LLAMA_CPP={unpacked}"),
             *chosen,
         ]
         subprocess.run(configure, check=True, stdout=words, stderr=words, env=tools)
         compile_ = [
-            *("cmake", "--build", str(made), "--parallel", str(_jobs())),
+            *("cmake", "--build", str(made), "--parallel", str(jobs())),
             *("--target", f"ggml-{backend}", "funland-telling"),
         ]
         _follow(compile_, tools, words.write, backend)
@@ -87,7 +87,7 @@ def build(backend: str, requirement: str, chosen: Sequence[str], place: Path, lo
                 raise
 
 
-def _sources(requirement: str, folder: Path, words: int) -> Path:
+def sources(requirement: str, folder: Path, words: int) -> Path:
     """llama.cpp as the package of that name has it."""
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check"]
     only = ["--no-binary", ":all:", "--dest", str(folder)]
@@ -99,7 +99,7 @@ def _sources(requirement: str, folder: Path, words: int) -> Path:
     return unpacked / "vendor" / "llama.cpp"
 
 
-def _tools(folder: Path, words: int) -> Mapping[str, str]:
+def environment(folder: Path, words: int) -> Mapping[str, str]:
     """An environment in which there are cmake and ninja."""
     lacking = [name for name in ("cmake", "ninja") if shutil.which(name) is None]
     if not lacking:
@@ -132,13 +132,14 @@ def _follow(
         raise subprocess.CalledProcessError(code, command)
 
 
-def _jobs() -> int:
+def jobs() -> int:
     """As many compilers as there are cores and memory for."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     return max(1, min(len(os.sched_getaffinity(0)), memory // _BYTES_OF_A_COMPILER))
 
 
-def _said(*command: str) -> str:
+def said(*command: str) -> str:
+    """What a program writes; nothing if it is not there."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
     except OSError:

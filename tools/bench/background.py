@@ -89,8 +89,9 @@ class Caller:
         self._tokens = tokens
         self._priority = priority
 
-    async def call(self, figures: Figures) -> None:
-        """One chat."""
+    async def call(self, counted: Callable[[], Figures]) -> None:
+        """One chat, each piece of which counts where it belongs when it comes: the answers of a
+        large model take longer than a measurement."""
         request = ChatRequest(
             model=self._model,
             messages=[Message(role=Message.USER, content=next(self._words))],
@@ -101,6 +102,7 @@ class Caller:
         waits = True
         async for event in self._stub.StreamChat(request):
             if event.HasField("delta"):
+                figures = counted()
                 if waits:
                     figures.first.append(perf_counter() - begin)
                     waits = False
@@ -112,7 +114,7 @@ class Caller:
 
         async def caller(counted: Callable[[], Figures]) -> None:
             while True:
-                await self.call(counted())
+                await self.call(counted)
 
         begun = asyncio.Event()
         tasks = [

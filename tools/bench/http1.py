@@ -16,7 +16,7 @@ _OK = 200
 
 
 class Line(NamedTuple):
-    """A line of an answer's body without its end, and when it was complete."""
+    """A line of an answer's body without its end, which the last may lack, and when it came."""
 
     at: float
     text: bytes
@@ -75,6 +75,8 @@ def _lines(parser: h11.Connection, chunks: Sequence[Chunk]) -> Iterator[Line]:
                     if status == _OK:
                         yield from (Line(chunk.at, line) for line in whole)
                 case h11.EndOfMessage() if status == _OK:
+                    if pending:
+                        yield Line(chunk.at, pending)
                     return
                 case _:
                     raise RuntimeError(f"a call failed: {status} {pending.decode()}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from tools.bench.vocabulary import words
 
@@ -18,11 +19,16 @@ def messages(vocabulary: int, tokens: int, seed: int) -> Iterator[str]:
     """
     chance = random.Random(seed)  # noqa: S311 - the same messages each time
     known = words(vocabulary)
-    syllables = [word for word in known if len(word) == 2]  # noqa: PLR2004 - a syllable
     while True:
-        # A message's first word has no space before it, so it must be one that needs none.
-        rest = chance.choices(known, k=max(tokens - _TEMPLATE_TOKENS - 1, 0))
-        yield " ".join([chance.choice(syllables), *rest])
+        yield passage(known, max(tokens - _TEMPLATE_TOKENS, 1), chance)
+
+
+def passage(known: Sequence[str], tokens: int, chance: random.Random) -> str:
+    """A text of so many of `vocabulary.words`, each of which is one token."""
+    # A text's first word has no space before it, so it must be one that needs none.
+    syllables = list(takewhile(lambda word: len(word) == 2, known))  # noqa: PLR2004 - a syllable
+    rest = chance.choices(known, k=tokens - 1)
+    return " ".join([chance.choice(syllables), *rest])
 
 
 def chat_prompt(message: str) -> str:

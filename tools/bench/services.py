@@ -32,6 +32,8 @@ class Service:
     http: str
     home: Path
     pid: int
+    first_admin: dict[str, str] | None = None
+    """The name and the password of the user that it made, if it has accounts."""
 
 
 @contextmanager
@@ -48,15 +50,16 @@ def funland(home: Path, **settings: object) -> Generator[Service]:
         if not line:
             raise RuntimeError(f"funland serve did not start; see {home / 'server.log'}")
         ready = orjson.loads(line)
-        yield Service(ready["grpc"], ready["http"], home, process.pid)
+        yield Service(ready["grpc"], ready["http"], home, process.pid, ready.get("first_admin"))
 
 
 @contextmanager
-def serving(command: Sequence[str], log: Path, health: str) -> Generator[None]:
-    """Runs a server whose words all go to its log, once the URL `health` answers."""
+def serving(command: Sequence[str], log: Path, health: str) -> Generator[int]:
+    """Runs a server whose words all go to its log; gives its process's id once the URL `health`
+    answers."""
     with running(command, log, piped=False) as process:
         _await_health(health, process, log)
-        yield
+        yield process.pid
 
 
 @contextmanager

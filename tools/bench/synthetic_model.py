@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.bench.gguf_writer import Kind, Tensor, Value, header, padding
+from tools.bench.hybrid_shape import Hybrid, hybrid_metadata, layer_tensors
 from tools.bench.vocabulary import SPECIAL, vocabulary
 
 _BLOCK = 32
@@ -32,7 +33,8 @@ CHAT_TEMPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A qwen2 model's sizes. The output's weights are those of the embedding."""
+    """A qwen2 model's sizes, or with `hybrid` a qwen35 model's. The output's weights are those of
+    the embedding."""
 
     layers: int
     width: int
@@ -41,6 +43,12 @@ class Shape:
     kv_heads: int
     vocabulary: int
     context: int = 32768
+    hybrid: Hybrid | None = None
+
+    @property
+    def architecture(self) -> str:
+        """Its name in a GGUF file."""
+        return "qwen35" if self.hybrid else "qwen2"
 
     @property
     def kv_width(self) -> int:
@@ -53,6 +61,10 @@ SHAPES = {
     "tiny": Shape(4, 128, 384, 4, 2, 2048, 4096),  # a load takes milliseconds
     "draft": Shape(4, 384, 1024, 6, 2, 151_936),  # drafts for 0.5b: the same vocabulary
     "0.5b": Shape(24, 896, 4864, 14, 2, 151_936),  # Qwen2.5-0.5B: 494 million weights
+    # Qwen3.5-0.8B with Qwen2.5's vocabulary: 650 million weights
+    "hybrid": Shape(24, 1024, 3584, 8, 2, 151_936, hybrid=Hybrid()),
+    "hybrid-small": Shape(8, 512, 1536, 4, 2, 32_000, 8192, Hybrid(4, 128, 8, 64)),
+    "hybrid-tiny": Shape(4, 256, 512, 2, 1, 2048, 4096, Hybrid(2, 128, 4, 64)),
 }
 
 
@@ -74,40 +86,49 @@ def tensors(shape: Shape) -> Iterator[tuple[Tensor, float]]:
     yield Tensor("output_norm.weight", (width,), Kind.F32), 0
     for layer in range(shape.layers):
         name = f"blk.{layer}."
-        for norm in ("attn_norm", "ffn_norm"):
+        for norm in ("attn_norm", "post_attention_norm" if shape.hybrid else "ffn_norm"):
             yield Tensor(f"{name}{norm}.weight", (width,), Kind.F32), 0
-        for part, columns, rows in (
+        matrices = [
             ("attn_q", width, width),
             ("attn_k", width, keys),
             ("attn_v", width, keys),
             ("attn_output", width, width),
+        ]
+        if shape.hybrid is not None:
+            matrices.clear()
+        matrices += [
             ("ffn_gate", width, hidden),
             ("ffn_up", width, hidden),
             ("ffn_down", hidden, width),
-        ):
+        ]
+        for part, columns, rows in matrices:
             yield Tensor(f"{name}{part}.weight", (columns, rows), Kind.Q8_0), 0.05
+        if shape.hybrid is not None:
+            yield from layer_tensors(layer, width, shape.heads, shape.kv_heads, shape.hybrid)
+            continue
         for part, rows in (("attn_q", width), ("attn_k", keys), ("attn_v", keys)):
             yield Tensor(f"{name}{part}.bias", (rows,), Kind.F32), 0
 
 
 def metadata(name: str, shape: Shape) -> dict[str, Value]:
     """What the file says of itself, its tokenizer included."""
-    words = vocabulary(shape.vocabulary)
+    words, architecture = vocabulary(shape.vocabulary), shape.architecture
     plain = shape.vocabulary - len(SPECIAL)
     normal, control = 1, 3
     return {
-        "general.architecture": "qwen2",
+        "general.architecture": architecture,
         "general.name": f"{name}, random weights",
         "general.file_type": 7,
         "general.quantization_version": 2,
-        "qwen2.context_length": shape.context,
-        "qwen2.embedding_length": shape.width,
-        "qwen2.block_count": shape.layers,
-        "qwen2.feed_forward_length": shape.hidden,
-        "qwen2.attention.head_count": shape.heads,
-        "qwen2.attention.head_count_kv": shape.kv_heads,
-        "qwen2.attention.layer_norm_rms_epsilon": 1e-6,
-        "qwen2.rope.freq_base": 1e6,
+        f"{architecture}.context_length": shape.context,
+        f"{architecture}.embedding_length": shape.width,
+        f"{architecture}.block_count": shape.layers,
+        f"{architecture}.feed_forward_length": shape.hidden,
+        f"{architecture}.attention.head_count": shape.heads,
+        f"{architecture}.attention.head_count_kv": shape.kv_heads,
+        f"{architecture}.attention.layer_norm_rms_epsilon": 1e-6,
+        f"{architecture}.rope.freq_base": 1e6,
+        **(hybrid_metadata(shape.hybrid) if shape.hybrid else {}),
         "tokenizer.ggml.model": "gpt2",
         "tokenizer.ggml.pre": "qwen2",
         "tokenizer.ggml.tokens": words.tokens,
@@ -137,6 +158,8 @@ def _weights(
 ) -> Iterator[NDArray[np.void] | NDArray[np.float32]]:
     if tensor.kind is Kind.F32:
         value = 0.0 if tensor.name.endswith(".bias") else 1.0
+        if tensor.name.endswith("ssm_a"):  # how fast a state fades
+            value = -0.1
         yield np.full(tensor.shape, value, np.float32)
         return
     blocks = tensor.shape[0] * tensor.shape[1] // _BLOCK

@@ -11,18 +11,19 @@ from typing import Final
 from tests.hubs.server import FakeHub
 from tools.exchanges.plan import STEPS
 from tools.exchanges.playing import Exchange, play
-from tools.exchanges.serving import serving
-from tools.exchanges.stage import furnish, places, settings
+from tools.exchanges.stage import places, services
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "tests" / "conformance" / "exchanges"
 
 
 def main() -> None:
-    """Plays the plan against a service of its own and writes a file for each exchange."""
-    with FakeHub() as hub, tempfile.TemporaryDirectory(prefix="funland-exchanges-") as home:
-        furnish(hub)
-        with serving(Path(home), settings(hub)) as ports:
-            exchanges = asyncio.run(play(STEPS, ports, places(hub)))
+    """Plays the plan against services of its own and writes a file for each exchange."""
+    with (
+        FakeHub() as hub,
+        tempfile.TemporaryDirectory(prefix="funland-exchanges-") as folder,
+        services(Path(folder), hub) as ports,
+    ):
+        exchanges = asyncio.run(play(STEPS, ports, places(hub)))
     for exchange in exchanges:
         write(exchange, FOLDER)
     print(f"{len(exchanges)} exchanges are in {FOLDER.relative_to(Path.cwd())}.")

@@ -12,10 +12,11 @@ from typing import Any, Final
 import aiohttp
 from yarl import URL
 
+from tools.exchanges.given import FILES
 from tools.exchanges.marking import VOLATILE, marked
 from tools.exchanges.plan import Step
 
-_SECONDS: Final = 30
+_SECONDS: Final = 120
 _LOOK_SECONDS: Final = 0.05
 _WHENEVER: Final = ("heartbeat", "download", "loading", "queued", "prefill")
 
@@ -42,6 +43,8 @@ class Exchange:
         if step.body is not None:
             sent = step.body.decode() if isinstance(step.body, bytes) else step.body
             request["body"] = sent
+        if step.form:
+            request["form"] = dict(step.form)
         if step.says:
             request["says"] = [said for said, _ in step.says if said is not None]
         return {
@@ -65,10 +68,11 @@ async def play(
         for step in steps:
             async with asyncio.timeout(_SECONDS):
                 talk = _converse if step.says else _ask
-                status, body, request_id = await talk(http, step, ports[step.dialect], kept)
+                port = ports[step.port or step.dialect]
+                status, body, request_id = await talk(http, step, port, kept)
                 while step.until is not None and _at(body, step.until[0]) != step.until[1]:
                     await asyncio.sleep(_LOOK_SECONDS)
-                    status, body, request_id = await talk(http, step, ports[step.dialect], kept)
+                    status, body, request_id = await talk(http, step, port, kept)
             if status != step.status:
                 raise AssertionError(f"{step.dialect} {step.name}: {status} {body}")
             for name, place in step.keeps.items():
@@ -81,17 +85,42 @@ async def play(
 async def _ask(
     http: aiohttp.ClientSession, step: Step, port: str, kept: Mapping[str, str]
 ) -> tuple[int, Any, str]:
-    sent = step.body if isinstance(step.body, bytes) else None
+    sent = step.body if isinstance(step.body, bytes) else _form(step.form, kept)
     async with http.request(
         step.method,
         URL(port + _filled(step.path, kept), encoded=True),
         data=sent,
         json=step.body if sent is None else None,
-        headers=step.headers,
+        headers={name: _filled(text, kept) for name, text in step.headers.items()},
     ) as response:
-        streamed = response.content_type == "text/event-stream"
-        body = _events(await response.text()) if streamed else await response.json()
+        body = _body(response.content_type, await response.text())
         return response.status, body, response.headers["x-request-id"]
+
+
+def _body(content_type: str, text: str) -> Any:
+    match content_type:
+        case "text/event-stream":
+            return _events(text)
+        case "application/x-ndjson":
+            return [json.loads(line) for line in text.splitlines()]
+        case "application/json":
+            return json.loads(text) if text else ""  # of a head
+        case _:
+            return text
+
+
+def _form(fields: Mapping[str, str], kept: Mapping[str, str]) -> aiohttp.FormData | None:
+    if not fields:
+        return None
+    form = aiohttp.FormData()
+    for name, text in fields.items():
+        value = _filled(text, kept)
+        if value.startswith("@"):
+            file = value.removeprefix("@")
+            form.add_field(name, FILES[file], filename=file)
+        else:
+            form.add_field(name, value)
+    return form
 
 
 def _events(text: str) -> list[Any]:
@@ -124,7 +153,8 @@ def _filled(text: str, kept: Mapping[str, str]) -> str:
     return text
 
 
-def _at(body: Any, place: str) -> str:
+def _at(body: Any, place: str) -> Any:
     for part in place.split("."):
-        body = body[part]
+        # Of a list a number names an item.
+        body = body[int(part) if part.isdecimal() else part]
     return body

@@ -24,8 +24,9 @@ from funland.v1.tasks_pb2 import (
 )
 from funland.v1.tasks_pb2_grpc import TaskServiceStub
 from tests.server.tasks.webhooks.receiver import SECRET, Receiver, receiving
+from tools.exchanges.stage import install_painter
 from tools.kill_tasks.batches import Batches
-from tools.kill_tasks.works import essence, work
+from tools.kill_tasks.works import essence, made_files, work
 
 _SECONDS: Final = 120
 _LONGEST: Final = 2.0
@@ -129,6 +130,8 @@ class Run:
             if task.state != Task.COMPLETED:
                 self.wrong.append(f"task {number} is {Task.State.Name(task.state)}: {task.error}")
             results[number] = essence(task.result)
+            if sorted(task.file_ids) != sorted(made_files(task.result)):
+                self.wrong.append(f"task {number} has other files than its result")
             if task.HasField("webhook"):
                 to_be_told.add(task.task_id)
         await self._hear(to_be_told)
@@ -152,6 +155,8 @@ async def torment(
     """Holds tasks of a server that is killed against those of one that is not."""
     async with AsyncExitStack() as stack:
         receivers = [await stack.enter_async_context(receiving()) for _ in range(2)]
+        for name in ("calm", "wild"):
+            install_painter(folder / name)
         calm = Run(folder / "calm", count, "", receivers[0], plugins=plugins)
         expected = await calm.undisturbed()
         wild = Run(folder / "wild", count, database_url, receivers[1], plugins=plugins)

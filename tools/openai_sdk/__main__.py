@@ -16,7 +16,8 @@ from typing import Final
 
 from openai import OpenAI
 
-from tools.openai_sdk.fixtures import MODELS, install_model
+from tests.picture_models import write_picture_model
+from tools.openai_sdk.fixtures import MODELS, install_model, install_pictures
 from tools.openai_sdk.plugin import BATCH, CHAT, FILE, HOME, RESPONSE, SERVER
 from tools.openai_sdk.results import AREAS, document, read_cases
 from tools.openai_sdk.sources import openai_sources
@@ -45,6 +46,7 @@ def main() -> None:
         home, report = Path(folder) / "home", Path(folder) / "report.xml"
         with _serving(home) as (grpc, http):
             install_model(grpc, "sdk-tests", MODELS)
+            install_pictures(grpc, write_picture_model(Path(folder) / "sdk-pictures"))
             environment = {
                 "TEST_API_BASE_URL": f"{http}/v1",
                 HOME: str(home),

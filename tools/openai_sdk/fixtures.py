@@ -52,6 +52,13 @@ def install_model(server: str, model_id: str, aliases: Sequence[str]) -> None:
             )
 
 
+def install_pictures(server: str, path: Path) -> None:
+    """Installs a folder with a model that paints: the default one where there is no other."""
+    with grpc.insecure_channel(server) as channel:
+        request = ImportModelRequest(path=str(path), model_id="sdk-pictures")
+        ModelServiceStub(channel).ImportModel(request)
+
+
 def keep_responses(home: Path, like: str, names: Sequence[str]) -> None:
     """Puts responses under the tests' names beside the one whose id is `like`, a real one.
 

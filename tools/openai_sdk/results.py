@@ -11,12 +11,16 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 AREAS: Final = {
+    "audio/test_speech.py": "speech",
+    "audio/test_transcriptions.py": "transcriptions",
+    "audio/test_translations.py": "translations",
     "test_batches.py": "batches",
     "chat/test_completions.py": "chat completions",
     "chat/completions/test_messages.py": "stored chat completions: messages",
     "test_completions.py": "completions",
     "test_embeddings.py": "embeddings",
     "test_files.py": "files",
+    "test_images.py": "images",
     "test_models.py": "models",
     "test_responses.py": "responses",
     "responses/test_input_items.py": "responses: input items",
@@ -35,6 +39,12 @@ _REMARKS: Final = (
     ("context_management: ", "Sends every parameter at once, compaction among them."),
     ("input: is required", "Calls without any input: there is nothing to answer."),
     ("respx2", "The test is skipped: what answers it in place of a server can't do it."),
+    ("no recording", "Sends twelve letters as a recording."),
+    ("not PNG, JPEG or WebP", "Sends twelve letters as a picture."),
+    ("include: ", "Sends every parameter at once, logarithms of each token among them."),
+    ("known_speaker", "Sends every parameter at once, samples of speakers among them."),
+    ("background: ", "Sends every parameter at once, a transparent background among them."),
+    ("markup: ", "Sends every parameter at once, a picture to be laid over among them."),
     ("limit: must be", "Sends `limit` 0: a page of nothing."),
 )  # fmt: skip
 """What a reason means, by words in it."""
@@ -43,6 +53,8 @@ _REMARKS: Final = (
 _ALONE: Final = ("path_params", "method_content", "response_content")
 """What is in the names of tests that come to no server: those that give an empty id to a call,
 which fails before it is sent, and those of files' contents, which are answered in the test."""
+_ALL_ALONE: Final = ("speech",)
+"""Areas whose tests are all answered in the tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,10 @@ def _why(text: str) -> str:
 def document(cases: Sequence[Case], version: str) -> str:
     """A page for the documents."""
     passed = sum(not case.why for case in cases)
-    alone = sum(not case.why and any(words in case.name for words in _ALONE) for case in cases)
+    alone = sum(
+        not case.why and (case.area in _ALL_ALONE or any(words in case.name for words in _ALONE))
+        for case in cases
+    )
     lines = [
         "# OpenAI's own tests",
         "",

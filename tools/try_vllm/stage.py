@@ -19,15 +19,19 @@ from funland_server.devices.domain import Devices
 from funland_server.errors import FunlandError
 from funland_server.inference.generation import Generations
 from funland_server.inference.pace import Pace
+from funland_server.inference.showing import Showing
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
 from funland_server.vllm.engine import Vllm
 from funland_server.vllm.runner import VllmRunner
+from funland_server.web.fetching import Web
+from funland_server.web.policy import WebPolicy
 from funland_server.workers.callee import Callee
 from funland_server.workers.errors import ModelUnloadedError
 from tests.conformance.folders import safetensors_folder
+from tests.server.home_files import files_of
 
 _GGUF = Path(str(resources.files("funland_server.models") / "embedded" / "funland-tiny.gguf"))
 MODEL = "tiny-for-vllm"
@@ -86,7 +90,8 @@ async def stage(
     await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
     metrics = Metrics()
     devices = Devices(settings.now, metrics)
-    models = Models(settings, metrics, devices, Accelerations(home, devices))
+    files, web = files_of(settings.now), Web(Live(WebPolicy()))
+    models = Models(settings, metrics, devices, Accelerations(home, devices), files=files)
     await devices.start()
     await models.start()
     try:
@@ -98,12 +103,13 @@ async def stage(
             models=models,
             metrics=metrics,
             vllm=Vllm(settings, devices, metrics),
-            generations=Generations(models.loader, metrics, Pace()),
+            generations=Generations(models.loader, metrics, Pace(), Showing(settings, files, web)),
             model=model,
         )
     finally:
         await models.stop()
         await devices.stop()
+        await web.close()
 
 
 def tiny(folder: Path, template: str = "") -> Path:

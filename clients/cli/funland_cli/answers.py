@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
-from funland.v1.inference_pb2 import Loading, TokenLogprob
+from funland.v1.inference_pb2 import Loading, TokenLogprob, ToolStep
 from funland_cli.documents import document
 from funland_cli.output import Output, size
 from funland_client import MessageStream, TextStream
+
+_SHOWN: Final = 200
+"""Characters of a call's arguments, and of its result."""
 
 
 def write(stream: TextStream | MessageStream, output: Output) -> None:
@@ -44,6 +48,10 @@ def _follow(stream: TextStream | MessageStream, output: Output) -> None:
         if event.HasField("prefill"):
             share = event.prefill.done * 100 // event.prefill.total
             output.wait(f"Reading the prompt, {share}% of {event.prefill.total} tokens")
+        if event.HasField("tool_step"):
+            output.waited()
+            output.thought(_step(event.tool_step))
+            thinking = False
         if not event.HasField("delta"):
             continue
         output.waited()
@@ -57,6 +65,14 @@ def _follow(stream: TextStream | MessageStream, output: Output) -> None:
                 output.thought("\n")
                 thinking = False
             output.piece(event.delta.text)
+
+
+def _step(step: ToolStep) -> str:
+    """A call that the server makes, and what came of it: a line each."""
+    if step.state == ToolStep.CALLING:
+        return f"\n{step.server}: {step.call.name} {step.call.arguments[:_SHOWN]}\n"
+    lines = step.text.splitlines() or [""]
+    return f"  {lines[0][:_SHOWN]}{' ...' if len(lines) > 1 else ''}\n"
 
 
 def _loading(loading: Loading) -> str:

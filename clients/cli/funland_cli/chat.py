@@ -9,7 +9,7 @@ import typer
 
 from funland.v1.sessions_pb2 import Session
 from funland_cli import options
-from funland_cli.conversations import Conversation
+from funland_cli.conversations import Conversation, with_shown
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.kept_conversations import KeptConversation
 from funland_cli.session_names import found
@@ -22,7 +22,9 @@ Examples:
   funland chat "Tell me a story." --max-tokens 200
   funland chat --system "Answer in one sentence." < question.txt
   funland chat "Who was Ada Lovelace?" --json-schema person.json
+  funland chat "What is on it?" --image photo.jpg --model gemma3
   funland chat --session new
+  funland chat "What is in my notes?" --mcp files
   funland chat "Tell me a long story." --detach
 
 \b
@@ -56,6 +58,8 @@ def chat(
             help="Go on with a kept conversation: its id, `last`, or `new` to begin one.",
         ),
     ] = "",
+    image: options.Images = None,
+    audio: options.Sounds = None,
     system: Annotated[
         str,
         typer.Option(
@@ -83,6 +87,7 @@ def chat(
     logprobs: options.Logprobs = None,
     adapter: options.Adapter = None,
     priority: options.Priority = None,
+    mcp: options.McpServers = None,
     detach: options.Detach = False,
     server: options.Server = None,
     as_json: options.Json = False,
@@ -102,11 +107,13 @@ def chat(
         top_logprobs=logprobs,
         adapter=adapter,
         priority=priority,
+        mcp_servers=mcp,
         progress=None if session.output.as_json or detach else True,
     )
     wanted = options.text_format(json_schema, grammar, regex)
+    shows = options.shown(image, audio)
     if detach:
-        said = _alone(message, session_id)
+        said = with_shown(_alone(message, session_id), shows)
         conversation = ([ChatMessage(role="system", content=system)] if system else []) + [
             ChatMessage(role="user", content=said)
         ]
@@ -120,7 +127,13 @@ def chat(
             is_new = session_id == _NEW
             given = _of_one_message(arguments, new=is_new)
             conversation = KeptConversation(
-                client, session, kept, is_new=is_new, wanted=wanted, arguments=given
+                client,
+                session,
+                kept,
+                is_new=is_new,
+                wanted=wanted,
+                arguments=given,
+                shows=shows,
             )
         else:
             conversation = Conversation(
@@ -130,6 +143,7 @@ def chat(
                 system=system,
                 wanted=wanted,
                 arguments=arguments,
+                shows=shows,
             )
         if message is None and sys.stdin.isatty():
             conversation.hold()
@@ -157,10 +171,10 @@ def _session(
         how = {name: v for name, v in arguments.items() if name not in _OF_ONE_CALL}
         given: dict[str, Any] = {"system_message": system, **how}
         return client.sessions.create(model, **cast("SessionArguments", given))
-    if model or system:
+    if model or system or "mcp_servers" in arguments:
         raise CommandError(
-            "A session has its model and its instructions already.",
-            hint="Leave out --model and --system, or begin another: --session new",
+            "A session has its model, its instructions and its MCP servers already.",
+            hint="Leave out --model, --system and --mcp, or begin another: --session new",
             exit_code=ExitCode.USAGE,
         )
     return found(client, session_id)

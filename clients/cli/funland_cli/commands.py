@@ -31,11 +31,18 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
         "gateway",
         "Start the gateway alone: REST and OpenAI's API for a server elsewhere.",
     ),
+    "certificate": Subcommand(
+        "certificate", "certificate", "Make a certificate and its key for a trial of TLS."
+    ),
     "chat": Subcommand("chat", "chat", "Chat with a model: one message, or a conversation."),
     "sessions": Subcommand("sessions", "app", "See, search, name and export kept conversations."),
     "generate": Subcommand(
         "generate", "generate", "Continue a text as it is, without a chat template."
     ),
+    "voices": Subcommand("voices", "voices", "List the voices that speak texts."),
+    "say": Subcommand("say", "say", "Speak a text: aloud, into a file or into a pipe."),
+    "listen": Subcommand("listen", "listen", "Write down what is said in a recording, or now."),
+    "paint": Subcommand("paint", "paint", "Paint pictures of what a prompt says."),
     "bench": Subcommand(
         "bench", "bench", "Measure how fast a model answers a growing number of calls at once."
     ),
@@ -68,8 +75,37 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
     "tasks": Subcommand("tasks", "app", "See, watch and cancel work that nobody waits for."),
     "batch": Subcommand("batch", "app", "Have many requests of a file answered in the background."),
     "files": Subcommand("files", "app", "See, send and fetch files that the server keeps."),
+    "datasets": Subcommand("datasets", "app", "See, make and count datasets to train with."),
+    "train": Subcommand(
+        "train",
+        "app",
+        "Have models learn from datasets; see, compare and export what they learn.",
+    ),
     "plugins": Subcommand("plugins", "app", "See, run and install plugins."),
+    "login": Subcommand(
+        "login", "login", "Log in to a server with accounts; later commands call it so."
+    ),
+    "logout": Subcommand(
+        "login",
+        "logout",
+        "End the login at a server, and forget it; a key that is kept is only forgotten.",
+        "",
+    ),
+    "whoami": Subcommand("login", "whoami", "Show who calls, and what they may do.", ""),
+    "users": Subcommand("users", "app", "See, add and change users; change one's password."),
+    "keys": Subcommand("keys", "app", "See, make and revoke the access keys of programs."),
+    "projects": Subcommand("projects", "app", "See and make projects, and say who works on them."),
+    "audit": Subcommand(
+        "audit",
+        "audit",
+        "Show what was done, the newest first: logins, refusals, and calls that change things.",
+    ),
     "nodes": Subcommand("nodes", "nodes", "List the machines that hold models, or show one."),
+    "mcp-servers": Subcommand(
+        "mcp_servers",
+        "mcp_servers",
+        "List the MCP servers that chats may use, or the tools of one.",
+    ),
     "config": Subcommand("config", "app", "Show and change settings."),
     "devices": Subcommand("devices", "app", "See, measure and choose what models are computed on."),
     "engines": Subcommand("engines", "app", "See and install engines that Funland does not bring."),
@@ -77,6 +113,17 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
         "status", "ps", "List the models that are in memory, and those on their way there.", ""
     ),
     "status": Subcommand("status", "status", "Show what the server is and what it does now.", ""),
+    "mcp": Subcommand(
+        "mcp", "mcp", "Bring the service's tools to a host that starts MCP servers as commands."
+    ),
+    "doctor": Subcommand(
+        "doctor", "doctor", "Find what keeps Funland from working here, and say what to do."
+    ),
+    "man": Subcommand(
+        "man",
+        "man",
+        "Show the manual of all commands: at a terminal to read, else as a page for man.",
+    ),
 }
 """In the order of the help."""
 

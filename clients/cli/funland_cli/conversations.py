@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from funland.v1.inference_pb2 import Finish, Timings, Usage
+from funland.v1.inference_pb2 import Finish, Message, MessagePart, Timings, Usage
 from funland_cli.answers import write
 from funland_cli.output import Output
 from funland_cli.told_failures import failure_of
@@ -15,6 +15,7 @@ from funland_client import (
     Format,
     Funland,
     FunlandError,
+    Said,
     TextStream,
 )
 
@@ -31,18 +32,21 @@ class Conversation:
         system: str,
         wanted: Format | None,
         arguments: ChatArguments,
+        shows: Sequence[MessagePart] = (),
     ) -> None:
+        """`shows` are the pictures and sounds of the first message."""
+        self._shows = shows
         self._client = client
         self._output = output
         self._model = model
         self._format: Format | None = wanted
         self._arguments = arguments
         self._beginning = [ChatMessage(role="system", content=system)] if system else []
-        self._turns = list(self._beginning)
+        self._turns: list[ChatMessage | Message] = [*self._beginning]
 
     def answer_once(self, message: str) -> None:
         """Answers one message and nothing else on standard output."""
-        self._turns.append(ChatMessage(role="user", content=message))
+        self._turns.append(self._said(message))
         with self._stream() as stream:
             write(stream, self._output)
 
@@ -54,19 +58,21 @@ class Conversation:
         return {"/reset": Turn("forget the conversation", self._forget)}
 
     def _forget(self, _: str) -> None:
-        self._turns = list(self._beginning)
+        self._turns = [*self._beginning]
         self._output.line("The conversation is forgotten.", "dim")
 
     def _answer(self, message: str) -> None:
         """Answers a turn; one that failed is forgotten, one that was stopped is kept as it is."""
-        self._turns.append(ChatMessage(role="user", content=message))
-        text = ""
+        shows = self._shows
+        self._turns.append(self._said(message))
+        told: list[Message] = []
         try:
             with self._stream() as stream:
                 try:
                     write(stream, self._output)
                 finally:
-                    text = stream.text
+                    said = Message(role=Message.ASSISTANT, content=stream.text)
+                    told = [*stream.step_messages, said]
             finish = stream.finish
             self._output.line(pace(finish.usage, finish.timings, finish.reason), "dim")
         except KeyboardInterrupt:
@@ -76,8 +82,14 @@ class Conversation:
             self._output.line()
             self._output.failure(failure_of(error))
             self._turns.pop()
+            self._shows = shows
             return
-        self._turns.append(ChatMessage(role="assistant", content=text))
+        self._turns += told
+
+    def _said(self, message: str) -> ChatMessage:
+        said = ChatMessage(role="user", content=with_shown(message, self._shows))
+        self._shows = ()
+        return said
 
     def _stream(self) -> TextStream:
         return self._client.stream_chat(
@@ -91,6 +103,11 @@ class Conversation:
         return next(
             (model.model_id for model in self._client.models.list() if model.default), "The model"
         )
+
+
+def with_shown(message: str, shows: Sequence[MessagePart]) -> Said:
+    """A message behind what it shows."""
+    return [*shows, message] if shows else message
 
 
 def pace(usage: Usage, timings: Timings, reason: Finish.Reason.ValueType) -> str:

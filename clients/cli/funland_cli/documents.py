@@ -31,7 +31,7 @@ def _numbers(value: dict[str, Any], descriptor: Any) -> None:
         if field.cpp_type in _LONG:
             value[field.name] = [int(n) for n in item] if field.is_repeated else int(item)
         elif field.message_type is not None:
-            if field.message_type.full_name == _ANY:  # None of the contract is repeated.
+            if field.message_type.full_name == _ANY:
                 value[field.name] = whole(item)
                 continue
             for child in item if field.is_repeated else [item]:

@@ -11,7 +11,7 @@ from typing import Final
 from funland.v1.downloads_pb2 import Download, DownloadFile
 from funland.v1.models_pb2 import Model
 from funland_cli.output import size, span
-from funland_cli.views import format_of, hub_name, word
+from funland_cli.views import format_of, hub_name, use, word
 
 COLUMNS: Final = ("DOWNLOAD", "MODEL", "HUB", "STATE", "DONE", "PACE")
 _TOLD_AT_THE_END: Final = (Download.COMPLETED, Download.FAILED)
@@ -143,7 +143,7 @@ def finished(download: Download, model: Model) -> str:
         parts.append(f"{_bytes(download.fetched_bytes)} in {span(took.total_seconds())}")
     if download.verified:
         parts.append("SHA-256 checked")
-    return f"{', '.join(parts)}. Try it: {_use(model)}"
+    return f"{', '.join(parts)}. Try it: {use(model)}"
 
 
 def next_step(download: Download, server: Sequence[str]) -> str:
@@ -197,16 +197,6 @@ def all_of(download: Download, now: datetime) -> Iterator[tuple[str, str]]:
     yield "verified", "all files" if download.verified else ""
     for file in download.files:
         yield "file", f"{file.path}: {_bar(file).note}"
-
-
-def _use(model: Model) -> str:
-    if model.can_chat:
-        command = "chat"
-    elif model.can_generate:
-        command = "generate"
-    else:
-        command = "rerank" if model.can_rerank else "embed"
-    return f"funland {command} -m {model.model_id}"
 
 
 def _revision(download: Download) -> str:

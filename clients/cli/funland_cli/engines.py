@@ -26,8 +26,12 @@ Examples:
 They are of the machine on which the command runs, and of the home that a server there has.
 """
 
-_BUILT_IN: Final = ("llama-cpp-python", "openvino", "ctranslate2")
-"""The packages of the engines that come with Funland."""
+_BUILT_IN: Final = {
+    "LLAMA_CPP": "llama-cpp-python",
+    "OPENVINO": "openvino",
+    "CTRANSLATE2": "ctranslate2",
+}
+"""The engines that come with Funland, and whose release they are told by."""
 
 app = typer.Typer(
     help="See and install engines that Funland does not bring.",
@@ -56,19 +60,17 @@ def engines(context: typer.Context, *, as_json: Json = False) -> None:
 def list_engines(context: typer.Context, *, home: Home = None, as_json: Json = False) -> None:
     """List the engines of this machine, with their versions."""
     # The server's parts are for whoever needs them.
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - as above
-
+    from funland.v1.models_pb2 import LoadSettings  # noqa: PLC0415 - as above
+    from funland_server.models.loading.engines import engine_version  # noqa: PLC0415 - as above
     from funland_server.vllm.environment import find  # noqa: PLC0415 - as above
     from funland_server.workers.errors import EngineUnavailableError  # noqa: PLC0415 - as above
 
     output = Output(as_json or said_before(context).as_json)
     settings = _settings(home)
     told: list[tuple[str, str, str]] = []
-    for name in _BUILT_IN:
-        try:
-            told.append((name, version(name), ""))
-        except PackageNotFoundError:
-            told.append((name, "", "It is not installed."))
+    for engine, name in _BUILT_IN.items():
+        found = engine_version(LoadSettings.Engine.Value(engine))
+        told.append((name, found, "" if found else "It is not installed."))
     try:
         vllm = find(settings.home, settings.vllm_environment)
         told.append((vllm.package, vllm.version, ""))

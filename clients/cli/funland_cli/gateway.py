@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from funland_cli import options
+from funland_cli.failures import CommandError
 from funland_cli.serve import Config, Host, HttpPort, Listen, LogFormat, given_flags
 
 if TYPE_CHECKING:
+    import grpc.aio
+
     from funland_cli.failures import ExitCode
     from funland_cli.running import Service
     from funland_cli.settings import Settings
@@ -59,16 +62,34 @@ def gateway(
 async def _run(settings: Settings, session: options.Session) -> ExitCode:
     import grpc.aio  # noqa: PLC0415 - as in gateway
 
-    from funland_cli.running import listen_http, places, run  # noqa: PLC0415 - as in gateway
-    from funland_client.channel import CHANNEL_OPTIONS  # noqa: PLC0415 - as in gateway
-    from funland_gateway.app import Gateway  # noqa: PLC0415 - as in gateway
+    from funland_cli.running import (  # noqa: PLC0415 - as in gateway
+        listen_http,
+        made_gateway,
+        places,
+        run,
+    )
+    from funland_client.channel import (  # noqa: PLC0415 - as in gateway
+        CHANNEL_OPTIONS,
+        secured,
+    )
     from funland_gateway.channel import GrpcChannel  # noqa: PLC0415 - as in gateway
     from funland_server import logs  # noqa: PLC0415 - as in gateway
+    from funland_server.errors import StartError  # noqa: PLC0415 - as in gateway
+    from funland_server.tracing.choice import (  # noqa: PLC0415 - as in gateway
+        CLOSE_SECONDS,
+        traces,
+    )
 
     logs.configure(settings.server)
+    try:
+        tracing = traces(settings.server.traces_endpoint, settings.server.traces_ratio)
+    except StartError as error:
+        raise CommandError(error.message) from error
 
     async def start(services: list[Service]) -> None:
-        service = Gateway(GrpcChannel(channel), settings.gateway)
+        if settings.gateway.is_reached_by_others:
+            await _make_sure_of_accounts(channel, session.address)
+        service = made_gateway(GrpcChannel(channel), settings.gateway, tracing=tracing)
         services.append(service)
         await listen_http(service)
         if session.output.as_json:
@@ -78,5 +99,40 @@ async def _run(settings: Settings, session: options.Session) -> ExitCode:
             ports = [(port.name, port.url) for port in service.ports]
             session.output.pairs([*ports, ("server", session.address)])
 
-    async with grpc.aio.insecure_channel(session.address, CHANNEL_OPTIONS) as channel:
-        return await run(start, lambda: _GRACE_SECONDS)
+    try:
+        target, credentials = secured(session.address, None)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    opened = (
+        grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
+        if credentials is None
+        else grpc.aio.secure_channel(target, credentials, CHANNEL_OPTIONS)
+    )
+    async with opened as channel:
+        try:
+            return await run(start, lambda: _GRACE_SECONDS)
+        finally:
+            await tracing.close(CLOSE_SECONDS)
+
+
+async def _make_sure_of_accounts(channel: grpc.aio.Channel, address: str) -> None:
+    """Raises CommandError for a server that answers whoever asks."""
+    import grpc  # noqa: PLC0415 - as in gateway
+
+    from funland.v1.models_pb2 import ListModelsRequest  # noqa: PLC0415 - as in gateway
+    from funland.v1.models_pb2_grpc import ModelServiceStub  # noqa: PLC0415 - as in gateway
+
+    stub: ModelServiceStub = ModelServiceStub(channel)
+    try:
+        await stub.ListModels(ListModelsRequest(page_size=1), timeout=_GRACE_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        if error.code() == grpc.StatusCode.UNAUTHENTICATED:
+            return
+        raise CommandError(
+            f"The server at {address} does not say that it has accounts: {error.details()}.",
+            hint="Off loopback the gateway starts after its server.",
+        ) from error
+    raise CommandError(
+        f"The server at {address} answers whoever asks, and the gateway would let others in.",
+        hint="Set server.accounts = true there, or listen on 127.0.0.1.",
+    )

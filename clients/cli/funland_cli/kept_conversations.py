@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from funland.v1.inference_pb2 import Message
+from funland.v1.inference_pb2 import Message, MessagePart
 from funland.v1.sessions_pb2 import Session, SessionMessage
 from funland_cli import options
 from funland_cli.answers import write
-from funland_cli.conversations import pace
+from funland_cli.conversations import pace, with_shown
 from funland_cli.told_failures import failure_of
 from funland_cli.turns import Turn, hold
 from funland_client import Format, Funland, FunlandError, MessageArguments, MessageStream
@@ -30,8 +30,11 @@ class KeptConversation:
         is_new: bool,
         wanted: Format | None,
         arguments: MessageArguments,
+        shows: Sequence[MessagePart] = (),
     ) -> None:
-        """`is_new`: whether the session was made for this."""
+        """`is_new`: whether the session was made for this. `shows` are the pictures and sounds of
+        the first message."""
+        self._shows = shows
         self._client = client
         self._output = terminal.output
         self._flags = terminal.flags
@@ -135,8 +138,10 @@ class KeptConversation:
 
     def _stream(self, message: str, place: MessageArguments | None = None) -> MessageStream:
         given: MessageArguments = {**self._arguments, **(place or {})}
+        said = with_shown(message, self._shows) if message else message
+        self._shows = () if message else self._shows
         return self._client.sessions.stream(
-            self._session.session_id, message, format=self._format, **given
+            self._session.session_id, said, format=self._format, **given
         )
 
     def _write(self, stream: MessageStream) -> None:

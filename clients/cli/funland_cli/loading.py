@@ -9,6 +9,7 @@ import typer
 
 from funland_cli import options
 from funland_cli.units import seconds, size_in_bytes
+from funland_cli.views import kept_as
 from funland_client import LoadArguments
 from funland_client.arguments import CacheType
 
@@ -16,6 +17,7 @@ EPILOG = """\b
 Examples:
   funland models load qwen --context 4096
   funland models load qwen --keep-alive 30m --memory-limit 4GB
+  funland models load qwen --kv-cache q8_0
   funland models load qwen --device gpu_0 --gpu-layers 20
   funland models load qwen --device gpu_0,gpu_1 --split 2,1
 """
@@ -83,12 +85,15 @@ def load(
         str | None,
         typer.Option(metavar="W,W...", help="How devices share the layers: a weight for each."),
     ] = None,
-    key_type: Annotated[
-        CacheType | None, typer.Option(help="The numbers that keys are kept as.")
+    kv_cache: Annotated[
+        CacheType | None,
+        typer.Option(
+            help="The numbers that keys and values are kept as."
+            "  [default: as `server.cache_type` has it]"
+        ),
     ] = None,
-    value_type: Annotated[
-        CacheType | None, typer.Option(help="The numbers that values are kept as.")
-    ] = None,
+    key_type: Annotated[CacheType | None, typer.Option(help="The same for keys alone.")] = None,
+    value_type: Annotated[CacheType | None, typer.Option(help="The same for values alone.")] = None,
     flash_attention: Annotated[
         bool | None,
         typer.Option(
@@ -134,8 +139,8 @@ def load(
         **where(device),
         "gpu_layers": gpu_layers,
         "device_split": split and _weights(split),
-        "key_type": key_type,
-        "value_type": value_type,
+        "key_type": key_type or kv_cache,
+        "value_type": value_type or kv_cache,
         "flash_attention": flash_attention,
         "fallback_to_cpu": fallback,
         "keep_alive_seconds": keep_alive,
@@ -150,4 +155,9 @@ def load(
             loaded = client.models.load(model, **cast("LoadArguments", settings))
     finally:
         session.output.waited()
-    session.tell(loaded, f"Loaded {loaded.model_id} in {loaded.loaded.load_ms / 1000:.1f} s.")
+    kept = kept_as(loaded.loaded)
+    session.tell(
+        loaded,
+        f"Loaded {loaded.model_id} in {loaded.loaded.load_ms / 1000:.1f} s"
+        f"{f'; keys and values are {kept}' if kept not in ('', 'f16') else ''}.",
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import MutableMapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -24,7 +27,9 @@ Examples:
 
 \b
 Environment:
-  FUNLAND_SERVER              the server to call, host:port
+  FUNLAND_SERVER              the server to call, host:port, or grpcs://host:port over TLS
+  FUNLAND_CA                  a file with the certificates to believe, for a server with its own
+  FUNLAND_KEY                 the access key to call with, in place of a login
   FUNLAND_HOME                the folder of models and state
   FUNLAND_DATABASE_URL        the PostgreSQL database of state, in place of SQLite there
   FUNLAND_SECTION__SETTING    a setting of serve, such as FUNLAND_GATEWAY__PORT=8080
@@ -96,10 +101,20 @@ def funland(
     context: typer.Context,
     server: general.Server = None,
     as_json: general.Json = False,
+    ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The certificates to believe.  [default: $FUNLAND_CA]"),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     """Show the version or the help, or note what was said before the subcommand."""
+    if not gc.isenabled():  # the command's start switched it off
+        # What is imported stays: neither a search nor the end of the process goes through it.
+        gc.freeze()
+        gc.enable()
     context.obj = general.GlobalOptions(server, as_json)
+    if ca is not None:
+        os.environ["FUNLAND_CA"] = str(ca)  # as if it had been there: clients read it
     if version:
         import importlib.metadata  # noqa: PLC0415 - a tenth of the help's time
 

@@ -11,14 +11,17 @@ import typer
 
 from funland_cli import loading, options
 from funland_cli.documents import document
+from funland_cli.failures import CommandError, ExitCode
 from funland_cli.output import quantity, size
-from funland_cli.views import all_of, format_name, hub_name, state
+from funland_cli.sending import sending
+from funland_cli.views import all_of, format_name, hub_name, kind_name, state, use
 
 EPILOG = """\b
 Examples:
   funland models list
   funland models import ~/Downloads/qwen2.5-0.5b-instruct-q4_k_m.gguf --alias qwen
   funland models import /models/qwen3-235b-a22b-q4_k_m-00001-of-00003.gguf --id qwen3-235b
+  funland models import ~/Downloads/mine.gguf --upload --server gpu.internal:50051
   funland models load qwen --context 4096
 """
 
@@ -48,16 +51,27 @@ def list_models(
         session.output.document({"models": [document(model) for model in models]})
         return
     session.output.table(
-        ("MODEL", "FROM", "FORMAT", ">SIZE", ">PARAMETERS", "QUANTIZATION", ">CONTEXT", "STATE"),
+        (
+            "MODEL",
+            "KIND",
+            "FROM",
+            "FORMAT",
+            ">SIZE",
+            ">PARAMETERS",
+            "QUANTIZATION",
+            ">CONTEXT",
+            "STATE",
+        ),
         (
             (
                 model.model_id + (" (default)" if model.default else ""),
+                kind_name(model),
                 hub_name(model.origin.hub),
                 format_name(model),
                 size(model.size_bytes),
                 quantity(model.parameter_count),
                 model.quantization,
-                str(model.context_length),
+                str(model.context_length or ""),
                 state(model, datetime.now(UTC)),
             )
             for model in models
@@ -107,16 +121,51 @@ def import_model(
     sha256: Annotated[
         str, typer.Option(metavar="HEX", help="The SHA-256 that the file must have.")
     ] = "",
+    projector: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What shows a GGUF model pictures or sounds (mmproj-*.gguf), on the server's"
+            " machine.",
+        ),
+    ] = None,
+    upload: Annotated[
+        bool,
+        typer.Option(
+            "--upload", help="PATH is a GGUF file on this machine: send it to the server."
+        ),
+    ] = False,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
     """Install a model from a GGUF file, or a folder of another engine's."""
     session = options.session(context, server, as_json)
     with session.client() as client:
-        model = client.models.import_file(
-            path.expanduser().absolute(), model_id, aliases=alias or (), sha256=sha256
-        )
-    session.tell(model, f"Imported {model.model_id}. Try it: funland chat -m {model.model_id}")
+        place = path.expanduser().absolute()
+        if not upload:
+            model = client.models.import_file(
+                place,
+                model_id,
+                aliases=alias or (),
+                sha256=sha256,
+                projector=projector.expanduser().absolute() if projector else "",
+            )
+        elif projector:
+            raise CommandError(
+                "--upload sends one file: import it beside its projector on the server's machine.",
+                exit_code=ExitCode.USAGE,
+            )
+        elif sha256:
+            raise CommandError(
+                "--upload compares the SHA-256 by itself: leave --sha256 out.",
+                exit_code=ExitCode.USAGE,
+            )
+        else:
+            with sending(session, path) as progress:
+                model = client.models.upload_file(
+                    place, model_id, aliases=alias or (), progress=progress
+                )
+    session.tell(model, f"Imported {model.model_id}. Try it: {use(model)}")
 
 
 @app.command()

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 import typer
 from google.protobuf.message import Message
 
+from funland.v1.inference_pb2 import MessagePart
 from funland_cli import general
 from funland_cli.documents import document
 from funland_cli.failures import CommandError, ExitCode
 from funland_cli.general import said_before
 from funland_cli.output import Output
-from funland_client import ChatArguments, Funland, Grammar, Regex
+from funland_client import ChatArguments, Funland, Grammar, Regex, audio, image
 from funland_client.arguments import Hub, ModelFormat
 from funland_client.channel import default_address
 
@@ -71,6 +72,30 @@ Adapter = Annotated[
         metavar="ID[=SCALE]", help="Answer with this adapter of the model; may be given again."
     ),
 ]
+Images = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image",
+        metavar="FILE",
+        help="A picture to show, or its web address; may be given again.",
+    ),
+]
+Sounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--audio",
+        metavar="FILE",
+        help="A sound to play, or its web address; may be given again.",
+    ),
+]
+McpServers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mcp",
+        metavar="NAME",
+        help="Let the model use the tools of this MCP server; may be given again.",
+    ),
+]
 JsonSchema = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Answer in JSON that this JSON Schema describes."),
@@ -114,9 +139,15 @@ class Session:
     address: str
     output: Output
 
-    def client(self, retries: int = 0) -> Funland:
-        """Opens a client of the server. Who sits before it sees what is wrong at once."""
-        return Funland(self.address, retries=retries)
+    def client(self, retries: int = 0, *, key: str | None = None) -> Funland:
+        """Opens a client of the server. Who sits before it sees what is wrong at once.
+
+        `key` is as `Funland` has it: None sends what the environment or a login has.
+        """
+        try:
+            return Funland(self.address, retries=retries, key=key)
+        except ValueError as error:  # The certificates that are to be believed.
+            raise CommandError(str(error), exit_code=ExitCode.USAGE) from error
 
     def tell(self, message: Message, text: str) -> None:
         """Writes what became of something: a line, or the message as JSON."""
@@ -144,6 +175,20 @@ def arguments(adapter: Sequence[str] | None = None, **values: Any) -> ChatArgume
     if adapter:
         given["adapters"] = dict(_scaled(text) for text in adapter)
     return cast("ChatArguments", given)
+
+
+def shown(images: Sequence[str] | None, sounds: Sequence[str] | None) -> list[MessagePart]:
+    """What `--image` and `--audio` name.
+
+    Raises:
+        CommandError: A file can't be read.
+    """
+    try:
+        return [*map(image, images or ()), *map(audio, sounds or ())]
+    except OSError as error:
+        raise CommandError(
+            f"{error.filename} can't be read: {error.strerror}.", exit_code=ExitCode.USAGE
+        ) from error
 
 
 def text_format(

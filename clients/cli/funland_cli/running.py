@@ -13,6 +13,9 @@ from funland_cli.failures import CommandError, ExitCode
 
 if TYPE_CHECKING:
     from funland_gateway.app import Gateway
+    from funland_gateway.channel import Channel
+    from funland_gateway.config import GatewaySettings
+    from funland_gateway.tracing import Tracing
 
 
 class Service(Protocol):
@@ -87,6 +90,22 @@ async def listen(
                 hint=f"Stop what uses it, or take another port with {flag} (0: any free one).",
             ) from error
         raise CommandError(f"{name} can't listen on {host}:{port}: {error}") from error
+
+
+def made_gateway(
+    channel: Channel,
+    settings: GatewaySettings,
+    authorization: str = "",
+    tracing: Tracing | None = None,
+) -> Gateway:
+    """A gateway; says what is wrong with its certificate."""
+    from funland_gateway.app import Gateway  # noqa: PLC0415 - no other command needs it
+    from funland_gateway.tls import CertificateUnusableError  # noqa: PLC0415 - as above
+
+    try:
+        return Gateway(channel, settings, authorization, tracing)
+    except CertificateUnusableError as error:
+        raise CommandError(str(error)) from error
 
 
 async def listen_http(gateway: Gateway) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from funland_cli.running import Service
     from funland_cli.settings import Settings
     from funland_gateway.app import Gateway
+    from funland_server.auth.domain import FirstAdmin
+    from funland_server.config import ServerSettings
     from funland_server.configuration.given import Given
 
 EPILOG = """\b
@@ -44,7 +46,7 @@ Config = Annotated[
     typer.Option(metavar="FILE", help="The settings.  [default: ./funland.toml, else the home's]"),
 ]
 Host = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="The loopback address.  [default: 127.0.0.1]")
+    str | None, typer.Option(metavar="ADDRESS", help="The address.  [default: 127.0.0.1]")
 ]
 HttpPort = Annotated[
     int | None,
@@ -106,11 +108,15 @@ def serve(
     gc.disable()
     try:
         # The service is a second of imports that no other command needs.
-        from funland_cli.settings import load_settings  # noqa: PLC0415 - as above
+        from funland_cli.settings import (  # noqa: PLC0415 - as above
+            check_accounts,
+            load_settings,
+        )
         from funland_server.errors import StartError  # noqa: PLC0415 - as above
         from funland_server.one_server import alone_in  # noqa: PLC0415 - as above
 
         settings = load_settings(given_flags(flags), config, os.environ)
+        check_accounts(settings)
         try:
             with alone_in(settings.server.home):
                 exit_code = asyncio.run(_serve(settings, output))
@@ -131,17 +137,26 @@ def given_flags(flags: dict[str, tuple[Any, str]]) -> dict[str, Given]:
 
 
 async def _serve(settings: Settings, output: Output) -> ExitCode:
-    from funland_cli.running import listen, listen_http, run  # noqa: PLC0415 - as in serve
+    from funland_cli.running import (  # noqa: PLC0415 - as in serve
+        listen,
+        listen_http,
+        made_gateway,
+        run,
+    )
     from funland_cli.settling import settle  # noqa: PLC0415 - as in serve
-    from funland_gateway.app import Gateway  # noqa: PLC0415 - as in serve
     from funland_gateway.dialects.openai.lines import OpenAILines  # noqa: PLC0415 - as in serve
     from funland_server import errors, logs  # noqa: PLC0415 - as in serve
     from funland_server.app import Server  # noqa: PLC0415 - as in serve
     from funland_server.batches.lines import Refused  # noqa: PLC0415 - as in serve
+    from funland_server.tracing.choice import (  # noqa: PLC0415 - as in serve
+        CLOSE_SECONDS,
+        traces,
+    )
 
     logs.configure(settings.server)
 
-    server = Server(settings.server, settings.joined, OpenAILines(Refused))
+    tracing = traces(settings.server.traces_endpoint, settings.server.traces_ratio)
+    server = Server(settings.server, settings.joined, OpenAILines(Refused), settings.mcp, tracing)
 
     async def start(services: list[Service]) -> None:
         services.append(server)
@@ -151,27 +166,45 @@ async def _serve(settings: Settings, output: Output) -> ExitCode:
             )
         except errors.FunlandError as error:
             raise CommandError(error.message) from error
-        gateway = Gateway(server.channel, settings.gateway)
+        gateway = made_gateway(
+            server.channel, settings.gateway, server.auth.own_authorization, tracing
+        )
         services.append(gateway)
         await listen_http(gateway)
-        _announce(server.address, gateway, settings.server.home, output)
+        _announce(server.address, gateway, settings.server, output, server.auth.first_admin)
         await asyncio.to_thread(settle)
 
-    return await run(start, lambda: server.settings.now.drain_seconds)
+    try:
+        return await run(start, lambda: server.settings.now.drain_seconds)
+    finally:
+        await tracing.close(CLOSE_SECONDS)
 
 
-def _announce(grpc: str, gateway: Gateway, home: Path, output: Output) -> None:
+def _announce(
+    grpc: str, gateway: Gateway, settings: ServerSettings, output: Output, admin: FirstAdmin | None
+) -> None:
+    """Says where it listens, and here alone how to log in for the first time."""
     from funland_cli.running import places  # noqa: PLC0415 - as in serve
 
     if output.as_json:
-        output.event({"grpc": grpc, **places(gateway), "home": str(home)})
+        first = {"username": admin.username, "password": admin.password} if admin else None
+        told = {"first_admin": first} if first else {}
+        output.event({"grpc": grpc, **places(gateway), "home": str(settings.home), **told})
         return
     ports = [(port.name, port.url) for port in gateway.ports]
     output.line("Funland is ready.", "bold")
-    output.pairs([("gRPC", grpc), *ports, ("home", str(home))])
+    output.pairs([("gRPC", grpc), *ports, ("home", str(settings.home))])
+    if admin is not None:
+        output.line()
+        output.line("Nobody could log in, so there is a user now. This is told once:")
+        output.pairs([("user", admin.username), ("password", admin.password)])
     output.line()
     output.line("Try it:")
+    if settings.accounts:
+        output.line("""  export FUNLAND_KEY=...  # a token, or a key, of a user""")
     output.line(f"  curl {gateway.url}/v1/chat/completions -H 'content-type: application/json' \\")
+    if settings.accounts:
+        output.line("""    -H "authorization: Bearer $FUNLAND_KEY" \\""")
     output.line("""    -d '{"messages": [{"role": "user", "content": "Tell me a story."}]}'""")
     output.line()
     output.line("Ctrl-C stops it.", "dim")

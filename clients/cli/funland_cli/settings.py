@@ -13,8 +13,9 @@ from funland_gateway.config import GatewaySettings
 from funland_server.config import ServerSettings
 from funland_server.configuration.given import Given, Layer, WrongSettingsError
 from funland_server.configuration.sources import Joined, Sources
+from funland_server.mcp.settings import McpSettings
 
-SECTIONS = {"server": ServerSettings, "gateway": GatewaySettings}
+SECTIONS = {"server": ServerSettings, "gateway": GatewaySettings, "mcp": McpSettings}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Settings:
 
     server: ServerSettings
     gateway: GatewaySettings
+    mcp: McpSettings
     joined: Joined
 
 
@@ -50,7 +52,19 @@ def load_settings(flags: Layer, config: Path | None, environment: Mapping[str, s
     except WrongSettingsError as error:
         raise SettingsError(error.message, error.hint) from error
     server = cast("ServerSettings", joined.sections["server"])
-    return Settings(server, cast("GatewaySettings", joined.sections["gateway"]), joined)
+    gateway = cast("GatewaySettings", joined.sections["gateway"])
+    return Settings(server, gateway, cast("McpSettings", joined.sections["mcp"]), joined)
+
+
+def check_accounts(settings: Settings) -> None:
+    """Raises SettingsError for a gateway that others reach before a server that asks nobody who
+    they are."""
+    if settings.gateway.is_reached_by_others and not settings.server.accounts:
+        raise SettingsError(
+            "gateway.host or gateway.listen is not a loopback address, and server.accounts is"
+            " false: anyone who can reach it could use it.",
+            hint="Set server.accounts = true, or listen on 127.0.0.1.",
+        )
 
 
 def find_sources(flags: Layer, config: Path | None, environment: Mapping[str, str]) -> Sources:

@@ -28,12 +28,12 @@ def status(
     """Show what the server is and what it does now."""
     session = options.session(context, server, as_json)
     with session.client() as client:
-        now, health = client.system.status(), client.system.health()
+        now = client.system.status()
     if session.output.as_json:
-        backing_off = {"backing_off_models": list(health.backing_off_models)}
+        backing_off = {"backing_off_models": list(now.backing_off_models)}
         session.output.document(document(now) | backing_off)
     else:
-        session.output.pairs(_pairs(session.address, now, health))
+        session.output.pairs(_pairs(session.address, now))
 
 
 def ps(
@@ -56,7 +56,7 @@ def ps(
             session.output.line(f"{model.model_id}: {loading(model.loading)}")
 
 
-def _pairs(address: str, now: SystemStatus, health: Health) -> Iterator[tuple[str, str]]:
+def _pairs(address: str, now: SystemStatus) -> Iterator[tuple[str, str]]:
     memory = now.memory
     yield "server", address
     yield "state", Health.State.Name(now.state).lower()
@@ -64,7 +64,7 @@ def _pairs(address: str, now: SystemStatus, health: Health) -> Iterator[tuple[st
     yield "up", span(now.uptime.ToTimedelta().total_seconds())
     yield "calls", f"{now.active_calls} active"
     yield "models", f"{now.installed_models} installed, {len(now.loaded_models)} in memory"
-    yield "backing off", ", ".join(health.backing_off_models)
+    yield "backing off", ", ".join(now.backing_off_models)
     yield "memory", f"{size(memory.available_bytes)} of {size(memory.total_bytes)} free"
     yield "server's own", size(now.server_memory_bytes)
     if now.HasField("performance"):

@@ -12,12 +12,18 @@ import typer
 from funland_cli.failures import CommandError, ExitCode, Failure
 from funland_client import FunlandError
 from funland_client.errors import (
+    CredentialsExpiredError,
+    CredentialsInvalidError,
+    CredentialsMissingError,
     DeploymentExistsError,
     DeploymentNotFoundError,
     HubModelNotFoundError,
     HubRateLimitedError,
     HubUnreachableError,
     LaneFullError,
+    LastAdminError,
+    LoginDelayedError,
+    LoginsUnreadableError,
     ModelBuiltInError,
     ModelDeployedError,
     ModelExistsError,
@@ -29,10 +35,16 @@ from funland_client.errors import (
     PluginExistsError,
     PortTakenError,
     QueueFullError,
+    QuotaExceededError,
+    ScopeMissingError,
     ServerUnreachableError,
     SessionNotFoundError,
     StorageFullError,
     TemplateError,
+    TrainingRunNotFoundError,
+    TrainingTooLargeError,
+    TrainingUnsupportedError,
+    UserNotFoundError,
 )
 
 _PYDANTICS: Final = "Value error, "
@@ -58,6 +70,7 @@ def failure_of(error: Exception) -> Failure:
             return Failure(str(error))
 
 
+_AGAIN: Final = "Log in again with: funland login, or give another key in FUNLAND_KEY."
 _HINTS: Final[Mapping[type[FunlandError], str]] = {
     ModelBuiltInError: "To free its memory: funland models unload",
     ModelTooLargeError: "To see what is in memory: funland ps",
@@ -72,10 +85,20 @@ _HINTS: Final[Mapping[type[FunlandError], str]] = {
     DeploymentExistsError: "Take another with --name, or see who has it: funland deployments",
     PluginExistsError: "To put this one in its place: --replace",
     PluginBundledError: "To let it run no more: funland plugins disable",
+    TrainingRunNotFoundError: "To see them: funland train",
+    TrainingUnsupportedError: "To see what can be: funland train models, funland train templates",
+    TrainingTooLargeError: "Take less at a time, such as --batch-size 1 or --max-tokens 128",
     LaneFullError: "Try again in a while. To see what waits: funland tasks",
     PortTakenError: "Free it, or take another: funland deploy --port",
     ModelPinnedError: "To let it go: funland models unpin, or --force",
     ModelDeployedError: "To see its deployments: funland deployments",
+    CredentialsMissingError: "Log in with: funland login",
+    CredentialsInvalidError: _AGAIN,
+    CredentialsExpiredError: _AGAIN,
+    LoginsUnreadableError: "Remove the file, and log in again with: funland login",
+    ScopeMissingError: "To see what you may do: funland whoami",
+    UserNotFoundError: "To see them: funland users",
+    LastAdminError: "To make another: funland users edit USER --role admin",
     TemplateError: "To go round the template: funland generate",
 }
 """What to do, by the error."""
@@ -90,7 +113,11 @@ def _failure_of_call(error: FunlandError) -> Failure:
             hint = "Start one with: funland serve"
         case NotFoundError():
             exit_code = ExitCode.NOT_FOUND
-        case HubRateLimitedError(retry_delay=timedelta() as delay):
+        case (
+            HubRateLimitedError(retry_delay=timedelta() as delay)
+            | LoginDelayedError(retry_delay=timedelta() as delay)
+            | QuotaExceededError(retry_delay=timedelta() as delay)
+        ):
             hint = f"Try again in {max(math.ceil(delay.total_seconds()), 1)} s."
         case _:
             pass

@@ -19,6 +19,12 @@ _HUBS: Final[Mapping[Origin.Hub.ValueType, str]] = {
 }
 
 
+_USES: Final[Mapping[Model.Kind.ValueType, str]] = {
+    Model.SPEECH: 'say "Hello."',
+    Model.TRANSCRIPTION: "listen FILE",
+    Model.IMAGE: 'paint "a house"',
+}
+
 _STAGES: Final[Mapping[Loading.Stage.ValueType, str]] = {
     Loading.WAITING: "waits for memory",
     Loading.STARTING: "starting",
@@ -38,6 +44,25 @@ def state(model: Model, now: datetime) -> str:
 def format_name(model: Model) -> str:
     """How the weights are stored, such as `gguf`."""
     return format_of(model.format)
+
+
+def kind_name(model: Model) -> str:
+    """What a model is for, such as `speech`; empty for a later version's."""
+    return word(Model.Kind, model.kind) if model.kind else ""
+
+
+def use(model: Model) -> str:
+    """A command that uses a model."""
+    for_kind = _USES.get(model.kind)
+    if for_kind is not None:
+        return f"funland {for_kind} -m {model.model_id}"
+    if model.can_chat:
+        command = "chat"
+    elif model.can_generate:
+        command = "generate"
+    else:
+        command = "rerank" if model.can_rerank else "embed"
+    return f"funland {command} -m {model.model_id}"
 
 
 def format_of(value: Model.Format.ValueType) -> str:
@@ -104,8 +129,9 @@ def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
     yield "architecture", model.architecture
     yield "quantization", model.quantization
     yield "parameters", quantity(model.parameter_count)
-    yield "context", f"{model.context_length} tokens"
-    yield "embedding", f"{model.embedding_length} numbers"
+    yield "context", f"{model.context_length} tokens" if model.context_length else ""
+    length = model.embedding_length
+    yield "embedding", f"{length} numbers" if length else ""
     yield "size", size(model.size_bytes)
     yield "sha256", model.sha256
     yield "license", model.license
@@ -113,7 +139,7 @@ def all_of(model: Model, now: datetime) -> Iterator[tuple[str, str]]:
     yield "chat", "yes" if model.can_chat else f"no: {why_not}"
     yield "rerank", "by a ranking head" if model.can_rerank else ""
     yield "adapters", ", ".join(adapter.adapter_id for adapter in model.adapters)
-    yield "for", word(Model.Kind, model.kind) if model.kind else ""
+    yield "for", kind_name(model)
     yield "state", state(model, now)
     yield "loading", loading(model.loading) if model.HasField("loading") else ""
     yield "error", model.load_error.message
@@ -129,6 +155,8 @@ def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
     yield "device memory", _device_memory(loaded)
     yield "runs with", f"{loaded.context_length} tokens, {loaded.slots} slots"
     yield "threads", str(loaded.threads or "")
+    yield "keys and values", kept_as(loaded)
+    yield "attention", _attention(loaded)
     yield "memory", size(loaded.memory_bytes) + (f" of {limit}" if limit else "")
     yield "expected", size(loaded.estimate_bytes)
     yield "at most so far", size(loaded.peak_memory_bytes)
@@ -137,6 +165,19 @@ def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
     yield "cached", f"{loaded.cached_tokens} tokens"
     yield "unloads", unloads(loaded, now)
     yield "restarts", str(loaded.restarts)
+
+
+def kept_as(loaded: LoadedModel) -> str:
+    """The numbers that keys and values are kept as: `q8_0`, or `q8_0, f16`; empty if none are
+    told."""
+    told = [word(LoadSettings.CacheType, one) for one in (loaded.key_type, loaded.value_type)]
+    return ", ".join(dict.fromkeys(told)) if all((loaded.key_type, loaded.value_type)) else ""
+
+
+def _attention(loaded: LoadedModel) -> str:
+    if not loaded.HasField("flash_attention"):
+        return ""
+    return "in one pass (flash)" if loaded.flash_attention else "with all scores"
 
 
 def _lease(lease: Lease) -> str:

@@ -20,30 +20,37 @@ from funland_client.arguments import (
     DeploymentArguments,
     DownloadArguments,
     GenerationArguments,
+    LiveArguments,
     LoadArguments,
     MessageArguments,
+    PaintingArguments,
     Sampling,
     SearchArguments,
     SessionArguments,
     SessionChanges,
     SourceArguments,
+    SpeechArguments,
     TaskArguments,
+    TranscriptionArguments,
     VllmArguments,
 )
 from funland_client.asynchronous.answer_streams import AsyncResponseStream, AsyncTextStream
 from funland_client.asynchronous.client import AsyncFunland
 from funland_client.asynchronous.event_streams import AsyncEventStream
+from funland_client.asynchronous.media_streams import AsyncSoundStream, AsyncTranscriptStream
 from funland_client.asynchronous.session_streams import AsyncMessageStream, AsyncSessionStream
 from funland_client.batch_lines import BatchAnswer, BatchRequest
 from funland_client.blocking.answer_streams import ResponseStream, TextStream
 from funland_client.blocking.client import Funland
 from funland_client.blocking.event_streams import EventStream
+from funland_client.blocking.media_streams import SoundStream, TranscriptStream
 from funland_client.blocking.session_streams import MessageStream, SessionStream
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, Grammar, Regex
 from funland_client.messages import ChatMessage, Conversation, FunctionCall
 from funland_client.parsing import Parsed, parse
 from funland_client.plugin_output import PluginOutput
+from funland_client.shown import Said, Source, audio, image
 from funland_client.texts import StreamedText
 from funland_client.tool_runs import ToolRun
 from funland_client.tools import ToolDefinition
@@ -55,7 +62,9 @@ __all__ = [
     "AsyncMessageStream",
     "AsyncResponseStream",
     "AsyncSessionStream",
+    "AsyncSoundStream",
     "AsyncTextStream",
+    "AsyncTranscriptStream",
     "BatchAnswer",
     "BatchArguments",
     "BatchRequest",
@@ -71,24 +80,34 @@ __all__ = [
     "FunlandError",
     "GenerationArguments",
     "Grammar",
+    "LiveArguments",
     "LoadArguments",
     "MessageArguments",
     "MessageStream",
+    "PaintingArguments",
     "Parsed",
     "PluginOutput",
     "Regex",
     "ResponseStream",
+    "Said",
     "Sampling",
     "SearchArguments",
     "SessionArguments",
     "SessionChanges",
     "SessionStream",
+    "SoundStream",
+    "Source",
     "SourceArguments",
+    "SpeechArguments",
     "StreamedText",
     "TaskArguments",
     "TextStream",
     "ToolDefinition",
     "ToolRun",
+    "TranscriptStream",
+    "TranscriptionArguments",
     "VllmArguments",
+    "audio",
+    "image",
     "parse",
 ]

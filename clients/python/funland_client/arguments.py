@@ -34,11 +34,24 @@ DeploymentState = Literal[
     "pending", "downloading", "starting", "running", "stopping", "stopped", "failed"
 ]
 TaskState = Literal["pending", "processing", "completed", "failed", "cancelled"]
-TaskKind = Literal["chat", "generate", "embed", "plugin", "batch", "download"]
+TaskKind = Literal[
+    "chat",
+    "generate",
+    "embed",
+    "plugin",
+    "batch",
+    "download",
+    "speech",
+    "speech_batch",
+    "transcription",
+    "images",
+]
 PluginState = Literal["enabled", "disabled", "broken"]
 Moment = datetime | timedelta
 """A time, or how long it is until then. One without a zone is this machine's."""
 ModelFormat = Literal["gguf", "openvino_ir", "ctranslate2", "safetensors"]
+SoundFormat = Literal["wav", "pcm", "flac", "opus", "mp3", "aac"]
+PictureFormat = Literal["png", "jpeg", "webp"]
 
 
 class Sampling(TypedDict, total=False):
@@ -96,6 +109,8 @@ class ChatArguments(GenerationArguments, total=False):
     template_arguments: Mapping[str, Any]
     continue_last: bool
     drop_oldest: bool
+    mcp_servers: Sequence[str]
+    max_tool_rounds: int
 
 
 class ResponseArguments(ChatArguments, total=False):
@@ -139,12 +154,13 @@ class SessionArguments(Sampling, total=False):
     title: str
     tags: Sequence[str]
     metadata: Mapping[str, str]
+    mcp_servers: Sequence[str]
 
 
 class SessionChanges(TypedDict, total=False):
     """What to change of a session; what is left out stays: see `funland.v1.UpdateSessionRequest`.
 
-    `tags` and `sampling` are put in place of all that there were.
+    `tags`, `sampling` and `mcp_servers` are put in place of all that there were.
     """
 
     title: str
@@ -157,6 +173,7 @@ class SessionChanges(TypedDict, total=False):
     when_busy: WhenBusy
     head_message_id: str
     metadata: Mapping[str, str]
+    mcp_servers: Sequence[str]
 
 
 Engine = Literal["llama_cpp", "openvino", "ctranslate2"]
@@ -298,6 +315,72 @@ class SearchArguments(TypedDict, total=False):
     skip: int
     local: bool
     with_files: bool
+
+
+class SpeechArguments(TypedDict, total=False):
+    """How to speak a text: see `funland.v1.SynthesizeRequest`."""
+
+    model: str
+    ssml: bool
+    format: SoundFormat
+    sample_rate: int
+    speed: float
+    pitch: float
+    seed: int
+
+
+class LiveArguments(TypedDict, total=False):
+    """How to hear what comes: see `funland.v1.TranscribeLiveConfig`. What is said is written in
+    English with `translate`."""
+
+    sample_rate: int
+    language: str
+    translate: bool
+    prompt: str
+    word_timestamps: bool
+    partials: bool
+
+
+class TranscriptionArguments(TypedDict, total=False):
+    """How to hear a recording: see `funland.v1.TranscribeRequest`. What is said is written in
+    English with `translate`."""
+
+    language: str
+    translate: bool
+    prompt: str
+    word_timestamps: bool
+    temperature: float
+    voice_detection: bool
+
+
+class PaintingArguments(TypedDict, total=False):
+    """How to paint: see `funland.v1.GenerateImagesRequest`.
+
+    `adapters` are ids, or ids with the scale of each.
+    """
+
+    negative_prompt: str
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    seed: int
+    n: int
+    scheduler: Literal[
+        "lcm",
+        "ddim",
+        "euler_discrete",
+        "euler_ancestral_discrete",
+        "pndm",
+        "flow_match_euler_discrete",
+    ]
+    strength: float
+    adapters: str | Sequence[str] | Mapping[str, float]
+    format: PictureFormat
+    quality: int
+    upscale: bool
+    preview_steps: int
+    previews: int
 
 
 def check(arguments: Mapping[str, Any], kind: type[Any]) -> None:

@@ -1,4 +1,4 @@
-"""What the events of a task or a batch that is followed mean, and how it ends."""
+"""What the events of a task, a batch or a training run that is followed mean, and how it ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import grpc
 
 from funland.v1.batches_pb2 import Batch
 from funland.v1.tasks_pb2 import Task, TaskEvent
+from funland.v1.training_pb2 import TrainingRun
 from funland_client.errors import (
     BatchFailedError,
     BatchStoppedError,
@@ -46,6 +47,12 @@ class Followed(Generic[Event, State]):
 
 _TASK_ENDED: Final = frozenset({Task.COMPLETED, Task.FAILED, Task.CANCELLED})
 _BATCH_ENDED: Final = frozenset({Batch.COMPLETED, Batch.FAILED, Batch.EXPIRED, Batch.CANCELLED})
+_RUN_ENDED: Final = frozenset({TrainingRun.COMPLETED, TrainingRun.FAILED, TrainingRun.CANCELLED})
+
+
+def training_has_ended(run: TrainingRun | None) -> bool:
+    """Whether a training run learns no more, unless it is resumed; one that is PAUSED has not."""
+    return run is not None and run.state in _RUN_ENDED
 
 
 def task_has_ended(task: Task | None) -> bool:

@@ -8,10 +8,24 @@
     │   ├── PluginInvalidError        no plugin, or its manifest says what none may
     │   ├── FileTooLargeError
     │   ├── FileDamagedError          what came is not what its hash says
+    │   ├── TextUnspeakableError      the voice can't say a part of it, or there is nothing to say
+    │   ├── SsmlError
+    │   ├── AudioError                it can't be read as sound
+    │   ├── LanguageUnsupportedError  the model does not know it, or does not translate
+    │   ├── ImageError                it can't be read as a picture, or has too many pixels
+    │   ├── PromptRefusedError        the settings don't allow a term of it
     │   └── ConstraintError           the format, or a tool, can't be compiled or is too complex
+    ├── UnauthenticatedError          it is not known who calls
+    │   ├── CredentialsMissingError
+    │   ├── CredentialsInvalidError   not known, revoked, or its user may not call any more
+    │   ├── CredentialsExpiredError
+    │   ├── PasswordWrongError
+    │   ├── KeyUnsafeError            it would leave the machine in the open: nothing was sent
+    │   └── LoginsUnreadableError     the file of the logins that are kept here is none
     ├── NotFoundError
     │   ├── ModelNotFoundError
     │   ├── AdapterNotFoundError
+    │   ├── VoiceNotFoundError
     │   ├── ResponseNotFoundError
     │   ├── DownloadNotFoundError
     │   ├── DeviceNotFoundError
@@ -23,17 +37,28 @@
     │   ├── PluginNotFoundError
     │   ├── KeptFileNotFoundError
     │   ├── BatchNotFoundError
+    │   ├── UploadNotFoundError
+    │   ├── DatasetNotFoundError      or not that version
+    │   ├── UserNotFoundError
+    │   ├── AccessKeyNotFoundError
+    │   ├── ProjectNotFoundError
+    │   ├── TrainingRunNotFoundError
     │   ├── HubModelNotFoundError     the hub has no such model, or shows it only to others
     │   └── VariantNotFoundError      the hub's model has no such quantization or file
     ├── AlreadyExistsError
     │   ├── ModelExistsError
     │   ├── DeploymentExistsError
     │   ├── PluginExistsError
+    │   ├── UserExistsError
     │   ├── IdempotencyKeyError       it belongs to a task of other work
     │   └── AdapterExistsError
     ├── PreconditionError             the state of things, not the request, stands in the way
     │   ├── ModelCannotChatError
     │   ├── ModelCannotGenerateError
+    │   ├── ModelCannotSeeError       it takes no pictures
+    │   ├── ModelCannotHearError      it takes no sounds
+    │   ├── ModelKindError            it is for something else: text, sound or pictures
+    │   ├── FormatUnavailableError    what reads or writes it is not installed
     │   ├── ModelFileError            not a whole model, gone, or changed since its import
     │   ├── ModelLoadError
     │   ├── ModelBuiltInError
@@ -47,6 +72,14 @@
     │   ├── PluginBundledError
     │   ├── PluginIsolationError      the system can't hold it back
     │   ├── FileElsewhereError        another server keeps it
+    │   ├── UploadOffsetError         retryable, from where the upload is
+    │   ├── UploadIncompleteError
+    │   ├── DatasetInvalidError       what it is to be made of can't be read, or has no row
+    │   ├── DatasetNotReadyError      it is being read, or has nothing to use
+    │   ├── LastAdminError            nobody would be left who may manage users
+    │   ├── LastOwnerError            nobody would own the project
+    │   ├── TrainingUnsupportedError  the model can't be trained, or not so
+    │   ├── TrainingStateError        the run has ended, or has not
     │   ├── AdapterFileError          not an adapter for the model
     │   ├── EngineError               not installed, or it can't do what the call asks for
     │   ├── ResponseNotInBackgroundError
@@ -59,13 +92,19 @@
     │   └── HubModelUnsupportedError  no engine that is installed can load it
     ├── DeniedError
     │   ├── HubAccessError            the hub gives the model only to whom it lets in
+    │   ├── ScopeMissingError         the role or the key does not allow it
+    │   ├── ProjectRoleMissingError
     │   ├── PluginDeniedError         it tried what it may not
     │   └── AddressNotAllowedError
     ├── LimitError                    the request asks for more than is allowed
     │   ├── ModelTooLargeError
+    │   ├── TrainingTooLargeError
+    │   ├── AnswerTooLargeError       ask for it as a stream, or as a task
     │   ├── StorageFullError          the server's disk has no room for what is to be kept
     │   ├── QueueFullError            retryable
     │   ├── LaneFullError             retryable
+    │   ├── LoginDelayedError         too many passwords were wrong
+    │   ├── QuotaExceededError        retryable: a limit of the key is reached
     │   ├── PluginLimitError          it took more than it may
     │   └── HubRateLimitedError       retryable
     ├── UnavailableError              retryable: the same call may succeed
@@ -184,6 +223,68 @@ class FileDamagedError(InvalidRequestError):
     """What came is not what its SHA-256 says: it was damaged on its way, or has changed."""
 
 
+class TextUnspeakableError(InvalidRequestError):
+    """The voice can't say a part of the text, or there is nothing to say."""
+
+
+class SsmlError(InvalidRequestError):
+    """The text is no SSML, or has what is not supported."""
+
+
+class AudioError(InvalidRequestError):
+    """What was sent can't be read as sound."""
+
+
+class LanguageUnsupportedError(InvalidRequestError):
+    """The model does not know the language, or does not translate."""
+
+
+class ImageError(InvalidRequestError):
+    """What was sent can't be read as a picture, or has more pixels than it may."""
+
+
+class PromptRefusedError(InvalidRequestError):
+    """The server's settings don't allow a term of the prompt."""
+
+
+class UnauthenticatedError(FunlandError):
+    """It is not known who calls."""
+
+
+class CredentialsMissingError(UnauthenticatedError):
+    """The call needs an identity, and none was sent."""
+
+
+class CredentialsInvalidError(UnauthenticatedError):
+    """The token or key is not known, was revoked, or its user may not call any more."""
+
+
+class CredentialsExpiredError(UnauthenticatedError):
+    """The token or key counted until now."""
+
+
+class PasswordWrongError(UnauthenticatedError):
+    """The user name or the password is wrong."""
+
+
+class KeyUnsafeError(UnauthenticatedError):
+    """A key, a token or a password would leave this machine unencrypted: nothing was sent."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"Keys and passwords are not sent to {place}: the connection is not encrypted."
+            f" Call grpcs://{place}, or name the server's certificate: ca=, --ca, FUNLAND_CA.",
+            metadata={"address": place},
+        )
+
+
+class LoginsUnreadableError(UnauthenticatedError):
+    """The file with the logins that are kept on this machine can't be read or written."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"The logins in {path} can't be used: {why}.", metadata={"path": path})
+
+
 class NotFoundError(FunlandError):
     """What the request names is not there."""
 
@@ -194,6 +295,10 @@ class ModelNotFoundError(NotFoundError):
 
 class AdapterNotFoundError(NotFoundError):
     """The model has no adapter of this id."""
+
+
+class VoiceNotFoundError(NotFoundError):
+    """No voice has that id, or speaks that language."""
 
 
 class ResponseNotFoundError(NotFoundError):
@@ -240,6 +345,30 @@ class BatchNotFoundError(NotFoundError):
     """No batch has this id."""
 
 
+class UploadNotFoundError(NotFoundError):
+    """No upload has that id; one of which nothing came for a day is forgotten."""
+
+
+class DatasetNotFoundError(NotFoundError):
+    """No dataset has that id, or it has no such version."""
+
+
+class UserNotFoundError(NotFoundError):
+    """No user has that id or name."""
+
+
+class AccessKeyNotFoundError(NotFoundError):
+    """The caller has no access key of that id."""
+
+
+class ProjectNotFoundError(NotFoundError):
+    """The caller has no project of that id."""
+
+
+class TrainingRunNotFoundError(NotFoundError):
+    """No training run has that id."""
+
+
 class HubModelNotFoundError(NotFoundError):
     """The hub has no such model or revision, or shows it only to those whom it knows."""
 
@@ -264,6 +393,10 @@ class PluginExistsError(AlreadyExistsError):
     """A plugin of this id is installed already."""
 
 
+class UserExistsError(AlreadyExistsError):
+    """A user has the name."""
+
+
 class IdempotencyKeyError(AlreadyExistsError):
     """The idempotency key belongs to a task of other work, `metadata["task_id"]`."""
 
@@ -282,6 +415,22 @@ class ModelCannotChatError(PreconditionError):
 
 class ModelCannotGenerateError(PreconditionError):
     """The model writes no text: it is for embeddings or ranking."""
+
+
+class ModelCannotSeeError(PreconditionError):
+    """The model takes no pictures."""
+
+
+class ModelCannotHearError(PreconditionError):
+    """The model takes no sounds."""
+
+
+class ModelKindError(PreconditionError):
+    """The model is for something else than the call."""
+
+
+class FormatUnavailableError(PreconditionError):
+    """What reads or writes the format is not installed on the server."""
 
 
 class ModelFileError(PreconditionError):
@@ -336,6 +485,40 @@ class FileElsewhereError(PreconditionError):
     """Another of the servers that share the database keeps the file."""
 
 
+class UploadOffsetError(PreconditionError):
+    """The bytes belong elsewhere: the upload goes on at `metadata["offset"]`."""
+
+    retryable = True
+
+
+class UploadIncompleteError(PreconditionError):
+    """Bytes of the upload are missing, from `metadata["offset"]` on."""
+
+
+class DatasetInvalidError(PreconditionError):
+    """What the dataset is to be made of can't be read, or no row of it can be used."""
+
+
+class DatasetNotReadyError(PreconditionError):
+    """The dataset is being read, or has nothing that could be used."""
+
+
+class LastAdminError(PreconditionError):
+    """Nobody would be left who may manage users; make another admin first."""
+
+
+class LastOwnerError(PreconditionError):
+    """Nobody would own the project; make somebody else an owner first."""
+
+
+class TrainingUnsupportedError(PreconditionError):
+    """The model can't be trained, or not in this way there; the message says why."""
+
+
+class TrainingStateError(PreconditionError):
+    """The training run has ended, or has not, or its adapter is not there yet."""
+
+
 class AdapterFileError(PreconditionError):
     """The file is not an adapter for this model."""
 
@@ -384,6 +567,14 @@ class HubAccessError(DeniedError):
     """The hub gives the model only to whom it lets in: by a license, or a token in the settings."""
 
 
+class ScopeMissingError(DeniedError):
+    """The caller's role, or the key, does not allow it: it needs `metadata["scope"]`."""
+
+
+class ProjectRoleMissingError(DeniedError):
+    """The caller's role in the project does not suffice; its owners give another."""
+
+
 class PluginDeniedError(DeniedError):
     """The plugin tried what it may not, `metadata["permission"]`."""
 
@@ -400,8 +591,26 @@ class ModelTooLargeError(LimitError):
     """The memory has no room for the model, even when all that is idle is unloaded."""
 
 
+class AnswerTooLargeError(LimitError):
+    """The answer would be larger than one may be: ask for it as a stream, or as a task."""
+
+
+class TrainingTooLargeError(LimitError):
+    """The training run needs more memory than there is; the message has both figures."""
+
+
 class StorageFullError(LimitError):
     """The server's disk has no room for what is to be kept."""
+
+
+class LoginDelayedError(LimitError):
+    """Too many passwords were wrong; `retry_delay` says when the next is looked at."""
+
+
+class QuotaExceededError(LimitError):
+    """A limit of the key is reached, `metadata["limit"]`; `retry_delay` says when to try."""
+
+    retryable = True
 
 
 class QueueFullError(LimitError):

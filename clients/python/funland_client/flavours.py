@@ -9,9 +9,15 @@ import asyncio
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Final, Protocol, TypeVar, cast
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar, cast
 
+import grpc
 import grpc.aio
+
+from funland_client.channel import CHANNEL_OPTIONS
+from funland_client.errors import FunlandError
+from funland_client.retries import Attempts
 
 Event = TypeVar("Event")
 Request = TypeVar("Request")
@@ -61,6 +67,29 @@ def next_message(call: RunningCall[Event]) -> Event | None:
         return next(call)
     except StopIteration:
         return None
+
+
+async def async_off_the_loop(work: Callable[[], Answer]) -> Answer:
+    """Does what waits for files and servers; cancelling the task leaves it to its end."""
+    return await asyncio.to_thread(work)
+
+
+def off_the_loop(work: Callable[[], Answer]) -> Answer:
+    """As `async_off_the_loop`."""
+    return work()
+
+
+async def async_renewed(attempts: Attempts, error: FunlandError) -> bool:
+    """Whether a call failed for a login that had expired and was made new, so that it is to be
+    made again. Raises what the server says of a login that is over."""
+    if not attempts.may_renew(error):
+        return False
+    return await async_off_the_loop(lambda: attempts.renew(error))
+
+
+def renewed(attempts: Attempts, error: FunlandError) -> bool:
+    """As `async_renewed`."""
+    return attempts.may_renew(error) and attempts.renew(error)
 
 
 class AsyncEnd(asyncio.Event):
@@ -127,47 +156,11 @@ class Outbox(Iterator[Event]):
         return message
 
 
-class AsyncPulled(AsyncIterator[Event]):
-    """What an iterator gives, for a call that sends it; it is asked in a thread, as it may block.
+class Pulled(Iterator[Event]):
+    """What an iterator gives, for a call that sends it; it is asked in a thread of gRPC's.
 
     `error` is what kept it from giving all.
     """
-
-    _END: Final = object()
-
-    def __init__(self, source: Iterator[Event]) -> None:
-        self._source = source
-        self.error: Exception | None = None
-
-    async def __anext__(self) -> Event:
-        """The next one. An error ends the call."""
-        try:
-            event = await asyncio.to_thread(next, self._source, self._END)
-        except Exception as error:
-            self.error = error
-            raise
-        if event is self._END:
-            raise StopAsyncIteration
-        return cast("Event", event)
-
-
-async def async_sent(
-    method: grpc.aio.StreamUnaryMultiCallable[Request, Answer],
-    messages: AsyncPulled[Request],
-    timeout: float | None,  # noqa: ASYNC109 - gRPC's own
-) -> Answer:
-    """Sends messages and waits for the answer; raises what kept one of them from being made."""
-    try:
-        return await method(messages, timeout=timeout)
-    except (grpc.RpcError, asyncio.CancelledError):
-        # A call whose messages can't be made is cancelled by gRPC, which does not say why.
-        if messages.error is not None:
-            raise messages.error from None
-        raise
-
-
-class Pulled(Iterator[Event]):
-    """As `AsyncPulled`, asked in a thread of gRPC's."""
 
     def __init__(self, source: Iterator[Event]) -> None:
         self._source = source
@@ -181,7 +174,7 @@ class Pulled(Iterator[Event]):
         self._started.set()
 
     def __next__(self) -> Event:
-        """As `AsyncPulled.__anext__`."""
+        """The next one. An error ends the call."""
         try:
             return next(self._source)
         except StopIteration:
@@ -194,13 +187,58 @@ class Pulled(Iterator[Event]):
             raise StopIteration from None  # gRPC would log the error, which `sent` raises.
 
 
+def async_sending(
+    _: grpc.aio.Channel, target: str, credentials: grpc.ChannelCredentials | None
+) -> grpc.Channel:
+    """The channel of calls that send many messages and answer once: one of gRPC's blocking flavour.
+
+    A server that refuses such a call amid a message is heard there. In the other flavour it is
+    not: the call fails with INTERNAL because the message did not arrive.
+    """
+    if credentials is None:
+        return grpc.insecure_channel(target, CHANNEL_OPTIONS)
+    return grpc.secure_channel(target, credentials, CHANNEL_OPTIONS)
+
+
+def sending(
+    channel: grpc.Channel, _target: str, _credentials: grpc.ChannelCredentials | None
+) -> grpc.Channel:
+    """As `async_sending`."""
+    return channel
+
+
+async def async_sent(
+    method: grpc.StreamUnaryMultiCallable[Request, Answer],
+    messages: Pulled[Request],
+    attempts: Attempts,
+) -> Answer:
+    """Sends messages and waits for the answer; raises what kept one of them from being made."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def tell(_: object) -> None:
+        with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            loop.call_soon_threadsafe(ended.set)
+
+    call = method.future(messages, timeout=attempts.seconds_left, metadata=attempts.metadata)
+    messages.started(call.cancel)
+    call.add_done_callback(tell)
+    try:
+        await ended.wait()
+        return call.result()
+    except BaseException:
+        call.cancel()
+        if messages.error is not None:
+            raise messages.error from None
+        raise
+
+
 def sent(
     method: grpc.StreamUnaryMultiCallable[Request, Answer],
     messages: Pulled[Request],
-    timeout: float | None,
+    attempts: Attempts,
 ) -> Answer:
     """As `async_sent`."""
-    call = method.future(messages, timeout=timeout)
+    call = method.future(messages, timeout=attempts.seconds_left, metadata=attempts.metadata)
     messages.started(call.cancel)
     try:
         return call.result()

@@ -8,6 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from funland.v1.inference_pb2 import Message, ToolCall
 from funland_client.fields import filled
+from funland_client.shown import Said, parts
 
 
 class FunctionCall(TypedDict):
@@ -22,11 +23,12 @@ class ChatMessage(TypedDict):
     """One message of a conversation.
 
     The assistant's may have `tool_calls` and `reasoning`; a tool's has the `tool_call_id` of the
-    call whose result it is.
+    call whose result it is. A user's or a tool's `content` may be a list of texts and of what
+    `image` and `audio` give.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str
+    content: Said
     tool_calls: NotRequired[Sequence[FunctionCall | ToolCall]]
     tool_call_id: NotRequired[str]
     name: NotRequired[str]
@@ -50,6 +52,9 @@ def _message(index: int, message: ChatMessage | Message) -> Message:
     values: dict[str, Any] = {**message}
     if "tool_calls" in values:
         values["tool_calls"] = list(_calls(values["tool_calls"]))
+    if not isinstance(said := values.get("content", ""), str):
+        del values["content"]
+        values["parts"] = parts(said)
     return filled(Message, f"messages[{index}]", values)
 
 

@@ -30,6 +30,7 @@ from funland.v1.models_pb2 import (
     EstimateModelRequest,
     ImportModelRequest,
     LoadModelRequest,
+    ModelDefaults,
 )
 from funland.v1.responses_pb2 import CreateResponseRequest
 from funland.v1.system_pb2 import UpdateConfigurationRequest
@@ -90,6 +91,8 @@ def _chat(
         template_arguments=json.dumps(variables) if variables else "",
         continue_last=given.get("continue_last", False),
         drop_oldest=given.get("drop_oldest", False),
+        mcp_servers=given.get("mcp_servers", ()),
+        max_tool_rounds=given.get("max_tool_rounds"),
     )
 
 
@@ -193,10 +196,27 @@ def detokenize(tokens: Sequence[int], model: str) -> DetokenizeRequest:
 
 
 def import_file(
-    path: str, model_id: str, aliases: Sequence[str], sha256: str
+    path: str, model_id: str, aliases: Sequence[str], sha256: str, *, projector: str = ""
 ) -> ImportModelRequest:
     """Makes a request for `ImportModel`."""
-    return ImportModelRequest(path=path, model_id=model_id, aliases=aliases, sha256=sha256)
+    request = ImportModelRequest(path=path, model_id=model_id, aliases=aliases, sha256=sha256)
+    if projector:
+        request.projector_path = projector
+    return request
+
+
+def import_kept(file_id: str, model_id: str, aliases: Sequence[str]) -> ImportModelRequest:
+    """Makes a request for `ImportModel`, of a file that the server keeps."""
+    return ImportModelRequest(file_id=file_id, model_id=model_id, aliases=aliases)
+
+
+def derive(
+    base_model: str, model_id: str, aliases: Sequence[str], defaults: ModelDefaults | None
+) -> ImportModelRequest:
+    """Makes a request for `ImportModel`, of an installed model's files."""
+    return ImportModelRequest(
+        base_model=base_model, model_id=model_id, aliases=aliases, defaults=defaults
+    )
 
 
 def load(model_id: str, given: LoadArguments) -> LoadModelRequest:

@@ -11,7 +11,13 @@ from typing import Final
 
 from funland.v1.inference_pb2 import GenerationEvent
 from funland.v1.responses_pb2 import ResponseEvent
-from funland_client.errors import FunlandError
+from funland_client.credentials import Credentials, Metadata
+from funland_client.errors import (
+    CredentialsExpiredError,
+    FunlandError,
+    StreamBrokenError,
+    UnauthenticatedError,
+)
 
 DEFAULT_RETRIES: Final = 2
 _FIRST_SECONDS: Final = 0.5
@@ -43,10 +49,27 @@ def tells_load(message: object) -> bool:
 
 
 class Attempts:
-    """The attempts at one call: at most `retries` after the first, `timeout` seconds in all."""
+    """The attempts at one call: at most `retries` after the first, `timeout` seconds in all.
 
-    def __init__(self, retries: int, timeout: float | None) -> None:
+    One more is made, at once, when the login has expired and was made new. `sends` is for a call
+    that sends several messages, which can all be sent again: amid that, an event loop may hear of
+    an expired login as of a broken stream.
+    """
+
+    def __init__(
+        self,
+        retries: int,
+        timeout: float | None,
+        credentials: Credentials | None = None,
+        *,
+        sends: bool = False,
+    ) -> None:
         self._retries = retries
+        self._sends = sends
+        self._credentials = credentials
+        self._sent: Metadata = ()
+        self._renewed = False
+        self._resumed = False
         self._made = 0
         self._end = None if timeout is None else monotonic() + timeout
 
@@ -55,8 +78,37 @@ class Attempts:
         """The time that is left for the call; None: any."""
         return None if self._end is None else max(self._end - monotonic(), 0)
 
+    @property
+    def metadata(self) -> Metadata:
+        """Who calls, for the next attempt."""
+        self._sent = self._credentials.metadata if self._credentials else ()
+        return self._sent
+
+    def may_renew(self, error: FunlandError) -> bool:
+        """Whether `renew` may help."""
+        return bool(self._sent) and not self._renewed and self._may_be_expired(error)
+
+    def renew(self, error: FunlandError) -> bool:
+        """Makes the login new that the last attempt was refused for; tells whether there is
+        another to send. It waits for the server; raises what that says of a login that is over."""
+        self._renewed = True
+        try:
+            return self._credentials is not None and self._credentials.renew(self._sent)
+        except UnauthenticatedError:
+            raise
+        except FunlandError:
+            if isinstance(error, StreamBrokenError):
+                return False  # it was no login that ended
+            raise
+
     def pause(self, error: FunlandError) -> float | None:
-        """The seconds to wait before the next attempt; None if `error` is the last word."""
+        """The seconds to wait before the next attempt; None if `error` is the last word.
+
+        What ended amid its answer because the login expired goes on at once: then it is renewed.
+        """
+        if self._goes_on(error):
+            self._resumed = True
+            return 0.0
         if self._made >= self._retries:
             return None
         seconds = pause(error, self._made)
@@ -65,3 +117,12 @@ class Attempts:
             return None
         self._made += 1
         return seconds
+
+    def _goes_on(self, error: FunlandError) -> bool:
+        renewable = self._credentials is not None and self._credentials.renewable
+        once = not (self._renewed or self._resumed)
+        return renewable and once and self._may_be_expired(error)
+
+    def _may_be_expired(self, error: FunlandError) -> bool:
+        broken = self._sends and isinstance(error, StreamBrokenError)
+        return broken or isinstance(error, CredentialsExpiredError)

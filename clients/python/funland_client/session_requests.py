@@ -10,6 +10,7 @@ from funland.v1.inference_pb2 import SamplingParameters
 from funland.v1.sessions_pb2 import (
     CreateSessionRequest,
     ExportSessionRequest,
+    McpServerNames,
     SendMessageRequest,
     Tags,
     UpdateSessionRequest,
@@ -18,6 +19,7 @@ from funland_client import arguments
 from funland_client.arguments import MessageArguments, SessionArguments, SessionChanges
 from funland_client.fields import filled
 from funland_client.formats import Format, output_format
+from funland_client.shown import Said, parts
 from funland_client.tools import AnyTool, tool
 
 ExportFormat = Literal["json", "markdown"]
@@ -42,6 +44,9 @@ def update(session_id: str, given: SessionChanges) -> UpdateSessionRequest:
     values: dict[str, Any] = {**given}
     if "tags" in given:
         values["tags"] = filled(Tags, "tags", {"tags": given["tags"]})
+    if "mcp_servers" in given:
+        names = {"names": given["mcp_servers"]}
+        values["mcp_servers"] = filled(McpServerNames, "mcp_servers", names)
     if "sampling" in given:
         arguments.check(given["sampling"], arguments.Sampling)
         values["sampling"] = arguments.sampling(given["sampling"])
@@ -50,7 +55,7 @@ def update(session_id: str, given: SessionChanges) -> UpdateSessionRequest:
 
 def send(
     session_id: str,
-    content: str,
+    content: Said,
     given: MessageArguments,
     *,
     format: Format | None = None,  # noqa: A002 - the contract's name
@@ -63,9 +68,8 @@ def send(
     values = arguments.fields_of(SendMessageRequest, given)
     if "tool_choice" in given:
         values["tool_choice"] = arguments.tool_choice(given["tool_choice"])
-    request = filled(
-        SendMessageRequest, "", {"session_id": session_id, "content": content, **values}
-    )
+    said = {"content": content} if isinstance(content, str) else {"parts": parts(content)}
+    request = filled(SendMessageRequest, "", {"session_id": session_id, **said, **values})
     if (sampling := arguments.sampling(given)) != SamplingParameters():
         request.sampling.CopyFrom(sampling)
     if (wanted := output_format(format)) is not None:

@@ -12,9 +12,11 @@ from funland.v1.inference_pb2 import (
     Prefill,
     TokenLogprob,
     ToolCall,
+    ToolStep,
 )
 from funland_client.parsing import Read, read
 from funland_client.progress import Progress
+from funland_client.streamed_steps import StreamedSteps
 from funland_client.texts import StreamedText
 
 
@@ -26,6 +28,9 @@ class StreamedAnswer(Progress[GenerationEvent]):
     `loading` is how far the load is that it waits for, None if it waits for none; `prefill` is how
     far its prompt is computed, None until that is told. The argument `progress` asks for both.
     `prompt_logprobs` are the tokens of the prompt, if that argument was given.
+
+    With `mcp_servers`, the text begins anew when the server makes calls: what was said before is in
+    `step_messages`.
     """
 
     def __init__(self, n: int = 1) -> None:
@@ -35,6 +40,7 @@ class StreamedAnswer(Progress[GenerationEvent]):
         self.loading: Loading | None = None
         self.prefill: Prefill | None = None
         self.prompt_logprobs: list[TokenLogprob] = []
+        self._steps = StreamedSteps()
         self._texts = [StreamedText() for _ in range(n)]
 
     @property
@@ -66,6 +72,16 @@ class StreamedAnswer(Progress[GenerationEvent]):
     def message(self) -> Message:
         """What has come, to be appended to the conversation."""
         return self._texts[0].message
+
+    @property
+    def steps(self) -> Sequence[ToolStep]:
+        """The calls that the server has made so far, each as it was last told."""
+        return self._steps.steps
+
+    @property
+    def step_messages(self) -> Sequence[Message]:
+        """What was said before `message`: append it to the conversation first."""
+        return self._steps.messages
 
     @property
     def begun(self) -> bool:
@@ -102,6 +118,8 @@ class StreamedAnswer(Progress[GenerationEvent]):
                 self.queue_position, self.prefill = 0, event.prefill
             case "prompt_logprobs":
                 self.prompt_logprobs = list(event.prompt_logprobs.tokens)
+            case "tool_step":
+                self._steps.take(event.tool_step, self._texts[event.choice])
             case "delta":
                 self.queue_position = 0
                 self._texts[event.choice].add(event.delta)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from funland.v1.inference_pb2 import Loading, Message, Prefill, ToolCall
+from funland.v1.inference_pb2 import Loading, Message, Prefill, ToolCall, ToolStep
 from funland.v1.sessions_pb2 import SessionEvent, SessionMessage
 from funland_client.parsing import Read, read
 from funland_client.progress import Progress
+from funland_client.streamed_steps import StreamedSteps
 from funland_client.texts import StreamedText
 
 _GOES_ON: Final = frozenset({SessionMessage.STATE_UNSPECIFIED, SessionMessage.IN_PROGRESS})
 
 
 def has_ended(message: SessionMessage) -> bool:
-    """Whether no more of a message comes, for whatever reason."""
-    return message.state not in _GOES_ON
+    """Whether no more of a message comes, for whatever reason: neither of itself, nor as another
+    answer behind calls that the server made."""
+    goes_on_behind = message.state == SessionMessage.COMPLETED and len(message.steps) > 0
+    return message.state not in _GOES_ON and not goes_on_behind
 
 
 class StreamedMessage(Progress[SessionEvent]):
@@ -33,6 +36,7 @@ class StreamedMessage(Progress[SessionEvent]):
         self.loading: Loading | None = None
         self.prefill: Prefill | None = None
         self.event_number = 0
+        self._steps = StreamedSteps()
         self._streamed = StreamedText()
         self._answer: SessionMessage | None = None
 
@@ -55,6 +59,11 @@ class StreamedMessage(Progress[SessionEvent]):
     def tool_calls(self) -> list[ToolCall]:
         """The calls that the model asks for, so far."""
         return self._streamed.tool_calls
+
+    @property
+    def steps(self) -> Sequence[ToolStep]:
+        """The calls that the server has made so far, each as it was last told."""
+        return self._steps.steps
 
     @property
     def begun(self) -> bool:
@@ -87,8 +96,12 @@ class StreamedMessage(Progress[SessionEvent]):
     def _take(self, event: SessionEvent) -> str:
         self.event_number = max(event.number, self.event_number)
         match event.WhichOneof("event"):
+            case "message" if event.message.message.role == Message.TOOL and self.answering:
+                pass  # what came of a call that the server made
             case "message" if event.message.message.role != Message.ASSISTANT:
                 self.sent = event.message
+            case "tool_step":
+                self._steps.take(event.tool_step)
             case "message":
                 return self._told(event.message)
             case "loading":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from funland.v1.inference_pb2 import Loading, Prefill
+from funland.v1.inference_pb2 import Loading, Prefill, ToolStep
 from funland.v1.responses_pb2 import Response, ResponseEvent
 from funland_client.parsing import Read, parse
 from funland_client.progress import Progress
+from funland_client.streamed_steps import StreamedSteps
 from funland_client.texts import StreamedText
 
 _ENDED: Final = frozenset(
@@ -24,6 +26,7 @@ class StreamedResponse(Progress[ResponseEvent]):
         self.prefill: Prefill | None = None
         self.event_number = 0
         """The number of the last event of a response in the background, for `watch`."""
+        self._steps = StreamedSteps()
         self._streamed = StreamedText()
         self._response: Response | None = None
 
@@ -36,6 +39,11 @@ class StreamedResponse(Progress[ResponseEvent]):
     def reasoning(self) -> str:
         """What was thought before the answer, so far."""
         return self._streamed.reasoning
+
+    @property
+    def steps(self) -> Sequence[ToolStep]:
+        """The calls that the server has made so far, each as it was last told."""
+        return self._steps.steps
 
     @property
     def begun(self) -> bool:
@@ -72,6 +80,8 @@ class StreamedResponse(Progress[ResponseEvent]):
                 self.queue_position = event.queued.position
             case "prefill":
                 self.loading, self.queue_position, self.prefill = None, 0, event.prefill
+            case "tool_step":
+                self._steps.take(event.tool_step, self._streamed)
             case "delta":
                 self.loading, self.queue_position = None, 0
                 self._streamed.add(event.delta)

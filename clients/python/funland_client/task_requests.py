@@ -12,12 +12,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from funland.v1.batches_pb2 import CreateBatchRequest
 from funland.v1.downloads_pb2 import StartDownloadRequest
+from funland.v1.images_pb2 import GenerateImagesRequest
 from funland.v1.inference_pb2 import ChatRequest, EmbedRequest, GenerateRequest
 from funland.v1.plugins_pb2 import (
     ExecutePluginRequest,
     ListPluginsRequest,
     Plugin,
     UpdatePluginRequest,
+)
+from funland.v1.speech_pb2 import (
+    BatchSynthesizeRequest,
+    SynthesizeRequest,
+    TranscribeRequest,
 )
 from funland.v1.tasks_pb2 import (
     ListTasksRequest,
@@ -45,8 +51,25 @@ AnyWork = (
     | EmbedRequest
     | ExecutePluginRequest
     | StartDownloadRequest
+    | SynthesizeRequest
+    | BatchSynthesizeRequest
+    | TranscribeRequest
+    | GenerateImagesRequest
 )
 """What a task does: one of the contract's requests."""
+
+_WORK: Final[Mapping[type[Any], str]] = {
+    ChatRequest: "chat",
+    GenerateRequest: "generate",
+    EmbedRequest: "embed",
+    ExecutePluginRequest: "plugin",
+    StartDownloadRequest: "download",
+    SynthesizeRequest: "speech",
+    BatchSynthesizeRequest: "speech_batch",
+    TranscribeRequest: "transcription",
+    GenerateImagesRequest: "images",
+}
+"""The fields of `Work`."""
 
 LONGEST_PAGE: Final = 1000
 
@@ -64,19 +87,10 @@ def submit(asked: AnyWork, given: TaskArguments) -> SubmitTaskRequest:
 
 
 def _work(asked: AnyWork) -> Work:
-    match asked:
-        case Work():
-            return asked
-        case ChatRequest():
-            return Work(chat=asked)
-        case GenerateRequest():
-            return Work(generate=asked)
-        case EmbedRequest():
-            return Work(embed=asked)
-        case ExecutePluginRequest():
-            return Work(plugin=asked)
-        case StartDownloadRequest():
-            return Work(download=asked)
+    if isinstance(asked, Work):
+        return asked
+    named: dict[str, Any] = {_WORK[type(asked)]: asked}
+    return Work(**named)
 
 
 def timestamp(moment: Moment) -> Timestamp:

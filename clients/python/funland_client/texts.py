@@ -35,6 +35,15 @@ class StreamedText:
         text.add(Delta(text=message.content, reasoning=message.reasoning, tool_calls=calls))
         return text
 
+    def begin_anew(self) -> Message:
+        """What was said so far, without calls: those are of the last message, and what comes from
+        here on is another."""
+        said = Message(role=Message.ASSISTANT, content=self.text, reasoning=self.reasoning)
+        self.logprobs.clear()
+        self._content.clear()
+        self._reasoning.clear()
+        return said
+
     def add(self, delta: Delta) -> None:
         """Takes more of it."""
         self._content.append(delta.text)

@@ -33,7 +33,7 @@ class Rounds:
 
         Raises ToolRoundsError if the model would have to be asked too often.
         """
-        self.messages.append(response.message)
+        self.messages += [*response.step_messages, response.message]
         calls = list(response.message.tool_calls)
         self._left -= 1
         if calls and self._left <= 0:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 from aiohttp import web
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from funland.v1 import errors_pb2, inference_pb2
+from funland_gateway.calls import Calls
+from funland_gateway.config import GatewaySettings
+from funland_gateway.dialects.form_values import Kind
 from funland_gateway.dialects.query import Parameter
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.failures import http_status
+from funland_gateway.streams import EVENTS, Framing
 from funland_gateway.talk import Talk
 
 JsonSchema = Mapping[str, Any]
@@ -41,6 +46,8 @@ class Incoming:
     """As in the header `x-request-id` of its answer."""
     origin: str = "http://localhost"
     """Where its client finds the gateway, such as `http://localhost:8000`."""
+    identified: bool = False
+    """Whether it says who sends it; whether that is so, only the server knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +82,13 @@ class Unary:
     blames: Blames = field(default_factory=dict[int, str])
     words: Mapping[int, str] = field(default_factory=dict[int, str])
     """The messages of errors, by reasons whose own have the contract's names."""
+    refused: Callable[[], Step] | None = None
+    """What to go on with if the caller may not call it; None: that is the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An SSE event with a name of its own."""
+    """An event with a name of its own, as server-sent events may have."""
 
     name: str
     data: bytes
@@ -92,21 +101,56 @@ def is_finish(event: inference_pb2.GenerationEvent) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Streaming:
-    """An RPC to call whose events go out as SSE."""
+    """An RPC to call whose events go out as the route's framing has it."""
 
     rpc: MethodDescriptor
     message: Message
     events: Callable[[Any], Iterable[bytes | Named]]
-    """The SSE events, or their data alone, for one event of the RPC. It is one call's own, so it
-    may remember."""
+    """The events, or their data alone, for one event of the RPC. It is one call's own, so it may
+    remember."""
     field_name: Callable[[str], str] = same_name
     is_last: Callable[[Any], bool] = is_finish
     """Whether the answer is whole with this event of the RPC."""
     failure: Callable[[errors_pb2.Error], Named] | None = None
-    """The SSE event that tells a failure in mid-stream; None: the dialect's own way."""
+    """The event that tells a failure in mid-stream; None: the dialect's own way."""
     blames: Blames = field(default_factory=dict[int, str])
     words: Mapping[int, str] = field(default_factory=dict[int, str])
     """See `Unary`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An RPC that takes a stream, to call with messages that are all there; otherwise `Unary`."""
+
+    rpc: MethodDescriptor
+    messages: tuple[Message, ...]
+    answer: Callable[[Any], Step]
+    field_name: Callable[[str], str] = same_name
+    blames: Blames = field(default_factory=dict[int, str])
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
+    """See `Unary`."""
+
+
+def parts_as_they_are(part: HttpBody) -> Iterable[HttpBody]:
+    """For RPCs that stream `HttpBody` themselves."""
+    return (part,)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An RPC that streams, whose parts are the answer as they are."""
+
+    rpc: MethodDescriptor
+    message: Message
+    field_name: Callable[[str], str] = same_name
+    blames: Blames = field(default_factory=dict[int, str])
+    words: Mapping[int, str] = field(default_factory=dict[int, str])
+    """See `Unary`."""
+    parts: Callable[[Any], Iterable[HttpBody]] = parts_as_they_are
+    """The parts in one event of the RPC: the answer begins with the first, which has its type. It
+    is one call's own, so it may remember."""
+    is_last: Callable[[Any], bool] | None = None
+    """Whether the answer is whole with this event. None: it is when the stream ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +161,7 @@ class Together:
     """At least one. Their `events` share what they have to remember."""
 
 
-Step = Reply | Unary | Streaming | Together
+Step = Reply | Unary | Sent | Streaming | Together | Download
 """What comes of a response: the answer, or what to call next."""
 
 
@@ -153,15 +197,34 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
-    """An RPC that streams `HttpBody`, whose parts are the answer as they are."""
+class RawUpload:
+    """An RPC that takes a stream, to call with the body as it is."""
 
     rpc: MethodDescriptor
-    message: Message
+    first: Message
+    """What is said before the body."""
+    data_field: str
+    """The message's field for its parts."""
+    answer: Callable[[Any], Reply]
     field_name: Callable[[str], str] = same_name
     blames: Blames = field(default_factory=dict[int, str])
     words: Mapping[int, str] = field(default_factory=dict[int, str])
     """See `Unary`."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForm:
+    """A form whose files are kept until the call that is made of it has been answered."""
+
+    files: Mapping[str, int]
+    """The most files that a field may have, by its name; `[]` at the end of it counts for
+    nothing."""
+    kinds: Mapping[str, Kind]
+    """Of the other fields, what is no text."""
+    purpose: str
+    """What the files are for."""
+    call: Callable[[JsonObject, Mapping[str, Sequence[str]]], Step]
+    """Takes the other fields, and the ids of the files by their fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +241,22 @@ class WebSocket:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """A request that is read and answered by code of its own, for a protocol that has more to it
+    than a call and its answer. Who calls was looked at before."""
+
+    answer: Callable[[web.Request, Calls, GatewaySettings], Awaitable[web.StreamResponse]]
+    """Raises `CallFailed` until it has answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One line of a dialect's table."""
 
     method: str
     path: str
     """As documented, variables in braces. One whose name begins with `model` may hold slashes."""
-    call: Callable[[Incoming], Unary | Streaming | Together | WebSocket | Upload | Download]
+    call: Callable[[Incoming], Step | WebSocket | Upload | RawUpload | KeptForm | Own]
     summary: str
     tag: str
     """The dialect's name."""
@@ -192,8 +264,12 @@ class Route:
     """None: no body is read."""
     response_schema: JsonSchema | None = None
     """None: the answer is not JSON."""
+    url_encoded: bool = False
+    """Whether the body is a form of texts, as HTML and OAuth 2 have it, and not JSON."""
     streams: bool = False
-    """Whether the answer can be a stream of SSE."""
+    """Whether the answer can be a stream."""
+    framing: Framing = EVENTS
+    """How a stream is written."""
     query: tuple[Parameter[Any], ...] = ()
     """The parameters that are read; others are ignored."""
     upgrades: bool = False
@@ -204,6 +280,8 @@ class Route:
     """Whether the body is a form with a file in it, and not JSON."""
     binary: bool = False
     """Whether the answer is bytes as they are."""
+    open: bool = False
+    """Whether it answers who does not say who they are; else who calls is looked at first."""
 
 
 NAME: Final = "[^/]+(?:/[^/]+)*"
@@ -225,7 +303,7 @@ class Envelope:
     failure: Callable[[errors_pb2.Error], object]
     """The body of an HTTP error."""
     stream_failure: Callable[[errors_pb2.Error], object]
-    """The data of the SSE event that ends a stream."""
+    """The data of the event that ends a stream."""
     status: Callable[[errors_pb2.Error], int] = http_status
     """The HTTP status."""
 
@@ -239,6 +317,8 @@ class Dialect:
     """Paths below these are the dialect's, known or not, so that their errors have its shape."""
     routes: tuple[Route, ...]
     envelope: Envelope
+    own_routes: tuple[Route, ...] = ()
+    """What it has beside them on a port of its own, since elsewhere others are there."""
 
     @property
     def documented_routes(self) -> tuple[Route, ...]:

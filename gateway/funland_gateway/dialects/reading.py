@@ -70,6 +70,15 @@ class JsonObject:
         value = self.raw(name)
         return None if value is None else number(value, self.path_of(name))
 
+    def choice(self, name: str, values: Mapping[str, _V], default: _V) -> _V:
+        """What a word of a list stands for; `default` if absent. An empty one is no such word."""
+        if self.raw(name) is None:
+            return default
+        word = self.optional_string(name)
+        if word not in values:
+            raise invalid(self.path_of(name), f"must be one of {', '.join(values)}")
+        return values[word]
+
     def integer(self, name: str, bits: int = 32) -> int | None:
         """A whole number that fits `bits` bits with its sign; `2.0` is one."""
         value = self.raw(name)

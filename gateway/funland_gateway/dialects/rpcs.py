@@ -5,34 +5,49 @@ from __future__ import annotations
 from typing import Final
 
 from funland.v1 import (
+    auth_pb2,
     batches_pb2,
+    datasets_pb2,
     deployments_pb2,
     downloads_pb2,
     files_pb2,
     hardware_pb2,
     hub_pb2,
+    images_pb2,
     inference_pb2,
     models_pb2,
     plugins_pb2,
+    projects_pb2,
     responses_pb2,
     sessions_pb2,
+    speech_pb2,
     system_pb2,
     tasks_pb2,
+    training_pb2,
 )
 
+_AUTH = auth_pb2.DESCRIPTOR.services_by_name["AuthService"].methods_by_name
 _BATCHES = batches_pb2.DESCRIPTOR.services_by_name["BatchService"].methods_by_name
+_DATASETS = datasets_pb2.DESCRIPTOR.services_by_name["DatasetService"].methods_by_name
 _DEPLOYMENTS = deployments_pb2.DESCRIPTOR.services_by_name["DeploymentService"].methods_by_name
 _DOWNLOADS = downloads_pb2.DESCRIPTOR.services_by_name["DownloadService"].methods_by_name
 _FILES = files_pb2.DESCRIPTOR.services_by_name["FileService"].methods_by_name
 _HARDWARE = hardware_pb2.DESCRIPTOR.services_by_name["HardwareService"].methods_by_name
 _HUB = hub_pb2.DESCRIPTOR.services_by_name["HubService"].methods_by_name
+_IMAGES = images_pb2.DESCRIPTOR.services_by_name["ImageService"].methods_by_name
 _INFERENCE = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].methods_by_name
 _MODELS = models_pb2.DESCRIPTOR.services_by_name["ModelService"].methods_by_name
 _PLUGINS = plugins_pb2.DESCRIPTOR.services_by_name["PluginService"].methods_by_name
+_PROJECTS = projects_pb2.DESCRIPTOR.services_by_name["ProjectService"].methods_by_name
 _RESPONSES = responses_pb2.DESCRIPTOR.services_by_name["ResponseService"].methods_by_name
 _SESSIONS = sessions_pb2.DESCRIPTOR.services_by_name["SessionService"].methods_by_name
+_SPEECH = speech_pb2.DESCRIPTOR.services_by_name["SpeechService"].methods_by_name
 _SYSTEM = system_pb2.DESCRIPTOR.services_by_name["SystemService"].methods_by_name
 _TASKS = tasks_pb2.DESCRIPTOR.services_by_name["TaskService"].methods_by_name
+_TRAINING = training_pb2.DESCRIPTOR.services_by_name["TrainingService"].methods_by_name
+
+CREATE_TOKEN: Final = _AUTH["CreateToken"]
+GET_CURRENT_USER: Final = _AUTH["GetCurrentUser"]
 
 GENERATE: Final = _INFERENCE["Generate"]
 STREAM_GENERATE: Final = _INFERENCE["StreamGenerate"]
@@ -46,10 +61,22 @@ TOKENIZE: Final = _INFERENCE["Tokenize"]
 GET_TOKENIZER: Final = _INFERENCE["GetTokenizer"]
 RERANK: Final = _INFERENCE["Rerank"]
 
+LIST_VOICES: Final = _SPEECH["ListVoices"]
+SYNTHESIZE: Final = _SPEECH["Synthesize"]
+STREAM_SYNTHESIZE: Final = _SPEECH["StreamSynthesize"]
+TRANSCRIBE: Final = _SPEECH["Transcribe"]
+STREAM_TRANSCRIBE: Final = _SPEECH["StreamTranscribe"]
+
+GENERATE_IMAGES: Final = _IMAGES["GenerateImages"]
+STREAM_GENERATE_IMAGES: Final = _IMAGES["StreamGenerateImages"]
+
 LIST_MODELS: Final = _MODELS["ListModels"]
 GET_MODEL: Final = _MODELS["GetModel"]
 DELETE_MODEL: Final = _MODELS["DeleteModel"]
 LOAD_MODEL: Final = _MODELS["LoadModel"]
+UNLOAD_MODEL: Final = _MODELS["UnloadModel"]
+IMPORT_MODEL: Final = _MODELS["ImportModel"]
+ESTIMATE_MODEL: Final = _MODELS["EstimateModel"]
 
 CREATE_RESPONSE: Final = _RESPONSES["CreateResponse"]
 STREAM_RESPONSE: Final = _RESPONSES["StreamResponse"]
@@ -66,6 +93,7 @@ SEND_MESSAGE: Final = _SESSIONS["SendMessage"]
 STREAM_MESSAGE: Final = _SESSIONS["StreamMessage"]
 CONVERSE: Final = _SESSIONS["Converse"]
 
+GET_HEALTH: Final = _SYSTEM["GetHealth"]
 GET_STATUS: Final = _SYSTEM["GetStatus"]
 GET_HEALTH_REPORT: Final = _SYSTEM["GetHealthReport"]
 GET_RESOURCES: Final = _SYSTEM["GetResources"]
@@ -121,9 +149,25 @@ GET_STORAGE: Final = _DOWNLOADS["GetStorage"]
 LIST_PLUGINS: Final = _PLUGINS["ListPlugins"]
 EXECUTE_PLUGIN: Final = _PLUGINS["ExecutePlugin"]
 
+GET_DATASET: Final = _DATASETS["GetDataset"]
+LIST_DATASETS: Final = _DATASETS["ListDatasets"]
+
+LIST_TRAINABLE_MODELS: Final = _TRAINING["ListTrainableModels"]
+LIST_TRAINING_TEMPLATES: Final = _TRAINING["ListTrainingTemplates"]
+LIST_TRAINING_RUNS: Final = _TRAINING["ListTrainingRuns"]
+LIST_TRAINING_METRICS: Final = _TRAINING["ListTrainingMetrics"]
+SUBMIT_TRAINING: Final = _TRAINING["SubmitTraining"]
+
+CREATE_PROJECT: Final = _PROJECTS["CreateProject"]
+GET_PROJECT: Final = _PROJECTS["GetProject"]
+LIST_PROJECTS: Final = _PROJECTS["ListProjects"]
+UPDATE_PROJECT: Final = _PROJECTS["UpdateProject"]
+DELETE_PROJECT: Final = _PROJECTS["DeleteProject"]
+
 SUBMIT_TASK: Final = _TASKS["SubmitTask"]
 GET_TASK: Final = _TASKS["GetTask"]
 CANCEL_TASK: Final = _TASKS["CancelTask"]
+LIST_TASKS: Final = _TASKS["ListTasks"]
 LIST_LANES: Final = _TASKS["ListLanes"]
 
 CREATE_BATCH: Final = _BATCHES["CreateBatch"]

@@ -17,6 +17,7 @@ from funland_gateway.dialects.dialect import (
     JsonSchema,
     Reply,
     Route,
+    Step,
     Unary,
 )
 
@@ -75,23 +76,70 @@ def _united(one: Route, other: Route) -> Route:
 
     def call(incoming: Incoming) -> Unary:
         mine, others = one.call(incoming), other.call(incoming)
-        if not (isinstance(mine, Unary) and isinstance(others, Unary) and mine.rpc is others.rpc):
+        if not (isinstance(mine, Unary) and isinstance(others, Unary)):
+            raise TypeError(f"{one.path}: its dialects don't call the same RPC")
+        return joined(mine, others)
+
+    def joined(mine: Unary, others: Unary) -> Unary:
+        if mine.rpc is not others.rpc or mine.message != others.message:
             raise TypeError(f"{one.path}: its dialects don't call the same RPC")
 
-        def answer(response: Any) -> Reply:
-            first, second = mine.answer(response), others.answer(response)
-            if not (isinstance(first, Reply) and isinstance(second, Reply)):
-                raise TypeError(f"{one.path}: its dialects don't answer after one call")
-            fields = {**orjson.loads(second.content), **orjson.loads(first.content)}
-            return replace(first, content=orjson.dumps(fields))
+        def answer(response: Any) -> Reply | Unary:
+            return after(mine.answer(response), others.answer(response))
 
         return replace(mine, answer=answer)
 
+    def after(first: Step, second: Step) -> Reply | Unary:
+        """What comes of the steps of both; one of them may have more to ask."""
+        if isinstance(first, Unary) and isinstance(second, Unary):
+            return joined(first, second)
+        if isinstance(first, Unary) and isinstance(second, Reply):
+            return _going_on(first, lambda step: after(step, second))
+        if isinstance(first, Reply) and isinstance(second, Unary):
+            return _going_on(second, lambda step: after(first, step))
+        if not (isinstance(first, Reply) and isinstance(second, Reply)):
+            raise TypeError(f"{one.path}: its dialects have answers that can't be one")
+        fields = _fields(orjson.loads(first.content), orjson.loads(second.content))
+        return replace(first, content=orjson.dumps(fields))
+
     return replace(one, call=call, response_schema=_both(one, other))
+
+
+def _going_on(call: Unary, then: Callable[[Step], Step]) -> Unary:
+    """The call, with `then` after what comes of it."""
+
+    def answer(response: Any) -> Step:
+        return then(call.answer(response))
+
+    refused = call.refused
+    return replace(
+        call, answer=answer, refused=None if refused is None else lambda: then(refused())
+    )
+
+
+def _fields(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """The fields of both; where both have a list of as many objects, each has those of both."""
+    fields = {**second, **first}
+    for name in first.keys() & second.keys():
+        if isinstance(first[name], list) and isinstance(second[name], list):
+            mine: list[dict[str, Any]] = first[name]
+            others: list[dict[str, Any]] = second[name]
+            fields[name] = [{**its, **my} for my, its in zip(mine, others, strict=True)]
+    return fields
 
 
 def _both(one: Route, other: Route) -> JsonSchema | None:
     first, second = one.response_schema, other.response_schema
     if first is None or second is None:
         return first or second
-    return {**second, **first, "properties": {**second["properties"], **first["properties"]}}
+    return _merged(first, second)
+
+
+def _merged(first: JsonSchema, second: JsonSchema) -> JsonSchema:
+    mine, others = first["properties"], second["properties"]
+    properties = {**others, **mine}
+    for name in mine.keys() & others.keys():
+        if "items" in mine[name] and "items" in others[name]:
+            items = _merged(mine[name]["items"], others[name]["items"])
+            properties[name] = {**mine[name], "items": items}
+    return {**second, **first, "properties": properties}

@@ -22,7 +22,7 @@ async def form_messages(request: web.Request, upload: Upload) -> AsyncGenerator[
     texts: dict[str, str] = {}
     form = Form(texts)
     seen = False
-    async with aclosing(read_form(request, upload.file_field)) as fields:
+    async with aclosing(read_form(request, (upload.file_field,))) as fields:
         async for field in fields:
             if isinstance(field, Text):
                 if field.name in texts:

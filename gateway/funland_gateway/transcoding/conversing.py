@@ -19,7 +19,7 @@ from funland_gateway.failures import CallFailed
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import Handler
 from funland_gateway.sockets import Sockets
-from funland_gateway.talk import text
+from funland_gateway.talk import OVER, Over, text
 from funland_gateway.transcoding.decoder import decode
 from funland_gateway.transcoding.encoder import encode
 from funland_gateway.transcoding.routes import Route
@@ -29,6 +29,8 @@ _OPEN: Final = "open"
 _REJECTED: Final = "rejected"
 """The field of an answer that says, with an `Error`, what could not be done. Without one, what
 can't be read ends the conversation."""
+_END: Final[dict[str, object]] = {"end": {}}
+"""What the server ends with, and a client that has nothing more to say."""
 _REFERENCE: Final = "reference"
 """The field of a request that comes back in what answers it."""
 
@@ -57,6 +59,7 @@ class NativeTalk:
         self._call_id = call_id
         self._begun = False
         """Whether the path's part was said."""
+        self._binary = "" if path else _bytes_field(route.rpc.input_type)
         self._rejects = _has(route.rpc.output_type, _REJECTED, Error.DESCRIPTOR)
 
     def opened(self, first: Message) -> Message:
@@ -73,14 +76,17 @@ class NativeTalk:
             error.request_id = error.request_id or self._call_id
         return [orjson.dumps(encode(event, sparse=True))]
 
-    def hear(self, said: str | bytes, now: int) -> Iterable[bytes | Message]:
+    def hear(self, said: str | bytes, now: int) -> Iterable[bytes | Message | Over]:
         """See `Talk`. The first message is joined with the path's variables, or comes after an
-        `open` that is."""
+        `open` that is. Bytes are the one field of a request that has bytes."""
+        if isinstance(said, bytes) and self._binary:
+            self._begun = True
+            return [GetMessageClass(self._route.rpc.input_type)(**{self._binary: said})]
         words = text(said).encode()
         value: object = None
         try:
             value = parse_json(words)
-            return self._messages(value)
+            return [OVER] if value == _END else self._messages(value)
         except CallFailed as failed:
             if not self._rejects:
                 raise
@@ -125,6 +131,12 @@ def _opens(first: Message) -> bool:
     """Whether a first message lacks the field that begins a conversation."""
     field = first.DESCRIPTOR.fields_by_name.get(_OPEN)
     return field is not None and field.has_presence and not first.HasField(_OPEN)
+
+
+def _bytes_field(descriptor: Descriptor) -> str:
+    """The field of a message that has bytes; empty if there is none, or several."""
+    names = [field.name for field in descriptor.fields if field.type == FieldDescriptor.TYPE_BYTES]
+    return names[0] if len(names) == 1 else ""
 
 
 def _has(descriptor: Descriptor, name: str, kind: Descriptor) -> bool:

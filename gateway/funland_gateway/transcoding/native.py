@@ -35,14 +35,21 @@ from funland_gateway.failures import CallFailed, http_status, unforeseen
 from funland_gateway.request_ids import request_id
 from funland_gateway.routing import Handler, add_route
 from funland_gateway.sockets import Sockets
-from funland_gateway.streams import EVENT_STREAM, Pulse, send_events, sse_comment, sse_event
+from funland_gateway.streams import (
+    EVENT_STREAM,
+    LINE_STREAM,
+    Pulse,
+    send_events,
+    sse_comment,
+    sse_event,
+)
 from funland_gateway.transcoding.conversing import conversing
 from funland_gateway.transcoding.decoder import filler
 from funland_gateway.transcoding.encoder import encode, encoder
 from funland_gateway.transcoding.routes import Route
 from funland_gateway.uploading import as_messages, raw_parts
 
-NDJSON = "application/x-ndjson"
+NDJSON = LINE_STREAM
 SSE = "text/event-stream"
 
 _ENDS = {"end", "error"}
@@ -73,7 +80,7 @@ def add_native(
             handler = _streaming(route, calls, settings)
         else:
             handler = _unary(route, calls, settings)
-        add_route(app, route.http_method, route.pattern, handler)
+        add_route(app, route.http_method, route.pattern, _admitting(route, handler, calls))
 
 
 def error_response(error: Error) -> web.Response:
@@ -90,6 +97,16 @@ def error_response(error: Error) -> web.Response:
     )
 
 
+def _admitting(route: Route, handler: Handler, calls: Calls) -> Handler:
+    """Looks at who calls before all else that a request says."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await calls.admit(request, route.rpc)
+        return await handler(request)
+
+    return handle
+
+
 def _unary(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         answer: Any = await calls.unary(request, route.rpc, await _read(route, request, settings))
@@ -103,7 +120,7 @@ def _unary(route: Route, calls: Calls, settings: GatewaySettings) -> Handler:
 def _uploading(route: Route, field: FieldDescriptor, calls: Calls) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         head = route.request({}, request.match_info, request.query.items())
-        async with aclosing(as_messages(head, field, raw_parts(request))) as messages:
+        async with aclosing(as_messages(head, field.name, raw_parts(request))) as messages:
             answer = await calls.collect(request, route.rpc, messages)
         return web.Response(body=orjson.dumps(encode(answer)), content_type="application/json")
 

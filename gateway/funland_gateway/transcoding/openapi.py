@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from google.api.httpbody_pb2 import HttpBody
 
 from funland.v1.errors_pb2 import Error
+from funland_gateway.streams import Framing
 from funland_gateway.transcoding.comments import contract_comments
 from funland_gateway.transcoding.native import NDJSON, SSE
 from funland_gateway.transcoding.routes import Route
@@ -96,7 +97,12 @@ class DocumentedRoute(Protocol):
 
     @property
     def streams(self) -> bool:
-        """Whether the answer can be a stream of server-sent events."""
+        """Whether the answer can be a stream."""
+        ...
+
+    @property
+    def framing(self) -> Framing:
+        """How a stream is written."""
         ...
 
     @property
@@ -117,6 +123,11 @@ class DocumentedRoute(Protocol):
     @property
     def form(self) -> bool:
         """Whether the body is a form with a file in it."""
+        ...
+
+    @property
+    def url_encoded(self) -> bool:
+        """Whether the body is a form of texts."""
         ...
 
     @property
@@ -258,7 +269,7 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     if route.binary:
         content |= _OCTETS
     if route.streams:
-        content[SSE] = {"schema": {"type": "string"}}
+        content[route.framing.media_type] = {"schema": {"type": "string"}}
     worked: dict[str, Schema] = (
         {"101": {"description": "The connection is a WebSocket now."}}
         if route.upgrades
@@ -278,9 +289,7 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     if route.request_schema is not None:
         operation["requestBody"] = {
             "required": _wants_something(route.request_schema),
-            "content": {"multipart/form-data": {"schema": dict(route.request_schema)}}
-            if route.form
-            else _json(dict(route.request_schema)),
+            "content": {_body_type(route): {"schema": dict(route.request_schema)}},
         }
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -289,6 +298,12 @@ def _other_operation(route: DocumentedRoute) -> dict[str, Any]:
     if in_path or route.query:
         operation["parameters"] = [*in_path, *(_query_parameter(each) for each in route.query)]
     return operation
+
+
+def _body_type(route: DocumentedRoute) -> str:
+    if route.url_encoded:
+        return "application/x-www-form-urlencoded"
+    return "multipart/form-data" if route.form else "application/json"
 
 
 def _query_parameter(parameter: DocumentedParameter) -> dict[str, Any]:
@@ -304,8 +319,9 @@ def _query_parameter(parameter: DocumentedParameter) -> dict[str, Any]:
 def _wants_something(schema: Mapping[str, Any]) -> bool:
     """Whether an empty object, which is what no body at all is read as, is refused. A rule between
     fields has an `else` for when its first field is not there."""
-    forms: Sequence[Mapping[str, Any]] = schema.get("anyOf", (schema,))
-    return all("required" in form or "required" in form.get("else", {}) for form in forms)
+    if "anyOf" in schema:
+        return all(_wants_something(form) for form in schema["anyOf"])
+    return "required" in schema or ("else" in schema and _wants_something(schema["else"]))
 
 
 def _json(schema: Mapping[str, Any]) -> dict[str, Any]:

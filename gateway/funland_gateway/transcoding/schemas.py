@@ -144,6 +144,8 @@ class Schemas:
                 schema["minItems"] = rules.repeated.min_items
             if rules.repeated.HasField("max_items"):
                 schema["maxItems"] = rules.repeated.max_items
+            if rules.repeated.unique:
+                schema["uniqueItems"] = True
         else:
             schema = self._value(field, rules)
         return self._described(schema, field.full_name)

@@ -20,6 +20,7 @@ from funland.v1.inference_pb2 import (
 )
 from funland.v1.responses_pb2 import CreateResponseRequest, Response
 from funland_server.batches.lines import Request
+from funland_server.belonging.rows import Owned
 
 Ask = Callable[[Request], Awaitable[Message]]
 """Makes the call that a line asks for; raises FunlandError."""
@@ -51,12 +52,14 @@ class Answers(Protocol):
         ...
 
 
-def asking(check: Check, models: Models, answers: Answers) -> Ask:
-    """Makes lines' calls, with the lowest priority, after a look at the contract's rules."""
+def asking(check: Check, owned: Owned, models: Models, answers: Answers) -> Ask:
+    """Makes lines' calls, with the lowest priority, after a look at the contract's rules and at
+    whose it is what they name."""
 
     async def ask(request: Request) -> Message:
         yields(request)
         check(request)
+        await owned(request)
         match request:
             case ChatRequest():
                 return await models.Chat(request)

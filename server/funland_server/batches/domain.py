@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 
@@ -12,20 +13,23 @@ from funland_server.batches.creating import Batching
 from funland_server.batches.finishing import Finishing
 from funland_server.batches.folders import remove_others
 from funland_server.batches.here import Here
+from funland_server.batches.judging import judge
 from funland_server.batches.lines import Lines
 from funland_server.batches.native import NativeLines
 from funland_server.batches.running import BatchKind, Parts
 from funland_server.batches.service import BatchService
 from funland_server.batches.settling import Settling
 from funland_server.batches.store import BatchStore
+from funland_server.belonging.rows import Owned
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
-from funland_server.domain import Domain, Service
+from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.errors import ServerStoppingError, StartError
 from funland_server.files.domain import Files
 from funland_server.home_id import home_id
 from funland_server.inference.domain import Inference
 from funland_server.live import Live
+from funland_server.metrics import Metrics
 from funland_server.responses.domain import Responses
 from funland_server.storage.database import Database
 from funland_server.tasks.domain import Tasks
@@ -39,6 +43,7 @@ class Batches(Domain):
     def __init__(
         self,
         settings: Live[ServerSettings],
+        metrics: Metrics,
         database: Database,
         *,
         tasks: Tasks,
@@ -47,11 +52,13 @@ class Batches(Domain):
         responses: Responses,
         lines: Lines | None,
         check: Check,
+        owned: Owned,
     ) -> None:
-        """`lines` are those of another API; `check` is how calls are looked at that come from
-        outside."""
+        """`lines` are those of another API; `check` and `owned` are how calls are looked at that
+        come from outside."""
         self._settings = settings
         self._streams = settings.map(lambda now: now.batch_streams)
+        self._metrics = metrics
         self._database = database
         self._tasks = tasks
         self._files = files
@@ -59,6 +66,7 @@ class Batches(Domain):
         self._responses = responses
         self._shapes = (NativeLines(),) if lines is None else (NativeLines(), lines)
         self._check = check
+        self._owned = owned
         self._changes = Changes()
         self._batching: Batching | None = None
         self._settling: asyncio.Task[None] | None = None
@@ -76,12 +84,13 @@ class Batches(Domain):
         parts = Parts(
             store=store,
             files=self._files,
-            finishing=Finishing(store, self._files),
+            finishing=Finishing(store, self._files, self._metrics),
             folders=home / "batches",
             here=here,
-            ask=asking(self._check, self._inference.service, self._responses.service),
+            ask=asking(self._check, self._owned, self._inference.service, self._responses.service),
             shapes=self._shapes,
             streams=self._streams,
+            metrics=self._metrics,
             publish=self._changes.publish,
         )
         unended = {batch.batch_id for batch in await store.unended()}
@@ -105,6 +114,11 @@ class Batches(Domain):
         service = BatchService(self._batching)
         return [(batches_pb2.DESCRIPTOR.services_by_name["BatchService"], service)]
 
+    def health(self) -> Mapping[str, Probe]:
+        """`batches`: unwell if this server does not look after its batches any more, or has some
+        that it can't answer."""
+        return {"batches": self._health}
+
     def announce_stop(self) -> None:
         """Ends the watching of batches."""
         self._changes.close()
@@ -118,6 +132,14 @@ class Batches(Domain):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    async def _health(self) -> Health:
+        settles = self._settling is not None and not self._settling.done()
+        if self._batching is None:
+            return judge([], settles=settles, endpoints=())
+        parts = self._batching.parts
+        endpoints = [each for shape in parts.shapes for each in shape.endpoints]
+        return judge(await parts.store.unended(), settles=settles, endpoints=endpoints)
 
 
 async def _until_the_stop(settling: Settling) -> None:

@@ -18,6 +18,7 @@ from funland_server.batches.journal import Tally, disk_errors, read_journal
 from funland_server.batches.outcomes import Outcome, unanswered
 from funland_server.batches.store import BatchStore
 from funland_server.files.domain import Files
+from funland_server.metrics import Metrics
 
 PURPOSE: Final = "batch_output"
 _MEDIA_TYPE: Final = "application/jsonl"
@@ -30,6 +31,7 @@ class Finishing:
 
     store: BatchStore
     files: Files
+    metrics: Metrics
 
     async def finish(
         self,
@@ -86,6 +88,7 @@ class Finishing:
             return True
 
         ended = await self.store.change(batch_id, end)
+        self.metrics.batches_ended.labels(Batch.State.Name(state)).inc()
         await asyncio.to_thread(folder.remove)
         return ended
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,13 @@ from funland_server.batches.folders import Folder
 from funland_server.batches.here import Here, Under
 from funland_server.batches.journal import Journal, disk_errors
 from funland_server.batches.lines import Lines
+from funland_server.batches.outcomes import Outcome
 from funland_server.batches.store import BatchStore, Kept
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.files.domain import Files
 from funland_server.files.errors import FileElsewhereError
 from funland_server.live import Live
+from funland_server.metrics import Metrics
 from funland_server.storage.errors import StorageFullError
 from funland_server.tasks.kinds import Checked, NotHereError, Running
 
@@ -49,6 +51,7 @@ class Parts:
     ask: Ask
     shapes: tuple[Lines, ...]
     streams: Live[int]
+    metrics: Metrics
     publish: Callable[[str], None]
     """Tells who watches that a batch has changed."""
 
@@ -78,7 +81,8 @@ class BatchKind:
     async def run(self, running: Running) -> TaskResult:
         """See `Kind`."""
         batch_id = running.work.batch.batch_id
-        with self._parts.here.under_way(batch_id) as under:
+        running_now = self._parts.metrics.batches_running.track_inprogress()
+        with running_now, self._parts.here.under_way(batch_id) as under:
             try:
                 batch = await _Run(self._parts, running, batch_id, under).run()
             except StorageFullError as error:
@@ -149,6 +153,7 @@ class _Run:
 
         batch = await self._change(take)
         if batch.state == Batch.FAILED:
+            self._parts.metrics.batches_ended.labels(Batch.State.Name(batch.state)).inc()
             await asyncio.to_thread(self._folder.remove)
             raise FieldInvalidError([Violation("input_file_id", _told(content))])
         return batch
@@ -164,7 +169,7 @@ class _Run:
             Shape(self._batch_id, batch.endpoint, lines),
             feed,
             self._parts.ask,
-            journal.add,
+            counted(journal.add, self._parts.metrics),
             self._parts.streams,
         )
         self._under.answering = answering
@@ -200,6 +205,18 @@ class _Run:
         batch = await self._parts.store.change(self._batch_id, change)
         self._parts.publish(self._batch_id)
         return batch
+
+
+def counted(
+    keep: Callable[[Outcome], Awaitable[None]], metrics: Metrics
+) -> Callable[[Outcome], Awaitable[None]]:
+    """Counts the lines that are kept."""
+
+    async def keep_and_count(outcome: Outcome) -> None:
+        await keep(outcome)
+        metrics.batch_lines.labels("failed" if outcome.failed else "completed").inc()
+
+    return keep_and_count
 
 
 def endpoint_unknown(endpoint: str, shapes: Iterable[Lines]) -> FieldInvalidError:

@@ -17,6 +17,7 @@ from funland_server.batches.running import Parts
 from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.tasks.domain import Tasks
 from funland_server.tasks.errors import TaskNotFoundError
+from funland_server.turns import Turns
 
 logger = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ class Settling:
         self._tasks = tasks
         self._known: dict[str, str] = {}
         self._unborn: set[str] = set()
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._turns = Turns[str]()
 
     def unborn(self, batch_id: str) -> None:
         """Leaves a batch alone whose task is not submitted yet."""
@@ -56,8 +57,7 @@ class Settling:
 
     async def settle(self, batch_id: str) -> None:
         """Does what follows for a batch. What fails is tried again at the next look."""
-        lock = self._locks.setdefault(batch_id, asyncio.Lock())
-        async with lock:
+        async with self._turns.of(batch_id):
             try:
                 while await self._step(batch_id):
                     pass
@@ -69,8 +69,6 @@ class Settling:
                 logger.warning("batch_not_settled", batch_id=batch_id, error=error.message)
             except Exception:
                 logger.exception("batch_not_settled", batch_id=batch_id)
-        if not lock.locked():
-            self._locks.pop(batch_id, None)
 
     async def _step(self, batch_id: str) -> bool:
         """Whether there may be more to do."""

@@ -16,6 +16,8 @@ from funland.v1.batches_pb2 import (
 )
 from funland_server.batches.errors import BatchNotFoundError
 from funland_server.batches.tables import batches, unended
+from funland_server.belonging import rows as belongings
+from funland_server.belonging.rows import Thing, seen
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
@@ -58,9 +60,11 @@ class BatchStore:
                     batch=batch.SerializeToString(),
                 )
             )
+            await belongings.keep(connection, self.database.dialect, Thing.BATCH, batch.batch_id)
 
         async def take_it_back(connection: AsyncConnection) -> None:
             await connection.execute(delete(batches).where(_is(batch.batch_id)))
+            await belongings.drop(connection, Thing.BATCH, [batch.batch_id])
 
         await self.database.write(insert_it, give_back=take_it_back)
 
@@ -112,6 +116,7 @@ class BatchStore:
 
         async def delete_it(connection: AsyncConnection) -> None:
             await connection.execute(delete(batches).where(_is(batch_id)))
+            await belongings.drop(connection, Thing.BATCH, [batch_id])
 
         await self.database.write(delete_it)
 
@@ -145,7 +150,8 @@ class BatchStore:
         place = tuple_(batches.c.create_time, batches.c.batch_id)
 
         async def find(connection: AsyncConnection) -> ListBatchesResponse:
-            query = select(batches.c.batch)
+            own = seen(Thing.BATCH, batches.c.batch_id)
+            query = select(batches.c.batch).where(own)
             if request.page_token:
                 found = await connection.execute(
                     select(batches.c.create_time).where(_is(request.page_token))
@@ -159,7 +165,7 @@ class BatchStore:
             order = (batches.c.create_time.desc(), batches.c.batch_id.desc())
             found = await connection.execute(query.order_by(*order).limit(size + 1))
             rows = [Batch.FromString(content) for content in found.scalars()]
-            count = await connection.execute(select(func.count()).select_from(batches))
+            count = await connection.execute(select(func.count()).select_from(batches).where(own))
             return ListBatchesResponse(
                 batches=rows[:size],
                 next_page_token=rows[size - 1].batch_id if len(rows) > size else "",

@@ -24,6 +24,7 @@ from funland_server.chat.rows import (
 from funland_server.chat.saying import named, said
 from funland_server.chat.tables import AnyRow, messages, sessions
 from funland_server.chat.titles import beginning
+from funland_server.chat.words import said_in
 from funland_server.storage.connections import AsyncConnection
 
 BLOCK: Final = 1_000_000
@@ -74,8 +75,37 @@ async def had(connection: AsyncConnection, row: AnyRow, key: str) -> Begun | Non
             messages.c.session_id == row.session_id, messages.c.place == found.place + 1
         )
         both.append(message_of((await connection.execute(query)).one()))
+    both[-1] = await _last_answer(connection, row.session_id, both[-1])
     await reading.add_siblings(connection, row.session_id, both)
     return Begun(present(row), tuple(both))
+
+
+async def _last_answer(
+    connection: AsyncConnection, session_id: str, answer: SessionMessage
+) -> SessionMessage:
+    """The answer behind all calls that the server made, whose results and answer came together."""
+    while answer.steps and answer.state == SessionMessage.COMPLETED:
+        query = (
+            select(*MESSAGE)
+            .where(
+                messages.c.session_id == session_id,
+                messages.c.place
+                > select(messages.c.place)
+                .where(
+                    messages.c.session_id == session_id,
+                    messages.c.message_id == answer.message_id,
+                )
+                .scalar_subquery(),
+            )
+            .order_by(messages.c.place)
+            .offset(len(answer.steps))
+            .limit(1)
+        )
+        found = (await connection.execute(query)).one_or_none()
+        if found is None:
+            break
+        answer = message_of(found)
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +166,7 @@ async def _count(connection: AsyncConnection, row: AnyRow, adds: _Adds, last_eve
     """Writes into a session's row what follows from messages that were added."""
     first = row.beginning
     if not row.messages:
-        first = beginning(adds.messages[0].message.content)
+        first = beginning(said_in(adds.messages[0].message))
     values: dict[str, Any] = {
         "head": adds.messages[-1].message_id,
         "messages": row.messages + len(adds.messages),

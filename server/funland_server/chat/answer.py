@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from funland.v1.errors_pb2 import Error
-from funland.v1.inference_pb2 import Finish, GenerationEvent
+from funland.v1.inference_pb2 import Finish, GenerationEvent, ToolStep
 from funland.v1.sessions_pb2 import SessionEvent, SessionMessage
 from funland_server.chat.store import Written
 from funland_server.chat.telling import Told
@@ -23,11 +23,29 @@ class Answer:
         self.told = told
         """What the model is to answer."""
         self._text = Text()
+        self._steps: dict[str, ToolStep] = {}
+        """The calls that the server makes for it, as they were asked for."""
         self._event = 0
         self.gives_back = True
         """See `Written`."""
         self.shown = False
         """Whether its end is saved, or can't be, so that others may see it."""
+
+    @classmethod
+    def after(cls, asked: Answer, message: SessionMessage, rest: Text) -> Answer:
+        """The next answer, behind one whose calls the server made."""
+        message.model = asked._message.model
+        message.device_ids[:] = asked._message.device_ids
+        answer = cls(message, asked.told)
+        answer._text = rest
+        return answer
+
+    @property
+    def has_results(self) -> bool:
+        """Whether all calls that the server makes for it are made."""
+        return bool(self._steps) and all(
+            step.state != ToolStep.CALLING for step in self._steps.values()
+        )
 
     @property
     def message_id(self) -> str:
@@ -74,11 +92,23 @@ class Answer:
             case "delta":
                 self._text.add(event.delta)
                 return self._telling(delta=event.delta)
+            case "tool_step":
+                self._steps[event.tool_step.call.id] = event.tool_step
+                return self._telling(tool_step=event.tool_step)
             case "finish":
                 self._finish(event.finish, examples(self._message.model))
             case _:
                 pass
         return None
+
+    def ask(self) -> tuple[list[ToolStep], Text]:
+        """It is whole, as the server has made its calls: these, with what came of them. What it
+        has of other calls is of the next answer."""
+        self._message.state = SessionMessage.COMPLETED
+        self._message.finish_reason = Finish.TOOL_CALLS
+        rest = Text(calls=self._text.calls)
+        self._text.calls = {}
+        return list(self._steps.values()), rest
 
     def complete(self) -> None:
         """It is whole, or as whole as the context lets it be."""
@@ -104,6 +134,11 @@ class Answer:
         message = SessionMessage()
         message.CopyFrom(self._message)
         message.message.CopyFrom(self._text.message)
+        for step in self._steps.values():
+            message.message.tool_calls.append(step.call)
+            kept = message.steps.add()
+            kept.CopyFrom(step)
+            kept.ClearField("text")
         return message
 
     def _telling(self, **what: object) -> SessionEvent:

@@ -81,6 +81,7 @@ def chat_of(session: Session, request: SendMessageRequest, tells: Told) -> ChatR
         messages=tells.messages,
         sampling=request.sampling,
         tools=session.tools,
+        mcp_servers=session.mcp_servers,
         drop_oldest=drops_oldest(session),
         options=GenerationOptions(progress=True, priority=request.priority),
     )

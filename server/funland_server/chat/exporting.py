@@ -37,6 +37,9 @@ _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
 _TICKS: Final = re.compile(r"`{3,}")
 
 
+_SHOWN: Final[Mapping[str, str]] = {"image": "*(a picture)*", "audio": "*(a sound)*"}
+
+
 def as_json(session: Session, messages: Sequence[SessionMessage]) -> bytes:
     """A session and its messages as the contract's JSON has them."""
     document = {"session": _values(session), "messages": [_values(one) for one in messages]}
@@ -62,6 +65,8 @@ def _blocks(one: SessionMessage) -> Iterator[str]:
         yield _fenced(message.content)
     elif message.content:
         yield _closed(message.content)
+    for part in message.parts:
+        yield _SHOWN.get(part.WhichOneof("part") or "") or _closed(part.text)
     for call in message.tool_calls:
         yield f"Calls `{_line(call.name)}`:"
         yield _fenced(call.arguments, "json")

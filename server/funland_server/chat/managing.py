@@ -19,11 +19,11 @@ from funland.v1.sessions_pb2 import (
     UpdateSessionRequest,
 )
 from funland_server.chat.asking import Asking
+from funland_server.chat.ids import new_message_id
 from funland_server.chat.open_session import OpenSession
 from funland_server.chat.open_sessions import OpenSessions
 from funland_server.chat.saving import Saving
 from funland_server.chat.store import SessionStore
-from funland_server.chat.turns import new_message_id
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.storage.waiting_out import wait_out
 
@@ -58,6 +58,7 @@ class Managing:
             system_message=request.system_message,
             sampling=request.sampling,
             tools=request.tools,
+            mcp_servers=request.mcp_servers,
             overflow=request.overflow or Session.DROP_OLDEST,
             when_busy=request.when_busy or Session.WAIT,
             state=Session.IDLE,
@@ -132,6 +133,8 @@ def changed(session: Session, request: UpdateSessionRequest, model: str) -> None
             setattr(session, field, getattr(request, field))
     if request.HasField("tags"):
         session.tags[:] = request.tags.tags
+    if request.HasField("mcp_servers"):
+        session.mcp_servers[:] = request.mcp_servers.names
     if request.HasField("sampling"):
         session.sampling.CopyFrom(request.sampling)
     session.model = model or session.model

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, tuple_
 
 from funland.v1.sessions_pb2 import ListSessionsRequest, ListSessionsResponse
+from funland_server.belonging.rows import Thing, seen
 from funland_server.chat.rows import session_of
 from funland_server.chat.tables import messages, session_tags, sessions
 from funland_server.chat.words import words_of
@@ -61,6 +62,7 @@ def chosen(request: ListSessionsRequest) -> Select[*tuple[Any, ...]]:
 
 
 def _filters(request: ListSessionsRequest) -> Iterator[ColumnElement[bool]]:
+    yield seen(Thing.SESSION, sessions.c.session_id)
     if request.model:
         yield sessions.c.model == request.model
     for tag in dict.fromkeys(request.tags):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from funland.v1.inference_pb2 import Message
 from funland.v1.sessions_pb2 import Session, SessionMessage
 from funland_server.chat.tables import AnyRow, messages
-from funland_server.chat.words import folded
+from funland_server.chat.words import folded, said_in
 
 _OF_SESSION: Final = (
     "session_id", "model", "state", "head_message_id", "message_count", "create_time",
@@ -69,7 +69,7 @@ def message_values(message: SessionMessage) -> dict[str, Any]:
 
 def words(said: Message, state: SessionMessage.State.ValueType) -> str:
     """What a message is found by: nothing as long as it is written."""
-    return "" if state == SessionMessage.IN_PROGRESS else folded(said.content)
+    return "" if state == SessionMessage.IN_PROGRESS else folded(said_in(said))
 
 
 def message_of(row: AnyRow) -> SessionMessage:

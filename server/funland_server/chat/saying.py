@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from funland.v1.inference_pb2 import Message
 from funland.v1.sessions_pb2 import SendMessageRequest, SessionMessage, ToolResult
 from funland_server.chat.errors import MessageNotFoundError
 from funland_server.errors import FieldInvalidError, Violation
+
+_MOST_BYTES: Final = 4 * 1024**2
+"""What the pictures and sounds of a message may have that are kept with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +75,20 @@ def said(request: SendMessageRequest, head: str, known: Mapping[str, SessionMess
     if request.tool_results:
         _check_results(request.tool_results, known.get(parent))
         return Said(parent, tuple(_result(one) for one in request.tool_results))
-    message = Message(role=Message.USER, content=request.content, name=request.name)
+    message = Message(
+        role=Message.USER, content=request.content, parts=request.parts, name=request.name
+    )
     return Said(parent, (message,))
 
 
 def _contradictions(request: SendMessageRequest) -> Iterator[Violation]:
     given = [
         name
-        for name in ("content", "tool_results", "regenerate_message_id")
+        for name in ("content", "parts", "tool_results", "regenerate_message_id")
         if getattr(request, name)
     ]
     if len(given) != 1:
-        what = "must be given, or tool_results, or regenerate_message_id"
+        what = "must be given, or parts, tool_results or regenerate_message_id"
         yield Violation(
             given[1] if given else "content",
             f"can't be given together with {given[0]}" if given else what,
@@ -92,8 +98,12 @@ def _contradictions(request: SendMessageRequest) -> Iterator[Violation]:
     if request.after_message_id and (request.regenerate_message_id or request.edit_message_id):
         other = "regenerate_message_id" if request.regenerate_message_id else "edit_message_id"
         yield Violation("after_message_id", f"can't be given together with {other}")
-    if request.name and not request.content:
+    if request.name and not (request.content or request.parts):
         yield Violation("name", "must be empty without content: it says who speaks")
+    held = sum(len(part.image.data) + len(part.audio.data) for part in request.parts)
+    if held > _MOST_BYTES:
+        what = f"hold {held} bytes; {_MOST_BYTES} are kept here: name larger files by their file_id"
+        yield Violation("parts", what)
 
 
 def _check_results(results: Sequence[ToolResult], answer: SessionMessage | None) -> None:

@@ -19,6 +19,8 @@ from funland.v1.sessions_pb2 import (
     Session,
     SessionMessage,
 )
+from funland_server.belonging import rows as belongings
+from funland_server.belonging.rows import Thing
 from funland_server.chat import adding, pages, reading
 from funland_server.chat.adding import Begun
 from funland_server.chat.errors import MessageNotFoundError
@@ -35,6 +37,7 @@ from funland_server.chat.rows import (
 )
 from funland_server.chat.tables import messages, session_tags, sessions, unfinished
 from funland_server.chat.titles import beginning
+from funland_server.chat.words import said_in
 from funland_server.storage import owners
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
@@ -66,7 +69,7 @@ class SessionStore:
     async def create(self, session: Session, copied: Sequence[SessionMessage] = ()) -> None:
         """Keeps a new session, with the messages of the one that it is forked from, each with the
         id that it has here. A caller that is cancelled meanwhile has made none."""
-        first = beginning(copied[0].message.content) if copied else ""
+        first = beginning(said_in(copied[0].message)) if copied else ""
         values = {
             **session_values(session, first),
             "session_id": session.session_id,
@@ -85,6 +88,9 @@ class SessionStore:
         async def insert_it(connection: AsyncConnection) -> None:
             await connection.execute(insert(sessions).values(values))
             await _write_tags(connection, session)
+            await belongings.keep(
+                connection, self.database.dialect, Thing.SESSION, session.session_id
+            )
             if rows:
                 await connection.execute(insert(messages), rows)
 
@@ -92,6 +98,7 @@ class SessionStore:
             await connection.execute(
                 delete(sessions).where(sessions.c.session_id == session.session_id)
             )
+            await belongings.drop(connection, Thing.SESSION, [session.session_id])
 
         await self.database.write(insert_it, give_back=take_it_back)
 
@@ -154,6 +161,7 @@ class SessionStore:
         async def write(connection: AsyncConnection) -> None:
             await reading.session_row(connection, session_id, lock=True)
             await connection.execute(delete(sessions).where(sessions.c.session_id == session_id))
+            await belongings.drop(connection, Thing.SESSION, [session_id])
 
         await self.database.write(write)
 

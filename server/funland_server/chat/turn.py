@@ -34,5 +34,7 @@ class Turn:
 
     @property
     def ids(self) -> frozenset[str]:
-        """Those of its messages."""
+        """Those of its messages so far."""
+        if self.writing is not None:
+            return frozenset(self.writing.message_ids)
         return frozenset(message.message_id for message in self.begun.messages)

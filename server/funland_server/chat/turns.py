@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,9 +12,11 @@ from funland.v1.inference_pb2 import GenerationEvent
 from funland.v1.sessions_pb2 import SendMessageRequest, SessionEvent, SessionMessage
 from funland_server.chat import adding
 from funland_server.chat.adding import Begun
+from funland_server.chat.advancing import advance
 from funland_server.chat.answer import Answer
 from funland_server.chat.asking import Asking
 from funland_server.chat.errors import SessionBusyError, SessionNotFoundError
+from funland_server.chat.ids import new_message_id
 from funland_server.chat.open_session import OpenSession
 from funland_server.chat.open_sessions import OpenSessions
 from funland_server.chat.saving import Saving
@@ -207,22 +208,25 @@ class Turns:
     async def _write(
         self, session: OpenSession, request: SendMessageRequest, begun: Begun, writing: Writing
     ) -> None:
-        answer = writing.answer
+        told_of = writing.answer.told
 
         async def take(event: GenerationEvent) -> None:
+            if writing.answer.has_results and not event.HasField("tool_step"):
+                await advance(session, writing, self._store, self._saving)
+            answer = writing.answer
             told = answer.take(event, self._asking.examples)
             if told is None:
                 return
             if session.journal.last + _MARGIN >= session.reserved:
                 await self._reserve(session)
             session.tell(told)
-            if told.HasField("delta"):
+            if told.HasField("delta") or told.HasField("tool_step"):
                 self._saving.grown(answer)
 
-        await writing.run(self._asking.stream(begun.session, request, answer.told), take)
+        await writing.run(self._asking.stream(begun.session, request, told_of), take)
         async with session.changing:
             event = await self._saved(session, writing)
-            answer.shown = True
+            writing.answer.shown = True
             session.tell(event)
             session.end()
         writing.ended.set()
@@ -263,8 +267,3 @@ class Turns:
         for heard in hears:
             heard(turn)
         return turn
-
-
-def new_message_id() -> str:
-    """An id that no message has."""
-    return f"msg_{uuid.uuid4().hex}"

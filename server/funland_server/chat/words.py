@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import Final
 
+from funland.v1.inference_pb2 import Message
+
 LONGEST: Final = 32 * 1024
 """So many characters of a message can be found."""
 _MOST_ASKED: Final = 16
@@ -15,6 +17,13 @@ _GAPS: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 def folded(*texts: str) -> str:
     """The texts in the form in which they are kept for the search, a line each."""
     return "\n".join(_folded(text[:LONGEST]) for text in texts if text)
+
+
+def said_in(message: Message) -> str:
+    """What a message says, without what it shows."""
+    return message.content or "\n".join(
+        part.text for part in message.parts if part.HasField("text")
+    )
 
 
 def words_of(query: str) -> list[str]:

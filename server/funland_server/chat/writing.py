@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from time import monotonic
 
@@ -34,6 +34,8 @@ class Writing:
         """Why there is no more of it, for those who wait for the whole."""
         self.ended = asyncio.Event()
         """Its end is saved and told, or can't be."""
+        self.message_ids = {message.message_id for message in begun.messages}
+        """Those of all its messages: what was said, its answers, and what came of their calls."""
         self._begin_time = monotonic()
         self._task: asyncio.Task[None] | None = None
         self._stopped: SessionMessage.State.ValueType | None = None
@@ -56,6 +58,11 @@ class Writing:
             self.fail(error)
         else:
             self.answer.complete()
+
+    def go_on(self, answer: Answer, begun: Begun, message_ids: Iterable[str]) -> None:
+        """Another answer is the one that is written, behind calls that the server made."""
+        self.answer, self.begun = answer, begun
+        self.message_ids.update(message_ids)
 
     def fail(self, error: BaseException) -> None:
         """Leaves the answer FAILED."""

@@ -53,6 +53,8 @@ def described(sections: Sections) -> dict[str, Described]:
         _described(f"{section}.{name}", info)
         for section, model in sections.items()
         for name, info in model.model_fields.items()
+        if get_origin(info.annotation)
+        is not dict  # a table: it stands in the file, and is not told
     )
     return {one.name: one for one in sorted(every, key=lambda one: one.name)}
 

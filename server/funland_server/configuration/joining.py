@@ -66,9 +66,17 @@ def _expanded(home: Any) -> Any:
 def _explained(error: ValidationError, section: str) -> Iterator[tuple[str, str]]:
     """The name of each wrong setting of a section, and why."""
     for wrong in error.errors(include_url=False, include_input=False):
-        name = f"{section}.{wrong['loc'][0]}" if wrong["loc"] else section
+        name = ".".join((section, *_path(wrong["loc"])))
         unknown = wrong["type"] == "extra_forbidden"
         yield name, _UNKNOWN if unknown else _why(wrong)
+
+
+def _path(place: tuple[int | str, ...]) -> Iterator[str]:
+    """A setting's name in its section; of a table, what is wrong in it too."""
+    for part in place:
+        if not isinstance(part, str) or part == "[key]":  # an item of a list is the list's
+            return
+        yield part
 
 
 def _why(wrong: ErrorDetails) -> str:
@@ -86,7 +94,8 @@ def _line(name: str, why: str, layer: Layer) -> str:
 
 def _origin(name: str, layer: Layer) -> str:
     under = (given for key, given in layer.items() if key.startswith(f"{name}."))
-    given = layer.get(name) or next(under, None)
+    above = (layer[key] for key in layer if name.startswith(f"{key}."))
+    given = layer.get(name) or next(under, None) or next(above, None)
     return f" (from {given.name})" if given else ""
 
 

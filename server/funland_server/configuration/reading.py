@@ -2,9 +2,10 @@
 
 Settings have sections, such as `server` and `gateway`: tables of `funland.toml`. A variable's name
 is FUNLAND_<SECTION>__<SETTING>, so `server.port` is FUNLAND_SERVER__PORT; FUNLAND_HOME is short
-for `server.home`, FUNLAND_DATABASE_URL for `server.database_url`. FUNLAND_SERVER, without the
-double underscore, is no setting of the service: it is the address that clients call. A variable for
-a list holds its items parted by commas.
+for `server.home`, FUNLAND_DATABASE_URL for `server.database_url`. FUNLAND_SERVER, FUNLAND_CA and
+FUNLAND_KEY, without the double underscore, are no settings of the service: they tell clients which
+address to call, which certificates to believe and which key to send. A variable for a list holds
+its items parted by commas.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from funland_server.configuration.given import Given, Sections, WrongSettingsErr
 
 _PREFIX = "FUNLAND_"
 _SHORT = {"home": "server.home", "database_url": "server.database_url"}
-_NOT_SETTINGS = {"FUNLAND_SERVER"}
+_NOT_SETTINGS = {"FUNLAND_SERVER", "FUNLAND_CA", "FUNLAND_KEY"}
 _OF_HUBS = {
     "MODELSCOPE_DOMAIN": "server.modelscope_endpoint",
     "MODELSCOPE_ENDPOINT": "server.modelscope_endpoint",  # the newer name goes before the older

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
@@ -95,6 +95,16 @@ class DeploymentCalls:
                     if told or retried:
                         raise
             retried = True
+
+    async def run_live_job(
+        self, inputs: AsyncIterator[worker_pb2.LiveInput]
+    ) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`."""
+        await self._deployed.wait_until_it_answers()
+        with self._chosen(()) as callee:
+            async with aclosing(callee.run_live_job(inputs)) as events:
+                async for event in events:
+                    yield event
 
     async def _twice(self, call: Callable[[Callee], Awaitable[Answer]]) -> Answer:
         try:

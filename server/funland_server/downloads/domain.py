@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from funland.v1 import downloads_pb2
 from funland.v1.downloads_pb2 import Download, StartDownloadRequest
@@ -12,6 +14,7 @@ from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.downloads.errors import DownloadNotFoundError, DownloadStateError
+from funland_server.downloads.fetching.alone import fetch
 from funland_server.downloads.fetching.settings import FetchSettings
 from funland_server.downloads.fetching.speed import Bucket
 from funland_server.downloads.fetching.tools import Tools
@@ -20,7 +23,7 @@ from funland_server.downloads.jobs.job import Job
 from funland_server.downloads.jobs.jobs import Jobs, QueueSettings
 from funland_server.downloads.jobs.machine import ACTIVE, ENDED, Action
 from funland_server.downloads.listing import Listing
-from funland_server.downloads.plan import Credentials, Resolver
+from funland_server.downloads.plan import Credentials, PlannedFile, Resolver
 from funland_server.downloads.service import DownloadService
 from funland_server.downloads.starting import Starting
 from funland_server.downloads.store import DownloadStore
@@ -31,6 +34,7 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.storage.database import Database
+from funland_server.tracing.spans import NO_TRACES, Tracing
 from funland_server.web.fetching import Web
 
 
@@ -47,9 +51,11 @@ class Downloads(Domain):
         web: Web,
         resolver: Resolver,
         credentials: Credentials,
+        tracing: Tracing = NO_TRACES,
     ) -> None:
         """`models` installs what was downloaded; all requests go through `web`."""
         self._live = settings
+        self._tracing = tracing
         self._settings = settings.now
         self._metrics = metrics
         self._database = database
@@ -87,6 +93,7 @@ class Downloads(Domain):
             settings=self._queue,
             metrics=self._metrics,
             publish=self.changes.publish,
+            tracing=self._tracing,
         )
         await self._jobs.start()
         self._live.tell(self._take)
@@ -154,6 +161,21 @@ class Downloads(Domain):
         if self._jobs is not None:
             with suppress(DownloadNotFoundError, DownloadStateError):
                 await self._jobs.control.act(download_id, Action.CANCEL)
+
+    async def fetch(
+        self, files: Sequence[PlannedFile], folder: Path, told: Callable[[int], None]
+    ) -> list[Path]:
+        """Fetches files that are to be no model, in the order given, into a folder of one's own in
+        the home; `told` hears how many bytes are there. What was fetched stays for the next time,
+        if it is broken off.
+
+        Each lies at `fetched/<number>-<SHA-256>`, as a link to a blob that is to be released.
+
+        Raises:
+            StorageFullError: The disk has no room.
+            FunlandError: As a download that fails.
+        """
+        return await fetch(self._tools, files, folder, told)
 
     def _starting(self, jobs: Jobs) -> Starting:
         return Starting(self._resolver, self._models.installing, jobs.control)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,16 @@ from funland_server.durable import sync
 _NEW: Final = ".new-"
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first bytes of a content that are told once all of it is known."""
+
+    size: int
+    """How many."""
+    of: Callable[[bytes, int], bytes]
+    """Takes them as they came, and the size of all; gives as many."""
+
+
 class Partial:
     """A content on its way. Its methods block, and raise OSError; `open` comes first, and `drop`
     last, however the others end."""
@@ -26,11 +37,12 @@ class Partial:
         self.size = 0
         self._file: FileIO | None = None
         self._digest = hashlib.sha256()
+        self._rewritten = False
 
     def open(self) -> None:
         """Makes its file."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = FileIO(self.path, "x")
+        self._file = FileIO(self.path, "x+")
 
     def write(self, data: bytes) -> None:
         """Adds to it."""
@@ -42,9 +54,25 @@ class Partial:
         self._digest.update(data)
         self.size += len(data)
 
+    def rewrite_head(self, head: Head) -> None:
+        """Puts other bytes in the place of its first."""
+        if self._file is None:
+            raise ValueError("it is not open")
+        old = os.pread(self._file.fileno(), head.size, 0)
+        new = head.of(old, self.size)
+        if len(new) != len(old):
+            raise ValueError("a head keeps its length")
+        if new != old:
+            os.pwrite(self._file.fileno(), new, 0)
+            self._rewritten = True
+
     def close(self) -> str:
         """Its SHA-256; nothing is added any more."""
         if self._file is not None:
+            if self._rewritten:
+                self._file.seek(0)
+                self._digest = hashlib.file_digest(self._file, "sha256")
+                self._rewritten = False
             self._file.close()
         return self._digest.hexdigest()
 

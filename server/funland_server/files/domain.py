@@ -10,17 +10,21 @@ from typing import Final
 
 import structlog
 
-from funland.v1 import files_pb2
+from funland.v1 import files_pb2, uploads_pb2
 from funland.v1.files_pb2 import File
 from funland_server.blobs.store import Blobs
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Service
 from funland_server.errors import FunlandError, StartError
-from funland_server.files.contents import Contents
+from funland_server.files.contents import Contents, Head
 from funland_server.files.keeping import About, Keeping
+from funland_server.files.resuming import Resuming
 from funland_server.files.service import FileService
 from funland_server.files.store import FileStore
 from funland_server.files.transfers import Transfers
+from funland_server.files.upload_contents import UploadContents
+from funland_server.files.upload_service import UploadService
+from funland_server.files.upload_store import UploadStore
 from funland_server.home_id import home_id
 from funland_server.live import Live
 from funland_server.storage.database import Database
@@ -42,12 +46,16 @@ class Files(Domain):
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         """`blobs` are the home's; `clock` tells the nanoseconds since 1970."""
+        self.blobs = blobs
+        """Where their contents are, with those of all else in the home."""
         self._settings = settings
         self._database = database
         self._contents = Contents(settings.now.home / "files", blobs)
         self._now = lambda: clock() // 1000
         self._limit = settings.map(lambda now: now.file_bytes)
+        self._upload_limit = settings.map(lambda now: now.upload_bytes)
         self._kept: Keeping | None = None
+        self._uploads: Resuming | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -59,16 +67,31 @@ class Files(Domain):
                 f"The home {self._settings.now.home} can't be used ({error.strerror})."
             ) from error
         self._kept = Keeping(self._contents, FileStore(self._database, this_home), self._now)
+        self._uploads = Resuming(
+            UploadContents(self._settings.now.home / "uploads"),
+            UploadStore(self._database, this_home),
+            self._kept,
+            self._now,
+            limit_bytes=self._upload_limit,
+            reserve_bytes=self._settings.map(lambda now: now.download_reserve_bytes),
+        )
         try:
             await self._kept.tidy()
+            await self._uploads.tidy()
         except (StorageFullError, StorageUnavailableError) as error:
             raise StartError(error.message) from error
         self._sweeping = asyncio.create_task(self._sweep_often())
 
     def services(self) -> list[Service]:
-        """Answers `FileService`."""
+        """Answers `FileService` and `UploadService`."""
         service = FileService(self._keeping, Transfers(self._keeping, self._limit))
-        return [(files_pb2.DESCRIPTOR.services_by_name["FileService"], service)]
+        return [
+            (files_pb2.DESCRIPTOR.services_by_name["FileService"], service),
+            (
+                uploads_pb2.DESCRIPTOR.services_by_name["UploadService"],
+                UploadService(self._resuming),
+            ),
+        ]
 
     async def stop(self) -> None:
         """Looks for no more files whose time is over."""
@@ -86,16 +109,18 @@ class Files(Domain):
         retention_seconds: float = 0,
         task_id: str = "",
         sha256: str = "",
+        head: Head | None = None,
     ) -> File:
         """Makes a file of all chunks, whatever its size; it is on the disk on return. For a caller
-        that is cancelled, and where `chunks` raises, it is not kept.
+        that is cancelled, and where `chunks` raises, it is not kept. `head` is asked for the first
+        bytes when all chunks are there.
 
         Raises:
             FileDamagedError: It has another SHA-256 than that which is named.
             StorageFullError, StorageUnavailableError: It is not kept.
         """
         about = About(name, purpose, media_type, retention_seconds, task_id)
-        return await self._keeping.keep_all(chunks, about, sha256)
+        return await self._keeping.keep_all(chunks, about, sha256, head)
 
     async def adopt(
         self,
@@ -140,8 +165,10 @@ class Files(Domain):
         return await self._keeping.ids_of(task_id)
 
     async def sweep(self) -> None:
-        """Removes the files whose time is over, and contents whose file another server deleted."""
+        """Removes the files whose time is over, uploads that nobody goes on with, and contents
+        whose file another server deleted."""
         await self._keeping.forget_expired()
+        await self._resuming.forget_expired()
         if self._database.dialect != "sqlite":
             await self._keeping.drop_strays()
 
@@ -150,6 +177,12 @@ class Files(Domain):
         if self._kept is None:
             raise RuntimeError("The files are not started.")
         return self._kept
+
+    @property
+    def _resuming(self) -> Resuming:
+        if self._uploads is None:
+            raise RuntimeError("The files are not started.")
+        return self._uploads
 
     async def _sweep_often(self) -> None:
         while True:

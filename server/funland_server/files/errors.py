@@ -1,12 +1,15 @@
 """What can go wrong with files.
 
 NotFoundError
-└── UnknownFileError    FILE_NOT_FOUND
+├── UnknownFileError       FILE_NOT_FOUND
+└── UnknownUploadError     UPLOAD_NOT_FOUND
 InvalidArgumentError
-├── FileTooLargeError   FILE_TOO_LARGE
-└── FileDamagedError    FILE_DAMAGED
+├── FileTooLargeError      FILE_TOO_LARGE
+└── FileDamagedError       FILE_DAMAGED
 FailedPreconditionError
-└── FileElsewhereError  FILE_ELSEWHERE
+├── FileElsewhereError     FILE_ELSEWHERE
+├── UploadOffsetError      UPLOAD_OFFSET_WRONG
+└── UploadIncompleteError  UPLOAD_INCOMPLETE
 """
 
 from __future__ import annotations
@@ -32,9 +35,9 @@ class FileTooLargeError(InvalidArgumentError):
 
     reason = ErrorReason.FILE_TOO_LARGE
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, allowing: str = "server.file_bytes") -> None:
         super().__init__(
-            f"The file has more than {limit_bytes} bytes, the most that server.file_bytes allows.",
+            f"The file has more than {limit_bytes} bytes, the most that {allowing} allows.",
             limit_bytes=str(limit_bytes),
         )
 
@@ -60,4 +63,40 @@ class FileElsewhereError(FailedPreconditionError):
         super().__init__(
             f"File {file_id!r} is kept by another server of this database: ask that one.",
             file_id=file_id,
+        )
+
+
+class UnknownUploadError(NotFoundError):
+    """No upload has that id."""
+
+    reason = ErrorReason.UPLOAD_NOT_FOUND
+
+    def __init__(self, upload_id: str) -> None:
+        super().__init__(f"There is no upload {upload_id!r}: begin another.", upload_id=upload_id)
+
+
+class UploadOffsetError(FailedPreconditionError):
+    """The bytes belong elsewhere."""
+
+    reason = ErrorReason.UPLOAD_OFFSET_WRONG
+
+    def __init__(self, upload_id: str, offset: int) -> None:
+        super().__init__(
+            f"Upload {upload_id!r} goes on at byte {offset}.",
+            upload_id=upload_id,
+            offset=str(offset),
+        )
+
+
+class UploadIncompleteError(FailedPreconditionError):
+    """Bytes of the upload are missing."""
+
+    reason = ErrorReason.UPLOAD_INCOMPLETE
+
+    def __init__(self, upload_id: str, offset: int, size_bytes: int) -> None:
+        super().__init__(
+            f"Upload {upload_id!r} has {offset} of {size_bytes} bytes: send the others first.",
+            upload_id=upload_id,
+            offset=str(offset),
+            size_bytes=str(size_bytes),
         )

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from funland.v1.files_pb2 import File, ListFilesRequest, ListFilesResponse
-from funland_server.files.contents import Contents, Partial
+from funland_server.files.contents import Contents, Head, Partial
 from funland_server.files.errors import (
     FileDamagedError,
     FileElsewhereError,
@@ -105,20 +105,31 @@ class Keeping:
             raise FileDamagedError(sha256)
         return await self._place(partial.path, about, found, partial.size)
 
-    async def keep_all(self, chunks: AsyncIterable[bytes], about: About, sha256: str = "") -> File:
-        """Makes a file of all chunks; otherwise as `keep`."""
+    async def keep_all(
+        self,
+        chunks: AsyncIterable[bytes],
+        about: About,
+        sha256: str = "",
+        head: Head | None = None,
+    ) -> File:
+        """Makes a file of all chunks, with the `head` that is told behind the last; otherwise as
+        `keep`."""
         async with self.arriving() as arrival:
             async for chunk in chunks:
                 await arrival.add(chunk)
+            if head is not None:
+                await to_its_end(arrival.partial.rewrite_head, head)
             return await self.keep(arrival, about, sha256)
 
-    async def adopt(self, path: Path, about: About) -> File:
+    async def adopt(self, path: Path, about: About, sha256: str = "") -> File:
         """Makes a file of one that is whole, and removes that then; where it fails it is where it
-        was."""
-        taken, sha256, size = await to_its_end(self._contents.take, path)
+        was. Raises FileDamagedError if it has another SHA-256 than this."""
+        taken, found, size = await to_its_end(self._contents.take, path)
         self._busy.add(taken.name)
         try:
-            file = await self._place(taken, about, sha256, size)
+            if sha256 and found != sha256:
+                raise FileDamagedError(sha256)
+            file = await self._place(taken, about, found, size)
             await to_its_end(path.unlink, missing_ok=True)
             return file
         finally:

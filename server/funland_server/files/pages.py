@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from funland.v1.files_pb2 import ListFilesRequest, ListFilesResponse
+from funland_server.belonging.rows import Thing, seen
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.files.store import alive, whole
 from funland_server.files.tables import files
@@ -58,7 +59,7 @@ def chosen(
 
 def _wanted(request: ListFilesRequest, now: int) -> list[ColumnElement[bool]]:
     own = [files.c.purpose == request.purpose] if request.purpose else []
-    return [alive(now), *own]
+    return [alive(now), seen(Thing.FILE, files.c.file_id), *own]
 
 
 async def _place(connection: AsyncConnection, token: str) -> tuple[int, str]:

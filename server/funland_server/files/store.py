@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, insert, or_, select
 
 from funland.v1.files_pb2 import File
+from funland_server.belonging import rows
+from funland_server.belonging.rows import Thing, seen
 from funland_server.files.errors import UnknownFileError
 from funland_server.files.tables import files
 from funland_server.storage.connections import AsyncConnection
@@ -39,9 +41,11 @@ class FileStore:
 
         async def insert_it(connection: AsyncConnection) -> None:
             await connection.execute(insert(files).values(_values(file, self.home_id)))
+            await rows.keep(connection, self.database.dialect, Thing.FILE, file.file_id)
 
         async def take_it_back(connection: AsyncConnection) -> None:
             await connection.execute(delete(files).where(_id == file.file_id))
+            await rows.drop(connection, Thing.FILE, [file.file_id])
 
         await self.database.write(insert_it, give_back=take_it_back)
 
@@ -49,7 +53,7 @@ class FileStore:
         """A file; raises UnknownFileError, also for one that is to be forgotten."""
 
         async def find(connection: AsyncConnection) -> AnyRow | None:
-            query = select(files).where(_id == file_id, alive(now))
+            query = select(files).where(_id == file_id, alive(now), seen(Thing.FILE, _id))
             return (await connection.execute(query)).one_or_none()
 
         row = await self.database.read(find)
@@ -76,6 +80,7 @@ class FileStore:
         async def delete_them(connection: AsyncConnection) -> None:
             for file_id in sorted(file_ids):
                 await connection.execute(delete(files).where(_id == file_id))
+            await rows.drop(connection, Thing.FILE, file_ids)
 
         await self.database.write(delete_them)
 

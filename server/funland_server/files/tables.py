@@ -1,4 +1,4 @@
-"""The table of files, as the migrations make it."""
+"""The tables of files, as the migrations make them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,28 @@ from sqlalchemy import BigInteger, Column, Index, Table, Text, text
 
 from funland_server.storage.any_text import AnyText
 from funland_server.storage.schema import schema
+
+uploads = Table(
+    "uploads",
+    schema,
+    Column("upload_id", AnyText, primary_key=True),
+    # Who has the content.
+    Column("home_id", Text, nullable=False),
+    Column("owner_id", AnyText, nullable=False),
+    Column("name", AnyText, nullable=False),
+    Column("purpose", AnyText, nullable=False),
+    Column("media_type", AnyText, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("retention_seconds", BigInteger, nullable=False),
+    # What is on the disk for good.
+    Column("bytes_there", BigInteger, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    # When something came last.
+    Column("news_time", BigInteger, nullable=False),
+    # The file that was made of it. Empty: none yet.
+    Column("file_id", AnyText, nullable=False),
+    Index("uploads_by_home", "home_id", "news_time"),
+)
 
 files = Table(
     "files",

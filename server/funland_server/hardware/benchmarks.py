@@ -18,6 +18,7 @@ from funland.v1.hardware_pb2 import (
     Device,
     Recommendation,
 )
+from funland.v1.models_pb2 import Model
 from funland_server.devices.domain import Devices
 from funland_server.devices.errors import DeviceUnavailableError
 from funland_server.errors import ServerStoppingError
@@ -165,9 +166,9 @@ class Benchmarks:
 
     def _model(self, name: str) -> InstalledModel:
         catalog = self._models.catalog
-        return (
-            catalog.get(name) if name else next(model for model in catalog.all() if model.built_in)
-        )
+        if name:
+            return catalog.get(name)
+        return next(one for one in catalog.all() if one.built_in and one.kind == Model.TEXT)
 
 
 @asynccontextmanager

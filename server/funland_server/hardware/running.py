@@ -18,7 +18,7 @@ from funland_server.hardware.waves import Measured, Wave
 from funland_server.workers.worker import Worker
 
 _TICK_SECONDS: Final = 0.1
-_LIMIT_SECONDS: Final = 60.0
+_LIMIT_SECONDS: Final = 180.0
 """After which a wave that has brought nothing is given up."""
 
 
@@ -65,7 +65,7 @@ class Waves:
 
     async def run(self, wave: Wave) -> Measured | None:
         """Runs a wave to its end, or until its time is over and something was measured; None:
-        nothing was for a minute.
+        nothing was for three minutes.
 
         Raises:
             FunlandError: What the worker refused, or that it was lost.

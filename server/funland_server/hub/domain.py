@@ -13,6 +13,7 @@ from funland_server.hub.catalog.syncing import Syncing
 from funland_server.hub.catalog.syncs import Syncs
 from funland_server.hub.choice.choosing import Choosing
 from funland_server.hub.choice.ranking import Ranking
+from funland_server.hub.dataset_files import HubDatasets
 from funland_server.hub.details import Details
 from funland_server.hub.hubs import Hubs
 from funland_server.hub.knowledge import Knowledge
@@ -39,6 +40,8 @@ class Hub(Domain):
         self._web = web
         self.hubs = Hubs(settings, web)
         """The downloads' `Credentials`."""
+        self.datasets = HubDatasets(self.hubs)
+        """What hubs have to train with."""
         catalog, favorites, syncs = Catalog(database), Favorites(database), Syncs(database)
         ranking = Ranking(self._machine)
         presenting = Presenting(self.hubs, favorites, ranking, self._installed)

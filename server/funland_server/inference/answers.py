@@ -15,6 +15,7 @@ def generate_response(done: Completed) -> inference_pb2.GenerateResponse:
         text=first.text,
         reasoning=first.thoughts,
         finish_reason=first.finish.reason,
+        stop=first.finish.stop,
         logprobs=first.logprobs,
         prompt_logprobs=done.prompt_logprobs,
         usage=done.usage,
@@ -25,6 +26,7 @@ def generate_response(done: Completed) -> inference_pb2.GenerateResponse:
                 text=other.text,
                 reasoning=other.thoughts,
                 finish_reason=other.finish.reason,
+                stop=other.finish.stop,
                 logprobs=other.logprobs,
             )
             for other in others
@@ -40,15 +42,19 @@ def chat_response(done: Completed) -> inference_pb2.ChatResponse:
         model=done.model,
         message=first.message,
         finish_reason=first.finish.reason,
+        stop=first.finish.stop,
         logprobs=first.logprobs,
         prompt_logprobs=done.prompt_logprobs,
         usage=done.usage,
         timings=done.timings,
         device_ids=done.device_ids,
+        steps=done.steps,
+        step_messages=done.step_messages,
         alternatives=[
             inference_pb2.AlternativeMessage(
                 message=other.message,
                 finish_reason=other.finish.reason,
+                stop=other.finish.stop,
                 logprobs=other.logprobs,
             )
             for other in others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from funland.v1.inference_pb2 import EmbedRequest, EmbedResponse, Usage
 from funland.worker.v1.worker_pb2 import EmbeddedTexts, EmbedTexts, Tokens
+from funland_server.identity import caller
 from funland_server.workers.callee import Callee
 
 
@@ -19,8 +20,9 @@ def texts_to_embed(request: EmbedRequest) -> EmbedTexts:
 
 
 def embedded(worker: Callee, texts: EmbeddedTexts) -> EmbedResponse:
-    """What a caller is answered."""
+    """What a caller is answered, for whom its tokens are counted."""
     tokens = texts.prompt_tokens
+    caller().count_tokens(tokens)
     return EmbedResponse(
         model=worker.model_id,
         embeddings=texts.embeddings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from time import monotonic
@@ -11,9 +12,12 @@ from typing import Any
 from funland.v1 import inference_pb2
 from funland.v1.inference_pb2 import GenerationEvent
 from funland.worker.v1.worker_pb2 import Conversation, SequenceEvent, Submit
+from funland_server.identity import caller
+from funland_server.inference.counting import counting
 from funland_server.inference.defaults import apply_defaults
 from funland_server.inference.loading import loading
 from funland_server.inference.pace import Pace
+from funland_server.inference.showing import Showing
 from funland_server.inference.texts import Completed, Texts
 from funland_server.metrics import Metrics
 from funland_server.models.loading.loader import ModelLoader
@@ -25,7 +29,8 @@ Made = Callable[[int], None]
 class Generations:
     """All generations of one server."""
 
-    def __init__(self, loader: ModelLoader, metrics: Metrics, pace: Pace) -> None:
+    def __init__(self, loader: ModelLoader, metrics: Metrics, pace: Pace, showing: Showing) -> None:
+        self._showing = showing
         self._loader = loader
         self._metrics = metrics
         self._pace = pace
@@ -39,7 +44,7 @@ class Generations:
             FunlandError: See `InferenceService` in `inference.proto`.
         """
         arrival = monotonic()
-        with self._pace.generation() as generation:
+        with self._pace.generation() as generation, counting(caller()) as counted:
             options = submit.options
             if options.progress and not self._loader.is_loaded(model):
                 async with aclosing(loading(self._loader, model)) as news:
@@ -53,10 +58,12 @@ class Generations:
                 can_chat=worker.ready.can_chat,
                 adapters=self._loader.adapters(model_id),
             )
+            await self._showing.fetch(submit.conversation, model_id, worker.ready)
             generation_id = f"gen-{uuid.uuid4().hex}"
             asks_of_prompt = options.progress or options.HasField("prompt_logprobs")
             started = False
             first = True
+            untold: Counter[int] = Counter()  # tokens since the delta before, by the text
             async with aclosing(worker.generate(submit)) as events:
                 async for event in events:
                     if not started:  # now it is in the queue; what was refused never started
@@ -66,6 +73,7 @@ class Generations:
                         )
                         yield GenerationEvent(start=start)
                     if event.tokens:
+                        counted.made(event.tokens)
                         generation.made(event.tokens)
                         if made is not None:
                             made(event.tokens)
@@ -81,10 +89,13 @@ class Generations:
                         yield GenerationEvent(choice=choice, prefill=event.prefill)
                     if asks_of_prompt and event.HasField("prompt_logprobs"):
                         yield GenerationEvent(choice=choice, prompt_logprobs=event.prompt_logprobs)
+                    untold[choice] += event.tokens
                     if event.HasField("delta"):
+                        event.delta.tokens = untold.pop(choice)
                         yield GenerationEvent(choice=choice, delta=event.delta)
                     if event.HasField("finish"):
                         generation.end()
+                        counted.finished(event)
                         self._measure(model_id, event, monotonic() - arrival)
                         yield GenerationEvent(choice=choice, finish=event.finish)
 

@@ -8,25 +8,27 @@ from collections.abc import AsyncGenerator
 from funland.v1 import inference_pb2
 from funland.worker.v1 import worker_pb2
 from funland_server.errors import FunlandError
+from funland_server.identity import caller
 from funland_server.inference.answers import chat_response, generate_response
 from funland_server.inference.defaults import begin_conversation
 from funland_server.inference.embedding import embedded, texts_to_embed
-from funland_server.inference.generation import (
-    Generations,
-    conversation,
-    from_chat,
-    from_prompt,
-)
+from funland_server.inference.generation import Generations, conversation, from_prompt
 from funland_server.inference.ranking import ranking
+from funland_server.inference.rounds.chats import Chats
+from funland_server.inference.showing import Showing
 from funland_server.models.loading.loader import ModelLoader
 
 
 class InferenceService:
     """Answers the RPCs of `InferenceService`; see `inference.proto`."""
 
-    def __init__(self, generations: Generations, loader: ModelLoader) -> None:
+    def __init__(
+        self, generations: Generations, chats: Chats, loader: ModelLoader, showing: Showing
+    ) -> None:
         self._generations = generations
+        self._chats = chats
         self._loader = loader
+        self._showing = showing
 
     async def Generate(
         self, request: inference_pb2.GenerateRequest
@@ -51,14 +53,13 @@ class InferenceService:
 
     async def Chat(self, request: inference_pb2.ChatRequest) -> inference_pb2.ChatResponse:
         """See `inference.proto`."""
-        done = await self._generations.complete(request.model, from_chat(request))
-        return chat_response(done)
+        return chat_response(await self._chats.complete(request))
 
     def StreamChat(
         self, request: inference_pb2.ChatRequest
     ) -> AsyncGenerator[inference_pb2.GenerationEvent]:
         """See `inference.proto`."""
-        return self._generations.stream(request.model, from_chat(request))
+        return self._chats.stream(request)
 
     async def ApplyTemplate(
         self, request: inference_pb2.ApplyTemplateRequest
@@ -67,6 +68,7 @@ class InferenceService:
         worker = await self._loader.worker(request.chat.model)
         chat = conversation(request.chat)
         begin_conversation(chat, self._loader.defaults(worker.model_id))
+        await self._showing.fetch(chat, worker.model_id, worker.ready)
         prompt = await worker.render(chat)
         return inference_pb2.ApplyTemplateResponse(
             model=worker.model_id, prompt=prompt.text, tokens=prompt.tokens
@@ -85,6 +87,7 @@ class InferenceService:
         )
         results = ranking(ranked.scores, cosines=ranked.cosines)
         tokens = ranked.prompt_tokens
+        caller().count_tokens(tokens)
         return inference_pb2.RerankResponse(
             model=worker.model_id,
             results=results[: request.top_n or None],

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from funland.v1 import inference_pb2
-from funland.v1.inference_pb2 import GenerationEvent, TokenLogprob
+from funland.v1.inference_pb2 import GenerationEvent, Message, TokenLogprob, ToolStep
+from funland_server.inference.steps import Steps
 
 
 @dataclass(slots=True)
@@ -30,6 +31,15 @@ class Text:
             call.id = call.id or piece.id
             call.name = call.name or piece.name
             call.arguments += piece.arguments
+
+    def begin_anew(self) -> Message:
+        """What was said so far, without calls: from here on it is another message. Calls are of the
+        last one."""
+        said = Message(role=Message.ASSISTANT, content=self.text, reasoning=self.thoughts)
+        self.content.clear()
+        self.reasoning.clear()
+        self.logprobs.clear()
+        return said
 
     @property
     def text(self) -> str:
@@ -65,6 +75,10 @@ class Completed:
     """The prompt's tokens, if they were asked for."""
     device_ids: tuple[str, ...]
     """Where it was computed."""
+    steps: tuple[ToolStep, ...] = ()
+    """The calls that the server has made."""
+    step_messages: tuple[Message, ...] = ()
+    """What was said before, with these calls and their results."""
 
 
 class Texts:
@@ -74,6 +88,7 @@ class Texts:
         self._start = inference_pb2.Start()
         self._texts: dict[int, Text] = {}
         self._prompt_logprobs: tuple[TokenLogprob, ...] = ()
+        self._steps = Steps()
 
     def add(self, event: GenerationEvent) -> None:
         """Takes the next event."""
@@ -86,6 +101,8 @@ class Texts:
                 self._text(event.choice).finish = event.finish
             case "prompt_logprobs":
                 self._prompt_logprobs = tuple(event.prompt_logprobs.tokens)
+            case "tool_step":
+                self._steps.take(event.tool_step, self._text(event.choice))
             case _:
                 pass
 
@@ -101,6 +118,8 @@ class Texts:
             _timings(finishes),
             self._prompt_logprobs,
             tuple(self._start.device_ids),
+            tuple(self._steps.steps),
+            tuple(self._steps.messages),
         )
 
     def _text(self, choice: int) -> Text:

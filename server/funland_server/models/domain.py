@@ -6,16 +6,18 @@ import asyncio
 
 from funland.v1 import models_pb2
 from funland.v1.system_pb2 import PartHealth
-from funland_server.blobs.store import Blobs
 from funland_server.changes import Changes
 from funland_server.config import ServerSettings
 from funland_server.devices.acceleration import Accelerations
 from funland_server.devices.domain import Devices
 from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.errors import StartError
+from funland_server.files.domain import Files
 from funland_server.live import Live
 from funland_server.metrics import Metrics
+from funland_server.models.adapters.attaching import Attaching
 from funland_server.models.adapters.store import Adapters
+from funland_server.models.importing import Importing
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.installing import Installing
 from funland_server.models.installed.store import ModelStore
@@ -39,6 +41,7 @@ class Models(Domain):
     catalog: ModelCatalog
     adapters: Adapters
     loader: ModelLoader
+    attaching: Attaching
     installing: Installing
     """Makes models of what was downloaded into `blobs`."""
 
@@ -48,6 +51,8 @@ class Models(Domain):
         metrics: Metrics,
         devices: Devices,
         accelerations: Accelerations,
+        *,
+        files: Files,
         launcher: Launcher | None = None,
     ) -> None:
         """Without a `launcher` all workers run on this machine."""
@@ -61,8 +66,10 @@ class Models(Domain):
         self.holders = Holders()
         """Deployments, by the models that they are made of."""
         self._holding: Holding
+        self._importing: Importing
         self._started = False
-        self.blobs = Blobs(settings.now.home / "blobs")
+        self.blobs = files.blobs
+        self._files = files
         self._measurements = Measurements(settings.now.home / "measurements")
         self._placing = Placing(devices, accelerations)
         self.pool = WorkerPool(
@@ -87,11 +94,15 @@ class Models(Domain):
             served=self.served,
             settings=self._live,
         )
+        self.attaching = Attaching(self.adapters, self.loader, self.pool, self._changes.publish)
         pins = Pins(self._settings.home)
         await asyncio.to_thread(pins.read)
         self._holding = Holding(self.catalog, self.loader, self.pool, pins, self.holders)
         self.installing = Installing(
             self.catalog, self.blobs, self.adapters, self._changes.publish, self._holding.replaced
+        )
+        self._importing = Importing(
+            self.catalog, self._files, self.adapters, self.attaching, self._holding
         )
         await self._holding.start()
         self._started = True
@@ -100,6 +111,7 @@ class Models(Domain):
         """Answers `ModelService`."""
         service = ModelService(
             self.catalog, self.adapters, self.pool, self.loader,
+            files=self._files, importing=self._importing, attaching=self.attaching,
             holding=self._holding, changes=self._changes,
         )  # fmt: skip
         return [(models_pb2.DESCRIPTOR.services_by_name["ModelService"], service)]
@@ -117,6 +129,7 @@ class Models(Domain):
     async def stop(self) -> None:
         """Ends the workers."""
         if self._started:
+            await self._importing.stop()
             await self._holding.stop()
         await self.pool.close()
 

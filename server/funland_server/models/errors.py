@@ -10,6 +10,7 @@ FailedPreconditionError
 ├── ModelFileChangedError       MODEL_FILE_CHANGED
 ├── ModelBuiltInError           MODEL_BUILT_IN
 ├── ModelPinnedError            MODEL_PINNED
+├── ModelKindWrongError         MODEL_KIND_WRONG
 └── ModelDeployedError          MODEL_DEPLOYED
 """
 
@@ -24,10 +25,27 @@ class ModelNotFoundError(NotFoundError):
 
     reason = ErrorReason.MODEL_NOT_FOUND
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, message: str = "") -> None:
+        """`message` says more where no name was given."""
         super().__init__(
-            f"Model {model!r} is not installed. `funland models list` shows those that are.",
+            message
+            or f"Model {model!r} is not installed. `funland models list` shows those that are.",
             model=model,
+        )
+
+
+class ModelKindWrongError(FailedPreconditionError):
+    """The model is for something else."""
+
+    reason = ErrorReason.MODEL_KIND_WRONG
+
+    def __init__(self, model: str, kind: str, needed: str) -> None:
+        super().__init__(
+            f"Model {model!r} is of the kind {kind}, and the call needs one of the kind {needed}."
+            " `funland models list` shows them.",
+            model=model,
+            kind=kind,
+            needed=needed,
         )
 
 

@@ -9,11 +9,13 @@ from google.protobuf import empty_pb2
 
 from funland.v1 import models_pb2
 from funland_server.changes import Changes
+from funland_server.files.domain import Files
 from funland_server.models.adapters.attaching import Attaching
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import ModelNotFoundError
+from funland_server.models.importing import Importing
 from funland_server.models.installed.catalog import ModelCatalog
-from funland_server.models.installed.model import InstalledModel
+from funland_server.models.installed.model import InstalledModel, slug
 from funland_server.models.loading.holding import Holding
 from funland_server.models.loading.loader import ModelLoader
 from funland_server.models.wire import to_wire
@@ -32,12 +34,17 @@ class ModelService:
         pool: WorkerPool,
         loader: ModelLoader,
         *,
+        files: Files,
+        importing: Importing,
+        attaching: Attaching,
         holding: Holding,
         changes: Changes,
     ) -> None:
         self._catalog = catalog
         self._adapters = adapters
-        self._attaching = Attaching(adapters, loader, pool, changes.publish)
+        self._files = files
+        self._importing = importing
+        self._attaching = attaching
         self._pool = pool
         self._loader = loader
         self._holding = holding
@@ -63,10 +70,7 @@ class ModelService:
 
     async def ImportModel(self, request: models_pb2.ImportModelRequest) -> models_pb2.Model:
         """See `models.proto`."""
-        model = await self._catalog.import_file(
-            request.path, request.model_id, tuple(request.aliases), request.sha256
-        )
-        return self._wire(model)
+        return self._wire(await self._importing.import_model(request))
 
     async def LoadModel(self, request: models_pb2.LoadModelRequest) -> models_pb2.Model:
         """See `models.proto`."""
@@ -89,7 +93,12 @@ class ModelService:
     async def AttachAdapter(self, request: models_pb2.AttachAdapterRequest) -> models_pb2.Model:
         """See `models.proto`."""
         model = self._catalog.get(request.model_id)
-        await self._attaching.attach(model, request.path, request.adapter_id)
+        path, adapter_id = request.path, request.adapter_id
+        if request.file_id:
+            file = await self._files.get(request.file_id)
+            path = str(await self._files.path(request.file_id))
+            adapter_id = adapter_id or slug(file.name)
+        await self._attaching.attach(model, path, adapter_id)
         return self._wire(model)
 
     async def DetachAdapter(self, request: models_pb2.DetachAdapterRequest) -> models_pb2.Model:

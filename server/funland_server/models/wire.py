@@ -36,11 +36,13 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         parameter_count=header.parameter_count,
         context_length=header.context_length,
         embedding_length=header.embedding_length,
-        size_bytes=model.fingerprint.size_bytes,
+        size_bytes=model.size_bytes,
         sha256=model.sha256,
         license=header.license,
         can_chat=model.has_chat_template and header.writes_text,
         can_generate=header.writes_text,
+        can_see=header.projector is not None and header.projector.sees,
+        can_hear=header.projector is not None and header.projector.hears,
         built_in=model.built_in,
         default=default,
         state=models_pb2.Model.INSTALLED,
@@ -63,6 +65,7 @@ def to_wire(model: InstalledModel, pool: WorkerPool, *, default: bool) -> models
         message.can_chat = worker.ready.can_chat
         message.can_generate = worker.ready.can_generate
         message.can_rerank = worker.ready.can_rank
+        message.can_see, message.can_hear = worker.ready.can_see, worker.ready.can_hear
         message.kind = kind(worker.spec, worker.ready)
         message.loaded.CopyFrom(loaded(worker, place))
     elif (seconds := place.retry_seconds) is not None:

@@ -17,7 +17,7 @@ from funland_server.nodes.errors import ClusterUnreachableError, NodeNotFoundErr
 from funland_server.nodes.node import Node
 from funland_server.workers.launch import launch
 from funland_server.workers.process import Told, WorkerProcess, untold
-from funland_server.workers.spec import LOCAL_NODE, WorkerSpec
+from funland_server.workers.spec import LOCAL_NODE, MEDIA, WorkerSpec
 
 logger = structlog.get_logger(__name__)
 
@@ -134,6 +134,9 @@ def _there(spec: WorkerSpec) -> WorkerSpec | None:
         FieldInvalidError: It asks for devices of this machine on another.
     """
     _check_devices(spec.settings)
+    if spec.kind in MEDIA and spec.settings.node_id:
+        what = "must be empty: models that speak, hear or paint run on the server's own machine"
+        raise FieldInvalidError([Violation("settings.node_id", what)])
     placer = spec.placer
     if placer is None:
         return spec

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeVar
 
 import structlog
+from google.protobuf.message import Message
 
-from funland.v1.inference_pb2 import ChatRequest, ChatResponse, GenerationOptions
 from funland.worker.v1.plugin_pb2 import PluginAnswer, PluginAsk, ToPlugin
 from funland_server.errors import FieldInvalidError, FunlandError, InternalError, Violation
+from funland_server.plugins.answering import Answering
 from funland_server.plugins.errors import PluginDeniedError, PluginLimitExceededError
 from funland_server.plugins.fetches import Fetches
 
@@ -21,7 +22,7 @@ logger = structlog.get_logger(__name__)
 AT_ONCE: Final = 16
 """The SDK asks no more at once."""
 
-Answering: TypeAlias = Callable[[ChatRequest], Awaitable[ChatResponse]]
+M = TypeVar("M", bound=Message)
 
 
 class Asks:
@@ -35,14 +36,19 @@ class Asks:
         send: Callable[[ToPlugin], Awaitable[None]],
         *,
         allowed: bool,
-        priority: GenerationOptions.Priority.ValueType,
+        background: bool,
+        given: str = "",
     ) -> None:
+        """In the `background`, models serve those first that somebody waits for. `given` is what
+        the caller has given in: of kept files those alone are open to the plugin whose ids stand in
+        it."""
         self._plugin_id = plugin_id
         self._answering = answering
         self._fetches = fetches
         self._send = send
         self._allowed = allowed
-        self._priority = priority
+        self._background = background
+        self._given = given
         self._open: set[asyncio.Task[None]] = set()
         self.failed: dict[int, FunlandError] = {}
         """Why questions were not answered, the last of them."""
@@ -74,9 +80,7 @@ class Asks:
             elif not self._allowed:
                 raise PluginDeniedError(self._plugin_id, "models")
             else:
-                response = await self._answering(self._checked(ask.request))
-                self._count(response)
-                answer.response.CopyFrom(response)
+                await self._ask(ask, answer)
         except Exception as problem:
             error = problem if isinstance(problem, FunlandError) else _unforeseen(problem)
             if len(self.failed) >= AT_ONCE:
@@ -86,23 +90,56 @@ class Asks:
         with suppress(ConnectionError):  # it has ended, as whoever reads from it sees
             await self._send(ToPlugin(answer=answer))
 
-    def _checked(self, request: ChatRequest) -> ChatRequest:
-        """The question, held against the contract's rules as any call is, with our priority."""
-        import protovalidate  # noqa: PLC0415 - a twentieth of a start, which no start needs
+    async def _ask(self, ask: PluginAsk, answer: PluginAnswer) -> None:
+        """Has a model answer."""
+        background = self._background
+        match ask.WhichOneof("question"):
+            case "speak":
+                spoken = await self._answering.speak(
+                    _checked(ask.speak), background=self._background
+                )
+                self._count(spoken.model, spoken.device_ids)
+                answer.spoken.CopyFrom(spoken)
+            case "hear":
+                self._check_file(ask.hear.file_id)
+                heard = await self._answering.hear(_checked(ask.hear), background=background)
+                self._count(heard.model, heard.device_ids)
+                answer.heard.CopyFrom(heard)
+            case "paint":
+                self._check_file(ask.paint.image_file_id)
+                self._check_file(ask.paint.mask_file_id)
+                painted = await self._answering.paint(
+                    _checked(ask.paint), background=self._background
+                )
+                self._count(painted.model, painted.device_ids)
+                answer.painted.CopyFrom(painted)
+            case _:
+                request = _checked(ask.request)
+                response = await self._answering.chat(request, background=background)
+                self.tokens += response.usage.total_tokens
+                self._count(response.model, response.device_ids)
+                answer.response.CopyFrom(response)
 
-        violations = protovalidate.collect_violations(request)
-        if violations:
-            raise FieldInvalidError(
-                [Violation("messages", violation.proto.message) for violation in violations[:1]]
-            )
-        request.options.priority = self._priority
-        return request
+    def _check_file(self, file_id: str) -> None:
+        """Files are others': a plugin may have read what its caller has named, and no more."""
+        if file_id and f'"{file_id}"' not in self._given:
+            raise PluginDeniedError(self._plugin_id, "files")
 
-    def _count(self, response: ChatResponse) -> None:
-        self.tokens += response.usage.total_tokens
-        if response.model not in self.models:
-            self.models.append(response.model)
-        self.device_ids += [one for one in response.device_ids if one not in self.device_ids]
+    def _count(self, model: str, device_ids: Iterable[str]) -> None:
+        if model not in self.models:
+            self.models.append(model)
+        self.device_ids += [one for one in device_ids if one not in self.device_ids]
+
+
+def _checked(request: M) -> M:
+    """The question, held against the contract's rules as any call is."""
+    import protovalidate  # noqa: PLC0415 - a twentieth of a start, which no start needs
+
+    for violation in protovalidate.collect_violations(request)[:1]:
+        elements: Any = getattr(violation.proto.field, "elements", ())
+        field = elements[0].field_name if elements else "request"
+        raise FieldInvalidError([Violation(field, violation.proto.message)])
+    return request
 
 
 def _unforeseen(problem: Exception) -> InternalError:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from funland.v1 import plugins_pb2
-from funland.v1.inference_pb2 import ChatRequest, ChatResponse
 from funland.v1.system_pb2 import PartHealth
+from funland_server.belonging.rows import Owned
 from funland_server.config import ServerSettings
 from funland_server.domain import Domain, Health, Probe, Service
 from funland_server.files.domain import Files
+from funland_server.images.domain import Images
 from funland_server.inference.domain import Inference
 from funland_server.live import Live
 from funland_server.metrics import Metrics
+from funland_server.plugins.answering import Answering
 from funland_server.plugins.catalog import Catalog
 from funland_server.plugins.executing import Executing
 from funland_server.plugins.host import PluginHost
 from funland_server.plugins.kind import PluginKind
 from funland_server.plugins.service import PluginService
 from funland_server.plugins.shelf import Shelf
+from funland_server.speech.domain import Speech
 from funland_server.tasks.domain import Tasks
 from funland_server.web.fetching import Web
 
@@ -34,12 +37,16 @@ class Plugins(Domain):
         tasks: Tasks,
         files: Files,
         inference: Inference,
+        speech: Speech,
+        images: Images,
         web: Web,
+        owned: Owned,
     ) -> None:
+        """`owned` is how calls are looked at that come from outside."""
         self._tasks = tasks
-        self._inference = inference
         self._host = PluginHost()
-        self._executing = Executing(settings, metrics, self._host, files, self._answer, web=web)
+        answering = Answering(inference, speech, images, owned)
+        self._executing = Executing(settings, metrics, self._host, files, answering, web=web)
         self.catalog = Catalog(Shelf(settings.now.home / "plugins"), self._executing)
         """What there is."""
 
@@ -60,9 +67,6 @@ class Plugins(Domain):
     async def stop(self) -> None:
         """Ends all executions."""
         await self._host.close()
-
-    async def _answer(self, request: ChatRequest) -> ChatResponse:
-        return await self._inference.service.Chat(request)
 
     async def _probe(self) -> Health:
         told = self._host.last

@@ -10,7 +10,6 @@ from typing import Final
 
 import orjson
 
-from funland.v1.inference_pb2 import GenerationOptions
 from funland.v1.plugins_pb2 import ExecutePluginRequest, PluginExecution
 from funland.worker.v1.plugin_pb2 import PluginRun, StartExecution
 from funland.worker.v1.worker_pb2 import JobProgress
@@ -20,8 +19,9 @@ from funland_server.files.domain import Files
 from funland_server.files.on_disk import as_storage_errors
 from funland_server.live import Live
 from funland_server.metrics import Metrics
+from funland_server.plugins.answering import Answering
 from funland_server.plugins.artefacts import Artefacts
-from funland_server.plugins.asks import Answering, Asks
+from funland_server.plugins.asks import Asks
 from funland_server.plugins.errors import (
     PluginBrokenError,
     PluginDisabledError,
@@ -199,7 +199,8 @@ class Executing:
                     Fetches(plugin.id, self._web, plugin.manifest.permissions.hosts),
                     process.send,
                     allowed=plugin.manifest.permissions.models,
-                    priority=GenerationOptions.LOW if task_id else GenerationOptions.NORMAL,
+                    background=bool(task_id),
+                    given=request.input,
                 )
             )
             return made[0]
@@ -241,7 +242,7 @@ class Executing:
         def asks(process: PluginProcess) -> Asks:
             return Asks(
                 plugin_id, self._answering, Fetches(plugin_id, self._web, ()), process.send,
-                allowed=False, priority=GenerationOptions.LOW,
+                allowed=False, background=True,
             )  # fmt: skip
 
         async with self._checking:

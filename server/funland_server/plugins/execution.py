@@ -30,8 +30,8 @@ from funland_server.plugins.manifest import Limits
 from funland_server.plugins.words import is_object, told_progress
 from funland_server.workers.errors import WorkerLostError
 
-_ASK_BYTES: Final = 20 * 1024**2
-"""The longest question: the contract has 16 MiB for a message."""
+_ASK_BYTES: Final = 26 * 1024**2
+"""The longest question: the contract has 25 MiB for a recording, and for a picture."""
 _BESIDE_BYTES: Final = 1024**2
 """What may be said beside the output: how far it is, and names."""
 

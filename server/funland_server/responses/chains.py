@@ -31,10 +31,14 @@ async def history(database: Database, response_id: str) -> list[Message]:
         FieldInvalidError: It has no answer, or not yet. Or the chain is longer than LONGEST_CHAIN
             or larger than LARGEST_CHAIN.
     """
-    size = func.length(responses.c.input) + func.length(responses.c.output)
+    size = (
+        func.length(responses.c.input)
+        + func.length(responses.c.output)
+        + func.coalesce(func.length(responses.c.step_messages), 0)
+    )
     columns = (
         responses.c.response_id, responses.c.follows, responses.c.state, responses.c.input,
-        responses.c.output,
+        responses.c.output, responses.c.step_messages,
     )  # fmt: skip
     chain = (
         select(*columns, size.label("size"), literal(1).label("length"))
@@ -91,12 +95,13 @@ def _asked(row: AnyRow) -> ChatRequest:
 
 def _said(row: AnyRow, continued: bool) -> list[Message]:
     messages = ListResponseInputResponse.FromString(row.input).messages
-    answer = Message.FromString(row.output)
+    between = ListResponseInputResponse.FromString(row.step_messages or b"").messages
+    said = [*between, Message.FromString(row.output)]
     if continued:
         begun = messages.pop()
-        answer.content = begun.content + answer.content
-        answer.reasoning = begun.reasoning + answer.reasoning
-    return [*messages, answer]
+        said[0].content = begun.content + said[0].content
+        said[0].reasoning = begun.reasoning + said[0].reasoning
+    return [*messages, *said]
 
 
 def _cannot_be_followed(description: str) -> FieldInvalidError:

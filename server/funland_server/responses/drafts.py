@@ -7,6 +7,7 @@ import uuid
 from funland.v1.errors_pb2 import Error
 from funland.v1.inference_pb2 import ChatRequest, Finish, GenerationEvent
 from funland.v1.responses_pb2 import CreateResponseRequest, Response, ResponseEvent
+from funland_server.inference.steps import Steps
 from funland_server.inference.texts import Text
 
 
@@ -18,8 +19,9 @@ class Draft:
         self.response = _begun(request, model)
         """As it stands, without its answer."""
         self._text = Text()
+        self._steps = Steps()
 
-    def take(self, event: GenerationEvent) -> ResponseEvent | None:
+    def take(self, event: GenerationEvent) -> ResponseEvent | None:  # noqa: PLR0911 - one for each kind
         """Takes the model's next event, and gives what callers are told of it."""
         match event.WhichOneof("event"):
             case "start":
@@ -35,6 +37,9 @@ class Draft:
                 self.response.state = Response.IN_PROGRESS
                 self._text.add(event.delta)
                 return ResponseEvent(delta=event.delta)
+            case "tool_step":
+                self._steps.take(event.tool_step, self._text)
+                return ResponseEvent(tool_step=event.tool_step)
             case "finish":
                 self._text.finish = event.finish
             case _:
@@ -67,6 +72,8 @@ class Draft:
         response.state = state
         response.output.CopyFrom(self._text.message)
         response.logprobs.extend(self._text.logprobs)
+        response.steps.extend(self._steps.steps)
+        response.step_messages.extend(self._steps.messages)
         return response
 
 

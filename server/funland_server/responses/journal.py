@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 
-from funland.v1.inference_pb2 import Delta, ToolCallDelta
+from funland.v1.inference_pb2 import Delta, ToolCallDelta, ToolStep
 from funland.v1.responses_pb2 import Response, ResponseEvent
 
 
@@ -50,6 +50,7 @@ def replay(response: Response, after: int) -> Iterator[ResponseEvent]:
     Who has seen later events than these has seen some of the answer, and gets `completed` alone.
     """
     events = [ResponseEvent(created=_as_it_began(response))]
+    events.extend(_steps(response))
     if (delta := _answer(response)).ByteSize():
         events.append(ResponseEvent(delta=delta))
     for number, event in enumerate(events, start=1):
@@ -59,10 +60,37 @@ def replay(response: Response, after: int) -> Iterator[ResponseEvent]:
     yield ResponseEvent(completed=response, number=max(after, len(events)) + 1)
 
 
+def _steps(response: Response) -> Iterator[ResponseEvent]:
+    """What was said and called before the answer, as it was told."""
+    steps = {step.call.id: step for step in response.steps}
+    for message in response.step_messages:
+        said = Delta(text=message.content, reasoning=message.reasoning)
+        if said.ByteSize():
+            yield ResponseEvent(delta=said)
+        for call in message.tool_calls:
+            begun = ToolStep()
+            begun.CopyFrom(steps[call.id])
+            begun.state = ToolStep.CALLING
+            begun.ClearField("text")
+            begun.ClearField("elapsed_ms")
+            yield ResponseEvent(tool_step=begun)
+        for call in message.tool_calls:
+            yield ResponseEvent(tool_step=steps[call.id])
+
+
 def _as_it_began(response: Response) -> Response:
     begun = Response()
     begun.CopyFrom(response)
-    for field in ("output", "logprobs", "usage", "timings", "error", "finish_reason"):
+    for field in (
+        "output",
+        "logprobs",
+        "usage",
+        "timings",
+        "error",
+        "finish_reason",
+        "steps",
+        "step_messages",
+    ):
         begun.ClearField(field)
     begun.state = Response.QUEUED if response.background else Response.IN_PROGRESS
     return begun

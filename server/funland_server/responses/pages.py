@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from funland.v1.responses_pb2 import ListResponsesRequest, ListResponsesResponse
+from funland_server.belonging.rows import Thing, seen
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.responses.tables import AnyRow, response_metadata, responses, whole
 from funland_server.storage.connections import AsyncConnection
@@ -37,9 +38,12 @@ async def _page(
     candidates = found.all()
     ids = _that_fit(candidates[:size])
     found = await connection.execute(
-        select(responses.c.response_id, responses.c.output, responses.c.response).where(
-            responses.c.response_id.in_(ids)
-        )
+        select(
+            responses.c.response_id,
+            responses.c.output,
+            responses.c.response,
+            responses.c.step_messages,
+        ).where(responses.c.response_id.in_(ids))
     )
     rows = {row.response_id: row for row in found}
     return ListResponsesResponse(
@@ -64,8 +68,13 @@ def chosen(
 ) -> Select[*tuple[Any, ...]]:
     """The ids and sizes of what passes the filters, in order. The indexes have all that it takes
     to choose, and a body's length stands in the row's head: no body is read."""
-    size = func.length(responses.c.output) + func.length(responses.c.response)
-    query = select(responses.c.response_id, size.label("size"))
+    size = (
+        func.length(responses.c.output)
+        + func.length(responses.c.response)
+        + func.coalesce(func.length(responses.c.step_messages), 0)
+    )
+    own = seen(Thing.RESPONSE, responses.c.response_id)
+    query = select(responses.c.response_id, size.label("size")).where(own)
     if request.collection:
         query = query.where(responses.c.collection == request.collection)
     if request.model:

@@ -17,6 +17,8 @@ from funland.v1.responses_pb2 import (
     ListResponsesResponse,
     Response,
 )
+from funland_server.belonging import rows
+from funland_server.belonging.rows import Thing
 from funland_server.live import Live
 from funland_server.responses import chains, pages
 from funland_server.responses.errors import ResponseNotFoundError
@@ -61,10 +63,12 @@ class ResponseStore:
         async def insert_it(connection: AsyncConnection) -> None:
             await connection.execute(insert(responses).values(row))
             await _index(connection, response.response_id, response.metadata)
+            await rows.keep(connection, self.database.dialect, Thing.RESPONSE, response.response_id)
             await connection.execute(delete(responses).where(responses.c.create_time < oldest))
 
         async def take_it_back(connection: AsyncConnection) -> None:
             await connection.execute(delete(responses).where(_id == response.response_id))
+            await rows.drop(connection, Thing.RESPONSE, [response.response_id])
 
         await self.database.write(insert_it, give_back=take_it_back)
 
@@ -100,7 +104,7 @@ class ResponseStore:
 
         async def find(connection: AsyncConnection) -> list[Response]:
             found = await connection.execute(
-                select(row.output, row.response).where(unfinished, which)
+                select(row.output, row.response, row.step_messages).where(unfinished, which)
             )
             return [whole(row) for row in found]
 
@@ -177,6 +181,7 @@ class ResponseStore:
             row = found.one_or_none()
             if row is None:
                 raise ResponseNotFoundError(response_id)
+            await rows.drop(connection, Thing.RESPONSE, [response_id])
             # One after it that is being removed at the same time gives its place to the next: so
             # until there is none.
             after = select(_id).where(_follows == response_id).limit(1)

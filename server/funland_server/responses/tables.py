@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from funland.v1.responses_pb2 import Response
+from funland.v1.responses_pb2 import ListResponseInputResponse, Response
 from funland_server.storage.any_text import AnyText
 from funland_server.storage.schema import schema
 
@@ -43,6 +43,7 @@ responses = Table(
     Column("collection", AnyText, nullable=False, server_default=text("''")),
     Column("model", AnyText, nullable=False, server_default=text("''")),
     Column("home_id", Text, nullable=False, server_default=text("''")),
+    Column("step_messages", LargeBinary),
     Index("responses_follows", "follows"),
     # Both have all that a page is chosen by, so that it reads the rows that it gives and no others.
     Index("responses_by_time", "create_time", "response_id", "model"),
@@ -71,6 +72,8 @@ def values(response: Response) -> dict[str, Any]:
     head = Response()
     head.CopyFrom(response)
     head.ClearField("output")
+    head.ClearField("step_messages")
+    said = ListResponseInputResponse(messages=response.step_messages)
     return {
         "response_id": response.response_id,
         "create_time": response.create_time.ToMicroseconds(),
@@ -79,6 +82,7 @@ def values(response: Response) -> dict[str, Any]:
         "state": response.state,
         "collection": response.collection,
         "model": response.model,
+        "step_messages": said.SerializeToString() or None,
     }
 
 
@@ -86,4 +90,7 @@ def whole(row: AnyRow) -> Response:
     """The response of a row."""
     response = Response.FromString(row.response)
     response.output.ParseFromString(row.output)
+    if row.step_messages:
+        said = ListResponseInputResponse.FromString(row.step_messages)
+        response.step_messages.extend(said.messages)
     return response

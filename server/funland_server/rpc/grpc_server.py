@@ -23,10 +23,18 @@ from funland_server.rpc.reflection import add_reflection
 from funland_server.rpc.request_ids import HEADER, request_id
 from funland_server.rpc.status import to_grpc, to_status
 from funland_server.rpc.step_timeout import StepTimeout
+from funland_server.tracing.carrying import carried
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
 
+ONLY_CHECK = "x-funland-check"
+"""The metadata by which a gateway asks whether its client may call, before it reads what that says;
+the answer is empty."""
+CLIENT_ADDRESS = "x-client-address"
+"""The metadata by which a gateway tells where its client is."""
+GATEWAY = "x-funland-gateway"
+"""The metadata by which it shows that it is one: `Bearer` and its access key."""
 _LARGEST_MESSAGE = 64 * 1024**2
 PING_SECONDS = 5.0
 """How far apart a client's pings may come while nothing else does. Clients ping every 10 s or more
@@ -61,11 +69,19 @@ class GrpcServer:
         )
         self._add_services()
 
-    async def start(self, host: str, port: int) -> str:
-        """Listens, and says where; raises OSError if the port is taken."""
+    async def start(
+        self, host: str, port: int, credentials: grpc.ServerCredentials | None = None
+    ) -> str:
+        """Listens, with `credentials` over TLS, and says where; raises OSError if the port is
+        taken."""
         address = f"[{host}]" if ":" in host else host
+        place = f"{address}:{port}"
         try:
-            bound: int = self._server.add_insecure_port(f"{address}:{port}")
+            bound: int = (
+                self._server.add_insecure_port(place)
+                if credentials is None
+                else self._server.add_secure_port(place, credentials)
+            )
         except RuntimeError as error:
             raise OSError(errno.EADDRINUSE, f"{address}:{port} is in use") from error
         for service in ("", *self._services):
@@ -112,6 +128,10 @@ class GrpcServer:
         async def answer(request: bytes, context: Context) -> Message:
             call = _call(method, context)
             try:
+                if _only_asks(context):
+                    told = await self._pipeline.check(method, call)
+                    context.set_trailing_metadata(((HEADER, call.request_id), *told))
+                    return GetMessageClass(method.descriptor.output_type)()
                 return await self._pipeline.unary(method, decode(request), call)
             except CallFailed as failed:
                 return await _end(context, to_grpc(failed.status, call.request_id))
@@ -158,8 +178,13 @@ class GrpcServer:
 
         async def answer(requests: AsyncIterator[bytes], context: Context) -> None:
             call = _call(method, context)
-            decoded = (decode(request) async for request in requests)
-            await self._send(self._pipeline.converse(method, decoded, call), context, call)
+
+            async def decoded() -> AsyncGenerator[Message | None]:
+                # Of a call that is refused nothing is read, and gRPC minds a reader that never was.
+                async for request in requests:
+                    yield decode(request)
+
+            await self._send(self._pipeline.converse(method, decoded(), call), context, call)
 
         return answer
 
@@ -196,11 +221,34 @@ async def _end(context: Context, status: Any) -> Any:
 
 
 def _call(method: Method, context: Context) -> Call:
-    identity = request_id(context.invocation_metadata() or ())
+    metadata = context.invocation_metadata() or ()
+    identity = request_id(metadata)
     context.set_trailing_metadata(((HEADER, identity),))
     # Each call has a task of its own, and with it this context.
     structlog.contextvars.bind_contextvars(request_id=identity, rpc=method.descriptor.name)
-    return Call(identity, context.time_remaining())
+    said: dict[str, str] = {}
+    for key, value in metadata:
+        if isinstance(value, str):
+            said.setdefault(key, value)
+    return Call(
+        identity,
+        context.time_remaining(),
+        authorization=said.get("authorization", ""),
+        address=_address(context.peer()),
+        gateway=said.get(GATEWAY, ""),
+        client_address=said.get(CLIENT_ADDRESS, ""),
+        trace=carried(said),
+    )
+
+
+def _only_asks(context: Context) -> bool:
+    return any(key == ONLY_CHECK for key, _ in context.invocation_metadata() or ())
+
+
+def _address(peer: str) -> str:
+    """The IP address of gRPC's words for a peer, such as `ipv4:127.0.0.1:40312`."""
+    _, _, place = peer.partition(":")
+    return place.rpartition(":")[0].strip("[]").replace("%5B", "").replace("%5D", "")
 
 
 def _decoder(method: Method) -> Callable[[bytes], Message | None]:

@@ -13,8 +13,13 @@ from google.protobuf.message import Message
 from funland_server.rpc.pipeline import Call, CallFailed, Pipeline
 from funland_server.rpc.request_ids import request_id
 from funland_server.rpc.status import to_grpc
+from funland_server.tracing.carrying import carried
 
 Metadata = Sequence[tuple[str, str]]
+
+CLIENT_ADDRESS = "x-client-address"
+"""The metadata by which a gateway in this process tells where its own client is. From others it is
+passed over: anyone could say it."""
 
 
 class LocalChannel:
@@ -24,6 +29,15 @@ class LocalChannel:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
+    async def check(self, method: MethodDescriptor, metadata: Metadata) -> Metadata:
+        """Whether a method may be called with what is said of the caller, and the caller's limits,
+        if there are any."""
+        call = _call(metadata, None)
+        try:
+            return await self._pipeline.check(self._pipeline.method(method.full_name), call)
+        except CallFailed as failed:
+            raise _rpc_error(failed, call) from failed
+
     async def unary(
         self,
         method: MethodDescriptor,
@@ -32,7 +46,7 @@ class LocalChannel:
         timeout: float | None,  # noqa: ASYNC109 - a call's deadline, as gRPC has it
     ) -> Message:
         """Calls a method that answers once."""
-        call = Call(request_id(metadata), timeout, local=True)
+        call = _call(metadata, timeout)
         try:
             return await self._pipeline.unary(
                 self._pipeline.method(method.full_name), request, call
@@ -49,7 +63,7 @@ class LocalChannel:
     ) -> Message:
         """Calls a method that takes a stream and answers once; the end of `requests` tells it that
         no more come. What `requests` raises ends the call and is raised."""
-        call = Call(request_id(metadata), timeout, local=True)
+        call = _call(metadata, timeout)
         heard: asyncio.Queue[Message | None] = asyncio.Queue(1)
         answer = asyncio.create_task(
             self._pipeline.collect(
@@ -78,7 +92,7 @@ class LocalChannel:
         timeout: float | None,  # noqa: ASYNC109 - a call's deadline, as gRPC has it
     ) -> AsyncGenerator[AsyncIterator[Message]]:
         """Calls a method that answers with a stream; leaving the block ends the call."""
-        call = Call(request_id(metadata), timeout, local=True)
+        call = _call(metadata, timeout)
         answers = self._pipeline.stream(self._pipeline.method(method.full_name), request, call)
         async with _heard(answers, call):
             yield answers
@@ -93,10 +107,22 @@ class LocalChannel:
     ) -> AsyncGenerator[AsyncIterator[Message]]:
         """Calls a method that takes a stream and answers with one; the end of `requests` tells it
         that no more come, and leaving the block ends the call."""
-        call = Call(request_id(metadata), timeout, local=True)
+        call = _call(metadata, timeout)
         answers = self._pipeline.converse(self._pipeline.method(method.full_name), requests, call)
         async with _heard(answers, call):
             yield answers
+
+
+def _call(metadata: Metadata, timeout: float | None) -> Call:
+    said = dict(metadata)
+    return Call(
+        request_id(metadata),
+        timeout,
+        local=True,
+        authorization=said.get("authorization", ""),
+        address=said.get(CLIENT_ADDRESS, ""),
+        trace=carried(said),
+    )
 
 
 async def _say(requests: AsyncIterator[Message], heard: asyncio.Queue[Message | None]) -> None:

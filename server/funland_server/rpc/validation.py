@@ -16,6 +16,7 @@ _MOST = 10
 
 _DEVICE_ID = "must be a device's id, such as gpu_0; `funland devices` lists them"
 _NAME = "must be small letters, digits, dots, dashes and underscores, and begin with no sign"
+_LANGUAGE: Final = "must be a language's tag or name, such as en, zh-CN or english"
 FORMS: Final[Mapping[str, str]] = {
     "^[a-z]+_[0-9]{1,4}$": _DEVICE_ID,
     "^([a-z]+_[0-9]{1,4})?$": _DEVICE_ID,
@@ -29,6 +30,19 @@ FORMS: Final[Mapping[str, str]] = {
     "^(whsec_[A-Za-z0-9+/]{32,86}={0,2})?$": "must be whsec_ and 24 to 64 bytes in base64",
     "^([a-z0-9][a-z0-9.+_-]*/[a-z0-9][a-z0-9.+_-]*(; ?[a-z0-9_-]+=[A-Za-z0-9._-]+)*)?$": (
         "must be a media type in small letters, such as application/jsonl"
+    ),
+    "^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$": _LANGUAGE,
+    "^([A-Za-z]{2,20}([-_][A-Za-z0-9]{1,8})*)?$": _LANGUAGE,
+    "^[A-Za-z0-9][A-Za-z0-9._@+-]*$": (
+        "must be letters, digits, dots, dashes, underscores, @ and +, the first a letter or digit"
+    ),
+    "^(read|infer|manage|admin)(:[a-z]+)?$": (
+        "must be read, infer, manage or admin, or one of them for a service, such as manage:tasks"
+    ),
+    "^(.{10,})?$": "must have 10 characters at least, in one line",
+    "^([^@ ]+@[^@ ]+)?$": "must be an e-mail address",
+    "^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$": (
+        "must be an owner and a name, such as owner/name"
     ),
     "^([0-9a-f]{64})?$": "must be 64 hexadecimal digits, with small letters",
 }

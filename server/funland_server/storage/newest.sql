@@ -12,7 +12,7 @@ CREATE TABLE responses (
 	create_time BIGINT NOT NULL,
 	input BLOB NOT NULL,
 	output BLOB NOT NULL,
-	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL, home_id TEXT DEFAULT '' NOT NULL,
+	response BLOB NOT NULL, state INTEGER DEFAULT 2 NOT NULL, collection TEXT DEFAULT '' NOT NULL, model TEXT DEFAULT '' NOT NULL, home_id TEXT DEFAULT '' NOT NULL, step_messages BLOB,
 	PRIMARY KEY (response_id)
 )
 
@@ -295,4 +295,216 @@ CREATE UNIQUE INDEX batches_by_task ON batches (task_id)
 
 CREATE INDEX batches_unended ON batches (home_id) WHERE state NOT IN (4, 5, 6, 8)
 
-INSERT INTO alembic_version VALUES ('0011')
+CREATE TABLE task_parts (
+	task_id TEXT NOT NULL,
+	number INTEGER NOT NULL,
+	outcome BLOB NOT NULL,
+	PRIMARY KEY (task_id, number)
+)
+
+CREATE TABLE users (
+	user_id TEXT NOT NULL,
+	number BIGINT NOT NULL,
+	username TEXT NOT NULL,
+	folded TEXT NOT NULL,
+	email TEXT NOT NULL,
+	role INTEGER NOT NULL,
+	is_active INTEGER NOT NULL,
+	password_hash TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	login_time BIGINT,
+	PRIMARY KEY (user_id),
+	UNIQUE (number),
+	UNIQUE (folded)
+)
+
+CREATE TABLE logins (
+	login_id TEXT NOT NULL,
+	user_id TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT NOT NULL,
+	PRIMARY KEY (login_id)
+)
+
+CREATE INDEX logins_of_users ON logins (user_id)
+
+CREATE INDEX logins_by_end ON logins (expire_time)
+
+CREATE TABLE refresh_tokens (
+	hash TEXT NOT NULL,
+	login_id TEXT NOT NULL,
+	use_time BIGINT,
+	PRIMARY KEY (hash)
+)
+
+CREATE INDEX refresh_tokens_of_logins ON refresh_tokens (login_id)
+
+CREATE TABLE access_keys (
+	key_id TEXT NOT NULL,
+	user_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	hash TEXT NOT NULL,
+	scopes TEXT NOT NULL,
+	limits BLOB NOT NULL,
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT,
+	use_time BIGINT,
+	revoke_time BIGINT,
+	PRIMARY KEY (key_id)
+)
+
+CREATE INDEX access_keys_of_users ON access_keys (user_id)
+
+CREATE INDEX access_keys_by_time ON access_keys (create_time, key_id)
+
+CREATE TABLE signing_keys (
+	kid TEXT NOT NULL,
+	secret BLOB NOT NULL,
+	create_time BIGINT NOT NULL,
+	retire_time BIGINT,
+	PRIMARY KEY (kid)
+)
+
+CREATE TABLE audit_events (
+	event_id INTEGER NOT NULL,
+	time BIGINT NOT NULL,
+	user_id TEXT NOT NULL,
+	key_id TEXT NOT NULL,
+	rpc TEXT NOT NULL,
+	code TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	address TEXT NOT NULL,
+	request_id TEXT NOT NULL,
+	PRIMARY KEY (event_id)
+)
+
+CREATE INDEX audit_events_of_users ON audit_events (user_id, event_id)
+
+CREATE INDEX audit_events_by_time ON audit_events (time)
+
+CREATE TABLE projects (
+	project_id TEXT NOT NULL,
+	number BIGINT NOT NULL,
+	name TEXT NOT NULL,
+	description TEXT NOT NULL,
+	owner_id TEXT NOT NULL,
+	status INTEGER NOT NULL,
+	create_time BIGINT NOT NULL,
+	update_time BIGINT NOT NULL,
+	PRIMARY KEY (project_id),
+	UNIQUE (number)
+)
+
+CREATE TABLE project_members (
+	project_id TEXT NOT NULL,
+	user_id TEXT NOT NULL,
+	role INTEGER NOT NULL,
+	place BIGINT NOT NULL,
+	PRIMARY KEY (project_id, user_id)
+)
+
+CREATE INDEX projects_of_members ON project_members (user_id, project_id)
+
+CREATE TABLE uploads (
+	upload_id TEXT NOT NULL,
+	home_id TEXT NOT NULL,
+	owner_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	media_type TEXT NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	retention_seconds BIGINT NOT NULL,
+	bytes_there BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	news_time BIGINT NOT NULL,
+	file_id TEXT NOT NULL,
+	PRIMARY KEY (upload_id)
+)
+
+CREATE INDEX uploads_by_home ON uploads (home_id, news_time)
+
+CREATE TABLE belongings (
+	thing INTEGER NOT NULL,
+	thing_id TEXT NOT NULL,
+	user_id TEXT NOT NULL,
+	PRIMARY KEY (thing, thing_id)
+)
+
+CREATE INDEX belongings_of_users ON belongings (user_id, thing, thing_id)
+
+CREATE TABLE datasets (
+	dataset_id TEXT NOT NULL,
+	number BIGINT NOT NULL,
+	home_id TEXT NOT NULL,
+	owner_id TEXT NOT NULL,
+	project_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	description TEXT NOT NULL,
+	status INTEGER NOT NULL,
+	error BLOB NOT NULL,
+	source BLOB NOT NULL,
+	create_time BIGINT NOT NULL,
+	update_time BIGINT NOT NULL,
+	revision BIGINT NOT NULL,
+	PRIMARY KEY (dataset_id),
+	UNIQUE (number)
+)
+
+CREATE INDEX datasets_of_owners ON datasets (owner_id, number)
+
+CREATE INDEX datasets_of_projects ON datasets (project_id, number)
+
+CREATE INDEX datasets_by_status ON datasets (home_id, status, number)
+
+CREATE TABLE dataset_versions (
+	dataset_id TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	home_id TEXT NOT NULL,
+	sha256 TEXT NOT NULL,
+	about BLOB NOT NULL,
+	PRIMARY KEY (dataset_id, version)
+)
+
+CREATE INDEX dataset_versions_by_home ON dataset_versions (home_id)
+
+CREATE TABLE dataset_tokens (
+	dataset_id TEXT NOT NULL,
+	version INTEGER NOT NULL,
+	model_sha256 TEXT NOT NULL,
+	counts BLOB NOT NULL,
+	PRIMARY KEY (dataset_id, version, model_sha256)
+)
+
+CREATE TABLE training_runs (
+	run_id TEXT NOT NULL,
+	number BIGINT NOT NULL,
+	home_id TEXT NOT NULL,
+	owner_id TEXT NOT NULL,
+	project_id TEXT NOT NULL,
+	model_id TEXT NOT NULL,
+	task_id TEXT NOT NULL,
+	state INTEGER NOT NULL,
+	rows_sha256 TEXT NOT NULL,
+	row_count BIGINT NOT NULL,
+	run BLOB NOT NULL,
+	PRIMARY KEY (run_id),
+	UNIQUE (number)
+)
+
+CREATE INDEX training_runs_of_owners ON training_runs (owner_id, number)
+
+CREATE INDEX training_runs_of_projects ON training_runs (project_id, number)
+
+CREATE INDEX training_runs_of_models ON training_runs (model_id, number)
+
+CREATE INDEX training_runs_by_state ON training_runs (home_id, state)
+
+CREATE TABLE training_steps (
+	run_id TEXT NOT NULL,
+	step BIGINT NOT NULL,
+	figures BLOB NOT NULL,
+	PRIMARY KEY (run_id, step)
+)
+
+INSERT INTO alembic_version VALUES ('0019')

@@ -19,6 +19,7 @@ from funland_server.system.configuration import Configuration
 from funland_server.system.disks import disks, places
 from funland_server.system.health import Checkup
 from funland_server.system.machine_health import disk_health, memory_health
+from funland_server.system.recent_lines import RecentLines
 from funland_server.system.service import SystemService
 from funland_server.system.status import Status
 from funland_server.workers.machine import machine_memory
@@ -59,20 +60,32 @@ class System(Domain):
         for domain in others:
             probes.update(domain.health())
         self._checkup = Checkup(probes)
+        self._lines = RecentLines()
+
+    async def start(self) -> None:
+        """Keeps the log's lines from now on."""
+        self._lines.begin()
 
     def services(self) -> list[Service]:
         """Answers `SystemService`."""
         service = SystemService(
-            self._status, self._checkup, self._configuration, self._kept, self._metrics
+            self._status,
+            self._checkup,
+            self._configuration,
+            self._kept,
+            metrics=self._metrics,
+            lines=self._lines,
         )
         return [(system_pb2.DESCRIPTOR.services_by_name["SystemService"], service)]
 
     def announce_stop(self) -> None:
         """Ends the watches."""
         self._configuration.announce_stop()
+        self._lines.announce_stop()
 
     async def stop(self) -> None:
         """Lets go of parts that hang."""
+        self._lines.end()
         await self._checkup.close()
 
     async def _configuration_health(self) -> Health:

@@ -12,9 +12,11 @@ from funland.v1 import system_pb2
 from funland_server.metrics import Metrics
 from funland_server.system.configuration import Configuration
 from funland_server.system.health import Checkup
+from funland_server.system.recent_lines import RecentLines
 from funland_server.system.resources import CpuMeter, resources
 from funland_server.system.status import Status
 
+_LINES = 100
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -27,9 +29,12 @@ class SystemService:
         checkup: Checkup,
         configuration: Configuration,
         kept: Mapping[str, Path],
+        *,
         metrics: Metrics,
+        lines: RecentLines,
     ) -> None:
         """`kept` is what lies where on the disks."""
+        self._lines = lines
         self._status = status
         self._checkup = checkup
         self._configuration = configuration
@@ -78,6 +83,15 @@ class SystemService:
         async with aclosing(self._configuration.watch()) as configurations:
             async for configuration in configurations:
                 yield configuration
+
+    async def WatchLogs(
+        self, request: system_pb2.WatchLogsRequest
+    ) -> AsyncIterator[system_pb2.ServerLogLine]:
+        """See `system.proto`."""
+        count = request.lines if request.HasField("lines") else _LINES
+        async with aclosing(self._lines.watch(count, request.after)) as lines:
+            async for line in lines:
+                yield line
 
     async def GetMetrics(self, request: system_pb2.GetMetricsRequest) -> httpbody_pb2.HttpBody:
         """See `system.proto`."""

@@ -29,12 +29,16 @@ class Status:
     inference: Inference
     active_calls: Callable[[], int]
     stopping: Callable[[], bool]
+    accounts: bool
     _start: float = field(default_factory=time.time)
     _start_monotonic: float = field(default_factory=time.monotonic)
 
     def health(self) -> Health:
-        """Whether it takes calls."""
-        return Health(state=self._state(), backing_off_models=self.models.pool.backing_off())
+        """Whether it takes calls; with accounts, no more than that."""
+        backing_off = () if self.accounts else self.models.pool.backing_off()
+        return Health(
+            state=self._state(), backing_off_models=backing_off, identity_required=self.accounts
+        )
 
     def status(self) -> SystemStatus:
         """All that costs nothing to know."""
@@ -55,6 +59,7 @@ class Status:
             memory=MachineMemory(total_bytes=memory.total, available_bytes=memory.available),
             server_memory_bytes=psutil.Process().memory_info().rss,
             performance=_performance(self.inference.pace),
+            backing_off_models=pool.backing_off(),
         )
         status.start_time.FromNanoseconds(int(self._start * 1e9))
         status.uptime.FromNanoseconds(int((time.monotonic() - self._start_monotonic) * 1e9))

@@ -8,6 +8,8 @@ from typing import Any, Final
 from sqlalchemy import delete, select, update
 
 from funland.v1.tasks_pb2 import Lane, Task, WebhookDelivery
+from funland_server.belonging import rows as belongings
+from funland_server.belonging.rows import Thing
 from funland_server.storage.connections import AsyncConnection
 from funland_server.tasks import deciding
 from funland_server.tasks.deciding import End
@@ -20,6 +22,7 @@ from funland_server.tasks.tables import (
     expires,
     has_deadline,
     processing,
+    task_parts,
     task_results,
     task_webhooks,
     task_works,
@@ -150,6 +153,7 @@ async def remove(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:
     )
     removed = list(gone.scalars())
     if removed:
-        for table in (task_works, task_results, task_webhooks):
+        await belongings.drop(connection, Thing.TASK, removed)
+        for table in (task_works, task_results, task_parts, task_webhooks):
             await connection.execute(delete(table).where(table.c.task_id.in_(removed)))
     return removed

@@ -52,7 +52,7 @@ _BEGIN: Final = """
 _TOLD: Final = (
     tasks.c.task_id, tasks.c.number, tasks.c.kind, tasks.c.lane, tasks.c.rank, tasks.c.turn,
     tasks.c.deadline, tasks.c.attempts, tasks.c.failures, tasks.c.max_attempts, tasks.c.model,
-    tasks.c.revision, tasks.c.ready_time, tasks.c.lacked_by,
+    tasks.c.revision, tasks.c.ready_time, tasks.c.lacked_by, tasks.c.metadata,
 )  # fmt: skip
 _RETURN: Final = (
     " RETURNING "  # noqa: S608 - our own columns

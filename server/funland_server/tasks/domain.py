@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -17,24 +17,33 @@ from funland_server.downloads.domain import Downloads
 from funland_server.errors import StartError
 from funland_server.files.domain import Files
 from funland_server.home_id import home_id
+from funland_server.images.domain import Images
 from funland_server.inference.domain import Inference
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
+from funland_server.speech.domain import Speech
 from funland_server.storage.database import Database
 from funland_server.tasks.clock import Clock
 from funland_server.tasks.downloading import Downloading
 from funland_server.tasks.housekeeping import Housekeeping
 from funland_server.tasks.kinds import Kind
 from funland_server.tasks.language import language_kinds
+from funland_server.tasks.media.hearing import Hearing
+from funland_server.tasks.media.painting import Painting
+from funland_server.tasks.media.parts import TaskParts
+from funland_server.tasks.media.series import SpeakingMany
+from funland_server.tasks.media.speaking import Speaking
 from funland_server.tasks.membership import Membership
 from funland_server.tasks.pace import Pace
 from funland_server.tasks.queue import Queue
 from funland_server.tasks.runner import Runner
 from funland_server.tasks.service import TaskService
 from funland_server.tasks.store import Limits, TaskStore
+from funland_server.tasks.tracing import RunTraces
 from funland_server.tasks.webhooks.delivering import Webhooks
 from funland_server.tasks.webhooks.store import WebhookStore
+from funland_server.tracing.spans import NO_TRACES, Tracing
 from funland_server.web.fetching import Web
 
 logger = structlog.get_logger(__name__)
@@ -61,14 +70,23 @@ class Tasks(Domain):
         files: Files,
         models: Models,
         inference: Inference,
+        speech: Speech,
+        images: Images,
         downloads: Downloads,
         web: Web,
+        count: Callable[[str], Callable[[int], None]],
+        tracing: Tracing = NO_TRACES,
     ) -> None:
+        """`count` gives who is told of the tokens that tasks of an access key take, by its id."""
+        self._count = count
+        self._tracing = tracing
         self._settings = settings
         self._metrics = metrics
         self._files = files
         self._models = models
         self._inference = inference
+        self._speech = speech
+        self._images = images
         self._downloads = downloads
         self._web = web
         self._clock = Clock()
@@ -108,6 +126,9 @@ class Tasks(Domain):
             metrics=self._metrics,
             publish=self.changes.publish,
             pace=self._pace,
+            accounts=self._settings.now.accounts,
+            count=self._count,
+            traces=RunTraces(self._tracing),
         )
         self._queue = Queue(
             self._store,
@@ -126,6 +147,10 @@ class Tasks(Domain):
         )
         for kind in (
             *language_kinds(self._models, self._inference),
+            Speaking(self._speech, self._files),
+            SpeakingMany(self._speech, self._files, TaskParts(self._database)),
+            Hearing(self._speech, self._files),
+            Painting(self._images, self._files),
             Downloading(self._downloads),
         ):
             self._kinds[kind.kind] = kind
@@ -216,6 +241,9 @@ class Tasks(Domain):
             Lane.PLUGINS: now.plugin_tasks,
             Lane.BATCHES: now.batch_tasks,
             Lane.DOWNLOADS: now.download_tasks,
+            Lane.SPEECH: now.speech_tasks,
+            Lane.PICTURES: now.picture_tasks,
+            Lane.TRAINING_RUNS: now.training_tasks,
         }[Lane.Name.ValueType(lane)]
 
 

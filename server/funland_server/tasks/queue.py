@@ -17,12 +17,13 @@ from funland.v1.tasks_pb2 import (
     Webhook,
 )
 from funland_server.changes import Changes
+from funland_server.identity import caller
 from funland_server.live import Live
 from funland_server.tasks import estimating
 from funland_server.tasks.clock import Clock
 from funland_server.tasks.errors import TaskNotFoundError
 from funland_server.tasks.kinds import Checked, Kind
-from funland_server.tasks.rows import new_row
+from funland_server.tasks.rows import kept_key, new_row
 from funland_server.tasks.runner import Runner
 from funland_server.tasks.store import Limits, TaskStore
 from funland_server.tasks.submitting import New
@@ -35,6 +36,11 @@ LANES: Final = {
     Task.PLUGIN: Lane.PLUGINS,
     Task.BATCH: Lane.BATCHES,
     Task.DOWNLOAD: Lane.DOWNLOADS,
+    Task.SPEECH: Lane.SPEECH,
+    Task.SPEECH_BATCH: Lane.SPEECH,
+    Task.TRANSCRIPTION: Lane.SPEECH,
+    Task.IMAGES: Lane.PICTURES,
+    Task.TRAINING: Lane.TRAINING_RUNS,
 }
 """Where the tasks of a kind wait."""
 _KINDS: Final = {
@@ -44,9 +50,14 @@ _KINDS: Final = {
     "plugin": Task.PLUGIN,
     "batch": Task.BATCH,
     "download": Task.DOWNLOAD,
+    "speech": Task.SPEECH,
+    "speech_batch": Task.SPEECH_BATCH,
+    "transcription": Task.TRANSCRIPTION,
+    "images": Task.IMAGES,
+    "training": Task.TRAINING,
 }
 """By the names of `Work`."""
-_MAKE_FILES: Final = (Task.PLUGIN, Task.BATCH)
+_MAKE_FILES: Final = (Task.PLUGIN, Task.BATCH, Task.SPEECH, Task.SPEECH_BATCH, Task.IMAGES)
 
 
 class TaskFiles(Protocol):
@@ -114,12 +125,17 @@ class Queue:
             home_id=self._home_id,
             kind=number,
             lane=LANES[number],
+            key_id=caller().key_id,
         )
         webhook = None
         if request.HasField("webhook"):
             self._check_webhook(request.webhook)
             webhook = request.webhook.url, request.webhook.secret
-        new = New(row, request.work, given_id=bool(task_id), webhook=webhook)
+        who = caller()
+        row["caller"] = row["caller"] or who.username
+        row["idempotency_key"] = kept_key(request.idempotency_key, who.user_id)
+        new = New(row, request.work, who.user_id, given_id=bool(task_id), webhook=webhook)
+        self._runner.traces.submitted(row["task_id"])
         kept = await self._store.add(new)
         self._changes.publish(kept)
         self._runner.look()

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
 
 from funland.v1.tasks_pb2 import ListTasksRequest, Task, TaskResult, WebhookDelivery, Work
+from funland_server.belonging.rows import Thing, seen
 from funland_server.errors import FieldInvalidError, Violation
 from funland_server.storage.connections import AsyncConnection
 from funland_server.tasks.rows import task_of
@@ -92,7 +93,8 @@ def chosen(request: ListTasksRequest) -> Select[*tuple[Any, ...]]:
 
 async def some(connection: AsyncConnection, ids: list[str]) -> list[Task]:
     """Those of the ids that are kept, as a list has them."""
-    found = await connection.execute(_with_webhook().where(tasks.c.task_id.in_(ids)))
+    own = seen(Thing.TASK, tasks.c.task_id)
+    found = await connection.execute(_with_webhook().where(tasks.c.task_id.in_(ids), own))
     return [_told(row) for row in found]
 
 
@@ -100,7 +102,8 @@ async def unfinished(connection: AsyncConnection) -> dict[str, int]:
     """The revisions of all that have not ended, in order of arrival."""
     found: dict[str, int] = {}
     for state in (processing, pending):
-        query = select(tasks.c.task_id, tasks.c.revision, tasks.c.number).where(state)
+        own = seen(Thing.TASK, tasks.c.task_id)
+        query = select(tasks.c.task_id, tasks.c.revision, tasks.c.number).where(state, own)
         rows = sorted(await connection.execute(query), key=lambda row: row.number)
         found.update((row.task_id, row.revision) for row in rows)
     return found
@@ -165,6 +168,7 @@ async def _before(connection: AsyncConnection, row: AnyRow) -> int:
 
 
 def _filters(request: ListTasksRequest) -> Iterator[ColumnElement[bool]]:
+    yield seen(Thing.TASK, tasks.c.task_id)
     if request.states:
         yield tasks.c.state.in_(list(request.states))
     if request.kinds:

@@ -13,6 +13,8 @@ from funland_server.tasks.kinds import Checked
 from funland_server.tasks.tables import AnyRow
 
 MAX_ATTEMPTS: Final = 3
+_BETWEEN: Final = "\x1f"
+"""Parts a user's id from their idempotency key, where it is kept."""
 
 Kind = Task.Kind.ValueType
 LaneName = Lane.Name.ValueType
@@ -27,9 +29,10 @@ def new_row(
     home_id: str,
     kind: Kind,
     lane: LaneName,
+    key_id: str = "",
 ) -> dict[str, Any]:
-    """The row of a task that nobody has run, but for its `turn`. `number` is the time. Raises
-    FieldInvalidError."""
+    """The row of a task that nobody has run, but for its `turn`. `number` is the time, `key_id` the
+    access key that came. Raises FieldInvalidError."""
     start = _micros(request, "start_time")
     return {
         "task_id": task_id,
@@ -60,7 +63,7 @@ def new_row(
         "progress_percent": None,
         "progress_text": "",
         "error": None,
-        "metadata": Task(metadata=request.metadata).SerializeToString(),
+        "metadata": Task(metadata=request.metadata, key_id=key_id).SerializeToString(),
         "idempotency_key": request.idempotency_key or None,
         "revision": 1,
     }
@@ -87,9 +90,22 @@ def task_of(row: AnyRow) -> Task:
     task.max_attempts = row.max_attempts
     if row.error is not None:
         task.error.CopyFrom(Error.FromString(row.error))
-    task.idempotency_key = row.idempotency_key or ""
+    task.idempotency_key = told_key(row.idempotency_key or "")
     task.revision = row.revision
     return task
+
+
+def kept_key(key: str, user_id: str) -> str | None:
+    """What is kept of an idempotency key: users' are apart. None: there is none."""
+    if not key:
+        return None
+    return f"{user_id}{_BETWEEN}{key}" if user_id or _BETWEEN in key else key
+
+
+def told_key(kept: str) -> str:
+    """The key that something was kept of."""
+    _, between, key = kept.partition(_BETWEEN)
+    return key if between else kept
 
 
 def _micros(request: SubmitTaskRequest, name: Literal["start_time", "deadline"]) -> int | None:

@@ -13,6 +13,7 @@ import structlog
 from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.tasks_pb2 import Lane, Task, TaskResult
 from funland_server.errors import FunlandError, ServerStoppingError
+from funland_server.identity import act_as, on_behalf_of
 from funland_server.inference.failing import told_error
 from funland_server.metrics import Metrics
 from funland_server.tasks import deciding
@@ -25,6 +26,7 @@ from funland_server.tasks.membership import Membership
 from funland_server.tasks.pace import Pace
 from funland_server.tasks.running import Run
 from funland_server.tasks.store import TaskStore
+from funland_server.tasks.tracing import RunTraces
 
 logger = structlog.get_logger(__name__)
 
@@ -45,9 +47,17 @@ class Runner:
         metrics: Metrics,
         publish: Callable[[str], None],
         pace: Pace,
+        accounts: bool,
+        count: Callable[[str], Callable[[int], None]],
+        traces: RunTraces | None = None,
     ) -> None:
         """`limits` says how many tasks of a lane may run, and `kinds` which can; there may come
-        more. `publish` is told the ids of tasks that have changed."""
+        more. `publish` is told the ids of tasks that have changed. With `accounts`, a task may be
+        a user's; `count` gives who is told of the tokens that those of an access key take."""
+        self.traces = traces or RunTraces()
+        """Those of the tasks that run here."""
+        self._accounts = accounts
+        self._count = count
         self._store = store
         self._membership = membership
         self._limits = limits
@@ -209,11 +219,13 @@ class Runner:
 
     async def _carry(self, run: Run) -> None:
         """Runs a task, and writes what became of it."""
+        span, verdict = self.traces.begin(run), None
         try:
             verdict, result = await self._ended(run)
             if verdict is not None:
                 await self._write(run, verdict, result)
         finally:
+            self.traces.end(run, span, verdict)
             del self._runs[run.task_id]
             self._metrics.tasks_running.labels(_lane(run)).dec()
             self._publish(run.task_id)
@@ -225,6 +237,8 @@ class Runner:
             return deciding.late(run.task_id), None
         failed: BaseException
         try:
+            if self._accounts and (owner := await self._store.owner(run.task_id)):
+                act_as(on_behalf_of(owner, self._count(run.key_id)))  # what it makes is theirs
             result = await run.work_to_its_end(self.kinds[run.kind].run(run))
         except (Exception, asyncio.CancelledError) as error:
             failed = error

@@ -83,6 +83,11 @@ class Run:
         return self._row.model
 
     @property
+    def key_id(self) -> str:
+        """The access key that it was submitted with; empty: none."""
+        return Task.FromString(self._row.metadata).key_id
+
+    @property
     def attempt(self) -> int:
         """Which try it is, from 1."""
         return self.fence.attempt

@@ -23,6 +23,10 @@ class TaskService:
             raise FieldInvalidError(
                 [Violation("work.batch", "is no task of its own; use BatchService.CreateBatch")]
             )
+        if request.work.HasField("training"):
+            raise FieldInvalidError(
+                [Violation("work.training", "is no task of its own; use SubmitTraining")]
+            )
         return await self._queue.submit(request)
 
     async def GetTask(self, request: tasks_pb2.GetTaskRequest) -> tasks_pb2.Task:

@@ -9,6 +9,8 @@ from functools import partial
 from sqlalchemy import select, update
 
 from funland.v1.tasks_pb2 import ListTasksRequest, Task
+from funland_server.belonging import rows as belongings
+from funland_server.belonging.rows import Thing
 from funland_server.live import Live
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
@@ -122,6 +124,11 @@ class TaskStore:
             query = select(tasks.c.revision).where(tasks.c.task_id == task_id)
             return await connection.scalar(query)
 
+        return await self._database.read(find)
+
+    async def owner(self, task_id: str) -> str:
+        """Whose a task is; empty: nobody's."""
+        find = partial(belongings.owner, thing=Thing.TASK, thing_id=task_id)
         return await self._database.read(find)
 
     async def fullness(self) -> Fullness:

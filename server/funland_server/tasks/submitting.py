@@ -11,11 +11,14 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import TextClause, bindparam, func, insert, select, text, tuple_
 
 from funland.v1.tasks_pb2 import Lane, WebhookDelivery, Work
+from funland_server.belonging import rows as belongings
+from funland_server.belonging.rows import Thing
 from funland_server.storage.any_text import AnyText
 from funland_server.storage.backend import Dialect
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.inserting import insert_into
 from funland_server.tasks.errors import IdempotencyKeyReusedError, LaneFullError
+from funland_server.tasks.rows import told_key
 from funland_server.tasks.tables import (
     has_key,
     pending,
@@ -44,6 +47,8 @@ class New:
     row: dict[str, Any]
     """Of `tasks`; its `turn` is found here."""
     work: Work
+    user_id: str = ""
+    """Whose it is; empty: nobody's."""
     given_id: bool = False
     """Whether a task of the same id may be kept already."""
     webhook: tuple[str, str] | None = None
@@ -118,6 +123,11 @@ class Submitting:
         kept = [new for new in kept if new.row["task_id"] not in lost]
         if not kept:
             return lost
+        for new in kept:
+            if new.user_id:
+                await belongings.keep(
+                    connection, self._dialect, Thing.TASK, new.row["task_id"], new.user_id
+                )
         if apart := [{"task_id": one, "work": works[one]} for one in sorted(long - lost)]:
             await connection.execute(insert(task_works), apart)
         told = [
@@ -216,5 +226,6 @@ def _found(earlier: Mapping[Name, tuple[str, Work]], new: New) -> tuple[str, Wor
 def _same(new: New, task_id: str, work: Work) -> str | Exception:
     """The id of an earlier task of the same work."""
     if work != new.work:
-        return IdempotencyKeyReusedError(new.row["idempotency_key"] or new.row["task_id"], task_id)
+        key = told_key(new.row["idempotency_key"] or new.row["task_id"])
+        return IdempotencyKeyReusedError(key, task_id)
     return task_id

@@ -115,6 +115,16 @@ task_results = Table(
     Column("result", LargeBinary, nullable=False),
 )
 
+task_parts = Table(
+    "task_parts",
+    schema,
+    Column("task_id", AnyText, primary_key=True),
+    # From 0, as the work has them.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # funland.v1.SynthesizeResult.
+    Column("outcome", LargeBinary, nullable=False),
+)
+
 task_webhooks = Table(
     "task_webhooks",
     schema,

@@ -38,6 +38,7 @@ class _Text:
     tokens: int = 0
     calls: bool = False
     reason: Finish.Reason.ValueType | None = None
+    stop: str = ""
     first: float | None = None
     """When its first token came, by the clock."""
     last: float = 0.0
@@ -95,6 +96,8 @@ class Answer:
             if reason in _BROKEN_OFF:
                 raise RefusedError(500, {"message": f"a text ended with {reason!r}"})
             text.reason = _REASONS.get(reason, Finish.STOP)
+            stop = choice.get("stop_reason")  # or the id of a token that ended it
+            text.stop = stop if isinstance(stop, str) else ""
         if self._request.makes_none:
             return SequenceEvent(choice=index)
         event = SequenceEvent(choice=index, tokens=len(tokens))
@@ -120,7 +123,10 @@ class Answer:
                 reasoning_tokens=0 if index else int(made.get("reasoning_tokens") or 0),
             )
             finish = Finish(
-                reason=self._reason(text), usage=told, timings=self._timings(text, metrics)
+                reason=self._reason(text),
+                usage=told,
+                timings=self._timings(text, metrics),
+                stop=text.stop,
             )
             yield SequenceEvent(choice=index, finish=finish)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import aclosing, contextmanager
 from typing import Any, Final, TypeAlias
 
@@ -156,6 +156,13 @@ class VllmCallee:
             raise unsupported("jobs", "it has no such jobs", model=self.model_id)
         embedded = await self.embed(job.embed)
         yield worker_pb2.JobEvent(result=worker_pb2.JobResult(embed=embedded))
+
+    async def run_live_job(
+        self, inputs: AsyncIterator[worker_pb2.LiveInput]
+    ) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`. It has none."""
+        raise unsupported("jobs", "it has no such jobs", model=self.model_id)
+        yield worker_pb2.JobEvent()
 
     async def _told(self, sent: Request) -> AsyncGenerator[SequenceEvent]:
         """The events of a request; the first says that it is in the queue."""

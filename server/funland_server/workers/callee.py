@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
 from funland.worker.v1 import worker_pb2
@@ -60,4 +60,10 @@ class Callee(Protocol):
     def run_job(self, job: worker_pb2.Job) -> AsyncGenerator[worker_pb2.JobEvent]:
         """Does work that takes long and gives its news, the last of which is its result; closing
         the generator ends it within a step. Raises as `generate`, a job's failure too."""
+        ...
+
+    def run_live_job(
+        self, inputs: AsyncIterator[worker_pb2.LiveInput]
+    ) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """As `run_job`, for work whose input comes meanwhile; the first input begins it."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -100,6 +100,15 @@ class ModelCalls:
                 if told or retried:
                     raise
             worker, retried = await self._renewed(), True
+
+    async def run_live_job(
+        self, inputs: AsyncIterator[worker_pb2.LiveInput]
+    ) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`. It is not begun once more: what was said is gone."""
+        worker = await self._present()
+        async with aclosing(worker.run_live_job(inputs)) as events:
+            async for event in events:
+                yield event
 
     async def _twice(self, call: Callable[[Worker], Awaitable[Answer]]) -> Answer:
         worker = await self._present()

@@ -5,7 +5,12 @@ InvalidArgumentError
 ├── TokenUnknownError           TOKEN_UNKNOWN
 ├── TemplateFailedError         TEMPLATE_FAILED
 ├── ConstraintInvalidError      CONSTRAINT_INVALID
-└── ConstraintLimitError        CONSTRAINT_LIMIT
+├── ConstraintLimitError        CONSTRAINT_LIMIT
+├── TextUnspeakableError        TEXT_UNSPEAKABLE
+├── SsmlInvalidError            SSML_INVALID
+├── AudioInvalidError           AUDIO_INVALID
+├── LanguageUnsupportedError    LANGUAGE_UNSUPPORTED
+└── ImageInvalidError           IMAGE_INVALID
 NotFoundError
 └── AdapterNotFoundError        ADAPTER_NOT_FOUND
 FailedPreconditionError
@@ -15,7 +20,10 @@ FailedPreconditionError
 ├── EngineUnavailableError      ENGINE_UNAVAILABLE
 ├── EngineUnsupportedError      ENGINE_UNSUPPORTED
 ├── ModelFileInvalidError       MODEL_FILE_INVALID
-└── AdapterInvalidError         ADAPTER_INVALID
+├── FormatUnavailableError      FORMAT_UNAVAILABLE
+├── AdapterInvalidError         ADAPTER_INVALID
+├── ModelCannotSeeError         MODEL_CANNOT_SEE
+└── ModelCannotHearError        MODEL_CANNOT_HEAR
 ResourceExhaustedError
 ├── TemplateLimitError          TEMPLATE_LIMIT
 ├── QueueFullError              QUEUE_FULL
@@ -76,6 +84,54 @@ class ConstraintLimitError(InvalidArgumentError):
     reason = ErrorReason.CONSTRAINT_LIMIT
 
 
+class TextUnspeakableError(InvalidArgumentError):
+    """The voice can't say a part of the text, or there is nothing to say."""
+
+    reason = ErrorReason.TEXT_UNSPEAKABLE
+
+
+class SsmlInvalidError(InvalidArgumentError):
+    """The text is no SSML, or has an element that is not supported."""
+
+    reason = ErrorReason.SSML_INVALID
+
+
+class AudioInvalidError(InvalidArgumentError):
+    """What came can't be read as sound."""
+
+    reason = ErrorReason.AUDIO_INVALID
+
+
+class LanguageUnsupportedError(InvalidArgumentError):
+    """The model does not know the language, or does not translate."""
+
+    reason = ErrorReason.LANGUAGE_UNSUPPORTED
+
+
+class ImageInvalidError(InvalidArgumentError):
+    """What came can't be read as a picture, or has too many pixels."""
+
+    reason = ErrorReason.IMAGE_INVALID
+
+
+class FormatUnavailableError(FailedPreconditionError):
+    """What reads or writes the format is not installed."""
+
+    reason = ErrorReason.FORMAT_UNAVAILABLE
+
+
+class ModelCannotSeeError(FailedPreconditionError):
+    """The model takes no pictures."""
+
+    reason = ErrorReason.MODEL_CANNOT_SEE
+
+
+class ModelCannotHearError(FailedPreconditionError):
+    """The model takes no sounds."""
+
+    reason = ErrorReason.MODEL_CANNOT_HEAR
+
+
 class ModelCannotChatError(FailedPreconditionError):
     """The model has no chat template."""
 
@@ -124,6 +180,8 @@ class ModelTooLargeError(ResourceExhaustedError):
     """The memory has no room for the model."""
 
     reason = ErrorReason.MODEL_TOO_LARGE
+    why = ""
+    """What keeps the memory that it could have, in a sentence; empty if nothing does."""
 
 
 class WorkerLostError(UnavailableError):

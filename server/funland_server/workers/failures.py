@@ -8,20 +8,28 @@ from funland_server.errors import FieldInvalidError, FunlandError, Violation
 from funland_server.workers.errors import (
     AdapterInvalidError,
     AdapterNotFoundError,
+    AudioInvalidError,
     ConstraintInvalidError,
     ConstraintLimitError,
     EngineUnavailableError,
     EngineUnsupportedError,
+    FormatUnavailableError,
+    ImageInvalidError,
+    LanguageUnsupportedError,
     ModelCannotChatError,
     ModelCannotGenerateError,
+    ModelCannotHearError,
+    ModelCannotSeeError,
     ModelFileInvalidError,
     ModelLoadFailedError,
     ModelOutputError,
     ModelTooLargeError,
     PromptTooLongError,
     QueueFullError,
+    SsmlInvalidError,
     TemplateFailedError,
     TemplateLimitError,
+    TextUnspeakableError,
     TokenUnknownError,
 )
 
@@ -36,6 +44,8 @@ _ERRORS: dict[ErrorReason.ValueType, type[FunlandError]] = {
         ModelLoadFailedError,
         ModelFileInvalidError,
         ModelCannotGenerateError,
+        ModelCannotSeeError,
+        ModelCannotHearError,
         ModelOutputError,
         ModelTooLargeError,
         ConstraintInvalidError,
@@ -45,12 +55,24 @@ _ERRORS: dict[ErrorReason.ValueType, type[FunlandError]] = {
         AdapterInvalidError,
         EngineUnavailableError,
         EngineUnsupportedError,
+        AudioInvalidError,
+        FormatUnavailableError,
+        ImageInvalidError,
+        LanguageUnsupportedError,
+        SsmlInvalidError,
+        TextUnspeakableError,
     )
 }
 
 
 class WorkerDefectError(Exception):
-    """The worker failed in a way that no caller can do anything about."""
+    """The worker failed in a way that no caller of a model can do anything about."""
+
+    def __init__(self, message: object, failure: Failure | None = None) -> None:
+        """With what it said, if it said something: whoever gave it other work than a model's calls
+        may know more of that."""
+        super().__init__(message)
+        self.failure = failure
 
 
 def from_wire(failure: Failure, model: str) -> Exception:
@@ -60,7 +82,7 @@ def from_wire(failure: Failure, model: str) -> Exception:
         return FieldInvalidError([Violation(field, failure.message)])
     kind = _ERRORS.get(failure.reason)
     if kind is None:
-        return WorkerDefectError(failure.message)
+        return WorkerDefectError(failure.message, failure)
     error = kind(failure.message, **{**failure.metadata, "model": model})
     if failure.HasField("retry_seconds"):
         error.retry_seconds = failure.retry_seconds

@@ -1,4 +1,5 @@
-"""Workers beside those of the pool: each is for one caller alone, who measures something."""
+"""Workers beside those of the pool: each is for one caller alone, who measures something
+or trains."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ logger = structlog.get_logger(__name__)
 
 
 class Guests:
-    """They take memory as others do, but no model leaves for them, and none is theirs: the pool's
-    worker of the same model goes on."""
+    """They take memory as others do, but idle models leave only for one that trains, and none is
+    theirs: the pool's worker of the same model goes on, or leaves as others do."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Guests:
         each step before anybody reads what it brought; see `Worker`.
 
         Raises:
-            ModelTooLargeError: There is not enough memory beside what is loaded.
+            ModelTooLargeError: There is not enough memory beside what is loaded and stays.
             FunlandError: It can't be loaded, or the server is stopping.
         """
         self._check()

@@ -15,6 +15,7 @@ from funland_server.config import ServerSettings
 from funland_server.errors import FunlandError, ServerStoppingError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
+from funland_server.tracing.spans import NO_SPAN, current, ending, enter
 from funland_server.workers.errors import ModelLoadFailedError, ModelUnloadedError
 from funland_server.workers.guests import Guests
 from funland_server.workers.holds import Hold
@@ -90,8 +91,10 @@ class Lifecycle:
         self._changed(place)
         begin = monotonic()
         try:
-            spec = await self._spec(make_spec)
-            process = await self._launch(place, replace(spec, instance=place.instance), wanted)
+            told = {"funland.model": place.key}
+            with ending(current().child(f"load {place.model_id}", attributes=told)):
+                spec = await self._spec(make_spec)
+                process = await self._launch(place, replace(spec, instance=place.instance), wanted)
             if self.stopping:  # meanwhile, and whoever stops did not see this one
                 await process.end()
                 raise ServerStoppingError
@@ -269,6 +272,7 @@ class Lifecycle:
     async def _watch(self, place: Place, worker: Worker, make_spec: MakeSpec) -> None:
         """Starts another worker when this one is lost; if that happens again and again, only what
         is held, and after a pause."""
+        enter(NO_SPAN)  # the call that had it loaded is long over
         await worker.lost.wait()
         place.restarts += 1
         # Before anybody else hears of the loss and asks for another worker.

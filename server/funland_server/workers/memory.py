@@ -39,7 +39,12 @@ class Memory:
     def needed(self, spec: WorkerSpec) -> int:
         """What a worker will take: what one like it took the last time, else what is expected.
         One on another machine takes nothing here."""
-        return 0 if spec.remote else self._measured.get(_key(spec), spec.needed_bytes)
+        if spec.remote:
+            return 0
+        # What training takes depends on more than the model: its estimate is made for the run.
+        return (
+            spec.needed_bytes if spec.trains else self._measured.get(_key(spec), spec.needed_bytes)
+        )
 
     def held(self, worker: Worker) -> Held:
         """What a worker takes. Until it has answered a call, much of the model has not been read:
@@ -99,4 +104,5 @@ def _key(spec: WorkerSpec) -> tuple[object, ...]:
     settings.CopyFrom(spec.settings)
     settings.ClearField("keep_alive_seconds")
     where = tuple((device.device_id, device.layers) for device in spec.devices)
-    return spec.model_id, settings.SerializeToString(deterministic=True), where
+    run = settings.SerializeToString(deterministic=True)
+    return spec.model_id, run, spec.cache_type, where

@@ -105,6 +105,11 @@ class WorkerPool:
         kind, and the one of the same key ends first."""
         return self._lifecycle.room.available(key, kind)
 
+    @property
+    def most_bytes(self) -> int:
+        """What a worker could take if all had left that nobody keeps for good, busy or not."""
+        return self._lifecycle.room.most_bytes
+
     def taken(self, key: str = "", kind: Kind = Model.TEXT) -> Taken:
         """What others would leave to a worker of the memories; see `available_bytes`."""
         return self._lifecycle.room.taken(key, kind)

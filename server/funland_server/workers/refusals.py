@@ -20,12 +20,14 @@ def refusal(error: ModelTooLargeError, why: str, waited_seconds: float) -> Model
     if not why:
         return error
     waited = f"After {waited_seconds:.0f} s" if waited_seconds >= 1 else "Now"
-    return ModelTooLargeError(f"{error.message} {waited} {why}.", **error.metadata)
+    told = ModelTooLargeError(f"{error.message} {waited} {why}.", **error.metadata)
+    told.why = f"{waited} {why}."
+    return told
 
 
 def _keeping(held: Held, kind: Kind) -> str:
     if held.guest:
-        return f"a benchmark of {held.model} runs"
+        return f"{held.model} is being measured or trained"
     if held.kept_by:
         what = f"is {held.kept_by}"
     elif held.leaving:

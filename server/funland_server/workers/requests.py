@@ -39,9 +39,12 @@ class Request:
         return self.spec.settings.device_ids
 
     def waiting(self, patience_seconds: float) -> Waiting:
-        """How it stands."""
-        if self.place is None:
-            return Waiting(self.spec, "", self.since, self.since, evicts=False)
+        """How it stands. What trains waits as models do, and idle ones leave for it; a guest that
+        measures a model does neither."""
         until = self.since + patience_seconds
+        if self.place is None:
+            trains = self.spec.trains
+            until = until if trains else self.since
+            return Waiting(self.spec, "", self.since, until, evicts=trains)
         callers = self.place.callers
         return Waiting(self.spec, self.place.key, self.since, until, callers, wanted=self.wanted)

@@ -92,9 +92,12 @@ class Room:
     async def beside(self, spec: WorkerSpec) -> AsyncGenerator[Guest]:
         """Places a worker beside those of all models, and keeps room for it while the block lasts.
 
+        For one that trains idle models leave, and it waits for busy ones as `make` does; for
+        others nobody leaves, idle or not.
+
         Raises:
-            ModelTooLargeError: There is not enough: no model leaves for it, idle or not.
-            FunlandError: It can't be computed where it is to be.
+            ModelTooLargeError: There is not enough.
+            FunlandError: It can't be computed where it is to be, or the server is stopping.
         """
         answer = asyncio.get_running_loop().create_future()
         guest = Guest(spec)
@@ -127,6 +130,12 @@ class Room:
         state = self._state(())
         own = replaced(state.memories, key)
         return available(state.memories, free(state, key, kind), own)
+
+    @property
+    def most_bytes(self) -> int:
+        """What a worker could take if all had left that nobody keeps for good, busy or not."""
+        memories = self._state(()).memories
+        return available(memories, [each for each in memories.held if not each.kept_by])
 
     def look(self) -> None:
         """Decides anew about those that wait."""
@@ -215,6 +224,8 @@ class Room:
         assert place.worker is not None  # noqa: S101 - else it would not have been planned
         logger.info("model_evicted", model=place.key, by=by.key)
         self._metrics.evictions.labels(place.model_id).inc()
+        if by.trains:  # it does not come back by itself, and pushes nobody out again and again
+            return self._end(place, place.worker)
         if self.evictions.note(monotonic(), place.key, by.key):
             self._metrics.thrashing_evictions.labels(place.model_id).inc()
         return self._end(place, place.worker)

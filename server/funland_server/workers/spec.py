@@ -13,6 +13,8 @@ from funland.worker.v1.worker_pb2 import Launch, LaunchDevice, Ready
 from funland_server.errors import FunlandError
 from funland_server.workers.taken import Taken
 
+MEDIA: Final = frozenset({Model.SPEECH, Model.TRANSCRIPTION, Model.IMAGE})
+"""What models are for that do jobs alone: they take files of this machine and write no text."""
 LOCAL_NODE: Final = "local"
 """The id of the server's own machine among the nodes."""
 _WITHOUT_A_LOAD = {"keep_alive_seconds", "fallback_to_cpu"}
@@ -108,8 +110,16 @@ class WorkerSpec:
     conversion_folder: Path | None = None
     fewer_slots: bool = False
     """Whether fewer slots will do where the memory does not suffice."""
+    cache_type: LoadSettings.CacheType.ValueType = LoadSettings.CACHE_TYPE_UNSPECIFIED
+    """What keys and values are kept as if the settings name neither type, as far as the model can
+    be computed so; else F16."""
+    held_texts: int = 0
+    """How many texts, those that have ended included, get a state; 0: the model keeps none."""
     chat_template: str = ""
-    """In Jinja, for a model whose files have none."""
+    """In Jinja, in the place of what the files have."""
+    projector_path: Path | None = None
+    """What shows the model pictures and sounds."""
+    projector_sha256: str = ""
     engine: LoadSettings.Engine.ValueType = LoadSettings.ENGINE_UNSPECIFIED
     """What computes on the devices; unspecified: as the settings have it."""
     devices: tuple[PlacedDevice, ...] = ()
@@ -129,6 +139,8 @@ class WorkerSpec:
     files of a GGUF model that has several are named."""
     node_id: str = LOCAL_NODE
     """The machine that it runs on."""
+    trains: bool = False
+    """Whether it trains the model, and answers no calls of it."""
 
     @property
     def remote(self) -> bool:
@@ -173,7 +185,11 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
         conversion_folder=str(spec.conversion_folder or ""),
         link_descriptor=link_descriptor,
         fewer_slots=spec.fewer_slots,
+        cache_type=spec.cache_type,
+        held_texts=spec.held_texts,
         chat_template=spec.chat_template,
+        projector_path=str(spec.projector_path or ""),
+        projector_sha256=spec.projector_sha256,
         devices=[
             LaunchDevice(
                 device_id=device.device_id,
@@ -186,6 +202,8 @@ def to_wire(spec: WorkerSpec, socket_path: str, token: str, link_descriptor: int
         gpu_layers=spec.gpu_layers,
         compile_folder=str(spec.compile_folder or ""),
         npu_power_mode=spec.npu_power_mode,
+        kind=spec.kind,
+        trains=spec.trains,
     )
     if spec.fallback_reason:
         for name in _PLACES:
@@ -247,6 +265,8 @@ def device_bytes(spec: WorkerSpec, ready: Ready) -> dict[str, int]:
 
 def kind(spec: WorkerSpec, ready: Ready) -> Model.Kind.ValueType:
     """What calls of a loaded model are for: not all files tell."""
+    if spec.kind in MEDIA:
+        return spec.kind
     if ready.can_rank:
         return Model.RANKING
     return spec.kind if ready.can_generate else Model.EMBEDDING

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import aclosing
 from time import monotonic, time
 from typing import Any
 
@@ -148,8 +149,21 @@ class Worker:
 
     async def run_job(self, job: worker_pb2.Job) -> AsyncGenerator[worker_pb2.JobEvent]:
         """See `Callee`."""
+        async with aclosing(self._job(self._stub.RunJob, job)) as events:
+            async for event in events:
+                yield event
+
+    async def run_live_job(
+        self, inputs: AsyncIterator[worker_pb2.LiveInput]
+    ) -> AsyncGenerator[worker_pb2.JobEvent]:
+        """See `Callee`."""
+        async with aclosing(self._job(self._stub.RunLiveJob, inputs)) as events:
+            async for event in events:
+                yield event
+
+    async def _job(self, method: Any, given: Any) -> AsyncGenerator[worker_pb2.JobEvent]:
         with self._call():
-            call = self._stub.RunJob(job, metadata=self._metadata)
+            call = method(given, metadata=self._metadata)
             try:
                 async for event in call:
                     if event.HasField("failure"):
@@ -176,6 +190,10 @@ class Worker:
                 await self._ask(self._stub.KeepPrefixes, Empty())
         except (FunlandError, TimeoutError):
             logger.info("prefixes_not_kept", model=self.model_id)
+
+    def rest(self) -> None:
+        """Has the training that runs in it write a checkpoint and end."""
+        self.process.link.send(worker_pb2.Command(rest=worker_pb2.Rest()))
 
     async def wait_idle(self) -> None:
         """Waits until no call is under way."""
@@ -229,6 +247,8 @@ class Worker:
                 return error
             # Not the caller went away: the channel was closed.
             return self._end_error()
+        if error.code() == grpc.StatusCode.CANCELLED and self._over.is_set():
+            return self._end_error()  # the channel was closed while nobody read
         if error.code() == grpc.StatusCode.UNAVAILABLE:
             self.process.kill()
             await self._over.wait()  # so that nobody takes it for one that lives

@@ -125,4 +125,5 @@ class Continuation:
             decode_ms=1e3 * (now - first),
             drafted_tokens=self.drafted_tokens,
             accepted_tokens=self.accepted_tokens,
+            stop=self._text.stop or "",
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,15 @@ class GgufSource:
 
         self._dequantize: Any = gguf.quants.dequantize
         self._readers: list[Any] = [gguf.GGUFReader(str(file)) for file in files(path)]
-
-    @cached_property
-    def tensors(self) -> dict[str, Any]:
+        self.tensors: dict[str, Any] = {
+            tensor.name: tensor for reader in self._readers for tensor in reader.tensors
+        }
         """gguf-py's tensors, by name."""
-        return {tensor.name: tensor for reader in self._readers for tensor in reader.tensors}
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """gguf-py's fields of the metadata, by key; of several files, those of the first."""
+        return self._readers[0].fields
 
     @property
     def architecture(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from funland.v1.errors_pb2 import ErrorReason
 from funland.worker.v1 import worker_pb2
 from funland_worker import cores
+from funland_worker.engines.media import MediaReader
 from funland_worker.engines.protocol import Engine, EngineError, Vocabulary
 
 _DEFAULT_SLOTS = 32
@@ -35,6 +36,8 @@ class Loaded:
     facts: ModelFacts
     told: worker_pb2.Ready = field(default_factory=worker_pb2.Ready)
     """What not every engine tells, as the server is told it."""
+    media: MediaReader | None = None
+    """What shows the model pictures and sounds; None: it takes text alone."""
 
 
 def context_length(launch: worker_pb2.Launch, trained: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LARGEST_PASS = 512
 """Rows of one pass; more gain nothing."""
 LONGEST_RUN = 256
@@ -13,11 +15,28 @@ _FEWEST = 8
 _TELLING = 16
 """Prompt tokens from which a step tells what one costs, and not what a step costs."""
 
+_SHORTER = 4
+"""How many times shorter than the first prompt in line one is that goes before it."""
+_MOST_PASSED_OVER = 3
+"""Passes in a row in which the first in line gets nothing."""
 _PAUSE_MS = 50.0
 _MOST = 16.0
 _SLOPE = 8.0
 """By how much longer the pause is for each prompt beyond the first, over those that write."""
 _WEIGHT = 0.5
+
+
+def first(lacking: Sequence[int], passed_over: int) -> int:
+    """Which prompt begins a pass, by its place in the line, given how many tokens each still lacks,
+    and for how many passes in a row the first has got nothing.
+
+    Who asks something short need not wait for somebody's book: that is over a little later, and the
+    answer is there at once. Of four passes the book gets one, whatever else comes.
+    """
+    shortest = min(range(len(lacking)), key=lambda place: lacking[place])
+    if passed_over < _MOST_PASSED_OVER and _SHORTER * lacking[shortest] <= lacking[0]:
+        return shortest
+    return 0
 
 
 class PrefillBudget:

@@ -13,6 +13,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.inference_pb2 import EmbedRequest, Finish, GenerationOptions, Speculation
 from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.background import Background, Crowd
+from funland_worker.engines.media import MediaSpan
 
 
 class EngineError(Exception):
@@ -117,6 +118,9 @@ class Prompt:
     """Whether to tell how far the prompt is computed; of a sequence's texts the first alone."""
     lasting: bool = False
     """Whether what is computed of it may be kept for the time after the process."""
+    media: tuple[MediaSpan, ...] = ()
+    """The pictures and sounds that stand-ins among the tokens stand for, in their order, with their
+    rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,8 @@ class Outcome:
     decode_ms: float
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    stop: str = ""
+    """The stop string that ended it; empty: none did."""
 
 
 class Advance(

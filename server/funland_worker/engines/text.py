@@ -20,8 +20,13 @@ class TextStream:
         self._stop = stop
         self._include_stop = include_stop
         self._held = ""
-        self.stopped = False
-        """Whether a stop string came; then there is no more text."""
+        self.stop: str | None = None
+        """The stop string that came; then there is no more text."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string came."""
+        return self.stop is not None
 
     def feed(self, piece: bytes) -> str:
         """Takes a token's bytes and gives the text that is now certain."""
@@ -39,9 +44,9 @@ class TextStream:
         text = self._held + text
         match = _first_match(text, self._stop)
         if match is not None:
-            self.stopped = True
             self._held = ""
             begin, end = match
+            self.stop = text[begin:end]
             return text[: end if self._include_stop else begin]
         safe = len(text) - _longest_beginning(text, self._stop)
         self._held = text[safe:]

@@ -73,7 +73,7 @@ class JsonVocabulary:
         if written is None:  # a row of the network that no token has
             return b""
         if self._of_bytes:
-            return bytes(_LETTER_BYTES[letter] for letter in written if letter in _LETTER_BYTES)
+            return bytes(letter_bytes[letter] for letter in written if letter in letter_bytes)
         if match := _BYTE.fullmatch(written):
             return bytes.fromhex(match[1])
         return written.replace("▁", " ").encode()
@@ -103,4 +103,5 @@ def _letter_bytes() -> dict[str, int]:
     return letters | {chr(256 + place): byte for place, byte in enumerate(unseen)}
 
 
-_LETTER_BYTES = _letter_bytes()
+letter_bytes = _letter_bytes()
+"""The bytes that GPT-2's letters stand for."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 
 from funland.worker.v1 import worker_pb2
 from funland.worker.v1.worker_pb2_grpc import WorkerServiceServicer
+
+_HANDLERS: Final[dict[tuple[bool, bool], Callable[..., grpc.RpcMethodHandler[Any, Any]]]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+"""By whether requests and whether answers are streams."""
 
 
 class Answers(grpc.GenericRpcHandler):
@@ -21,12 +29,11 @@ class Answers(grpc.GenericRpcHandler):
         """Has calls answered from now on."""
         service = worker_pb2.DESCRIPTOR.services_by_name["WorkerService"]
         for method in service.methods:
-            self._handlers[f"/{service.full_name}/{method.name}"] = (
-                grpc.unary_unary_rpc_method_handler(
-                    getattr(servicer, method.name),
-                    request_deserializer=GetMessageClass(method.input_type).FromString,
-                    response_serializer=GetMessageClass(method.output_type).SerializeToString,
-                )
+            handler = _HANDLERS[method.client_streaming, method.server_streaming]
+            self._handlers[f"/{service.full_name}/{method.name}"] = handler(
+                getattr(servicer, method.name),
+                request_deserializer=GetMessageClass(method.input_type).FromString,
+                response_serializer=GetMessageClass(method.output_type).SerializeToString,
             )
 
     def service(

@@ -29,6 +29,8 @@ def lay_out(request: RemoteLaunch, found: Mapping[str, Path], folder: Path) -> L
     launch.model_path = str(_inside(folder, launch.model_path))
     if launch.draft_model_path:
         launch.draft_model_path = str(_inside(folder, launch.draft_model_path))
+    if launch.projector_path:
+        launch.projector_path = str(_inside(folder, launch.projector_path))
     for adapter_id, name in request.launch.adapters.items():
         launch.adapters[adapter_id] = str(_inside(folder, name))
     return launch

@@ -25,6 +25,7 @@ from funland.worker.v1 import remote_pb2, remote_pb2_grpc, worker_pb2
 from funland_worker.engines.load_news import LoadNews
 from funland_worker.limits import limit_memory
 from funland_worker.main import LARGEST_MESSAGE, opened
+from funland_worker.media.servicer import MediaServicer
 from funland_worker.remote.answers import Answers
 from funland_worker.remote.certificate import own_certificate
 from funland_worker.remote.runs import run_folder
@@ -112,8 +113,8 @@ def _address(host: str) -> str:
     return f"[{host}]:0" if ":" in host else f"{host}:0"
 
 
-async def _watch(servicer: WorkerServicer, run: Path) -> None:
-    error = await servicer.thread.failed
+async def _watch(servicer: WorkerServicer | MediaServicer, run: Path) -> None:
+    error = await servicer.failed
     logger.error("the engine failed: %r", error)
     _leave(run, 1)
 

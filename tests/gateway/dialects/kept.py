@@ -46,6 +46,7 @@ def answer_of(call: Unary | Streaming | Together, *responses: Any) -> Any:
         step = call.answer(response)
         if isinstance(step, Reply):
             return orjson.loads(step.content)
+        assert isinstance(step, Unary | Streaming | Together)
         call = step
     raise AssertionError("It calls more RPCs.")
 

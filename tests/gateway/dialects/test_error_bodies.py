@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from funland.v1.errors_pb2 import Error, ErrorReason, FieldViolation
-from funland_gateway.dialects import DIALECTS
+from funland_gateway.app import spoken
 from funland_gateway.dialects.inference.errors import ENVELOPE as INFERENCE
 from funland_gateway.dialects.openai.errors import error_body as openai_body
 
@@ -156,5 +156,5 @@ def test_inferences_body(error: Error, code: str, details: str) -> None:
 
 @pytest.mark.parametrize("reason", ErrorReason.values())
 def test_every_reason_has_a_body_in_every_dialect(reason: ErrorReason.ValueType) -> None:
-    for dialect in DIALECTS:
+    for dialect in spoken():
         assert dialect.envelope.failure(Error(code="INTERNAL", reason=reason))

@@ -162,6 +162,27 @@ def test_a_wrong_field_of_a_load_is_named(body: dict[str, Any]) -> None:
     assert [each.field for each in raised.value.error.field_violations] == list(body)
 
 
+def answered(status: SystemStatus) -> Step:
+    asking = get_health(incoming()).answer(Health(state=status.state))
+    assert isinstance(asking, Unary)
+    return asking.answer(status)
+
+
+def test_health_tells_nothing_of_models_to_who_does_not_say_who_they_are() -> None:
+    closed = Health(state=Health.STOPPING, identity_required=True)
+
+    reply = get_health(incoming()).answer(closed)
+
+    assert isinstance(reply, Reply)
+    assert (reply.status, content(reply)) == (
+        503,
+        {
+            "status": "stopping", "model_loaded": None, "memory_usage": None,
+            "active_connections": None,
+        },
+    )  # fmt: skip
+
+
 def test_health_tells_memory_and_calls() -> None:
     status = SystemStatus(
         state=Health.SERVING,
@@ -170,7 +191,7 @@ def test_health_tells_memory_and_calls() -> None:
         memory=MachineMemory(total_bytes=8_000_000_000, available_bytes=5_900_000_000),
     )
 
-    assert content(get_health(incoming()).answer(status)) == {
+    assert content(answered(status)) == {
         "status": "healthy",
         "model_loaded": True,
         "memory_usage": "2.1GB/8GB",
@@ -179,7 +200,7 @@ def test_health_tells_memory_and_calls() -> None:
 
 
 def test_a_stopping_server_is_not_healthy() -> None:
-    reply = get_health(incoming()).answer(SystemStatus(state=Health.STOPPING))
+    reply = answered(SystemStatus(state=Health.STOPPING))
 
     assert isinstance(reply, Reply)
     assert reply.status == 503

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,7 @@ from funland.v1 import downloads_pb2, hub_pb2
 from funland.v1.downloads_pb2 import Download
 from funland.v1.errors_pb2 import Error, ErrorReason, FieldViolation
 from funland.v1.models_pb2 import Origin
-from funland.v1.system_pb2 import Health, SystemStatus
-from funland_gateway.dialects.dialect import Reply
+from funland.v1.system_pb2 import GetStatusRequest, Health, SystemStatus
 from funland_gateway.dialects.manager.errors import ENVELOPE, error_body
 from funland_gateway.dialects.manager.routes import MANAGER
 from funland_gateway.failures import CallFailed
@@ -440,11 +440,32 @@ def test_health_has_the_documents_fields_alone(
         call(ROUTES["GET", "/api/health"], asked()),
     )
 
-    assert told(health, now) == {"status": word, "service": "llm-manager-api", "version": "0.1.0"}
-    assert told(api, now) == {"status": word, "api_version": "v1", "service": "llm-manager-api"}
-    reply = health.answer(now)
-    assert isinstance(reply, Reply)
-    assert reply.status == status
+    open_to_all = Health(state=state)
+
+    assert told(health, open_to_all, now) == {
+        "status": word,
+        "service": "llm-manager-api",
+        "version": "0.1.0",
+    }
+    assert told(api, open_to_all, now) == {
+        "status": word,
+        "api_version": "v1",
+        "service": "llm-manager-api",
+    }
+    step: Any = health.answer(open_to_all)
+    assert step.answer(now).status == status
+
+
+def test_who_does_not_say_who_they_are_is_told_that_it_lives() -> None:
+    closed = Health(state=Health.SERVING, identity_required=True)
+    health, api = ROUTES["GET", "/health"], ROUTES["GET", "/api/health"]
+
+    assert told(call(health, asked()), closed) == {
+        "status": "healthy", "service": "llm-manager-api", "version": None,
+    }  # fmt: skip
+    assert told(call(api, asked()), closed)["status"] == "healthy"
+    named: Any = call(health, replace(asked(), identified=True)).answer(closed)
+    assert named.message == GetStatusRequest()
 
 
 @pytest.mark.parametrize(

@@ -336,7 +336,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"prompt_logprobs": 0}, "prompt_logprobs"),
     ({"add_generation_prompt": False}, "add_generation_prompt"),
     (
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
         "messages[0].content[0].type",
     ),
     (

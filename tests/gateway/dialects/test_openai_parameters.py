@@ -239,6 +239,7 @@ BESIDE: Mapping[str, tuple[dict[str, Any], Any]] = {
     "logprobs": ({}, True),
     "echo": ({"logprobs": 1}, True),
     "continue_final_message": ({"messages": [{"role": "assistant", "content": "x"}]}, True),
+    "mcp_servers": ({}, ["files"]),
 }
 """Parameters that act beside others alone."""
 

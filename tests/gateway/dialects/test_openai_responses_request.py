@@ -290,7 +290,7 @@ def test_logprobs_are_told_when_they_are_included() -> None:
         ("tool_choice", {"type": "web_search"}),
         ("text", {"format": {"type": "grammar"}}),
         ("input", [{"type": "item_reference", "id": "msg_1"}]),
-        ("input", [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]),
+        ("input", [{"role": "user", "content": [{"type": "input_file", "file_id": "x"}]}]),
     ],
 )
 def test_what_can_not_be_done_is_refused_by_name(field: str, value: Any) -> None:

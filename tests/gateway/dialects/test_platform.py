@@ -23,7 +23,8 @@ from tests.gateway.dialects.device_messages import (
     SLICE,
 )
 
-(GPUS,) = PLATFORM.routes
+ROUTES = {(route.method, route.path): route for route in PLATFORM.routes}
+GPUS = ROUTES["GET", "/api/v1/gpu"]
 
 
 def gpus(*devices: Device) -> Any:

@@ -8,12 +8,19 @@ from typing import Any
 import jsonschema
 import pytest
 
+from funland.v1.deployments_pb2 import ListDeploymentsResponse
 from funland.v1.hardware_pb2 import Acceleration
+from funland.v1.models_pb2 import Model
 from funland_gateway.dialects import DIALECTS
 from funland_gateway.dialects.dialect import (
     Download,
     Incoming,
+    KeptForm,
+    Own,
+    RawUpload,
+    Reply,
     Route,
+    Step,
     Streaming,
     Together,
     Unary,
@@ -21,7 +28,13 @@ from funland_gateway.dialects.dialect import (
     WebSocket,
 )
 from funland_gateway.dialects.reading import JsonObject
-from funland_gateway.dialects.rpcs import GET_ACCELERATION
+from funland_gateway.dialects.rpcs import (
+    GET_ACCELERATION,
+    GET_MODEL,
+    LIST_DEPLOYMENTS,
+    LOAD_MODEL,
+    UNLOAD_MODEL,
+)
 from funland_gateway.failures import CallFailed
 from funland_server.errors import FieldInvalidError
 from funland_server.rpc.validation import validate
@@ -37,11 +50,20 @@ HELLO: dict[str, Any] = {"role": "user", "content": "a"}
 
 BODIES: Mapping[str, list[dict[str, Any]]] = {
     "/v1/chat/completions": [{"messages": [HELLO]}],
+    "/v1/chat/completions/input_tokens": [{"messages": [HELLO]}],
     "/apply-template": [{"messages": [HELLO]}],
     "/v1/responses": [{"input": "a"}],
     "/v1/responses/input_tokens": [{"input": "a"}],
     "/v1/completions": [{"prompt": "a"}],
     "/v1/embeddings": [{"input": "a"}],
+    "/api/chat": [{"model": "a"}],
+    "/api/generate": [{"model": "a"}],
+    "/api/embed": [{"model": "a"}],
+    "/api/embeddings": [{"model": "a"}],
+    "/api/show": [{"model": "a"}],
+    "/api/pull": [{"model": "a"}],
+    "/v1/audio/speech": [{"input": "a"}],
+    "/v1/images/generations": [{"prompt": "a"}],
     "/v1/rerank": [{"query": "a", "documents": ["a"]}, {"query": "a", "texts": ["a"]}],
     "/v2/rerank": [{"query": "a", "documents": ["a"]}],
     "/tokenize": [{"content": "a"}, {"prompt": "a"}],
@@ -60,6 +82,10 @@ BODIES: Mapping[str, list[dict[str, Any]]] = {
     "/api/v1/llm/generate": [{"prompt": "a"}],
     "/api/v1/llm/generate/async": [{"prompt": "a"}],
     "/api/v1/llm/generate/stream": [{"prompt": "a"}],
+    "/api/v1/tts/generate": [{"text": "a"}],
+    "/api/v1/tts/generate/async": [{"text": "a"}],
+    "/api/v1/tts/batch": [{"items": [{"text": "a"}]}],
+    "/api/v1/image/generate": [{"prompt": "a"}],
 }
 """A least body of each form that a route takes."""
 
@@ -79,6 +105,14 @@ VALUES: list[Any] = [
     {"gpu_memory_fraction": 0.04}, {"npu_power_mode": "balanced"}, {"npu_power_mode": "eco"},
     {"max_tokens": 1}, {"max_tokens": 0.5}, {"stop_sequences": ["a"]}, {"stop_sequences": [1]},
     {"stream": True}, {"stream": False}, {"stream": 1},
+    {"speed": 4}, {"speed": 4.1}, {"pitch": 0.5}, {"pitch": 0.4}, {"sample_rate": 22050},
+    {"sample_rate": 7999}, {"format": "wav"}, {"format": "WAV"}, {"format": ""}, {"format": "png"},
+    {"ssml": True}, {"ssml": 1}, {"seed": -1}, {"seed": 2**63}, [{"text": "a", "voice": "b"}],
+    [{"text": "a", "parameters": {"speed": 5}}], [{"text": "a"}] * 257,
+    {"width": 64}, {"width": 15}, {"height": 4097}, {"steps": 0}, {"steps": 200},
+    {"guidance_scale": 50}, {"guidance_scale": 51}, {"n": 16}, {"n": 17}, {"scheduler": "lcm"},
+    {"scheduler": "heun"}, {"strength": 1}, {"strength": 1.1}, {"quality": 100}, {"quality": 101},
+    {"upscale": None}, {"upscale": 0}, {"image_file_id": "x" * 129}, {"model": "x" * 257},
     {"resume_download": True}, {"verify_checksum": False}, {"verify_checksum": None},
 ]  # fmt: skip
 
@@ -92,10 +126,14 @@ RESPONSES = CHOICES | {"text", "include", "truncation", "service_tier"}
 
 ELSEWHERE: Mapping[str, frozenset[str]] = {
     "/v1/chat/completions": frozenset(FORMATS | CHAT | {"metadata"}),
+    "/v1/chat/completions/input_tokens": frozenset(CHAT),
     "/apply-template": frozenset(CHAT),
     "/v1/responses": frozenset(RESPONSES),
     "/v1/responses/input_tokens": frozenset(RESPONSES),
     "/v1/completions": frozenset(FORMATS | {"best_of"}),
+    "/api/chat": frozenset({"messages", "tools", "top_logprobs"}),
+    "/api/generate": frozenset({"top_logprobs"}),
+    "/api/embed": frozenset({"dimensions", "input"}),
     "/api/v1/models/{model_name}/load": frozenset({"quantization"}),  # the model has its own
 }  # fmt: skip
 """What a schema can't tell whole: grammars, values that depend on others, and what is passed over
@@ -152,25 +190,30 @@ def validator(schema: Any) -> Callable[[Any], bool]:
 def taken(route: Route, body: dict[str, Any]) -> bool:
     """Whether dialect and contract take a body."""
     try:
-        for message in messages(route.call(Incoming(JsonObject(body), PATH, 0))):
+        call = route.call(Incoming(JsonObject(body), PATH, 0))
+        assert not isinstance(call, Own)  # it has no body of a dialect
+        for message in messages(call):
             validate(message)
     except (CallFailed, FieldInvalidError):
         return False
     return True
 
 
-BEFORE: Mapping[Any, Any] = {GET_ACCELERATION: Acceleration()}
+BEFORE: Mapping[Any, Any] = {
+    GET_ACCELERATION: Acceleration(),
+    LIST_DEPLOYMENTS: ListDeploymentsResponse(),
+    GET_MODEL: Model(model_id="x"),
+    LOAD_MODEL: Model(),
+    UNLOAD_MODEL: Model(),
+}
 """What is answered to RPCs that are asked before the one that takes the body."""
 
 
-def messages(
-    call: Unary | Streaming | Together | WebSocket | Upload | Download,
-) -> list[Any]:
+def messages(call: Step | WebSocket | Upload | RawUpload | KeptForm) -> list[Any]:
     if isinstance(call, Together):
         return [part.message for part in call.parts]
     if isinstance(call, Unary) and call.rpc in BEFORE:
-        second = call.answer(BEFORE[call.rpc])
-        assert isinstance(second, Unary)
-        return messages(second)
-    assert isinstance(call, Unary | Streaming | WebSocket), "it has no body in JSON"
+        then = call.answer(BEFORE[call.rpc])
+        return [call.message, *([] if isinstance(then, Reply) else messages(then))]
+    assert isinstance(call, Unary | Streaming | Download | WebSocket), "it has no body in JSON"
     return [call.message]

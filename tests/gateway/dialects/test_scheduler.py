@@ -27,7 +27,7 @@ from funland.v1.inference_pb2 import (
     TokenLogprob,
     Usage,
 )
-from funland.v1.models_pb2 import LoadedModel, Model
+from funland.v1.models_pb2 import ListModelsResponse, LoadedModel, Model
 from funland.v1.plugins_pb2 import PluginExecution
 from funland.v1.system_pb2 import CpuUse, Health, MemoryUse, Resources, SystemStatus
 from funland.v1.tasks_pb2 import (
@@ -346,8 +346,8 @@ def test_a_task_is_cancelled_unless_it_has_ended(state: Any, status: str, messag
     assert shaped("cancel", body)
 
 
-def server(*device_ids: str) -> SystemStatus:
-    loaded = [Model(loaded=LoadedModel(device_ids=[each])) for each in device_ids]
+def server(*device_ids: str, kind: Model.Kind.ValueType = Model.TEXT) -> SystemStatus:
+    loaded = [Model(kind=kind, loaded=LoadedModel(device_ids=[each])) for each in device_ids]
     return SystemStatus(
         state=Health.SERVING, version="0.1.0", uptime=Duration(seconds=60), loaded_models=loaded
     )
@@ -363,7 +363,7 @@ def server(*device_ids: str) -> SystemStatus:
     ],
 )
 def test_health_tells_where_models_are(device_ids: tuple[str, ...], gpu: Any, cpu: Any) -> None:
-    body = told(call(HEALTH, asked()), server(*device_ids))
+    body = told(call(HEALTH, asked()), Health(), server(*device_ids))
 
     assert body["data"] == {
         "status": "healthy",
@@ -372,16 +372,40 @@ def test_health_tells_where_models_are(device_ids: tuple[str, ...], gpu: Any, cp
         "components": {
             "gpu_llm": gpu,
             "cpu_llm": cpu,
+            "gpu_tts": None,
             "cpu_tts": None,
             "gpu_image": None,
+            "cpu_image": None,
             "api_server": "online",
         },
     }
     assert shaped("health", body)
 
 
+@pytest.mark.parametrize(
+    ("kind", "device_id", "name"),
+    [
+        (Model.SPEECH, "cpu_0", "cpu_tts"),
+        (Model.SPEECH, "gpu_0", "gpu_tts"),
+        (Model.IMAGE, "cpu_0", "cpu_image"),
+        (Model.IMAGE, "npu_0", "gpu_image"),
+        (Model.EMBEDDING, "cpu_0", "cpu_llm"),
+        (Model.TRANSCRIPTION, "cpu_0", None),  # the document has no word for it
+    ],
+)
+def test_models_that_speak_and_paint_are_told_where_they_are(
+    kind: Model.Kind.ValueType, device_id: str, name: str | None
+) -> None:
+    body = told(call(HEALTH, asked()), Health(), server(device_id, kind=kind))
+    components = body["data"]["components"]
+
+    online = [key for key, state in components.items() if state == "online"]
+    assert online == [*([name] if name else []), "api_server"]
+
+
 def test_a_server_that_stops_is_not_ok() -> None:
-    reply: Any = call(HEALTH, asked()).answer(SystemStatus(state=Health.STOPPING))
+    step: Any = call(HEALTH, asked()).answer(Health())
+    reply = step.answer(SystemStatus(state=Health.STOPPING))
     body = orjson.loads(reply.content)
 
     assert (reply.status, body["ok"], body["data"]["status"]) == (503, False, "stopping")
@@ -392,7 +416,7 @@ def test_health_on_the_common_port_has_the_fields_of_both() -> None:
         route for _, route in joint_routes([INFERENCE, SCHEDULER]) if route.path == "/api/v1/health"
     ]
 
-    body = told(call(found, asked()), server())
+    body = told(call(found, asked()), Health(), server())
 
     assert set(body) == {
         "ok", "data", "error", "timestamp",
@@ -405,6 +429,8 @@ LANES = ListLanesResponse(
     lanes=[
         Lane(name=Lane.LANGUAGE, waiting=2, running=1, capacity=100),
         Lane(name=Lane.BATCHES, waiting=0, running=3, capacity=50),
+        Lane(name=Lane.SPEECH, waiting=4, running=2, capacity=60),
+        Lane(name=Lane.PICTURES, waiting=5, running=1, capacity=70),
         Lane(name=99, waiting=7),  # type: ignore[arg-type] - of a newer server
     ]
 )
@@ -414,14 +440,22 @@ USED = Resources(
 NO_QUEUE = {"size": None, "capacity": None, "running": None}
 
 
-def status(used: Resources, *devices: Device, where: tuple[str, ...] = ("cpu_0",)) -> Any:
+def status(
+    used: Resources,
+    *devices: Device,
+    where: tuple[str, ...] = ("cpu_0",),
+    models: tuple[Model, ...] = (),
+) -> Any:
     found = ListDevicesResponse(devices=devices)
     chosen = Acceleration(effective_device_ids=where)
-    return told(call(STATUS, asked()), server(), used, found, chosen, LANES)
+    installed = ListModelsResponse(models=models)
+    return told(call(STATUS, asked()), installed, server(), used, found, chosen, LANES)
 
 
 def test_the_status_is_told_in_full() -> None:
-    body = status(USED, CPU, GPU, EMULATED, where=("gpu_1", "cpu_0"))
+    models = (Model(kind=Model.SPEECH), Model(kind=Model.IMAGE))
+
+    body = status(USED, CPU, GPU, EMULATED, where=("gpu_1", "cpu_0"), models=models)
 
     assert body["data"] == {
         "version": "0.1.0",
@@ -430,8 +464,10 @@ def test_the_status_is_told_in_full() -> None:
             "workers_enabled": {
                 "gpu_llm": True,
                 "cpu_llm": True,
-                "cpu_tts": False,
-                "gpu_image": False,
+                "gpu_tts": False,
+                "cpu_tts": True,
+                "gpu_image": True,
+                "cpu_image": True,
             }
         },
         "resources": {
@@ -443,8 +479,10 @@ def test_the_status_is_told_in_full() -> None:
         "queues": {
             "gpu_llm": {"size": 2, "capacity": 100, "running": 1},
             "cpu_llm": NO_QUEUE,
-            "cpu_tts": NO_QUEUE,
-            "gpu_image": NO_QUEUE,
+            "gpu_tts": NO_QUEUE,
+            "cpu_tts": {"size": 4, "capacity": 60, "running": 2},
+            "gpu_image": {"size": 5, "capacity": 70, "running": 1},
+            "cpu_image": NO_QUEUE,
             "plugins": NO_QUEUE,
             "batches": {"size": 0, "capacity": 50, "running": 3},
             "downloads": NO_QUEUE,
@@ -458,7 +496,19 @@ def test_the_queue_of_a_machine_without_accelerators_is_the_cpus() -> None:
 
     assert data["queues"]["gpu_llm"] == NO_QUEUE
     assert data["queues"]["cpu_llm"]["size"] == 2
-    assert data["config"]["workers_enabled"]["gpu_llm"] is False
+    assert data["queues"]["gpu_image"] == NO_QUEUE
+    assert data["queues"]["cpu_image"]["size"] == 5
+    enabled = data["config"]["workers_enabled"]
+    assert [name for name in enabled if enabled[name]] == ["cpu_llm"]  # nothing else is installed
+
+
+def test_a_voice_in_memory_is_told_where_it_is() -> None:
+    voice = Model(kind=Model.SPEECH, loaded=LoadedModel(device_ids=["gpu_0"]))
+
+    data = status(USED, CPU, models=(voice,))["data"]
+
+    assert data["config"]["workers_enabled"]["gpu_tts"] is True
+    assert data["queues"]["gpu_tts"]["size"] == 4
 
 
 def test_what_is_not_known_of_the_machine_is_null() -> None:
@@ -475,6 +525,7 @@ def test_what_is_not_known_of_the_machine_is_null() -> None:
         ("ABORTED", 0, 400),
         ("RESOURCE_EXHAUSTED", ErrorReason.LANE_FULL, 429),
         ("RESOURCE_EXHAUSTED", ErrorReason.STORAGE_FULL, 503),
+        ("RESOURCE_EXHAUSTED", ErrorReason.ANSWER_TOO_LARGE, 400),
         ("DEADLINE_EXCEEDED", 0, 408),
         ("INTERNAL", 0, 500),
         ("UNIMPLEMENTED", 0, 500),

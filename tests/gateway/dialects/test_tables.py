@@ -6,15 +6,18 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from funland.v1.errors_pb2 import Error, ErrorReason
+from funland_gateway.app import spoken
 from funland_gateway.dialects import DIALECTS
 from funland_gateway.dialects.hellovm.routes import HELLOVM
 from funland_gateway.dialects.inference.routes import INFERENCE
 from funland_gateway.dialects.manager.routes import MANAGER
+from funland_gateway.dialects.ollama.routes import OLLAMA
 from funland_gateway.dialects.openai.routes import OPENAI
 from funland_gateway.dialects.platform.routes import PLATFORM
 from funland_gateway.dialects.scheduler.routes import SCHEDULER
 from funland_gateway.dialects.sharing import owners
 from funland_gateway.listening import SPOKEN
+from funland_gateway.mcp.routes import mcp
 
 
 def test_openai_has_these_endpoints() -> None:
@@ -25,6 +28,7 @@ def test_openai_has_these_endpoints() -> None:
         ("POST", "/v1/chat/completions/{completion_id}"),
         ("DELETE", "/v1/chat/completions/{completion_id}"),
         ("GET", "/v1/chat/completions/{completion_id}/messages"),
+        ("POST", "/v1/chat/completions/input_tokens"),
         ("POST", "/v1/completions"),
         ("POST", "/v1/embeddings"),
         ("GET", "/v1/models"),
@@ -50,6 +54,12 @@ def test_openai_has_these_endpoints() -> None:
         ("GET", "/v1/files/{file_id}"),
         ("DELETE", "/v1/files/{file_id}"),
         ("GET", "/v1/files/{file_id}/content"),
+        ("POST", "/v1/audio/speech"),
+        ("POST", "/v1/audio/transcriptions"),
+        ("POST", "/v1/audio/translations"),
+        ("POST", "/v1/images/generations"),
+        ("POST", "/v1/images/edits"),
+        ("POST", "/v1/images/variations"),
         ("POST", "/v1/rerank"),
         ("POST", "/rerank"),
         ("POST", "/v1/reranking"),
@@ -60,6 +70,27 @@ def test_openai_has_these_endpoints() -> None:
         ("POST", "/detokenize"),
         ("POST", "/apply-template"),
     }
+
+
+def test_ollama_has_its_documents_endpoints_and_on_a_port_of_its_own_the_root() -> None:
+    assert {(route.method, route.path) for route in OLLAMA.documented_routes} == {
+        ("POST", "/api/generate"),
+        ("POST", "/api/chat"),
+        ("POST", "/api/create"),
+        ("HEAD", "/api/blobs/{digest}"),
+        ("POST", "/api/blobs/{digest}"),
+        ("GET", "/api/tags"),
+        ("POST", "/api/show"),
+        ("POST", "/api/copy"),
+        ("DELETE", "/api/delete"),
+        ("POST", "/api/pull"),
+        ("POST", "/api/push"),
+        ("POST", "/api/embed"),
+        ("GET", "/api/ps"),
+        ("POST", "/api/embeddings"),
+        ("GET", "/api/version"),
+    }
+    assert [(route.method, route.path) for route in OLLAMA.own_routes] == [("GET", "/")]
 
 
 def test_inference_has_its_documents_endpoints() -> None:
@@ -136,13 +167,31 @@ def test_manager_has_its_documents_endpoints() -> None:
     }
 
 
-def test_platform_has_what_its_document_says_of_gpus() -> None:
+def test_platform_has_its_documents_endpoints() -> None:
     assert {(route.method, route.path) for route in PLATFORM.documented_routes} == {
+        ("POST", "/api/v1/auth/token"),
+        ("GET", "/api/v1/auth/me"),
+        ("GET", "/api/v1/projects"),
+        ("POST", "/api/v1/projects"),
+        ("GET", "/api/v1/projects/{id}"),
+        ("PUT", "/api/v1/projects/{id}"),
+        ("DELETE", "/api/v1/projects/{id}"),
+        ("GET", "/api/v1/tasks"),
+        ("GET", "/api/v1/datasets"),
+        ("GET", "/api/v1/models"),
         ("GET", "/api/v1/gpu"),
+        ("GET", "/api/v1/metrics/loss"),
+        ("GET", "/api/v1/training/models"),
+        ("GET", "/api/v1/training/templates"),
+        ("POST", "/api/v1/training/submit"),
+        ("GET", "/api/v1/inference/models"),
+        ("POST", "/api/v1/inference/generate"),
+        ("GET", "/api/v1/settings/system"),
+        ("GET", "/api/v1/settings/storage"),
     }
 
 
-def test_scheduler_has_what_its_document_says_of_language() -> None:
+def test_scheduler_has_its_documents_endpoints_and_one_for_files() -> None:
     assert {(route.method, route.path) for route in SCHEDULER.documented_routes} == {
         ("GET", "/api/v1/health"),
         ("GET", "/api/v1/status"),
@@ -151,11 +200,23 @@ def test_scheduler_has_what_its_document_says_of_language() -> None:
         ("POST", "/api/v1/llm/generate"),
         ("POST", "/api/v1/llm/generate/async"),
         ("POST", "/api/v1/llm/generate/stream"),
+        ("GET", "/api/v1/tasks/{task_id}/files/{file_id}"),
+        ("POST", "/api/v1/tts/generate"),
+        ("POST", "/api/v1/tts/generate/async"),
+        ("POST", "/api/v1/tts/batch"),
+        ("POST", "/api/v1/image/generate"),
+        ("GET", "/api/v1/image/result/{task_id}"),
     }
 
 
+def test_mcp_has_one_endpoint() -> None:
+    (route,) = mcp().documented_routes
+
+    assert (route.method, route.path, route.tag) == ("POST", "/mcp", "mcp")
+
+
 def test_every_dialect_can_have_a_port_of_its_own() -> None:
-    assert tuple(dialect.name for dialect in DIALECTS) == SPOKEN
+    assert tuple(dialect.name for dialect in spoken()) == SPOKEN
 
 
 @pytest.mark.parametrize(
@@ -190,6 +251,16 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
         ("/api/v1/gpu", "platform"),
         ("/api/v1/gpu/nothing", "platform"),
         ("/api/v1/gpus", "inference"),
+        ("/api/v1/auth/token", "platform"),
+        ("/api/v1/projects/1", "platform"),
+        ("/api/v1/projects/1/nothing", "platform"),
+        ("/api/v1/tasks", "platform"),
+        ("/api/v1/settings/nothing", "platform"),
+        ("/api/v1/datasets/1", "platform"),
+        ("/api/v1/training", "inference"),
+        ("/api/v1/training/nothing", "platform"),
+        ("/api/v1/metrics", "inference"),
+        ("/api/v1/metrics/nothing", "platform"),
         ("/api/v1/plugins", "hellovm"),
         ("/api/v1/plugins/p/nothing", "hellovm"),
         ("/api/v1/health", "inference"),
@@ -198,6 +269,9 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
         ("/api/v1/tasks/7/nothing", "scheduler"),
         ("/api/v1/llm/nothing", "scheduler"),
         ("/api/v1/llms", "inference"),
+        ("/api/v1/tts/nothing", "scheduler"),
+        ("/api/v1/image/nothing", "scheduler"),
+        ("/api/v1/images", "inference"),
         ("/api/health", "manager"),
         ("/api/system/nothing", "manager"),
         ("/api/models/a/b/info", "manager"),
@@ -207,9 +281,15 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
         ("/api/chat/7", "manager"),
         ("/api/chat/7/nothing", "manager"),
         ("/api/completions/7", "manager"),
-        ("/api/chat", None),
+        ("/api/chat", "ollama"),
+        ("/api/chats", None),
+        ("/api/blobs/nothing", "ollama"),
+        ("/api/embed", "ollama"),
         ("/ws/downloads", "manager"),
         ("/ws/nothing", None),
+        ("/mcp", "mcp"),
+        ("/mcp/nothing", "mcp"),
+        ("/mcps", None),
         ("/api/nothing", None),
         ("/funland/v1/models", None),
         ("/v1", None),
@@ -217,7 +297,7 @@ def test_every_dialect_can_have_a_port_of_its_own() -> None:
     ],
 )
 def test_a_path_has_the_owner_that_claims_it_best(path: str, owner: str | None) -> None:
-    found = owners(DIALECTS)(path)
+    found = owners(spoken())(path)
 
     assert (found and found.name) == owner
 
@@ -226,7 +306,7 @@ def test_routes_are_tagged_and_only_readers_of_bodies_have_request_schemas() -> 
     for dialect in DIALECTS:
         for route in dialect.documented_routes:
             assert route.tag == dialect.name
-            assert route.request_schema is None or route.method == "POST"
+            assert route.request_schema is None or route.method in ("POST", "PUT", "DELETE")
             assert route.summary.endswith(".")
 
 

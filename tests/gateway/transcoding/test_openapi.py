@@ -23,7 +23,7 @@ from funland.v1 import (
     sessions_pb2,
     system_pb2,
 )
-from funland_gateway.dialects import DIALECTS
+from funland_gateway.app import spoken
 from funland_gateway.dialects.sharing import joint_routes
 from funland_gateway.transcoding.comments import contract_comments
 from funland_gateway.transcoding.encoder import encode
@@ -35,7 +35,7 @@ MODULES = (
     sessions_pb2, system_pb2,
 )  # fmt: skip
 ROUTES = compile_routes(module.DESCRIPTOR for module in MODULES)
-OTHERS = [route for _, route in joint_routes(DIALECTS)]
+OTHERS = [route for _, route in joint_routes(spoken())]
 DOCUMENT = openapi_document(ROUTES, OTHERS)
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
@@ -146,7 +146,7 @@ def test_every_operation_and_field_of_the_contract_is_described() -> None:
         ("GenerateRequest", "model", {"maxLength": 256}),
         ("ChatRequest", "messages", {"type": "array", "minItems": 1, "maxItems": 4096}),
         ("Message", "role", {"enum": ["SYSTEM", "USER", "ASSISTANT", "TOOL"]}),
-        ("ImportModelRequest", "path", {"type": "string", "minLength": 1}),
+        ("ImportModelRequest", "path", {"type": ["string", "null"], "minLength": 1}),
         ("ImportModelRequest", "sha256", {"pattern": "^([0-9a-f]{64})?$"}),
         ("Model", "create_time", {"type": "string", "format": "date-time"}),
     ],
@@ -171,7 +171,7 @@ def test_the_rules_of_items_and_values_are_in_theirs() -> None:
 
 
 def test_what_a_rule_asks_for_is_required() -> None:
-    assert SCHEMAS["ImportModelRequest"]["required"] == ["path"]
+    assert SCHEMAS["ApplyTemplateRequest"]["required"] == ["chat"]
     assert SCHEMAS["Message"]["required"] == ["role"]
     assert "required" not in SCHEMAS["SamplingParameters"]
 
@@ -194,6 +194,22 @@ def test_what_a_rule_asks_for_is_required() -> None:
             },
         ),
         ("EmbedRequest", {"then": None}),
+        (
+            "ImportModelRequest",
+            {
+                "if": {"required": ["path"], "properties": {"path": {"not": {"type": "null"}}}},
+                "else": {
+                    "if": {
+                        "required": ["file_id"],
+                        "properties": {"file_id": {"not": {"type": "null"}}},
+                    },
+                    "else": {
+                        "required": ["base_model"],
+                        "properties": {"base_model": {"not": {"type": "null"}}},
+                    },
+                },
+            },
+        ),
         ("Response", None),
     ],
 )

@@ -17,21 +17,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from funland.v1 import (
+    auth_pb2,
     batches_pb2,
+    datasets_pb2,
     deployments_pb2,
     downloads_pb2,
     errors_pb2,
     files_pb2,
     hardware_pb2,
     hub_pb2,
+    images_pb2,
     inference_pb2,
+    mcp_pb2,
     models_pb2,
     nodes_pb2,
     plugins_pb2,
+    projects_pb2,
     responses_pb2,
     sessions_pb2,
+    speech_pb2,
     system_pb2,
     tasks_pb2,
+    training_pb2,
+    uploads_pb2,
 )
 from funland_gateway.transcoding.decoder import decode
 from funland_gateway.transcoding.encoder import encode
@@ -58,20 +66,28 @@ def contract_types() -> list[Descriptor]:
     rpcs = [
         rpc
         for module in (
+            auth_pb2,
             batches_pb2,
+            datasets_pb2,
             deployments_pb2,
             downloads_pb2,
             files_pb2,
             hardware_pb2,
             hub_pb2,
+            images_pb2,
             inference_pb2,
+            mcp_pb2,
             models_pb2,
             nodes_pb2,
             plugins_pb2,
+            projects_pb2,
             responses_pb2,
             sessions_pb2,
+            speech_pb2,
             system_pb2,
             tasks_pb2,
+            training_pb2,
+            uploads_pb2,
         )
         for service in module.DESCRIPTOR.services_by_name.values()
         for rpc in service.methods

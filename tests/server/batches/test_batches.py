@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
@@ -22,6 +23,7 @@ from funland.v1.batches_pb2 import (
 )
 from funland.v1.files_pb2 import DeleteFileRequest, DownloadFileRequest, UploadFileRequest
 from funland.v1.inference_pb2 import EmbedRequest, GenerateRequest, SamplingParameters
+from funland.v1.system_pb2 import GetMetricsRequest
 from funland.v1.tasks_pb2 import (
     CancelTaskRequest,
     DeleteTaskRequest,
@@ -218,6 +220,30 @@ async def test_what_is_wrong_with_a_line_is_its_own_answer(server: Calls) -> Non
     }
 
 
+async def test_batches_and_their_lines_are_counted(server: Calls) -> None:
+    before = await counts(server)
+
+    lines = [line("good"), line("bad", model="nobody")]
+    await ended(server, (await create(server, lines)).batch_id)
+    await ended(server, (await create(server, ["{"])).batch_id)
+
+    after = await counts(server)
+    assert {name: after[name] - before.get(name, 0) for name in after} == {
+        'funland_batch_lines_total{outcome="completed"}': 1,
+        'funland_batch_lines_total{outcome="failed"}': 1,
+        'funland_batches_ended_total{state="COMPLETED"}': 1,
+        'funland_batches_ended_total{state="FAILED"}': 1,
+        **{name: 0 for name in before if "EXPIRED" in name or "CANCELLED" in name},
+    }
+
+
+async def counts(server: Calls) -> dict[str, float]:
+    """What the server has counted of batches."""
+    told = (await server.call("GetMetrics", GetMetricsRequest())).data.decode()
+    pairs = [each.rsplit(" ", 1) for each in told.splitlines() if "batch" in each]
+    return {name: float(value) for name, value in pairs if "_total{" in name}
+
+
 async def test_a_file_with_broken_lines_fails_before_anything_is_answered(
     server: Calls,
 ) -> None:
@@ -295,6 +321,18 @@ async def test_a_cancelled_batch_keeps_what_is_answered_and_one_that_waits_has_n
     assert (await task_of(server, some)).state == Task.CANCELLED
     again = await server.call("CancelBatch", CancelBatchRequest(batch_id=some.batch_id))
     assert again == some
+
+
+async def test_to_cancel_a_batch_often_at_once_ends_it_once(server: Calls) -> None:
+    running = await create(server, [line(f"n{n}", **LONG) for n in range(2000)])
+    await in_progress(server, running.batch_id)
+    request = CancelBatchRequest(batch_id=running.batch_id)
+
+    await asyncio.gather(*(server.call("CancelBatch", request) for _ in range(20)))
+
+    cancelled = await ended(server, running.batch_id)
+    assert cancelled.completed_lines >= 1
+    assert len(await content(server, cancelled.output_file_id)) == cancelled.completed_lines
 
 
 async def test_to_cancel_its_task_is_to_cancel_the_batch_and_to_retry_it_begins_anew(

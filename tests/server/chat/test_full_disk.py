@@ -29,7 +29,7 @@ from tests.server.chat.calls import (
 )
 from tests.server.conftest import until
 
-PAGES = 100
+PAGES = 160
 """The server's database may have so many pages of 4 KiB; another program's connection any."""
 
 

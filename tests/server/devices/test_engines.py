@@ -92,7 +92,7 @@ def test_closing_ends_the_program() -> None:
     start = time.monotonic()
     thread.start()
     reader.close()
-    thread.join(20)
+    thread.join(120)
 
     assert time.monotonic() - start < 20
     assert isinstance(ended[0], ReaderError)

@@ -25,6 +25,7 @@ from funland_server.downloads.watching import Watching
 from funland_server.errors import FunlandError
 from funland_server.live import Live
 from funland_server.storage.database import Database
+from funland_server.tracing.spans import NO_TRACES, Tracing
 from funland_server.web.fetching import Deadlines
 from tests.hubs.server import FakeHub
 from tests.server.conftest import until
@@ -105,7 +106,9 @@ class Depot:
         queue: QueueSettings | None = None,
         fetch: FetchSettings = FAST,
         deadlines: Deadlines | None = None,
+        tracing: Tracing = NO_TRACES,
     ) -> None:
+        self._tracing = tracing
         self.hub = hub
         self.home = home
         self.site = Site(home, settings=fetch, deadlines=deadlines)
@@ -124,6 +127,7 @@ class Depot:
             settings=self.queue,
             metrics=self.site.metrics,
             publish=self.changes.publish,
+            tracing=self._tracing,
         )
         await self._jobs.start()
         self.roster = self._jobs.roster

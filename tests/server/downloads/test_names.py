@@ -83,6 +83,12 @@ def test_pickles_and_programs_are_never_fetched(path: str) -> None:
     assert is_never_fetched(path, NEVER)
 
 
+def test_voices_of_kokoro_are_no_pickles_beside_a_network() -> None:
+    assert not is_never_fetched("voices/af_heart.bin", {"voices/af_heart.bin", "onnx/model.onnx"})
+    assert is_never_fetched("voices/af_heart.bin", {"voices/af_heart.bin", "model.safetensors"})
+    assert is_never_fetched("voices/heart.bin", {"voices/heart.bin", "onnx/model.onnx"})
+
+
 @pytest.mark.parametrize(
     ("path", "beside"),
     [

@@ -48,11 +48,10 @@ def test_all_of_a_conversation_is_passed_on() -> None:
     request.tool_choice.name = "f"
 
     conversation = from_chat(request).conversation
+    told = [one for one in Conversation.DESCRIPTOR.fields if one.name != "image_pixels"]
 
-    assert {field.name for field, _ in conversation.ListFields()} == {
-        field.name for field in Conversation.DESCRIPTOR.fields
-    }
-    for field in Conversation.DESCRIPTOR.fields:
+    assert {field.name for field, _ in conversation.ListFields()} == {one.name for one in told}
+    for field in told:
         assert getattr(conversation, field.name) == getattr(request, field.name)
 
 

@@ -35,6 +35,7 @@ from funland_server.workers.worker import Worker
 from tests.server.conftest import SECONDS, until
 from tests.server.nodes.conftest import MakeRemote, unobserved
 from tests.server.workers.conftest import drain, endless, events, short
+from tests.sure_stories import PROMPTS
 from tools.bench.next_door import Neighbour, NextDoor
 
 
@@ -56,7 +57,7 @@ async def test_it_writes_what_a_local_one_writes(
 ) -> None:
     remote = await make_remote()
     local = Worker("m", await launch(replace(remote_spec, node_id="local"), 60), unobserved, 0)
-    prompts = ["Once upon a time", "The fox", "A key"]
+    prompts = PROMPTS[:3]
 
     try:
         written = await asyncio.gather(*(text(remote, prompt) for prompt in prompts))

@@ -19,7 +19,7 @@ from funland_server.config import ServerSettings
 from tests.server.conftest import details
 from tests.server.responses.calls import ENDLESS, create, ended, get, kept, writes
 
-PAGES = 100
+PAGES = 160
 """The server's database may have so many pages of 4 KiB; another program's connection any."""
 LARGE = {str(number): "x" * 512 for number in range(16)}
 """More than the pages that are there already have room for."""

@@ -33,7 +33,7 @@ async def test_every_setting_is_told_with_its_value_and_where_it_comes_from(
 
     told = {one.name: one for one in configuration.settings}
     assert list(told) == sorted(told)
-    assert len(told) == len(ServerSettings.model_fields) + 12
+    assert len(told) == len(ServerSettings.model_fields) + 15
     assert not configuration.restart_pending
     origins = {
         name: (Setting.Origin.Name(one.origin), one.origin_name, from_wire(one.value))

@@ -18,23 +18,28 @@ from funland.v1.models_pb2 import (
     GetModelRequest,
     ImportModelRequest,
     LoadModelRequest,
+    LoadSettings,
     Origin,
     UnloadModelRequest,
 )
 from funland.v1.system_pb2 import Setting
 from funland_gateway.config import GatewaySettings
 from funland_server.app import Server
+from funland_server.auth.domain import Auth
 from funland_server.batches.domain import Batches
 from funland_server.chat.domain import Chat
 from funland_server.config import ServerSettings
+from funland_server.datasets.domain import Datasets
 from funland_server.domain import Domain
 from funland_server.downloads.domain import Downloads
 from funland_server.files.domain import Files
 from funland_server.hub.domain import Hub
+from funland_server.images.domain import Images
 from funland_server.models.domain import Models
 from funland_server.plugins.domain import Plugins
 from funland_server.plugins.manifest import Manifest
 from funland_server.responses.domain import Responses
+from funland_server.speech.domain import Speech
 from funland_server.system.effects import effect
 from funland_server.tasks.domain import Tasks
 from tests.server.conftest import call
@@ -72,13 +77,35 @@ AT_ONCE: dict[str, tuple[Any, Callable[[Server], Any], Any]] = {
     "response_days": (7, of(Responses, "_kept.keep_days.now"), 7),
     **{
         name: (3, of(Tasks, f"_settings.now.{name}"), 3)  # `_places` asks each time
-        for name in ("language_tasks", "batch_tasks", "download_tasks")
+        for name in (
+            "language_tasks",
+            "batch_tasks",
+            "download_tasks",
+            "speech_tasks",
+            "picture_tasks",
+            "training_tasks",
+        )
     },
+    "speech_model": ("m", of(Speech, "speaking._preferred.now"), "m"),
+    "transcription_model": ("m", of(Speech, "hearing._preferred.now"), "m"),
+    "image_model": ("m", of(Images, "painting._settings.now.image_model"), "m"),
+    "image_pixels": (4096, of(Images, "painting._settings.now.image_pixels"), 4096),
+    "image_blocked_terms": (
+        ["x"],
+        of(Images, "painting._settings.now.image_blocked_terms"),
+        ("x",),
+    ),
     "task_queue_limit": (7, of(Tasks, "_store._limits.now.capacity"), 7),
     "task_lease_seconds": (7, of(Tasks, "_membership._lease.now"), 7),
+    "token_seconds": (77, of(Auth, "_logging_in.settings.now.token_seconds"), 77),
+    "refresh_days": (7, of(Auth, "_logging_in.settings.now.refresh_days"), 7),
+    "audit_days": (7, of(Auth, "_settings.now.audit_days"), 7),
     "task_days": (1, of(Tasks, "_store._limits.now.keep_seconds"), 86400),
     "batch_streams": (3, of(Batches, "_streams.now"), 3),
     "file_bytes": (2048, of(Files, "_limit.now"), 2048),
+    "dataset_bytes": (2048, of(Datasets, "_limits.now.dataset"), 2048),
+    "dataset_row_bytes": (2048, of(Datasets, "_limits.now.row"), 2048),
+    "upload_bytes": (2048, of(Files, "_upload_limit.now"), 2048),
     "offline": (True, web("offline"), True),
     "proxy": ("http://p.example:1", web("_policy.now.proxy.host"), "p.example"),
     "allowed_private_hosts": (["a.lan"], web("_policy.now.private_hosts"), {"a.lan"}),
@@ -128,6 +155,7 @@ NEXT_LOAD: dict[str, tuple[Any, str, Any]] = {
     "slots": (2, "spec.settings.slots", 2),
     "max_context_length": (128, "spec.max_context_length", 128),
     "threads": (2, "spec.settings.threads", 2),
+    "cache_type": ("q8_0", "ready.value_type", LoadSettings.Q8_0),
     "keep_alive_seconds": (77, "spec.keep_alive_seconds", 77),
     "prefix_memory_bytes": (1 << 20, "spec.prefix_memory_bytes", 1 << 20),
     "prefix_spill_bytes": (1 << 20, "spec.prefix_spill.limit_bytes", 1 << 20),

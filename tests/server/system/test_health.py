@@ -33,10 +33,10 @@ async def test_all_parts_of_a_server_are_asked(server: Server) -> None:
     report = await call(server, "GetHealthReport", GetHealthReportRequest())
 
     assert list(states(report)) == [
-        "configuration", "database", "deployments", "devices", "disk", "downloads", "memory",
-        "models", "plugins", "tasks",
+        "batches", "configuration", "database", "deployments", "devices", "disk", "downloads",
+        "memory", "models", "plugins", "tasks",
     ]  # fmt: skip
-    assert report.parts[1].state == PartHealth.HEALTHY
+    assert report.parts[2].state == PartHealth.HEALTHY
     assert report.HasField("time")
 
 

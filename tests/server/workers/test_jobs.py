@@ -8,6 +8,8 @@ import signal
 from contextlib import aclosing
 from pathlib import Path
 
+import grpc
+import grpc.aio
 import pytest
 
 from funland.v1.models_pb2 import LoadSettings
@@ -30,8 +32,11 @@ MANY = EmbedTexts(inputs=["Once upon a time there was a fox. " * 12] * 2000)
 
 @pytest.fixture
 async def model(make_pool: MakePool, model_path: Path) -> Model:
-    """A model whose worker may be silent for a second."""
-    pool = make_pool(hang_timeout_seconds=1.0)
+    """A model, with all the patience that there is by default: jobs fill a busy machine."""
+    return await loaded(make_pool(), model_path)
+
+
+async def loaded(pool: WorkerPool, model_path: Path) -> Model:
     spec: MakeSpec = lambda: WorkerSpec("m", model_path, LoadSettings(slots=2), 512)  # noqa: E731 - one line is enough
     worker = await pool.acquire(spec, "m")
     return pool, worker, ModelCalls(worker, lambda: pool.acquire(spec, "m"))
@@ -103,10 +108,47 @@ async def test_a_job_whose_worker_is_lost_in_the_middle_fails(model: Model) -> N
         await until(lambda: pool.worker("m") not in (None, worker))
 
 
-async def test_a_job_that_had_not_begun_when_its_worker_hung_is_done_by_the_next(
-    model: Model,
+class Ending:
+    """gRPC's call, when it has read that nothing more comes, asks why, and its channel is closed
+    before the answer."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def RunJob(self, *_: object, **__: object) -> Ending:
+        """The call."""
+        return self
+
+    def __aiter__(self) -> Ending:
+        return self
+
+    async def __anext__(self) -> JobEvent:
+        os.kill(self._worker.process.pid, signal.SIGKILL)
+        await until(lambda: self._worker.over)
+        nothing = grpc.aio.Metadata()
+        raise grpc.aio.AioRpcError(
+            grpc.StatusCode.CANCELLED, nothing, nothing, "Locally cancelled by application!"
+        )
+
+    def cancel(self) -> None:
+        """It is over."""
+
+
+async def test_a_job_whose_channel_was_closed_with_its_worker_fails_as_lost(
+    model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool, worker, calls = model
+    """Who lost a worker may try again; a defect says that it is of no use."""
+    _, worker, _ = model
+    monkeypatch.setattr(worker, "_stub", Ending(worker))
+
+    with pytest.raises(WorkerLostError):
+        _ = [event async for event in worker.run_job(Job(embed=FEW))]
+
+
+async def test_a_job_that_had_not_begun_when_its_worker_hung_is_done_by_the_next(
+    make_pool: MakePool, model_path: Path
+) -> None:
+    pool, worker, calls = await loaded(make_pool(hang_timeout_seconds=1.0), model_path)
     os.kill(worker.process.pid, signal.SIGSTOP)
 
     told = await events(calls, FEW)

@@ -85,6 +85,11 @@ def guest(key: str, size: int) -> Waiting:
     return replace(waiting(key, size, patience=0, wanted=True), key="", evicts=False)
 
 
+def run(key: str, size: int, since: float = NOW) -> Waiting:
+    """A model that is to be trained."""
+    return replace(waiting(key, size, since, callers=0, wanted=True), key="")
+
+
 def told(decision: Decision) -> str:
     """A decision in few words."""
     match decision:
@@ -305,6 +310,22 @@ PLANS: dict[str, Case] = {
         [held("a", 800, calls=1)],
         [waiting("x", 900, NOW - 1), guest("m", 150)], "wait for a", "refuse",
     ),
+    "idle models leave for a run": case(
+        [held("a", 500, 2), held("e", 400, 1, kind=EMBEDDING)], run("m", 450), "start without a"
+    ),
+    "a model leaves for a run of its own": case([held("m", 600)], run("m", 500), "start without m"),
+    "nobody leaves for a run that fits": case([held("m", 500)], run("m", 500), "start"),
+    "a run waits for busy models": case([held("a", 600, calls=1)], run("m", 500), "wait for a"),
+    "a run that has waited long enough": case(
+        [held("a", 600, calls=1)], run("m", 500, NOW - 60), "refuse"
+    ),
+    "a run waits for another": case([held("x", 600, guest=True)], run("m", 500), "wait for x"),
+    "a pinned model does not leave for a run": case(
+        [held("a", 600, kept_by=PINNED)], run("m", 500), "refuse"
+    ),
+    "a run that is too large leaves all where they are": case(
+        [held("a", 600)], run("m", 1001), "refuse"
+    ),
     "what has a device's memory leaves for it": case(
         [held("a", 10, 1), held("b", 10, 2, device=300)],
         waiting("x", 10, placer=OnDevice(400, 200)), "start without b",
@@ -393,8 +414,8 @@ def test_what_it_waits_for_is_told_in_words() -> None:
 
     assert isinstance(decision, Wait)
     assert set(decision.why.split(", and ")) == {
-        "a has 3 calls", "b is being loaded", "c is being unloaded", "a benchmark of m runs",
-        "e has just answered",
+        "a has 3 calls", "b is being loaded", "c is being unloaded",
+        "m is being measured or trained", "e has just answered",
     }  # fmt: skip
 
 

@@ -94,9 +94,12 @@ def test_the_worker_is_told_all() -> None:
         prefix_memory_bytes=10,
         prefix_spill=PrefixSpill(Path("/p"), 11, b"key", lasting_only=True),
         conversion_folder=Path("/c"),
-        fewer_slots=True, chat_template="{{ messages }}", engine=LoadSettings.LLAMA_CPP,
+        fewer_slots=True, held_texts=12, cache_type=LoadSettings.Q8_0,
+        chat_template="{{ messages }}",
+        engine=LoadSettings.LLAMA_CPP,
         devices=(PlacedDevice("gpu_1", "Vulkan1", 3, 3), PlacedDevice("gpu_0", "Vulkan0", 5, 5)),
         gpu_layers=8, compile_folder=Path("/o"), npu_power_mode=Acceleration.PERFORMANCE,
+        trains=True, projector_path=Path("/v"), projector_sha256="6b",
     )  # fmt: skip
 
     launch = to_wire(spec, "/socket", "token", 7)

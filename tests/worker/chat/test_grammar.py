@@ -135,8 +135,8 @@ class Checker:
 
 
 @pytest.fixture(scope="module")
-def checker(start_engine: StartEngine) -> Checker:
-    return Checker(start_engine().engine)
+def checker(start_lasting_engine: StartEngine) -> Checker:
+    return Checker(start_lasting_engine().engine)
 
 
 def no_marks(mark: str) -> None:

@@ -19,17 +19,12 @@ from funland_worker.chat.stream import AnswerShape
 from funland_worker.engines.protocol import Advance, Outcome, StepReport, TokenLogprob, Vocabulary
 from funland_worker.engines.text import TextStream
 from funland_worker.open_texts import OpenTexts
-from tests.worker.conftest import GREEDY, Driver, StartEngine
+from tests.worker.conftest import GREEDY, Driver
 
 THINK = ReasoningMarks("<think>", "</think>")
 FUNCTIONS = frozenset({"get"})
 CALL = '<tool_call>{"name": "get", "arguments": {"a": "ü"}}</tool_call>'
 Part = WireLogprob.Part
-
-
-@pytest.fixture(scope="module")
-def vocabulary(start_engine: StartEngine) -> Vocabulary:
-    return start_engine().engine.vocabulary
 
 
 @dataclass
@@ -151,7 +146,7 @@ _PIECES = st.sampled_from(
             "<think>",
             "</think>",
         ),
-        *("[TOOL_CALLS]", '[{"name": "get", "arguments": {}}]', "<｜tool▁calls▁begin｜>"),  # noqa: RUF001
+        *("[TOOL_CALLS]", '[{"name": "get", "arguments": {}}]', "<｜tool▁calls▁begin｜>"),  # noqa: RUF001 - as models write it
         *("Hello", " ", "\n\n", "ü", "日本", "🦊", "<", "{", "}", "stop", "st"),
     ]
 )

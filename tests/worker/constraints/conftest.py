@@ -16,9 +16,9 @@ Write = Callable[[Callable[[], Matcher], Sampling], tuple[str, Outcome]]
 
 
 @pytest.fixture(scope="module")
-def long_driver(start_engine: StartEngine) -> Driver:
+def long_driver(start_lasting_engine: StartEngine) -> Driver:
     """An engine in whose context a constrained text has room to come to its end."""
-    return start_engine(context_length=1024)
+    return start_lasting_engine(context_length=1024)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget
+from collections.abc import Sequence
+
+import pytest
+
+from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget, first
+
+
+@pytest.mark.parametrize(
+    ("lacking", "passed_over", "begins"),
+    [
+        ([100], 0, 0),
+        ([100, 100], 0, 0),
+        ([100, 26], 0, 0),  # not so much shorter
+        ([100, 25], 0, 1),
+        ([6000, 5900, 40, 30, 30], 0, 3),
+        ([6000, 40], 2, 1),
+        ([6000, 40], 3, 0),  # it has waited for long enough
+        ([40, 6000], 3, 0),
+    ],
+)
+def test_who_asks_something_short_need_not_wait_for_a_book(
+    lacking: Sequence[int], passed_over: int, begins: int
+) -> None:
+    assert first(lacking, passed_over) == begins
 
 
 def test_alone_a_prompt_gets_the_whole_step() -> None:

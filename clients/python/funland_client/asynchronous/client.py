@@ -11,6 +11,7 @@ which become exceptions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
@@ -29,20 +30,28 @@ from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.asynchronous.answer_streams import AsyncTextStream
+from funland_client.asynchronous.auth import AsyncAuth
 from funland_client.asynchronous.batches import AsyncBatches
 from funland_client.asynchronous.connection import AsyncConnection
+from funland_client.asynchronous.datasets import AsyncDatasets
 from funland_client.asynchronous.deployments import AsyncDeployments
 from funland_client.asynchronous.downloads import AsyncDownloads
 from funland_client.asynchronous.files import AsyncFiles
 from funland_client.asynchronous.hardware import AsyncHardware
 from funland_client.asynchronous.hubs import AsyncHubs
+from funland_client.asynchronous.images import AsyncImages
+from funland_client.asynchronous.mcp import AsyncMcp
 from funland_client.asynchronous.models import AsyncModels
 from funland_client.asynchronous.nodes import AsyncNodes
 from funland_client.asynchronous.plugins import AsyncPlugins
+from funland_client.asynchronous.projects import AsyncProjects
 from funland_client.asynchronous.responses import AsyncResponses
 from funland_client.asynchronous.sessions import AsyncSessions
+from funland_client.asynchronous.speech import AsyncSpeech
 from funland_client.asynchronous.system import AsyncSystem
 from funland_client.asynchronous.tasks import AsyncTasks
+from funland_client.asynchronous.training import AsyncTraining
+from funland_client.asynchronous.uploads import AsyncUploads
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
@@ -58,6 +67,10 @@ class AsyncFunland:
     """A connection to a Funland server. Cancelling a task cancels its call.
 
     `address` is `host:port`; None takes the environment's FUNLAND_SERVER, else 127.0.0.1:50051.
+    `grpcs://host:port` is called over TLS, and so is one with `ca` or the environment's FUNLAND_CA:
+    a file with the certificates that are believed, in PEM, in place of the machine's.
+    `key` is an access key or token that goes with each call; None takes the environment's
+    FUNLAND_KEY, else the login that is kept for the address (`auth.login`); empty: nothing is sent.
     `timeout` is how long a call may take in seconds, loading the model included; None: for ever.
     `retries` is how often a call is made again that failed for what may pass (`retryable`) before
     anything was received; what changes models, stores responses or keeps files is done once.
@@ -70,8 +83,11 @@ class AsyncFunland:
         address: str | None = None,
         timeout: float | None = None,
         retries: int = DEFAULT_RETRIES,
+        *,
+        ca: str | PathLike[str] | None = None,
+        key: str | None = None,
     ) -> None:
-        self._connection = AsyncConnection(address, timeout, retries)
+        self._connection = AsyncConnection(address, timeout, retries, ca, key)
         self._inference = InferenceServiceStub(self._connection.channel)
         self.models = AsyncModels(self._connection)
         self.hubs = AsyncHubs(self._connection)
@@ -81,11 +97,19 @@ class AsyncFunland:
         self.sessions = AsyncSessions(self._connection)
         self.deployments = AsyncDeployments(self._connection)
         self.nodes = AsyncNodes(self._connection)
+        self.mcp = AsyncMcp(self._connection)
         self.tasks = AsyncTasks(self._connection)
         self.plugins = AsyncPlugins(self._connection)
         self.files = AsyncFiles(self._connection)
+        self.uploads = AsyncUploads(self._connection)
+        self.datasets = AsyncDatasets(self._connection)
+        self.training = AsyncTraining(self._connection)
         self.batches = AsyncBatches(self._connection, self.files)
+        self.speech = AsyncSpeech(self._connection, self.files)
+        self.images = AsyncImages(self._connection)
         self.system = AsyncSystem(self._connection)
+        self.auth = AsyncAuth(self._connection)
+        self.projects = AsyncProjects(self._connection)
 
     @property
     def address(self) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
+from os import PathLike
 from typing import TypeVar
 
 import grpc
 import grpc.aio
 
 from funland_client.asynchronous.event_streams import AsyncEventStream
-from funland_client.channel import CHANNEL_OPTIONS, default_address
-from funland_client.flavours import AsyncPulled, async_sent
+from funland_client.channel import CHANNEL_OPTIONS, default_address, place_of, secured
+from funland_client.credentials import Credentials
+from funland_client.flavours import Pulled, async_renewed, async_sending, async_sent
+from funland_client.kept_logins import KeptLogins
+from funland_client.refreshing import next_token
+from funland_client.replayed import Replayed
 from funland_client.retries import Attempts
 from funland_client.status import error_from_call
 
@@ -23,14 +29,35 @@ class AsyncConnection:
     """A channel to the server.
 
     `timeout` is each call's deadline in seconds, all its attempts together; None: none. `retries`
-    is how often a call that may pass is made again.
+    is how often a call that may pass is made again. `ca` is as `secured` has it, `key` as `chosen`
+    of `credentials`.
     """
 
-    def __init__(self, address: str | None, timeout: float | None, retries: int) -> None:
+    def __init__(
+        self,
+        address: str | None,
+        timeout: float | None,
+        retries: int,
+        ca: str | PathLike[str] | None = None,
+        key: str | None = None,
+    ) -> None:
         self.address = address or default_address()
         self.timeout = timeout
         self.retries = retries
-        self.channel = grpc.aio.insecure_channel(self.address, CHANNEL_OPTIONS)
+        target, credentials = secured(self.address, ca)
+        self.credentials = Credentials(
+            key,
+            place_of(self.address),
+            encrypted=credentials is not None,
+            refresh=partial(next_token, self.address, ca),
+            logins=KeptLogins(),
+        )
+        self.channel = (
+            grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
+            if credentials is None
+            else grpc.aio.secure_channel(target, credentials, CHANNEL_OPTIONS)
+        )
+        self.sending = async_sending(self.channel, target, credentials)
 
     async def call(
         self,
@@ -46,24 +73,34 @@ class AsyncConnection:
         attempts = self.attempts(self.timeout, once=once)
         while True:
             try:
-                return await method(request, timeout=attempts.seconds_left)
+                return await method(
+                    request, timeout=attempts.seconds_left, metadata=attempts.metadata
+                )
             except grpc.RpcError as error:
                 failure = error_from_call(error, self.address)
+                if await async_renewed(attempts, failure):
+                    continue
                 if (seconds := attempts.pause(failure)) is None:
                     raise failure from error
             await asyncio.sleep(seconds)
 
     async def send(
         self,
-        method: grpc.aio.StreamUnaryMultiCallable[Request, Answer],
+        method: grpc.StreamUnaryMultiCallable[Request, Answer],
         messages: Iterator[Request],
     ) -> Answer:
-        """Sends messages to a method that answers once. It is called once: an iterator can't begin
-        again."""
-        try:
-            return await async_sent(method, AsyncPulled(messages), self.timeout)
-        except grpc.RpcError as error:
-            raise error_from_call(error, self.address) from error
+        """Sends messages to a method of the channel `sending` that answers once. It is called once:
+        an iterator can't begin again. Only where a login had expired, the little that was sent is
+        sent again."""
+        attempts = self.attempts(self.timeout, once=True)
+        kept = Replayed(messages)
+        while True:
+            try:
+                return await async_sent(method, Pulled(kept.again()), attempts)
+            except grpc.RpcError as error:
+                failure = error_from_call(error, self.address)
+                if not await async_renewed(attempts, failure) or not kept.whole:
+                    raise failure from error
 
     def stream(
         self,
@@ -76,13 +113,19 @@ class AsyncConnection:
         """Calls a method that answers with a stream; one that is `endless` has no deadline."""
         attempts = self.attempts(None if endless else self.timeout, once=once)
         return AsyncEventStream(
-            lambda: method(request, timeout=attempts.seconds_left), self.address, attempts
+            lambda: method(request, timeout=attempts.seconds_left, metadata=attempts.metadata),
+            self.address,
+            attempts,
         )
 
-    def attempts(self, timeout: float | None = None, *, once: bool = False) -> Attempts:
-        """Counts the attempts at one call, all of them within `timeout` seconds."""
-        return Attempts(0 if once else self.retries, timeout)
+    def attempts(
+        self, timeout: float | None = None, *, once: bool = False, sends: bool = False
+    ) -> Attempts:
+        """Counts the attempts at one call, all of them within `timeout` seconds. `sends` is as
+        `Attempts` has it."""
+        return Attempts(0 if once else self.retries, timeout, self.credentials, sends=sends)
 
     async def close(self) -> None:
         """Ends the calls in flight and the connection."""
+        self.sending.close()
         await self.channel.close()

@@ -27,6 +27,7 @@ class AsyncFiles:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._stub = FileServiceStub(connection.channel)
+        self._sending = FileServiceStub(connection.sending)
 
     async def upload(
         self,
@@ -44,7 +45,7 @@ class AsyncFiles:
         deleted. What reading the source raises is raised, and nothing is kept.
         """
         upload = Upload(source, name, purpose, media_type, retention_seconds)
-        file = await self._connection.send(self._stub.UploadFile, upload.messages())
+        file = await self._connection.send(self._sending.UploadFile, upload.messages())
         try:
             upload.check(file)
         except FileDamagedError:

@@ -16,8 +16,10 @@ from funland_client.arguments import MessageArguments
 from funland_client.asynchronous.connection import AsyncConnection
 from funland_client.asynchronous.event_streams import AsyncEventStream
 from funland_client.asynchronous.piece_streams import AsyncPieceStream
-from funland_client.flavours import AsyncEnd, AsyncOutbox, async_next_message
+from funland_client.errors import FunlandError
+from funland_client.flavours import AsyncEnd, AsyncOutbox, async_next_message, async_renewed
 from funland_client.formats import Format
+from funland_client.shown import Said
 from funland_client.status import error_from_call
 from funland_client.streamed_messages import StreamedMessage
 from funland_client.streamed_sessions import StreamedSession
@@ -49,14 +51,15 @@ class AsyncSessionStream(StreamedSession, AsyncIterator[SessionEvent]):
         super().__init__(session_id, after)
         self._connection = connection
         self._method = method
-        self._attempts = connection.attempts()
+        self._attempts = connection.attempts(sends=True)
         self._over = AsyncEnd()
         self._done = False
+        self._unheard: list[ConverseRequest] = []
         self._connect()
 
     def send(
         self,
-        content: str = "",
+        content: Said = "",
         *,
         format: Format | None = None,  # noqa: A002 - the contract's name
         reference: str = "",
@@ -95,7 +98,9 @@ class AsyncSessionStream(StreamedSession, AsyncIterator[SessionEvent]):
                 await self._reconnect(error)
                 continue
             if event is not None:
-                self._attempts = self._connection.attempts()
+                self._attempts = self._connection.attempts(sends=True)
+                self._heard = True
+                self._unheard.clear()
                 self._take(event)
                 if self._done and self._idle:
                     self._outbox.close()
@@ -108,18 +113,23 @@ class AsyncSessionStream(StreamedSession, AsyncIterator[SessionEvent]):
             raise RuntimeError("The stream is over: nothing can be said in it any more.")
         request.reference = request.reference or uuid4().hex
         self._said(request)
+        if not self._heard:
+            self._unheard.append(request)
         self._outbox.put(request)
         return request.reference
 
-    def _connect(self) -> None:
+    def _connect(self, *, refused: bool = False) -> None:
+        """Makes the call. One that was `refused` is made again with all that was said in it."""
         # What is said meanwhile goes behind what opens the call, perhaps twice.
         outbox = AsyncOutbox[ConverseRequest]()
         first, *again = self._opening()
         outbox.put(first)
         self._outbox = outbox
-        for request in again:
+        if not refused:
+            self._unheard, self._heard = again, False
+        for request in [*self._unheard]:
             outbox.put(request)
-        self._call = self._method(outbox)
+        self._call = self._method(outbox, metadata=self._attempts.metadata)
 
     async def _reconnect(self, error: grpc.RpcError) -> None:
         """Makes the call again after a while; raises what `error` means if it is not to be."""
@@ -127,12 +137,17 @@ class AsyncSessionStream(StreamedSession, AsyncIterator[SessionEvent]):
         if self._over.is_set():
             return
         failure = error_from_call(error, self._connection.address)
-        seconds = self._attempts.pause(failure)
+        try:
+            again = await async_renewed(self._attempts, failure)
+        except FunlandError:
+            self._end()
+            raise
+        seconds = 0.0 if again else self._attempts.pause(failure)
         if seconds is None:
             self._end()
             raise failure from error
         if not await self._over.comes_within(seconds):
-            self._connect()
+            self._connect(refused=again)
 
     def _end(self) -> None:
         self._over.set()

@@ -31,6 +31,7 @@ from funland_client.asynchronous.session_streams import AsyncMessageStream, Asyn
 from funland_client.formats import Format, TextFormat
 from funland_client.parsing import Parsed, Read, with_kind
 from funland_client.session_requests import ExportFormat
+from funland_client.shown import Said
 from funland_client.tools import AnyTool
 
 Messages: TypeAlias = list[SessionMessage]  # both classes have a `list` of their own
@@ -133,7 +134,7 @@ class AsyncSessions:
     async def send(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: type[Read],
         **arguments: Unpack[MessageArguments],
@@ -143,7 +144,7 @@ class AsyncSessions:
     async def send(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: TextFormat | None = None,
         **arguments: Unpack[MessageArguments],
@@ -152,13 +153,14 @@ class AsyncSessions:
     async def send(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: Format | None = None,
         **arguments: Unpack[MessageArguments],
     ) -> SendMessageResponse | Parsed[SendMessageResponse, Any]:
         """Says something, gives results of tools, or has an answer written again: just one of
         `content`, `tool_results` and `regenerate_message_id`. Returns when the answer is complete.
+        `content` may be a list of texts and of what `image` and `audio` give.
 
         Sampling holds for this answer alone. `format`: as in `chat`.
         """
@@ -168,7 +170,7 @@ class AsyncSessions:
     def stream(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: Format | None = None,
         **arguments: Unpack[MessageArguments],

@@ -12,6 +12,7 @@ which become exceptions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
@@ -30,20 +31,28 @@ from funland.v1.inference_pb2_grpc import InferenceServiceStub
 from funland_client import requests
 from funland_client.arguments import ChatArguments, GenerationArguments
 from funland_client.blocking.answer_streams import TextStream
+from funland_client.blocking.auth import Auth
 from funland_client.blocking.batches import Batches
 from funland_client.blocking.connection import Connection
+from funland_client.blocking.datasets import Datasets
 from funland_client.blocking.deployments import Deployments
 from funland_client.blocking.downloads import Downloads
 from funland_client.blocking.files import Files
 from funland_client.blocking.hardware import Hardware
 from funland_client.blocking.hubs import Hubs
+from funland_client.blocking.images import Images
+from funland_client.blocking.mcp import Mcp
 from funland_client.blocking.models import Models
 from funland_client.blocking.nodes import Nodes
 from funland_client.blocking.plugins import Plugins
+from funland_client.blocking.projects import Projects
 from funland_client.blocking.responses import Responses
 from funland_client.blocking.sessions import Sessions
+from funland_client.blocking.speech import Speech
 from funland_client.blocking.system import System
 from funland_client.blocking.tasks import Tasks
+from funland_client.blocking.training import Training
+from funland_client.blocking.uploads import Uploads
 from funland_client.errors import FunlandError
 from funland_client.formats import Format, TextFormat
 from funland_client.messages import Conversation
@@ -59,6 +68,10 @@ class Funland:
     """A connection to a Funland server.
 
     `address` is `host:port`; None takes the environment's FUNLAND_SERVER, else 127.0.0.1:50051.
+    `grpcs://host:port` is called over TLS, and so is one with `ca` or the environment's FUNLAND_CA:
+    a file with the certificates that are believed, in PEM, in place of the machine's.
+    `key` is an access key or token that goes with each call; None takes the environment's
+    FUNLAND_KEY, else the login that is kept for the address (`auth.login`); empty: nothing is sent.
     `timeout` is how long a call may take in seconds, loading the model included; None: for ever.
     `retries` is how often a call is made again that failed for what may pass (`retryable`) before
     anything was received; what changes models, stores responses or keeps files is done once.
@@ -71,8 +84,11 @@ class Funland:
         address: str | None = None,
         timeout: float | None = None,
         retries: int = DEFAULT_RETRIES,
+        *,
+        ca: str | PathLike[str] | None = None,
+        key: str | None = None,
     ) -> None:
-        self._connection = Connection(address, timeout, retries)
+        self._connection = Connection(address, timeout, retries, ca, key)
         self._inference = InferenceServiceStub(self._connection.channel)
         self.models = Models(self._connection)
         self.hubs = Hubs(self._connection)
@@ -82,11 +98,19 @@ class Funland:
         self.sessions = Sessions(self._connection)
         self.deployments = Deployments(self._connection)
         self.nodes = Nodes(self._connection)
+        self.mcp = Mcp(self._connection)
         self.tasks = Tasks(self._connection)
         self.plugins = Plugins(self._connection)
         self.files = Files(self._connection)
+        self.uploads = Uploads(self._connection)
+        self.datasets = Datasets(self._connection)
+        self.training = Training(self._connection)
         self.batches = Batches(self._connection, self.files)
+        self.speech = Speech(self._connection, self.files)
+        self.images = Images(self._connection)
         self.system = System(self._connection)
+        self.auth = Auth(self._connection)
+        self.projects = Projects(self._connection)
 
     @property
     def address(self) -> str:

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 
-from funland_client.flavours import End, RunningCall, next_message
+from funland_client.errors import FunlandError
+from funland_client.flavours import (
+    End,
+    RunningCall,
+    next_message,
+    renewed,
+)
+from funland_client.replayed import Replayed
 from funland_client.retries import Attempts, tells_load
 from funland_client.status import error_from_call
 
@@ -21,12 +28,20 @@ Event = TypeVar("Event")
 
 
 class EventStream(Iterator[Event]):
-    """Iterates over a call's messages. Leaving its `with` block ends the call if it still runs."""
+    """Iterates over a call's messages. Leaving its `with` block ends the call if it still runs.
+
+    `sent` are the messages that the call sends, if it sends several.
+    """
 
     def __init__(
-        self, start: Callable[[], RunningCall[Event]], address: str, attempts: Attempts
+        self,
+        start: Callable[[], RunningCall[Event]],
+        address: str,
+        attempts: Attempts,
+        sent: Replayed[Any] | None = None,
     ) -> None:
         self._start = start
+        self._sent = sent
         self._address = address
         self._attempts = attempts
         self._begun = False
@@ -44,22 +59,39 @@ class EventStream(Iterator[Event]):
             if message is not None:
                 self._begun = self._begun or not tells_load(message)
                 return message
-            self._over.set()
+            self._end()
         raise StopIteration
 
     def _retry(self, error: grpc.RpcError) -> None:
         """Makes the call again after a while; raises what `error` means if it is not to be."""
         failure = error_from_call(error, self._address)
-        seconds = None if self._begun else self._attempts.pause(failure)
+        try:
+            seconds = self._pause(failure)
+        except FunlandError:
+            self._end()
+            raise
         if seconds is None:
-            self._over.set()
+            self._end()
             raise failure from error
         if not self._over.comes_within(seconds):
             self._call = self._start()
 
+    def _pause(self, failure: FunlandError) -> float | None:
+        """The seconds until the call is made again; None if it is not to be."""
+        if self._begun:
+            return None
+        if renewed(self._attempts, failure):
+            return 0.0 if self._sent is None or self._sent.whole else None
+        return self._attempts.pause(failure)
+
+    def _end(self) -> None:
+        self._over.set()
+        if self._sent is not None:
+            self._sent.close()
+
     def close(self) -> None:
         """Ends the call if it still runs; iteration ends."""
-        self._over.set()
+        self._end()
         self._call.cancel()
 
     def __enter__(self) -> Self:

@@ -28,6 +28,7 @@ class Files:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._stub = FileServiceStub(connection.channel)
+        self._sending = FileServiceStub(connection.sending)
 
     def upload(
         self,
@@ -45,7 +46,7 @@ class Files:
         deleted. What reading the source raises is raised, and nothing is kept.
         """
         upload = Upload(source, name, purpose, media_type, retention_seconds)
-        file = self._connection.send(self._stub.UploadFile, upload.messages())
+        file = self._connection.send(self._sending.UploadFile, upload.messages())
         try:
             upload.check(file)
         except FileDamagedError:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Unpack
+from typing import Final, Unpack
 
 from funland.v1.models_pb2 import (
     DeleteModelRequest,
@@ -13,6 +14,7 @@ from funland.v1.models_pb2 import (
     GetModelRequest,
     ListModelsRequest,
     Model,
+    ModelDefaults,
     ModelEstimate,
     ModelEvent,
     PinModelRequest,
@@ -25,6 +27,13 @@ from funland_client import requests
 from funland_client.arguments import LoadArguments
 from funland_client.blocking.connection import Connection
 from funland_client.blocking.event_streams import EventStream
+from funland_client.blocking.files import Files
+from funland_client.blocking.uploads import Uploads
+from funland_client.errors import FunlandError
+from funland_client.resumed_uploads import Progress
+
+_KEPT_SECONDS: Final = 24 * 3600
+"""For how long a file that was sent stays if nobody can say any more that it may go."""
 
 
 class Models:
@@ -56,14 +65,58 @@ class Models:
         *,
         aliases: Sequence[str] = (),
         sha256: str = "",
+        projector: str | Path = "",
     ) -> Model:
         """Installs the model at the absolute `path`, a file or folder on the server's machine;
         of several GGUF files the first.
 
         An empty `model_id` is made from the file's name; a `sha256` of 64 hexadecimal digits is
-        what a file must have.
+        what a file must have. `projector` is the path of what shows it pictures or sounds.
         """
-        request = requests.import_file(str(path), model_id, aliases, sha256)
+        request = requests.import_file(
+            str(path), model_id, aliases, sha256, projector=str(projector)
+        )
+        return self._connection.call(self._stub.ImportModel, request, once=True)
+
+    def upload_file(
+        self,
+        path: str | Path,
+        model_id: str = "",
+        *,
+        aliases: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> Model:
+        """Sends the GGUF file at `path` on this machine to the server, which installs it.
+
+        An empty `model_id` is made from the file's name. `progress` is told how far the sending is.
+        What was sent is the server's only as the model. Raises OSError if the file can't be read.
+        """
+        files = Files(self._connection)
+        uploads = Uploads(self._connection)
+        file = uploads.send(
+            path, purpose="model", retention_seconds=_KEPT_SECONDS, progress=progress
+        )
+        try:
+            request = requests.import_kept(file.file_id, model_id, aliases)
+            return self._connection.call(self._stub.ImportModel, request, once=True)
+        finally:
+            with suppress(FunlandError):  # it goes by itself after a day
+                files.delete(file.file_id)
+
+    def derive(
+        self,
+        base_model: str,
+        model_id: str,
+        *,
+        aliases: Sequence[str] = (),
+        defaults: ModelDefaults | None = None,
+    ) -> Model:
+        """Installs another model of the files of an installed one, which are on the disk once.
+
+        `defaults` are what calls of it get that say nothing of it; what they leave out is as with
+        `base_model`.
+        """
+        request = requests.derive(base_model, model_id, aliases, defaults)
         return self._connection.call(self._stub.ImportModel, request, once=True)
 
     def load(self, model_id: str, **settings: Unpack[LoadArguments]) -> Model:

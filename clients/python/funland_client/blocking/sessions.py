@@ -32,6 +32,7 @@ from funland_client.blocking.session_streams import MessageStream, SessionStream
 from funland_client.formats import Format, TextFormat
 from funland_client.parsing import Parsed, Read, with_kind
 from funland_client.session_requests import ExportFormat
+from funland_client.shown import Said
 from funland_client.tools import AnyTool
 
 Messages: TypeAlias = list[SessionMessage]  # both classes have a `list` of their own
@@ -134,7 +135,7 @@ class Sessions:
     def send(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: type[Read],
         **arguments: Unpack[MessageArguments],
@@ -144,7 +145,7 @@ class Sessions:
     def send(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: TextFormat | None = None,
         **arguments: Unpack[MessageArguments],
@@ -153,13 +154,14 @@ class Sessions:
     def send(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: Format | None = None,
         **arguments: Unpack[MessageArguments],
     ) -> SendMessageResponse | Parsed[SendMessageResponse, Any]:
         """Says something, gives results of tools, or has an answer written again: just one of
         `content`, `tool_results` and `regenerate_message_id`. Returns when the answer is complete.
+        `content` may be a list of texts and of what `image` and `audio` give.
 
         Sampling holds for this answer alone. `format`: as in `chat`.
         """
@@ -169,7 +171,7 @@ class Sessions:
     def stream(
         self,
         session_id: str,
-        content: str = "",
+        content: Said = "",
         *,
         format: Format | None = None,
         **arguments: Unpack[MessageArguments],

@@ -18,8 +18,10 @@ from funland.v1.system_pb2 import (
     HealthReport,
     Load,
     Resources,
+    ServerLogLine,
     SystemStatus,
     WatchConfigurationRequest,
+    WatchLogsRequest,
 )
 from funland.v1.system_pb2_grpc import SystemServiceStub
 from funland_client import requests
@@ -80,6 +82,12 @@ class System:
         """Gives the configuration as it is now, then again whenever it changes."""
         request = WatchConfigurationRequest()
         return self._connection.stream(self._stub.WatchConfiguration, request, endless=True)
+
+    def watch_logs(self, *, lines: int | None = None, after: int = 0) -> EventStream[ServerLogLine]:
+        """Gives the last `lines` of the server's log, 100 unless it is told, or those after a
+        number; then those that are written."""
+        request = WatchLogsRequest(lines=lines, after=after)
+        return self._connection.stream(self._stub.WatchLogs, request, endless=True)
 
     def metrics(self) -> str:
         """Gets the server's metrics in Prometheus' text format."""

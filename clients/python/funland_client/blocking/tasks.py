@@ -21,14 +21,17 @@ from funland.v1.tasks_pb2 import (
     WatchTaskRequest,
 )
 from funland.v1.tasks_pb2_grpc import TaskServiceStub
-from funland_client import requests, task_requests
+from funland_client import media_requests, requests, task_requests
 from funland_client.arguments import (
     ChatArguments,
     DownloadArguments,
     GenerationArguments,
+    PaintingArguments,
+    SpeechArguments,
     TaskArguments,
     TaskKind,
     TaskState,
+    TranscriptionArguments,
 )
 from funland_client.blocking.connection import Connection
 from funland_client.blocking.event_streams import EventStream
@@ -116,6 +119,46 @@ class Tasks:
     ) -> Task:
         """Submits what `downloads.start` starts, to its end; `wait(...).download` is it then."""
         request = requests.download(source, arguments)
+        return self.submit(request, **(task or {}))
+
+    def submit_speak(
+        self,
+        text: str,
+        voice: str = "",
+        *,
+        task: TaskArguments | None = None,
+        **arguments: Unpack[SpeechArguments],
+    ) -> Task:
+        """Submits what `speech.speak` speaks; `wait(...).speech` tells the file with the sound."""
+        request = media_requests.speak(text, voice, arguments)
+        return self.submit(request, **(task or {}))
+
+    def submit_transcribe(
+        self,
+        file_id: str,
+        model: str = "",
+        *,
+        task: TaskArguments | None = None,
+        **arguments: Unpack[TranscriptionArguments],
+    ) -> Task:
+        """Submits what is said in a kept file; `wait(...).transcription` is what it is."""
+        request = media_requests.transcribe(None, file_id, model, arguments)
+        return self.submit(request, **(task or {}))
+
+    def submit_paint(
+        self,
+        prompt: str,
+        model: str = "",
+        *,
+        image_file_id: str = "",
+        mask_file_id: str = "",
+        task: TaskArguments | None = None,
+        **arguments: Unpack[PaintingArguments],
+    ) -> Task:
+        """Submits what `images.paint` paints, of kept files if it is to begin with some;
+        `wait(...).images` tells the files with the pictures."""
+        pictures = {"image_file_id": image_file_id, "mask_file_id": mask_file_id}
+        request = media_requests.paint(prompt, model, arguments, pictures)
         return self.submit(request, **(task or {}))
 
     def get(self, task_id: str, *, brief: bool = False) -> Task:

@@ -73,15 +73,15 @@ def output(execution: PluginExecution, output_format: str) -> dict[str, Any]:
 
 
 def metadata(execution: PluginExecution) -> dict[str, Any]:
-    """What it took. `seed` and `generation_steps` are those of its configuration, if that has
-    them."""
-    config = _read(execution.config)
+    """What it took. `seed` and `generation_steps` are what it tells of its output, or else those
+    of its configuration, if one has them."""
+    told = {**_read(execution.config), **_read(execution.output)}
     return {
         "execution_time": round(execution.duration.ToTimedelta().total_seconds(), 3),
         "device_used": ",".join(execution.device_ids) or None,
         "model_version": ",".join(execution.models) or None,
-        "seed": config.get("seed"),
-        "generation_steps": config.get("steps"),
+        "seed": told.get("seed"),
+        "generation_steps": told.get("steps"),
         "plugin_version": execution.plugin_version,
         "tokens": execution.tokens,
     }

@@ -29,6 +29,7 @@ def _health(path: str) -> Route:
         "Tells how the server is.",
         _TAG,
         response_schema=schemas.HEALTH,
+        open=True,
     )
 
 

@@ -99,8 +99,12 @@ LOAD_REQUEST: Final = body_with(
 HEALTH: Final = object_with(
     {
         "status": one_of_values("healthy", "stopping"),
-        "model_loaded": BOOLEAN,
-        "memory_usage": described(STRING, "The machine's memory, used and in all: `2.1GB/8GB`."),
-        "active_connections": described(INTEGER, "The calls that are answered now."),
+        "model_loaded": described(
+            nullable(BOOLEAN), "Null, as all but `status`: who asks is not known."
+        ),
+        "memory_usage": described(
+            nullable(STRING), "The machine's memory, used and in all: `2.1GB/8GB`."
+        ),
+        "active_connections": described(nullable(INTEGER), "The calls that are answered now."),
     }
 )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any, Final
 
 from google.api.httpbody_pb2 import HttpBody
 
 from funland.v1.models_pb2 import Model
-from funland.v1.system_pb2 import GetMetricsRequest, GetStatusRequest, Health, SystemStatus
+from funland.v1.system_pb2 import GetMetricsRequest, SystemStatus
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary, json_reply
-from funland_gateway.dialects.rpcs import GET_METRICS, GET_STATUS
+from funland_gateway.dialects.health import ask_health
+from funland_gateway.dialects.rpcs import GET_METRICS
 from funland_gateway.dialects.sizes import size
 
+_MORE: Final = ("model_loaded", "memory_usage", "active_connections")
 
-def get_health(_incoming: Incoming) -> Unary:
+
+def get_health(incoming: Incoming) -> Unary:
     """Asks how the server is."""
-    return Unary(GET_STATUS, GetStatusRequest(), _health)
+    return ask_health(incoming, _health)
 
 
 def get_metrics(_incoming: Incoming) -> Unary:
@@ -23,19 +27,17 @@ def get_metrics(_incoming: Incoming) -> Unary:
     return Unary(GET_METRICS, GetMetricsRequest(), _metrics)
 
 
-def _health(status: SystemStatus) -> Reply:
-    serving = status.state == Health.SERVING
+def _health(word: str, how: HTTPStatus, status: SystemStatus | None) -> Reply:
+    told: dict[str, Any] = dict.fromkeys(_MORE) if status is None else _more(status)
+    return json_reply({"status": word, **told}, how)
+
+
+def _more(status: SystemStatus) -> dict[str, Any]:
     memory = status.memory
-    return json_reply(
-        {
-            "status": "healthy" if serving else "stopping",
-            "model_loaded": any(model.state == Model.LOADED for model in status.loaded_models),
-            "memory_usage": f"{size(memory.total_bytes - memory.available_bytes)}"
-            f"/{size(memory.total_bytes)}",
-            "active_connections": status.active_calls,
-        },
-        HTTPStatus.OK if serving else HTTPStatus.SERVICE_UNAVAILABLE,
-    )
+    used = memory.total_bytes - memory.available_bytes
+    loaded = any(model.state == Model.LOADED for model in status.loaded_models)
+    values = (loaded, f"{size(used)}/{size(memory.total_bytes)}", status.active_calls)
+    return dict(zip(_MORE, values, strict=True))
 
 
 def _metrics(body: HttpBody) -> Reply:

@@ -35,6 +35,7 @@ MANAGER: Final = Dialect(
             "Tells how the server is.",
             _TAG,
             response_schema=schemas.HEALTH,
+            open=True,
         ),
         Route(
             "GET",
@@ -43,6 +44,7 @@ MANAGER: Final = Dialect(
             "Tells how the server is.",
             _TAG,
             response_schema=schemas.API_HEALTH,
+            open=True,
         ),
         Route(
             "GET",

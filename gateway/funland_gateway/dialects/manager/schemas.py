@@ -78,7 +78,7 @@ TASK: Final = object_with(
 )
 
 HEALTH: Final = object_with(
-    {"status": _STATUS, "service": one_of_values(SERVICE), "version": STRING}
+    {"status": _STATUS, "service": one_of_values(SERVICE), "version": nullable(STRING)}
 )
 API_HEALTH: Final = object_with(
     {"status": _STATUS, "api_version": one_of_values("v1"), "service": one_of_values(SERVICE)}

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from funland.v1 import inference_pb2
+from funland.v1.errors_pb2 import ErrorReason
 from funland_gateway.dialects.dialect import Incoming, Streaming, Unary
 from funland_gateway.dialects.naming import renamed
 from funland_gateway.dialects.openai.answers import Chunks
@@ -43,7 +44,11 @@ def create_chat_completion(incoming: Incoming) -> Unary | Streaming:
     if generation.format is not None:
         request.format.CopyFrom(generation.format)
     field_name = partial(_field_name, generation, tools)
-    blames = generation.blames("messages", "functions" if tools.legacy else "tools")
+    blames = {
+        **generation.blames("messages", "functions" if tools.legacy else "tools"),
+        ErrorReason.MCP_SERVER_NOT_FOUND: "mcp_servers",
+        ErrorReason.MCP_SERVER_UNAVAILABLE: "mcp_servers",
+    }
     log(tools.warnings)
     told = warnings_of(tools.warnings)
     shape = Shape(generation.wants_logprobs, tools.legacy, tools.callees, told)
@@ -75,6 +80,7 @@ def chat_request(body: JsonObject, tools: Tools) -> inference_pb2.ChatRequest:
         reasoning=reasoning.wanted,
         template_arguments=reasoning.template_arguments,
         continue_last=_continues(body),
+        mcp_servers=body.strings("mcp_servers"),
     )
 
 

@@ -17,6 +17,7 @@ from funland_gateway.dialects.openai.stored_chats import (
     retrieve_chat_completion,
     update_chat_completion,
 )
+from funland_gateway.dialects.openai.tokens import count_chat_tokens
 
 _TAG: Final = "openai"
 
@@ -39,6 +40,16 @@ CHAT_ROUTES: Final = (
         _TAG,
         response_schema=schemas.CHAT_LIST,
         query=(AFTER, LIMIT, OLDEST_FIRST, MODEL, METADATA),
+    ),
+    # Before those with a variable, which would take it for an id.
+    Route(
+        "POST",
+        "/v1/chat/completions/input_tokens",
+        count_chat_tokens,
+        "Counts the tokens of a conversation, as llama-server does.",
+        _TAG,
+        schemas.TEMPLATE_REQUEST,
+        schemas.COUNTED,
     ),
     # Before the next: there the variable would take `/messages` for a part of the id.
     Route(

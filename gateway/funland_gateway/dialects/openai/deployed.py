@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,8 +13,10 @@ from funland_gateway.dialects.dialect import (
     Dialect,
     Incoming,
     JsonSchema,
+    KeptForm,
     Reply,
     Route,
+    Step,
     Unary,
     json_reply,
 )
@@ -96,11 +98,28 @@ def _bound(route: Route, deployed: Deployed) -> Route:
             deployed.check(incoming.query.get("model", ""))
             query = {**incoming.query, "model": deployed.deployment_id}
             return route.call(replace(incoming, query=query))
-        deployed.check(incoming.body.optional_string("model"))
-        body = JsonObject({**dict(incoming.body.items()), "model": deployed.deployment_id})
-        return route.call(replace(incoming, body=body))
+        if not route.form:
+            return route.call(replace(incoming, body=_named(incoming.body, deployed)))
+        form = route.call(incoming)
+        if not isinstance(form, KeptForm):
+            raise TypeError(f"{route.path}: its form names no model")
+        return replace(form, call=_bound_form(form, deployed))
 
     return replace(route, call=call)
+
+
+def _bound_form(
+    form: KeptForm, deployed: Deployed
+) -> Callable[[JsonObject, Mapping[str, Sequence[str]]], Step]:
+    def call(body: JsonObject, files: Mapping[str, Sequence[str]]) -> Step:
+        return form.call(_named(body, deployed), files)
+
+    return call
+
+
+def _named(body: JsonObject, deployed: Deployed) -> JsonObject:
+    deployed.check(body.optional_string("model"))
+    return JsonObject({**dict(body.items()), "model": deployed.deployment_id})
 
 
 def _names_model(schema: JsonSchema) -> bool:

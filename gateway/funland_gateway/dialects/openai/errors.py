@@ -20,6 +20,7 @@ _CODES: Final[Mapping[int, str]] = {
 
 _LENGTHS: Final = {"n_prompt_tokens": "prompt_tokens", "n_ctx": "context_length"}
 
+_UNAUTHORIZED: Final = 401
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 
@@ -30,6 +31,8 @@ def error_body(error: errors_pb2.Error) -> dict[str, Any]:
     status = http_status(error)
     if status == _TOO_MANY_REQUESTS:
         kind, code = "rate_limit_error", "rate_limit_exceeded"
+    elif status == _UNAUTHORIZED:
+        kind, code = "invalid_request_error", "invalid_api_key"
     elif status >= _SERVER_ERROR:
         kind, code = "server_error", reason
     elif error.reason == errors_pb2.BODY_MALFORMED:

@@ -13,6 +13,7 @@ from funland_gateway.dialects.openai.formats import read_format
 from funland_gateway.dialects.openai.parameter_table import SAMPLING
 from funland_gateway.dialects.reading import JsonObject
 from funland_gateway.dialects.sampling import Sampling, read_sampling
+from funland_gateway.dialects.showing import SHOWN_REASONS
 
 _PRIORITIES: Final = {"flex": GenerationOptions.LOW, "priority": GenerationOptions.HIGH}
 """By service tier; the others are NORMAL."""
@@ -63,6 +64,7 @@ def generation_blames(prompt: str, constraint: str) -> Blames:
         errors_pb2.TEMPLATE_LIMIT: prompt,
         errors_pb2.CONSTRAINT_INVALID: constraint,
         errors_pb2.CONSTRAINT_LIMIT: constraint,
+        **dict.fromkeys(SHOWN_REASONS, prompt),
     }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import orjson
 
 from funland.v1 import inference_pb2
-from funland.v1.inference_pb2 import Message
+from funland.v1.inference_pb2 import Message, MessagePart
 from funland_gateway.dialects.openai.free_form import free_arguments
 from funland_gateway.dialects.reading import JsonObject, invalid, malformed, missing, unsupported
+from funland_gateway.dialects.showing import image_url, input_audio, text_part, with_parts
 
 ToldName = Callable[[str, str], str]
 """What the model is told for the function of a namespace and a name."""
@@ -27,8 +28,16 @@ _ROLES: Final = {
 
 ROLES: Final = tuple(_ROLES)
 
+_SHOWN_BY: Final = (Message.USER, Message.TOOL)
+_TEXTS: Final = ("text", "refusal")
+_SHOWN: Final[Mapping[str, Callable[[JsonObject], MessagePart]]] = {
+    "image_url": image_url,
+    "input_audio": input_audio,
+}
+
 _CALL_FIELD = re.compile(r"(\.tool_calls\[\d+\])\.(name|arguments)$")
 _CALL_KINDS: Final = ("function", "custom")
+_SHOWN_FIELD = re.compile(r"(^messages\[\d+\])\.parts(\[\d+\])\.(image|audio)\b.*$")
 _REASONING_FIELD = re.compile(r"(^messages\[\d+\])\.reasoning$")
 
 
@@ -39,6 +48,9 @@ def read_messages(body: JsonObject, told_name: ToldName) -> list[Message]:
 
 def message_field_name(path: str) -> str:
     """What a request calls the fields of a message and of its calls."""
+    if (shown := _SHOWN_FIELD.match(path)) is not None:
+        name = "image_url.url" if shown[3] == "image" else "input_audio.data"
+        return f"{shown[1]}.content{shown[2]}.{name}"
     return _REASONING_FIELD.sub(r"\1.reasoning_content", _CALL_FIELD.sub(r"\1.function.\2", path))
 
 
@@ -48,40 +60,46 @@ def _message(message: JsonObject, told_name: ToldName) -> Message:
     if role is None:
         raise invalid(message.path_of("role"), f"must be one of {', '.join(_ROLES)}")
     answers = role == Message.ASSISTANT
-    return Message(
+    told = Message(
         role=role,
-        content=_answer(message) if answers else _content(message),
+        content=_answer(message) if answers else "",
         tool_calls=_calls(message, told_name) if answers else [],
         tool_call_id=message.string("tool_call_id") if name == "tool" else "",
         name=message.string("name") if name == "function" else message.optional_string("name"),
         reasoning=_reasoning(message) if answers else "",
     )
+    return told if answers else with_parts(told, _said(message, shows=role in _SHOWN_BY))
 
 
 def _answer(message: JsonObject) -> str:
     """What the model said, be it that it won't. Clients leave out the content of one that said
     nothing, with calls or without."""
-    said = "" if message.raw("content") is None else _content(message)
+    parts = [] if message.raw("content") is None else _said(message, shows=False)
+    # A line each, as llama-server and vLLM join them.
+    said = "\n".join(part.text for part in parts)
     return said or message.optional_string("refusal")
 
 
-def _content(message: JsonObject) -> str:
+def _said(message: JsonObject, *, shows: bool) -> list[MessagePart]:
+    """The parts of a message's content; with `shows` pictures and sounds may be among them."""
     content = message.raw("content")
     if content is None:
         raise missing(message.path_of("content"))
     if isinstance(content, str):
-        return content
+        return [text_part(content)]
     if not isinstance(content, list):
         raise malformed(message.path_of("content"), "a string or a list of parts")
-    # A line each, as llama-server and vLLM join them.
-    return "\n".join(_part(part) for part in message.objects("content"))
+    return [_part(part, shows=shows) for part in message.objects("content")]
 
 
-def _part(part: JsonObject) -> str:
+def _part(part: JsonObject, *, shows: bool) -> MessagePart:
     kind = part.string("type")
-    if kind not in ("text", "refusal"):
-        raise unsupported(part.path_of("type"), f"only text is supported, not {kind[:64]!r}.")
-    return part.string(kind)
+    if kind in _TEXTS:
+        return text_part(part.string(kind))
+    if not shows or kind not in _SHOWN:
+        known = ", ".join((*_TEXTS, *_SHOWN) if shows else _TEXTS)
+        raise unsupported(part.path_of("type"), f"here may be {known}, not {kind[:64]!r}.")
+    return _SHOWN[kind](part)
 
 
 def _calls(message: JsonObject, told_name: ToldName) -> list[inference_pb2.ToolCall]:

@@ -29,12 +29,25 @@ _RUNNING: Final = deployments_pb2.ListDeploymentsRequest(
     states=[deployments_pb2.Deployment.RUNNING], page_size=1000
 )
 
+_MEDIA: Final = (
+    models_pb2.Model.SPEECH,
+    models_pb2.Model.TRANSCRIPTION,
+    models_pb2.Model.IMAGE,
+)
+
 _CAPABILITIES: Final[Mapping[str, Callable[[models_pb2.Model], bool]]] = {
     "completion": lambda model: model.can_generate,
     "chat": lambda model: model.can_chat,
     "tools": lambda model: model.can_chat,  # every template's models are told of them somehow
+    "vision": lambda model: model.can_see,
+    "audio": lambda model: model.can_hear,
     "rerank": lambda model: model.can_rerank,
-    "embedding": lambda model: not (model.can_generate or model.can_rerank),
+    "embedding": lambda model: (
+        not (model.can_generate or model.can_rerank) and model.kind not in _MEDIA
+    ),
+    "speech": lambda model: model.kind == models_pb2.Model.SPEECH,
+    "transcription": lambda model: model.kind == models_pb2.Model.TRANSCRIPTION,
+    "image": lambda model: model.kind == models_pb2.Model.IMAGE,
 }
 """What a model is for, in Ollama's words where it has them."""
 

@@ -11,6 +11,8 @@ import structlog
 
 from funland.v1.inference_pb2 import Tool
 from funland_gateway.dialects.openai.callees import Key
+from funland_gateway.dialects.openai.mcp_offers import read_server
+from funland_gateway.dialects.openai.warned import Warned
 from funland_gateway.dialects.reading import JsonObject, malformed, missing
 
 _log = structlog.get_logger(__name__)
@@ -38,21 +40,13 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """A part of an offer that can't be had."""
-
-    param: str
-    message: str
-    kind: str
-    """In a word, for the log."""
-
-
-@dataclass(frozen=True, slots=True)
 class Offers:
     """What a request offers."""
 
     functions: tuple[Offer, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    servers: tuple[str, ...] = ()
+    """The MCP servers whose tools it offers, by their labels."""
 
 
 def read_offers(body: JsonObject, nested: bool) -> Offers:
@@ -64,6 +58,7 @@ def read_offers(body: JsonObject, nested: bool) -> Offers:
     return Offers(
         tuple(each for each in read if isinstance(each, Offer)),
         tuple(each for each in read if isinstance(each, Warned)),
+        tuple(dict.fromkeys(each for each in read if isinstance(each, str))),
     )
 
 
@@ -94,9 +89,12 @@ def log(warnings: Sequence[Warned]) -> None:
         _log.info("tools_left_out", kinds=kinds[:_MOST_KINDS])
 
 
-def _tools(body: JsonObject, nested: bool) -> Iterator[Offer | Warned]:
+def _tools(body: JsonObject, nested: bool) -> Iterator[Offer | Warned | str]:
     for index, tool in enumerate(body.objects("tools")):
         path = f"{body.path_of('tools')}[{index}]"
+        if tool.string("type") == "mcp" and not nested:
+            yield read_server(tool, path)
+            continue
         if tool.string("type") != "namespace":
             yield from _tool(tool, path, nested)
             continue

@@ -211,6 +211,8 @@ CHAT: Final[Mapping[str, Fate]] = {
     "return_prompt_text": unless(False),
     # llama-server's.
     "parse_tool_calls": unless(True),
+    # Funland's own.
+    "mcp_servers": Served("`mcp_servers`"),
 }
 """For chat completions."""
 

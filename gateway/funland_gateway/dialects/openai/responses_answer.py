@@ -69,7 +69,7 @@ def response_object(
         "temperature": _sampling(request, "temperature"),
         "text": {"format": _format(request)},
         "tool_choice": _tool_choice(request),
-        "tools": _tools(request.tools),
+        "tools": [*_tools(request.tools), *map(_server, request.mcp_servers)],
         "top_logprobs": request.options.top_logprobs,
         "top_p": _sampling(request, "top_p"),
         "truncation": "auto" if request.drop_oldest else "disabled",
@@ -163,6 +163,10 @@ def _tool(tool: Tool, known: Callee) -> dict[str, Any]:
     if known.free_form:
         return {**described, "format": {"type": "text"}}
     return {**described, "parameters": _parsed(tool.parameters), "strict": True}
+
+
+def _server(label: str) -> dict[str, Any]:
+    return {"type": "mcp", "server_label": label, "require_approval": "never"}
 
 
 def _tool_kind(known: Callee) -> str:

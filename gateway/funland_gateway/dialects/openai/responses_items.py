@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from funland.v1.inference_pb2 import Message, TokenLogprob, Tool, ToolCall
+from funland.v1.inference_pb2 import (
+    Message,
+    MessagePart,
+    TokenLogprob,
+    Tool,
+    ToolCall,
+    ToolStep,
+)
 from funland.v1.responses_pb2 import Response
 from funland_gateway.dialects.openai.callees import Callee, Callees, callee, callees
 from funland_gateway.dialects.openai.free_form import free_text
 from funland_gateway.dialects.openai.logprobs import chat_logprobs
+from funland_gateway.dialects.showing import address, parts_of, sound_kind
 
 Item = dict[str, Any]
 
@@ -67,6 +76,25 @@ def call_kind(known: Callee) -> str:
     return "custom_tool_call" if known.free_form else "function_call"
 
 
+def mcp_item(item_id: str, step: ToolStep) -> Item:
+    """A call that the server makes, or has made."""
+    failed = step.state == ToolStep.FAILED
+    error = {"type": "mcp_tool_execution_error", "content": step.text}
+    return {
+        "id": item_id,
+        "type": "mcp_call",
+        "status": _STATUSES.get(step.state, "in_progress"),
+        "server_label": step.server,
+        "name": step.call.name,
+        "arguments": step.call.arguments,
+        "output": step.text if step.state == ToolStep.DONE else None,
+        "error": error if failed else None,
+        "approval_request_id": None,
+    }
+
+
+_STATUSES: Final = {ToolStep.DONE: "completed", ToolStep.FAILED: "failed"}
+
 PREFIXES: Final[Mapping[str, str]] = {
     "reasoning": "rs",
     "message": "msg",
@@ -74,6 +102,7 @@ PREFIXES: Final[Mapping[str, str]] = {
     "custom_tool_call": "ctc",
     "function_call_output": "fco",
     "custom_tool_call_output": "ctco",
+    "mcp_call": "mcp",
 }
 """What the ids of items begin with, by their type."""
 
@@ -95,7 +124,7 @@ def output_items(response: Response) -> list[Item]:
     if response.state not in (*_WHOLE, *_CUT_OFF):
         return []
     identity, output = response.response_id, response.output
-    items: list[Item] = []
+    items: list[Item] = list(_of_steps(response))
     if output.reasoning:
         items.append(reasoning_item("", output.reasoning, "completed"))
     empty = not (output.reasoning or output.tool_calls) and response.state in _WHOLE
@@ -103,7 +132,7 @@ def output_items(response: Response) -> list[Item]:
         items.append(message_item("", output.content, response.logprobs, "completed"))
     known = callees(response.request.tools)
     items += [_call(call, known) for call in output.tool_calls]
-    if items and response.state in _CUT_OFF:
+    if items and items[-1]["type"] != "mcp_call" and response.state in _CUT_OFF:
         items[-1]["status"] = "incomplete"
     numbers = Counter[str]()
     for item in items:
@@ -111,6 +140,20 @@ def output_items(response: Response) -> list[Item]:
         item["id"] = item_id(PREFIXES[kind], identity, numbers[kind])
         numbers[kind] += 1
     return items
+
+
+def _of_steps(response: Response) -> Iterator[Item]:
+    """What was thought and said when the server's calls were asked for, and those."""
+    steps = {step.call.id: step for step in response.steps}
+    for message in response.step_messages:
+        if message.role != Message.ASSISTANT:
+            continue
+        if message.reasoning:
+            yield reasoning_item("", message.reasoning, "completed")
+        if message.content:
+            yield message_item("", message.content, (), "completed")
+        for call in message.tool_calls:
+            yield mcp_item("", steps[call.id])
 
 
 def input_items(response_id: str, messages: Sequence[Message], tools: Iterable[Tool]) -> list[Item]:
@@ -134,7 +177,7 @@ def _output(message: Message, called: Callee) -> Item:
         "type": f"{call_kind(called)}_output",
         "status": "completed",
         "call_id": message.tool_call_id,
-        "output": message.content,
+        "output": [_input_part(part) for part in message.parts] or message.content,
     }
 
 
@@ -149,10 +192,30 @@ def _items_of(message: Message, known: Callees) -> Iterator[Item]:
             "type": "message",
             "status": "completed",
             "role": _ROLES[message.role],
-            "content": [{"type": "input_text", "text": message.content}],
+            "content": [_input_part(part) for part in parts_of(message)] or [_NO_TEXT],
         }
     for call in message.tool_calls:
         yield _call(call, known)
+
+
+def _input_part(part: MessagePart) -> Item:
+    """A part of what was said and shown."""
+    match part.WhichOneof("part"):
+        case "image":
+            file_id = part.image.file_id
+            told = {"file_id": file_id} if file_id else {"image_url": address(part.image)}
+            return {"type": "input_image", "detail": "auto", **told}
+        case "audio":
+            data = base64.b64encode(part.audio.data).decode()
+            return {
+                "type": "input_audio",
+                "input_audio": {"data": data, "format": sound_kind(part.audio)},
+            }
+        case _:
+            return {"type": "input_text", "text": part.text}
+
+
+_NO_TEXT: Final[Item] = {"type": "input_text", "text": ""}
 
 
 def _call(call: ToolCall, known: Callees) -> Item:

@@ -71,6 +71,7 @@ class ResponseRequest:
         path = re.sub(r"^messages(\[\d+\].*)?$", "input", path)
         path = re.sub(r"^format\.\w+$", "text.format.schema", path)
         path = re.sub(r"^drop_oldest$", "truncation", path)
+        path = re.sub(r"^mcp_servers(\[\d+\])?$", "tools", path)
         path = re.sub(r"^template_arguments$", "chat_template_kwargs", path)
         path = path.removeprefix("options.")
         return self.sampling.field_name(renamed(path, self.tools.names))
@@ -80,7 +81,12 @@ class ResponseRequest:
         """The field that is to blame, by reasons."""
         bound = self.message.chat.HasField("format")
         blames = generation_blames("input", "text.format.schema" if bound else "tools")
-        return {**blames, ErrorReason.RESPONSE_NOT_FOUND: "previous_response_id"}
+        return {
+            **blames,
+            ErrorReason.RESPONSE_NOT_FOUND: "previous_response_id",
+            ErrorReason.MCP_SERVER_NOT_FOUND: "tools",
+            ErrorReason.MCP_SERVER_UNAVAILABLE: "tools",
+        }
 
 
 def read_request(body: JsonObject) -> ResponseRequest:
@@ -89,6 +95,9 @@ def read_request(body: JsonObject) -> ResponseRequest:
     sampling = read_sampling(body, RESPONSE_SAMPLING)
     reasoning = read_reasoning(body, _effort(body))
     tools = read_tools(body, nested=False)
+    if tools.servers and body.raw("max_tool_calls") is not None:
+        problem = "calls of MCP servers' tools are not counted; leave it out."
+        raise unsupported(body.path_of("max_tool_calls"), problem)
     message = CreateResponseRequest(
         chat=ChatRequest(
             model=body.optional_string("model"),
@@ -102,6 +111,7 @@ def read_request(body: JsonObject) -> ResponseRequest:
             reasoning=reasoning.wanted,
             template_arguments=reasoning.template_arguments,
             drop_oldest=_drops_oldest(body),
+            mcp_servers=tools.servers,
         ),
         previous_response_id=body.optional_string("previous_response_id"),
         instructions=body.optional_string("instructions"),

@@ -12,6 +12,7 @@ from funland_gateway.dialects.openai.schemas import (
     LIKELIEST,
     METADATA,
     MODEL_NAME,
+    SHOWN,
     list_of,
 )
 from funland_gateway.dialects.openai.tool_schemas import FLAT_TOOLS, WARNINGS
@@ -34,8 +35,24 @@ _OBJECT: Final = {"type": "object"}
 _PARTS: Final = any_of(
     STRING,
     array_of(
-        object_with(
-            {"type": one_of_values("input_text", "output_text"), "text": STRING}, ("type", "text")
+        any_of(
+            object_with(
+                {"type": one_of_values("input_text", "output_text"), "text": STRING},
+                ("type", "text"),
+            ),
+            described(
+                object_with(
+                    {
+                        "type": one_of_values("input_image"),
+                        "image_url": nullable(STRING),
+                        "file_id": nullable(STRING),
+                        "detail": nullable(STRING),
+                    },
+                    ("type",),
+                ),
+                "A picture, by a `data:` URL, a web address, or as a file that is kept.",
+            ),
+            SHOWN[1],
         )
     ),
 )
@@ -78,6 +95,18 @@ _ITEM: Final = any_of(
         ("type", "call_id", "output"),
     ),
     object_with({"type": one_of_values("reasoning"), "summary": _THOUGHTS}, ("type", "summary")),
+    object_with(
+        {
+            "type": one_of_values("mcp_call"),
+            "id": STRING,
+            "name": STRING,
+            "arguments": STRING,
+            "output": nullable(STRING),
+            "error": nullable(_OBJECT),
+        },
+        ("type", "id", "name", "arguments"),
+    ),
+    object_with({"type": one_of_values("mcp_list_tools")}, ("type",)),
 )
 
 _INPUT: Final = described(

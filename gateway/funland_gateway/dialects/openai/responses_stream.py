@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from funland.v1.errors_pb2 import Error
-from funland.v1.inference_pb2 import Delta, TokenLogprob, ToolCallDelta
+from funland.v1.inference_pb2 import Delta, TokenLogprob, ToolCallDelta, ToolStep
 from funland.v1.responses_pb2 import Response, ResponseEvent
 from funland_gateway.dialects.dialect import Named
 from funland_gateway.dialects.openai.callees import Callee, Callees, callee, callees
@@ -21,6 +21,7 @@ from funland_gateway.dialects.openai.responses_items import (
     call_item,
     call_kind,
     item_id,
+    mcp_item,
     message_item,
     reasoning_item,
     text_part,
@@ -81,6 +82,8 @@ class ResponseStream:
         self._done: list[Item] = []
         self._open: _Open | None = None
         self._callees: Callees = {}
+        self._made: dict[str, int] = {}
+        """Where the items of the server's calls stand."""
         self._waiting: list[TokenLogprob] = []
         """Of tokens of the message whose text has not come yet."""
 
@@ -91,6 +94,8 @@ class ResponseStream:
                 yield from self._create(event.created)
             case "delta":
                 yield from self._grow(event.delta)
+            case "tool_step":
+                yield from self._step(event.tool_step)
             case "completed":
                 yield from self._complete(event.completed)
             case _:
@@ -175,6 +180,35 @@ class ResponseStream:
             grown.text.append(text)
             event, _ = _CALL_EVENTS[grown.kind]
             yield from self._of_item(f"{event}.delta", delta=self._events.unseen(text))
+
+    def _step(self, step: ToolStep) -> Iterator[Named]:
+        """A call of the server: several are made at the same time, and none of them grows."""
+        yield from self._begin_once()
+        index = self._made.get(step.call.id)
+        if index is None:
+            yield from self._end("completed")
+            index = self._made[step.call.id] = len(self._done)
+            identity = item_id(
+                PREFIXES["mcp_call"], self._response.response_id, len(self._made) - 1
+            )
+            begun = ToolStep(call=step.call, server=step.server)
+            self._done.append(mcp_item(identity, begun))
+            added = {"output_index": index, "item": self._done[index] | {"arguments": ""}}
+            yield from self._events.next("response.output_item.added", added)
+            text, event = step.call.arguments, "response.mcp_call_arguments"
+            yield from self._of_call("response.mcp_call.in_progress", index)
+            yield from self._of_call(f"{event}.delta", index, delta=text)
+            yield from self._of_call(f"{event}.done", index, arguments=text)
+        if step.state == ToolStep.CALLING:
+            return
+        item = self._done[index] = mcp_item(self._done[index]["id"], step)
+        yield from self._of_call(f"response.mcp_call.{item['status']}", index)
+        ended = {"output_index": index, "item": item}
+        yield from self._events.next("response.output_item.done", ended)
+
+    def _of_call(self, kind: str, index: int, **values: Any) -> Iterator[Named]:
+        identity = self._done[index]["id"]
+        return self._events.next(kind, {"item_id": identity, "output_index": index, **values})
 
     def _begin(self, kind: str, call_id: str = "", called: Callee = _NOBODY) -> Iterator[Named]:
         """Ends the item that is open and begins another."""

@@ -6,12 +6,14 @@ from typing import Final
 
 from funland_gateway.dialects.dialect import Dialect, Route
 from funland_gateway.dialects.openai import other_schemas, schemas
+from funland_gateway.dialects.openai.audio_routes import AUDIO_ROUTES
 from funland_gateway.dialects.openai.batches_routes import BATCH_ROUTES
 from funland_gateway.dialects.openai.chat_routes import CHAT_ROUTES
 from funland_gateway.dialects.openai.completions import create_completion
 from funland_gateway.dialects.openai.embeddings import create_embedding
 from funland_gateway.dialects.openai.errors import ENVELOPE
 from funland_gateway.dialects.openai.files_routes import FILE_ROUTES
+from funland_gateway.dialects.openai.image_routes import IMAGE_ROUTES
 from funland_gateway.dialects.openai.models import delete_model, list_models, retrieve_model
 from funland_gateway.dialects.openai.rerank import rerank, rerank_as_cohere
 from funland_gateway.dialects.openai.responses_routes import RESPONSE_ROUTES
@@ -90,6 +92,8 @@ OPENAI: Final = Dialect(
         *RESPONSE_ROUTES,
         *FILE_ROUTES,
         *BATCH_ROUTES,
+        *AUDIO_ROUTES,
+        *IMAGE_ROUTES,
         # What OpenAI has no endpoint for, as other servers have it.
         _rerank("/v1/rerank"),
         _rerank("/rerank"),

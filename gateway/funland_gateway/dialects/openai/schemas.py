@@ -80,6 +80,31 @@ _GENERATION: Mapping[str, JsonSchema] = {
     ),
 }
 
+SHOWN: Final = (
+    described(
+        object_with(
+            {
+                "type": one_of_values("image_url"),
+                "image_url": any_of(
+                    STRING, object_with({"url": STRING, "detail": nullable(STRING)}, ("url",))
+                ),
+            },
+            ("type", "image_url"),
+        ),
+        "A picture, by a `data:` URL or a web address. Roles `user` and `tool`.",
+    ),
+    described(
+        object_with(
+            {
+                "type": one_of_values("input_audio"),
+                "input_audio": object_with({"data": STRING, "format": nullable(STRING)}, ("data",)),
+            },
+            ("type", "input_audio"),
+        ),
+        "A sound in base64. Roles `user` and `tool`.",
+    ),
+)
+
 MESSAGE: Final = object_with(
     {
         "role": one_of_values(*ROLES),
@@ -91,7 +116,8 @@ MESSAGE: Final = object_with(
                         *(
                             object_with({"type": one_of_values(kind), kind: STRING}, ("type", kind))
                             for kind in ("text", "refusal")
-                        )
+                        ),
+                        *SHOWN,
                     )
                 ),
             )
@@ -185,6 +211,8 @@ def list_of(item: JsonSchema) -> JsonSchema:
     )
 
 
+_MCP_SERVER: Final[JsonSchema] = {**STRING, "minLength": 1, "maxLength": 32}
+
 _CHAT: Mapping[str, JsonSchema] = {
     "model": MODEL_NAME,
     "messages": {**array_of(MESSAGE), "minItems": 1},
@@ -199,10 +227,16 @@ _CHAT: Mapping[str, JsonSchema] = {
         BOOLEAN, "Go on with the last message, the model's own, in place of answering it."
     ),
     "add_generation_prompt": described(BOOLEAN, "False with `continue_final_message` alone."),
+    "mcp_servers": described(
+        any_of(_MCP_SERVER, {**array_of(_MCP_SERVER), "maxItems": 16, "uniqueItems": True}),
+        "MCP servers of the settings whose tools the model may use.",
+    ),
 }
 """What a chat template is told."""
 
 TEMPLATE_REQUEST: Final = body_with(_CHAT, ("messages",))
+
+COUNTED: Final = object_with({"input_tokens": INTEGER})
 
 CHAT_REQUEST: Final = body_with(
     {

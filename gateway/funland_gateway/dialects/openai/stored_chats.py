@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from funland.v1.inference_pb2 import (
     Finish,
     GenerationEvent,
     Message,
+    MessagePart,
     Start,
 )
 from funland.v1.responses_pb2 import (
@@ -50,6 +52,7 @@ from funland_gateway.dialects.rpcs import (
     STREAM_RESPONSE,
     UPDATE_RESPONSE,
 )
+from funland_gateway.dialects.showing import address, sound_kind
 
 MODEL: Final = text("model", "Only those that this model answered.")
 METADATA: Final = pairs("metadata", "Only those whose metadata has all of these.")
@@ -202,7 +205,11 @@ def _messages(response_id: str, messages: Sequence[Message], shape: Shape) -> li
     """The messages of a request, each with an id that is the same however often it is asked for."""
     identity = ID_PREFIX + bare_id(response_id)
     return [
-        {"id": f"{identity}-{number}", **_message(message, shape), "content_parts": None}
+        {
+            "id": f"{identity}-{number}",
+            **_message(message, shape),
+            "content_parts": [_part(part) for part in message.parts] or None,
+        }
         for number, message in enumerate(messages)
     ]
 
@@ -211,7 +218,22 @@ def _message(message: Message, shape: Shape) -> dict[str, Any]:
     if message.role == Message.ASSISTANT:
         made = message_object(message, shape)
     else:
-        made = {"role": _ROLES[message.role], "content": message.content}
+        content = None if message.parts else message.content
+        made = {"role": _ROLES[message.role], "content": content}
     if message.role == Message.TOOL:
         made["tool_call_id"] = message.tool_call_id
     return {**made, "name": message.name or None}
+
+
+def _part(part: MessagePart) -> dict[str, Any]:
+    match part.WhichOneof("part"):
+        case "image":
+            return {"type": "image_url", "image_url": {"url": address(part.image)}}
+        case "audio":
+            data = base64.b64encode(part.audio.data).decode()
+            return {
+                "type": "input_audio",
+                "input_audio": {"data": data, "format": sound_kind(part.audio)},
+            }
+        case _:
+            return {"type": "text", "text": part.text}

@@ -73,6 +73,14 @@ def tokenizer_info(incoming: Incoming) -> Unary:
     return Unary(GET_TOKENIZER, request, _tokenizer)
 
 
+def count_chat_tokens(incoming: Incoming) -> Unary:
+    """Asks how many tokens the prompt of a chat request would have; how to write the answer is not
+    read."""
+    return _template(
+        incoming.body, lambda response: json_reply({"input_tokens": len(response.tokens)})
+    )
+
+
 def apply_template(incoming: Incoming) -> Unary:
     """Reads a chat to make the prompt of."""
     return _template(incoming.body, lambda response: json_reply({"prompt": response.prompt}))

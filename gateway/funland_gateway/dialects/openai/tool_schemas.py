@@ -47,13 +47,21 @@ _NAMESPACE: Final = object_with(
     },
     ("type", "name", "tools"),
 )
+_MCP: Final = object_with(
+    {
+        "type": one_of_values("mcp"),
+        "server_label": described(STRING, "A server of the settings; without it: left out."),
+        "require_approval": described(one_of_values("never"), "With a label it must be there."),
+    },
+    ("type",),
+)
 _SERVED: Final = one_of_values("function", "custom", "namespace")
 _HOSTED: Final = described(
     object_with({"type": {**STRING, "not": _SERVED}}, ("type",)),
     "Any other: left out, and told in `warnings`.",
 )
 
-FLAT_TOOLS: Final = array_of(any_of(*_FLAT, _NAMESPACE, _HOSTED))
+FLAT_TOOLS: Final = array_of(any_of(*_FLAT, _NAMESPACE, _MCP, _HOSTED))
 
 TOOLS: Final = array_of(
     any_of(
@@ -71,9 +79,12 @@ TOOLS: Final = array_of(
 
 TOOL_CHOICE: Final = any_of(
     one_of_values("none", "auto", "required"),
-    object_with({"type": one_of_values("function"), "function": NAMED}),
-    object_with({"type": one_of_values("custom"), "custom": NAMED}),
-    object_with({"type": one_of_values("allowed_tools"), "allowed_tools": _OBJECT}),
+    object_with({"type": one_of_values("function"), "function": NAMED}, ("type", "function")),
+    object_with({"type": one_of_values("custom"), "custom": NAMED}, ("type", "custom")),
+    object_with(
+        {"type": one_of_values("allowed_tools"), "allowed_tools": _OBJECT},
+        ("type", "allowed_tools"),
+    ),
 )
 
 TOOL_CALL: Final = object_with(

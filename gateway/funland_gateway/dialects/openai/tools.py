@@ -16,10 +16,10 @@ from funland_gateway.dialects.openai.choices import (
 from funland_gateway.dialects.openai.offers import (
     Offer,
     Offers,
-    Warned,
     function,
     read_offers,
 )
+from funland_gateway.dialects.openai.warned import Warned
 from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
 
 _KINDS_TOLD: Final = 4
@@ -38,6 +38,8 @@ class Tools:
     """Whether the answer is to have a `function_call`, not `tool_calls`."""
     warnings: tuple[Warned, ...] = ()
     """What of the offer can't be had."""
+    servers: tuple[str, ...] = ()
+    """The MCP servers whose tools the model may use."""
     told: Mapping[Key, str] = field(default_factory=dict[Key, str])
     """What the model is told for each function, by the caller's names."""
 
@@ -70,9 +72,10 @@ def read_tools(body: JsonObject, nested: bool = True) -> Tools:
     return Tools(
         tools=[_told(offer, told) for offer in given],
         choice=_choice(body, chosen, given, offers, told),
-        parallel=body.boolean("parallel_tool_calls") if given else None,
+        parallel=body.boolean("parallel_tool_calls") if given or offers.servers else None,
         names=_names(given, "tool_choice"),
         warnings=offers.warnings,
+        servers=offers.servers,
         told=told,
     )
 
@@ -93,9 +96,9 @@ def _choice(
 ) -> ToolChoice | None:
     """The contract's choice. Without tools there is none but if a call must be made."""
     must = chosen.mode == ToolChoice.REQUIRED
-    if chosen.mode is None or not (given or must):
+    if chosen.mode is None or not (given or offers.servers or must):
         return None
-    if not offers.functions and offers.warnings:
+    if not (offers.functions or offers.servers) and offers.warnings:
         kinds = ", ".join(dict.fromkeys(each.kind for each in offers.warnings[:_KINDS_TOLD]))
         problem = f"asks for a call, but no tool is left: {kinds} can't be served."
         raise unsupported(body.path_of("tool_choice"), problem)

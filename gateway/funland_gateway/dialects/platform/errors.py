@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
-from funland.v1.errors_pb2 import Error
+from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_gateway.dialects.dialect import Envelope
 from funland_gateway.failures import http_status
 
 _NEAREST: Final[Mapping[int, int]] = {499: 503, 501: 500, 504: 503}
 """Statuses that are no words of HTTP's, or would tell a client to try elsewhere."""
+
+_UNPROCESSABLE: Final = (ErrorReason.FIELD_INVALID, ErrorReason.BODY_MALFORMED)
+"""What is wrong with a request itself, as servers made with FastAPI have it."""
 
 
 def error_body(error: Error) -> dict[str, Any]:
@@ -19,6 +23,8 @@ def error_body(error: Error) -> dict[str, Any]:
 
 
 def _status(error: Error) -> int:
+    if error.reason in _UNPROCESSABLE:
+        return HTTPStatus.UNPROCESSABLE_ENTITY
     status = http_status(error)
     return _NEAREST.get(status, status)
 

@@ -12,6 +12,7 @@ from funland_gateway.failures import http_status, reason_name
 
 _BY_REASON: Final[Mapping[ErrorReason.ValueType, int]] = {
     ErrorReason.STORAGE_FULL: 503,
+    ErrorReason.ANSWER_TOO_LARGE: 400,
     ErrorReason.TASK_TIMEOUT: 408,
 }
 _NEAREST: Final[Mapping[int, int]] = {409: 400, 499: 503, 501: 500, 504: 408}

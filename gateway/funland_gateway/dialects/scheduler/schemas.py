@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from funland_gateway.dialects.dialect import JsonSchema
@@ -9,7 +10,7 @@ from funland_gateway.dialects.prompts import PROMPT_SCHEMAS
 from funland_gateway.dialects.sampling import sampling_schemas
 from funland_gateway.dialects.scheduler.answers import SECONDS, done_schema
 from funland_gateway.dialects.scheduler.generation import DEFAULT_MAX_TOKENS, PARAMETERS
-from funland_gateway.dialects.scheduler.lanes import CPU_LLM, GPU_LLM, LATER, QUEUES
+from funland_gateway.dialects.scheduler.lanes import QUEUES, WORKERS
 from funland_gateway.dialects.scheduler.system import ONLINE
 from funland_gateway.dialects.scheduler.tasks import KINDS
 from funland_gateway.dialects.schemas import (
@@ -80,11 +81,17 @@ STREAM_EVENT: Final = object_with(
     ("text", "token_count", "finished"),
 )
 
-_SHORT: Final = {"task_id": STRING, "status": _STATUS, "message": STRING}
+SHORT: Final[Mapping[str, JsonSchema]] = {
+    "task_id": STRING, "status": _STATUS, "message": STRING,
+}  # fmt: skip
+"""What is told of a task that was submitted, or cancelled."""
 
-SUBMITTED: Final = done_schema(object_with(_SHORT), begins=True)
+SUBMITTED: Final = done_schema(object_with(SHORT), begins=True)
 
-CANCELLED: Final = done_schema(object_with(_SHORT))
+CANCELLED: Final = done_schema(object_with(SHORT))
+
+FAILURE: Final = object_with({"code": INTEGER, "message": STRING, "reason": STRING})
+"""Why a task failed."""
 
 TASK: Final = done_schema(
     object_with(
@@ -97,7 +104,7 @@ TASK: Final = done_schema(
             "completed_at": described(nullable(SECONDS), "When it ended, however that was."),
             "progress": described(nullable(INTEGER), "From 0 to 100. Null: not known."),
             "result": any_of(_TEXT, {"type": "object"}),
-            "error": object_with({"code": INTEGER, "message": STRING, "reason": STRING}),
+            "error": FAILURE,
         }
     )
 )
@@ -108,10 +115,10 @@ HEALTH: Final = done_schema(
     object_with(
         {
             "status": one_of_values("healthy", "stopping"),
-            "version": STRING,
-            "uptime": described(INTEGER, "Seconds."),
+            "version": nullable(STRING),
+            "uptime": described(nullable(INTEGER), "Seconds."),
             "components": object_with(
-                {**dict.fromkeys((GPU_LLM, CPU_LLM, *LATER), _COMPONENT), "api_server": _COMPONENT}
+                {**dict.fromkeys(WORKERS, _COMPONENT), "api_server": _COMPONENT}
             ),
         }
     )
@@ -126,7 +133,7 @@ STATUS: Final = done_schema(
             "version": STRING,
             "uptime": described(INTEGER, "Seconds."),
             "config": object_with(
-                {"workers_enabled": object_with(dict.fromkeys((GPU_LLM, CPU_LLM, *LATER), BOOLEAN))}
+                {"workers_enabled": object_with(dict.fromkeys(WORKERS, BOOLEAN))}
             ),
             "resources": object_with(
                 {

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
 from funland.v1.hardware_pb2 import Acceleration, Device, ListDevicesResponse
-from funland.v1.system_pb2 import GetStatusRequest, Health, Resources, SystemStatus
+from funland.v1.models_pb2 import Model
+from funland.v1.system_pb2 import Resources, SystemStatus
 from funland.v1.tasks_pb2 import ListLanesResponse
 from funland_gateway.dialects.asking import asked_in_turn
 from funland_gateway.dialects.cards import is_card, mean, total
 from funland_gateway.dialects.dialect import Incoming, Reply, Unary
 from funland_gateway.dialects.figures import percent_of, rounded
+from funland_gateway.dialects.health import ask_health
+from funland_gateway.dialects.models import every_model
 from funland_gateway.dialects.optional import optional
 from funland_gateway.dialects.rpcs import (
     GET_ACCELERATION,
@@ -22,7 +26,7 @@ from funland_gateway.dialects.rpcs import (
     LIST_LANES,
 )
 from funland_gateway.dialects.scheduler.answers import done
-from funland_gateway.dialects.scheduler.lanes import LATER, computing, queues
+from funland_gateway.dialects.scheduler.lanes import WORKERS, computing, queues, would_compute
 from funland_gateway.dialects.sizes import size
 
 ONLINE: Final = "online"
@@ -33,48 +37,46 @@ _ASKS: Final = (GET_STATUS, GET_RESOURCES, LIST_DEVICES, GET_ACCELERATION, LIST_
 def get_health(incoming: Incoming) -> Unary:
     """Asks how the server is, as the other APIs that share the path do."""
 
-    def answer(status: SystemStatus) -> Reply:
-        serving = status.state == Health.SERVING
+    def answer(word: str, how: HTTPStatus, status: SystemStatus | None) -> Reply:
         data = {
-            "status": "healthy" if serving else "stopping",
-            "version": status.version,
-            "uptime": status.uptime.seconds,
-            "components": {**_components(status), "api_server": ONLINE},
+            "status": word,
+            "version": None if status is None else status.version,
+            "uptime": None if status is None else status.uptime.seconds,
+            "components": {**_components(status or SystemStatus()), "api_server": ONLINE},
         }
-        how = HTTPStatus.OK if serving else HTTPStatus.SERVICE_UNAVAILABLE
         return done(incoming, data, status=how)
 
-    return Unary(GET_STATUS, GetStatusRequest(), answer)
+    return ask_health(incoming, answer)
 
 
 def get_status(incoming: Incoming) -> Unary:
     """Asks all parts that know a number of the answer's."""
 
-    def answer(
+    def told(  # noqa: PLR0917 - one for each that is asked
+        models: Sequence[Model],
         status: SystemStatus,
         resources: Resources,
         devices: ListDevicesResponse,
         acceleration: Acceleration,
         lanes: ListLanesResponse,
     ) -> Reply:
-        where = acceleration.effective_device_ids
+        enabled = computing(would_compute(models, acceleration.effective_device_ids))
         data = {
             "version": status.version,
             "uptime": status.uptime.seconds,
-            "config": {"workers_enabled": {**computing(where), **dict.fromkeys(LATER, False)}},
+            "config": {"workers_enabled": enabled},
             "resources": _resources(resources, devices.devices),
-            "queues": queues(lanes.lanes, where),
+            "queues": queues(lanes.lanes, enabled),
         }
         return done(incoming, data)
 
-    return asked_in_turn(_ASKS, answer)
+    return every_model(lambda models: asked_in_turn(_ASKS, partial(told, models)))
 
 
 def _components(status: SystemStatus) -> dict[str, str | None]:
-    """By the models that are in memory; null: none is there, or there is no such part."""
-    where = [each for model in status.loaded_models for each in model.loaded.device_ids]
-    language = {name: ONLINE if there else None for name, there in computing(where).items()}
-    return {**language, **dict.fromkeys(LATER)}
+    """By the models that are in memory; null: none is there, or that is not told."""
+    there = computing((model, model.loaded.device_ids) for model in status.loaded_models)
+    return {name: ONLINE if there[name] else None for name in WORKERS}
 
 
 def _resources(resources: Resources, devices: Iterable[Device]) -> dict[str, Any]:

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66unland/v1/batches.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x07\n\x05\x42\x61tch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x15\n\rinput_file_id\x18\x03 \x01(\t\x12\x16\n\x0eoutput_file_id\x18\x04 \x01(\t\x12\x15\n\rerror_file_id\x18\x05 \x01(\t\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.funland.v1.Batch.State\x12\x13\n\x0btotal_lines\x18\x07 \x01(\x05\x12\x17\n\x0f\x63ompleted_lines\x18\x08 \x01(\x05\x12\x14\n\x0c\x66\x61iled_lines\x18\t \x01(\x05\x12&\n\x06\x65rrors\x18\n \x03(\x0b\x32\x16.funland.v1.BatchError\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nbegin_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rfinalize_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63\x61ncel_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08metadata\x18\x11 \x03(\x0b\x32\x1f.funland.v1.Batch.MetadataEntry\x12\x0f\n\x07task_id\x18\x12 \x01(\t\x12\x15\n\rprompt_tokens\x18\x13 \x01(\x03\x12\x19\n\x11\x63ompletion_tokens\x18\x14 \x01(\x03\x12\r\n\x05model\x18\x15 \x01(\t\x12\x16\n\x0ewindow_seconds\x18\x16 \x01(\x03\x12\x1c\n\x14\x63\x61\x63hed_prompt_tokens\x18\x17 \x01(\x03\x12\x18\n\x10reasoning_tokens\x18\x18 \x01(\x03\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x96\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nVALIDATING\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\x0e\n\nFINALIZING\x10\x03\x12\r\n\tCOMPLETED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x0b\n\x07\x45XPIRED\x10\x06\x12\x0e\n\nCANCELLING\x10\x07\x12\r\n\tCANCELLED\x10\x08\"V\n\nBatchError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\x04line\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05param\x18\x04 \x01(\tB\x07\n\x05_line\"\xf6\x02\n\x12\x43reateBatchRequest\x12!\n\rinput_file_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1c\n\x08\x65ndpoint\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12$\n\x0ewindow_seconds\x18\x03 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xe7\x84\x0f(\x00\x12/\n\x18output_retention_seconds\x18\x04 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x86\xb0\x96\x01(\x00\x12$\n\x08priority\x18\x05 \x01(\x05\x42\x12\xbaH\x0f\x1a\r\x18\x64(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x18\n\x06\x63\x61ller\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12W\n\x08metadata\x18\x07 \x03(\x0b\x32,.funland.v1.CreateBatchRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"/\n\x0fGetBatchRequest\x12\x1c\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"Q\n\x12ListBatchesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"f\n\x13ListBatchesResponse\x12\"\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x11.funland.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"2\n\x12\x43\x61ncelBatchRequest\x12\x1c\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"1\n\x11WatchBatchRequest\x12\x1c\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\xa5\x04\n\x0c\x42\x61tchService\x12`\n\x0b\x43reateBatch\x12\x1e.funland.v1.CreateBatchRequest\x1a\x11.funland.v1.Batch\"\x1e\x82\xd3\xe4\x93\x02\x18\"\x13/funland/v1/batches:\x01*\x12\x62\n\x08GetBatch\x12\x1b.funland.v1.GetBatchRequest\x1a\x11.funland.v1.Batch\"&\x82\xd3\xe4\x93\x02 \x12\x1e/funland/v1/batches/{batch_id}\x12k\n\x0bListBatches\x12\x1e.funland.v1.ListBatchesRequest\x1a\x1f.funland.v1.ListBatchesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/batches\x12r\n\x0b\x43\x61ncelBatch\x12\x1e.funland.v1.CancelBatchRequest\x1a\x11.funland.v1.Batch\"0\x82\xd3\xe4\x93\x02*\"%/funland/v1/batches/{batch_id}:cancel:\x01*\x12n\n\nWatchBatch\x12\x1d.funland.v1.WatchBatchRequest\x1a\x11.funland.v1.Batch\",\x82\xd3\xe4\x93\x02&\x12$/funland/v1/batches/{batch_id}:watch0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66unland/v1/batches.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x07\n\x05\x42\x61tch\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x15\n\rinput_file_id\x18\x03 \x01(\t\x12\x16\n\x0eoutput_file_id\x18\x04 \x01(\t\x12\x15\n\rerror_file_id\x18\x05 \x01(\t\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.funland.v1.Batch.State\x12\x13\n\x0btotal_lines\x18\x07 \x01(\x05\x12\x17\n\x0f\x63ompleted_lines\x18\x08 \x01(\x05\x12\x14\n\x0c\x66\x61iled_lines\x18\t \x01(\x05\x12&\n\x06\x65rrors\x18\n \x03(\x0b\x32\x16.funland.v1.BatchError\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nbegin_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rfinalize_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63\x61ncel_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08metadata\x18\x11 \x03(\x0b\x32\x1f.funland.v1.Batch.MetadataEntry\x12\x0f\n\x07task_id\x18\x12 \x01(\t\x12\x15\n\rprompt_tokens\x18\x13 \x01(\x03\x12\x19\n\x11\x63ompletion_tokens\x18\x14 \x01(\x03\x12\r\n\x05model\x18\x15 \x01(\t\x12\x16\n\x0ewindow_seconds\x18\x16 \x01(\x03\x12\x1c\n\x14\x63\x61\x63hed_prompt_tokens\x18\x17 \x01(\x03\x12\x18\n\x10reasoning_tokens\x18\x18 \x01(\x03\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x96\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nVALIDATING\x10\x01\x12\x0f\n\x0bIN_PROGRESS\x10\x02\x12\x0e\n\nFINALIZING\x10\x03\x12\r\n\tCOMPLETED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\x0b\n\x07\x45XPIRED\x10\x06\x12\x0e\n\nCANCELLING\x10\x07\x12\r\n\tCANCELLED\x10\x08\"V\n\nBatchError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x11\n\x04line\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05param\x18\x04 \x01(\tB\x07\n\x05_line\"\xf6\x02\n\x12\x43reateBatchRequest\x12!\n\rinput_file_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1c\n\x08\x65ndpoint\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12$\n\x0ewindow_seconds\x18\x03 \x01(\x03\x42\x0c\xbaH\t\"\x07\x18\x80\xe7\x84\x0f(\x00\x12/\n\x18output_retention_seconds\x18\x04 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x86\xb0\x96\x01(\x00\x12$\n\x08priority\x18\x05 \x01(\x05\x42\x12\xbaH\x0f\x1a\r\x18\x64(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x18\n\x06\x63\x61ller\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12W\n\x08metadata\x18\x07 \x03(\x0b\x32,.funland.v1.CreateBatchRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"/\n\x0fGetBatchRequest\x12\x1c\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"Q\n\x12ListBatchesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"f\n\x13ListBatchesResponse\x12\"\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x11.funland.v1.Batch\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"2\n\x12\x43\x61ncelBatchRequest\x12\x1c\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"1\n\x11WatchBatchRequest\x12\x1c\n\x08\x62\x61tch_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\xb9\x04\n\x0c\x42\x61tchService\x12\x64\n\x0b\x43reateBatch\x12\x1e.funland.v1.CreateBatchRequest\x1a\x11.funland.v1.Batch\"\"\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02\x18\"\x13/funland/v1/batches:\x01*\x12\x66\n\x08GetBatch\x12\x1b.funland.v1.GetBatchRequest\x1a\x11.funland.v1.Batch\"*\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02 \x12\x1e/funland/v1/batches/{batch_id}\x12o\n\x0bListBatches\x12\x1e.funland.v1.ListBatchesRequest\x1a\x1f.funland.v1.ListBatchesResponse\"\x1f\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/batches\x12v\n\x0b\x43\x61ncelBatch\x12\x1e.funland.v1.CancelBatchRequest\x1a\x11.funland.v1.Batch\"4\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02*\"%/funland/v1/batches/{batch_id}:cancel:\x01*\x12r\n\nWatchBatch\x12\x1d.funland.v1.WatchBatchRequest\x1a\x11.funland.v1.Batch\"0\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02&\x12$/funland/v1/batches/{batch_id}:watch0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,37 +64,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHBATCHREQUEST'].fields_by_name['batch_id']._loaded_options = None
   _globals['_WATCHBATCHREQUEST'].fields_by_name['batch_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
   _globals['_BATCHSERVICE'].methods_by_name['CreateBatch']._loaded_options = None
-  _globals['_BATCHSERVICE'].methods_by_name['CreateBatch']._serialized_options = b'\202\323\344\223\002\030\"\023/funland/v1/batches:\001*'
+  _globals['_BATCHSERVICE'].methods_by_name['CreateBatch']._serialized_options = b'\250\325\030\004\202\323\344\223\002\030\"\023/funland/v1/batches:\001*'
   _globals['_BATCHSERVICE'].methods_by_name['GetBatch']._loaded_options = None
-  _globals['_BATCHSERVICE'].methods_by_name['GetBatch']._serialized_options = b'\202\323\344\223\002 \022\036/funland/v1/batches/{batch_id}'
+  _globals['_BATCHSERVICE'].methods_by_name['GetBatch']._serialized_options = b'\250\325\030\003\202\323\344\223\002 \022\036/funland/v1/batches/{batch_id}'
   _globals['_BATCHSERVICE'].methods_by_name['ListBatches']._loaded_options = None
-  _globals['_BATCHSERVICE'].methods_by_name['ListBatches']._serialized_options = b'\202\323\344\223\002\025\022\023/funland/v1/batches'
+  _globals['_BATCHSERVICE'].methods_by_name['ListBatches']._serialized_options = b'\250\325\030\003\202\323\344\223\002\025\022\023/funland/v1/batches'
   _globals['_BATCHSERVICE'].methods_by_name['CancelBatch']._loaded_options = None
-  _globals['_BATCHSERVICE'].methods_by_name['CancelBatch']._serialized_options = b'\202\323\344\223\002*\"%/funland/v1/batches/{batch_id}:cancel:\001*'
+  _globals['_BATCHSERVICE'].methods_by_name['CancelBatch']._serialized_options = b'\250\325\030\004\202\323\344\223\002*\"%/funland/v1/batches/{batch_id}:cancel:\001*'
   _globals['_BATCHSERVICE'].methods_by_name['WatchBatch']._loaded_options = None
-  _globals['_BATCHSERVICE'].methods_by_name['WatchBatch']._serialized_options = b'\202\323\344\223\002&\022$/funland/v1/batches/{batch_id}:watch'
-  _globals['_BATCH']._serialized_start=133
-  _globals['_BATCH']._serialized_end=1101
-  _globals['_BATCH_METADATAENTRY']._serialized_start=901
-  _globals['_BATCH_METADATAENTRY']._serialized_end=948
-  _globals['_BATCH_STATE']._serialized_start=951
-  _globals['_BATCH_STATE']._serialized_end=1101
-  _globals['_BATCHERROR']._serialized_start=1103
-  _globals['_BATCHERROR']._serialized_end=1189
-  _globals['_CREATEBATCHREQUEST']._serialized_start=1192
-  _globals['_CREATEBATCHREQUEST']._serialized_end=1566
-  _globals['_CREATEBATCHREQUEST_METADATAENTRY']._serialized_start=901
-  _globals['_CREATEBATCHREQUEST_METADATAENTRY']._serialized_end=948
-  _globals['_GETBATCHREQUEST']._serialized_start=1568
-  _globals['_GETBATCHREQUEST']._serialized_end=1615
-  _globals['_LISTBATCHESREQUEST']._serialized_start=1617
-  _globals['_LISTBATCHESREQUEST']._serialized_end=1698
-  _globals['_LISTBATCHESRESPONSE']._serialized_start=1700
-  _globals['_LISTBATCHESRESPONSE']._serialized_end=1802
-  _globals['_CANCELBATCHREQUEST']._serialized_start=1804
-  _globals['_CANCELBATCHREQUEST']._serialized_end=1854
-  _globals['_WATCHBATCHREQUEST']._serialized_start=1856
-  _globals['_WATCHBATCHREQUEST']._serialized_end=1905
-  _globals['_BATCHSERVICE']._serialized_start=1908
-  _globals['_BATCHSERVICE']._serialized_end=2457
+  _globals['_BATCHSERVICE'].methods_by_name['WatchBatch']._serialized_options = b'\250\325\030\003\202\323\344\223\002&\022$/funland/v1/batches/{batch_id}:watch'
+  _globals['_BATCH']._serialized_start=158
+  _globals['_BATCH']._serialized_end=1126
+  _globals['_BATCH_METADATAENTRY']._serialized_start=926
+  _globals['_BATCH_METADATAENTRY']._serialized_end=973
+  _globals['_BATCH_STATE']._serialized_start=976
+  _globals['_BATCH_STATE']._serialized_end=1126
+  _globals['_BATCHERROR']._serialized_start=1128
+  _globals['_BATCHERROR']._serialized_end=1214
+  _globals['_CREATEBATCHREQUEST']._serialized_start=1217
+  _globals['_CREATEBATCHREQUEST']._serialized_end=1591
+  _globals['_CREATEBATCHREQUEST_METADATAENTRY']._serialized_start=926
+  _globals['_CREATEBATCHREQUEST_METADATAENTRY']._serialized_end=973
+  _globals['_GETBATCHREQUEST']._serialized_start=1593
+  _globals['_GETBATCHREQUEST']._serialized_end=1640
+  _globals['_LISTBATCHESREQUEST']._serialized_start=1642
+  _globals['_LISTBATCHESREQUEST']._serialized_end=1723
+  _globals['_LISTBATCHESRESPONSE']._serialized_start=1725
+  _globals['_LISTBATCHESRESPONSE']._serialized_end=1827
+  _globals['_CANCELBATCHREQUEST']._serialized_start=1829
+  _globals['_CANCELBATCHREQUEST']._serialized_end=1879
+  _globals['_WATCHBATCHREQUEST']._serialized_start=1881
+  _globals['_WATCHBATCHREQUEST']._serialized_end=1930
+  _globals['_BATCHSERVICE']._serialized_start=1933
+  _globals['_BATCHSERVICE']._serialized_end=2502
 # @@protoc_insertion_point(module_scope)

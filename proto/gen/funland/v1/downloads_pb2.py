@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from funland.v1 import errors_pb2 as funland_dot_v1_dot_errors__pb2
 from funland.v1 import models_pb2 as funland_dot_v1_dot_models__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -31,7 +32,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66unland/v1/downloads.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x08\n\x08\x44ownload\x12\x13\n\x0b\x64ownload_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\"\n\x06origin\x18\x03 \x01(\x0b\x32\x12.funland.v1.Origin\x12(\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x14\n\x0cquantization\x18\x05 \x01(\t\x12)\n\x05state\x18\x06 \x01(\x0e\x32\x1a.funland.v1.Download.State\x12 \n\x05\x65rror\x18\x07 \x01(\x0b\x32\x11.funland.v1.Error\x12/\n\x08priority\x18\x08 \x01(\x0e\x32\x1d.funland.v1.Download.Priority\x12\x16\n\x0equeue_position\x18\t \x01(\x05\x12\'\n\x05\x66iles\x18\n \x03(\x0b\x32\x18.funland.v1.DownloadFile\x12\x18\n\x10\x64ownloaded_bytes\x18\x0b \x01(\x03\x12\x18\n\x0btotal_bytes\x18\x0c \x01(\x03H\x00\x88\x01\x01\x12\x15\n\rfetched_bytes\x18\r \x01(\x03\x12\x18\n\x10\x62ytes_per_second\x18\x0e \x01(\x01\x12,\n\tremaining\x18\x0f \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12\x61\x63tive_connections\x18\x10 \x01(\x05\x12\x17\n\x0fmax_connections\x18\x11 \x01(\x05\x12.\n\nwait_until\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08model_id\x18\x17 \x01(\t\x12\x0f\n\x07\x61liases\x18\x18 \x03(\t\x12\x0e\n\x06reason\x18\x19 \x01(\t\x12\x10\n\x08verified\x18\x1a \x01(\x08\x12\x16\n\tresumable\x18\x1b \x01(\x08H\x01\x88\x01\x01\"\x8e\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0f\n\x0b\x44OWNLOADING\x10\x02\x12\x0b\n\x07WAITING\x10\x03\x12\n\n\x06PAUSED\x10\x04\x12\x0e\n\nINSTALLING\x10\x05\x12\r\n\tCOMPLETED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x12\r\n\tCANCELLED\x10\x08\"C\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x07\n\x03LOW\x10\x01\x12\n\n\x06NORMAL\x10\x02\x12\x08\n\x04HIGH\x10\x03\x42\x0e\n\x0c_total_bytesB\x0c\n\n_resumable\"\x8c\x01\n\x0c\x44ownloadFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x17\n\nsize_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10\x64ownloaded_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x0c\n\x04\x64one\x18\x05 \x01(\x08\x12\x0e\n\x06reused\x18\x06 \x01(\x08\x42\r\n\x0b_size_bytes\"\xec\x03\n\x14StartDownloadRequest\x12\x1a\n\x06source\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x04\x12-\n\x03hub\x18\x02 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07variant\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x32\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.funland.v1.Model.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12)\n\x0e\x63ontext_length\x18\x06 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80\x08(\x10H\x00\x88\x01\x01\x12\x34\n\x08model_id\x18\x07 \x01(\tB\"\xbaH\x1fr\x1d\x18`2\x19^([a-z0-9][a-z0-9._-]*)?$\x12\"\n\x07\x61liases\x18\x08 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12\x39\n\x08priority\x18\t \x01(\x0e\x32\x1d.funland.v1.Download.PriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\'\n\x0fmax_connections\x18\n \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x01H\x01\x88\x01\x01\x12\x0e\n\x06paused\x18\x0b \x01(\x08\x42\x11\n\x0f_context_lengthB\x12\n\x10_max_connections\"4\n\x12GetDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xc4\x01\n\x14ListDownloadsRequest\x12;\n\x06states\x18\x01 \x03(\x0e\x32\x1a.funland.v1.Download.StateB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x17\n\x05model\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x19\n\x04skip\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\"m\n\x15ListDownloadsResponse\x12\'\n\tdownloads\x18\x01 \x03(\x0b\x32\x14.funland.v1.Download\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"6\n\x14PauseDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"7\n\x15ResumeDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"7\n\x15\x43\x61ncelDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x14RetryDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xaf\x01\n\x15UpdateDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x39\n\x08priority\x18\x02 \x01(\x0e\x32\x1d.funland.v1.Download.PriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\'\n\x0fmax_connections\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x01H\x00\x88\x01\x01\x42\x12\n\x10_max_connections\"7\n\x15\x44\x65leteDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"H\n\x15WatchDownloadsRequest\x12\x1c\n\x0b\x64ownload_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x11\n\tuntil_end\x18\x02 \x01(\x08\"\x8b\x01\n\rDownloadEvent\x12(\n\x08\x64ownload\x18\x01 \x01(\x0b\x32\x14.funland.v1.DownloadH\x00\x12\x1d\n\x13\x64\x65leted_download_id\x18\x02 \x01(\tH\x00\x12(\n\x06synced\x18\x03 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x42\x07\n\x05\x65vent\"\x19\n\x17GetDownloadQueueRequest\"\xa5\x02\n\rDownloadQueue\x12$\n\x06queued\x18\x01 \x03(\x0b\x32\x14.funland.v1.Download\x12$\n\x06\x61\x63tive\x18\x02 \x03(\x0b\x32\x14.funland.v1.Download\x12\x0e\n\x06paused\x18\x03 \x01(\x05\x12\x11\n\tcompleted\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x11\n\tcancelled\x18\x06 \x01(\x05\x12\x12\n\nmax_active\x18\x07 \x01(\x05\x12\x18\n\x10\x62ytes_per_second\x18\x08 \x01(\x01\x12!\n\x14max_bytes_per_second\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10\x64ownloaded_bytes\x18\n \x01(\x03\x42\x17\n\x15_max_bytes_per_second\"\x13\n\x11GetStorageRequest\"\x89\x01\n\x07Storage\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x12\n\nfree_bytes\x18\x02 \x01(\x03\x12\x14\n\x0cmodels_bytes\x18\x03 \x01(\x03\x12\x17\n\x0f\x64ownloads_bytes\x18\x04 \x01(\x03\x12\x16\n\x0ereserved_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06models\x18\x06 \x01(\x05\x32\xab\x0b\n\x0f\x44ownloadService\x12i\n\rStartDownload\x12 .funland.v1.StartDownloadRequest\x1a\x14.funland.v1.Download\" \x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/downloads:\x01*\x12p\n\x0bGetDownload\x12\x1e.funland.v1.GetDownloadRequest\x1a\x14.funland.v1.Download\"+\x82\xd3\xe4\x93\x02%\x12#/funland/v1/downloads/{download_id}\x12s\n\rListDownloads\x12 .funland.v1.ListDownloadsRequest\x1a!.funland.v1.ListDownloadsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/downloads\x12}\n\rPauseDownload\x12 .funland.v1.PauseDownloadRequest\x1a\x14.funland.v1.Download\"4\x82\xd3\xe4\x93\x02.\")/funland/v1/downloads/{download_id}:pause:\x01*\x12\x80\x01\n\x0eResumeDownload\x12!.funland.v1.ResumeDownloadRequest\x1a\x14.funland.v1.Download\"5\x82\xd3\xe4\x93\x02/\"*/funland/v1/downloads/{download_id}:resume:\x01*\x12\x80\x01\n\x0e\x43\x61ncelDownload\x12!.funland.v1.CancelDownloadRequest\x1a\x14.funland.v1.Download\"5\x82\xd3\xe4\x93\x02/\"*/funland/v1/downloads/{download_id}:cancel:\x01*\x12}\n\rRetryDownload\x12 .funland.v1.RetryDownloadRequest\x1a\x14.funland.v1.Download\"4\x82\xd3\xe4\x93\x02.\")/funland/v1/downloads/{download_id}:retry:\x01*\x12y\n\x0eUpdateDownload\x12!.funland.v1.UpdateDownloadRequest\x1a\x14.funland.v1.Download\".\x82\xd3\xe4\x93\x02(2#/funland/v1/downloads/{download_id}:\x01*\x12x\n\x0e\x44\x65leteDownload\x12!.funland.v1.DeleteDownloadRequest\x1a\x16.google.protobuf.Empty\"+\x82\xd3\xe4\x93\x02%*#/funland/v1/downloads/{download_id}\x12u\n\x0eWatchDownloads\x12!.funland.v1.WatchDownloadsRequest\x1a\x19.funland.v1.DownloadEvent\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/downloads:watch0\x01\x12w\n\x10GetDownloadQueue\x12#.funland.v1.GetDownloadQueueRequest\x1a\x19.funland.v1.DownloadQueue\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/downloads:queue\x12]\n\nGetStorage\x12\x1d.funland.v1.GetStorageRequest\x1a\x13.funland.v1.Storage\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/storageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66unland/v1/downloads.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x08\n\x08\x44ownload\x12\x13\n\x0b\x64ownload_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\"\n\x06origin\x18\x03 \x01(\x0b\x32\x12.funland.v1.Origin\x12(\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x14\n\x0cquantization\x18\x05 \x01(\t\x12)\n\x05state\x18\x06 \x01(\x0e\x32\x1a.funland.v1.Download.State\x12 \n\x05\x65rror\x18\x07 \x01(\x0b\x32\x11.funland.v1.Error\x12/\n\x08priority\x18\x08 \x01(\x0e\x32\x1d.funland.v1.Download.Priority\x12\x16\n\x0equeue_position\x18\t \x01(\x05\x12\'\n\x05\x66iles\x18\n \x03(\x0b\x32\x18.funland.v1.DownloadFile\x12\x18\n\x10\x64ownloaded_bytes\x18\x0b \x01(\x03\x12\x18\n\x0btotal_bytes\x18\x0c \x01(\x03H\x00\x88\x01\x01\x12\x15\n\rfetched_bytes\x18\r \x01(\x03\x12\x18\n\x10\x62ytes_per_second\x18\x0e \x01(\x01\x12,\n\tremaining\x18\x0f \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1a\n\x12\x61\x63tive_connections\x18\x10 \x01(\x05\x12\x17\n\x0fmax_connections\x18\x11 \x01(\x05\x12.\n\nwait_until\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08model_id\x18\x17 \x01(\t\x12\x0f\n\x07\x61liases\x18\x18 \x03(\t\x12\x0e\n\x06reason\x18\x19 \x01(\t\x12\x10\n\x08verified\x18\x1a \x01(\x08\x12\x16\n\tresumable\x18\x1b \x01(\x08H\x01\x88\x01\x01\"\x8e\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0f\n\x0b\x44OWNLOADING\x10\x02\x12\x0b\n\x07WAITING\x10\x03\x12\n\n\x06PAUSED\x10\x04\x12\x0e\n\nINSTALLING\x10\x05\x12\r\n\tCOMPLETED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x12\r\n\tCANCELLED\x10\x08\"C\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x07\n\x03LOW\x10\x01\x12\n\n\x06NORMAL\x10\x02\x12\x08\n\x04HIGH\x10\x03\x42\x0e\n\x0c_total_bytesB\x0c\n\n_resumable\"\x8c\x01\n\x0c\x44ownloadFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x17\n\nsize_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10\x64ownloaded_bytes\x18\x03 \x01(\x03\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x0c\n\x04\x64one\x18\x05 \x01(\x08\x12\x0e\n\x06reused\x18\x06 \x01(\x08\x42\r\n\x0b_size_bytes\"\xec\x03\n\x14StartDownloadRequest\x12\x1a\n\x06source\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x04\x12-\n\x03hub\x18\x02 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07variant\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x32\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.funland.v1.Model.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12)\n\x0e\x63ontext_length\x18\x06 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80\x08(\x10H\x00\x88\x01\x01\x12\x34\n\x08model_id\x18\x07 \x01(\tB\"\xbaH\x1fr\x1d\x18`2\x19^([a-z0-9][a-z0-9._-]*)?$\x12\"\n\x07\x61liases\x18\x08 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12\x39\n\x08priority\x18\t \x01(\x0e\x32\x1d.funland.v1.Download.PriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\'\n\x0fmax_connections\x18\n \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x01H\x01\x88\x01\x01\x12\x0e\n\x06paused\x18\x0b \x01(\x08\x42\x11\n\x0f_context_lengthB\x12\n\x10_max_connections\"4\n\x12GetDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xc4\x01\n\x14ListDownloadsRequest\x12;\n\x06states\x18\x01 \x03(\x0e\x32\x1a.funland.v1.Download.StateB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x17\n\x05model\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x19\n\x04skip\x18\x05 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\"m\n\x15ListDownloadsResponse\x12\'\n\tdownloads\x18\x01 \x03(\x0b\x32\x14.funland.v1.Download\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"6\n\x14PauseDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"7\n\x15ResumeDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"7\n\x15\x43\x61ncelDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"6\n\x14RetryDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\xaf\x01\n\x15UpdateDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x39\n\x08priority\x18\x02 \x01(\x0e\x32\x1d.funland.v1.Download.PriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\'\n\x0fmax_connections\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x01H\x00\x88\x01\x01\x42\x12\n\x10_max_connections\"7\n\x15\x44\x65leteDownloadRequest\x12\x1e\n\x0b\x64ownload_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"H\n\x15WatchDownloadsRequest\x12\x1c\n\x0b\x64ownload_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x11\n\tuntil_end\x18\x02 \x01(\x08\"\x8b\x01\n\rDownloadEvent\x12(\n\x08\x64ownload\x18\x01 \x01(\x0b\x32\x14.funland.v1.DownloadH\x00\x12\x1d\n\x13\x64\x65leted_download_id\x18\x02 \x01(\tH\x00\x12(\n\x06synced\x18\x03 \x01(\x0b\x32\x16.google.protobuf.EmptyH\x00\x42\x07\n\x05\x65vent\"\x19\n\x17GetDownloadQueueRequest\"\xa5\x02\n\rDownloadQueue\x12$\n\x06queued\x18\x01 \x03(\x0b\x32\x14.funland.v1.Download\x12$\n\x06\x61\x63tive\x18\x02 \x03(\x0b\x32\x14.funland.v1.Download\x12\x0e\n\x06paused\x18\x03 \x01(\x05\x12\x11\n\tcompleted\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x11\n\tcancelled\x18\x06 \x01(\x05\x12\x12\n\nmax_active\x18\x07 \x01(\x05\x12\x18\n\x10\x62ytes_per_second\x18\x08 \x01(\x01\x12!\n\x14max_bytes_per_second\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10\x64ownloaded_bytes\x18\n \x01(\x03\x42\x17\n\x15_max_bytes_per_second\"\x13\n\x11GetStorageRequest\"\x89\x01\n\x07Storage\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x12\n\nfree_bytes\x18\x02 \x01(\x03\x12\x14\n\x0cmodels_bytes\x18\x03 \x01(\x03\x12\x17\n\x0f\x64ownloads_bytes\x18\x04 \x01(\x03\x12\x16\n\x0ereserved_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06models\x18\x06 \x01(\x05\x32\xdd\x0b\n\x0f\x44ownloadService\x12m\n\rStartDownload\x12 .funland.v1.StartDownloadRequest\x1a\x14.funland.v1.Download\"$\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/downloads:\x01*\x12t\n\x0bGetDownload\x12\x1e.funland.v1.GetDownloadRequest\x1a\x14.funland.v1.Download\"/\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02%\x12#/funland/v1/downloads/{download_id}\x12w\n\rListDownloads\x12 .funland.v1.ListDownloadsRequest\x1a!.funland.v1.ListDownloadsResponse\"!\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/downloads\x12\x81\x01\n\rPauseDownload\x12 .funland.v1.PauseDownloadRequest\x1a\x14.funland.v1.Download\"8\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02.\")/funland/v1/downloads/{download_id}:pause:\x01*\x12\x84\x01\n\x0eResumeDownload\x12!.funland.v1.ResumeDownloadRequest\x1a\x14.funland.v1.Download\"9\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02/\"*/funland/v1/downloads/{download_id}:resume:\x01*\x12\x84\x01\n\x0e\x43\x61ncelDownload\x12!.funland.v1.CancelDownloadRequest\x1a\x14.funland.v1.Download\"9\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02/\"*/funland/v1/downloads/{download_id}:cancel:\x01*\x12\x81\x01\n\rRetryDownload\x12 .funland.v1.RetryDownloadRequest\x1a\x14.funland.v1.Download\"8\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02.\")/funland/v1/downloads/{download_id}:retry:\x01*\x12}\n\x0eUpdateDownload\x12!.funland.v1.UpdateDownloadRequest\x1a\x14.funland.v1.Download\"2\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02(2#/funland/v1/downloads/{download_id}:\x01*\x12|\n\x0e\x44\x65leteDownload\x12!.funland.v1.DeleteDownloadRequest\x1a\x16.google.protobuf.Empty\"/\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02%*#/funland/v1/downloads/{download_id}\x12y\n\x0eWatchDownloads\x12!.funland.v1.WatchDownloadsRequest\x1a\x19.funland.v1.DownloadEvent\"\'\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/downloads:watch0\x01\x12{\n\x10GetDownloadQueue\x12#.funland.v1.GetDownloadQueueRequest\x1a\x19.funland.v1.DownloadQueue\"\'\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/downloads:queue\x12\x61\n\nGetStorage\x12\x1d.funland.v1.GetStorageRequest\x1a\x13.funland.v1.Storage\"\x1f\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/storageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -89,69 +90,69 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHDOWNLOADSREQUEST'].fields_by_name['download_id']._loaded_options = None
   _globals['_WATCHDOWNLOADSREQUEST'].fields_by_name['download_id']._serialized_options = b'\272H\004r\002\030@'
   _globals['_DOWNLOADSERVICE'].methods_by_name['StartDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['StartDownload']._serialized_options = b'\202\323\344\223\002\032\"\025/funland/v1/downloads:\001*'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['StartDownload']._serialized_options = b'\250\325\030\005\202\323\344\223\002\032\"\025/funland/v1/downloads:\001*'
   _globals['_DOWNLOADSERVICE'].methods_by_name['GetDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['GetDownload']._serialized_options = b'\202\323\344\223\002%\022#/funland/v1/downloads/{download_id}'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['GetDownload']._serialized_options = b'\250\325\030\003\202\323\344\223\002%\022#/funland/v1/downloads/{download_id}'
   _globals['_DOWNLOADSERVICE'].methods_by_name['ListDownloads']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['ListDownloads']._serialized_options = b'\202\323\344\223\002\027\022\025/funland/v1/downloads'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['ListDownloads']._serialized_options = b'\250\325\030\003\202\323\344\223\002\027\022\025/funland/v1/downloads'
   _globals['_DOWNLOADSERVICE'].methods_by_name['PauseDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['PauseDownload']._serialized_options = b'\202\323\344\223\002.\")/funland/v1/downloads/{download_id}:pause:\001*'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['PauseDownload']._serialized_options = b'\250\325\030\005\202\323\344\223\002.\")/funland/v1/downloads/{download_id}:pause:\001*'
   _globals['_DOWNLOADSERVICE'].methods_by_name['ResumeDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['ResumeDownload']._serialized_options = b'\202\323\344\223\002/\"*/funland/v1/downloads/{download_id}:resume:\001*'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['ResumeDownload']._serialized_options = b'\250\325\030\005\202\323\344\223\002/\"*/funland/v1/downloads/{download_id}:resume:\001*'
   _globals['_DOWNLOADSERVICE'].methods_by_name['CancelDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['CancelDownload']._serialized_options = b'\202\323\344\223\002/\"*/funland/v1/downloads/{download_id}:cancel:\001*'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['CancelDownload']._serialized_options = b'\250\325\030\005\202\323\344\223\002/\"*/funland/v1/downloads/{download_id}:cancel:\001*'
   _globals['_DOWNLOADSERVICE'].methods_by_name['RetryDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['RetryDownload']._serialized_options = b'\202\323\344\223\002.\")/funland/v1/downloads/{download_id}:retry:\001*'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['RetryDownload']._serialized_options = b'\250\325\030\005\202\323\344\223\002.\")/funland/v1/downloads/{download_id}:retry:\001*'
   _globals['_DOWNLOADSERVICE'].methods_by_name['UpdateDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['UpdateDownload']._serialized_options = b'\202\323\344\223\002(2#/funland/v1/downloads/{download_id}:\001*'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['UpdateDownload']._serialized_options = b'\250\325\030\005\202\323\344\223\002(2#/funland/v1/downloads/{download_id}:\001*'
   _globals['_DOWNLOADSERVICE'].methods_by_name['DeleteDownload']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['DeleteDownload']._serialized_options = b'\202\323\344\223\002%*#/funland/v1/downloads/{download_id}'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['DeleteDownload']._serialized_options = b'\250\325\030\005\202\323\344\223\002%*#/funland/v1/downloads/{download_id}'
   _globals['_DOWNLOADSERVICE'].methods_by_name['WatchDownloads']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['WatchDownloads']._serialized_options = b'\202\323\344\223\002\035\022\033/funland/v1/downloads:watch'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['WatchDownloads']._serialized_options = b'\250\325\030\003\202\323\344\223\002\035\022\033/funland/v1/downloads:watch'
   _globals['_DOWNLOADSERVICE'].methods_by_name['GetDownloadQueue']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['GetDownloadQueue']._serialized_options = b'\202\323\344\223\002\035\022\033/funland/v1/downloads:queue'
+  _globals['_DOWNLOADSERVICE'].methods_by_name['GetDownloadQueue']._serialized_options = b'\250\325\030\003\202\323\344\223\002\035\022\033/funland/v1/downloads:queue'
   _globals['_DOWNLOADSERVICE'].methods_by_name['GetStorage']._loaded_options = None
-  _globals['_DOWNLOADSERVICE'].methods_by_name['GetStorage']._serialized_options = b'\202\323\344\223\002\025\022\023/funland/v1/storage'
-  _globals['_DOWNLOAD']._serialized_start=246
-  _globals['_DOWNLOAD']._serialized_end=1361
-  _globals['_DOWNLOAD_STATE']._serialized_start=1120
-  _globals['_DOWNLOAD_STATE']._serialized_end=1262
-  _globals['_DOWNLOAD_PRIORITY']._serialized_start=1264
-  _globals['_DOWNLOAD_PRIORITY']._serialized_end=1331
-  _globals['_DOWNLOADFILE']._serialized_start=1364
-  _globals['_DOWNLOADFILE']._serialized_end=1504
-  _globals['_STARTDOWNLOADREQUEST']._serialized_start=1507
-  _globals['_STARTDOWNLOADREQUEST']._serialized_end=1999
-  _globals['_GETDOWNLOADREQUEST']._serialized_start=2001
-  _globals['_GETDOWNLOADREQUEST']._serialized_end=2053
-  _globals['_LISTDOWNLOADSREQUEST']._serialized_start=2056
-  _globals['_LISTDOWNLOADSREQUEST']._serialized_end=2252
-  _globals['_LISTDOWNLOADSRESPONSE']._serialized_start=2254
-  _globals['_LISTDOWNLOADSRESPONSE']._serialized_end=2363
-  _globals['_PAUSEDOWNLOADREQUEST']._serialized_start=2365
-  _globals['_PAUSEDOWNLOADREQUEST']._serialized_end=2419
-  _globals['_RESUMEDOWNLOADREQUEST']._serialized_start=2421
-  _globals['_RESUMEDOWNLOADREQUEST']._serialized_end=2476
-  _globals['_CANCELDOWNLOADREQUEST']._serialized_start=2478
-  _globals['_CANCELDOWNLOADREQUEST']._serialized_end=2533
-  _globals['_RETRYDOWNLOADREQUEST']._serialized_start=2535
-  _globals['_RETRYDOWNLOADREQUEST']._serialized_end=2589
-  _globals['_UPDATEDOWNLOADREQUEST']._serialized_start=2592
-  _globals['_UPDATEDOWNLOADREQUEST']._serialized_end=2767
-  _globals['_DELETEDOWNLOADREQUEST']._serialized_start=2769
-  _globals['_DELETEDOWNLOADREQUEST']._serialized_end=2824
-  _globals['_WATCHDOWNLOADSREQUEST']._serialized_start=2826
-  _globals['_WATCHDOWNLOADSREQUEST']._serialized_end=2898
-  _globals['_DOWNLOADEVENT']._serialized_start=2901
-  _globals['_DOWNLOADEVENT']._serialized_end=3040
-  _globals['_GETDOWNLOADQUEUEREQUEST']._serialized_start=3042
-  _globals['_GETDOWNLOADQUEUEREQUEST']._serialized_end=3067
-  _globals['_DOWNLOADQUEUE']._serialized_start=3070
-  _globals['_DOWNLOADQUEUE']._serialized_end=3363
-  _globals['_GETSTORAGEREQUEST']._serialized_start=3365
-  _globals['_GETSTORAGEREQUEST']._serialized_end=3384
-  _globals['_STORAGE']._serialized_start=3387
-  _globals['_STORAGE']._serialized_end=3524
-  _globals['_DOWNLOADSERVICE']._serialized_start=3527
-  _globals['_DOWNLOADSERVICE']._serialized_end=4978
+  _globals['_DOWNLOADSERVICE'].methods_by_name['GetStorage']._serialized_options = b'\250\325\030\003\202\323\344\223\002\025\022\023/funland/v1/storage'
+  _globals['_DOWNLOAD']._serialized_start=271
+  _globals['_DOWNLOAD']._serialized_end=1386
+  _globals['_DOWNLOAD_STATE']._serialized_start=1145
+  _globals['_DOWNLOAD_STATE']._serialized_end=1287
+  _globals['_DOWNLOAD_PRIORITY']._serialized_start=1289
+  _globals['_DOWNLOAD_PRIORITY']._serialized_end=1356
+  _globals['_DOWNLOADFILE']._serialized_start=1389
+  _globals['_DOWNLOADFILE']._serialized_end=1529
+  _globals['_STARTDOWNLOADREQUEST']._serialized_start=1532
+  _globals['_STARTDOWNLOADREQUEST']._serialized_end=2024
+  _globals['_GETDOWNLOADREQUEST']._serialized_start=2026
+  _globals['_GETDOWNLOADREQUEST']._serialized_end=2078
+  _globals['_LISTDOWNLOADSREQUEST']._serialized_start=2081
+  _globals['_LISTDOWNLOADSREQUEST']._serialized_end=2277
+  _globals['_LISTDOWNLOADSRESPONSE']._serialized_start=2279
+  _globals['_LISTDOWNLOADSRESPONSE']._serialized_end=2388
+  _globals['_PAUSEDOWNLOADREQUEST']._serialized_start=2390
+  _globals['_PAUSEDOWNLOADREQUEST']._serialized_end=2444
+  _globals['_RESUMEDOWNLOADREQUEST']._serialized_start=2446
+  _globals['_RESUMEDOWNLOADREQUEST']._serialized_end=2501
+  _globals['_CANCELDOWNLOADREQUEST']._serialized_start=2503
+  _globals['_CANCELDOWNLOADREQUEST']._serialized_end=2558
+  _globals['_RETRYDOWNLOADREQUEST']._serialized_start=2560
+  _globals['_RETRYDOWNLOADREQUEST']._serialized_end=2614
+  _globals['_UPDATEDOWNLOADREQUEST']._serialized_start=2617
+  _globals['_UPDATEDOWNLOADREQUEST']._serialized_end=2792
+  _globals['_DELETEDOWNLOADREQUEST']._serialized_start=2794
+  _globals['_DELETEDOWNLOADREQUEST']._serialized_end=2849
+  _globals['_WATCHDOWNLOADSREQUEST']._serialized_start=2851
+  _globals['_WATCHDOWNLOADSREQUEST']._serialized_end=2923
+  _globals['_DOWNLOADEVENT']._serialized_start=2926
+  _globals['_DOWNLOADEVENT']._serialized_end=3065
+  _globals['_GETDOWNLOADQUEUEREQUEST']._serialized_start=3067
+  _globals['_GETDOWNLOADQUEUEREQUEST']._serialized_end=3092
+  _globals['_DOWNLOADQUEUE']._serialized_start=3095
+  _globals['_DOWNLOADQUEUE']._serialized_end=3388
+  _globals['_GETSTORAGEREQUEST']._serialized_start=3390
+  _globals['_GETSTORAGEREQUEST']._serialized_end=3409
+  _globals['_STORAGE']._serialized_start=3412
+  _globals['_STORAGE']._serialized_end=3549
+  _globals['_DOWNLOADSERVICE']._serialized_start=3552
+  _globals['_DOWNLOADSERVICE']._serialized_end=5053
 # @@protoc_insertion_point(module_scope)

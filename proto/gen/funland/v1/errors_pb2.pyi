@@ -296,6 +296,92 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. The file is kept by another of the servers that share the database. Metadata: `file_id`."""
     BATCH_NOT_FOUND: _ErrorReason.ValueType  # 142
     """NOT_FOUND. No batch has this id. Metadata: `batch_id`."""
+    MODEL_KIND_WRONG: _ErrorReason.ValueType  # 143
+    """FAILED_PRECONDITION. The model is for something else: it writes text and is to speak, or the like.
+    Metadata: `model`, `kind` (of the model), `needed` (the kind that the call needs).
+    """
+    VOICE_NOT_FOUND: _ErrorReason.ValueType  # 144
+    """NOT_FOUND. No voice has this id, or speaks this language. Metadata: `voice`."""
+    TEXT_UNSPEAKABLE: _ErrorReason.ValueType  # 145
+    """INVALID_ARGUMENT. The voice can't say a part of the text, or there is nothing to say. Metadata: `text` (that part, its first
+    64 characters), `position` (where it begins, in characters).
+    """
+    SSML_INVALID: _ErrorReason.ValueType  # 146
+    """INVALID_ARGUMENT. The text is no SSML, or has what is not supported. Metadata: `element`, if it is one."""
+    AUDIO_INVALID: _ErrorReason.ValueType  # 147
+    """INVALID_ARGUMENT. What came can't be read as sound."""
+    LANGUAGE_UNSUPPORTED: _ErrorReason.ValueType  # 148
+    """INVALID_ARGUMENT. The model does not know the language, or can't do this with it. Metadata: `language`."""
+    IMAGE_INVALID: _ErrorReason.ValueType  # 149
+    """INVALID_ARGUMENT. What came can't be read as a picture, or has more pixels than may be."""
+    PROMPT_REFUSED: _ErrorReason.ValueType  # 150
+    """INVALID_ARGUMENT. The settings don't allow what the prompt asks for. Metadata: `term`."""
+    FORMAT_UNAVAILABLE: _ErrorReason.ValueType  # 151
+    """FAILED_PRECONDITION. What reads or writes this format is not installed. Metadata: `format`, `package`."""
+    ANSWER_TOO_LARGE: _ErrorReason.ValueType  # 152
+    """RESOURCE_EXHAUSTED. The answer would be larger than one may be: ask for it as a stream, or as a task. Metadata: `limit_bytes`."""
+    CREDENTIALS_MISSING: _ErrorReason.ValueType  # 153
+    """UNAUTHENTICATED. The call needs an identity, and none came."""
+    CREDENTIALS_INVALID: _ErrorReason.ValueType  # 154
+    """UNAUTHENTICATED. The token or key is none of this server's, was revoked, or its user may not call any more."""
+    CREDENTIALS_EXPIRED: _ErrorReason.ValueType  # 155
+    """UNAUTHENTICATED. The token or key counted until now."""
+    PASSWORD_WRONG: _ErrorReason.ValueType  # 156
+    """UNAUTHENTICATED. There is no such user with this password."""
+    LOGIN_DELAYED: _ErrorReason.ValueType  # 157
+    """RESOURCE_EXHAUSTED. Too many wrong passwords came for the name, or from the caller's address. With `RetryInfo`."""
+    SCOPE_MISSING: _ErrorReason.ValueType  # 158
+    """PERMISSION_DENIED. The caller's role or key does not allow it. Metadata: `scope` (what is needed)."""
+    QUOTA_EXCEEDED: _ErrorReason.ValueType  # 159
+    """RESOURCE_EXHAUSTED. The key's limit is reached. With `RetryInfo`. Metadata: `limit` (which one), `value`."""
+    USER_NOT_FOUND: _ErrorReason.ValueType  # 160
+    """NOT_FOUND. No user has this id or name. Metadata: `user`."""
+    USER_EXISTS: _ErrorReason.ValueType  # 161
+    """ALREADY_EXISTS. A user has the name. Metadata: `user`."""
+    LAST_ADMIN: _ErrorReason.ValueType  # 162
+    """FAILED_PRECONDITION. There would be no active admin."""
+    ACCESS_KEY_NOT_FOUND: _ErrorReason.ValueType  # 163
+    """NOT_FOUND. The caller has no key of this id. Metadata: `key_id`."""
+    PROJECT_NOT_FOUND: _ErrorReason.ValueType  # 164
+    """NOT_FOUND. No project of the caller's has this id. Metadata: `project_id`."""
+    PROJECT_ROLE_MISSING: _ErrorReason.ValueType  # 165
+    """PERMISSION_DENIED. The caller's role in the project does not allow it. Metadata: `project_id`, `role` (what is needed)."""
+    LAST_OWNER: _ErrorReason.ValueType  # 166
+    """FAILED_PRECONDITION. Nobody would own the project. Metadata: `project_id`."""
+    UPLOAD_NOT_FOUND: _ErrorReason.ValueType  # 167
+    """NOT_FOUND. No upload has this id. Metadata: `upload_id`."""
+    UPLOAD_OFFSET_WRONG: _ErrorReason.ValueType  # 168
+    """FAILED_PRECONDITION. The bytes belong elsewhere. Metadata: `upload_id`, `offset` (where to go on)."""
+    UPLOAD_INCOMPLETE: _ErrorReason.ValueType  # 169
+    """FAILED_PRECONDITION. Bytes of the upload are missing. Metadata: `upload_id`, `offset`, `size_bytes`."""
+    DATASET_NOT_FOUND: _ErrorReason.ValueType  # 170
+    """NOT_FOUND. No dataset has this id. Metadata: `dataset_id`."""
+    DATASET_VERSION_NOT_FOUND: _ErrorReason.ValueType  # 171
+    """NOT_FOUND. The dataset has no such version. Metadata: `dataset_id`, `version`."""
+    DATASET_INVALID: _ErrorReason.ValueType  # 172
+    """FAILED_PRECONDITION. What the dataset is to be made of can't be read, or no row of it can be used."""
+    DATASET_NOT_READY: _ErrorReason.ValueType  # 173
+    """FAILED_PRECONDITION. The dataset is being read, or has nothing that could be used. Metadata: `dataset_id`."""
+    TRAINING_RUN_NOT_FOUND: _ErrorReason.ValueType  # 174
+    """NOT_FOUND. No training run has this id. Metadata: `run_id`."""
+    TRAINING_UNSUPPORTED: _ErrorReason.ValueType  # 175
+    """FAILED_PRECONDITION. The model can't be trained, or not in this way here. Metadata: `model`, `template_id`."""
+    TRAINING_TOO_LARGE: _ErrorReason.ValueType  # 176
+    """RESOURCE_EXHAUSTED. Training needs more memory than there is. Metadata: `required_bytes`, `available_bytes`, but of a GPU's memory."""
+    TRAINING_STATE_WRONG: _ErrorReason.ValueType  # 177
+    """FAILED_PRECONDITION. The run's state does not allow it. Metadata: `run_id`, `state`."""
+    MCP_SERVER_NOT_FOUND: _ErrorReason.ValueType  # 178
+    """NOT_FOUND. The settings have no MCP server of this name, or it is not for this caller. Metadata: `server`."""
+    MCP_SERVER_UNAVAILABLE: _ErrorReason.ValueType  # 179
+    """UNAVAILABLE. A chat names an MCP server that can't be reached. Metadata: `server`."""
+    MODEL_CANNOT_SEE: _ErrorReason.ValueType  # 185
+    """FAILED_PRECONDITION. The model takes no pictures: it has no projector for them, or its engine has no use for one.
+    Metadata: `model`.
+    """
+    MODEL_CANNOT_HEAR: _ErrorReason.ValueType  # 186
+    """FAILED_PRECONDITION. The model takes no sounds: it has no projector for them, or its engine has no use for one.
+    Metadata: `model`.
+    """
     INTERNAL_ERROR: _ErrorReason.ValueType  # 50
     """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
     Metadata: `error_id`.
@@ -577,6 +663,92 @@ FILE_ELSEWHERE: ErrorReason.ValueType  # 141
 """FAILED_PRECONDITION. The file is kept by another of the servers that share the database. Metadata: `file_id`."""
 BATCH_NOT_FOUND: ErrorReason.ValueType  # 142
 """NOT_FOUND. No batch has this id. Metadata: `batch_id`."""
+MODEL_KIND_WRONG: ErrorReason.ValueType  # 143
+"""FAILED_PRECONDITION. The model is for something else: it writes text and is to speak, or the like.
+Metadata: `model`, `kind` (of the model), `needed` (the kind that the call needs).
+"""
+VOICE_NOT_FOUND: ErrorReason.ValueType  # 144
+"""NOT_FOUND. No voice has this id, or speaks this language. Metadata: `voice`."""
+TEXT_UNSPEAKABLE: ErrorReason.ValueType  # 145
+"""INVALID_ARGUMENT. The voice can't say a part of the text, or there is nothing to say. Metadata: `text` (that part, its first
+64 characters), `position` (where it begins, in characters).
+"""
+SSML_INVALID: ErrorReason.ValueType  # 146
+"""INVALID_ARGUMENT. The text is no SSML, or has what is not supported. Metadata: `element`, if it is one."""
+AUDIO_INVALID: ErrorReason.ValueType  # 147
+"""INVALID_ARGUMENT. What came can't be read as sound."""
+LANGUAGE_UNSUPPORTED: ErrorReason.ValueType  # 148
+"""INVALID_ARGUMENT. The model does not know the language, or can't do this with it. Metadata: `language`."""
+IMAGE_INVALID: ErrorReason.ValueType  # 149
+"""INVALID_ARGUMENT. What came can't be read as a picture, or has more pixels than may be."""
+PROMPT_REFUSED: ErrorReason.ValueType  # 150
+"""INVALID_ARGUMENT. The settings don't allow what the prompt asks for. Metadata: `term`."""
+FORMAT_UNAVAILABLE: ErrorReason.ValueType  # 151
+"""FAILED_PRECONDITION. What reads or writes this format is not installed. Metadata: `format`, `package`."""
+ANSWER_TOO_LARGE: ErrorReason.ValueType  # 152
+"""RESOURCE_EXHAUSTED. The answer would be larger than one may be: ask for it as a stream, or as a task. Metadata: `limit_bytes`."""
+CREDENTIALS_MISSING: ErrorReason.ValueType  # 153
+"""UNAUTHENTICATED. The call needs an identity, and none came."""
+CREDENTIALS_INVALID: ErrorReason.ValueType  # 154
+"""UNAUTHENTICATED. The token or key is none of this server's, was revoked, or its user may not call any more."""
+CREDENTIALS_EXPIRED: ErrorReason.ValueType  # 155
+"""UNAUTHENTICATED. The token or key counted until now."""
+PASSWORD_WRONG: ErrorReason.ValueType  # 156
+"""UNAUTHENTICATED. There is no such user with this password."""
+LOGIN_DELAYED: ErrorReason.ValueType  # 157
+"""RESOURCE_EXHAUSTED. Too many wrong passwords came for the name, or from the caller's address. With `RetryInfo`."""
+SCOPE_MISSING: ErrorReason.ValueType  # 158
+"""PERMISSION_DENIED. The caller's role or key does not allow it. Metadata: `scope` (what is needed)."""
+QUOTA_EXCEEDED: ErrorReason.ValueType  # 159
+"""RESOURCE_EXHAUSTED. The key's limit is reached. With `RetryInfo`. Metadata: `limit` (which one), `value`."""
+USER_NOT_FOUND: ErrorReason.ValueType  # 160
+"""NOT_FOUND. No user has this id or name. Metadata: `user`."""
+USER_EXISTS: ErrorReason.ValueType  # 161
+"""ALREADY_EXISTS. A user has the name. Metadata: `user`."""
+LAST_ADMIN: ErrorReason.ValueType  # 162
+"""FAILED_PRECONDITION. There would be no active admin."""
+ACCESS_KEY_NOT_FOUND: ErrorReason.ValueType  # 163
+"""NOT_FOUND. The caller has no key of this id. Metadata: `key_id`."""
+PROJECT_NOT_FOUND: ErrorReason.ValueType  # 164
+"""NOT_FOUND. No project of the caller's has this id. Metadata: `project_id`."""
+PROJECT_ROLE_MISSING: ErrorReason.ValueType  # 165
+"""PERMISSION_DENIED. The caller's role in the project does not allow it. Metadata: `project_id`, `role` (what is needed)."""
+LAST_OWNER: ErrorReason.ValueType  # 166
+"""FAILED_PRECONDITION. Nobody would own the project. Metadata: `project_id`."""
+UPLOAD_NOT_FOUND: ErrorReason.ValueType  # 167
+"""NOT_FOUND. No upload has this id. Metadata: `upload_id`."""
+UPLOAD_OFFSET_WRONG: ErrorReason.ValueType  # 168
+"""FAILED_PRECONDITION. The bytes belong elsewhere. Metadata: `upload_id`, `offset` (where to go on)."""
+UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 169
+"""FAILED_PRECONDITION. Bytes of the upload are missing. Metadata: `upload_id`, `offset`, `size_bytes`."""
+DATASET_NOT_FOUND: ErrorReason.ValueType  # 170
+"""NOT_FOUND. No dataset has this id. Metadata: `dataset_id`."""
+DATASET_VERSION_NOT_FOUND: ErrorReason.ValueType  # 171
+"""NOT_FOUND. The dataset has no such version. Metadata: `dataset_id`, `version`."""
+DATASET_INVALID: ErrorReason.ValueType  # 172
+"""FAILED_PRECONDITION. What the dataset is to be made of can't be read, or no row of it can be used."""
+DATASET_NOT_READY: ErrorReason.ValueType  # 173
+"""FAILED_PRECONDITION. The dataset is being read, or has nothing that could be used. Metadata: `dataset_id`."""
+TRAINING_RUN_NOT_FOUND: ErrorReason.ValueType  # 174
+"""NOT_FOUND. No training run has this id. Metadata: `run_id`."""
+TRAINING_UNSUPPORTED: ErrorReason.ValueType  # 175
+"""FAILED_PRECONDITION. The model can't be trained, or not in this way here. Metadata: `model`, `template_id`."""
+TRAINING_TOO_LARGE: ErrorReason.ValueType  # 176
+"""RESOURCE_EXHAUSTED. Training needs more memory than there is. Metadata: `required_bytes`, `available_bytes`, but of a GPU's memory."""
+TRAINING_STATE_WRONG: ErrorReason.ValueType  # 177
+"""FAILED_PRECONDITION. The run's state does not allow it. Metadata: `run_id`, `state`."""
+MCP_SERVER_NOT_FOUND: ErrorReason.ValueType  # 178
+"""NOT_FOUND. The settings have no MCP server of this name, or it is not for this caller. Metadata: `server`."""
+MCP_SERVER_UNAVAILABLE: ErrorReason.ValueType  # 179
+"""UNAVAILABLE. A chat names an MCP server that can't be reached. Metadata: `server`."""
+MODEL_CANNOT_SEE: ErrorReason.ValueType  # 185
+"""FAILED_PRECONDITION. The model takes no pictures: it has no projector for them, or its engine has no use for one.
+Metadata: `model`.
+"""
+MODEL_CANNOT_HEAR: ErrorReason.ValueType  # 186
+"""FAILED_PRECONDITION. The model takes no sounds: it has no projector for them, or its engine has no use for one.
+Metadata: `model`.
+"""
 INTERNAL_ERROR: ErrorReason.ValueType  # 50
 """INTERNAL. A defect of Funland. The server's log has more under `error_id`.
 Metadata: `error_id`.

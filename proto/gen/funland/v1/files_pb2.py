@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66unland/v1/files.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x01\n\x04\x46ile\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x12\n\nmedia_type\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07task_id\x18\t \x01(\t\"\xb3\x02\n\x11UploadFileRequest\x12\x16\n\x04name\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x33\n\x07purpose\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x18@2\x19^([a-z0-9][a-z0-9._-]*)?$\x12o\n\nmedia_type\x18\x03 \x01(\tB[\xbaHXrV\x18\x80\x01\x32Q^([a-z0-9][a-z0-9.+_-]*/[a-z0-9][a-z0-9.+_-]*(; ?[a-z0-9_-]+=[A-Za-z0-9._-]+)*)?$\x12(\n\x11retention_seconds\x18\x04 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x86\xb0\x96\x01(\x00\x12(\n\x06sha256\x18\x05 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\"-\n\x0eGetFileRequest\x12\x1b\n\x07\x66ile_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"\x7f\n\x10ListFilesRequest\x12\x18\n\x07purpose\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x14\n\x0coldest_first\x18\x02 \x01(\x08\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"a\n\x11ListFilesResponse\x12\x1f\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x10.funland.v1.File\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"2\n\x13\x44ownloadFileRequest\x12\x1b\n\x07\x66ile_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"0\n\x11\x44\x65leteFileRequest\x12\x1b\n\x07\x66ile_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\x92\x04\n\x0b\x46ileService\x12`\n\nUploadFile\x12\x1d.funland.v1.UploadFileRequest\x1a\x10.funland.v1.File\"\x1f\x82\xd3\xe4\x93\x02\x19\"\x11/funland/v1/files:\x04\x64\x61ta(\x01\x12\\\n\x07GetFile\x12\x1a.funland.v1.GetFileRequest\x1a\x10.funland.v1.File\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/files/{file_id}\x12\x63\n\tListFiles\x12\x1c.funland.v1.ListFilesRequest\x1a\x1d.funland.v1.ListFilesResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/files\x12t\n\x0c\x44ownloadFile\x12\x1f.funland.v1.DownloadFileRequest\x1a\x14.google.api.HttpBody\"+\x82\xd3\xe4\x93\x02%\x12#/funland/v1/files/{file_id}/content0\x01\x12h\n\nDeleteFile\x12\x1d.funland.v1.DeleteFileRequest\x1a\x16.google.protobuf.Empty\"#\x82\xd3\xe4\x93\x02\x1d*\x1b/funland/v1/files/{file_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66unland/v1/files.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x01\n\x04\x46ile\x12\x0f\n\x07\x66ile_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\x12\n\nmedia_type\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07task_id\x18\t \x01(\t\"\xb3\x02\n\x11UploadFileRequest\x12\x16\n\x04name\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x33\n\x07purpose\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x18@2\x19^([a-z0-9][a-z0-9._-]*)?$\x12o\n\nmedia_type\x18\x03 \x01(\tB[\xbaHXrV\x18\x80\x01\x32Q^([a-z0-9][a-z0-9.+_-]*/[a-z0-9][a-z0-9.+_-]*(; ?[a-z0-9_-]+=[A-Za-z0-9._-]+)*)?$\x12(\n\x11retention_seconds\x18\x04 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x86\xb0\x96\x01(\x00\x12(\n\x06sha256\x18\x05 \x01(\tB\x18\xbaH\x15r\x13\x32\x11^([0-9a-f]{64})?$\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\"-\n\x0eGetFileRequest\x12\x1b\n\x07\x66ile_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"\x7f\n\x10ListFilesRequest\x12\x18\n\x07purpose\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x14\n\x0coldest_first\x18\x02 \x01(\x08\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"a\n\x11ListFilesResponse\x12\x1f\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x10.funland.v1.File\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"2\n\x13\x44ownloadFileRequest\x12\x1b\n\x07\x66ile_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"0\n\x11\x44\x65leteFileRequest\x12\x1b\n\x07\x66ile_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\xa6\x04\n\x0b\x46ileService\x12\x64\n\nUploadFile\x12\x1d.funland.v1.UploadFileRequest\x1a\x10.funland.v1.File\"#\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x11/funland/v1/files:\x04\x64\x61ta(\x01\x12`\n\x07GetFile\x12\x1a.funland.v1.GetFileRequest\x1a\x10.funland.v1.File\"\'\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/files/{file_id}\x12g\n\tListFiles\x12\x1c.funland.v1.ListFilesRequest\x1a\x1d.funland.v1.ListFilesResponse\"\x1d\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/files\x12x\n\x0c\x44ownloadFile\x12\x1f.funland.v1.DownloadFileRequest\x1a\x14.google.api.HttpBody\"/\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02%\x12#/funland/v1/files/{file_id}/content0\x01\x12l\n\nDeleteFile\x12\x1d.funland.v1.DeleteFileRequest\x1a\x16.google.protobuf.Empty\"\'\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02\x1d*\x1b/funland/v1/files/{file_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,29 +60,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEFILEREQUEST'].fields_by_name['file_id']._loaded_options = None
   _globals['_DELETEFILEREQUEST'].fields_by_name['file_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
   _globals['_FILESERVICE'].methods_by_name['UploadFile']._loaded_options = None
-  _globals['_FILESERVICE'].methods_by_name['UploadFile']._serialized_options = b'\202\323\344\223\002\031\"\021/funland/v1/files:\004data'
+  _globals['_FILESERVICE'].methods_by_name['UploadFile']._serialized_options = b'\250\325\030\004\202\323\344\223\002\031\"\021/funland/v1/files:\004data'
   _globals['_FILESERVICE'].methods_by_name['GetFile']._loaded_options = None
-  _globals['_FILESERVICE'].methods_by_name['GetFile']._serialized_options = b'\202\323\344\223\002\035\022\033/funland/v1/files/{file_id}'
+  _globals['_FILESERVICE'].methods_by_name['GetFile']._serialized_options = b'\250\325\030\003\202\323\344\223\002\035\022\033/funland/v1/files/{file_id}'
   _globals['_FILESERVICE'].methods_by_name['ListFiles']._loaded_options = None
-  _globals['_FILESERVICE'].methods_by_name['ListFiles']._serialized_options = b'\202\323\344\223\002\023\022\021/funland/v1/files'
+  _globals['_FILESERVICE'].methods_by_name['ListFiles']._serialized_options = b'\250\325\030\003\202\323\344\223\002\023\022\021/funland/v1/files'
   _globals['_FILESERVICE'].methods_by_name['DownloadFile']._loaded_options = None
-  _globals['_FILESERVICE'].methods_by_name['DownloadFile']._serialized_options = b'\202\323\344\223\002%\022#/funland/v1/files/{file_id}/content'
+  _globals['_FILESERVICE'].methods_by_name['DownloadFile']._serialized_options = b'\250\325\030\003\202\323\344\223\002%\022#/funland/v1/files/{file_id}/content'
   _globals['_FILESERVICE'].methods_by_name['DeleteFile']._loaded_options = None
-  _globals['_FILESERVICE'].methods_by_name['DeleteFile']._serialized_options = b'\202\323\344\223\002\035*\033/funland/v1/files/{file_id}'
-  _globals['_FILE']._serialized_start=187
-  _globals['_FILE']._serialized_end=412
-  _globals['_UPLOADFILEREQUEST']._serialized_start=415
-  _globals['_UPLOADFILEREQUEST']._serialized_end=722
-  _globals['_GETFILEREQUEST']._serialized_start=724
-  _globals['_GETFILEREQUEST']._serialized_end=769
-  _globals['_LISTFILESREQUEST']._serialized_start=771
-  _globals['_LISTFILESREQUEST']._serialized_end=898
-  _globals['_LISTFILESRESPONSE']._serialized_start=900
-  _globals['_LISTFILESRESPONSE']._serialized_end=997
-  _globals['_DOWNLOADFILEREQUEST']._serialized_start=999
-  _globals['_DOWNLOADFILEREQUEST']._serialized_end=1049
-  _globals['_DELETEFILEREQUEST']._serialized_start=1051
-  _globals['_DELETEFILEREQUEST']._serialized_end=1099
-  _globals['_FILESERVICE']._serialized_start=1102
-  _globals['_FILESERVICE']._serialized_end=1632
+  _globals['_FILESERVICE'].methods_by_name['DeleteFile']._serialized_options = b'\250\325\030\004\202\323\344\223\002\035*\033/funland/v1/files/{file_id}'
+  _globals['_FILE']._serialized_start=212
+  _globals['_FILE']._serialized_end=437
+  _globals['_UPLOADFILEREQUEST']._serialized_start=440
+  _globals['_UPLOADFILEREQUEST']._serialized_end=747
+  _globals['_GETFILEREQUEST']._serialized_start=749
+  _globals['_GETFILEREQUEST']._serialized_end=794
+  _globals['_LISTFILESREQUEST']._serialized_start=796
+  _globals['_LISTFILESREQUEST']._serialized_end=923
+  _globals['_LISTFILESRESPONSE']._serialized_start=925
+  _globals['_LISTFILESRESPONSE']._serialized_end=1022
+  _globals['_DOWNLOADFILEREQUEST']._serialized_start=1024
+  _globals['_DOWNLOADFILEREQUEST']._serialized_end=1074
+  _globals['_DELETEFILEREQUEST']._serialized_start=1076
+  _globals['_DELETEFILEREQUEST']._serialized_end=1124
+  _globals['_FILESERVICE']._serialized_start=1127
+  _globals['_FILESERVICE']._serialized_end=1677
 # @@protoc_insertion_point(module_scope)

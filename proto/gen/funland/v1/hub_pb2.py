@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from funland.v1 import errors_pb2 as funland_dot_v1_dot_errors__pb2
 from funland.v1 import models_pb2 as funland_dot_v1_dot_models__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -30,7 +31,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x66unland/v1/hub.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x01\n\x07HubInfo\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x03 \x01(\t\x12\x0f\n\x07mirrors\x18\x04 \x03(\t\x12\x11\n\thas_token\x18\x05 \x01(\x08\x12\x12\n\nsearchable\x18\x06 \x01(\x08\x12\x16\n\x0e\x63\x61talog_models\x18\x07 \x01(\x05\x12\x30\n\x0c\x63\x61talog_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x06\n\x08HubModel\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x12\n\nmodel_type\x18\x06 \x01(\t\x12)\n\x07\x66ormats\x18\x07 \x03(\x0e\x32\x18.funland.v1.Model.Format\x12\x0c\n\x04tags\x18\x08 \x03(\t\x12\x11\n\tlanguages\x18\t \x03(\t\x12\x0f\n\x07license\x18\n \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x0b \x01(\t\x12\x1c\n\x0fparameter_count\x18\x0c \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x0e\x63ontext_length\x18\r \x01(\x05H\x01\x88\x01\x01\x12\x17\n\nsize_bytes\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x16\n\tdownloads\x18\x0f \x01(\x03H\x03\x88\x01\x01\x12\x12\n\x05likes\x18\x10 \x01(\x03H\x04\x88\x01\x01\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x13 \x01(\t\x12\r\n\x05gated\x18\x14 \x01(\x08\x12\"\n\x05\x66iles\x18\x15 \x03(\x0b\x32\x13.funland.v1.HubFile\x12(\n\x08variants\x18\x16 \x03(\x0b\x32\x16.funland.v1.HubVariant\x12\x0c\n\x04\x63\x61rd\x18\x17 \x01(\t\x12\x10\n\x08\x66\x61vorite\x18\x18 \x01(\x08\x12\x1b\n\x13installed_model_ids\x18\x19 \x03(\t\x12.\n\nknown_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x12\n\x10_parameter_countB\x11\n\x0f_context_lengthB\r\n\x0b_size_bytesB\x0c\n\n_downloadsB\x08\n\x06_likes\"\\\n\x07HubFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x17\n\nsize_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\tB\r\n\x0b_size_bytes\"\xc9\x01\n\nHubVariant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x14\n\x0cquantization\x18\x03 \x01(\t\x12\r\n\x05paths\x18\x04 \x03(\t\x12\x17\n\nsize_bytes\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12(\n\tfootprint\x18\x06 \x01(\x0b\x32\x15.funland.v1.Footprint\x12\x0c\n\x04\x66its\x18\x07 \x01(\x08\x42\r\n\x0b_size_bytes\"\xa6\x01\n\rVariantChoice\x12\"\n\x06origin\x18\x01 \x01(\x0b\x32\x12.funland.v1.Origin\x12\'\n\x07variant\x18\x02 \x01(\x0b\x32\x16.funland.v1.HubVariant\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12&\n\x06others\x18\x04 \x03(\x0b\x32\x16.funland.v1.HubVariant\x12\x10\n\x08model_id\x18\x05 \x01(\t\"\x11\n\x0fListHubsRequest\"5\n\x10ListHubsResponse\x12!\n\x04hubs\x18\x01 \x03(\x0b\x32\x13.funland.v1.HubInfo\"\xe8\x03\n\x16SearchHubModelsRequest\x12\x17\n\x05query\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12-\n\x03hub\x18\x02 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.funland.v1.Model.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0cquantization\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nmodel_type\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x05owner\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12?\n\x04sort\x18\x07 \x01(\x0e\x32\'.funland.v1.SearchHubModelsRequest.SortB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\tpage_size\x18\x08 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x18\n\x04skip\x18\n \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12\r\n\x05local\x18\x0b \x01(\x08\x12\x12\n\nwith_files\x18\x0c \x01(\x08\"C\n\x04Sort\x12\x14\n\x10SORT_UNSPECIFIED\x10\x00\x12\r\n\tDOWNLOADS\x10\x01\x12\t\n\x05LIKES\x10\x02\x12\x0b\n\x07UPDATED\x10\x03\"\xdc\x01\n\x17SearchHubModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.funland.v1.HubModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x30\n\x0c\x63\x61talog_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x08\x66\x61ilures\x18\x05 \x03(\x0b\x32\x16.funland.v1.HubFailureB\r\n\x0b_total_size\"S\n\nHubFailure\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12 \n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.funland.v1.Error\"}\n\x12GetHubModelRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x08model_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x8a\x02\n\x14\x43hooseVariantRequest\x12\x1a\n\x06source\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x04\x12-\n\x03hub\x18\x02 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07variant\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x32\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.funland.v1.Model.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12)\n\x0e\x63ontext_length\x18\x06 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80\x08(\x10H\x00\x88\x01\x01\x42\x11\n\x0f_context_length\"I\n\x18ListHubCategoriesRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\"H\n\x19ListHubCategoriesResponse\x12+\n\ncategories\x18\x01 \x03(\x0b\x32\x17.funland.v1.HubCategory\"+\n\x0bHubCategory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x01(\x05\"d\n\x19ListTrendingModelsRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x00\"\x9e\x01\n\x1aListTrendingModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.funland.v1.HubModel\x12\x30\n\x0c\x63\x61talog_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x16.funland.v1.HubFailure\"\x19\n\x17GetHubStatisticsRequest\"\xa8\x01\n\rHubStatistics\x12\x0e\n\x06models\x18\x01 \x01(\x05\x12\x11\n\tdownloads\x18\x02 \x01(\x03\x12\x11\n\tfavorites\x18\x03 \x01(\x05\x12\x11\n\tinstalled\x18\x04 \x01(\x05\x12!\n\x04hubs\x18\x05 \x03(\x0b\x32\x13.funland.v1.HubInfo\x12+\n\ncategories\x18\x06 \x03(\x0b\x32\x17.funland.v1.HubCategory\"[\n\x0fSyncHubsRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\"\x9a\x01\n\rSyncHubsEvent\x12\'\n\x08progress\x18\x01 \x01(\x0b\x32\x13.funland.v1.HubSyncH\x00\x12)\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.funland.v1.HubFailureH\x00\x12,\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x1a.funland.v1.SyncHubsResultH\x00\x42\x07\n\x05\x65vent\"L\n\x07HubSync\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12\x0e\n\x06models\x18\x02 \x01(\x05\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08\"R\n\x0eSyncHubsResult\x12!\n\x04hubs\x18\x01 \x03(\x0b\x32\x13.funland.v1.HubInfo\x12\x0e\n\x06models\x18\x02 \x01(\x05\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x03 \x01(\x05\"`\n\x08\x46\x61vorite\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.funland.v1.HubModel\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x01\n\x14ListFavoritesRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"m\n\x15ListFavoritesResponse\x12\'\n\tfavorites\x18\x01 \x03(\x0b\x32\x14.funland.v1.Favorite\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"a\n\x12\x41\x64\x64\x46\x61voriteRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x08model_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"d\n\x15RemoveFavoriteRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x08model_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x32\xa1\n\n\nHubService\x12_\n\x08ListHubs\x12\x1b.funland.v1.ListHubsRequest\x1a\x1c.funland.v1.ListHubsResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/funland/v1/hubs\x12{\n\x0fSearchHubModels\x12\".funland.v1.SearchHubModelsRequest\x1a#.funland.v1.SearchHubModelsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/funland/v1/hubs:search\x12x\n\x0bGetHubModel\x12\x1e.funland.v1.GetHubModelRequest\x1a\x14.funland.v1.HubModel\"3\x82\xd3\xe4\x93\x02-\x12+/funland/v1/hubs/{hub}/models/{model_id=**}\x12m\n\rChooseVariant\x12 .funland.v1.ChooseVariantRequest\x1a\x19.funland.v1.VariantChoice\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/funland/v1/hubs:choose\x12\x85\x01\n\x11ListHubCategories\x12$.funland.v1.ListHubCategoriesRequest\x1a%.funland.v1.ListHubCategoriesResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/hubs:categories\x12\x86\x01\n\x12ListTrendingModels\x12%.funland.v1.ListTrendingModelsRequest\x1a&.funland.v1.ListTrendingModelsResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/funland/v1/hubs:trending\x12w\n\x10GetHubStatistics\x12#.funland.v1.GetHubStatisticsRequest\x1a\x19.funland.v1.HubStatistics\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/hubs:statistics\x12\x66\n\x08SyncHubs\x12\x1b.funland.v1.SyncHubsRequest\x1a\x19.funland.v1.SyncHubsEvent\" \x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/hubs:sync:\x01*0\x01\x12s\n\rListFavorites\x12 .funland.v1.ListFavoritesRequest\x1a!.funland.v1.ListFavoritesResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/favorites\x12\x65\n\x0b\x41\x64\x64\x46\x61vorite\x12\x1e.funland.v1.AddFavoriteRequest\x1a\x14.funland.v1.Favorite\" \x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/favorites:\x01*\x12~\n\x0eRemoveFavorite\x12!.funland.v1.RemoveFavoriteRequest\x1a\x16.google.protobuf.Empty\"1\x82\xd3\xe4\x93\x02+*)/funland/v1/favorites/{hub}/{model_id=**}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x66unland/v1/hub.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x01\n\x07HubInfo\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x03 \x01(\t\x12\x0f\n\x07mirrors\x18\x04 \x03(\t\x12\x11\n\thas_token\x18\x05 \x01(\x08\x12\x12\n\nsearchable\x18\x06 \x01(\x08\x12\x16\n\x0e\x63\x61talog_models\x18\x07 \x01(\x05\x12\x30\n\x0c\x63\x61talog_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x06\n\x08HubModel\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x12\n\nmodel_type\x18\x06 \x01(\t\x12)\n\x07\x66ormats\x18\x07 \x03(\x0e\x32\x18.funland.v1.Model.Format\x12\x0c\n\x04tags\x18\x08 \x03(\t\x12\x11\n\tlanguages\x18\t \x03(\t\x12\x0f\n\x07license\x18\n \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x0b \x01(\t\x12\x1c\n\x0fparameter_count\x18\x0c \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x0e\x63ontext_length\x18\r \x01(\x05H\x01\x88\x01\x01\x12\x17\n\nsize_bytes\x18\x0e \x01(\x03H\x02\x88\x01\x01\x12\x16\n\tdownloads\x18\x0f \x01(\x03H\x03\x88\x01\x01\x12\x12\n\x05likes\x18\x10 \x01(\x03H\x04\x88\x01\x01\x12/\n\x0b\x63reate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x13 \x01(\t\x12\r\n\x05gated\x18\x14 \x01(\x08\x12\"\n\x05\x66iles\x18\x15 \x03(\x0b\x32\x13.funland.v1.HubFile\x12(\n\x08variants\x18\x16 \x03(\x0b\x32\x16.funland.v1.HubVariant\x12\x0c\n\x04\x63\x61rd\x18\x17 \x01(\t\x12\x10\n\x08\x66\x61vorite\x18\x18 \x01(\x08\x12\x1b\n\x13installed_model_ids\x18\x19 \x03(\t\x12.\n\nknown_time\x18\x1a \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x12\n\x10_parameter_countB\x11\n\x0f_context_lengthB\r\n\x0b_size_bytesB\x0c\n\n_downloadsB\x08\n\x06_likes\"\\\n\x07HubFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x17\n\nsize_bytes\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0b\n\x03url\x18\x04 \x01(\tB\r\n\x0b_size_bytes\"\xc9\x01\n\nHubVariant\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x18.funland.v1.Model.Format\x12\x14\n\x0cquantization\x18\x03 \x01(\t\x12\r\n\x05paths\x18\x04 \x03(\t\x12\x17\n\nsize_bytes\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12(\n\tfootprint\x18\x06 \x01(\x0b\x32\x15.funland.v1.Footprint\x12\x0c\n\x04\x66its\x18\x07 \x01(\x08\x42\r\n\x0b_size_bytes\"\xa6\x01\n\rVariantChoice\x12\"\n\x06origin\x18\x01 \x01(\x0b\x32\x12.funland.v1.Origin\x12\'\n\x07variant\x18\x02 \x01(\x0b\x32\x16.funland.v1.HubVariant\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12&\n\x06others\x18\x04 \x03(\x0b\x32\x16.funland.v1.HubVariant\x12\x10\n\x08model_id\x18\x05 \x01(\t\"\x11\n\x0fListHubsRequest\"5\n\x10ListHubsResponse\x12!\n\x04hubs\x18\x01 \x03(\x0b\x32\x13.funland.v1.HubInfo\"\xe8\x03\n\x16SearchHubModelsRequest\x12\x17\n\x05query\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12-\n\x03hub\x18\x02 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x32\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\x18.funland.v1.Model.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\x0cquantization\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x1b\n\nmodel_type\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x05owner\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12?\n\x04sort\x18\x07 \x01(\x0e\x32\'.funland.v1.SearchHubModelsRequest.SortB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\tpage_size\x18\x08 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x18\n\x04skip\x18\n \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\x12\r\n\x05local\x18\x0b \x01(\x08\x12\x12\n\nwith_files\x18\x0c \x01(\x08\"C\n\x04Sort\x12\x14\n\x10SORT_UNSPECIFIED\x10\x00\x12\r\n\tDOWNLOADS\x10\x01\x12\t\n\x05LIKES\x10\x02\x12\x0b\n\x07UPDATED\x10\x03\"\xdc\x01\n\x17SearchHubModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.funland.v1.HubModel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\ntotal_size\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x30\n\x0c\x63\x61talog_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x08\x66\x61ilures\x18\x05 \x03(\x0b\x32\x16.funland.v1.HubFailureB\r\n\x0b_total_size\"S\n\nHubFailure\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12 \n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.funland.v1.Error\"}\n\x12GetHubModelRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x08model_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x8a\x02\n\x14\x43hooseVariantRequest\x12\x1a\n\x06source\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x04\x12-\n\x03hub\x18\x02 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\x08revision\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x19\n\x07variant\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x32\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.funland.v1.Model.FormatB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12)\n\x0e\x63ontext_length\x18\x06 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80\x08(\x10H\x00\x88\x01\x01\x42\x11\n\x0f_context_length\"I\n\x18ListHubCategoriesRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\"H\n\x19ListHubCategoriesResponse\x12+\n\ncategories\x18\x01 \x03(\x0b\x32\x17.funland.v1.HubCategory\"+\n\x0bHubCategory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x01(\x05\"d\n\x19ListTrendingModelsRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x00\"\x9e\x01\n\x1aListTrendingModelsResponse\x12$\n\x06models\x18\x01 \x03(\x0b\x32\x14.funland.v1.HubModel\x12\x30\n\x0c\x63\x61talog_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x16.funland.v1.HubFailure\"\x19\n\x17GetHubStatisticsRequest\"\xa8\x01\n\rHubStatistics\x12\x0e\n\x06models\x18\x01 \x01(\x05\x12\x11\n\tdownloads\x18\x02 \x01(\x03\x12\x11\n\tfavorites\x18\x03 \x01(\x05\x12\x11\n\tinstalled\x18\x04 \x01(\x05\x12!\n\x04hubs\x18\x05 \x03(\x0b\x32\x13.funland.v1.HubInfo\x12+\n\ncategories\x18\x06 \x03(\x0b\x32\x17.funland.v1.HubCategory\"[\n\x0fSyncHubsRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\x90N(\x00\"\x9a\x01\n\rSyncHubsEvent\x12\'\n\x08progress\x18\x01 \x01(\x0b\x32\x13.funland.v1.HubSyncH\x00\x12)\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.funland.v1.HubFailureH\x00\x12,\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x1a.funland.v1.SyncHubsResultH\x00\x42\x07\n\x05\x65vent\"L\n\x07HubSync\x12#\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.Hub\x12\x0e\n\x06models\x18\x02 \x01(\x05\x12\x0c\n\x04\x64one\x18\x03 \x01(\x08\"R\n\x0eSyncHubsResult\x12!\n\x04hubs\x18\x01 \x03(\x0b\x32\x13.funland.v1.HubInfo\x12\x0e\n\x06models\x18\x02 \x01(\x05\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x03 \x01(\x05\"`\n\x08\x46\x61vorite\x12#\n\x05model\x18\x01 \x01(\x0b\x32\x14.funland.v1.HubModel\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x01\n\x14ListFavoritesRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\"m\n\x15ListFavoritesResponse\x12\'\n\tfavorites\x18\x01 \x03(\x0b\x32\x14.funland.v1.Favorite\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"a\n\x12\x41\x64\x64\x46\x61voriteRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x08model_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"d\n\x15RemoveFavoriteRequest\x12-\n\x03hub\x18\x01 \x01(\x0e\x32\x16.funland.v1.Origin.HubB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\x08model_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x32\xce\n\n\nHubService\x12\x63\n\x08ListHubs\x12\x1b.funland.v1.ListHubsRequest\x1a\x1c.funland.v1.ListHubsResponse\"\x1c\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/funland/v1/hubs\x12\x7f\n\x0fSearchHubModels\x12\".funland.v1.SearchHubModelsRequest\x1a#.funland.v1.SearchHubModelsResponse\"#\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/funland/v1/hubs:search\x12|\n\x0bGetHubModel\x12\x1e.funland.v1.GetHubModelRequest\x1a\x14.funland.v1.HubModel\"7\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02-\x12+/funland/v1/hubs/{hub}/models/{model_id=**}\x12q\n\rChooseVariant\x12 .funland.v1.ChooseVariantRequest\x1a\x19.funland.v1.VariantChoice\"#\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/funland/v1/hubs:choose\x12\x89\x01\n\x11ListHubCategories\x12$.funland.v1.ListHubCategoriesRequest\x1a%.funland.v1.ListHubCategoriesResponse\"\'\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/hubs:categories\x12\x8a\x01\n\x12ListTrendingModels\x12%.funland.v1.ListTrendingModelsRequest\x1a&.funland.v1.ListTrendingModelsResponse\"%\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1b\x12\x19/funland/v1/hubs:trending\x12{\n\x10GetHubStatistics\x12#.funland.v1.GetHubStatisticsRequest\x1a\x19.funland.v1.HubStatistics\"\'\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/hubs:statistics\x12j\n\x08SyncHubs\x12\x1b.funland.v1.SyncHubsRequest\x1a\x19.funland.v1.SyncHubsEvent\"$\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/hubs:sync:\x01*0\x01\x12w\n\rListFavorites\x12 .funland.v1.ListFavoritesRequest\x1a!.funland.v1.ListFavoritesResponse\"!\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/favorites\x12i\n\x0b\x41\x64\x64\x46\x61vorite\x12\x1e.funland.v1.AddFavoriteRequest\x1a\x14.funland.v1.Favorite\"$\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/favorites:\x01*\x12\x82\x01\n\x0eRemoveFavorite\x12!.funland.v1.RemoveFavoriteRequest\x1a\x16.google.protobuf.Empty\"5\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02+*)/funland/v1/favorites/{hub}/{model_id=**}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -100,85 +101,85 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMOVEFAVORITEREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_REMOVEFAVORITEREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
   _globals['_HUBSERVICE'].methods_by_name['ListHubs']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['ListHubs']._serialized_options = b'\202\323\344\223\002\022\022\020/funland/v1/hubs'
+  _globals['_HUBSERVICE'].methods_by_name['ListHubs']._serialized_options = b'\250\325\030\003\202\323\344\223\002\022\022\020/funland/v1/hubs'
   _globals['_HUBSERVICE'].methods_by_name['SearchHubModels']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['SearchHubModels']._serialized_options = b'\202\323\344\223\002\031\022\027/funland/v1/hubs:search'
+  _globals['_HUBSERVICE'].methods_by_name['SearchHubModels']._serialized_options = b'\250\325\030\003\202\323\344\223\002\031\022\027/funland/v1/hubs:search'
   _globals['_HUBSERVICE'].methods_by_name['GetHubModel']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['GetHubModel']._serialized_options = b'\202\323\344\223\002-\022+/funland/v1/hubs/{hub}/models/{model_id=**}'
+  _globals['_HUBSERVICE'].methods_by_name['GetHubModel']._serialized_options = b'\250\325\030\003\202\323\344\223\002-\022+/funland/v1/hubs/{hub}/models/{model_id=**}'
   _globals['_HUBSERVICE'].methods_by_name['ChooseVariant']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['ChooseVariant']._serialized_options = b'\202\323\344\223\002\031\022\027/funland/v1/hubs:choose'
+  _globals['_HUBSERVICE'].methods_by_name['ChooseVariant']._serialized_options = b'\250\325\030\003\202\323\344\223\002\031\022\027/funland/v1/hubs:choose'
   _globals['_HUBSERVICE'].methods_by_name['ListHubCategories']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['ListHubCategories']._serialized_options = b'\202\323\344\223\002\035\022\033/funland/v1/hubs:categories'
+  _globals['_HUBSERVICE'].methods_by_name['ListHubCategories']._serialized_options = b'\250\325\030\003\202\323\344\223\002\035\022\033/funland/v1/hubs:categories'
   _globals['_HUBSERVICE'].methods_by_name['ListTrendingModels']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['ListTrendingModels']._serialized_options = b'\202\323\344\223\002\033\022\031/funland/v1/hubs:trending'
+  _globals['_HUBSERVICE'].methods_by_name['ListTrendingModels']._serialized_options = b'\250\325\030\003\202\323\344\223\002\033\022\031/funland/v1/hubs:trending'
   _globals['_HUBSERVICE'].methods_by_name['GetHubStatistics']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['GetHubStatistics']._serialized_options = b'\202\323\344\223\002\035\022\033/funland/v1/hubs:statistics'
+  _globals['_HUBSERVICE'].methods_by_name['GetHubStatistics']._serialized_options = b'\250\325\030\003\202\323\344\223\002\035\022\033/funland/v1/hubs:statistics'
   _globals['_HUBSERVICE'].methods_by_name['SyncHubs']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['SyncHubs']._serialized_options = b'\202\323\344\223\002\032\"\025/funland/v1/hubs:sync:\001*'
+  _globals['_HUBSERVICE'].methods_by_name['SyncHubs']._serialized_options = b'\250\325\030\005\202\323\344\223\002\032\"\025/funland/v1/hubs:sync:\001*'
   _globals['_HUBSERVICE'].methods_by_name['ListFavorites']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['ListFavorites']._serialized_options = b'\202\323\344\223\002\027\022\025/funland/v1/favorites'
+  _globals['_HUBSERVICE'].methods_by_name['ListFavorites']._serialized_options = b'\250\325\030\003\202\323\344\223\002\027\022\025/funland/v1/favorites'
   _globals['_HUBSERVICE'].methods_by_name['AddFavorite']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['AddFavorite']._serialized_options = b'\202\323\344\223\002\032\"\025/funland/v1/favorites:\001*'
+  _globals['_HUBSERVICE'].methods_by_name['AddFavorite']._serialized_options = b'\250\325\030\005\202\323\344\223\002\032\"\025/funland/v1/favorites:\001*'
   _globals['_HUBSERVICE'].methods_by_name['RemoveFavorite']._loaded_options = None
-  _globals['_HUBSERVICE'].methods_by_name['RemoveFavorite']._serialized_options = b'\202\323\344\223\002+*)/funland/v1/favorites/{hub}/{model_id=**}'
-  _globals['_HUBINFO']._serialized_start=208
-  _globals['_HUBINFO']._serialized_end=424
-  _globals['_HUBMODEL']._serialized_start=427
-  _globals['_HUBMODEL']._serialized_end=1209
-  _globals['_HUBFILE']._serialized_start=1211
-  _globals['_HUBFILE']._serialized_end=1303
-  _globals['_HUBVARIANT']._serialized_start=1306
-  _globals['_HUBVARIANT']._serialized_end=1507
-  _globals['_VARIANTCHOICE']._serialized_start=1510
-  _globals['_VARIANTCHOICE']._serialized_end=1676
-  _globals['_LISTHUBSREQUEST']._serialized_start=1678
-  _globals['_LISTHUBSREQUEST']._serialized_end=1695
-  _globals['_LISTHUBSRESPONSE']._serialized_start=1697
-  _globals['_LISTHUBSRESPONSE']._serialized_end=1750
-  _globals['_SEARCHHUBMODELSREQUEST']._serialized_start=1753
-  _globals['_SEARCHHUBMODELSREQUEST']._serialized_end=2241
-  _globals['_SEARCHHUBMODELSREQUEST_SORT']._serialized_start=2174
-  _globals['_SEARCHHUBMODELSREQUEST_SORT']._serialized_end=2241
-  _globals['_SEARCHHUBMODELSRESPONSE']._serialized_start=2244
-  _globals['_SEARCHHUBMODELSRESPONSE']._serialized_end=2464
-  _globals['_HUBFAILURE']._serialized_start=2466
-  _globals['_HUBFAILURE']._serialized_end=2549
-  _globals['_GETHUBMODELREQUEST']._serialized_start=2551
-  _globals['_GETHUBMODELREQUEST']._serialized_end=2676
-  _globals['_CHOOSEVARIANTREQUEST']._serialized_start=2679
-  _globals['_CHOOSEVARIANTREQUEST']._serialized_end=2945
-  _globals['_LISTHUBCATEGORIESREQUEST']._serialized_start=2947
-  _globals['_LISTHUBCATEGORIESREQUEST']._serialized_end=3020
-  _globals['_LISTHUBCATEGORIESRESPONSE']._serialized_start=3022
-  _globals['_LISTHUBCATEGORIESRESPONSE']._serialized_end=3094
-  _globals['_HUBCATEGORY']._serialized_start=3096
-  _globals['_HUBCATEGORY']._serialized_end=3139
-  _globals['_LISTTRENDINGMODELSREQUEST']._serialized_start=3141
-  _globals['_LISTTRENDINGMODELSREQUEST']._serialized_end=3241
-  _globals['_LISTTRENDINGMODELSRESPONSE']._serialized_start=3244
-  _globals['_LISTTRENDINGMODELSRESPONSE']._serialized_end=3402
-  _globals['_GETHUBSTATISTICSREQUEST']._serialized_start=3404
-  _globals['_GETHUBSTATISTICSREQUEST']._serialized_end=3429
-  _globals['_HUBSTATISTICS']._serialized_start=3432
-  _globals['_HUBSTATISTICS']._serialized_end=3600
-  _globals['_SYNCHUBSREQUEST']._serialized_start=3602
-  _globals['_SYNCHUBSREQUEST']._serialized_end=3693
-  _globals['_SYNCHUBSEVENT']._serialized_start=3696
-  _globals['_SYNCHUBSEVENT']._serialized_end=3850
-  _globals['_HUBSYNC']._serialized_start=3852
-  _globals['_HUBSYNC']._serialized_end=3928
-  _globals['_SYNCHUBSRESULT']._serialized_start=3930
-  _globals['_SYNCHUBSRESULT']._serialized_end=4012
-  _globals['_FAVORITE']._serialized_start=4014
-  _globals['_FAVORITE']._serialized_end=4110
-  _globals['_LISTFAVORITESREQUEST']._serialized_start=4113
-  _globals['_LISTFAVORITESREQUEST']._serialized_end=4243
-  _globals['_LISTFAVORITESRESPONSE']._serialized_start=4245
-  _globals['_LISTFAVORITESRESPONSE']._serialized_end=4354
-  _globals['_ADDFAVORITEREQUEST']._serialized_start=4356
-  _globals['_ADDFAVORITEREQUEST']._serialized_end=4453
-  _globals['_REMOVEFAVORITEREQUEST']._serialized_start=4455
-  _globals['_REMOVEFAVORITEREQUEST']._serialized_end=4555
-  _globals['_HUBSERVICE']._serialized_start=4558
-  _globals['_HUBSERVICE']._serialized_end=5871
+  _globals['_HUBSERVICE'].methods_by_name['RemoveFavorite']._serialized_options = b'\250\325\030\005\202\323\344\223\002+*)/funland/v1/favorites/{hub}/{model_id=**}'
+  _globals['_HUBINFO']._serialized_start=233
+  _globals['_HUBINFO']._serialized_end=449
+  _globals['_HUBMODEL']._serialized_start=452
+  _globals['_HUBMODEL']._serialized_end=1234
+  _globals['_HUBFILE']._serialized_start=1236
+  _globals['_HUBFILE']._serialized_end=1328
+  _globals['_HUBVARIANT']._serialized_start=1331
+  _globals['_HUBVARIANT']._serialized_end=1532
+  _globals['_VARIANTCHOICE']._serialized_start=1535
+  _globals['_VARIANTCHOICE']._serialized_end=1701
+  _globals['_LISTHUBSREQUEST']._serialized_start=1703
+  _globals['_LISTHUBSREQUEST']._serialized_end=1720
+  _globals['_LISTHUBSRESPONSE']._serialized_start=1722
+  _globals['_LISTHUBSRESPONSE']._serialized_end=1775
+  _globals['_SEARCHHUBMODELSREQUEST']._serialized_start=1778
+  _globals['_SEARCHHUBMODELSREQUEST']._serialized_end=2266
+  _globals['_SEARCHHUBMODELSREQUEST_SORT']._serialized_start=2199
+  _globals['_SEARCHHUBMODELSREQUEST_SORT']._serialized_end=2266
+  _globals['_SEARCHHUBMODELSRESPONSE']._serialized_start=2269
+  _globals['_SEARCHHUBMODELSRESPONSE']._serialized_end=2489
+  _globals['_HUBFAILURE']._serialized_start=2491
+  _globals['_HUBFAILURE']._serialized_end=2574
+  _globals['_GETHUBMODELREQUEST']._serialized_start=2576
+  _globals['_GETHUBMODELREQUEST']._serialized_end=2701
+  _globals['_CHOOSEVARIANTREQUEST']._serialized_start=2704
+  _globals['_CHOOSEVARIANTREQUEST']._serialized_end=2970
+  _globals['_LISTHUBCATEGORIESREQUEST']._serialized_start=2972
+  _globals['_LISTHUBCATEGORIESREQUEST']._serialized_end=3045
+  _globals['_LISTHUBCATEGORIESRESPONSE']._serialized_start=3047
+  _globals['_LISTHUBCATEGORIESRESPONSE']._serialized_end=3119
+  _globals['_HUBCATEGORY']._serialized_start=3121
+  _globals['_HUBCATEGORY']._serialized_end=3164
+  _globals['_LISTTRENDINGMODELSREQUEST']._serialized_start=3166
+  _globals['_LISTTRENDINGMODELSREQUEST']._serialized_end=3266
+  _globals['_LISTTRENDINGMODELSRESPONSE']._serialized_start=3269
+  _globals['_LISTTRENDINGMODELSRESPONSE']._serialized_end=3427
+  _globals['_GETHUBSTATISTICSREQUEST']._serialized_start=3429
+  _globals['_GETHUBSTATISTICSREQUEST']._serialized_end=3454
+  _globals['_HUBSTATISTICS']._serialized_start=3457
+  _globals['_HUBSTATISTICS']._serialized_end=3625
+  _globals['_SYNCHUBSREQUEST']._serialized_start=3627
+  _globals['_SYNCHUBSREQUEST']._serialized_end=3718
+  _globals['_SYNCHUBSEVENT']._serialized_start=3721
+  _globals['_SYNCHUBSEVENT']._serialized_end=3875
+  _globals['_HUBSYNC']._serialized_start=3877
+  _globals['_HUBSYNC']._serialized_end=3953
+  _globals['_SYNCHUBSRESULT']._serialized_start=3955
+  _globals['_SYNCHUBSRESULT']._serialized_end=4037
+  _globals['_FAVORITE']._serialized_start=4039
+  _globals['_FAVORITE']._serialized_end=4135
+  _globals['_LISTFAVORITESREQUEST']._serialized_start=4138
+  _globals['_LISTFAVORITESREQUEST']._serialized_end=4268
+  _globals['_LISTFAVORITESRESPONSE']._serialized_start=4270
+  _globals['_LISTFAVORITESRESPONSE']._serialized_end=4379
+  _globals['_ADDFAVORITEREQUEST']._serialized_start=4381
+  _globals['_ADDFAVORITEREQUEST']._serialized_end=4478
+  _globals['_REMOVEFAVORITEREQUEST']._serialized_start=4480
+  _globals['_REMOVEFAVORITEREQUEST']._serialized_end=4580
+  _globals['_HUBSERVICE']._serialized_start=4583
+  _globals['_HUBSERVICE']._serialized_end=5941
 # @@protoc_insertion_point(module_scope)

@@ -513,6 +513,7 @@ class GenerateResponse(_message.Message):
     REASONING_FIELD_NUMBER: _builtins.int
     PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
     DEVICE_IDS_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The call's id, unique in this server's life."""
     model: _builtins.str
@@ -523,6 +524,8 @@ class GenerateResponse(_message.Message):
     """Why it ended."""
     reasoning: _builtins.str
     """What the model thought before it answered, if `as_message` was set and it is one that tells."""
+    stop: _builtins.str
+    """The stop string that ended it. Empty: none did, or the model's engine does not tell."""
     @_builtins.property
     def usage(self) -> Global___Usage:
         """What it took, in tokens: the prompt's once, and those of all texts."""
@@ -561,10 +564,11 @@ class GenerateResponse(_message.Message):
         reasoning: _builtins.str = ...,
         prompt_logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
         device_ids: _abc.Iterable[_builtins.str] | None = ...,
+        stop: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "device_ids", b"device_ids", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "model", b"model", "prompt_logprobs", b"prompt_logprobs", "reasoning", b"reasoning", "text", b"text", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "device_ids", b"device_ids", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "model", b"model", "prompt_logprobs", b"prompt_logprobs", "reasoning", b"reasoning", "stop", b"stop", "text", b"text", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -580,12 +584,15 @@ class AlternativeText(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
     REASONING_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text after the prompt."""
     finish_reason: Global___Finish.Reason.ValueType
     """Why it ended."""
     reasoning: _builtins.str
     """As in `GenerateResponse`."""
+    stop: _builtins.str
+    """The stop string that ended it. Empty: none did, or the model's engine does not tell."""
     @_builtins.property
     def logprobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
         """The tokens of the text, if `top_logprobs` is set."""
@@ -597,10 +604,11 @@ class AlternativeText(_message.Message):
         finish_reason: Global___Finish.Reason.ValueType = ...,
         logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
         reasoning: _builtins.str = ...,
+        stop: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "reasoning", b"reasoning", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "reasoning", b"reasoning", "stop", b"stop", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -806,10 +814,11 @@ class Message(_message.Message):
     TOOL_CALL_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     REASONING_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     role: Global___Message.Role.ValueType
     """Who speaks."""
     content: _builtins.str
-    """What is said."""
+    """What is said. Empty if it is in `parts`."""
     tool_call_id: _builtins.str
     """The `id` of the call whose result this is. Role TOOL only."""
     name: _builtins.str
@@ -820,6 +829,12 @@ class Message(_message.Message):
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCall]:
         """The calls that the model asks for. Role ASSISTANT only."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___MessagePart]:
+        """What is said and shown, in its order, in place of `content`. Roles USER and TOOL only. Texts that follow each other are a line
+        each; a picture or a sound stands right beside the text before and behind it.
+        """
+
     def __init__(
         self,
         *,
@@ -829,14 +844,85 @@ class Message(_message.Message):
         tool_call_id: _builtins.str = ...,
         name: _builtins.str = ...,
         reasoning: _builtins.str = ...,
+        parts: _abc.Iterable[Global___MessagePart] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "name", b"name", "reasoning", b"reasoning", "role", b"role", "tool_call_id", b"tool_call_id", "tool_calls", b"tool_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "name", b"name", "parts", b"parts", "reasoning", b"reasoning", "role", b"role", "tool_call_id", b"tool_call_id", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
+
+@_typing.final
+class MessagePart(_message.Message):
+    """A piece of what is said and shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """A text."""
+    @_builtins.property
+    def image(self) -> Global___Media:
+        """A picture, for a model with `Model.can_see`: PNG, JPEG or WebP, with at most as many pixels as the setting `image_pixels`
+        has it. Of an animation the model is shown the first picture.
+        """
+
+    @_builtins.property
+    def audio(self) -> Global___Media:
+        """A sound, for a model with `Model.can_hear`, of at most 20 minutes, in any format that `Transcribe` reads."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        image: Global___Media | None = ...,
+        audio: Global___Media | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "image", b"image", "part", b"part", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "image", b"image", "part", b"part", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["text", "image", "audio"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___MessagePart: _TypeAlias = MessagePart  # noqa: Y015
+
+@_typing.final
+class Media(_message.Message):
+    """A file that is shown to a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """The file itself."""
+    file_id: _builtins.str
+    """A file that is kept; see `FileService`."""
+    url: _builtins.str
+    """A web address, from which the server fetches it as the settings of downloads allow: by HTTPS, and from no private network."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+        file_id: _builtins.str = ...,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "file_id", b"file_id", "source", b"source", "url", b"url"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "file_id", b"file_id", "source", b"source", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["data", "file_id", "url"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___Media: _TypeAlias = Media  # noqa: Y015
 
 @_typing.final
 class Tool(_message.Message):
@@ -964,6 +1050,81 @@ class ToolCall(_message.Message):
 Global___ToolCall: _TypeAlias = ToolCall  # noqa: Y015
 
 @_typing.final
+class ToolStep(_message.Message):
+    """A call of a tool of an MCP server, which the server makes itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ToolStep._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: ToolStep._State.ValueType  # 0
+        """The default value. Never sent."""
+        CALLING: ToolStep._State.ValueType  # 1
+        """It is being made."""
+        DONE: ToolStep._State.ValueType  # 2
+        """The tool answered."""
+        FAILED: ToolStep._State.ValueType  # 3
+        """It failed, or told a failure: the model is told so and goes on."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How far it is. Values may be added."""
+
+    STATE_UNSPECIFIED: ToolStep.State.ValueType  # 0
+    """The default value. Never sent."""
+    CALLING: ToolStep.State.ValueType  # 1
+    """It is being made."""
+    DONE: ToolStep.State.ValueType  # 2
+    """The tool answered."""
+    FAILED: ToolStep.State.ValueType  # 3
+    """It failed, or told a failure: the model is told so and goes on."""
+
+    CALL_FIELD_NUMBER: _builtins.int
+    SERVER_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    ELAPSED_MS_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    server: _builtins.str
+    """The MCP server."""
+    tool: _builtins.str
+    """The tool's name there."""
+    state: Global___ToolStep.State.ValueType
+    """How far it is."""
+    text: _builtins.str
+    """What the model is told of it: the tool's text, cut where it is too long, or what went wrong. Empty while it is CALLING."""
+    elapsed_ms: _builtins.float
+    """Since it began, in milliseconds."""
+    round: _builtins.int
+    """Which of the model's messages asks for it, from 1: calls of one message are made at the same time."""
+    @_builtins.property
+    def call(self) -> Global___ToolCall:
+        """The call as the model wrote it, with the name that it was told."""
+
+    def __init__(
+        self,
+        *,
+        call: Global___ToolCall | None = ...,
+        server: _builtins.str = ...,
+        tool: _builtins.str = ...,
+        state: Global___ToolStep.State.ValueType = ...,
+        text: _builtins.str = ...,
+        elapsed_ms: _builtins.float = ...,
+        round: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call", b"call", "elapsed_ms", b"elapsed_ms", "round", b"round", "server", b"server", "state", b"state", "text", b"text", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolStep: _TypeAlias = ToolStep  # noqa: Y015
+
+@_typing.final
 class ChatRequest(_message.Message):
     """Request for `Chat` and `StreamChat`."""
 
@@ -981,6 +1142,8 @@ class ChatRequest(_message.Message):
     TEMPLATE_ARGUMENTS_FIELD_NUMBER: _builtins.int
     CONTINUE_LAST_FIELD_NUMBER: _builtins.int
     DROP_OLDEST_FIELD_NUMBER: _builtins.int
+    MCP_SERVERS_FIELD_NUMBER: _builtins.int
+    MAX_TOOL_ROUNDS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
     parallel_tool_calls: _builtins.bool
@@ -999,6 +1162,10 @@ class ChatRequest(_message.Message):
     out quarters of the context, so that the next turns leave out the same and the cache has what they
     begin with. `Usage.dropped_messages` says how many messages that were. Default false: a conversation
     that is too long is refused.
+    """
+    max_tool_rounds: _builtins.int
+    """How many messages of the model may ask for calls that the server makes; for the one after them it is not told of such tools
+    any more. Default 8.
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]:
@@ -1024,6 +1191,14 @@ class ChatRequest(_message.Message):
     def tool_choice(self) -> Global___ToolChoice:
         """Whether it may, must or must not ask for them. Unset: it may."""
 
+    @_builtins.property
+    def mcp_servers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The MCP servers whose tools the model may use, by the names that the settings give them. The server makes these calls
+        itself and tells the model what came of them, again and again, until it answers without one, or asks for one of `tools`:
+        that call is the caller's, as ever. `sampling.max_tokens` holds for all that the model writes meanwhile, `tool_choice` for its
+        first message, and `options.n` must be 1. A tool that fails never fails the chat.
+        """
+
     def __init__(
         self,
         *,
@@ -1039,15 +1214,21 @@ class ChatRequest(_message.Message):
         template_arguments: _builtins.str = ...,
         continue_last: _builtins.bool = ...,
         drop_oldest: _builtins.bool = ...,
+        mcp_servers: _abc.Iterable[_builtins.str] | None = ...,
+        max_tool_rounds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "format", b"format", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tool_rounds", b"_max_tool_rounds", "_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "format", b"format", "max_tool_rounds", b"max_tool_rounds", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "continue_last", b"continue_last", "drop_oldest", b"drop_oldest", "format", b"format", "messages", b"messages", "model", b"model", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tool_rounds", b"_max_tool_rounds", "_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "continue_last", b"continue_last", "drop_oldest", b"drop_oldest", "format", b"format", "max_tool_rounds", b"max_tool_rounds", "mcp_servers", b"mcp_servers", "messages", b"messages", "model", b"model", "options", b"options", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "sampling", b"sampling", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__max_tool_rounds: _TypeAlias = _typing.Literal["max_tool_rounds"]  # noqa: Y015
+    _WhichOneofArgType__max_tool_rounds: _TypeAlias = _typing.Literal["_max_tool_rounds", b"_max_tool_rounds"]  # noqa: Y015
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
     _WhichOneofReturnType__reasoning: _TypeAlias = _typing.Literal["reasoning"]  # noqa: Y015
     _WhichOneofArgType__reasoning: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tool_rounds) -> _WhichOneofReturnType__max_tool_rounds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__parallel_tool_calls) -> _WhichOneofReturnType__parallel_tool_calls | None: ...
     @_typing.overload
@@ -1071,12 +1252,17 @@ class ChatResponse(_message.Message):
     ALTERNATIVES_FIELD_NUMBER: _builtins.int
     PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
     DEVICE_IDS_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    STEP_MESSAGES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The call's id, unique in this server's life."""
     model: _builtins.str
     """The id of the model that answered."""
     finish_reason: Global___Finish.Reason.ValueType
     """Why it ended."""
+    stop: _builtins.str
+    """The stop string that ended it. Empty: none did, or the model's engine does not tell."""
     @_builtins.property
     def message(self) -> Global___Message:
         """The answer; its role is ASSISTANT."""
@@ -1105,6 +1291,16 @@ class ChatResponse(_message.Message):
     def device_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The devices that computed it; see `LoadedModel.device_ids`."""
 
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolStep]:
+        """The calls that the server made, if `mcp_servers` is set, in the order in which the model asked for them."""
+
+    @_builtins.property
+    def step_messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Message]:
+        """What was said before `message`: the model's messages that asked for those calls, and the results. Who keeps the conversation
+        appends them, and then `message`.
+        """
+
     def __init__(
         self,
         *,
@@ -1118,10 +1314,13 @@ class ChatResponse(_message.Message):
         alternatives: _abc.Iterable[Global___AlternativeMessage] | None = ...,
         prompt_logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
         device_ids: _abc.Iterable[_builtins.str] | None = ...,
+        stop: _builtins.str = ...,
+        steps: _abc.Iterable[Global___ToolStep] | None = ...,
+        step_messages: _abc.Iterable[Global___Message] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "device_ids", b"device_ids", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "message", b"message", "model", b"model", "prompt_logprobs", b"prompt_logprobs", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "device_ids", b"device_ids", "finish_reason", b"finish_reason", "id", b"id", "logprobs", b"logprobs", "message", b"message", "model", b"model", "prompt_logprobs", b"prompt_logprobs", "step_messages", b"step_messages", "steps", b"steps", "stop", b"stop", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1136,8 +1335,11 @@ class AlternativeMessage(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
     finish_reason: Global___Finish.Reason.ValueType
     """Why it ended."""
+    stop: _builtins.str
+    """The stop string that ended it. Empty: none did, or the model's engine does not tell."""
     @_builtins.property
     def message(self) -> Global___Message:
         """The answer; its role is ASSISTANT."""
@@ -1152,10 +1354,11 @@ class AlternativeMessage(_message.Message):
         message: Global___Message | None = ...,
         finish_reason: Global___Finish.Reason.ValueType = ...,
         logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
+        stop: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "logprobs", b"logprobs", "message", b"message", "stop", b"stop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1163,8 +1366,8 @@ Global___AlternativeMessage: _TypeAlias = AlternativeMessage  # noqa: Y015
 
 @_typing.final
 class GenerationEvent(_message.Message):
-    """One event of a stream: perhaps `loading`, then `start`, perhaps `queued`, then any number of `delta`, then
-    `finish`. A stream that ends without a `finish` for each of its `n` texts has failed.
+    """One event of a stream: perhaps `loading`, then `start`, perhaps `queued`, then any number of `delta`, and of `tool_step` between
+    them, then `finish`. A stream that ends without a `finish` for each of its `n` texts has failed.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1177,6 +1380,7 @@ class GenerationEvent(_message.Message):
     PREFILL_FIELD_NUMBER: _builtins.int
     PROMPT_LOGPROBS_FIELD_NUMBER: _builtins.int
     LOADING_FIELD_NUMBER: _builtins.int
+    TOOL_STEP_FIELD_NUMBER: _builtins.int
     choice: _builtins.int
     """Which of the `n` texts it belongs to, from 0."""
     @_builtins.property
@@ -1209,6 +1413,13 @@ class GenerationEvent(_message.Message):
     def loading(self) -> Global___Loading:
         """The model is not in memory yet: only if `GenerationOptions.progress` is set, and before `start`."""
 
+    @_builtins.property
+    def tool_step(self) -> Global___ToolStep:
+        """The server makes a call of a tool of an MCP server, or has made it: each once CALLING, then DONE or FAILED. What the model
+        wrote before belongs to the message that asks for the calls of this round, what follows to the next one. `tool_calls` of
+        a `delta` are never these calls.
+        """
+
     def __init__(
         self,
         *,
@@ -1220,12 +1431,13 @@ class GenerationEvent(_message.Message):
         prefill: Global___Prefill | None = ...,
         prompt_logprobs: Global___PromptLogprobs | None = ...,
         loading: Global___Loading | None = ...,
+        tool_step: Global___ToolStep | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "loading", b"loading", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "event", b"event", "finish", b"finish", "loading", b"loading", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start", "tool_step", b"tool_step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "event", b"event", "finish", b"finish", "loading", b"loading", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "delta", b"delta", "event", b"event", "finish", b"finish", "loading", b"loading", "prefill", b"prefill", "prompt_logprobs", b"prompt_logprobs", "queued", b"queued", "start", b"start", "tool_step", b"tool_step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish", "queued", "prefill", "prompt_logprobs", "loading"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "delta", "finish", "queued", "prefill", "prompt_logprobs", "loading", "tool_step"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1443,10 +1655,15 @@ class Delta(_message.Message):
     REASONING_FIELD_NUMBER: _builtins.int
     TOOL_CALLS_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Whole characters, to be appended to the text so far."""
     reasoning: _builtins.str
     """Whole characters, to be appended to the reasoning so far."""
+    tokens: _builtins.int
+    """How many tokens were chosen since the text's delta before, or its begin. Unset: that is not known. Those that no delta comes
+    after, such as an end mark, only `Usage` has.
+    """
     @_builtins.property
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCallDelta]:
         """More of the calls."""
@@ -1462,12 +1679,15 @@ class Delta(_message.Message):
         reasoning: _builtins.str = ...,
         tool_calls: _abc.Iterable[Global___ToolCallDelta] | None = ...,
         logprobs: _abc.Iterable[Global___TokenLogprob] | None = ...,
+        tokens: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_tokens", b"_tokens", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["logprobs", b"logprobs", "reasoning", b"reasoning", "text", b"text", "tool_calls", b"tool_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tokens", b"_tokens", "logprobs", b"logprobs", "reasoning", b"reasoning", "text", b"text", "tokens", b"tokens", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__tokens: _TypeAlias = _typing.Literal["tokens"]  # noqa: Y015
+    _WhichOneofArgType__tokens: _TypeAlias = _typing.Literal["_tokens", b"_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens) -> _WhichOneofReturnType__tokens | None: ...
 
 Global___Delta: _TypeAlias = Delta  # noqa: Y015
 
@@ -1541,8 +1761,11 @@ class Finish(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    STOP_FIELD_NUMBER: _builtins.int
     reason: Global___Finish.Reason.ValueType
     """Why it ended."""
+    stop: _builtins.str
+    """The stop string that ended it. Empty: none did, or the model's engine does not tell."""
     @_builtins.property
     def usage(self) -> Global___Usage:
         """What it took, in tokens."""
@@ -1557,10 +1780,11 @@ class Finish(_message.Message):
         reason: Global___Finish.Reason.ValueType = ...,
         usage: Global___Usage | None = ...,
         timings: Global___Timings | None = ...,
+        stop: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "stop", b"stop", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1581,7 +1805,7 @@ class Usage(_message.Message):
     ACCEPTED_TOKENS_FIELD_NUMBER: _builtins.int
     DROPPED_MESSAGES_FIELD_NUMBER: _builtins.int
     prompt_tokens: _builtins.int
-    """Tokens of the prompt, the chat template's included."""
+    """Tokens of the prompt, the chat template's included, and the rows of pictures and sounds."""
     completion_tokens: _builtins.int
     """Tokens made, those of a stop string or an end mark included."""
     total_tokens: _builtins.int
@@ -1682,10 +1906,10 @@ class ApplyTemplateResponse(_message.Message):
     model: _builtins.str
     """The id of the model whose template it is."""
     prompt: _builtins.str
-    """The prompt, control marks included."""
+    """The prompt, control marks included. Pictures and sounds stand in it as `<|image|>` and `<|audio|>`."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The prompt's tokens."""
+        """The prompt's tokens. -1 for each row of a picture or a sound, which are no tokens but count as such."""
 
     def __init__(
         self,

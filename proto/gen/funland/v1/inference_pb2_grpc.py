@@ -168,6 +168,7 @@ class InferenceServiceServicer:
         - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
         can't be compiled.
         - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+        - NOT_FOUND, MCP_SERVER_NOT_FOUND; UNAVAILABLE, MCP_SERVER_UNAVAILABLE: of `mcp_servers`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -78,6 +78,7 @@ class InferenceServiceStub:
     - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
       can't be compiled.
     - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+    - NOT_FOUND, MCP_SERVER_NOT_FOUND; UNAVAILABLE, MCP_SERVER_UNAVAILABLE: of `mcp_servers`.
     """
     StreamChat: _grpc.UnaryStreamMultiCallable[_inference_pb2.ChatRequest, _inference_pb2.GenerationEvent]
     """Answers a conversation; sends the text as it comes. The last event is `finish`.
@@ -160,6 +161,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
       can't be compiled.
     - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+    - NOT_FOUND, MCP_SERVER_NOT_FOUND; UNAVAILABLE, MCP_SERVER_UNAVAILABLE: of `mcp_servers`.
     """
     StreamChat: _aio.UnaryStreamMultiCallable[_inference_pb2.ChatRequest, _inference_pb2.GenerationEvent]  # type: ignore[assignment]
     """Answers a conversation; sends the text as it comes. The last event is `finish`.
@@ -263,6 +265,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format`, or the parameters of a tool,
           can't be compiled.
         - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+        - NOT_FOUND, MCP_SERVER_NOT_FOUND; UNAVAILABLE, MCP_SERVER_UNAVAILABLE: of `mcp_servers`.
         """
 
     @_abc_1.abstractmethod

@@ -80,6 +80,8 @@ class Model(_message.Message):
         """A folder of CTranslate2's format, tokenizer included."""
         SAFETENSORS: Model._Format.ValueType  # 4
         """A folder with `config.json`, `tokenizer.json` and safetensors files, as hubs have them."""
+        ONNX: Model._Format.ValueType  # 5
+        """A folder of ONNX networks, as voices are."""
 
     class Format(_Format, metaclass=_FormatEnumTypeWrapper):
         """How the weights are stored."""
@@ -94,6 +96,8 @@ class Model(_message.Message):
     """A folder of CTranslate2's format, tokenizer included."""
     SAFETENSORS: Model.Format.ValueType  # 4
     """A folder with `config.json`, `tokenizer.json` and safetensors files, as hubs have them."""
+    ONNX: Model.Format.ValueType  # 5
+    """A folder of ONNX networks, as voices are."""
 
     class _Kind:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -109,6 +113,12 @@ class Model(_message.Message):
         """To embed texts."""
         RANKING: Model._Kind.ValueType  # 3
         """To rank texts."""
+        SPEECH: Model._Kind.ValueType  # 4
+        """To speak texts; see `SpeechService`."""
+        TRANSCRIPTION: Model._Kind.ValueType  # 5
+        """To write down what is said; see `SpeechService`."""
+        IMAGE: Model._Kind.ValueType  # 6
+        """To paint pictures; see `ImageService`."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What models are for."""
@@ -121,6 +131,12 @@ class Model(_message.Message):
     """To embed texts."""
     RANKING: Model.Kind.ValueType  # 3
     """To rank texts."""
+    SPEECH: Model.Kind.ValueType  # 4
+    """To speak texts; see `SpeechService`."""
+    TRANSCRIPTION: Model.Kind.ValueType  # 5
+    """To write down what is said; see `SpeechService`."""
+    IMAGE: Model.Kind.ValueType  # 6
+    """To paint pictures; see `ImageService`."""
 
     MODEL_ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
@@ -154,6 +170,8 @@ class Model(_message.Message):
     PINNED_FIELD_NUMBER: _builtins.int
     LOADING_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
+    CAN_SEE_FIELD_NUMBER: _builtins.int
+    CAN_HEAR_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model's id: lower case letters, digits, `.`, `_` and `-`."""
     display_name: _builtins.str
@@ -209,6 +227,10 @@ class Model(_message.Message):
     """What calls of it are for. Idle models leave for one of their own kind first, and none that writes text leaves for one
     that does not.
     """
+    can_see: _builtins.bool
+    """Whether `Chat` can show it pictures: it has a projector for them."""
+    can_hear: _builtins.bool
+    """Whether `Chat` can play it sounds: it has a projector for them."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names that requests may use."""
@@ -282,10 +304,12 @@ class Model(_message.Message):
         pinned: _builtins.bool = ...,
         loading: _inference_pb2.Loading | None = ...,
         kind: Global___Model.Kind.ValueType = ...,
+        can_see: _builtins.bool = ...,
+        can_hear: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "create_time", b"create_time", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "load_error", b"load_error", "loaded", b"loaded", "loading", b"loading", "origin", b"origin", "retry_time", b"retry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "adapters", b"adapters", "aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rerank", b"can_rerank", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "default_system_message", b"default_system_message", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "kind", b"kind", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "loading", b"loading", "model_id", b"model_id", "origin", b"origin", "parameter_count", b"parameter_count", "pinned", b"pinned", "quantization", b"quantization", "retry_time", b"retry_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length", "adapters", b"adapters", "aliases", b"aliases", "architecture", b"architecture", "built_in", b"built_in", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_hear", b"can_hear", "can_rerank", b"can_rerank", "can_see", b"can_see", "context_length", b"context_length", "create_time", b"create_time", "default", b"default", "default_context_length", b"default_context_length", "default_sampling", b"default_sampling", "default_system_message", b"default_system_message", "description", b"description", "display_name", b"display_name", "embedding_length", b"embedding_length", "format", b"format", "kind", b"kind", "license", b"license", "load_error", b"load_error", "loaded", b"loaded", "loading", b"loading", "model_id", b"model_id", "origin", b"origin", "parameter_count", b"parameter_count", "pinned", b"pinned", "quantization", b"quantization", "retry_time", b"retry_time", "sha256", b"sha256", "size_bytes", b"size_bytes", "source", b"source", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__default_context_length: _TypeAlias = _typing.Literal["default_context_length"]  # noqa: Y015
     _WhichOneofArgType__default_context_length: _TypeAlias = _typing.Literal["_default_context_length", b"_default_context_length"]  # noqa: Y015
@@ -370,7 +394,7 @@ class Footprint(_message.Message):
     weights_bytes: _builtins.int
     """The weights."""
     cache_bytes: _builtins.int
-    """The keys and values of all texts that it holds at once. 0 where the format does not tell enough."""
+    """The keys and values of all texts that it holds at once, and their states where layers keep such. 0 where the format does not tell enough."""
     compute_bytes: _builtins.int
     """The buffers of a pass."""
     process_bytes: _builtins.int
@@ -826,38 +850,130 @@ class ImportModelRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PATH_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    BASE_MODEL_FIELD_NUMBER: _builtins.int
     MODEL_ID_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
+    DEFAULTS_FIELD_NUMBER: _builtins.int
+    ADAPTER_FILE_ID_FIELD_NUMBER: _builtins.int
+    PROJECTOR_PATH_FIELD_NUMBER: _builtins.int
+    PROJECTOR_FILE_ID_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """The absolute path of the file or folder on the server's machine. Of a model in several GGUF files it is the first
     (`NAME-00001-of-00003.gguf`); the others are in the same folder, and are checked and copied with it.
     """
+    file_id: _builtins.str
+    """A file that is kept, see `FileService` and `UploadService`: a GGUF that has all of the model. The model has its
+    content too, and keeps it when the file is deleted.
+    """
+    base_model: _builtins.str
+    """The id or an alias of an installed model: the new one has the same files, which are on the disk once, and what calls
+    of that one get which say nothing, as far as `defaults` says nothing else.
+    """
     model_id: _builtins.str
-    """The id to give it. Empty: made from the file's name."""
+    """The id to give it. Empty: made from the file's name; not with `base_model`."""
     sha256: _builtins.str
     """The SHA-256 that the file must have, as 64 hexadecimal digits. Empty: any. It must be empty for a folder, and for a
     model in several files.
     """
+    adapter_file_id: _builtins.str
+    """A file that is kept, with a LoRA adapter for the model. It is attached as `adapter` and acts in calls that name none, in
+    the place of those of `base_model`. Empty: none.
+    """
+    projector_path: _builtins.str
+    """Its absolute path on the server's machine."""
+    projector_file_id: _builtins.str
+    """A file that is kept."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names for it."""
+
+    @_builtins.property
+    def defaults(self) -> Global___ModelDefaults:
+        """What calls of it get that say nothing of it. Unset: nothing, or what those of `base_model` get."""
 
     def __init__(
         self,
         *,
         path: _builtins.str = ...,
+        file_id: _builtins.str = ...,
+        base_model: _builtins.str = ...,
         model_id: _builtins.str = ...,
         aliases: _abc.Iterable[_builtins.str] | None = ...,
         sha256: _builtins.str = ...,
+        defaults: Global___ModelDefaults | None = ...,
+        adapter_file_id: _builtins.str = ...,
+        projector_path: _builtins.str = ...,
+        projector_file_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "defaults", b"defaults", "file_id", b"file_id", "path", b"path", "projector", b"projector", "projector_file_id", b"projector_file_id", "projector_path", b"projector_path", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "model_id", b"model_id", "path", b"path", "sha256", b"sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_file_id", b"adapter_file_id", "aliases", b"aliases", "base_model", b"base_model", "defaults", b"defaults", "file_id", b"file_id", "model_id", b"model_id", "path", b"path", "projector", b"projector", "projector_file_id", b"projector_file_id", "projector_path", b"projector_path", "sha256", b"sha256", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_projector: _TypeAlias = _typing.Literal["projector_path", "projector_file_id"]  # noqa: Y015
+    _WhichOneofArgType_projector: _TypeAlias = _typing.Literal["projector", b"projector"]  # noqa: Y015
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["path", "file_id", "base_model"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_projector) -> _WhichOneofReturnType_projector | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___ImportModelRequest: _TypeAlias = ImportModelRequest  # noqa: Y015
+
+@_typing.final
+class ModelDefaults(_message.Message):
+    """What calls of a model get that say nothing of it. What is unset is as for all models."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAMPLING_FIELD_NUMBER: _builtins.int
+    SYSTEM_MESSAGE_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    CONTEXT_LENGTH_FIELD_NUMBER: _builtins.int
+    CHAT_TEMPLATE_FIELD_NUMBER: _builtins.int
+    OLLAMA_TEMPLATE_FIELD_NUMBER: _builtins.int
+    system_message: _builtins.str
+    """The system message of chats that have none."""
+    context_length: _builtins.int
+    """The context that loads get which name none, in tokens; at most the server's `max_context_length`."""
+    chat_template: _builtins.str
+    """In Jinja, as the files have it."""
+    ollama_template: _builtins.str
+    """In Go's language with Ollama's words. It is translated; what can't be is refused."""
+    @_builtins.property
+    def sampling(self) -> _inference_pb2.SamplingParameters:
+        """How to choose tokens, and when to end."""
+
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Message]:
+        """With which each chat begins, behind its system message."""
+
+    def __init__(
+        self,
+        *,
+        sampling: _inference_pb2.SamplingParameters | None = ...,
+        system_message: _builtins.str = ...,
+        messages: _abc.Iterable[_inference_pb2.Message] | None = ...,
+        context_length: _builtins.int | None = ...,
+        chat_template: _builtins.str = ...,
+        ollama_template: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "chat_template", b"chat_template", "context_length", b"context_length", "ollama_template", b"ollama_template", "sampling", b"sampling", "template", b"template"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_length", b"_context_length", "chat_template", b"chat_template", "context_length", b"context_length", "messages", b"messages", "ollama_template", b"ollama_template", "sampling", b"sampling", "system_message", b"system_message", "template", b"template"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__context_length: _TypeAlias = _typing.Literal["context_length"]  # noqa: Y015
+    _WhichOneofArgType__context_length: _TypeAlias = _typing.Literal["_context_length", b"_context_length"]  # noqa: Y015
+    _WhichOneofReturnType_template: _TypeAlias = _typing.Literal["chat_template", "ollama_template"]  # noqa: Y015
+    _WhichOneofArgType_template: _TypeAlias = _typing.Literal["template", b"template"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__context_length) -> _WhichOneofReturnType__context_length | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_template) -> _WhichOneofReturnType_template | None: ...
+
+Global___ModelDefaults: _TypeAlias = ModelDefaults  # noqa: Y015
 
 @_typing.final
 class LoadSettings(_message.Message):
@@ -879,6 +995,8 @@ class LoadSettings(_message.Message):
         """OpenVINO: folders of its own, and GGUF files of some architectures."""
         CTRANSLATE2: LoadSettings._Engine.ValueType  # 3
         """CTranslate2: folders of its own, and GGUF files and safetensors folders, which it converts."""
+        ONNX_RUNTIME: LoadSettings._Engine.ValueType  # 4
+        """ONNX Runtime: voices."""
 
     class Engine(_Engine, metaclass=_EngineEnumTypeWrapper):
         """What computes a model."""
@@ -891,6 +1009,8 @@ class LoadSettings(_message.Message):
     """OpenVINO: folders of its own, and GGUF files of some architectures."""
     CTRANSLATE2: LoadSettings.Engine.ValueType  # 3
     """CTranslate2: folders of its own, and GGUF files and safetensors folders, which it converts."""
+    ONNX_RUNTIME: LoadSettings.Engine.ValueType  # 4
+    """ONNX Runtime: voices."""
 
     class _KeyValueCache:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -1017,9 +1137,13 @@ class LoadSettings(_message.Message):
     llama.cpp only.
     """
     key_type: Global___LoadSettings.CacheType.ValueType
-    """The numbers that keys are kept as. Unset: F16. llama.cpp only."""
+    """The numbers that keys are kept as. Unset: F16; if `value_type` is unset too, the server's `cache_type`, as far as the model
+    can be computed so. llama.cpp only.
+    """
     value_type: Global___LoadSettings.CacheType.ValueType
-    """The numbers that values are kept as. Unset: F16. What is not F32, F16 or BF16 needs flash attention. llama.cpp only."""
+    """The numbers that values are kept as. Unset: F16, or the server's `cache_type`, as for keys. What is not F32, F16 or BF16 needs flash attention.
+    llama.cpp only.
+    """
     flash_attention: _builtins.bool
     """Whether attention is computed in one pass, without keeping all scores. Unset: on accelerators where the model allows
     it, and on the CPU only where the types of keys and values need it. llama.cpp only.
@@ -1328,11 +1452,14 @@ class AttachAdapterRequest(_message.Message):
 
     MODEL_ID_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
     ADAPTER_ID_FIELD_NUMBER: _builtins.int
     model_id: _builtins.str
     """The model's id or alias."""
     path: _builtins.str
-    """The file's absolute path on the server's machine: a GGUF with a LoRA adapter."""
+    """The file's absolute path on the server's machine: a GGUF with a LoRA adapter; for a model that paints, safetensors."""
+    file_id: _builtins.str
+    """Such a file that is kept; see `FileService` and `UploadService`."""
     adapter_id: _builtins.str
     """The id to give it. Empty: made from the file's name."""
     def __init__(
@@ -1340,13 +1467,16 @@ class AttachAdapterRequest(_message.Message):
         *,
         model_id: _builtins.str = ...,
         path: _builtins.str = ...,
+        file_id: _builtins.str = ...,
         adapter_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id", "path", b"path", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "model_id", b"model_id", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_id", b"adapter_id", "file_id", b"file_id", "model_id", b"model_id", "path", b"path", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["path", "file_id"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
 
 Global___AttachAdapterRequest: _TypeAlias = AttachAdapterRequest  # noqa: Y015
 

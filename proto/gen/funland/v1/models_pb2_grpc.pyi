@@ -42,9 +42,13 @@ class ModelServiceStub:
     Errors: NOT_FOUND, MODEL_NOT_FOUND.
     """
     ImportModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.ImportModelRequest, _models_pb2.Model]
-    """Installs a model from a file or folder on the server's machine, after checking that it is whole.
+    """Installs a model from a file or folder on the server's machine, from a file that was uploaded, or as another of an
+    installed model's files, after checking that it is whole.
 
     Errors:
+    - NOT_FOUND, FILE_NOT_FOUND: there is no such uploaded file; MODEL_NOT_FOUND: there is no such model.
+    - FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has the file.
+    - FAILED_PRECONDITION, ADAPTER_INVALID: the adapter is none for the model, which is then not installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
       model of a format that Funland reads, or one that it can't run (a projector, a draft head, speech).
     - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
@@ -79,11 +83,12 @@ class ModelServiceStub:
     - FAILED_PRECONDITION, MODEL_DEPLOYED: a deployment is made of it.
     """
     AttachAdapter: _grpc.UnaryUnaryMultiCallable[_models_pb2.AttachAdapterRequest, _models_pb2.Model]
-    """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
-    loaded anew once its calls have ended.
+    """Attaches a LoRA adapter to a model, from a file on the server's machine or one that was uploaded. A model that is in
+    memory is loaded anew once its calls have ended.
 
     Errors:
-    - NOT_FOUND, MODEL_NOT_FOUND.
+    - NOT_FOUND, MODEL_NOT_FOUND or FILE_NOT_FOUND.
+    - FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has the file.
     - FAILED_PRECONDITION, ADAPTER_INVALID: there is no such file, or it is not an adapter for the model.
     - ALREADY_EXISTS, ADAPTER_EXISTS: the model has one of that id.
     """
@@ -125,9 +130,13 @@ class ModelServiceAsyncStub(ModelServiceStub):
     Errors: NOT_FOUND, MODEL_NOT_FOUND.
     """
     ImportModel: _aio.UnaryUnaryMultiCallable[_models_pb2.ImportModelRequest, _models_pb2.Model]  # type: ignore[assignment]
-    """Installs a model from a file or folder on the server's machine, after checking that it is whole.
+    """Installs a model from a file or folder on the server's machine, from a file that was uploaded, or as another of an
+    installed model's files, after checking that it is whole.
 
     Errors:
+    - NOT_FOUND, FILE_NOT_FOUND: there is no such uploaded file; MODEL_NOT_FOUND: there is no such model.
+    - FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has the file.
+    - FAILED_PRECONDITION, ADAPTER_INVALID: the adapter is none for the model, which is then not installed.
     - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
       model of a format that Funland reads, or one that it can't run (a projector, a draft head, speech).
     - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
@@ -162,11 +171,12 @@ class ModelServiceAsyncStub(ModelServiceStub):
     - FAILED_PRECONDITION, MODEL_DEPLOYED: a deployment is made of it.
     """
     AttachAdapter: _aio.UnaryUnaryMultiCallable[_models_pb2.AttachAdapterRequest, _models_pb2.Model]  # type: ignore[assignment]
-    """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
-    loaded anew once its calls have ended.
+    """Attaches a LoRA adapter to a model, from a file on the server's machine or one that was uploaded. A model that is in
+    memory is loaded anew once its calls have ended.
 
     Errors:
-    - NOT_FOUND, MODEL_NOT_FOUND.
+    - NOT_FOUND, MODEL_NOT_FOUND or FILE_NOT_FOUND.
+    - FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has the file.
     - FAILED_PRECONDITION, ADAPTER_INVALID: there is no such file, or it is not an adapter for the model.
     - ALREADY_EXISTS, ADAPTER_EXISTS: the model has one of that id.
     """
@@ -223,9 +233,13 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _models_pb2.ImportModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
-        """Installs a model from a file or folder on the server's machine, after checking that it is whole.
+        """Installs a model from a file or folder on the server's machine, from a file that was uploaded, or as another of an
+        installed model's files, after checking that it is whole.
 
         Errors:
+        - NOT_FOUND, FILE_NOT_FOUND: there is no such uploaded file; MODEL_NOT_FOUND: there is no such model.
+        - FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has the file.
+        - FAILED_PRECONDITION, ADAPTER_INVALID: the adapter is none for the model, which is then not installed.
         - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
           model of a format that Funland reads, or one that it can't run (a projector, a draft head, speech).
         - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
@@ -284,11 +298,12 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _models_pb2.AttachAdapterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_models_pb2.Model, _abc.Awaitable[_models_pb2.Model]]:
-        """Attaches a LoRA adapter to a model, from a file on the server's machine. A model that is in memory is
-        loaded anew once its calls have ended.
+        """Attaches a LoRA adapter to a model, from a file on the server's machine or one that was uploaded. A model that is in
+        memory is loaded anew once its calls have ended.
 
         Errors:
-        - NOT_FOUND, MODEL_NOT_FOUND.
+        - NOT_FOUND, MODEL_NOT_FOUND or FILE_NOT_FOUND.
+        - FAILED_PRECONDITION, FILE_ELSEWHERE: another of the servers that share the database has the file.
         - FAILED_PRECONDITION, ADAPTER_INVALID: there is no such file, or it is not an adapter for the model.
         - ALREADY_EXISTS, ADAPTER_EXISTS: the model has one of that id.
         """

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66unland/v1/nodes.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x04\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.funland.v1.Node.State\x12\r\n\x05local\x18\x05 \x01(\x08\x12\x11\n\x04\x63pus\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04gpus\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x1f\n\x12memory_total_bytes\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12#\n\x16memory_available_bytes\x18\t \x01(\x03H\x03\x88\x01\x01\x12\x11\n\tmodel_ids\x18\n \x03(\t\x12\x32\n\x0elast_seen_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x06labels\x18\x0c \x03(\x0b\x32\x1c.funland.v1.Node.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"@\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\t\n\x05\x41LIVE\x10\x01\x12\x0b\n\x07SUSPECT\x10\x02\x12\x08\n\x04\x44\x45\x41\x44\x10\x03\x42\x07\n\x05_cpusB\x07\n\x05_gpusB\x15\n\x13_memory_total_bytesB\x19\n\x17_memory_available_bytes\"\x1f\n\x10ListNodesRequest\x12\x0b\n\x03\x61ll\x18\x01 \x01(\x08\"4\n\x11ListNodesResponse\x12\x1f\n\x05nodes\x18\x01 \x03(\x0b\x32\x10.funland.v1.Node\"-\n\x0eGetNodeRequest\x12\x1b\n\x07node_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\xd0\x01\n\x0bNodeService\x12\x63\n\tListNodes\x12\x1c.funland.v1.ListNodesRequest\x1a\x1d.funland.v1.ListNodesResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/nodes\x12\\\n\x07GetNode\x12\x1a.funland.v1.GetNodeRequest\x1a\x10.funland.v1.Node\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/nodes/{node_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66unland/v1/nodes.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x04\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.funland.v1.Node.State\x12\r\n\x05local\x18\x05 \x01(\x08\x12\x11\n\x04\x63pus\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x11\n\x04gpus\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x1f\n\x12memory_total_bytes\x18\x08 \x01(\x03H\x02\x88\x01\x01\x12#\n\x16memory_available_bytes\x18\t \x01(\x03H\x03\x88\x01\x01\x12\x11\n\tmodel_ids\x18\n \x03(\t\x12\x32\n\x0elast_seen_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x06labels\x18\x0c \x03(\x0b\x32\x1c.funland.v1.Node.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"@\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\t\n\x05\x41LIVE\x10\x01\x12\x0b\n\x07SUSPECT\x10\x02\x12\x08\n\x04\x44\x45\x41\x44\x10\x03\x42\x07\n\x05_cpusB\x07\n\x05_gpusB\x15\n\x13_memory_total_bytesB\x19\n\x17_memory_available_bytes\"\x1f\n\x10ListNodesRequest\x12\x0b\n\x03\x61ll\x18\x01 \x01(\x08\"4\n\x11ListNodesResponse\x12\x1f\n\x05nodes\x18\x01 \x03(\x0b\x32\x10.funland.v1.Node\"-\n\x0eGetNodeRequest\x12\x1b\n\x07node_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\xd8\x01\n\x0bNodeService\x12g\n\tListNodes\x12\x1c.funland.v1.ListNodesRequest\x1a\x1d.funland.v1.ListNodesResponse\"\x1d\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/nodes\x12`\n\x07GetNode\x12\x1a.funland.v1.GetNodeRequest\x1a\x10.funland.v1.Node\"\'\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/nodes/{node_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,21 +40,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETNODEREQUEST'].fields_by_name['node_id']._loaded_options = None
   _globals['_GETNODEREQUEST'].fields_by_name['node_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
   _globals['_NODESERVICE'].methods_by_name['ListNodes']._loaded_options = None
-  _globals['_NODESERVICE'].methods_by_name['ListNodes']._serialized_options = b'\202\323\344\223\002\023\022\021/funland/v1/nodes'
+  _globals['_NODESERVICE'].methods_by_name['ListNodes']._serialized_options = b'\250\325\030\003\202\323\344\223\002\023\022\021/funland/v1/nodes'
   _globals['_NODESERVICE'].methods_by_name['GetNode']._loaded_options = None
-  _globals['_NODESERVICE'].methods_by_name['GetNode']._serialized_options = b'\202\323\344\223\002\035\022\033/funland/v1/nodes/{node_id}'
-  _globals['_NODE']._serialized_start=131
-  _globals['_NODE']._serialized_end=645
-  _globals['_NODE_LABELSENTRY']._serialized_start=466
-  _globals['_NODE_LABELSENTRY']._serialized_end=511
-  _globals['_NODE_STATE']._serialized_start=513
-  _globals['_NODE_STATE']._serialized_end=577
-  _globals['_LISTNODESREQUEST']._serialized_start=647
-  _globals['_LISTNODESREQUEST']._serialized_end=678
-  _globals['_LISTNODESRESPONSE']._serialized_start=680
-  _globals['_LISTNODESRESPONSE']._serialized_end=732
-  _globals['_GETNODEREQUEST']._serialized_start=734
-  _globals['_GETNODEREQUEST']._serialized_end=779
-  _globals['_NODESERVICE']._serialized_start=782
-  _globals['_NODESERVICE']._serialized_end=990
+  _globals['_NODESERVICE'].methods_by_name['GetNode']._serialized_options = b'\250\325\030\003\202\323\344\223\002\035\022\033/funland/v1/nodes/{node_id}'
+  _globals['_NODE']._serialized_start=156
+  _globals['_NODE']._serialized_end=670
+  _globals['_NODE_LABELSENTRY']._serialized_start=491
+  _globals['_NODE_LABELSENTRY']._serialized_end=536
+  _globals['_NODE_STATE']._serialized_start=538
+  _globals['_NODE_STATE']._serialized_end=602
+  _globals['_LISTNODESREQUEST']._serialized_start=672
+  _globals['_LISTNODESREQUEST']._serialized_end=703
+  _globals['_LISTNODESRESPONSE']._serialized_start=705
+  _globals['_LISTNODESRESPONSE']._serialized_end=757
+  _globals['_GETNODEREQUEST']._serialized_start=759
+  _globals['_GETNODEREQUEST']._serialized_end=804
+  _globals['_NODESERVICE']._serialized_start=807
+  _globals['_NODESERVICE']._serialized_end=1023
 # @@protoc_insertion_point(module_scope)

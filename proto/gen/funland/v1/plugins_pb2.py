@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66unland/v1/plugins.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x05\n\x06Plugin\x12\x11\n\tplugin_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\'\n\x05state\x18\x07 \x01(\x0e\x32\x18.funland.v1.Plugin.State\x12\x0c\n\x04\x62\x65ta\x18\x08 \x01(\x08\x12\x14\n\x0c\x63\x61pabilities\x18\t \x03(\t\x12\x19\n\x11supported_formats\x18\n \x03(\t\x12\x14\n\x0cinput_schema\x18\x0b \x01(\t\x12\x15\n\routput_schema\x18\x0c \x01(\t\x12\x15\n\rconfig_schema\x18\r \x01(\t\x12\x0e\n\x06\x63onfig\x18\x0e \x01(\t\x12\x32\n\x0bpermissions\x18\x0f \x01(\x0b\x32\x1d.funland.v1.PluginPermissions\x12(\n\x06limits\x18\x10 \x01(\x0b\x32\x18.funland.v1.PluginLimits\x12\x0f\n\x07\x62undled\x18\x11 \x01(\x08\x12\x30\n\x0cinstall_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\x13 \x01(\t\x12\x19\n\x11\x61\x63tive_executions\x18\x14 \x01(\x05\x12\x16\n\x0emax_resolution\x18\x15 \x01(\t\x12/\n\x0cmax_duration\x18\x16 \x01(\x0b\x32\x19.google.protobuf.Duration\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x45NABLED\x10\x01\x12\x0c\n\x08\x44ISABLED\x10\x02\x12\n\n\x06\x42ROKEN\x10\x03\"2\n\x11PluginPermissions\x12\x0e\n\x06models\x18\x01 \x01(\x08\x12\r\n\x05hosts\x18\x02 \x03(\t\"{\n\x0cPluginLimits\x12\x14\n\x0cmemory_bytes\x18\x01 \x01(\x03\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ndisk_bytes\x18\x03 \x01(\x03\x12\x14\n\x0coutput_bytes\x18\x04 \x01(\x03\"j\n\x12ListPluginsRequest\x12\x19\n\x08\x63\x61tegory\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x39\n\x06states\x18\x02 \x03(\x0e\x32\x18.funland.v1.Plugin.StateB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\":\n\x13ListPluginsResponse\x12#\n\x07plugins\x18\x01 \x03(\x0b\x32\x12.funland.v1.Plugin\"0\n\x10GetPluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\"Q\n\x14InstallPluginRequest\x12\x18\n\x04path\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 \x12\x0e\n\x06\x65nable\x18\x02 \x01(\x08\x12\x0f\n\x07replace\x18\x03 \x01(\x08\"\x80\x01\n\x13UpdatePluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\x12\x14\n\x07\x65nabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x06\x63onfig\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04H\x01\x88\x01\x01\x42\n\n\x08_enabledB\t\n\x07_config\"3\n\x13\x44\x65letePluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\"\x8a\x01\n\x14\x45xecutePluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\x12\x19\n\x05input\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x18\x80\x80\x80\x08\x12\x19\n\x06\x63onfig\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12\x1e\n\routput_format\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xf4\x01\n\x0fPluginExecution\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x11\n\tplugin_id\x18\x02 \x01(\t\x12\x16\n\x0eplugin_version\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12\x0e\n\x06output\x18\x05 \x01(\t\x12\x10\n\x08\x66ile_ids\x18\x06 \x03(\t\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ndevice_ids\x18\x08 \x03(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\x0e\n\x06tokens\x18\n \x01(\x03\x12\x0e\n\x06\x63onfig\x18\x0b \x01(\t2\xb3\x05\n\rPluginService\x12k\n\x0bListPlugins\x12\x1e.funland.v1.ListPluginsRequest\x1a\x1f.funland.v1.ListPluginsResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/plugins\x12\x66\n\tGetPlugin\x12\x1c.funland.v1.GetPluginRequest\x1a\x12.funland.v1.Plugin\"\'\x82\xd3\xe4\x93\x02!\x12\x1f/funland/v1/plugins/{plugin_id}\x12\x65\n\rInstallPlugin\x12 .funland.v1.InstallPluginRequest\x1a\x12.funland.v1.Plugin\"\x1e\x82\xd3\xe4\x93\x02\x18\"\x13/funland/v1/plugins:\x01*\x12o\n\x0cUpdatePlugin\x12\x1f.funland.v1.UpdatePluginRequest\x1a\x12.funland.v1.Plugin\"*\x82\xd3\xe4\x93\x02$2\x1f/funland/v1/plugins/{plugin_id}:\x01*\x12p\n\x0c\x44\x65letePlugin\x12\x1f.funland.v1.DeletePluginRequest\x1a\x16.google.protobuf.Empty\"\'\x82\xd3\xe4\x93\x02!*\x1f/funland/v1/plugins/{plugin_id}\x12\x82\x01\n\rExecutePlugin\x12 .funland.v1.ExecutePluginRequest\x1a\x1b.funland.v1.PluginExecution\"2\x82\xd3\xe4\x93\x02,\"\'/funland/v1/plugins/{plugin_id}:execute:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x66unland/v1/plugins.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x05\n\x06Plugin\x12\x11\n\tplugin_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x05 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x06 \x01(\t\x12\'\n\x05state\x18\x07 \x01(\x0e\x32\x18.funland.v1.Plugin.State\x12\x0c\n\x04\x62\x65ta\x18\x08 \x01(\x08\x12\x14\n\x0c\x63\x61pabilities\x18\t \x03(\t\x12\x19\n\x11supported_formats\x18\n \x03(\t\x12\x14\n\x0cinput_schema\x18\x0b \x01(\t\x12\x15\n\routput_schema\x18\x0c \x01(\t\x12\x15\n\rconfig_schema\x18\r \x01(\t\x12\x0e\n\x06\x63onfig\x18\x0e \x01(\t\x12\x32\n\x0bpermissions\x18\x0f \x01(\x0b\x32\x1d.funland.v1.PluginPermissions\x12(\n\x06limits\x18\x10 \x01(\x0b\x32\x18.funland.v1.PluginLimits\x12\x0f\n\x07\x62undled\x18\x11 \x01(\x08\x12\x30\n\x0cinstall_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\x13 \x01(\t\x12\x19\n\x11\x61\x63tive_executions\x18\x14 \x01(\x05\x12\x16\n\x0emax_resolution\x18\x15 \x01(\t\x12/\n\x0cmax_duration\x18\x16 \x01(\x0b\x32\x19.google.protobuf.Duration\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x45NABLED\x10\x01\x12\x0c\n\x08\x44ISABLED\x10\x02\x12\n\n\x06\x42ROKEN\x10\x03\"2\n\x11PluginPermissions\x12\x0e\n\x06models\x18\x01 \x01(\x08\x12\r\n\x05hosts\x18\x02 \x03(\t\"{\n\x0cPluginLimits\x12\x14\n\x0cmemory_bytes\x18\x01 \x01(\x03\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ndisk_bytes\x18\x03 \x01(\x03\x12\x14\n\x0coutput_bytes\x18\x04 \x01(\x03\"j\n\x12ListPluginsRequest\x12\x19\n\x08\x63\x61tegory\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x39\n\x06states\x18\x02 \x03(\x0e\x32\x18.funland.v1.Plugin.StateB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\":\n\x13ListPluginsResponse\x12#\n\x07plugins\x18\x01 \x03(\x0b\x32\x12.funland.v1.Plugin\"0\n\x10GetPluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\"Q\n\x14InstallPluginRequest\x12\x18\n\x04path\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 \x12\x0e\n\x06\x65nable\x18\x02 \x01(\x08\x12\x0f\n\x07replace\x18\x03 \x01(\x08\"\x80\x01\n\x13UpdatePluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\x12\x14\n\x07\x65nabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x1e\n\x06\x63onfig\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04H\x01\x88\x01\x01\x42\n\n\x08_enabledB\t\n\x07_config\"3\n\x13\x44\x65letePluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\"\x8a\x01\n\x14\x45xecutePluginRequest\x12\x1c\n\tplugin_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18`\x12\x19\n\x05input\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x18\x80\x80\x80\x08\x12\x19\n\x06\x63onfig\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12\x1e\n\routput_format\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xf4\x01\n\x0fPluginExecution\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x11\n\tplugin_id\x18\x02 \x01(\t\x12\x16\n\x0eplugin_version\x18\x03 \x01(\t\x12\r\n\x05input\x18\x04 \x01(\t\x12\x0e\n\x06output\x18\x05 \x01(\t\x12\x10\n\x08\x66ile_ids\x18\x06 \x03(\t\x12+\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ndevice_ids\x18\x08 \x03(\t\x12\x0e\n\x06models\x18\t \x03(\t\x12\x0e\n\x06tokens\x18\n \x01(\x03\x12\x0e\n\x06\x63onfig\x18\x0b \x01(\t2\xcb\x05\n\rPluginService\x12o\n\x0bListPlugins\x12\x1e.funland.v1.ListPluginsRequest\x1a\x1f.funland.v1.ListPluginsResponse\"\x1f\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/plugins\x12j\n\tGetPlugin\x12\x1c.funland.v1.GetPluginRequest\x1a\x12.funland.v1.Plugin\"+\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02!\x12\x1f/funland/v1/plugins/{plugin_id}\x12i\n\rInstallPlugin\x12 .funland.v1.InstallPluginRequest\x1a\x12.funland.v1.Plugin\"\"\xa8\xd5\x18\x06\x82\xd3\xe4\x93\x02\x18\"\x13/funland/v1/plugins:\x01*\x12s\n\x0cUpdatePlugin\x12\x1f.funland.v1.UpdatePluginRequest\x1a\x12.funland.v1.Plugin\".\xa8\xd5\x18\x05\x82\xd3\xe4\x93\x02$2\x1f/funland/v1/plugins/{plugin_id}:\x01*\x12t\n\x0c\x44\x65letePlugin\x12\x1f.funland.v1.DeletePluginRequest\x1a\x16.google.protobuf.Empty\"+\xa8\xd5\x18\x06\x82\xd3\xe4\x93\x02!*\x1f/funland/v1/plugins/{plugin_id}\x12\x86\x01\n\rExecutePlugin\x12 .funland.v1.ExecutePluginRequest\x1a\x1b.funland.v1.PluginExecution\"6\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02,\"\'/funland/v1/plugins/{plugin_id}:execute:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,41 +60,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXECUTEPLUGINREQUEST'].fields_by_name['output_format']._loaded_options = None
   _globals['_EXECUTEPLUGINREQUEST'].fields_by_name['output_format']._serialized_options = b'\272H\004r\002\030@'
   _globals['_PLUGINSERVICE'].methods_by_name['ListPlugins']._loaded_options = None
-  _globals['_PLUGINSERVICE'].methods_by_name['ListPlugins']._serialized_options = b'\202\323\344\223\002\025\022\023/funland/v1/plugins'
+  _globals['_PLUGINSERVICE'].methods_by_name['ListPlugins']._serialized_options = b'\250\325\030\003\202\323\344\223\002\025\022\023/funland/v1/plugins'
   _globals['_PLUGINSERVICE'].methods_by_name['GetPlugin']._loaded_options = None
-  _globals['_PLUGINSERVICE'].methods_by_name['GetPlugin']._serialized_options = b'\202\323\344\223\002!\022\037/funland/v1/plugins/{plugin_id}'
+  _globals['_PLUGINSERVICE'].methods_by_name['GetPlugin']._serialized_options = b'\250\325\030\003\202\323\344\223\002!\022\037/funland/v1/plugins/{plugin_id}'
   _globals['_PLUGINSERVICE'].methods_by_name['InstallPlugin']._loaded_options = None
-  _globals['_PLUGINSERVICE'].methods_by_name['InstallPlugin']._serialized_options = b'\202\323\344\223\002\030\"\023/funland/v1/plugins:\001*'
+  _globals['_PLUGINSERVICE'].methods_by_name['InstallPlugin']._serialized_options = b'\250\325\030\006\202\323\344\223\002\030\"\023/funland/v1/plugins:\001*'
   _globals['_PLUGINSERVICE'].methods_by_name['UpdatePlugin']._loaded_options = None
-  _globals['_PLUGINSERVICE'].methods_by_name['UpdatePlugin']._serialized_options = b'\202\323\344\223\002$2\037/funland/v1/plugins/{plugin_id}:\001*'
+  _globals['_PLUGINSERVICE'].methods_by_name['UpdatePlugin']._serialized_options = b'\250\325\030\005\202\323\344\223\002$2\037/funland/v1/plugins/{plugin_id}:\001*'
   _globals['_PLUGINSERVICE'].methods_by_name['DeletePlugin']._loaded_options = None
-  _globals['_PLUGINSERVICE'].methods_by_name['DeletePlugin']._serialized_options = b'\202\323\344\223\002!*\037/funland/v1/plugins/{plugin_id}'
+  _globals['_PLUGINSERVICE'].methods_by_name['DeletePlugin']._serialized_options = b'\250\325\030\006\202\323\344\223\002!*\037/funland/v1/plugins/{plugin_id}'
   _globals['_PLUGINSERVICE'].methods_by_name['ExecutePlugin']._loaded_options = None
-  _globals['_PLUGINSERVICE'].methods_by_name['ExecutePlugin']._serialized_options = b'\202\323\344\223\002,\"\'/funland/v1/plugins/{plugin_id}:execute:\001*'
-  _globals['_PLUGIN']._serialized_start=194
-  _globals['_PLUGIN']._serialized_end=842
-  _globals['_PLUGIN_STATE']._serialized_start=773
-  _globals['_PLUGIN_STATE']._serialized_end=842
-  _globals['_PLUGINPERMISSIONS']._serialized_start=844
-  _globals['_PLUGINPERMISSIONS']._serialized_end=894
-  _globals['_PLUGINLIMITS']._serialized_start=896
-  _globals['_PLUGINLIMITS']._serialized_end=1019
-  _globals['_LISTPLUGINSREQUEST']._serialized_start=1021
-  _globals['_LISTPLUGINSREQUEST']._serialized_end=1127
-  _globals['_LISTPLUGINSRESPONSE']._serialized_start=1129
-  _globals['_LISTPLUGINSRESPONSE']._serialized_end=1187
-  _globals['_GETPLUGINREQUEST']._serialized_start=1189
-  _globals['_GETPLUGINREQUEST']._serialized_end=1237
-  _globals['_INSTALLPLUGINREQUEST']._serialized_start=1239
-  _globals['_INSTALLPLUGINREQUEST']._serialized_end=1320
-  _globals['_UPDATEPLUGINREQUEST']._serialized_start=1323
-  _globals['_UPDATEPLUGINREQUEST']._serialized_end=1451
-  _globals['_DELETEPLUGINREQUEST']._serialized_start=1453
-  _globals['_DELETEPLUGINREQUEST']._serialized_end=1504
-  _globals['_EXECUTEPLUGINREQUEST']._serialized_start=1507
-  _globals['_EXECUTEPLUGINREQUEST']._serialized_end=1645
-  _globals['_PLUGINEXECUTION']._serialized_start=1648
-  _globals['_PLUGINEXECUTION']._serialized_end=1892
-  _globals['_PLUGINSERVICE']._serialized_start=1895
-  _globals['_PLUGINSERVICE']._serialized_end=2586
+  _globals['_PLUGINSERVICE'].methods_by_name['ExecutePlugin']._serialized_options = b'\250\325\030\004\202\323\344\223\002,\"\'/funland/v1/plugins/{plugin_id}:execute:\001*'
+  _globals['_PLUGIN']._serialized_start=219
+  _globals['_PLUGIN']._serialized_end=867
+  _globals['_PLUGIN_STATE']._serialized_start=798
+  _globals['_PLUGIN_STATE']._serialized_end=867
+  _globals['_PLUGINPERMISSIONS']._serialized_start=869
+  _globals['_PLUGINPERMISSIONS']._serialized_end=919
+  _globals['_PLUGINLIMITS']._serialized_start=921
+  _globals['_PLUGINLIMITS']._serialized_end=1044
+  _globals['_LISTPLUGINSREQUEST']._serialized_start=1046
+  _globals['_LISTPLUGINSREQUEST']._serialized_end=1152
+  _globals['_LISTPLUGINSRESPONSE']._serialized_start=1154
+  _globals['_LISTPLUGINSRESPONSE']._serialized_end=1212
+  _globals['_GETPLUGINREQUEST']._serialized_start=1214
+  _globals['_GETPLUGINREQUEST']._serialized_end=1262
+  _globals['_INSTALLPLUGINREQUEST']._serialized_start=1264
+  _globals['_INSTALLPLUGINREQUEST']._serialized_end=1345
+  _globals['_UPDATEPLUGINREQUEST']._serialized_start=1348
+  _globals['_UPDATEPLUGINREQUEST']._serialized_end=1476
+  _globals['_DELETEPLUGINREQUEST']._serialized_start=1478
+  _globals['_DELETEPLUGINREQUEST']._serialized_end=1529
+  _globals['_EXECUTEPLUGINREQUEST']._serialized_start=1532
+  _globals['_EXECUTEPLUGINREQUEST']._serialized_end=1670
+  _globals['_PLUGINEXECUTION']._serialized_start=1673
+  _globals['_PLUGINEXECUTION']._serialized_end=1917
+  _globals['_PLUGINSERVICE']._serialized_start=1920
+  _globals['_PLUGINSERVICE']._serialized_end=2635
 # @@protoc_insertion_point(module_scope)

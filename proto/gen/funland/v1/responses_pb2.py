@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from funland.v1 import errors_pb2 as funland_dot_v1_dot_errors__pb2
 from funland.v1 import inference_pb2 as funland_dot_v1_dot_inference__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
@@ -30,7 +31,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66unland/v1/responses.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xeb\x05\n\x08Response\x12\x13\n\x0bresponse_id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.funland.v1.Response.State\x12\r\n\x05model\x18\x04 \x01(\t\x12\x1c\n\x14previous_response_id\x18\x05 \x01(\t\x12\x14\n\x0cinstructions\x18\x06 \x01(\t\x12#\n\x06output\x18\x07 \x01(\x0b\x32\x13.funland.v1.Message\x12*\n\x08logprobs\x18\x08 \x03(\x0b\x32\x18.funland.v1.TokenLogprob\x12 \n\x05usage\x18\t \x01(\x0b\x32\x11.funland.v1.Usage\x12$\n\x07timings\x18\n \x01(\x0b\x32\x13.funland.v1.Timings\x12(\n\x07request\x18\x0b \x01(\x0b\x32\x17.funland.v1.ChatRequest\x12\x34\n\x08metadata\x18\x0c \x03(\x0b\x32\".funland.v1.Response.MetadataEntry\x12 \n\x05\x65rror\x18\r \x01(\x0b\x32\x11.funland.v1.Error\x12\x0e\n\x06stored\x18\x0e \x01(\x08\x12\x30\n\rfinish_reason\x18\x0f \x01(\x0e\x32\x19.funland.v1.Finish.Reason\x12\x12\n\nbackground\x18\x10 \x01(\x08\x12\x12\n\ncollection\x18\x11 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"u\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bIN_PROGRESS\x10\x01\x12\r\n\tCOMPLETED\x10\x02\x12\x0e\n\nINCOMPLETE\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\n\n\x06QUEUED\x10\x05\x12\r\n\tCANCELLED\x10\x06\"\xec\x02\n\x15\x43reateResponseRequest\x12-\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x17.funland.v1.ChatRequestB\x06\xbaH\x03\xc8\x01\x01\x12&\n\x14previous_response_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12 \n\x0cinstructions\x18\x03 \x01(\tB\n\xbaH\x07r\x05(\x80\x80\x80\x08\x12\x12\n\x05store\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12Z\n\x08metadata\x18\x05 \x03(\x0b\x32/.funland.v1.CreateResponseRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x12\x12\n\nbackground\x18\x06 \x01(\x08\x12\x1b\n\ncollection\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_store\"\x96\x02\n\rResponseEvent\x12\'\n\x07\x63reated\x18\x01 \x01(\x0b\x32\x14.funland.v1.ResponseH\x00\x12$\n\x06queued\x18\x02 \x01(\x0b\x32\x12.funland.v1.QueuedH\x00\x12\"\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x11.funland.v1.DeltaH\x00\x12)\n\tcompleted\x18\x04 \x01(\x0b\x32\x14.funland.v1.ResponseH\x00\x12&\n\x07loading\x18\x06 \x01(\x0b\x32\x13.funland.v1.LoadingH\x00\x12&\n\x07prefill\x18\x07 \x01(\x0b\x32\x13.funland.v1.PrefillH\x00\x12\x0e\n\x06number\x18\x05 \x01(\x03\x42\x07\n\x05\x65vent\"5\n\x12GetResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"O\n\x14WatchResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x98\x02\n\x14ListResponsesRequest\x12\x1b\n\ncollection\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x05model\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12J\n\x08metadata\x18\x03 \x03(\x0b\x32..funland.v1.ListResponsesRequest.MetadataEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10\x12\x11\n\tascending\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x15ListResponsesResponse\x12\'\n\tresponses\x18\x01 \x03(\x0b\x32\x14.funland.v1.Response\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc5\x01\n\x15UpdateResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12Z\n\x08metadata\x18\x02 \x03(\x0b\x32/.funland.v1.UpdateResponseRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x15\x43\x61ncelResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\";\n\x18ListResponseInputRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"B\n\x19ListResponseInputResponse\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\"8\n\x15\x44\x65leteResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\xf2\x08\n\x0fResponseService\x12k\n\x0e\x43reateResponse\x12!.funland.v1.CreateResponseRequest\x1a\x14.funland.v1.Response\" \x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/responses:\x01*\x12y\n\x0eStreamResponse\x12!.funland.v1.CreateResponseRequest\x1a\x19.funland.v1.ResponseEvent\"\'\x82\xd3\xe4\x93\x02!\"\x1c/funland/v1/responses:stream:\x01*0\x01\x12\x81\x01\n\rWatchResponse\x12 .funland.v1.WatchResponseRequest\x1a\x19.funland.v1.ResponseEvent\"1\x82\xd3\xe4\x93\x02+\x12)/funland/v1/responses/{response_id}:watch0\x01\x12p\n\x0bGetResponse\x12\x1e.funland.v1.GetResponseRequest\x1a\x14.funland.v1.Response\"+\x82\xd3\xe4\x93\x02%\x12#/funland/v1/responses/{response_id}\x12s\n\rListResponses\x12 .funland.v1.ListResponsesRequest\x1a!.funland.v1.ListResponsesResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/responses\x12y\n\x0eUpdateResponse\x12!.funland.v1.UpdateResponseRequest\x1a\x14.funland.v1.Response\".\x82\xd3\xe4\x93\x02(2#/funland/v1/responses/{response_id}:\x01*\x12\x80\x01\n\x0e\x43\x61ncelResponse\x12!.funland.v1.CancelResponseRequest\x1a\x14.funland.v1.Response\"5\x82\xd3\xe4\x93\x02/\"*/funland/v1/responses/{response_id}:cancel:\x01*\x12\x93\x01\n\x11ListResponseInput\x12$.funland.v1.ListResponseInputRequest\x1a%.funland.v1.ListResponseInputResponse\"1\x82\xd3\xe4\x93\x02+\x12)/funland/v1/responses/{response_id}/input\x12x\n\x0e\x44\x65leteResponse\x12!.funland.v1.DeleteResponseRequest\x1a\x16.google.protobuf.Empty\"+\x82\xd3\xe4\x93\x02%*#/funland/v1/responses/{response_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x66unland/v1/responses.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x06\n\x08Response\x12\x13\n\x0bresponse_id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.funland.v1.Response.State\x12\r\n\x05model\x18\x04 \x01(\t\x12\x1c\n\x14previous_response_id\x18\x05 \x01(\t\x12\x14\n\x0cinstructions\x18\x06 \x01(\t\x12#\n\x06output\x18\x07 \x01(\x0b\x32\x13.funland.v1.Message\x12*\n\x08logprobs\x18\x08 \x03(\x0b\x32\x18.funland.v1.TokenLogprob\x12 \n\x05usage\x18\t \x01(\x0b\x32\x11.funland.v1.Usage\x12$\n\x07timings\x18\n \x01(\x0b\x32\x13.funland.v1.Timings\x12(\n\x07request\x18\x0b \x01(\x0b\x32\x17.funland.v1.ChatRequest\x12\x34\n\x08metadata\x18\x0c \x03(\x0b\x32\".funland.v1.Response.MetadataEntry\x12 \n\x05\x65rror\x18\r \x01(\x0b\x32\x11.funland.v1.Error\x12\x0e\n\x06stored\x18\x0e \x01(\x08\x12\x30\n\rfinish_reason\x18\x0f \x01(\x0e\x32\x19.funland.v1.Finish.Reason\x12\x12\n\nbackground\x18\x10 \x01(\x08\x12\x12\n\ncollection\x18\x11 \x01(\t\x12#\n\x05steps\x18\x12 \x03(\x0b\x32\x14.funland.v1.ToolStep\x12*\n\rstep_messages\x18\x13 \x03(\x0b\x32\x13.funland.v1.Message\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"u\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bIN_PROGRESS\x10\x01\x12\r\n\tCOMPLETED\x10\x02\x12\x0e\n\nINCOMPLETE\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\n\n\x06QUEUED\x10\x05\x12\r\n\tCANCELLED\x10\x06\"\xec\x02\n\x15\x43reateResponseRequest\x12-\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x17.funland.v1.ChatRequestB\x06\xbaH\x03\xc8\x01\x01\x12&\n\x14previous_response_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12 \n\x0cinstructions\x18\x03 \x01(\tB\n\xbaH\x07r\x05(\x80\x80\x80\x08\x12\x12\n\x05store\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12Z\n\x08metadata\x18\x05 \x03(\x0b\x32/.funland.v1.CreateResponseRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x12\x12\n\nbackground\x18\x06 \x01(\x08\x12\x1b\n\ncollection\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_store\"\xc1\x02\n\rResponseEvent\x12\'\n\x07\x63reated\x18\x01 \x01(\x0b\x32\x14.funland.v1.ResponseH\x00\x12$\n\x06queued\x18\x02 \x01(\x0b\x32\x12.funland.v1.QueuedH\x00\x12\"\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x11.funland.v1.DeltaH\x00\x12)\n\tcompleted\x18\x04 \x01(\x0b\x32\x14.funland.v1.ResponseH\x00\x12&\n\x07loading\x18\x06 \x01(\x0b\x32\x13.funland.v1.LoadingH\x00\x12&\n\x07prefill\x18\x07 \x01(\x0b\x32\x13.funland.v1.PrefillH\x00\x12)\n\ttool_step\x18\x08 \x01(\x0b\x32\x14.funland.v1.ToolStepH\x00\x12\x0e\n\x06number\x18\x05 \x01(\x03\x42\x07\n\x05\x65vent\"5\n\x12GetResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"O\n\x14WatchResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x98\x02\n\x14ListResponsesRequest\x12\x1b\n\ncollection\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x17\n\x05model\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12J\n\x08metadata\x18\x03 \x03(\x0b\x32..funland.v1.ListResponsesRequest.MetadataEntryB\x08\xbaH\x05\x9a\x01\x02\x10\x10\x12\x11\n\tascending\x18\x04 \x01(\x08\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Y\n\x15ListResponsesResponse\x12\'\n\tresponses\x18\x01 \x03(\x0b\x32\x14.funland.v1.Response\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc5\x01\n\x15UpdateResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12Z\n\x08metadata\x18\x02 \x03(\x0b\x32/.funland.v1.UpdateResponseRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x15\x43\x61ncelResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\";\n\x18ListResponseInputRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"B\n\x19ListResponseInputResponse\x12%\n\x08messages\x18\x01 \x03(\x0b\x32\x13.funland.v1.Message\"8\n\x15\x44\x65leteResponseRequest\x12\x1f\n\x0bresponse_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x32\x96\t\n\x0fResponseService\x12o\n\x0e\x43reateResponse\x12!.funland.v1.CreateResponseRequest\x1a\x14.funland.v1.Response\"$\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02\x1a\"\x15/funland/v1/responses:\x01*\x12}\n\x0eStreamResponse\x12!.funland.v1.CreateResponseRequest\x1a\x19.funland.v1.ResponseEvent\"+\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02!\"\x1c/funland/v1/responses:stream:\x01*0\x01\x12\x85\x01\n\rWatchResponse\x12 .funland.v1.WatchResponseRequest\x1a\x19.funland.v1.ResponseEvent\"5\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02+\x12)/funland/v1/responses/{response_id}:watch0\x01\x12t\n\x0bGetResponse\x12\x1e.funland.v1.GetResponseRequest\x1a\x14.funland.v1.Response\"/\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02%\x12#/funland/v1/responses/{response_id}\x12w\n\rListResponses\x12 .funland.v1.ListResponsesRequest\x1a!.funland.v1.ListResponsesResponse\"!\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/responses\x12}\n\x0eUpdateResponse\x12!.funland.v1.UpdateResponseRequest\x1a\x14.funland.v1.Response\"2\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02(2#/funland/v1/responses/{response_id}:\x01*\x12\x84\x01\n\x0e\x43\x61ncelResponse\x12!.funland.v1.CancelResponseRequest\x1a\x14.funland.v1.Response\"9\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02/\"*/funland/v1/responses/{response_id}:cancel:\x01*\x12\x97\x01\n\x11ListResponseInput\x12$.funland.v1.ListResponseInputRequest\x1a%.funland.v1.ListResponseInputResponse\"5\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02+\x12)/funland/v1/responses/{response_id}/input\x12|\n\x0e\x44\x65leteResponse\x12!.funland.v1.DeleteResponseRequest\x1a\x16.google.protobuf.Empty\"/\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02%*#/funland/v1/responses/{response_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -82,57 +83,57 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETERESPONSEREQUEST'].fields_by_name['response_id']._loaded_options = None
   _globals['_DELETERESPONSEREQUEST'].fields_by_name['response_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
   _globals['_RESPONSESERVICE'].methods_by_name['CreateResponse']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['CreateResponse']._serialized_options = b'\202\323\344\223\002\032\"\025/funland/v1/responses:\001*'
+  _globals['_RESPONSESERVICE'].methods_by_name['CreateResponse']._serialized_options = b'\250\325\030\004\202\323\344\223\002\032\"\025/funland/v1/responses:\001*'
   _globals['_RESPONSESERVICE'].methods_by_name['StreamResponse']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['StreamResponse']._serialized_options = b'\202\323\344\223\002!\"\034/funland/v1/responses:stream:\001*'
+  _globals['_RESPONSESERVICE'].methods_by_name['StreamResponse']._serialized_options = b'\250\325\030\004\202\323\344\223\002!\"\034/funland/v1/responses:stream:\001*'
   _globals['_RESPONSESERVICE'].methods_by_name['WatchResponse']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['WatchResponse']._serialized_options = b'\202\323\344\223\002+\022)/funland/v1/responses/{response_id}:watch'
+  _globals['_RESPONSESERVICE'].methods_by_name['WatchResponse']._serialized_options = b'\250\325\030\003\202\323\344\223\002+\022)/funland/v1/responses/{response_id}:watch'
   _globals['_RESPONSESERVICE'].methods_by_name['GetResponse']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['GetResponse']._serialized_options = b'\202\323\344\223\002%\022#/funland/v1/responses/{response_id}'
+  _globals['_RESPONSESERVICE'].methods_by_name['GetResponse']._serialized_options = b'\250\325\030\003\202\323\344\223\002%\022#/funland/v1/responses/{response_id}'
   _globals['_RESPONSESERVICE'].methods_by_name['ListResponses']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['ListResponses']._serialized_options = b'\202\323\344\223\002\027\022\025/funland/v1/responses'
+  _globals['_RESPONSESERVICE'].methods_by_name['ListResponses']._serialized_options = b'\250\325\030\003\202\323\344\223\002\027\022\025/funland/v1/responses'
   _globals['_RESPONSESERVICE'].methods_by_name['UpdateResponse']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['UpdateResponse']._serialized_options = b'\202\323\344\223\002(2#/funland/v1/responses/{response_id}:\001*'
+  _globals['_RESPONSESERVICE'].methods_by_name['UpdateResponse']._serialized_options = b'\250\325\030\004\202\323\344\223\002(2#/funland/v1/responses/{response_id}:\001*'
   _globals['_RESPONSESERVICE'].methods_by_name['CancelResponse']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['CancelResponse']._serialized_options = b'\202\323\344\223\002/\"*/funland/v1/responses/{response_id}:cancel:\001*'
+  _globals['_RESPONSESERVICE'].methods_by_name['CancelResponse']._serialized_options = b'\250\325\030\004\202\323\344\223\002/\"*/funland/v1/responses/{response_id}:cancel:\001*'
   _globals['_RESPONSESERVICE'].methods_by_name['ListResponseInput']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['ListResponseInput']._serialized_options = b'\202\323\344\223\002+\022)/funland/v1/responses/{response_id}/input'
+  _globals['_RESPONSESERVICE'].methods_by_name['ListResponseInput']._serialized_options = b'\250\325\030\003\202\323\344\223\002+\022)/funland/v1/responses/{response_id}/input'
   _globals['_RESPONSESERVICE'].methods_by_name['DeleteResponse']._loaded_options = None
-  _globals['_RESPONSESERVICE'].methods_by_name['DeleteResponse']._serialized_options = b'\202\323\344\223\002%*#/funland/v1/responses/{response_id}'
-  _globals['_RESPONSE']._serialized_start=217
-  _globals['_RESPONSE']._serialized_end=964
-  _globals['_RESPONSE_METADATAENTRY']._serialized_start=798
-  _globals['_RESPONSE_METADATAENTRY']._serialized_end=845
-  _globals['_RESPONSE_STATE']._serialized_start=847
-  _globals['_RESPONSE_STATE']._serialized_end=964
-  _globals['_CREATERESPONSEREQUEST']._serialized_start=967
-  _globals['_CREATERESPONSEREQUEST']._serialized_end=1331
-  _globals['_CREATERESPONSEREQUEST_METADATAENTRY']._serialized_start=798
-  _globals['_CREATERESPONSEREQUEST_METADATAENTRY']._serialized_end=845
-  _globals['_RESPONSEEVENT']._serialized_start=1334
-  _globals['_RESPONSEEVENT']._serialized_end=1612
-  _globals['_GETRESPONSEREQUEST']._serialized_start=1614
-  _globals['_GETRESPONSEREQUEST']._serialized_end=1667
-  _globals['_WATCHRESPONSEREQUEST']._serialized_start=1669
-  _globals['_WATCHRESPONSEREQUEST']._serialized_end=1748
-  _globals['_LISTRESPONSESREQUEST']._serialized_start=1751
-  _globals['_LISTRESPONSESREQUEST']._serialized_end=2031
-  _globals['_LISTRESPONSESREQUEST_METADATAENTRY']._serialized_start=798
-  _globals['_LISTRESPONSESREQUEST_METADATAENTRY']._serialized_end=845
-  _globals['_LISTRESPONSESRESPONSE']._serialized_start=2033
-  _globals['_LISTRESPONSESRESPONSE']._serialized_end=2122
-  _globals['_UPDATERESPONSEREQUEST']._serialized_start=2125
-  _globals['_UPDATERESPONSEREQUEST']._serialized_end=2322
-  _globals['_UPDATERESPONSEREQUEST_METADATAENTRY']._serialized_start=798
-  _globals['_UPDATERESPONSEREQUEST_METADATAENTRY']._serialized_end=845
-  _globals['_CANCELRESPONSEREQUEST']._serialized_start=2324
-  _globals['_CANCELRESPONSEREQUEST']._serialized_end=2380
-  _globals['_LISTRESPONSEINPUTREQUEST']._serialized_start=2382
-  _globals['_LISTRESPONSEINPUTREQUEST']._serialized_end=2441
-  _globals['_LISTRESPONSEINPUTRESPONSE']._serialized_start=2443
-  _globals['_LISTRESPONSEINPUTRESPONSE']._serialized_end=2509
-  _globals['_DELETERESPONSEREQUEST']._serialized_start=2511
-  _globals['_DELETERESPONSEREQUEST']._serialized_end=2567
-  _globals['_RESPONSESERVICE']._serialized_start=2570
-  _globals['_RESPONSESERVICE']._serialized_end=3708
+  _globals['_RESPONSESERVICE'].methods_by_name['DeleteResponse']._serialized_options = b'\250\325\030\004\202\323\344\223\002%*#/funland/v1/responses/{response_id}'
+  _globals['_RESPONSE']._serialized_start=242
+  _globals['_RESPONSE']._serialized_end=1070
+  _globals['_RESPONSE_METADATAENTRY']._serialized_start=904
+  _globals['_RESPONSE_METADATAENTRY']._serialized_end=951
+  _globals['_RESPONSE_STATE']._serialized_start=953
+  _globals['_RESPONSE_STATE']._serialized_end=1070
+  _globals['_CREATERESPONSEREQUEST']._serialized_start=1073
+  _globals['_CREATERESPONSEREQUEST']._serialized_end=1437
+  _globals['_CREATERESPONSEREQUEST_METADATAENTRY']._serialized_start=904
+  _globals['_CREATERESPONSEREQUEST_METADATAENTRY']._serialized_end=951
+  _globals['_RESPONSEEVENT']._serialized_start=1440
+  _globals['_RESPONSEEVENT']._serialized_end=1761
+  _globals['_GETRESPONSEREQUEST']._serialized_start=1763
+  _globals['_GETRESPONSEREQUEST']._serialized_end=1816
+  _globals['_WATCHRESPONSEREQUEST']._serialized_start=1818
+  _globals['_WATCHRESPONSEREQUEST']._serialized_end=1897
+  _globals['_LISTRESPONSESREQUEST']._serialized_start=1900
+  _globals['_LISTRESPONSESREQUEST']._serialized_end=2180
+  _globals['_LISTRESPONSESREQUEST_METADATAENTRY']._serialized_start=904
+  _globals['_LISTRESPONSESREQUEST_METADATAENTRY']._serialized_end=951
+  _globals['_LISTRESPONSESRESPONSE']._serialized_start=2182
+  _globals['_LISTRESPONSESRESPONSE']._serialized_end=2271
+  _globals['_UPDATERESPONSEREQUEST']._serialized_start=2274
+  _globals['_UPDATERESPONSEREQUEST']._serialized_end=2471
+  _globals['_UPDATERESPONSEREQUEST_METADATAENTRY']._serialized_start=904
+  _globals['_UPDATERESPONSEREQUEST_METADATAENTRY']._serialized_end=951
+  _globals['_CANCELRESPONSEREQUEST']._serialized_start=2473
+  _globals['_CANCELRESPONSEREQUEST']._serialized_end=2529
+  _globals['_LISTRESPONSEINPUTREQUEST']._serialized_start=2531
+  _globals['_LISTRESPONSEINPUTREQUEST']._serialized_end=2590
+  _globals['_LISTRESPONSEINPUTRESPONSE']._serialized_start=2592
+  _globals['_LISTRESPONSEINPUTRESPONSE']._serialized_end=2658
+  _globals['_DELETERESPONSEREQUEST']._serialized_start=2660
+  _globals['_DELETERESPONSEREQUEST']._serialized_end=2716
+  _globals['_RESPONSESERVICE']._serialized_start=2719
+  _globals['_RESPONSESERVICE']._serialized_end=3893
 # @@protoc_insertion_point(module_scope)

@@ -104,6 +104,8 @@ class Response(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     BACKGROUND_FIELD_NUMBER: _builtins.int
     COLLECTION_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    STEP_MESSAGES_FIELD_NUMBER: _builtins.int
     response_id: _builtins.str
     """The response's id."""
     state: Global___Response.State.ValueType
@@ -154,6 +156,14 @@ class Response(_message.Message):
     def error(self) -> _errors_pb2.Error:
         """Why it failed. Set when `state` is FAILED."""
 
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.ToolStep]:
+        """The calls that the server made, if the chat names `mcp_servers`."""
+
+    @_builtins.property
+    def step_messages(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Message]:
+        """What was said before `output`: see `ChatResponse.step_messages`. Responses that follow this one know it."""
+
     def __init__(
         self,
         *,
@@ -174,10 +184,12 @@ class Response(_message.Message):
         finish_reason: _inference_pb2.Finish.Reason.ValueType = ...,
         background: _builtins.bool = ...,
         collection: _builtins.str = ...,
+        steps: _abc.Iterable[_inference_pb2.ToolStep] | None = ...,
+        step_messages: _abc.Iterable[_inference_pb2.Message] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "output", b"output", "request", b"request", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "collection", b"collection", "create_time", b"create_time", "error", b"error", "finish_reason", b"finish_reason", "instructions", b"instructions", "logprobs", b"logprobs", "metadata", b"metadata", "model", b"model", "output", b"output", "previous_response_id", b"previous_response_id", "request", b"request", "response_id", b"response_id", "state", b"state", "stored", b"stored", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "collection", b"collection", "create_time", b"create_time", "error", b"error", "finish_reason", b"finish_reason", "instructions", b"instructions", "logprobs", b"logprobs", "metadata", b"metadata", "model", b"model", "output", b"output", "previous_response_id", b"previous_response_id", "request", b"request", "response_id", b"response_id", "state", b"state", "step_messages", b"step_messages", "steps", b"steps", "stored", b"stored", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -276,6 +288,7 @@ class ResponseEvent(_message.Message):
     COMPLETED_FIELD_NUMBER: _builtins.int
     LOADING_FIELD_NUMBER: _builtins.int
     PREFILL_FIELD_NUMBER: _builtins.int
+    TOOL_STEP_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """The event's number in the stream of a background response and in that of `WatchResponse`, from
@@ -309,6 +322,10 @@ class ResponseEvent(_message.Message):
     def prefill(self) -> _inference_pb2.Prefill:
         """More of the prompt was computed, if `GenerationOptions.progress` is set."""
 
+    @_builtins.property
+    def tool_step(self) -> _inference_pb2.ToolStep:
+        """The server makes a call of a tool of an MCP server, or has made it; see `GenerationEvent.tool_step`."""
+
     def __init__(
         self,
         *,
@@ -318,13 +335,14 @@ class ResponseEvent(_message.Message):
         completed: Global___Response | None = ...,
         loading: _inference_pb2.Loading | None = ...,
         prefill: _inference_pb2.Prefill | None = ...,
+        tool_step: _inference_pb2.ToolStep | None = ...,
         number: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "loading", b"loading", "prefill", b"prefill", "queued", b"queued"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "loading", b"loading", "prefill", b"prefill", "queued", b"queued", "tool_step", b"tool_step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "loading", b"loading", "number", b"number", "prefill", b"prefill", "queued", b"queued"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed", b"completed", "created", b"created", "delta", b"delta", "event", b"event", "loading", b"loading", "number", b"number", "prefill", b"prefill", "queued", b"queued", "tool_step", b"tool_step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["created", "queued", "delta", "completed", "loading", "prefill"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["created", "queued", "delta", "completed", "loading", "prefill", "tool_step"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

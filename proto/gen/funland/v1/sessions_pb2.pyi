@@ -141,6 +141,7 @@ class Session(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     FORKED_FROM_FIELD_NUMBER: _builtins.int
     LAST_EVENT_FIELD_NUMBER: _builtins.int
+    MCP_SERVERS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session's id."""
     title: _builtins.str
@@ -197,6 +198,10 @@ class Session(_message.Message):
     def forked_from(self) -> Global___ForkPoint:
         """Where it was forked from. Unset: nowhere."""
 
+    @_builtins.property
+    def mcp_servers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The MCP servers whose tools the model may use; see `ChatRequest.mcp_servers`."""
+
     def __init__(
         self,
         *,
@@ -219,10 +224,11 @@ class Session(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         forked_from: Global___ForkPoint | None = ...,
         last_event: _builtins.int = ...,
+        mcp_servers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "create_time", b"create_time", "forked_from", b"forked_from", "reasoning", b"reasoning", "sampling", b"sampling", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "create_time", b"create_time", "device_ids", b"device_ids", "forked_from", b"forked_from", "head_message_id", b"head_message_id", "last_event", b"last_event", "message_count", b"message_count", "metadata", b"metadata", "model", b"model", "overflow", b"overflow", "reasoning", b"reasoning", "sampling", b"sampling", "session_id", b"session_id", "state", b"state", "system_message", b"system_message", "tags", b"tags", "title", b"title", "tools", b"tools", "update_time", b"update_time", "when_busy", b"when_busy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "create_time", b"create_time", "device_ids", b"device_ids", "forked_from", b"forked_from", "head_message_id", b"head_message_id", "last_event", b"last_event", "mcp_servers", b"mcp_servers", "message_count", b"message_count", "metadata", b"metadata", "model", b"model", "overflow", b"overflow", "reasoning", b"reasoning", "sampling", b"sampling", "session_id", b"session_id", "state", b"state", "system_message", b"system_message", "tags", b"tags", "title", b"title", "tools", b"tools", "update_time", b"update_time", "when_busy", b"when_busy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__reasoning: _TypeAlias = _typing.Literal["reasoning"]  # noqa: Y015
     _WhichOneofArgType__reasoning: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning"]  # noqa: Y015
@@ -336,6 +342,7 @@ class SessionMessage(_message.Message):
     DEVICE_IDS_FIELD_NUMBER: _builtins.int
     DROPPED_MESSAGE_IDS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """The message's id."""
     session_id: _builtins.str
@@ -384,6 +391,12 @@ class SessionMessage(_message.Message):
     def error(self) -> _errors_pb2.Error:
         """Why it failed. Set when `state` is FAILED."""
 
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.ToolStep]:
+        """The calls of it that the server made, without what came of them: that is in the messages behind it, and another answer
+        follows those. What such an answer took is told at the last of them.
+        """
+
     def __init__(
         self,
         *,
@@ -402,10 +415,11 @@ class SessionMessage(_message.Message):
         device_ids: _abc.Iterable[_builtins.str] | None = ...,
         dropped_message_ids: _abc.Iterable[_builtins.str] | None = ...,
         error: _errors_pb2.Error | None = ...,
+        steps: _abc.Iterable[_inference_pb2.ToolStep] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "error", b"error", "message", b"message", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "device_ids", b"device_ids", "dropped_message_ids", b"dropped_message_ids", "error", b"error", "finish_reason", b"finish_reason", "message", b"message", "message_id", b"message_id", "metadata", b"metadata", "model", b"model", "parent_message_id", b"parent_message_id", "session_id", b"session_id", "sibling_message_ids", b"sibling_message_ids", "state", b"state", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "device_ids", b"device_ids", "dropped_message_ids", b"dropped_message_ids", "error", b"error", "finish_reason", b"finish_reason", "message", b"message", "message_id", b"message_id", "metadata", b"metadata", "model", b"model", "parent_message_id", b"parent_message_id", "session_id", b"session_id", "sibling_message_ids", b"sibling_message_ids", "state", b"state", "steps", b"steps", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -448,6 +462,7 @@ class CreateSessionRequest(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    MCP_SERVERS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's or deployment's id, alias or source. Empty: the default model."""
     system_message: _builtins.str
@@ -480,6 +495,12 @@ class CreateSessionRequest(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What to keep with it."""
 
+    @_builtins.property
+    def mcp_servers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The MCP servers whose tools the model may use; see `ChatRequest.mcp_servers`. That they are there is looked at when
+        something is said.
+        """
+
     def __init__(
         self,
         *,
@@ -494,10 +515,11 @@ class CreateSessionRequest(_message.Message):
         title: _builtins.str = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        mcp_servers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "reasoning", b"reasoning", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "device_ids", b"device_ids", "metadata", b"metadata", "model", b"model", "overflow", b"overflow", "reasoning", b"reasoning", "sampling", b"sampling", "system_message", b"system_message", "tags", b"tags", "title", b"title", "tools", b"tools", "when_busy", b"when_busy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "device_ids", b"device_ids", "mcp_servers", b"mcp_servers", "metadata", b"metadata", "model", b"model", "overflow", b"overflow", "reasoning", b"reasoning", "sampling", b"sampling", "system_message", b"system_message", "tags", b"tags", "title", b"title", "tools", b"tools", "when_busy", b"when_busy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__reasoning: _TypeAlias = _typing.Literal["reasoning"]  # noqa: Y015
     _WhichOneofArgType__reasoning: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning"]  # noqa: Y015
@@ -638,6 +660,7 @@ class UpdateSessionRequest(_message.Message):
     WHEN_BUSY_FIELD_NUMBER: _builtins.int
     HEAD_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    MCP_SERVERS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session's id."""
     title: _builtins.str
@@ -666,6 +689,10 @@ class UpdateSessionRequest(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Keys to keep with it; an empty value removes the key, others stay."""
 
+    @_builtins.property
+    def mcp_servers(self) -> Global___McpServerNames:
+        """The MCP servers whose tools the model may use, in place of those that it may."""
+
     def __init__(
         self,
         *,
@@ -680,10 +707,11 @@ class UpdateSessionRequest(_message.Message):
         when_busy: Global___Session.WhenBusy.ValueType = ...,
         head_message_id: _builtins.str | None = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        mcp_servers: Global___McpServerNames | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_head_message_id", b"_head_message_id", "_model", b"_model", "_reasoning", b"_reasoning", "_system_message", b"_system_message", "_title", b"_title", "head_message_id", b"head_message_id", "model", b"model", "reasoning", b"reasoning", "sampling", b"sampling", "system_message", b"system_message", "tags", b"tags", "title", b"title"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_head_message_id", b"_head_message_id", "_model", b"_model", "_reasoning", b"_reasoning", "_system_message", b"_system_message", "_title", b"_title", "head_message_id", b"head_message_id", "mcp_servers", b"mcp_servers", "model", b"model", "reasoning", b"reasoning", "sampling", b"sampling", "system_message", b"system_message", "tags", b"tags", "title", b"title"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_head_message_id", b"_head_message_id", "_model", b"_model", "_reasoning", b"_reasoning", "_system_message", b"_system_message", "_title", b"_title", "head_message_id", b"head_message_id", "metadata", b"metadata", "model", b"model", "overflow", b"overflow", "reasoning", b"reasoning", "sampling", b"sampling", "session_id", b"session_id", "system_message", b"system_message", "tags", b"tags", "title", b"title", "when_busy", b"when_busy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_head_message_id", b"_head_message_id", "_model", b"_model", "_reasoning", b"_reasoning", "_system_message", b"_system_message", "_title", b"_title", "head_message_id", b"head_message_id", "mcp_servers", b"mcp_servers", "metadata", b"metadata", "model", b"model", "overflow", b"overflow", "reasoning", b"reasoning", "sampling", b"sampling", "session_id", b"session_id", "system_message", b"system_message", "tags", b"tags", "title", b"title", "when_busy", b"when_busy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__head_message_id: _TypeAlias = _typing.Literal["head_message_id"]  # noqa: Y015
     _WhichOneofArgType__head_message_id: _TypeAlias = _typing.Literal["_head_message_id", b"_head_message_id"]  # noqa: Y015
@@ -707,6 +735,30 @@ class UpdateSessionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__title) -> _WhichOneofReturnType__title | None: ...
 
 Global___UpdateSessionRequest: _TypeAlias = UpdateSessionRequest  # noqa: Y015
+
+@_typing.final
+class McpServerNames(_message.Message):
+    """MCP servers of the settings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Their names. Empty: none."""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___McpServerNames: _TypeAlias = McpServerNames  # noqa: Y015
 
 @_typing.final
 class Tags(_message.Message):
@@ -935,8 +987,8 @@ Global___GetMessageRequest: _TypeAlias = GetMessageRequest  # noqa: Y015
 
 @_typing.final
 class SendMessageRequest(_message.Message):
-    """Request for `SendMessage` and `StreamMessage`. Exactly one of `content`, `tool_results` and `regenerate_message_id` is not
-    empty.
+    """Request for `SendMessage` and `StreamMessage`. Exactly one of `content`, `parts`, `tool_results` and `regenerate_message_id` is
+    not empty.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -968,6 +1020,7 @@ class SendMessageRequest(_message.Message):
     EDIT_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     AFTER_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     TOOL_CHOICE_FIELD_NUMBER: _builtins.int
@@ -1000,6 +1053,12 @@ class SendMessageRequest(_message.Message):
         """The results of the calls that the last message asks for."""
 
     @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.MessagePart]:
+        """What is said and shown, in place of `content`. Together the files themselves may have 4 MiB, since the session keeps them; a
+        larger one is kept as a file and named by its `file_id`.
+        """
+
+    @_builtins.property
     def sampling(self) -> _inference_pb2.SamplingParameters:
         """How to write the answer, in place of what the session says; what is unset here is as there."""
 
@@ -1025,6 +1084,7 @@ class SendMessageRequest(_message.Message):
         edit_message_id: _builtins.str = ...,
         after_message_id: _builtins.str = ...,
         name: _builtins.str = ...,
+        parts: _abc.Iterable[_inference_pb2.MessagePart] | None = ...,
         sampling: _inference_pb2.SamplingParameters | None = ...,
         format: _inference_pb2.OutputFormat | None = ...,
         tool_choice: _inference_pb2.ToolChoice | None = ...,
@@ -1035,7 +1095,7 @@ class SendMessageRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "format", b"format", "reasoning", b"reasoning", "sampling", b"sampling", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "after_message_id", b"after_message_id", "content", b"content", "edit_message_id", b"edit_message_id", "format", b"format", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "name", b"name", "priority", b"priority", "reasoning", b"reasoning", "regenerate_message_id", b"regenerate_message_id", "sampling", b"sampling", "session_id", b"session_id", "tool_choice", b"tool_choice", "tool_results", b"tool_results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning", "after_message_id", b"after_message_id", "content", b"content", "edit_message_id", b"edit_message_id", "format", b"format", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "name", b"name", "parts", b"parts", "priority", b"priority", "reasoning", b"reasoning", "regenerate_message_id", b"regenerate_message_id", "sampling", b"sampling", "session_id", b"session_id", "tool_choice", b"tool_choice", "tool_results", b"tool_results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__reasoning: _TypeAlias = _typing.Literal["reasoning"]  # noqa: Y015
     _WhichOneofArgType__reasoning: _TypeAlias = _typing.Literal["_reasoning", b"_reasoning"]  # noqa: Y015
@@ -1271,6 +1331,7 @@ class SessionEvent(_message.Message):
     REJECTED_FIELD_NUMBER: _builtins.int
     PONG_FIELD_NUMBER: _builtins.int
     DELETED_FIELD_NUMBER: _builtins.int
+    TOOL_STEP_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """The event's number, higher than all before it in this session, also after a restart of the server, which may leave some
     out. 0 for what only this stream is told: the first `session`, `rejected` and `pong`, and a `session` or `message` in place
@@ -1316,6 +1377,12 @@ class SessionEvent(_message.Message):
     def deleted(self) -> _empty_pb2.Empty:
         """The session was deleted. The last event."""
 
+    @_builtins.property
+    def tool_step(self) -> _inference_pb2.ToolStep:
+        """The server makes a call that the answer asks for, or has made it; see `GenerationEvent.tool_step`. When all of an answer
+        are made, they are told as a `message` each: the answer, the results, and the next answer.
+        """
+
     def __init__(
         self,
         *,
@@ -1331,12 +1398,13 @@ class SessionEvent(_message.Message):
         rejected: _errors_pb2.Error | None = ...,
         pong: _empty_pb2.Empty | None = ...,
         deleted: _empty_pb2.Empty | None = ...,
+        tool_step: _inference_pb2.ToolStep | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "delta", b"delta", "event", b"event", "loading", b"loading", "message", b"message", "pong", b"pong", "prefill", b"prefill", "queued", b"queued", "rejected", b"rejected", "session", b"session"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "delta", b"delta", "event", b"event", "loading", b"loading", "message", b"message", "pong", b"pong", "prefill", b"prefill", "queued", b"queued", "rejected", b"rejected", "session", b"session", "tool_step", b"tool_step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "delta", b"delta", "event", b"event", "loading", b"loading", "message", b"message", "message_id", b"message_id", "number", b"number", "pong", b"pong", "prefill", b"prefill", "queued", b"queued", "reference", b"reference", "rejected", b"rejected", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "delta", b"delta", "event", b"event", "loading", b"loading", "message", b"message", "message_id", b"message_id", "number", b"number", "pong", b"pong", "prefill", b"prefill", "queued", b"queued", "reference", b"reference", "rejected", b"rejected", "session", b"session", "tool_step", b"tool_step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session", "message", "loading", "queued", "prefill", "delta", "rejected", "pong", "deleted"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session", "message", "loading", "queued", "prefill", "delta", "rejected", "pong", "deleted", "tool_step"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

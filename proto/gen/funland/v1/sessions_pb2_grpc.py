@@ -41,6 +41,9 @@ class SessionServiceStub:
     The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
     calls of functions that have no results; one that says nothing is left out.
 
+    Calls of tools of the session's `mcp_servers` are made by the server: the answer that asks for them, their results and the next
+    answer are messages of the branch, and a call that has something said gets the last answer.
+
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
     """
@@ -136,6 +139,9 @@ class SessionServiceServicer:
 
     The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
     calls of functions that have no results; one that says nothing is left out.
+
+    Calls of tools of the session's `mcp_servers` are made by the server: the answer that asks for them, their results and the next
+    answer are messages of the branch, and a call that has something said gets the last answer.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
@@ -368,6 +374,9 @@ class SessionService:
 
     The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
     calls of functions that have no results; one that says nothing is left out.
+
+    Calls of tools of the session's `mcp_servers` are made by the server: the answer that asks for them, their results and the next
+    answer are messages of the branch, and a call that has something said gets the last answer.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.

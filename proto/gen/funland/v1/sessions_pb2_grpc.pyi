@@ -42,6 +42,9 @@ class SessionServiceStub:
     The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
     calls of functions that have no results; one that says nothing is left out.
 
+    Calls of tools of the session's `mcp_servers` are made by the server: the answer that asks for them, their results and the next
+    answer are messages of the branch, and a call that has something said gets the last answer.
+
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
     """
@@ -141,6 +144,9 @@ class SessionServiceAsyncStub(SessionServiceStub):
     The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
     calls of functions that have no results; one that says nothing is left out.
 
+    Calls of tools of the session's `mcp_servers` are made by the server: the answer that asks for them, their results and the next
+    answer are messages of the branch, and a call that has something said gets the last answer.
+
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.
     """
@@ -235,6 +241,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
 
     The model is told the system message and the branch: of an answer that broke off or failed, as much as there is, without
     calls of functions that have no results; one that says nothing is left out.
+
+    Calls of tools of the session's `mcp_servers` are made by the server: the answer that asks for them, their results and the next
+    answer are messages of the branch, and a call that has something said gets the last answer.
 
     Errors of every call: UNAVAILABLE, STORAGE_UNAVAILABLE, where sessions are kept in PostgreSQL. Of every call that names a
     session: NOT_FOUND, SESSION_NOT_FOUND. Of calls that write: RESOURCE_EXHAUSTED, STORAGE_FULL.

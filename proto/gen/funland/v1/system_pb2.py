@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from funland.v1 import models_pb2 as funland_dot_v1_dot_models__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
@@ -31,7 +32,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66unland/v1/system.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetHealthRequest\"\x88\x01\n\x06Health\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\x12\x1a\n\x12\x62\x61\x63king_off_models\x18\x02 \x03(\t\"9\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08STOPPING\x10\x02\"\x12\n\x10GetStatusRequest\"\x13\n\x11GetMetricsRequest\"\xf3\x02\n\x0cSystemStatus\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\x12\x0f\n\x07version\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61\x63tive_calls\x18\x05 \x01(\x05\x12\x18\n\x10installed_models\x18\x06 \x01(\x05\x12(\n\rloaded_models\x18\x07 \x03(\x0b\x32\x11.funland.v1.Model\x12)\n\x06memory\x18\x08 \x01(\x0b\x32\x19.funland.v1.MachineMemory\x12\x1b\n\x13server_memory_bytes\x18\t \x01(\x03\x12,\n\x0bperformance\x18\n \x01(\x0b\x32\x17.funland.v1.Performance\"\x8a\x01\n\x0bPerformance\x12\x13\n\x0bgenerations\x18\x01 \x01(\x03\x12\x30\n\rmean_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x11tokens_per_second\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x14\n\x12_tokens_per_second\"=\n\rMachineMemory\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x17\n\x0f\x61vailable_bytes\x18\x02 \x01(\x03\"\x18\n\x16GetHealthReportRequest\"\x8c\x01\n\x0cHealthReport\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.funland.v1.PartHealth.State\x12%\n\x05parts\x18\x02 \x03(\x0b\x32\x16.funland.v1.PartHealth\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\nPartHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.funland.v1.PartHealth.State\x12\x0f\n\x07message\x18\x03 \x01(\t\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07HEALTHY\x10\x01\x12\x0c\n\x08\x44\x45GRADED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"\x15\n\x13GetResourcesRequest\"\x9c\x01\n\tResources\x12\x1f\n\x03\x63pu\x18\x01 \x01(\x0b\x32\x12.funland.v1.CpuUse\x12%\n\x06memory\x18\x02 \x01(\x0b\x32\x15.funland.v1.MemoryUse\x12#\n\x04swap\x18\x03 \x01(\x0b\x32\x15.funland.v1.MemoryUse\x12\"\n\x05\x64isks\x18\x04 \x03(\x0b\x32\x13.funland.v1.DiskUse\"x\n\x06\x43puUse\x12 \n\x13utilization_percent\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x63ores\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x14\n\x0cusable_cores\x18\x04 \x01(\x01\x42\x16\n\x14_utilization_percent\"M\n\tMemoryUse\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x12\n\nused_bytes\x18\x02 \x01(\x03\x12\x17\n\x0f\x61vailable_bytes\x18\x03 \x01(\x03\"X\n\x07\x44iskUse\x12\x10\n\x08purposes\x18\x01 \x03(\t\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x03\x12\x12\n\nused_bytes\x18\x03 \x01(\x03\x12\x12\n\nfree_bytes\x18\x04 \x01(\x03\"\x10\n\x0eGetLoadRequest\"\xcf\x02\n\x04Load\x12\x10\n\x08\x61verages\x18\x01 \x03(\x01\x12\x18\n\x10\x61verages_percent\x18\x02 \x03(\x01\x12!\n\x14\x63pu_pressure_percent\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12$\n\x17memory_pressure_percent\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12 \n\x13io_pressure_percent\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x0c\x61\x63tive_calls\x18\x06 \x01(\x05\x12\x18\n\x10\x61\x63tive_sequences\x18\x07 \x01(\x05\x12\x19\n\x11waiting_sequences\x18\x08 \x01(\x05\x12\x18\n\x10\x61\x63tive_downloads\x18\t \x01(\x05\x42\x17\n\x15_cpu_pressure_percentB\x1a\n\x18_memory_pressure_percentB\x16\n\x14_io_pressure_percent\"3\n\x17GetConfigurationRequest\x12\x18\n\x06prefix\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x1b\n\x19WatchConfigurationRequest\"\xe9\x01\n\x1aUpdateConfigurationRequest\x12U\n\x06values\x18\x01 \x03(\x0b\x32\x32.funland.v1.UpdateConfigurationRequest.ValuesEntryB\x11\xbaH\x0e\x9a\x01\x0b\x10\x80\x02\"\x06r\x04\x10\x01\x18@\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x1a\x45\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value:\x02\x38\x01\"]\n\rConfiguration\x12%\n\x08settings\x18\x01 \x03(\x0b\x32\x13.funland.v1.Setting\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x17\n\x0frestart_pending\x18\x03 \x01(\x08\"\xc9\x05\n\x07Setting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12&\n\x04type\x18\x03 \x01(\x0e\x32\x18.funland.v1.Setting.Type\x12%\n\x05value\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Value\x12*\n\x06origin\x18\x05 \x01(\x0e\x32\x1a.funland.v1.Setting.Origin\x12\x13\n\x0borigin_name\x18\x06 \x01(\t\x12-\n\rdefault_value\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12*\n\x06\x65\x66\x66\x65\x63t\x18\x08 \x01(\x0e\x32\x1a.funland.v1.Setting.Effect\x12-\n\rpending_value\x18\t \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0e\n\x06secret\x18\n \x01(\x08\x12\x0e\n\x06is_set\x18\x0b \x01(\x08\x12\x0f\n\x07\x63hoices\x18\x0c \x03(\t\x12\x14\n\x07minimum\x18\r \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x0e \x01(\x01H\x01\x88\x01\x01\"a\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x44\x45\x46\x41ULT\x10\x01\x12\x10\n\x0cHUB_VARIABLE\x10\x02\x12\x08\n\x04\x46ILE\x10\x03\x12\x0c\n\x08VARIABLE\x10\x04\x12\x08\n\x04\x46LAG\x10\x05\"L\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x41T_ONCE\x10\x01\x12\r\n\tNEXT_LOAD\x10\x02\x12\x0e\n\nNEXT_START\x10\x03\"[\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\n\n\x06STRING\x10\x01\x12\x0b\n\x07INTEGER\x10\x02\x12\n\n\x06NUMBER\x10\x03\x12\x0b\n\x07\x42OOLEAN\x10\x04\x12\x0b\n\x07STRINGS\x10\x05\x42\n\n\x08_minimumB\n\n\x08_maximum2\xd4\x07\n\rSystemService\x12Y\n\tGetHealth\x12\x1c.funland.v1.GetHealthRequest\x1a\x12.funland.v1.Health\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/health\x12_\n\tGetStatus\x12\x1c.funland.v1.GetStatusRequest\x1a\x18.funland.v1.SystemStatus\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/status\x12r\n\x0fGetHealthReport\x12\".funland.v1.GetHealthReportRequest\x1a\x18.funland.v1.HealthReport\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/funland/v1/health/report\x12\x65\n\x0cGetResources\x12\x1f.funland.v1.GetResourcesRequest\x1a\x15.funland.v1.Resources\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/resources\x12Q\n\x07GetLoad\x12\x1a.funland.v1.GetLoadRequest\x1a\x10.funland.v1.Load\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/funland/v1/load\x12u\n\x10GetConfiguration\x12#.funland.v1.GetConfigurationRequest\x1a\x19.funland.v1.Configuration\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/funland/v1/configuration\x12~\n\x13UpdateConfiguration\x12&.funland.v1.UpdateConfigurationRequest\x1a\x19.funland.v1.Configuration\"$\x82\xd3\xe4\x93\x02\x1e\x32\x19/funland/v1/configuration:\x01*\x12\x81\x01\n\x12WatchConfiguration\x12%.funland.v1.WatchConfigurationRequest\x1a\x19.funland.v1.Configuration\"\'\x82\xd3\xe4\x93\x02!\x12\x1f/funland/v1/configuration:watch0\x01\x12^\n\nGetMetrics\x12\x1d.funland.v1.GetMetricsRequest\x1a\x14.google.api.HttpBody\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/metricsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66unland/v1/system.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x17\x66unland/v1/models.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetHealthRequest\"\xa3\x01\n\x06Health\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\x12\x1a\n\x12\x62\x61\x63king_off_models\x18\x02 \x03(\t\x12\x19\n\x11identity_required\x18\x03 \x01(\x08\"9\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07SERVING\x10\x01\x12\x0c\n\x08STOPPING\x10\x02\"\x12\n\x10GetStatusRequest\"\x13\n\x11GetMetricsRequest\"\x8f\x03\n\x0cSystemStatus\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.funland.v1.Health.State\x12\x0f\n\x07version\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x06uptime\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0c\x61\x63tive_calls\x18\x05 \x01(\x05\x12\x18\n\x10installed_models\x18\x06 \x01(\x05\x12(\n\rloaded_models\x18\x07 \x03(\x0b\x32\x11.funland.v1.Model\x12)\n\x06memory\x18\x08 \x01(\x0b\x32\x19.funland.v1.MachineMemory\x12\x1b\n\x13server_memory_bytes\x18\t \x01(\x03\x12,\n\x0bperformance\x18\n \x01(\x0b\x32\x17.funland.v1.Performance\x12\x1a\n\x12\x62\x61\x63king_off_models\x18\x0b \x03(\t\"\x8a\x01\n\x0bPerformance\x12\x13\n\x0bgenerations\x18\x01 \x01(\x03\x12\x30\n\rmean_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x11tokens_per_second\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x14\n\x12_tokens_per_second\"=\n\rMachineMemory\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x17\n\x0f\x61vailable_bytes\x18\x02 \x01(\x03\"\x18\n\x16GetHealthReportRequest\"\x8c\x01\n\x0cHealthReport\x12+\n\x05state\x18\x01 \x01(\x0e\x32\x1c.funland.v1.PartHealth.State\x12%\n\x05parts\x18\x02 \x03(\x0b\x32\x16.funland.v1.PartHealth\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\nPartHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.funland.v1.PartHealth.State\x12\x0f\n\x07message\x18\x03 \x01(\t\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07HEALTHY\x10\x01\x12\x0c\n\x08\x44\x45GRADED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\"\x15\n\x13GetResourcesRequest\"\x9c\x01\n\tResources\x12\x1f\n\x03\x63pu\x18\x01 \x01(\x0b\x32\x12.funland.v1.CpuUse\x12%\n\x06memory\x18\x02 \x01(\x0b\x32\x15.funland.v1.MemoryUse\x12#\n\x04swap\x18\x03 \x01(\x0b\x32\x15.funland.v1.MemoryUse\x12\"\n\x05\x64isks\x18\x04 \x03(\x0b\x32\x13.funland.v1.DiskUse\"x\n\x06\x43puUse\x12 \n\x13utilization_percent\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05\x63ores\x18\x02 \x01(\x05\x12\x0f\n\x07threads\x18\x03 \x01(\x05\x12\x14\n\x0cusable_cores\x18\x04 \x01(\x01\x42\x16\n\x14_utilization_percent\"M\n\tMemoryUse\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x03\x12\x12\n\nused_bytes\x18\x02 \x01(\x03\x12\x17\n\x0f\x61vailable_bytes\x18\x03 \x01(\x03\"X\n\x07\x44iskUse\x12\x10\n\x08purposes\x18\x01 \x03(\t\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x03\x12\x12\n\nused_bytes\x18\x03 \x01(\x03\x12\x12\n\nfree_bytes\x18\x04 \x01(\x03\"\x10\n\x0eGetLoadRequest\"\xcf\x02\n\x04Load\x12\x10\n\x08\x61verages\x18\x01 \x03(\x01\x12\x18\n\x10\x61verages_percent\x18\x02 \x03(\x01\x12!\n\x14\x63pu_pressure_percent\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12$\n\x17memory_pressure_percent\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12 \n\x13io_pressure_percent\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x14\n\x0c\x61\x63tive_calls\x18\x06 \x01(\x05\x12\x18\n\x10\x61\x63tive_sequences\x18\x07 \x01(\x05\x12\x19\n\x11waiting_sequences\x18\x08 \x01(\x05\x12\x18\n\x10\x61\x63tive_downloads\x18\t \x01(\x05\x42\x17\n\x15_cpu_pressure_percentB\x1a\n\x18_memory_pressure_percentB\x16\n\x14_io_pressure_percent\"3\n\x17GetConfigurationRequest\x12\x18\n\x06prefix\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x1b\n\x19WatchConfigurationRequest\"T\n\x10WatchLogsRequest\x12\x1e\n\x05lines\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00H\x00\x88\x01\x01\x12\x16\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x42\x08\n\x06_lines\"f\n\rServerLogLine\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05level\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\"\xe9\x01\n\x1aUpdateConfigurationRequest\x12U\n\x06values\x18\x01 \x03(\x0b\x32\x32.funland.v1.UpdateConfigurationRequest.ValuesEntryB\x11\xbaH\x0e\x9a\x01\x0b\x10\x80\x02\"\x06r\x04\x10\x01\x18@\x12\x16\n\x04\x65tag\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x1a\x45\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value:\x02\x38\x01\"]\n\rConfiguration\x12%\n\x08settings\x18\x01 \x03(\x0b\x32\x13.funland.v1.Setting\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x17\n\x0frestart_pending\x18\x03 \x01(\x08\"\xc9\x05\n\x07Setting\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12&\n\x04type\x18\x03 \x01(\x0e\x32\x18.funland.v1.Setting.Type\x12%\n\x05value\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Value\x12*\n\x06origin\x18\x05 \x01(\x0e\x32\x1a.funland.v1.Setting.Origin\x12\x13\n\x0borigin_name\x18\x06 \x01(\t\x12-\n\rdefault_value\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12*\n\x06\x65\x66\x66\x65\x63t\x18\x08 \x01(\x0e\x32\x1a.funland.v1.Setting.Effect\x12-\n\rpending_value\x18\t \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0e\n\x06secret\x18\n \x01(\x08\x12\x0e\n\x06is_set\x18\x0b \x01(\x08\x12\x0f\n\x07\x63hoices\x18\x0c \x03(\t\x12\x14\n\x07minimum\x18\r \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x0e \x01(\x01H\x01\x88\x01\x01\"a\n\x06Origin\x12\x16\n\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x44\x45\x46\x41ULT\x10\x01\x12\x10\n\x0cHUB_VARIABLE\x10\x02\x12\x08\n\x04\x46ILE\x10\x03\x12\x0c\n\x08VARIABLE\x10\x04\x12\x08\n\x04\x46LAG\x10\x05\"L\n\x06\x45\x66\x66\x65\x63t\x12\x16\n\x12\x45\x46\x46\x45\x43T_UNSPECIFIED\x10\x00\x12\x0b\n\x07\x41T_ONCE\x10\x01\x12\r\n\tNEXT_LOAD\x10\x02\x12\x0e\n\nNEXT_START\x10\x03\"[\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\n\n\x06STRING\x10\x01\x12\x0b\n\x07INTEGER\x10\x02\x12\n\n\x06NUMBER\x10\x03\x12\x0b\n\x07\x42OOLEAN\x10\x04\x12\x0b\n\x07STRINGS\x10\x05\x42\n\n\x08_minimumB\n\n\x08_maximum2\xe5\x08\n\rSystemService\x12]\n\tGetHealth\x12\x1c.funland.v1.GetHealthRequest\x1a\x12.funland.v1.Health\"\x1e\xa8\xd5\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/health\x12\x63\n\tGetStatus\x12\x1c.funland.v1.GetStatusRequest\x1a\x18.funland.v1.SystemStatus\"\x1e\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x14\x12\x12/funland/v1/status\x12v\n\x0fGetHealthReport\x12\".funland.v1.GetHealthReportRequest\x1a\x18.funland.v1.HealthReport\"%\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1b\x12\x19/funland/v1/health/report\x12i\n\x0cGetResources\x12\x1f.funland.v1.GetResourcesRequest\x1a\x15.funland.v1.Resources\"!\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/funland/v1/resources\x12U\n\x07GetLoad\x12\x1a.funland.v1.GetLoadRequest\x1a\x10.funland.v1.Load\"\x1c\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/funland/v1/load\x12y\n\x10GetConfiguration\x12#.funland.v1.GetConfigurationRequest\x1a\x19.funland.v1.Configuration\"%\xa8\xd5\x18\x06\x82\xd3\xe4\x93\x02\x1b\x12\x19/funland/v1/configuration\x12\x82\x01\n\x13UpdateConfiguration\x12&.funland.v1.UpdateConfigurationRequest\x1a\x19.funland.v1.Configuration\"(\xa8\xd5\x18\x06\x82\xd3\xe4\x93\x02\x1e\x32\x19/funland/v1/configuration:\x01*\x12\x85\x01\n\x12WatchConfiguration\x12%.funland.v1.WatchConfigurationRequest\x1a\x19.funland.v1.Configuration\"+\xa8\xd5\x18\x06\x82\xd3\xe4\x93\x02!\x12\x1f/funland/v1/configuration:watch0\x01\x12j\n\tWatchLogs\x12\x1c.funland.v1.WatchLogsRequest\x1a\x19.funland.v1.ServerLogLine\"\"\xa8\xd5\x18\x06\x82\xd3\xe4\x93\x02\x18\x12\x16/funland/v1/logs:watch0\x01\x12\x62\n\nGetMetrics\x12\x1d.funland.v1.GetMetricsRequest\x1a\x14.google.api.HttpBody\"\x1f\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x15\x12\x13/funland/v1/metricsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +41,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETCONFIGURATIONREQUEST'].fields_by_name['prefix']._loaded_options = None
   _globals['_GETCONFIGURATIONREQUEST'].fields_by_name['prefix']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_WATCHLOGSREQUEST'].fields_by_name['lines']._loaded_options = None
+  _globals['_WATCHLOGSREQUEST'].fields_by_name['lines']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_WATCHLOGSREQUEST'].fields_by_name['after']._loaded_options = None
+  _globals['_WATCHLOGSREQUEST'].fields_by_name['after']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_UPDATECONFIGURATIONREQUEST_VALUESENTRY']._loaded_options = None
   _globals['_UPDATECONFIGURATIONREQUEST_VALUESENTRY']._serialized_options = b'8\001'
   _globals['_UPDATECONFIGURATIONREQUEST'].fields_by_name['values']._loaded_options = None
@@ -47,79 +52,85 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECONFIGURATIONREQUEST'].fields_by_name['etag']._loaded_options = None
   _globals['_UPDATECONFIGURATIONREQUEST'].fields_by_name['etag']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetHealth']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['GetHealth']._serialized_options = b'\202\323\344\223\002\024\022\022/funland/v1/health'
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetHealth']._serialized_options = b'\250\325\030\001\202\323\344\223\002\024\022\022/funland/v1/health'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetStatus']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\202\323\344\223\002\024\022\022/funland/v1/status'
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\250\325\030\003\202\323\344\223\002\024\022\022/funland/v1/status'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetHealthReport']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['GetHealthReport']._serialized_options = b'\202\323\344\223\002\033\022\031/funland/v1/health/report'
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetHealthReport']._serialized_options = b'\250\325\030\003\202\323\344\223\002\033\022\031/funland/v1/health/report'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetResources']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['GetResources']._serialized_options = b'\202\323\344\223\002\027\022\025/funland/v1/resources'
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetResources']._serialized_options = b'\250\325\030\003\202\323\344\223\002\027\022\025/funland/v1/resources'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetLoad']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['GetLoad']._serialized_options = b'\202\323\344\223\002\022\022\020/funland/v1/load'
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetLoad']._serialized_options = b'\250\325\030\003\202\323\344\223\002\022\022\020/funland/v1/load'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetConfiguration']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['GetConfiguration']._serialized_options = b'\202\323\344\223\002\033\022\031/funland/v1/configuration'
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetConfiguration']._serialized_options = b'\250\325\030\006\202\323\344\223\002\033\022\031/funland/v1/configuration'
   _globals['_SYSTEMSERVICE'].methods_by_name['UpdateConfiguration']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['UpdateConfiguration']._serialized_options = b'\202\323\344\223\002\0362\031/funland/v1/configuration:\001*'
+  _globals['_SYSTEMSERVICE'].methods_by_name['UpdateConfiguration']._serialized_options = b'\250\325\030\006\202\323\344\223\002\0362\031/funland/v1/configuration:\001*'
   _globals['_SYSTEMSERVICE'].methods_by_name['WatchConfiguration']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['WatchConfiguration']._serialized_options = b'\202\323\344\223\002!\022\037/funland/v1/configuration:watch'
+  _globals['_SYSTEMSERVICE'].methods_by_name['WatchConfiguration']._serialized_options = b'\250\325\030\006\202\323\344\223\002!\022\037/funland/v1/configuration:watch'
+  _globals['_SYSTEMSERVICE'].methods_by_name['WatchLogs']._loaded_options = None
+  _globals['_SYSTEMSERVICE'].methods_by_name['WatchLogs']._serialized_options = b'\250\325\030\006\202\323\344\223\002\030\022\026/funland/v1/logs:watch'
   _globals['_SYSTEMSERVICE'].methods_by_name['GetMetrics']._loaded_options = None
-  _globals['_SYSTEMSERVICE'].methods_by_name['GetMetrics']._serialized_options = b'\202\323\344\223\002\025\022\023/funland/v1/metrics'
-  _globals['_GETHEALTHREQUEST']._serialized_start=245
-  _globals['_GETHEALTHREQUEST']._serialized_end=263
-  _globals['_HEALTH']._serialized_start=266
-  _globals['_HEALTH']._serialized_end=402
-  _globals['_HEALTH_STATE']._serialized_start=345
-  _globals['_HEALTH_STATE']._serialized_end=402
-  _globals['_GETSTATUSREQUEST']._serialized_start=404
-  _globals['_GETSTATUSREQUEST']._serialized_end=422
-  _globals['_GETMETRICSREQUEST']._serialized_start=424
-  _globals['_GETMETRICSREQUEST']._serialized_end=443
-  _globals['_SYSTEMSTATUS']._serialized_start=446
-  _globals['_SYSTEMSTATUS']._serialized_end=817
-  _globals['_PERFORMANCE']._serialized_start=820
-  _globals['_PERFORMANCE']._serialized_end=958
-  _globals['_MACHINEMEMORY']._serialized_start=960
-  _globals['_MACHINEMEMORY']._serialized_end=1021
-  _globals['_GETHEALTHREPORTREQUEST']._serialized_start=1023
-  _globals['_GETHEALTHREPORTREQUEST']._serialized_end=1047
-  _globals['_HEALTHREPORT']._serialized_start=1050
-  _globals['_HEALTHREPORT']._serialized_end=1190
-  _globals['_PARTHEALTH']._serialized_start=1193
-  _globals['_PARTHEALTH']._serialized_end=1352
-  _globals['_PARTHEALTH_STATE']._serialized_start=1283
-  _globals['_PARTHEALTH_STATE']._serialized_end=1352
-  _globals['_GETRESOURCESREQUEST']._serialized_start=1354
-  _globals['_GETRESOURCESREQUEST']._serialized_end=1375
-  _globals['_RESOURCES']._serialized_start=1378
-  _globals['_RESOURCES']._serialized_end=1534
-  _globals['_CPUUSE']._serialized_start=1536
-  _globals['_CPUUSE']._serialized_end=1656
-  _globals['_MEMORYUSE']._serialized_start=1658
-  _globals['_MEMORYUSE']._serialized_end=1735
-  _globals['_DISKUSE']._serialized_start=1737
-  _globals['_DISKUSE']._serialized_end=1825
-  _globals['_GETLOADREQUEST']._serialized_start=1827
-  _globals['_GETLOADREQUEST']._serialized_end=1843
-  _globals['_LOAD']._serialized_start=1846
-  _globals['_LOAD']._serialized_end=2181
-  _globals['_GETCONFIGURATIONREQUEST']._serialized_start=2183
-  _globals['_GETCONFIGURATIONREQUEST']._serialized_end=2234
-  _globals['_WATCHCONFIGURATIONREQUEST']._serialized_start=2236
-  _globals['_WATCHCONFIGURATIONREQUEST']._serialized_end=2263
-  _globals['_UPDATECONFIGURATIONREQUEST']._serialized_start=2266
-  _globals['_UPDATECONFIGURATIONREQUEST']._serialized_end=2499
-  _globals['_UPDATECONFIGURATIONREQUEST_VALUESENTRY']._serialized_start=2430
-  _globals['_UPDATECONFIGURATIONREQUEST_VALUESENTRY']._serialized_end=2499
-  _globals['_CONFIGURATION']._serialized_start=2501
-  _globals['_CONFIGURATION']._serialized_end=2594
-  _globals['_SETTING']._serialized_start=2597
-  _globals['_SETTING']._serialized_end=3310
-  _globals['_SETTING_ORIGIN']._serialized_start=3018
-  _globals['_SETTING_ORIGIN']._serialized_end=3115
-  _globals['_SETTING_EFFECT']._serialized_start=3117
-  _globals['_SETTING_EFFECT']._serialized_end=3193
-  _globals['_SETTING_TYPE']._serialized_start=3195
-  _globals['_SETTING_TYPE']._serialized_end=3286
-  _globals['_SYSTEMSERVICE']._serialized_start=3313
-  _globals['_SYSTEMSERVICE']._serialized_end=4293
+  _globals['_SYSTEMSERVICE'].methods_by_name['GetMetrics']._serialized_options = b'\250\325\030\003\202\323\344\223\002\025\022\023/funland/v1/metrics'
+  _globals['_GETHEALTHREQUEST']._serialized_start=270
+  _globals['_GETHEALTHREQUEST']._serialized_end=288
+  _globals['_HEALTH']._serialized_start=291
+  _globals['_HEALTH']._serialized_end=454
+  _globals['_HEALTH_STATE']._serialized_start=397
+  _globals['_HEALTH_STATE']._serialized_end=454
+  _globals['_GETSTATUSREQUEST']._serialized_start=456
+  _globals['_GETSTATUSREQUEST']._serialized_end=474
+  _globals['_GETMETRICSREQUEST']._serialized_start=476
+  _globals['_GETMETRICSREQUEST']._serialized_end=495
+  _globals['_SYSTEMSTATUS']._serialized_start=498
+  _globals['_SYSTEMSTATUS']._serialized_end=897
+  _globals['_PERFORMANCE']._serialized_start=900
+  _globals['_PERFORMANCE']._serialized_end=1038
+  _globals['_MACHINEMEMORY']._serialized_start=1040
+  _globals['_MACHINEMEMORY']._serialized_end=1101
+  _globals['_GETHEALTHREPORTREQUEST']._serialized_start=1103
+  _globals['_GETHEALTHREPORTREQUEST']._serialized_end=1127
+  _globals['_HEALTHREPORT']._serialized_start=1130
+  _globals['_HEALTHREPORT']._serialized_end=1270
+  _globals['_PARTHEALTH']._serialized_start=1273
+  _globals['_PARTHEALTH']._serialized_end=1432
+  _globals['_PARTHEALTH_STATE']._serialized_start=1363
+  _globals['_PARTHEALTH_STATE']._serialized_end=1432
+  _globals['_GETRESOURCESREQUEST']._serialized_start=1434
+  _globals['_GETRESOURCESREQUEST']._serialized_end=1455
+  _globals['_RESOURCES']._serialized_start=1458
+  _globals['_RESOURCES']._serialized_end=1614
+  _globals['_CPUUSE']._serialized_start=1616
+  _globals['_CPUUSE']._serialized_end=1736
+  _globals['_MEMORYUSE']._serialized_start=1738
+  _globals['_MEMORYUSE']._serialized_end=1815
+  _globals['_DISKUSE']._serialized_start=1817
+  _globals['_DISKUSE']._serialized_end=1905
+  _globals['_GETLOADREQUEST']._serialized_start=1907
+  _globals['_GETLOADREQUEST']._serialized_end=1923
+  _globals['_LOAD']._serialized_start=1926
+  _globals['_LOAD']._serialized_end=2261
+  _globals['_GETCONFIGURATIONREQUEST']._serialized_start=2263
+  _globals['_GETCONFIGURATIONREQUEST']._serialized_end=2314
+  _globals['_WATCHCONFIGURATIONREQUEST']._serialized_start=2316
+  _globals['_WATCHCONFIGURATIONREQUEST']._serialized_end=2343
+  _globals['_WATCHLOGSREQUEST']._serialized_start=2345
+  _globals['_WATCHLOGSREQUEST']._serialized_end=2429
+  _globals['_SERVERLOGLINE']._serialized_start=2431
+  _globals['_SERVERLOGLINE']._serialized_end=2533
+  _globals['_UPDATECONFIGURATIONREQUEST']._serialized_start=2536
+  _globals['_UPDATECONFIGURATIONREQUEST']._serialized_end=2769
+  _globals['_UPDATECONFIGURATIONREQUEST_VALUESENTRY']._serialized_start=2700
+  _globals['_UPDATECONFIGURATIONREQUEST_VALUESENTRY']._serialized_end=2769
+  _globals['_CONFIGURATION']._serialized_start=2771
+  _globals['_CONFIGURATION']._serialized_end=2864
+  _globals['_SETTING']._serialized_start=2867
+  _globals['_SETTING']._serialized_end=3580
+  _globals['_SETTING_ORIGIN']._serialized_start=3288
+  _globals['_SETTING_ORIGIN']._serialized_end=3385
+  _globals['_SETTING_EFFECT']._serialized_start=3387
+  _globals['_SETTING_EFFECT']._serialized_end=3463
+  _globals['_SETTING_TYPE']._serialized_start=3465
+  _globals['_SETTING_TYPE']._serialized_end=3556
+  _globals['_SYSTEMSERVICE']._serialized_start=3583
+  _globals['_SYSTEMSERVICE']._serialized_end=4708
 # @@protoc_insertion_point(module_scope)

@@ -71,21 +71,27 @@ class Health(_message.Message):
 
     STATE_FIELD_NUMBER: _builtins.int
     BACKING_OFF_MODELS_FIELD_NUMBER: _builtins.int
+    IDENTITY_REQUIRED_FIELD_NUMBER: _builtins.int
     state: Global___Health.State.ValueType
     """How it is."""
+    identity_required: _builtins.bool
+    """Whether calls need an identity: accounts are on."""
     @_builtins.property
     def backing_off_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ids of models whose processes were lost again and again, and are not started for a while."""
+        """The ids of models whose processes were lost again and again, and are not started for a while. Empty where accounts are on, for
+        anybody may ask: `SystemStatus` has them.
+        """
 
     def __init__(
         self,
         *,
         state: Global___Health.State.ValueType = ...,
         backing_off_models: _abc.Iterable[_builtins.str] | None = ...,
+        identity_required: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backing_off_models", b"backing_off_models", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backing_off_models", b"backing_off_models", "identity_required", b"identity_required", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -141,6 +147,7 @@ class SystemStatus(_message.Message):
     MEMORY_FIELD_NUMBER: _builtins.int
     SERVER_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     PERFORMANCE_FIELD_NUMBER: _builtins.int
+    BACKING_OFF_MODELS_FIELD_NUMBER: _builtins.int
     state: Global___Health.State.ValueType
     """How it is."""
     version: _builtins.str
@@ -171,6 +178,10 @@ class SystemStatus(_message.Message):
     def performance(self) -> Global___Performance:
         """What generations took since the server started. Unset: none has ended yet."""
 
+    @_builtins.property
+    def backing_off_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of models whose processes were lost again and again, and are not started for a while."""
+
     def __init__(
         self,
         *,
@@ -184,10 +195,11 @@ class SystemStatus(_message.Message):
         memory: Global___MachineMemory | None = ...,
         server_memory_bytes: _builtins.int = ...,
         performance: Global___Performance | None = ...,
+        backing_off_models: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "performance", b"performance", "start_time", b"start_time", "uptime", b"uptime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_calls", b"active_calls", "installed_models", b"installed_models", "loaded_models", b"loaded_models", "memory", b"memory", "performance", b"performance", "server_memory_bytes", b"server_memory_bytes", "start_time", b"start_time", "state", b"state", "uptime", b"uptime", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_calls", b"active_calls", "backing_off_models", b"backing_off_models", "installed_models", b"installed_models", "loaded_models", b"loaded_models", "memory", b"memory", "performance", b"performance", "server_memory_bytes", b"server_memory_bytes", "start_time", b"start_time", "state", b"state", "uptime", b"uptime", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -650,6 +662,70 @@ class WatchConfigurationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchConfigurationRequest: _TypeAlias = WatchConfigurationRequest  # noqa: Y015
+
+@_typing.final
+class WatchLogsRequest(_message.Message):
+    """Request for `WatchLogs`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    lines: _builtins.int
+    """Begin with so many of the last lines. Unset: 100."""
+    after: _builtins.int
+    """Only lines after this number; `lines` does not count then. 0: as `lines` says."""
+    def __init__(
+        self,
+        *,
+        lines: _builtins.int | None = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lines", b"_lines", "lines", b"lines"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lines", b"_lines", "after", b"after", "lines", b"lines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__lines: _TypeAlias = _typing.Literal["lines"]  # noqa: Y015
+    _WhichOneofArgType__lines: _TypeAlias = _typing.Literal["_lines", b"_lines"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lines) -> _WhichOneofReturnType__lines | None: ...
+
+Global___WatchLogsRequest: _TypeAlias = WatchLogsRequest  # noqa: Y015
+
+@_typing.final
+class ServerLogLine(_message.Message):
+    """A line of the server's log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number, higher than all before it, also after a restart."""
+    level: _builtins.str
+    """How bad it is: `debug`, `info`, `warning` or `error`."""
+    text: _builtins.str
+    """What it says."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        level: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["level", b"level", "number", b"number", "text", b"text", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServerLogLine: _TypeAlias = ServerLogLine  # noqa: Y015
 
 @_typing.final
 class UpdateConfigurationRequest(_message.Message):

@@ -76,6 +76,11 @@ class SystemServiceStub:
                 request_serializer=funland_dot_v1_dot_system__pb2.WatchConfigurationRequest.SerializeToString,
                 response_deserializer=funland_dot_v1_dot_system__pb2.Configuration.FromString,
                 _registered_method=True)
+        self.WatchLogs = channel.unary_stream(
+                '/funland.v1.SystemService/WatchLogs',
+                request_serializer=funland_dot_v1_dot_system__pb2.WatchLogsRequest.SerializeToString,
+                response_deserializer=funland_dot_v1_dot_system__pb2.ServerLogLine.FromString,
+                _registered_method=True)
         self.GetMetrics = channel.unary_unary(
                 '/funland.v1.SystemService/GetMetrics',
                 request_serializer=funland_dot_v1_dot_system__pb2.GetMetricsRequest.SerializeToString,
@@ -150,6 +155,14 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchLogs(self, request, context):
+        """Sends the last lines of the server's log, then those that are written. The server keeps 1000, since its start. Never ends by
+        itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetMetrics(self, request, context):
         """Gives the server's metrics in Prometheus' text format; docs/metrics.md lists them.
         """
@@ -199,6 +212,11 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.WatchConfiguration,
                     request_deserializer=funland_dot_v1_dot_system__pb2.WatchConfigurationRequest.FromString,
                     response_serializer=funland_dot_v1_dot_system__pb2.Configuration.SerializeToString,
+            ),
+            'WatchLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLogs,
+                    request_deserializer=funland_dot_v1_dot_system__pb2.WatchLogsRequest.FromString,
+                    response_serializer=funland_dot_v1_dot_system__pb2.ServerLogLine.SerializeToString,
             ),
             'GetMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMetrics,
@@ -423,6 +441,33 @@ class SystemService:
             '/funland.v1.SystemService/WatchConfiguration',
             funland_dot_v1_dot_system__pb2.WatchConfigurationRequest.SerializeToString,
             funland_dot_v1_dot_system__pb2.Configuration.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/funland.v1.SystemService/WatchLogs',
+            funland_dot_v1_dot_system__pb2.WatchLogsRequest.SerializeToString,
+            funland_dot_v1_dot_system__pb2.ServerLogLine.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,10 @@ class SystemServiceStub:
     """
     WatchConfiguration: _grpc.UnaryStreamMultiCallable[_system_pb2.WatchConfigurationRequest, _system_pb2.Configuration]
     """Sends the configuration as it is now, then again whenever it changes. Never ends by itself."""
+    WatchLogs: _grpc.UnaryStreamMultiCallable[_system_pb2.WatchLogsRequest, _system_pb2.ServerLogLine]
+    """Sends the last lines of the server's log, then those that are written. The server keeps 1000, since its start. Never ends by
+    itself.
+    """
     GetMetrics: _grpc.UnaryUnaryMultiCallable[_system_pb2.GetMetricsRequest, _httpbody_pb2.HttpBody]
     """Gives the server's metrics in Prometheus' text format; docs/metrics.md lists them."""
 
@@ -90,6 +94,10 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """
     WatchConfiguration: _aio.UnaryStreamMultiCallable[_system_pb2.WatchConfigurationRequest, _system_pb2.Configuration]  # type: ignore[assignment]
     """Sends the configuration as it is now, then again whenever it changes. Never ends by itself."""
+    WatchLogs: _aio.UnaryStreamMultiCallable[_system_pb2.WatchLogsRequest, _system_pb2.ServerLogLine]  # type: ignore[assignment]
+    """Sends the last lines of the server's log, then those that are written. The server keeps 1000, since its start. Never ends by
+    itself.
+    """
     GetMetrics: _aio.UnaryUnaryMultiCallable[_system_pb2.GetMetricsRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
     """Gives the server's metrics in Prometheus' text format; docs/metrics.md lists them."""
 
@@ -167,6 +175,16 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_system_pb2.Configuration], _abc.AsyncIterator[_system_pb2.Configuration]]:
         """Sends the configuration as it is now, then again whenever it changes. Never ends by itself."""
+
+    @_abc_1.abstractmethod
+    def WatchLogs(
+        self,
+        request: _system_pb2.WatchLogsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_system_pb2.ServerLogLine], _abc.AsyncIterator[_system_pb2.ServerLogLine]]:
+        """Sends the last lines of the server's log, then those that are written. The server keeps 1000, since its start. Never ends by
+        itself.
+        """
 
     @_abc_1.abstractmethod
     def GetMetrics(

@@ -23,18 +23,22 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from funland.v1 import access_pb2 as funland_dot_v1_dot_access__pb2
 from funland.v1 import batches_pb2 as funland_dot_v1_dot_batches__pb2
 from funland.v1 import downloads_pb2 as funland_dot_v1_dot_downloads__pb2
 from funland.v1 import errors_pb2 as funland_dot_v1_dot_errors__pb2
+from funland.v1 import images_pb2 as funland_dot_v1_dot_images__pb2
 from funland.v1 import inference_pb2 as funland_dot_v1_dot_inference__pb2
 from funland.v1 import plugins_pb2 as funland_dot_v1_dot_plugins__pb2
+from funland.v1 import speech_pb2 as funland_dot_v1_dot_speech__pb2
+from funland.v1 import training_pb2 as funland_dot_v1_dot_training__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66unland/v1/tasks.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x66unland/v1/batches.proto\x1a\x1a\x66unland/v1/downloads.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x18\x66unland/v1/plugins.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\x02\n\x04Work\x12\'\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x17.funland.v1.ChatRequestH\x00\x12/\n\x08generate\x18\x02 \x01(\x0b\x32\x1b.funland.v1.GenerateRequestH\x00\x12)\n\x05\x65mbed\x18\x03 \x01(\x0b\x32\x18.funland.v1.EmbedRequestH\x00\x12\x32\n\x06plugin\x18\x04 \x01(\x0b\x32 .funland.v1.ExecutePluginRequestH\x00\x12\"\n\x05\x62\x61tch\x18\x05 \x01(\x0b\x32\x11.funland.v1.BatchH\x00\x12\x34\n\x08\x64ownload\x18\x06 \x01(\x0b\x32 .funland.v1.StartDownloadRequestH\x00\x42\r\n\x04\x63\x61ll\x12\x05\xbaH\x02\x08\x01\"\x9b\x02\n\nTaskResult\x12(\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x18.funland.v1.ChatResponseH\x00\x12\x30\n\x08generate\x18\x02 \x01(\x0b\x32\x1c.funland.v1.GenerateResponseH\x00\x12*\n\x05\x65mbed\x18\x03 \x01(\x0b\x32\x19.funland.v1.EmbedResponseH\x00\x12-\n\x06plugin\x18\x04 \x01(\x0b\x32\x1b.funland.v1.PluginExecutionH\x00\x12\"\n\x05\x62\x61tch\x18\x05 \x01(\x0b\x32\x11.funland.v1.BatchH\x00\x12(\n\x08\x64ownload\x18\x06 \x01(\x0b\x32\x14.funland.v1.DownloadH\x00\x42\x08\n\x06\x61nswer\"\xad\t\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.funland.v1.Task.Kind\x12#\n\x04lane\x18\x03 \x01(\x0e\x32\x15.funland.v1.Lane.Name\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.funland.v1.Task.State\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x0e\n\x06\x63\x61ller\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x1d\n\x10progress_percent\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12\x15\n\rprogress_text\x18\t \x01(\t\x12\x15\n\x08position\x18\n \x01(\x05H\x01\x88\x01\x01\x12\x38\n\x14\x65stimated_start_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nbegin_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64\x65\x61\x64line\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\x12 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x13 \x01(\x05\x12 \n\x05\x65rror\x18\x14 \x01(\x0b\x32\x11.funland.v1.Error\x12\x1e\n\x04work\x18\x15 \x01(\x0b\x32\x10.funland.v1.Work\x12&\n\x06result\x18\x16 \x01(\x0b\x32\x16.funland.v1.TaskResult\x12\x10\n\x08\x66ile_ids\x18\x17 \x03(\t\x12,\n\x07webhook\x18\x18 \x01(\x0b\x32\x1b.funland.v1.WebhookDelivery\x12\x30\n\x08metadata\x18\x19 \x03(\x0b\x32\x1e.funland.v1.Task.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\x1a \x01(\t\x12\x10\n\x08revision\x18\x1b \x01(\x03\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"d\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x08\n\x04\x43HAT\x10\x01\x12\x0c\n\x08GENERATE\x10\x02\x12\t\n\x05\x45MBED\x10\x03\x12\n\n\x06PLUGIN\x10\x04\x12\t\n\x05\x42\x41TCH\x10\x05\x12\x0c\n\x08\x44OWNLOAD\x10\x06\"e\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROCESSING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\x42\x13\n\x11_progress_percentB\x0b\n\t_position\"\xf5\x01\n\x04Lane\x12#\n\x04name\x18\x01 \x01(\x0e\x32\x15.funland.v1.Lane.Name\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x0f\n\x07waiting\x18\x04 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x30\n\rmean_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"S\n\x04Name\x12\x14\n\x10NAME_UNSPECIFIED\x10\x00\x12\x0c\n\x08LANGUAGE\x10\x01\x12\x0b\n\x07PLUGINS\x10\x02\x12\x0b\n\x07\x42\x41TCHES\x10\x03\x12\r\n\tDOWNLOADS\x10\x04\"c\n\x07Webhook\x12\x17\n\x03url\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12?\n\x06secret\x18\x02 \x01(\tB/\xbaH,r*\x18\x80\x01\x32%^(whsec_[A-Za-z0-9+/]{32,86}={0,2})?$\"\xfa\x01\n\x0fWebhookDelivery\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.funland.v1.WebhookDelivery.State\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12-\n\tnext_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x05 \x01(\t\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07WAITING\x10\x01\x12\x0b\n\x07SENDING\x10\x02\x12\r\n\tDELIVERED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"\xf6\x03\n\x11SubmitTaskRequest\x12&\n\x04work\x18\x01 \x01(\x0b\x32\x10.funland.v1.WorkB\x06\xbaH\x03\xc8\x01\x01\x12$\n\x08priority\x18\x02 \x01(\x05\x42\x12\xbaH\x0f\x1a\r\x18\x64(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x18\n\x06\x63\x61ller\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x0cmax_attempts\x18\x06 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12(\n\x11retention_seconds\x18\x07 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x86\xb0\x96\x01(\x00\x12!\n\x0fidempotency_key\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12$\n\x07webhook\x18\t \x01(\x0b\x32\x13.funland.v1.Webhook\x12V\n\x08metadata\x18\n \x03(\x0b\x32+.funland.v1.SubmitTaskRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x0eGetTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\r\n\x05\x62rief\x18\x02 \x01(\x08\"\xd9\x01\n\x10ListTasksRequest\x12\x37\n\x06states\x18\x01 \x03(\x0e\x32\x16.funland.v1.Task.StateB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x35\n\x05kinds\x18\x02 \x03(\x0e\x32\x15.funland.v1.Task.KindB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x18\n\x06\x63\x61ller\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"a\n\x11ListTasksResponse\x12\x1f\n\x05tasks\x18\x01 \x03(\x0b\x32\x10.funland.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"/\n\x10WatchTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"d\n\x11WatchTasksRequest\x12\x35\n\x05kinds\x18\x01 \x03(\x0e\x32\x15.funland.v1.Task.KindB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x18\n\x06\x63\x61ller\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"Q\n\tTaskEvent\x12 \n\x04task\x18\x01 \x01(\x0b\x32\x10.funland.v1.TaskH\x00\x12\x19\n\x0f\x64\x65leted_task_id\x18\x02 \x01(\tH\x00\x42\x07\n\x05\x65vent\"0\n\x11\x43\x61ncelTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"/\n\x10RetryTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"0\n\x11\x44\x65leteTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"\x12\n\x10ListLanesRequest\"4\n\x11ListLanesResponse\x12\x1f\n\x05lanes\x18\x01 \x03(\x0b\x32\x10.funland.v1.Lane2\xab\x07\n\x0bTaskService\x12[\n\nSubmitTask\x12\x1d.funland.v1.SubmitTaskRequest\x1a\x10.funland.v1.Task\"\x1c\x82\xd3\xe4\x93\x02\x16\"\x11/funland/v1/tasks:\x01*\x12\\\n\x07GetTask\x12\x1a.funland.v1.GetTaskRequest\x1a\x10.funland.v1.Task\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/tasks/{task_id}\x12\x63\n\tListTasks\x12\x1c.funland.v1.ListTasksRequest\x1a\x1d.funland.v1.ListTasksResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/tasks\x12m\n\tWatchTask\x12\x1c.funland.v1.WatchTaskRequest\x1a\x15.funland.v1.TaskEvent\")\x82\xd3\xe4\x93\x02#\x12!/funland/v1/tasks/{task_id}:watch0\x01\x12\x65\n\nWatchTasks\x12\x1d.funland.v1.WatchTasksRequest\x1a\x15.funland.v1.TaskEvent\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/funland/v1/tasks:watch0\x01\x12l\n\nCancelTask\x12\x1d.funland.v1.CancelTaskRequest\x1a\x10.funland.v1.Task\"-\x82\xd3\xe4\x93\x02\'\"\"/funland/v1/tasks/{task_id}:cancel:\x01*\x12i\n\tRetryTask\x12\x1c.funland.v1.RetryTaskRequest\x1a\x10.funland.v1.Task\",\x82\xd3\xe4\x93\x02&\"!/funland/v1/tasks/{task_id}:retry:\x01*\x12h\n\nDeleteTask\x12\x1d.funland.v1.DeleteTaskRequest\x1a\x16.google.protobuf.Empty\"#\x82\xd3\xe4\x93\x02\x1d*\x1b/funland/v1/tasks/{task_id}\x12\x63\n\tListLanes\x12\x1c.funland.v1.ListLanesRequest\x1a\x1d.funland.v1.ListLanesResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/lanesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66unland/v1/tasks.proto\x12\nfunland.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66unland/v1/access.proto\x1a\x18\x66unland/v1/batches.proto\x1a\x1a\x66unland/v1/downloads.proto\x1a\x17\x66unland/v1/errors.proto\x1a\x17\x66unland/v1/images.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x18\x66unland/v1/plugins.proto\x1a\x17\x66unland/v1/speech.proto\x1a\x19\x66unland/v1/training.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x04\n\x04Work\x12\'\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x17.funland.v1.ChatRequestH\x00\x12/\n\x08generate\x18\x02 \x01(\x0b\x32\x1b.funland.v1.GenerateRequestH\x00\x12)\n\x05\x65mbed\x18\x03 \x01(\x0b\x32\x18.funland.v1.EmbedRequestH\x00\x12\x32\n\x06plugin\x18\x04 \x01(\x0b\x32 .funland.v1.ExecutePluginRequestH\x00\x12\"\n\x05\x62\x61tch\x18\x05 \x01(\x0b\x32\x11.funland.v1.BatchH\x00\x12\x34\n\x08\x64ownload\x18\x06 \x01(\x0b\x32 .funland.v1.StartDownloadRequestH\x00\x12/\n\x06speech\x18\x07 \x01(\x0b\x32\x1d.funland.v1.SynthesizeRequestH\x00\x12:\n\x0cspeech_batch\x18\x08 \x01(\x0b\x32\".funland.v1.BatchSynthesizeRequestH\x00\x12\x36\n\rtranscription\x18\t \x01(\x0b\x32\x1d.funland.v1.TranscribeRequestH\x00\x12\x33\n\x06images\x18\n \x01(\x0b\x32!.funland.v1.GenerateImagesRequestH\x00\x12+\n\x08training\x18\x0b \x01(\x0b\x32\x17.funland.v1.TrainingRunH\x00\x42\r\n\x04\x63\x61ll\x12\x05\xbaH\x02\x08\x01\"\x9e\x04\n\nTaskResult\x12(\n\x04\x63hat\x18\x01 \x01(\x0b\x32\x18.funland.v1.ChatResponseH\x00\x12\x30\n\x08generate\x18\x02 \x01(\x0b\x32\x1c.funland.v1.GenerateResponseH\x00\x12*\n\x05\x65mbed\x18\x03 \x01(\x0b\x32\x19.funland.v1.EmbedResponseH\x00\x12-\n\x06plugin\x18\x04 \x01(\x0b\x32\x1b.funland.v1.PluginExecutionH\x00\x12\"\n\x05\x62\x61tch\x18\x05 \x01(\x0b\x32\x11.funland.v1.BatchH\x00\x12(\n\x08\x64ownload\x18\x06 \x01(\x0b\x32\x14.funland.v1.DownloadH\x00\x12\x30\n\x06speech\x18\x07 \x01(\x0b\x32\x1e.funland.v1.SynthesizeResponseH\x00\x12;\n\x0cspeech_batch\x18\x08 \x01(\x0b\x32#.funland.v1.BatchSynthesizeResponseH\x00\x12/\n\rtranscription\x18\t \x01(\x0b\x32\x16.funland.v1.TranscriptH\x00\x12\x34\n\x06images\x18\n \x01(\x0b\x32\".funland.v1.GenerateImagesResponseH\x00\x12+\n\x08training\x18\x0b \x01(\x0b\x32\x17.funland.v1.TrainingRunH\x00\x42\x08\n\x06\x61nswer\"\x89\n\n\x04Task\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12#\n\x04kind\x18\x02 \x01(\x0e\x32\x15.funland.v1.Task.Kind\x12#\n\x04lane\x18\x03 \x01(\x0e\x32\x15.funland.v1.Lane.Name\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.funland.v1.Task.State\x12\x10\n\x08priority\x18\x05 \x01(\x05\x12\x0e\n\x06\x63\x61ller\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12\x1d\n\x10progress_percent\x18\x08 \x01(\x02H\x00\x88\x01\x01\x12\x15\n\rprogress_text\x18\t \x01(\t\x12\x15\n\x08position\x18\n \x01(\x05H\x01\x88\x01\x01\x12\x38\n\x14\x65stimated_start_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nbegin_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64\x65\x61\x64line\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\x12 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x13 \x01(\x05\x12 \n\x05\x65rror\x18\x14 \x01(\x0b\x32\x11.funland.v1.Error\x12\x1e\n\x04work\x18\x15 \x01(\x0b\x32\x10.funland.v1.Work\x12&\n\x06result\x18\x16 \x01(\x0b\x32\x16.funland.v1.TaskResult\x12\x10\n\x08\x66ile_ids\x18\x17 \x03(\t\x12,\n\x07webhook\x18\x18 \x01(\x0b\x32\x1b.funland.v1.WebhookDelivery\x12\x30\n\x08metadata\x18\x19 \x03(\x0b\x32\x1e.funland.v1.Task.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\x1a \x01(\t\x12\x10\n\x08revision\x18\x1b \x01(\x03\x12\x0e\n\x06key_id\x18\x1c \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xaf\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x08\n\x04\x43HAT\x10\x01\x12\x0c\n\x08GENERATE\x10\x02\x12\t\n\x05\x45MBED\x10\x03\x12\n\n\x06PLUGIN\x10\x04\x12\t\n\x05\x42\x41TCH\x10\x05\x12\x0c\n\x08\x44OWNLOAD\x10\x06\x12\n\n\x06SPEECH\x10\x07\x12\x10\n\x0cSPEECH_BATCH\x10\x08\x12\x11\n\rTRANSCRIPTION\x10\t\x12\n\n\x06IMAGES\x10\n\x12\x0c\n\x08TRAINING\x10\x0b\"e\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0e\n\nPROCESSING\x10\x02\x12\r\n\tCOMPLETED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\x42\x13\n\x11_progress_percentB\x0b\n\t_position\"\xa3\x02\n\x04Lane\x12#\n\x04name\x18\x01 \x01(\x0e\x32\x15.funland.v1.Lane.Name\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x0f\n\x07waiting\x18\x04 \x01(\x05\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x30\n\rmean_duration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x80\x01\n\x04Name\x12\x14\n\x10NAME_UNSPECIFIED\x10\x00\x12\x0c\n\x08LANGUAGE\x10\x01\x12\x0b\n\x07PLUGINS\x10\x02\x12\x0b\n\x07\x42\x41TCHES\x10\x03\x12\r\n\tDOWNLOADS\x10\x04\x12\n\n\x06SPEECH\x10\x05\x12\x0c\n\x08PICTURES\x10\x06\x12\x11\n\rTRAINING_RUNS\x10\x07\"c\n\x07Webhook\x12\x17\n\x03url\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\x12?\n\x06secret\x18\x02 \x01(\tB/\xbaH,r*\x18\x80\x01\x32%^(whsec_[A-Za-z0-9+/]{32,86}={0,2})?$\"\xfa\x01\n\x0fWebhookDelivery\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32!.funland.v1.WebhookDelivery.State\x12\x10\n\x08\x61ttempts\x18\x03 \x01(\x05\x12-\n\tnext_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nlast_error\x18\x05 \x01(\t\"S\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07WAITING\x10\x01\x12\x0b\n\x07SENDING\x10\x02\x12\r\n\tDELIVERED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\"\xf6\x03\n\x11SubmitTaskRequest\x12&\n\x04work\x18\x01 \x01(\x0b\x32\x10.funland.v1.WorkB\x06\xbaH\x03\xc8\x01\x01\x12$\n\x08priority\x18\x02 \x01(\x05\x42\x12\xbaH\x0f\x1a\r\x18\x64(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01\x12\x18\n\x06\x63\x61ller\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x0cmax_attempts\x18\x06 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12(\n\x11retention_seconds\x18\x07 \x01(\x03\x42\r\xbaH\n\"\x08\x18\x80\x86\xb0\x96\x01(\x00\x12!\n\x0fidempotency_key\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12$\n\x07webhook\x18\t \x01(\x0b\x32\x13.funland.v1.Webhook\x12V\n\x08metadata\x18\n \x03(\x0b\x32+.funland.v1.SubmitTaskRequest.MetadataEntryB\x17\xbaH\x14\x9a\x01\x11\x10\x10\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"<\n\x0eGetTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\r\n\x05\x62rief\x18\x02 \x01(\x08\"\xd9\x01\n\x10ListTasksRequest\x12\x37\n\x06states\x18\x01 \x03(\x0e\x32\x16.funland.v1.Task.StateB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x35\n\x05kinds\x18\x02 \x03(\x0e\x32\x15.funland.v1.Task.KindB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x18\n\x06\x63\x61ller\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1d\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"a\n\x11ListTasksResponse\x12\x1f\n\x05tasks\x18\x01 \x03(\x0b\x32\x10.funland.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"/\n\x10WatchTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"d\n\x11WatchTasksRequest\x12\x35\n\x05kinds\x18\x01 \x03(\x0e\x32\x15.funland.v1.Task.KindB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05\x82\x01\x02\x10\x01\x12\x18\n\x06\x63\x61ller\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"Q\n\tTaskEvent\x12 \n\x04task\x18\x01 \x01(\x0b\x32\x10.funland.v1.TaskH\x00\x12\x19\n\x0f\x64\x65leted_task_id\x18\x02 \x01(\tH\x00\x42\x07\n\x05\x65vent\"0\n\x11\x43\x61ncelTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"/\n\x10RetryTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"0\n\x11\x44\x65leteTaskRequest\x12\x1b\n\x07task_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\"\x12\n\x10ListLanesRequest\"4\n\x11ListLanesResponse\x12\x1f\n\x05lanes\x18\x01 \x03(\x0b\x32\x10.funland.v1.Lane2\xcf\x07\n\x0bTaskService\x12_\n\nSubmitTask\x12\x1d.funland.v1.SubmitTaskRequest\x1a\x10.funland.v1.Task\" \xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02\x16\"\x11/funland/v1/tasks:\x01*\x12`\n\x07GetTask\x12\x1a.funland.v1.GetTaskRequest\x1a\x10.funland.v1.Task\"\'\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/funland/v1/tasks/{task_id}\x12g\n\tListTasks\x12\x1c.funland.v1.ListTasksRequest\x1a\x1d.funland.v1.ListTasksResponse\"\x1d\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/tasks\x12q\n\tWatchTask\x12\x1c.funland.v1.WatchTaskRequest\x1a\x15.funland.v1.TaskEvent\"-\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02#\x12!/funland/v1/tasks/{task_id}:watch0\x01\x12i\n\nWatchTasks\x12\x1d.funland.v1.WatchTasksRequest\x1a\x15.funland.v1.TaskEvent\"#\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/funland/v1/tasks:watch0\x01\x12p\n\nCancelTask\x12\x1d.funland.v1.CancelTaskRequest\x1a\x10.funland.v1.Task\"1\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02\'\"\"/funland/v1/tasks/{task_id}:cancel:\x01*\x12m\n\tRetryTask\x12\x1c.funland.v1.RetryTaskRequest\x1a\x10.funland.v1.Task\"0\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02&\"!/funland/v1/tasks/{task_id}:retry:\x01*\x12l\n\nDeleteTask\x12\x1d.funland.v1.DeleteTaskRequest\x1a\x16.google.protobuf.Empty\"\'\xa8\xd5\x18\x04\x82\xd3\xe4\x93\x02\x1d*\x1b/funland/v1/tasks/{task_id}\x12g\n\tListLanes\x12\x1c.funland.v1.ListLanesRequest\x1a\x1d.funland.v1.ListLanesResponse\"\x1d\xa8\xd5\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/funland/v1/lanesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -90,71 +94,71 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_DELETETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
   _globals['_TASKSERVICE'].methods_by_name['SubmitTask']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['SubmitTask']._serialized_options = b'\202\323\344\223\002\026\"\021/funland/v1/tasks:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['SubmitTask']._serialized_options = b'\250\325\030\004\202\323\344\223\002\026\"\021/funland/v1/tasks:\001*'
   _globals['_TASKSERVICE'].methods_by_name['GetTask']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['GetTask']._serialized_options = b'\202\323\344\223\002\035\022\033/funland/v1/tasks/{task_id}'
+  _globals['_TASKSERVICE'].methods_by_name['GetTask']._serialized_options = b'\250\325\030\003\202\323\344\223\002\035\022\033/funland/v1/tasks/{task_id}'
   _globals['_TASKSERVICE'].methods_by_name['ListTasks']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['ListTasks']._serialized_options = b'\202\323\344\223\002\023\022\021/funland/v1/tasks'
+  _globals['_TASKSERVICE'].methods_by_name['ListTasks']._serialized_options = b'\250\325\030\003\202\323\344\223\002\023\022\021/funland/v1/tasks'
   _globals['_TASKSERVICE'].methods_by_name['WatchTask']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['WatchTask']._serialized_options = b'\202\323\344\223\002#\022!/funland/v1/tasks/{task_id}:watch'
+  _globals['_TASKSERVICE'].methods_by_name['WatchTask']._serialized_options = b'\250\325\030\003\202\323\344\223\002#\022!/funland/v1/tasks/{task_id}:watch'
   _globals['_TASKSERVICE'].methods_by_name['WatchTasks']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['WatchTasks']._serialized_options = b'\202\323\344\223\002\031\022\027/funland/v1/tasks:watch'
+  _globals['_TASKSERVICE'].methods_by_name['WatchTasks']._serialized_options = b'\250\325\030\003\202\323\344\223\002\031\022\027/funland/v1/tasks:watch'
   _globals['_TASKSERVICE'].methods_by_name['CancelTask']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['CancelTask']._serialized_options = b'\202\323\344\223\002\'\"\"/funland/v1/tasks/{task_id}:cancel:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['CancelTask']._serialized_options = b'\250\325\030\004\202\323\344\223\002\'\"\"/funland/v1/tasks/{task_id}:cancel:\001*'
   _globals['_TASKSERVICE'].methods_by_name['RetryTask']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['RetryTask']._serialized_options = b'\202\323\344\223\002&\"!/funland/v1/tasks/{task_id}:retry:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['RetryTask']._serialized_options = b'\250\325\030\004\202\323\344\223\002&\"!/funland/v1/tasks/{task_id}:retry:\001*'
   _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._serialized_options = b'\202\323\344\223\002\035*\033/funland/v1/tasks/{task_id}'
+  _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._serialized_options = b'\250\325\030\004\202\323\344\223\002\035*\033/funland/v1/tasks/{task_id}'
   _globals['_TASKSERVICE'].methods_by_name['ListLanes']._loaded_options = None
-  _globals['_TASKSERVICE'].methods_by_name['ListLanes']._serialized_options = b'\202\323\344\223\002\023\022\021/funland/v1/lanes'
-  _globals['_WORK']._serialized_start=325
-  _globals['_WORK']._serialized_end=621
-  _globals['_TASKRESULT']._serialized_start=624
-  _globals['_TASKRESULT']._serialized_end=907
-  _globals['_TASK']._serialized_start=910
-  _globals['_TASK']._serialized_end=2107
-  _globals['_TASK_METADATAENTRY']._serialized_start=1821
-  _globals['_TASK_METADATAENTRY']._serialized_end=1868
-  _globals['_TASK_KIND']._serialized_start=1870
-  _globals['_TASK_KIND']._serialized_end=1970
-  _globals['_TASK_STATE']._serialized_start=1972
-  _globals['_TASK_STATE']._serialized_end=2073
-  _globals['_LANE']._serialized_start=2110
-  _globals['_LANE']._serialized_end=2355
-  _globals['_LANE_NAME']._serialized_start=2272
-  _globals['_LANE_NAME']._serialized_end=2355
-  _globals['_WEBHOOK']._serialized_start=2357
-  _globals['_WEBHOOK']._serialized_end=2456
-  _globals['_WEBHOOKDELIVERY']._serialized_start=2459
-  _globals['_WEBHOOKDELIVERY']._serialized_end=2709
-  _globals['_WEBHOOKDELIVERY_STATE']._serialized_start=2626
-  _globals['_WEBHOOKDELIVERY_STATE']._serialized_end=2709
-  _globals['_SUBMITTASKREQUEST']._serialized_start=2712
-  _globals['_SUBMITTASKREQUEST']._serialized_end=3214
-  _globals['_SUBMITTASKREQUEST_METADATAENTRY']._serialized_start=1821
-  _globals['_SUBMITTASKREQUEST_METADATAENTRY']._serialized_end=1868
-  _globals['_GETTASKREQUEST']._serialized_start=3216
-  _globals['_GETTASKREQUEST']._serialized_end=3276
-  _globals['_LISTTASKSREQUEST']._serialized_start=3279
-  _globals['_LISTTASKSREQUEST']._serialized_end=3496
-  _globals['_LISTTASKSRESPONSE']._serialized_start=3498
-  _globals['_LISTTASKSRESPONSE']._serialized_end=3595
-  _globals['_WATCHTASKREQUEST']._serialized_start=3597
-  _globals['_WATCHTASKREQUEST']._serialized_end=3644
-  _globals['_WATCHTASKSREQUEST']._serialized_start=3646
-  _globals['_WATCHTASKSREQUEST']._serialized_end=3746
-  _globals['_TASKEVENT']._serialized_start=3748
-  _globals['_TASKEVENT']._serialized_end=3829
-  _globals['_CANCELTASKREQUEST']._serialized_start=3831
-  _globals['_CANCELTASKREQUEST']._serialized_end=3879
-  _globals['_RETRYTASKREQUEST']._serialized_start=3881
-  _globals['_RETRYTASKREQUEST']._serialized_end=3928
-  _globals['_DELETETASKREQUEST']._serialized_start=3930
-  _globals['_DELETETASKREQUEST']._serialized_end=3978
-  _globals['_LISTLANESREQUEST']._serialized_start=3980
-  _globals['_LISTLANESREQUEST']._serialized_end=3998
-  _globals['_LISTLANESRESPONSE']._serialized_start=4000
-  _globals['_LISTLANESRESPONSE']._serialized_end=4052
-  _globals['_TASKSERVICE']._serialized_start=4055
-  _globals['_TASKSERVICE']._serialized_end=4994
+  _globals['_TASKSERVICE'].methods_by_name['ListLanes']._serialized_options = b'\250\325\030\003\202\323\344\223\002\023\022\021/funland/v1/lanes'
+  _globals['_WORK']._serialized_start=427
+  _globals['_WORK']._serialized_end=986
+  _globals['_TASKRESULT']._serialized_start=989
+  _globals['_TASKRESULT']._serialized_end=1531
+  _globals['_TASK']._serialized_start=1534
+  _globals['_TASK']._serialized_end=2823
+  _globals['_TASK_METADATAENTRY']._serialized_start=2461
+  _globals['_TASK_METADATAENTRY']._serialized_end=2508
+  _globals['_TASK_KIND']._serialized_start=2511
+  _globals['_TASK_KIND']._serialized_end=2686
+  _globals['_TASK_STATE']._serialized_start=2688
+  _globals['_TASK_STATE']._serialized_end=2789
+  _globals['_LANE']._serialized_start=2826
+  _globals['_LANE']._serialized_end=3117
+  _globals['_LANE_NAME']._serialized_start=2989
+  _globals['_LANE_NAME']._serialized_end=3117
+  _globals['_WEBHOOK']._serialized_start=3119
+  _globals['_WEBHOOK']._serialized_end=3218
+  _globals['_WEBHOOKDELIVERY']._serialized_start=3221
+  _globals['_WEBHOOKDELIVERY']._serialized_end=3471
+  _globals['_WEBHOOKDELIVERY_STATE']._serialized_start=3388
+  _globals['_WEBHOOKDELIVERY_STATE']._serialized_end=3471
+  _globals['_SUBMITTASKREQUEST']._serialized_start=3474
+  _globals['_SUBMITTASKREQUEST']._serialized_end=3976
+  _globals['_SUBMITTASKREQUEST_METADATAENTRY']._serialized_start=2461
+  _globals['_SUBMITTASKREQUEST_METADATAENTRY']._serialized_end=2508
+  _globals['_GETTASKREQUEST']._serialized_start=3978
+  _globals['_GETTASKREQUEST']._serialized_end=4038
+  _globals['_LISTTASKSREQUEST']._serialized_start=4041
+  _globals['_LISTTASKSREQUEST']._serialized_end=4258
+  _globals['_LISTTASKSRESPONSE']._serialized_start=4260
+  _globals['_LISTTASKSRESPONSE']._serialized_end=4357
+  _globals['_WATCHTASKREQUEST']._serialized_start=4359
+  _globals['_WATCHTASKREQUEST']._serialized_end=4406
+  _globals['_WATCHTASKSREQUEST']._serialized_start=4408
+  _globals['_WATCHTASKSREQUEST']._serialized_end=4508
+  _globals['_TASKEVENT']._serialized_start=4510
+  _globals['_TASKEVENT']._serialized_end=4591
+  _globals['_CANCELTASKREQUEST']._serialized_start=4593
+  _globals['_CANCELTASKREQUEST']._serialized_end=4641
+  _globals['_RETRYTASKREQUEST']._serialized_start=4643
+  _globals['_RETRYTASKREQUEST']._serialized_end=4690
+  _globals['_DELETETASKREQUEST']._serialized_start=4692
+  _globals['_DELETETASKREQUEST']._serialized_end=4740
+  _globals['_LISTLANESREQUEST']._serialized_start=4742
+  _globals['_LISTLANESREQUEST']._serialized_end=4760
+  _globals['_LISTLANESRESPONSE']._serialized_start=4762
+  _globals['_LISTLANESRESPONSE']._serialized_end=4814
+  _globals['_TASKSERVICE']._serialized_start=4817
+  _globals['_TASKSERVICE']._serialized_end=5792
 # @@protoc_insertion_point(module_scope)

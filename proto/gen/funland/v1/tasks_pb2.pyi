@@ -7,8 +7,11 @@ from collections import abc as _abc
 from funland.v1 import batches_pb2 as _batches_pb2
 from funland.v1 import downloads_pb2 as _downloads_pb2
 from funland.v1 import errors_pb2 as _errors_pb2
+from funland.v1 import images_pb2 as _images_pb2
 from funland.v1 import inference_pb2 as _inference_pb2
 from funland.v1 import plugins_pb2 as _plugins_pb2
+from funland.v1 import speech_pb2 as _speech_pb2
+from funland.v1 import training_pb2 as _training_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -38,6 +41,11 @@ class Work(_message.Message):
     PLUGIN_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     DOWNLOAD_FIELD_NUMBER: _builtins.int
+    SPEECH_FIELD_NUMBER: _builtins.int
+    SPEECH_BATCH_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTION_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    TRAINING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def chat(self) -> _inference_pb2.ChatRequest:
         """`InferenceService.Chat`."""
@@ -62,6 +70,26 @@ class Work(_message.Message):
     def download(self) -> _downloads_pb2.StartDownloadRequest:
         """`DownloadService.StartDownload`, and the download to its end."""
 
+    @_builtins.property
+    def speech(self) -> _speech_pb2.SynthesizeRequest:
+        """`SpeechService.Synthesize`; the sound becomes a file."""
+
+    @_builtins.property
+    def speech_batch(self) -> _speech_pb2.BatchSynthesizeRequest:
+        """`SpeechService.BatchSynthesize`; each sound becomes a file."""
+
+    @_builtins.property
+    def transcription(self) -> _speech_pb2.TranscribeRequest:
+        """`SpeechService.Transcribe`, of a kept file."""
+
+    @_builtins.property
+    def images(self) -> _images_pb2.GenerateImagesRequest:
+        """`ImageService.GenerateImages`; each picture becomes a file. What it begins with is a kept file."""
+
+    @_builtins.property
+    def training(self) -> _training_pb2.TrainingRun:
+        """`TrainingService.SubmitTraining`, of which `run_id` alone is set. Never taken by `SubmitTask`: it is what runs are kept as."""
+
     def __init__(
         self,
         *,
@@ -71,12 +99,17 @@ class Work(_message.Message):
         plugin: _plugins_pb2.ExecutePluginRequest | None = ...,
         batch: _batches_pb2.Batch | None = ...,
         download: _downloads_pb2.StartDownloadRequest | None = ...,
+        speech: _speech_pb2.SynthesizeRequest | None = ...,
+        speech_batch: _speech_pb2.BatchSynthesizeRequest | None = ...,
+        transcription: _speech_pb2.TranscribeRequest | None = ...,
+        images: _images_pb2.GenerateImagesRequest | None = ...,
+        training: _training_pb2.TrainingRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "call", b"call", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "plugin", b"plugin"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "call", b"call", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "images", b"images", "plugin", b"plugin", "speech", b"speech", "speech_batch", b"speech_batch", "training", b"training", "transcription", b"transcription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "call", b"call", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "plugin", b"plugin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "call", b"call", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "images", b"images", "plugin", b"plugin", "speech", b"speech", "speech_batch", b"speech_batch", "training", b"training", "transcription", b"transcription"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_call: _TypeAlias = _typing.Literal["chat", "generate", "embed", "plugin", "batch", "download"]  # noqa: Y015
+    _WhichOneofReturnType_call: _TypeAlias = _typing.Literal["chat", "generate", "embed", "plugin", "batch", "download", "speech", "speech_batch", "transcription", "images", "training"]  # noqa: Y015
     _WhichOneofArgType_call: _TypeAlias = _typing.Literal["call", b"call"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_call) -> _WhichOneofReturnType_call | None: ...
 
@@ -94,6 +127,11 @@ class TaskResult(_message.Message):
     PLUGIN_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     DOWNLOAD_FIELD_NUMBER: _builtins.int
+    SPEECH_FIELD_NUMBER: _builtins.int
+    SPEECH_BATCH_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTION_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    TRAINING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def chat(self) -> _inference_pb2.ChatResponse:
         """Of `Work.chat`."""
@@ -118,6 +156,26 @@ class TaskResult(_message.Message):
     def download(self) -> _downloads_pb2.Download:
         """Of `Work.download`."""
 
+    @_builtins.property
+    def speech(self) -> _speech_pb2.SynthesizeResponse:
+        """Of `Work.speech`, with `file_id` in the place of `audio`."""
+
+    @_builtins.property
+    def speech_batch(self) -> _speech_pb2.BatchSynthesizeResponse:
+        """Of `Work.speech_batch`, with files as `speech`."""
+
+    @_builtins.property
+    def transcription(self) -> _speech_pb2.Transcript:
+        """Of `Work.transcription`."""
+
+    @_builtins.property
+    def images(self) -> _images_pb2.GenerateImagesResponse:
+        """Of `Work.images`, with `file_id` in the place of `data`."""
+
+    @_builtins.property
+    def training(self) -> _training_pb2.TrainingRun:
+        """Of `Work.training`: the run as it then was. One that was paused ends its task too."""
+
     def __init__(
         self,
         *,
@@ -127,12 +185,17 @@ class TaskResult(_message.Message):
         plugin: _plugins_pb2.PluginExecution | None = ...,
         batch: _batches_pb2.Batch | None = ...,
         download: _downloads_pb2.Download | None = ...,
+        speech: _speech_pb2.SynthesizeResponse | None = ...,
+        speech_batch: _speech_pb2.BatchSynthesizeResponse | None = ...,
+        transcription: _speech_pb2.Transcript | None = ...,
+        images: _images_pb2.GenerateImagesResponse | None = ...,
+        training: _training_pb2.TrainingRun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "batch", b"batch", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "plugin", b"plugin"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "batch", b"batch", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "images", b"images", "plugin", b"plugin", "speech", b"speech", "speech_batch", b"speech_batch", "training", b"training", "transcription", b"transcription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "batch", b"batch", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "plugin", b"plugin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "batch", b"batch", "chat", b"chat", "download", b"download", "embed", b"embed", "generate", b"generate", "images", b"images", "plugin", b"plugin", "speech", b"speech", "speech_batch", b"speech_batch", "training", b"training", "transcription", b"transcription"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["chat", "generate", "embed", "plugin", "batch", "download"]  # noqa: Y015
+    _WhichOneofReturnType_answer: _TypeAlias = _typing.Literal["chat", "generate", "embed", "plugin", "batch", "download", "speech", "speech_batch", "transcription", "images", "training"]  # noqa: Y015
     _WhichOneofArgType_answer: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_answer) -> _WhichOneofReturnType_answer | None: ...
 
@@ -164,6 +227,16 @@ class Task(_message.Message):
         """The lines of a file are answered."""
         DOWNLOAD: Task._Kind.ValueType  # 6
         """A model is downloaded."""
+        SPEECH: Task._Kind.ValueType  # 7
+        """A text is spoken."""
+        SPEECH_BATCH: Task._Kind.ValueType  # 8
+        """Several texts are spoken."""
+        TRANSCRIPTION: Task._Kind.ValueType  # 9
+        """What is said in a recording is written down."""
+        IMAGES: Task._Kind.ValueType  # 10
+        """Pictures are painted."""
+        TRAINING: Task._Kind.ValueType  # 11
+        """A model is trained."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """What is done. Values may be added."""
@@ -182,6 +255,16 @@ class Task(_message.Message):
     """The lines of a file are answered."""
     DOWNLOAD: Task.Kind.ValueType  # 6
     """A model is downloaded."""
+    SPEECH: Task.Kind.ValueType  # 7
+    """A text is spoken."""
+    SPEECH_BATCH: Task.Kind.ValueType  # 8
+    """Several texts are spoken."""
+    TRANSCRIPTION: Task.Kind.ValueType  # 9
+    """What is said in a recording is written down."""
+    IMAGES: Task.Kind.ValueType  # 10
+    """Pictures are painted."""
+    TRAINING: Task.Kind.ValueType  # 11
+    """A model is trained."""
 
     class _State:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -265,6 +348,7 @@ class Task(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     """The task's id."""
     kind: Global___Task.Kind.ValueType
@@ -293,6 +377,8 @@ class Task(_message.Message):
     """The key that it was submitted with. Empty: none."""
     revision: _builtins.int
     """Rises with every change."""
+    key_id: _builtins.str
+    """The access key that it was submitted with; the tokens that it takes count for the limits of that. Empty: none."""
     @_builtins.property
     def estimated_start_time(self) -> _timestamp_pb2.Timestamp:
         """When it will start, from what tasks of its kind took lately. Set when `position` is, and that is known."""
@@ -343,7 +429,7 @@ class Task(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What the caller wanted to be kept with it."""
+        """What the caller wanted to be kept with it. Of TRAINING the run's `name`, `run_id` and, if it has one, `project_id`."""
 
     def __init__(
         self,
@@ -375,10 +461,11 @@ class Task(_message.Message):
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         idempotency_key: _builtins.str = ...,
         revision: _builtins.int = ...,
+        key_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_position", b"_position", "_progress_percent", b"_progress_percent", "begin_time", b"begin_time", "create_time", b"create_time", "deadline", b"deadline", "end_time", b"end_time", "error", b"error", "estimated_start_time", b"estimated_start_time", "expire_time", b"expire_time", "position", b"position", "progress_percent", b"progress_percent", "result", b"result", "start_time", b"start_time", "webhook", b"webhook", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_position", b"_position", "_progress_percent", b"_progress_percent", "attempts", b"attempts", "begin_time", b"begin_time", "caller", b"caller", "create_time", b"create_time", "deadline", b"deadline", "end_time", b"end_time", "error", b"error", "estimated_start_time", b"estimated_start_time", "expire_time", b"expire_time", "file_ids", b"file_ids", "idempotency_key", b"idempotency_key", "kind", b"kind", "lane", b"lane", "max_attempts", b"max_attempts", "metadata", b"metadata", "model", b"model", "position", b"position", "priority", b"priority", "progress_percent", b"progress_percent", "progress_text", b"progress_text", "result", b"result", "revision", b"revision", "start_time", b"start_time", "state", b"state", "task_id", b"task_id", "webhook", b"webhook", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_position", b"_position", "_progress_percent", b"_progress_percent", "attempts", b"attempts", "begin_time", b"begin_time", "caller", b"caller", "create_time", b"create_time", "deadline", b"deadline", "end_time", b"end_time", "error", b"error", "estimated_start_time", b"estimated_start_time", "expire_time", b"expire_time", "file_ids", b"file_ids", "idempotency_key", b"idempotency_key", "key_id", b"key_id", "kind", b"kind", "lane", b"lane", "max_attempts", b"max_attempts", "metadata", b"metadata", "model", b"model", "position", b"position", "priority", b"priority", "progress_percent", b"progress_percent", "progress_text", b"progress_text", "result", b"result", "revision", b"revision", "start_time", b"start_time", "state", b"state", "task_id", b"task_id", "webhook", b"webhook", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__position: _TypeAlias = _typing.Literal["position"]  # noqa: Y015
     _WhichOneofArgType__position: _TypeAlias = _typing.Literal["_position", b"_position"]  # noqa: Y015
@@ -413,6 +500,12 @@ class Lane(_message.Message):
         """BATCH."""
         DOWNLOADS: Lane._Name.ValueType  # 4
         """DOWNLOAD."""
+        SPEECH: Lane._Name.ValueType  # 5
+        """SPEECH, SPEECH_BATCH and TRANSCRIPTION."""
+        PICTURES: Lane._Name.ValueType  # 6
+        """IMAGES."""
+        TRAINING_RUNS: Lane._Name.ValueType  # 7
+        """TRAINING."""
 
     class Name(_Name, metaclass=_NameEnumTypeWrapper):
         """Which lanes there are. Values may be added."""
@@ -427,6 +520,12 @@ class Lane(_message.Message):
     """BATCH."""
     DOWNLOADS: Lane.Name.ValueType  # 4
     """DOWNLOAD."""
+    SPEECH: Lane.Name.ValueType  # 5
+    """SPEECH, SPEECH_BATCH and TRANSCRIPTION."""
+    PICTURES: Lane.Name.ValueType  # 6
+    """IMAGES."""
+    TRAINING_RUNS: Lane.Name.ValueType  # 7
+    """TRAINING."""
 
     NAME_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int

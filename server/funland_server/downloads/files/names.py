@@ -23,6 +23,8 @@ _MORE_PROGRAMS: Final = (".pyc", ".pyd", ".sh", ".so", ".url")
 _CTRANSLATE2: Final = ("vocabulary.json", "vocabulary.txt", "shared_vocabulary.json",
                        "shared_vocabulary.txt", "source_vocabulary.json")  # fmt: skip
 
+_STYLE: Final = re.compile(r"[a-z][fm]_[a-z0-9]+\.bin")
+
 
 def complaint(path: str) -> str | None:
     """Why a path leads elsewhere, or can't be a file's on every system; None if it may stay."""
@@ -57,13 +59,16 @@ def _complaint_of_name(name: str) -> str | None:
 def is_never_fetched(path: str, there: Collection[str]) -> bool:
     """Whether it may be a pickle or a program. `there` are the paths of all files of the list.
 
-    Only two kinds of `.bin` are weights without code: OpenVINO's beside its `.xml`, and
-    CTranslate2's `model.bin` beside its vocabulary.
+    Only three kinds of `.bin` are weights without code: OpenVINO's beside its `.xml`,
+    CTranslate2's `model.bin` beside its vocabulary, and plain numbers of Kokoro's voices, which are
+    read as nothing else.
     """
     pure = PurePosixPath(path)
     suffix = pure.suffix.lower()
     if suffix == ".bin":
         if str(pure.with_suffix(".xml")) in there:
+            return False
+        if _STYLE.fullmatch(pure.name) and any(one.endswith(".onnx") for one in there):
             return False
         beside = (str(pure.with_name(name)) for name in _CTRANSLATE2)
         return not (pure.name == "model.bin" and any(name in there for name in beside))

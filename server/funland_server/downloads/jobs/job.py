@@ -17,6 +17,7 @@ from funland_server.downloads.jobs.space import Need
 from funland_server.downloads.jobs.turns import Place
 from funland_server.downloads.plan import Plan
 from funland_server.errors import FieldInvalidError, Violation
+from funland_server.tracing.spans import Carrier, current
 
 
 class Job:
@@ -26,6 +27,8 @@ class Job:
         self.kept = kept
         self.plan = plan
         self.arrival = arrival
+        self.trace: Carrier = current().carrier
+        """Of the call that asked for it; empty: that was before this start, or is in no trace."""
         self.standing = Standing(
             kept.state,
             kept.error if kept.HasField("error") else None,

@@ -21,6 +21,7 @@ from funland_server.errors import FunlandError
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.storage.saving import Saving
+from funland_server.tracing.spans import NO_TRACES, Tracing
 
 logger = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ class Jobs:
         settings: Live[QueueSettings],
         metrics: Metrics,
         publish: Callable[[str], None],
+        tracing: Tracing = NO_TRACES,
     ) -> Jobs:
         """`folder` is where unfinished files are; `publish` is told the id of what changed."""
         roster = Roster()
@@ -64,7 +66,7 @@ class Jobs:
         )
         runner = Runner(
             roster,
-            Work(tools, installer, disk),
+            Work(tools, installer, disk, tracing),
             disk,
             saving,
             active=lambda: None if tools.web.offline else settings.now.active,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from funland.v1.errors_pb2 import Error
+from funland.v1.errors_pb2 import Error, ErrorReason
 from funland_server.downloads.fetching.tools import Tools
 from funland_server.downloads.fetching.transfer import Stalled as NoServer
 from funland_server.downloads.fetching.transfer import Transfer
@@ -19,6 +19,7 @@ from funland_server.downloads.jobs.machine import Broken, Event, Full, Sign, Sta
 from funland_server.downloads.plan import Installer
 from funland_server.errors import FunlandError, InternalError
 from funland_server.storage.errors import StorageFullError
+from funland_server.tracing.spans import NO_TRACES, Kind, Tracing, ending
 
 logger = structlog.get_logger(__name__)
 
@@ -30,17 +31,18 @@ class Work:
     tools: Tools
     installer: Installer
     disk: Disk
+    tracing: Tracing = NO_TRACES
 
     async def fetch(self, job: Job) -> Event:
         """Fetches all files of a download into the content store."""
-        event = await self._outcome(job, self._fetched)
+        event = await self._traced("fetch", job, self._fetched)
         if not isinstance(event, Stalled):  # what is known of the servers is of use after the wait
             job.end()
         return event
 
     async def install(self, job: Job) -> Event:
         """Makes a model of the files of a download."""
-        return await self._outcome(job, self._installed)
+        return await self._traced("install", job, self._installed)
 
     async def _fetched(self, job: Job) -> Event:
         transfer = job.transfer or job.begin(
@@ -61,6 +63,22 @@ class Work:
             job.plan, job.kept.model_id, tuple(job.kept.aliases), blobs
         )
         return Sign.INSTALLED
+
+    async def _traced(self, name: str, job: Job, work: Callable[[Job], Awaitable[Event]]) -> Event:
+        """Each is a trace of its own, which tells of the call that asked for the download."""
+        if not self.tracing.on:
+            return await self._outcome(job, work)
+        span = self.tracing.begin(
+            f"download {name}",
+            kind=Kind.CONSUMER.value,
+            attributes={"funland.download_id": job.download_id},
+            links=[job.trace] if job.trace else [],
+        )
+        with ending(span):
+            event = await self._outcome(job, work)
+            if isinstance(event, Stalled | Full | Broken):
+                span.end(ErrorReason.Name(event.error.reason))
+            return event
 
     async def _outcome(self, job: Job, work: Callable[[Job], Awaitable[Event]]) -> Event:
         try:

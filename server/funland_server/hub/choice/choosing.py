@@ -184,8 +184,8 @@ def _nothing(listing: Listing) -> FunlandError:
         else "it has no whole set of weights in a format that Funland reads"
     )  # fmt: skip
     return HubModelUnsupportedError(
-        f"{_name(listing)} can't be installed: {why}. Funland reads GGUF, safetensors, OpenVINO and"
-        " CTranslate2.",
+        f"{_name(listing)} can't be installed: {why}. Funland reads GGUF, safetensors, OpenVINO,"
+        " CTranslate2, and voices of Piper, Kokoro, and VITS and Matcha with a lexicon.",
         hub=hub, model=model,
     )  # fmt: skip
 

@@ -10,7 +10,13 @@ from typing import Final
 from funland.v1.models_pb2 import Model
 from funland_server.downloads.files import names
 from funland_server.hub.clients.protocol import ListedFile
+from funland_server.models.formats.pictures import INDEX as PICTURES
+from funland_server.models.formats.pictures import picture_files
 from funland_server.models.formats.quantizations import quantization_of
+from funland_server.models.formats.voices.kokoro import FOLDERS
+from funland_server.models.formats.voices.piper import DESCRIBED
+from funland_server.models.formats.voices.reading import voice_files
+from funland_server.models.installed.layout import is_projector
 
 _SHARD: Final = re.compile(r"(?P<prefix>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 _NO_MODEL: Final = re.compile(
@@ -19,6 +25,8 @@ _NO_MODEL: Final = re.compile(
 )
 """Parts of the names of GGUF files that are no models: projectors, importance matrices,
 vocabularies, adapters, and heads that guess for another model."""
+_PROJECTORS: Final = ("F16", "BF16", "Q8_0", "F32")
+"""The quantizations of projectors, the best first."""
 _MOST_SHARDS: Final = 1000
 _INDEX: Final = "model.safetensors.index.json"
 _ONE: Final = "model.safetensors"
@@ -28,6 +36,12 @@ _DESCRIPTIONS: Final = (
     "chat_template.jinja",
 )  # fmt: skip
 """What a folder's reader reads beside weights and tokenizer, if it is there."""
+_OPENVINO_WHISPER: Final = (
+    "openvino_encoder_model.xml", "openvino_encoder_model.bin", "openvino_decoder_model.xml",
+    "openvino_decoder_model.bin", "config.json", "tokenizer.json",
+)  # fmt: skip
+_HEARING: Final = ("preprocessor_config.json",)
+"""What it reads of models that hear, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,7 @@ def variants_of(files: Iterable[ListedFile], quantization: str = "") -> list[Var
         for path, file in every.items()
         if names.complaint(path) is None and not names.is_never_fetched(path, every.keys())
     }
-    found = [*_gguf(allowed), *_folders(allowed)]
+    found = [*_gguf(allowed), *_folders(allowed), *_pictures(allowed), *_voices(allowed)]
     if len(found) == 1 and not found[0].quantization and quantization:
         found = [replace(found[0], quantization=quantization)]
     found.sort(key=lambda one: (one.size_bytes is None, one.size_bytes or 0, one.files[0].path))
@@ -99,10 +113,26 @@ def _gguf(files: Mapping[str, ListedFile]) -> Iterable[Variant]:
             continue
         label, quantization = quantization_of(path)
         shard = _SHARD.fullmatch(path)
+        beside = _projector(files, path)
         if shard is None:
-            yield Variant(label, Model.GGUF, quantization, (file,))
+            yield Variant(label, Model.GGUF, quantization, (file, *beside))
         elif int(shard["number"]) == 1 and (shards := _shards(files, shard)) is not None:
-            yield Variant(label, Model.GGUF, quantization, shards)
+            yield Variant(label, Model.GGUF, quantization, (*shards, *beside))
+
+
+def _projector(files: Mapping[str, ListedFile], weights: str) -> tuple[ListedFile, ...]:
+    """What shows a model pictures or sounds: the projector that lies in its folder, or else in the
+    first; of several the one in 16 bits, as others are coarser or twice as large."""
+    for folder in dict.fromkeys((weights.rpartition("/")[0], "")):
+        found = [path for path in files if path.rpartition("/")[0] == folder and is_projector(path)]
+        if found:
+            return (files[min(found, key=lambda path: (_coarseness(path), path))],)
+    return ()
+
+
+def _coarseness(path: str) -> int:
+    quantization = quantization_of(path)[1]
+    return _PROJECTORS.index(quantization) if quantization in _PROJECTORS else len(_PROJECTORS)
 
 
 def _shards(files: Mapping[str, ListedFile], first: re.Match[str]) -> tuple[ListedFile, ...] | None:
@@ -130,6 +160,35 @@ def _folders(files: Mapping[str, ListedFile]) -> Iterable[Variant]:
                 yield Variant("", kind, "", ordered)
 
 
+def _pictures(files: Mapping[str, ListedFile]) -> Iterable[Variant]:
+    """Models that paint: folders of several networks."""
+    for path in files:
+        folder, _, name = path.rpartition("/")
+        if name != PICTURES:
+            continue
+        root = f"{folder}/" if folder else ""
+        below = {one.removeprefix(root) for one in files if one.startswith(root)}
+        if (chosen := picture_files(below)) is not None:
+            ordered = tuple(files[root + one] for one in chosen)
+            yield Variant("", Model.OPENVINO_IR, "", ordered)
+
+
+def _voices(files: Mapping[str, ListedFile]) -> Iterable[Variant]:
+    """Models that speak, each in a folder, or in that and those below it."""
+    roots = dict.fromkeys(
+        path.rpartition("/")[0] for path in files if path.endswith((DESCRIBED, ".onnx"))
+    )
+    parents = {
+        root.rpartition("/")[0] if root.rpartition("/")[2] in FOLDERS else root for root in roots
+    }
+    for folder in sorted(parents):
+        root = f"{folder}/" if folder else ""
+        below = {one.removeprefix(root) for one in files if one.startswith(root)}
+        for chosen in voice_files(below):
+            ordered = tuple(files[root + one] for one in chosen)
+            yield Variant("", Model.ONNX, "", ordered)
+
+
 def _chosen(
     there: Mapping[str, ListedFile],
 ) -> tuple[Model.Format.ValueType, Sequence[str], Sequence[str]] | None:
@@ -138,9 +197,15 @@ def _chosen(
     if "openvino_model.xml" in there:
         required = ("openvino_model.xml", "openvino_model.bin", "tokenizer.json")
         return Model.OPENVINO_IR, required, ()
+    if "openvino_encoder_model.xml" in there:  # a Whisper
+        return Model.OPENVINO_IR, _OPENVINO_WHISPER, _HEARING
     if "model.bin" in there and "vocabulary.json" in there:
         required = ("model.bin", "config.json", "vocabulary.json", "tokenizer.json")
-        return Model.CTRANSLATE2, required, ()
+        return Model.CTRANSLATE2, required, _HEARING
+    if "model.bin" in there and "vocabulary.txt" in there:  # a Whisper, as it was converted once
+        return Model.CTRANSLATE2, ("model.bin", "config.json", "vocabulary.txt"), (
+            "tokenizer.json", *_HEARING,
+        )  # fmt: skip
     if "config.json" in there and (weights := _weights(there)):
         return Model.SAFETENSORS, (*weights, "config.json", "tokenizer.json"), (_INDEX,)
     return None

@@ -46,6 +46,8 @@ class Asker:
     credential: Credential | None
     seconds: float
     """How long one answer may take in all."""
+    thing: str = "model"
+    """What is asked about."""
 
     async def json(
         self, path: str, query: Query | None = None, *, model: str = "", largest: int = LARGEST
@@ -114,7 +116,7 @@ class Asker:
         if absent or (status == HTTPStatus.UNAUTHORIZED and self.credential is None and model):
             also = "" if self.credential else ", or shows it only to those who have a token"
             return HubModelNotFoundError(
-                f"{hub} has no model {model!r}, or not that revision or file of it{also}."
+                f"{hub} has no {self.thing} {model!r}, or not that revision or file of it{also}."
                 if model
                 else f"{hub} has nothing at {self.endpoint}: is that the endpoint of a hub?",
                 hub=hub, model=model,
@@ -122,8 +124,8 @@ class Asker:
         if status in (401, 403):
             how = "the token that is set does not do" if self.credential else "no token is set"
             return HubAccessDeniedError(
-                f"{hub} answers this only to those whom it lets in, and {how}. Accept the model's"
-                " conditions on its page, and set a token.",
+                f"{hub} answers this only to those whom it lets in, and {how}. Accept the"
+                f" {self.thing}'s conditions on its page, and set a token.",
                 hub=hub, model=model,
             )  # fmt: skip
         if status == HTTPStatus.TOO_MANY_REQUESTS:

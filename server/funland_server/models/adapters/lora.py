@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from funland.v1.models_pb2 import Model
+from funland_server.models.adapters.picture_lora import flaw
 from funland_server.models.formats.gguf import GgufContents, read_contents
 from funland_server.models.formats.gguf_model import read_gguf
 from funland_server.models.installed.model import InstalledModel
@@ -30,8 +31,16 @@ def check_adapter(path: Path, model: InstalledModel) -> None:
             message names the file but not its folder.
         ModelFileInvalidError: The model's file is not whole.
     """
+    if model.kind == Model.IMAGE:
+        why = flaw(path, model.path)
+        if why is not None:
+            raise _invalid(path, model, _not_for(path, model, why))
+        return
     if model.format != Model.GGUF:
-        why = f"Model {model.model_id!r} is not of the format GGUF, and only those have adapters."
+        why = (
+            f"Model {model.model_id!r} is not of the format GGUF, and only those and models that"
+            " paint have adapters."
+        )
         raise _invalid(path, model, why)
     try:
         adapter = read_contents(path)
@@ -39,7 +48,11 @@ def check_adapter(path: Path, model: InstalledModel) -> None:
         raise _invalid(path, model, error.message) from None
     why = _flaw(adapter, read_gguf(model.path).contents)
     if why is not None:
-        raise _invalid(path, model, f"{path.name} is not an adapter for {model.model_id!r}: {why}.")
+        raise _invalid(path, model, _not_for(path, model, why))
+
+
+def _not_for(path: Path, model: InstalledModel, why: str) -> str:
+    return f"{path.name} is not an adapter for {model.model_id!r}: {why}."
 
 
 def _invalid(path: Path, model: InstalledModel, message: str) -> AdapterInvalidError:

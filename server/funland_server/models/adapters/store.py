@@ -3,7 +3,7 @@
     adapters/
       qwen2.5-0.5b-instruct-q8_0/
         polite/
-          adapter.gguf
+          adapter.gguf           of a model that paints adapter.safetensors
           adapter.json
 
 They lie beside the store of models and not in it, so that the built-in model, which is not in the
@@ -16,11 +16,13 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final, Literal
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from funland.v1.models_pb2 import Model
 from funland_server.blobs.store import Blobs
 from funland_server.durable import sync, write_whole
 from funland_server.models.adapters.lora import check_adapter
@@ -30,7 +32,9 @@ from funland_server.workers.errors import AdapterInvalidError, AdapterNotFoundEr
 
 logger = structlog.get_logger(__name__)
 
-_WEIGHTS, _MANIFEST = "adapter.gguf", "adapter.json"
+_GGUF: Final = "adapter.gguf"
+_SAFETENSORS: Final = "adapter.safetensors"
+_MANIFEST: Final = "adapter.json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Adapter:
     fingerprint: Fingerprint
     model_sha256: str
     """The model that it was checked against."""
+    file: Literal["adapter.gguf", "adapter.safetensors"] = _GGUF
+    """What its weights are called in the store."""
 
 
 _manifest = TypeAdapter(Adapter)
@@ -77,7 +83,7 @@ class Adapters:
         """
         files: dict[str, Path] = {}
         for adapter_id, adapter in self.list(model_id).items():
-            file = self._folder / model_id / adapter_id / _WEIGHTS
+            file = self._folder / model_id / adapter_id / adapter.file
             try:
                 same = Fingerprint.of(file) == adapter.fingerprint or sha256(file) == adapter.sha256
             except OSError:
@@ -161,7 +167,8 @@ class Adapters:
         return adapters
 
     def _import(self, model: InstalledModel, source: Path, folder: Path) -> Adapter:
-        weights = folder / _WEIGHTS
+        name = _SAFETENSORS if model.kind == Model.IMAGE else _GGUF
+        weights = folder / name
         digest = self._blobs.take(source, weights)
         try:
             check_adapter(weights, model)
@@ -169,7 +176,7 @@ class Adapters:
             weights.unlink()
             self._blobs.release(digest)
             raise
-        adapter = Adapter(source.name, digest, Fingerprint.of(weights), model.sha256)
+        adapter = Adapter(source.name, digest, Fingerprint.of(weights), model.sha256, name)
         write_whole(folder / _MANIFEST, _manifest.dump_json(adapter, indent=2))
         return adapter
 

@@ -18,7 +18,7 @@ _DRAFT = (
 _SPEECH = "a part of a speech model, whose tokens are sounds; Funland runs models of text"
 _FOREIGN: Mapping[str, str] = {
     "clip": "a projector (mmproj), which shows pictures or sounds to another model; import that"
-    " model itself",
+    " model, and name this as its projector",
     "eagle3": _DRAFT,
     "dflash": _DRAFT,
     "dspark": _DRAFT,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from funland_server.models.formats.damage import DamagedFileError
 
+WEIGHTS = "model.bin"
 _VERSIONS = (5, 6)
-_SPEC = "TransformerDecoderSpec"
+_TEXT, _WHISPER = "TransformerDecoderSpec", "WhisperSpec"
 _MAX_VARIABLES = 100_000
 _MAX_DIMENSIONS = 8
 _VALUE_BYTES = {0: 4, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2}
@@ -24,33 +25,61 @@ def check_ctranslate2(folder: Path, _: Collection[str]) -> int:
     Raises:
         DamagedFileError: It is something else, not whole, or no model that writes text.
     """
-    path = folder / "model.bin"
+    spec, shapes = _variables(folder / WEIGHTS)
+    if spec != _TEXT:
+        raise DamagedFileError("model.bin is not a model that writes text")
+    return sum(map(math.prod, shapes.values()))
+
+
+def whisper_shapes(folder: Path) -> Mapping[str, tuple[int, ...]]:
+    """Checks that the folder's `model.bin` is a Whisper, and gives the shapes of its variables.
+
+    Raises:
+        DamagedFileError: It is something else, or not whole.
+    """
+    spec, shapes = _variables(folder / WEIGHTS)
+    if spec != _WHISPER:
+        raise DamagedFileError("model.bin is not a Whisper")
+    return shapes
+
+
+def is_whisper(folder: Path) -> bool:
+    """Whether the folder's `model.bin`, which is a regular file, says that it is a Whisper."""
+    with (folder / WEIGHTS).open("rb") as file:
+        try:
+            return _spec(file) == _WHISPER
+        except (DamagedFileError, struct.error, UnicodeDecodeError):
+            return False
+
+
+def _variables(path: Path) -> tuple[str, Mapping[str, tuple[int, ...]]]:
+    """What it is the network of, and the shape of each variable by its name."""
     with path.open("rb") as file:
         try:
-            return _read(file, path.stat().st_size)
+            spec, size = _spec(file), path.stat().st_size
+            _, count = _numbers(file, "<II")
+            if not 0 < count <= _MAX_VARIABLES:
+                raise DamagedFileError(f"model.bin claims {count} variables")
+            return spec, dict(_variable(file, size) for _ in range(count))
         except (struct.error, UnicodeDecodeError):
             raise DamagedFileError("model.bin is cut short, or not CTranslate2's") from None
 
 
-def _read(file: BinaryIO, size: int) -> int:
+def _spec(file: BinaryIO) -> str:
     (version,) = _numbers(file, "<I")
     if version not in _VERSIONS:
         raise DamagedFileError("model.bin is not CTranslate2's, or of a version it can't read")
-    if _string(file) != _SPEC:
-        raise DamagedFileError("model.bin is not a model that writes text")
-    _, count = _numbers(file, "<II")
-    if not 0 < count <= _MAX_VARIABLES:
-        raise DamagedFileError(f"model.bin claims {count} variables")
-    return sum(_variable(file, size) for _ in range(count))
+    return _string(file)
 
 
-def _variable(file: BinaryIO, size: int) -> int:
-    """Passes over a variable and gives how many values it has."""
-    _string(file)
+def _variable(file: BinaryIO, size: int) -> tuple[str, tuple[int, ...]]:
+    """Passes over a variable and gives its name and shape."""
+    name = _string(file)
     (dimensions,) = _numbers(file, "<B")
     if dimensions > _MAX_DIMENSIONS:
         raise DamagedFileError(f"model.bin has a variable of {dimensions} dimensions")
-    values = math.prod(_numbers(file, f"<{dimensions}I"))
+    shape = _numbers(file, f"<{dimensions}I")
+    values = math.prod(shape)
     kind, length = _numbers(file, "<BI")
     if kind not in _VALUE_BYTES or values * _VALUE_BYTES[kind] != length:
         raise DamagedFileError("model.bin has a variable that is not as large as it says")
@@ -58,7 +87,7 @@ def _variable(file: BinaryIO, size: int) -> int:
     if end > size:
         raise DamagedFileError("model.bin is cut short")
     file.seek(end)
-    return values
+    return name, shape
 
 
 def _string(file: BinaryIO) -> str:

@@ -8,22 +8,29 @@ is a link, and only those are installed: programs (`.py`) and pickles (`.pt`, `.
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import orjson
-
-from funland_server.models.formats.ctranslate2 import check_ctranslate2
+from funland_server.models.formats.ctranslate2 import WEIGHTS, check_ctranslate2, is_whisper
 from funland_server.models.formats.damage import DamagedFileError
 from funland_server.models.formats.header import ModelHeader
 from funland_server.models.formats.openvino import check_openvino
+from funland_server.models.formats.openvino_whisper import (
+    DECODER,
+    ENCODER,
+    check_openvino_whisper,
+)
+from funland_server.models.formats.openvino_whisper import FILES as OPENVINO_WHISPER
+from funland_server.models.formats.pictures import INDEX as INDEX_OF_PICTURES
+from funland_server.models.formats.pictures import read_pictures
+from funland_server.models.formats.plain_files import check_regular, read_json
 from funland_server.models.formats.safetensors import INDEX, check_safetensors, shard_names
+from funland_server.models.formats.voices.reading import read_voices
+from funland_server.models.formats.whisper import VOCABULARIES, check_whisper, whisper_vocabulary
 from funland_server.workers.errors import ModelFileInvalidError
 
-_LARGEST_JSON = 64 * 1024**2
 _LARGEST_TEMPLATE = 1024**2
 _DESCRIPTIONS = (
     "config.json",
@@ -54,6 +61,19 @@ class _Format:
     """Checks the weights, given the names of the files that are there, and counts them."""
     cached_bytes: int
     """How many bytes its engine takes at most for a number of the cache."""
+    when: Callable[[Path], bool] = lambda _: True
+    """Whether a folder that has the marks is of this format."""
+    purpose: str = ""
+    """See `ModelHeader`."""
+    architecture: str = ""
+    """What it is if its `config.json` does not say."""
+    vocabulary: Callable[[Path], int] = lambda _: 0
+    """See `ModelHeader.vocabulary_size`."""
+
+
+def _is_whisper(path: Path) -> bool:
+    check_regular(path / WEIGHTS)
+    return is_whisper(path)
 
 
 # The first whose marks are there.
@@ -65,6 +85,28 @@ _FORMATS = (
         optional=(),
         parameters=check_openvino,
         cached_bytes=2,
+    ),
+    _Format(
+        "OPENVINO_IR",
+        marks=(f"{ENCODER}.xml", f"{DECODER}.xml"),
+        required=OPENVINO_WHISPER,
+        optional=("preprocessor_config.json",),
+        parameters=check_openvino_whisper,
+        cached_bytes=4,
+        purpose="TRANSCRIPTION",
+        architecture="whisper",
+    ),
+    _Format(
+        "CTRANSLATE2",
+        marks=(WEIGHTS,),
+        required=(WEIGHTS, "config.json"),
+        optional=(*VOCABULARIES, "tokenizer.json", "preprocessor_config.json"),
+        parameters=check_whisper,
+        cached_bytes=4,
+        when=_is_whisper,
+        purpose="TRANSCRIPTION",
+        architecture="whisper",
+        vocabulary=whisper_vocabulary,
     ),
     _Format(
         "CTRANSLATE2",
@@ -103,7 +145,14 @@ def read_folder(path: Path) -> ModelFolder:
 
 def _read(path: Path) -> ModelFolder:
     there = {file.name for file in path.iterdir()}
-    chosen = next((one for one in _FORMATS if there.issuperset(one.marks)), None)
+    if INDEX_OF_PICTURES in there:
+        header, files = read_pictures(path)
+        return ModelFolder(header, files)
+    if (speaking := read_voices(path)) is not None:
+        header, files = speaking
+        return ModelFolder(header, tuple(sorted(files)))
+    marked = (one for one in _FORMATS if there.issuperset(one.marks))
+    chosen = next((one for one in marked if one.when(path)), None)
     if chosen is None:
         raise DamagedFileError(_unknown(there))
     if missing := [name for name in chosen.required if name not in there]:
@@ -112,7 +161,7 @@ def _read(path: Path) -> ModelFolder:
     if chosen.name == "SAFETENSORS":
         wanted |= _shards(path, there)
     for name in sorted(wanted):
-        _check_regular(path / name)
+        check_regular(path / name)
     for name in wanted:
         if name.endswith(".json"):
             read_json(path / name)
@@ -120,29 +169,10 @@ def _read(path: Path) -> ModelFolder:
     return ModelFolder(header, tuple(sorted(wanted)))
 
 
-def read_json(path: Path) -> Mapping[str, Any]:
-    """The object of a JSON file; a list, which vocabularies may be, gives an empty one.
-
-    Raises:
-        DamagedFileError: It is something else, or larger than any that is meant well.
-    """
-    if path.stat().st_size > _LARGEST_JSON:
-        raise DamagedFileError(f"{path.name} is larger than {_LARGEST_JSON} bytes")
-    try:
-        content = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError:
-        raise DamagedFileError(f"{path.name} is not JSON") from None
-    if isinstance(content, list):
-        return {}
-    if not isinstance(content, dict):
-        raise DamagedFileError(f"{path.name} is not a JSON object")
-    return cast("Mapping[str, Any]", content)
-
-
 def _shards(path: Path, there: Collection[str]) -> set[str]:
     """The files that the weights are in, as the index says if there is one."""
     if INDEX in there:
-        _check_regular(path / INDEX)
+        check_regular(path / INDEX)
         names = shard_names(read_json(path / INDEX))
     else:
         names = {name for name in there if name.endswith(".safetensors")}
@@ -167,15 +197,6 @@ def _unknown(there: Collection[str]) -> str:
     return "it has no weights of a format that Funland reads"
 
 
-def _check_regular(path: Path) -> None:
-    """Refuses what opening could lead elsewhere or wait for ever."""
-    mode = path.lstat().st_mode
-    if stat.S_ISLNK(mode):
-        raise DamagedFileError(f"{path.name} is a link; copy the files themselves (cp -rL)")
-    if not stat.S_ISREG(mode):
-        raise DamagedFileError(f"{path.name} is not a regular file")
-
-
 def _describe(path: Path, names: Collection[str], chosen: _Format) -> ModelHeader:
     config, tokenizer = (
         read_json(path / name) if name in names else dict[str, Any]()
@@ -186,7 +207,7 @@ def _describe(path: Path, names: Collection[str], chosen: _Format) -> ModelHeade
         raise DamagedFileError(f"{template} is larger than {_LARGEST_TEMPLATE} bytes")
     architecture = config.get("model_type")
     return ModelHeader(
-        architecture=architecture[:80] if isinstance(architecture, str) else "",
+        architecture=architecture[:80] if isinstance(architecture, str) else chosen.architecture,
         name="",
         description="",
         license="",
@@ -197,6 +218,9 @@ def _describe(path: Path, names: Collection[str], chosen: _Format) -> ModelHeade
         has_chat_template=template in names or bool(tokenizer.get("chat_template")),
         format=chosen.name,
         cache_bytes_per_token=_cached_numbers(config) * chosen.cached_bytes,
+        writes_text=not chosen.purpose,
+        purpose=chosen.purpose,
+        vocabulary_size=chosen.vocabulary(path),
     )
 
 

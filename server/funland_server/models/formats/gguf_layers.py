@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from funland_server.models.formats.gguf import GgufContents
+from funland_server.models.formats.gguf_states import state_bytes
 
 # Tensors that make a token's keys and values, and the share of their rows that does.
 _CACHED_SHARES = {
@@ -14,6 +16,7 @@ _CACHED_SHARES = {
 }  # fmt: skip
 
 _INPUT, _OUTPUT = "token_embd.weight", "output.weight"
+_BOTH = ("ssm_conv1d", "attn_output")
 _DIGITS = 5
 """The most that a layer's number has: llama.cpp knows none with so many."""
 
@@ -24,6 +27,7 @@ class Layers:
 
     weights: tuple[int, ...]
     cache: tuple[int, ...]
+    states: tuple[int, ...]
     output: int
     ties_output: bool
     vocabulary_size: int
@@ -35,10 +39,13 @@ def layers(contents: GgufContents) -> Layers:
     weights: dict[int, int] = {}
     values: dict[int, float] = {}
     output = 0
+    states = state_bytes(contents)
+    alone = _without_cache(contents, states)
     for name, shape in contents.shapes.items():
         if (layer := _layer(name)) is not None:
             weights[layer] = weights.get(layer, 0) + contents.tensor_bytes(name)
-            values[layer] = values.get(layer, 0) + _cached_values(name, shape)
+            cached = 0 if layer in alone else _cached_values(name, shape)
+            values[layer] = values.get(layer, 0) + cached
         elif name.startswith("output"):
             output += contents.tensor_bytes(name)
     tied = _INPUT in contents.shapes and _OUTPUT not in contents.shapes
@@ -50,6 +57,7 @@ def layers(contents: GgufContents) -> Layers:
     return Layers(
         weights=tuple(weights[number] for number in numbers),
         cache=tuple(int(2 * values[number]) for number in numbers),
+        states=tuple(states.get(number, 0) for number in numbers),
         output=output,
         ties_output=tied,
         vocabulary_size=contents.shapes.get(_INPUT, (0, 0))[-1],
@@ -58,7 +66,24 @@ def layers(contents: GgufContents) -> Layers:
 
 def cached_bytes(contents: GgufContents) -> int:
     """What a token's keys and values take, as 16-bit numbers."""
-    return int(2 * sum(_cached_values(name, shape) for name, shape in contents.shapes.items()))
+    alone = _without_cache(contents, state_bytes(contents))
+    return int(
+        2
+        * sum(
+            _cached_values(name, shape)
+            for name, shape in contents.shapes.items()
+            if _layer(name) not in alone
+        )
+    )
+
+
+def _without_cache(contents: GgufContents, states: Iterable[int]) -> set[int]:
+    """The layers that keep a state alone, and no keys and values beside it as Falcon H1's do."""
+    return {
+        layer
+        for layer in states
+        if not all(f"blk.{layer}.{role}.weight" in contents.shapes for role in _BOTH)
+    }
 
 
 def _cached_values(name: str, shape: tuple[int, ...]) -> float:

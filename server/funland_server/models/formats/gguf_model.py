@@ -16,6 +16,7 @@ from typing import cast
 from funland_server.models.formats.architectures import foreign, writes_text
 from funland_server.models.formats.gguf import GgufContents, invalid, read_contents
 from funland_server.models.formats.gguf_layers import cached_bytes, layers
+from funland_server.models.formats.gguf_states import state_bytes
 from funland_server.models.formats.header import ModelHeader
 from funland_server.workers.errors import ModelFileInvalidError
 
@@ -167,6 +168,8 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
         positions=contents.shapes.get(_POSITIONS, (0, 0))[-1],
         layer_bytes=parts.weights,
         layer_cache_bytes=parts.cache,
+        state_bytes=sum(state_bytes(contents).values()),
+        layer_state_bytes=parts.states,
         output_bytes=parts.output,
         ties_output=parts.ties_output,
         vocabulary_size=parts.vocabulary_size,

@@ -6,6 +6,51 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceFacts:
+    """A voice of a model that speaks. Texts are empty where the files don't say."""
+
+    name: str
+    """What calls name it by, within the model."""
+    display_name: str
+    language: str
+    """As BCP 47 has it."""
+    sample_rate: int
+    """In hertz."""
+    gender: str = ""
+    license: str = ""
+    origin: str = ""
+    repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """How a model paints."""
+
+    width: int
+    """Of its own size, in pixels."""
+    height: int
+    unit: int
+    """What the sides of a picture must be divided by."""
+    fixed: bool
+    """Whether it paints in its own size alone."""
+    edits: bool
+    """Whether it can begin with a picture."""
+    scheduler: str
+    """Diffusers' name for how noise becomes a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectorFacts:
+    """What shows a model pictures and sounds."""
+
+    sees: bool
+    hears: bool
+    size_bytes: int
+    modified_ns: int
+    """When its file was changed last."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHeader:
     """Texts are empty and numbers 0 where the files don't say."""
 
@@ -21,6 +66,15 @@ class ModelHeader:
     cache_bytes_per_token: int = 0
     """What a token's keys and values take at most; as 16-bit numbers in GGUF."""
     writes_text: bool = True
+    purpose: str = ""
+    """What it is for if that is not to write, embed or rank texts: the name of a `Model.Kind`."""
+    voices: tuple[VoiceFacts, ...] = ()
+    """Of a model that speaks; the first is its default."""
+    working_bytes: int = 0
+    """What a process that runs it was seen to take beyond its weights and one that has no model; 0:
+    as the rule for models of texts has it."""
+    picture: PictureFacts | None = None
+    """Of a model that paints."""
     pooling: int = 0
     """How it makes one vector of a text, by llama.cpp's numbers; 4: a score. 0: it does not say."""
     positions: int = 0
@@ -29,12 +83,19 @@ class ModelHeader:
     """What the weights of each layer take, in their order; empty where a model can't be parted."""
     layer_cache_bytes: tuple[int, ...] = ()
     """Of each layer, its part of `cache_bytes_per_token`."""
+    state_bytes: int | None = None
+    """What a text's states take that some layers keep in the place of keys and values. None: it
+    was installed by a version that did not look."""
+    layer_state_bytes: tuple[int, ...] = ()
+    """Of each layer, its part of `state_bytes`."""
     output_bytes: int = 0
     """What turns the last layer's states into scores takes."""
     ties_output: bool = False
     """Whether these are the weights of the table of tokens, so that they are there once."""
     vocabulary_size: int = 0
     files: int = 1
-    """How many files a GGUF model is in."""
+    """How many files a GGUF model is in, its projector not counted."""
+    projector: ProjectorFacts | None = None
+    """Of a model that has one."""
     format: str = "GGUF"
     """The name of a `funland.v1.Model.Format`."""

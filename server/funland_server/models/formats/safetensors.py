@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,7 +45,48 @@ def check_safetensors(folder: Path, names: Collection[str]) -> int:
     return sum(_check(folder / name) for name in names if name.endswith(".safetensors"))
 
 
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor as a header tells of it."""
+
+    kind: str
+    """Its numbers, such as `F16`."""
+    shape: tuple[int, ...]
+    begin: int
+    """Where its bytes are in the file."""
+    end: int
+
+
+def read_tensors(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file, by their names; their bytes lie where they can.
+
+    Raises:
+        DamagedFileError: It is not whole.
+        OSError: It can't be read.
+    """
+    entries, start, room = _header(path)
+    try:
+        return {name: _tensor(path, entry, start, room) for name, entry in entries.items()}
+    except (KeyError, TypeError, ValueError):
+        raise DamagedFileError(f"{path.name} has a tensor without type, shape or place") from None
+
+
+def _tensor(path: Path, entry: Mapping[str, Any], start: int, room: int) -> Tensor:
+    _values(path, entry, room)
+    begin, end = entry["data_offsets"]
+    return Tensor(entry["dtype"], tuple(entry["shape"]), start + begin, start + end)
+
+
 def _check(path: Path) -> int:
+    entries, _, room = _header(path)
+    try:
+        return sum(_values(path, entry, room) for entry in entries.values())
+    except (KeyError, TypeError, ValueError):
+        raise DamagedFileError(f"{path.name} has a tensor without type, shape or place") from None
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int, int]:
+    """The entries of a file's header, where its data begins, and how many bytes that has."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)
@@ -64,10 +106,7 @@ def _check(path: Path) -> int:
     tensors.pop("__metadata__", None)
     if not tensors:
         raise DamagedFileError(f"{path.name} has no tensors")
-    try:
-        return sum(_values(path, entry, room) for entry in tensors.values())
-    except (KeyError, TypeError, ValueError):
-        raise DamagedFileError(f"{path.name} has a tensor without type, shape or place") from None
+    return tensors, len(start) + length, room
 
 
 def _values(path: Path, entry: Mapping[str, Any], room: int) -> int:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from funland_server.errors import FieldInvalidError, FunlandError, Violation
 from funland_server.live import Live
@@ -21,8 +20,10 @@ from funland_server.models.errors import (
     ModelNotFoundError,
 )
 from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.projector import read_projector
 from funland_server.models.formats.reading import is_folder, read_model
-from funland_server.models.installed.embedded import embedded_model
+from funland_server.models.installed.built_in import built_in_models
+from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import (
     Fingerprint,
     InstalledModel,
@@ -30,15 +31,16 @@ from funland_server.models.installed.model import (
     sha256,
     slug,
 )
-from funland_server.models.installed.store import ModelStore, NewModel
+from funland_server.models.installed.store import ModelStore, NewModel, no_defaults
 from funland_server.storage.errors import StorageFullError
+from funland_server.turns import Turns
 from funland_server.workers.errors import ModelFileInvalidError
 
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class ModelCatalog:
-    """All installed models, the embedded one included."""
+    """All installed models, those that come with Funland included."""
 
     def __init__(
         self, store: ModelStore, default_model: Live[str], changed: Callable[[str], None]
@@ -47,9 +49,13 @@ class ModelCatalog:
         self._store = store
         self._default = default_model
         self._changed = changed
-        self._models = {model.model_id: model for model in [*store.load(), embedded_model()]}
+        embedded, *others = built_in_models()
+        # Whoever installed a model of such a name before there was a built-in one keeps it.
+        known = [*others, *store.load(), embedded]
+        self._models = {model.model_id: model for model in known}
         self._adding = asyncio.Lock()
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns[str]()
+        """What keeps a model from being installed and deleted at once."""
         self._imports: set[asyncio.Task[InstalledModel]] = set()
 
     def all(self) -> list[InstalledModel]:
@@ -84,28 +90,39 @@ class ModelCatalog:
         return None
 
     async def import_file(
-        self, path: str, model_id: str, aliases: tuple[str, ...], expected_sha256: str
+        self,
+        path: str,
+        model_id: str,
+        aliases: tuple[str, ...],
+        expected_sha256: str,
+        *,
+        source: str = "",
+        defaults: Callable[[ModelHeader], Defaults] = no_defaults,
+        projector_path: str = "",
     ) -> InstalledModel:
-        """Installs a copy of a model's file, files or folder, checked first. Goes on if the caller
-        is cancelled: the store and this catalog would else know different models.
+        """Installs a copy of a model's file, files or folder, and of its projector, checked first;
+        `source` is what it is called, where that is not the file's name. Goes on if the caller is
+        cancelled: the store and this catalog would else know different models.
 
         Raises:
-            FieldInvalidError: The path is not absolute, or a folder or several files are expected
-                to have a SHA-256.
+            FieldInvalidError: A path is not absolute, a folder or several files are expected to
+                have a SHA-256, or a folder to have a projector.
             ModelFileInvalidError: There is nothing there, or it is not a whole model.
             ModelFileChangedError: It does not have the expected SHA-256.
             ModelExistsError: The id or an alias is taken.
         """
-        source = Path(path)
-        if "\0" in path or not source.is_absolute():
+        place = Path(path)
+        if "\0" in path or not place.is_absolute():
             raise FieldInvalidError([Violation("path", "must be an absolute path")])
-        if expected_sha256 and await asyncio.to_thread(is_folder, source):
+        if expected_sha256 and await asyncio.to_thread(is_folder, place):
             raise FieldInvalidError([Violation("sha256", "must be empty for a folder")])
-        header = await asyncio.to_thread(read_model, source)
+        header = await asyncio.to_thread(read_model, place)
         if expected_sha256 and header.files > 1:
             raise FieldInvalidError([Violation("sha256", "must be empty for several files")])
-        new = NewModel(model_id or slug(source.name), aliases, source.name)
-        return await self._to_its_end(self._add(source, new, header, expected_sha256))
+        projector = await self._projector(projector_path, header)
+        name = source or place.name
+        new = NewModel(model_id or slug(name), aliases, name, defaults=defaults)
+        return await self._to_its_end(self._add(place, new, header, expected_sha256, projector))
 
     async def install(
         self,
@@ -139,7 +156,7 @@ class ModelCatalog:
         model_id = model.model_id
         if model.built_in:
             raise ModelBuiltInError(model_id)
-        async with self._turn(model_id):
+        async with self._turns.of(model_id):
             now = self._models.pop(model_id, None)
             if now is None:
                 raise ModelNotFoundError(model_id)
@@ -169,7 +186,8 @@ class ModelCatalog:
         except FileNotFoundError:
             raise ModelFileMissingError(model.model_id) from None
         if fingerprint != model.fingerprint:
-            read_model(model.path)
+            if not model.built_in:
+                read_model(model.path)
             if sha256(model.path) != model.sha256:
                 raise ModelFileChangedError(
                     f"The file of model {model.model_id!r} is not what was imported: its SHA-256"
@@ -180,6 +198,28 @@ class ModelCatalog:
             self._models[model.model_id] = known
             if not model.built_in:
                 self._store.update(known)
+        if model.projector is not None:
+            self._verify_projector(model.model_id, model.projector)
+
+    def _verify_projector(self, model_id: str, path: Path) -> None:
+        known = self._models[model_id]
+        try:
+            facts = read_projector(path)
+        except ModelFileInvalidError:
+            if not path.exists():
+                raise ModelFileMissingError(model_id) from None
+            raise
+        if facts == known.header.projector:
+            return
+        if sha256(path) != known.files.get(path.name):
+            raise ModelFileChangedError(
+                f"The projector of model {model_id!r} is not what was imported: its SHA-256"
+                " differs. Delete the model and import it again.",
+                model=model_id,
+            )
+        known = replace(known, header=replace(known.header, projector=facts))
+        self._models[model_id] = known
+        self._store.update(known)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, InstalledModel]) -> InstalledModel:
         task = asyncio.create_task(work)
@@ -192,18 +232,30 @@ class ModelCatalog:
         if not task.cancelled():
             task.exception()  # asyncio would report that nobody asked, where the caller went away
 
-    def _turn(self, model_id: str) -> asyncio.Lock:
-        """What keeps a model from being installed and deleted at once."""
-        return self._turns.setdefault(model_id, asyncio.Lock())
+    async def _projector(self, path: str, header: ModelHeader) -> Path | None:
+        """The file of a projector that is imported with a model, checked."""
+        if not path:
+            return None
+        if "\0" in path or not Path(path).is_absolute():
+            raise FieldInvalidError([Violation("projector_path", "must be an absolute path")])
+        if header.format != "GGUF":
+            raise FieldInvalidError([Violation("projector_path", "is for GGUF models only")])
+        await asyncio.to_thread(read_projector, Path(path))
+        return Path(path)
 
     async def _add(
-        self, source: Path, new: NewModel, header: ModelHeader, expected_sha256: str
+        self,
+        source: Path,
+        new: NewModel,
+        header: ModelHeader,
+        expected_sha256: str,
+        projector: Path | None,
     ) -> InstalledModel:
-        async with self._turn(new.model_id), self._adding:
+        async with self._turns.of(new.model_id), self._adding:
             self._refuse_taken(new, lambda _: False)
             try:
                 model = await asyncio.to_thread(
-                    self._store.add, source, new, header, expected_sha256
+                    self._store.add, source, new, header, expected_sha256, projector
                 )
             except OSError as error:
                 raise ModelFileInvalidError(
@@ -228,7 +280,7 @@ class ModelCatalog:
         replaces: Callable[[InstalledModel], bool],
         let_go: Callable[[InstalledModel], Awaitable[None]],
     ) -> InstalledModel:
-        async with self._turn(new.model_id), self._adding:
+        async with self._turns.of(new.model_id), self._adding:
             self._refuse_taken(new, replaces)
             old = self._models.get(new.model_id)
             if old is not None and same(old) and await asyncio.to_thread(self._is_sound, old):

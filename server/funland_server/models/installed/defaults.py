@@ -19,6 +19,6 @@ class Defaults:
     context_length: int | None = None
     """Of loads that name none, in tokens."""
     chat_template: str = ""
-    """In Jinja, for files that have none of their own."""
+    """In Jinja, in the place of what the files have."""
     adapters: tuple[str, ...] = ()
     """The ids of adapters that act in calls which name none, as far as they are attached."""

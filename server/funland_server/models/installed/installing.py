@@ -14,6 +14,8 @@ from funland_server.blobs.store import Blobs
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.errors import AdapterExistsError
 from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.projector import FILE as PROJECTOR
+from funland_server.models.formats.projector import read_projector
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.layout import layout
@@ -25,7 +27,7 @@ from funland_server.workers.errors import AdapterInvalidError, ModelFileInvalidE
 logger = structlog.get_logger(__name__)
 
 _WEIGHTS: Final = "model.gguf"
-_ADAPTER, _PROJECTOR = "adapter.gguf", "projector.gguf"
+_ADAPTER: Final = "adapter.gguf"
 _ADAPTER_ID: Final = "adapter"
 
 
@@ -82,6 +84,8 @@ class Installing:
         """
         twin = next((one for one in self._catalog.all() if _is_of(one, plan)), None)
         files = twin.files if twin else _digests(plan, blobs)
+        if twin is None:
+            files = await asyncio.to_thread(self._usable, files)
         wanted = plan.origin.hub == Origin.OLLAMA
         layers = await asyncio.to_thread(self._layers, blobs if wanted else {})
 
@@ -120,6 +124,18 @@ class Installing:
                 return model.path
         return None
 
+    def _usable(self, files: Mapping[str, str]) -> Mapping[str, str]:
+        """The files without a projector that can't be used: its model still writes. Blocks."""
+        path = self._blobs.find(files[PROJECTOR]) if PROJECTOR in files else None
+        if path is None:
+            return files
+        try:
+            read_projector(path)
+        except ModelFileInvalidError as error:
+            logger.warning("projector_left_out", why=error.message)
+            return {name: digest for name, digest in files.items() if name != PROJECTOR}
+        return files
+
     def _layers(self, blobs: Mapping[str, str]) -> Mapping[str, bytes]:
         """The texts among an Ollama model's layers. Blocks."""
         found = {name: self._blobs.find(blobs[name]) for name in TEXT_LAYERS if blobs.get(name)}
@@ -149,6 +165,8 @@ def _digests(plan: Plan, blobs: Mapping[str, str]) -> Mapping[str, str]:
     """The SHA-256 of a model's files by the paths that they get in its folder."""
     if plan.origin.hub == Origin.OLLAMA:
         paths: Mapping[str, str] = {_WEIGHTS: _WEIGHTS}
+        if blobs.get(PROJECTOR):
+            paths = {**paths, PROJECTOR: PROJECTOR}
     else:
         paths = layout(plan.format, [file.path for file in plan.files])
     missing = [path for path in paths.values() if not blobs.get(path)]
@@ -161,8 +179,6 @@ def _digests(plan: Plan, blobs: Mapping[str, str]) -> Mapping[str, str]:
 def _defaults(
     model_id: str, layers: Mapping[str, bytes], header: ModelHeader, blobs: Mapping[str, str]
 ) -> Defaults:
-    if blobs.get(_PROJECTOR):
-        logger.info("projector_left_out", model=model_id)
     return read_layers(
         model_id,
         layers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
@@ -10,9 +11,14 @@ from typing import Final
 from funland.v1.models_pb2 import Model
 from funland_server.models.formats.gguf_model import part_name
 from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.pictures import INDEX as PICTURES
+from funland_server.models.formats.pictures import picture_files
+from funland_server.models.formats.projector import FILE as PROJECTOR
+from funland_server.models.formats.voices.reading import voice_files
 from funland_server.workers.errors import ModelFileInvalidError
 
 _STEM, _FILE, _FOLDER = "model", "model.gguf", "model"
+_MMPROJ: Final = re.compile(r"(?:^|[^a-z0-9])mmproj(?:$|[^a-z0-9]).*\.gguf$")
 _PART: Final = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
 
 
@@ -45,6 +51,10 @@ def layout(model_format: Model.Format.ValueType, paths: Collection[str]) -> Mapp
     """
     if model_format == Model.GGUF:
         return _gguf(paths)
+    if roots := [path for path in paths if PurePosixPath(path).name == PICTURES]:
+        return {folder_name(name): path for name, path in _below(roots[0], paths).items()}
+    if model_format == Model.ONNX:
+        return {folder_name(name): path for name, path in _spoken(paths).items()}
     folders = {str(PurePosixPath(path).parent) for path in paths}
     if len(folders) != 1:
         first, *_, last = sorted(paths) or [""]
@@ -52,7 +62,39 @@ def layout(model_format: Model.Format.ValueType, paths: Collection[str]) -> Mapp
     return {folder_name(_plain(path)): path for path in paths}
 
 
+def _below(index: str, paths: Collection[str]) -> Mapping[str, str]:
+    """The files of a model that paints by their paths below its index, all of which count."""
+    root = index.removesuffix(PICTURES)
+    below = {path.removeprefix(root): path for path in paths if path.startswith(root)}
+    known = picture_files(below.keys()) or ()
+    for path in sorted(paths):
+        if not path.startswith(root) or path.removeprefix(root) not in known:
+            raise _invalid(path, f"it is no part of the model of {index}")
+    return below
+
+
+def _spoken(paths: Collection[str]) -> Mapping[str, str]:
+    """The files of a model that speaks by their paths below its folder, all of which count."""
+    if paths:
+        root = posixpath.commonpath([posixpath.dirname(path) for path in paths])
+        below = {posixpath.relpath(path, root or "."): path for path in paths}
+        if any(below.keys() == set(found) for found in voice_files(below.keys())):
+            return below
+    raise _invalid(min(paths, default="The model"), "it is no part of a model that speaks")
+
+
 def _gguf(paths: Collection[str]) -> Mapping[str, str]:
+    projectors = sorted(filter(is_projector, paths))
+    beside = {PROJECTOR: projectors[0]} if projectors else {}
+    return {**_gguf_weights([path for path in paths if path not in projectors]), **beside}
+
+
+def is_projector(path: str) -> bool:
+    """Whether a file's name says that it shows a model pictures or sounds."""
+    return _MMPROJ.search(path.rpartition("/")[2].lower()) is not None
+
+
+def _gguf_weights(paths: Collection[str]) -> Mapping[str, str]:
     weights = sorted(path for path in paths if path.endswith(".gguf"))
     if len(weights) == 1:
         return {_FILE: weights[0]}

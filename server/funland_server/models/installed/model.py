@@ -15,6 +15,7 @@ from funland.v1.models_pb2 import Model, Origin
 from funland_server.blobs.placing import sha256_of
 from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.projector import FILE as PROJECTOR
 from funland_server.models.installed.defaults import Defaults
 
 MAX_ID = 96
@@ -68,6 +69,17 @@ class InstalledModel:
         return self.create_time is None
 
     @property
+    def projector(self) -> Path | None:
+        """The file that shows it pictures and sounds, if it has one."""
+        return self.path.parent / PROJECTOR if self.header.projector is not None else None
+
+    @property
+    def size_bytes(self) -> int:
+        """All its files together."""
+        projector = self.header.projector
+        return self.fingerprint.size_bytes + (projector.size_bytes if projector else 0)
+
+    @property
     def has_chat_template(self) -> bool:
         """Whether its files have one, or whoever published it gave one."""
         return self.header.has_chat_template or bool(self.defaults.chat_template)
@@ -76,6 +88,8 @@ class InstalledModel:
     def kind(self) -> Model.Kind.ValueType:
         """What calls of it are for, as far as its files tell."""
         header = self.header
+        if header.purpose:
+            return Model.Kind.Value(header.purpose)
         if header.pooling == _RANK:
             return Model.RANKING
         if header.pooling or not header.writes_text:
@@ -127,10 +141,10 @@ def hub_slug(origin: Origin) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files of an installed model: those of a folder, all of several, or the only one. Raises
-    OSError if there is nothing."""
+    """The files of an installed model: those of a folder and of the folders in it, all of several,
+    or the only one. Raises OSError if there is nothing."""
     if stat.S_ISDIR(path.stat().st_mode):
-        return list(path.iterdir())
+        return [file for file in path.rglob("*") if not stat.S_ISDIR(file.lstat().st_mode)]
     return list(named_parts(path))
 
 
@@ -138,7 +152,11 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file as hexadecimal digits; of several, that of a list of them."""
     files = files_of(path)
     if files != [path]:
-        sums = {file.name: (file.stat().st_size, sha256_of(file)) for file in files}
+        folder = path if path.is_dir() else path.parent
+        sums = {
+            file.relative_to(folder).as_posix(): (file.stat().st_size, sha256_of(file))
+            for file in files
+        }
         return sha256_of_files(sums)
     return sha256_of(path)
 

@@ -4,13 +4,17 @@
       qwen2.5-0.5b-instruct-q8_0/
         model.gguf
         model.json
+      llava-1.5-7b/                  for one that sees
+        model.gguf
+        projector.gguf
+        model.json
       qwen3-235b/                    for a GGUF in several files
         model-00001-of-00003.gguf
         model-00002-of-00003.gguf
         model-00003-of-00003.gguf
         model.json
       tinyllama/
-        model/                       for the other formats
+        model/                       for the other formats; may have folders in it
         model.json
 
 The weights are links to blobs of the content store, so that models which have files in common have
@@ -38,6 +42,8 @@ from funland_server.durable import sync, write_whole
 from funland_server.models.formats.folder import read_folder
 from funland_server.models.formats.gguf_model import named_parts
 from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.projector import FILE as PROJECTOR
+from funland_server.models.formats.projector import read_projector
 from funland_server.models.formats.reading import is_folder, read_model
 from funland_server.models.installed import manifest
 from funland_server.models.installed.defaults import Defaults
@@ -50,7 +56,8 @@ logger = structlog.get_logger(__name__)
 _MANIFEST: Final = "model.json"
 
 
-def _none(_: ModelHeader) -> Defaults:
+def no_defaults(_: ModelHeader) -> Defaults:
+    """Nothing is wanted."""
     return Defaults()
 
 
@@ -62,7 +69,7 @@ class NewModel:
     aliases: tuple[str, ...]
     source: str
     origin: Origin | None = None
-    defaults: Callable[[ModelHeader], Defaults] = _none
+    defaults: Callable[[ModelHeader], Defaults] = no_defaults
     """Given what the files say themselves."""
 
 
@@ -90,10 +97,16 @@ class ModelStore:
         return models
 
     def add(
-        self, source: Path, new: NewModel, header: ModelHeader, expected_sha256: str
+        self,
+        source: Path,
+        new: NewModel,
+        header: ModelHeader,
+        expected_sha256: str,
+        projector: Path | None = None,
     ) -> InstalledModel | None:
-        """Takes a model's file or files, those of a folder that count, into the store; None if the
-        SHA-256 is not the expected one, if any is. `header` is what `read_model` said.
+        """Takes a model's file or files, those of a folder that count, into the store, and the
+        projector that belongs to it; None if the SHA-256 is not the expected one, if any is.
+        `header` is what `read_model` said.
 
         Raises:
             OSError: The disk is full, or a file can't be read.
@@ -102,11 +115,15 @@ class ModelStore:
         with self._partial() as partial:
             taken: dict[str, str] = {}
             try:
-                for name, path in _sources(source, header).items():
+                sources = dict(_sources(source, header))
+                if projector is not None:
+                    sources[PROJECTOR] = projector
+                for name, path in sources.items():
                     target = _made(partial / name)
                     follow = header.format == "GGUF"
                     taken[name] = self._blobs.take(path, target, follow_links=follow)
-                if expected_sha256 and expected_sha256 not in taken.values():
+                weights = [digest for name, digest in taken.items() if name != PROJECTOR]
+                if expected_sha256 and expected_sha256 not in weights:
                     return None
                 return self._finish(partial, taken, new)
             finally:
@@ -168,14 +185,15 @@ class ModelStore:
         weights, header, kept = _checked(partial, files)
         for name in kept:
             sync(partial / name)
-        if weights.is_dir():
-            sync(weights)
+        for folder in {parent for name in kept for parent in (partial / name).parents}:
+            if folder.is_relative_to(weights):
+                sync(folder)
         model = InstalledModel(
             model_id=new.model_id,
             aliases=new.aliases,
             source=new.source,
             path=weights,
-            sha256=_sum(partial, kept),
+            sha256=_sum(partial, {name: kept[name] for name in kept if name != PROJECTOR}),
             fingerprint=Fingerprint.of(weights),
             header=header,
             create_time=datetime.now(UTC),
@@ -206,7 +224,7 @@ def _sources(source: Path, header: ModelHeader) -> Mapping[str, Path]:
 
 def _made(path: Path) -> Path:
     """The path, in a folder that is there."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
@@ -221,6 +239,8 @@ def _checked(
             f"{weights.name} is a whole model, and no part of one.", file=weights.name
         )
     if not weights.is_dir():
+        if PROJECTOR in files:
+            header = replace(header, projector=read_projector(partial / PROJECTOR))
         return weights, header, files
     count = {folder_name(name) for name in read_folder(weights).files}
     for name in files.keys() - count:
@@ -233,6 +253,7 @@ def _sum(folder: Path, files: Mapping[str, str]) -> str:
     if len(files) == 1 and "/" not in min(files):
         return files[min(files)]
     listed = {
-        Path(name).name: ((folder / name).stat().st_size, digest) for name, digest in files.items()
+        name.removeprefix(folder_name("")): ((folder / name).stat().st_size, digest)
+        for name, digest in files.items()
     }
     return sha256_of_files(listed)

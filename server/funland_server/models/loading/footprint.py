@@ -14,8 +14,9 @@ from typing import Final
 
 from funland.v1.models_pb2 import Footprint, LoadSettings, Model
 from funland_server.devices.fitting import Parts
-from funland_server.models.formats.header import ModelHeader
+from funland_server.models.formats.header import ModelHeader, PictureFacts, ProjectorFacts
 from funland_server.models.installed.model import InstalledModel
+from funland_server.models.loading.states import states_each, texts_held
 
 _CACHE_TOKENS = 32768
 """What the engine's cache holds, unless one call may hold more."""
@@ -37,6 +38,13 @@ writes and one that embeds: 20 KB for each of up to 80 steps a token of a pass."
 _DRAFT_TEXTS, _DRAFT_LONGEST = 4, 8192
 """How many texts a draft model guesses, and the tokens of each that it has room for."""
 _HALF: Final = 16.0
+_PIXEL_BYTES = 3072
+"""What the widest layers of a decoder of pictures hold for each pixel at once: 256 numbers, three
+times. Those of the network that paints are smaller."""
+_PICTURES_BYTES = 64 * 1024**2
+"""What a model that paints takes however small it is: its networks as they are compiled."""
+_SHOWN_BYTES: Final = 96 * 1024**2
+"""What a worker keeps of pictures and sounds, and what it decodes them with."""
 _CACHE_BITS: Final[Mapping[LoadSettings.CacheType.ValueType, float]] = {
     LoadSettings.F32: 32, LoadSettings.F16: _HALF, LoadSettings.BF16: _HALF,
     LoadSettings.Q8_0: 8.5, LoadSettings.Q5_1: 6, LoadSettings.Q5_0: 5.5,
@@ -58,9 +66,17 @@ class Sizes:
     """The weights of each layer; empty where a model can't be parted."""
     layer_cache_bytes: tuple[int, ...] = ()
     """The part of `cache_bytes_per_token` of each."""
+    state_bytes: int = 0
+    """What a text's states take beside keys and values."""
+    layer_state_bytes: tuple[int, ...] = ()
+    """The part of `state_bytes` of each layer."""
     output_bytes: int = 0
     ties_output: bool = False
     vocabulary_size: int = 0
+    working_bytes: int = 0
+    """What stands in the place of cache and passes; 0: they are computed."""
+    projector_bytes: int = 0
+    """What shows the model pictures and sounds, with what it works with."""
 
 
 def sizes(model: InstalledModel, header: ModelHeader | None = None) -> Sizes:
@@ -73,9 +89,13 @@ def sizes(model: InstalledModel, header: ModelHeader | None = None) -> Sizes:
         context_length=header.context_length,
         layer_bytes=header.layer_bytes,
         layer_cache_bytes=header.layer_cache_bytes,
+        state_bytes=header.state_bytes or 0,
+        layer_state_bytes=header.layer_state_bytes,
         output_bytes=header.output_bytes,
         ties_output=header.ties_output,
         vocabulary_size=header.vocabulary_size,
+        working_bytes=header.working_bytes or _picture_bytes(header.picture),
+        projector_bytes=_projector_bytes(header.projector),
     )
 
 
@@ -85,12 +105,14 @@ def footprint(
     """What the process of a model will take, a draft model beside it included."""
     parts = Footprint(
         process_bytes=_PROCESS_BYTES,
-        context_length=_context_length(model, settings, max_context_length),
+        context_length=(
+            0 if model.working_bytes else _context_length(model, settings, max_context_length)
+        ),
     )
     for each, own in ((model, settings), (draft, _draft_settings(draft, parts.context_length))):
         if each is not None:
             cache, compute = _context_bytes(each, own, max_context_length)
-            parts.weights_bytes += min(each.weights_bytes, _MOST)
+            parts.weights_bytes += min(each.weights_bytes + each.projector_bytes, _MOST)
             parts.cache_bytes += min(cache, _MOST)
             parts.compute_bytes += min(compute, _MOST)
     parts.total_bytes = (
@@ -115,9 +137,13 @@ def parts(
         guessing = min(held + in_passes, _MOST)
     tokens = _tokens(model, settings, max_context_length)
     scale = _cache_scale(settings)
+    kept = held_texts(model, settings) * states_each(settings)
+    states = model.layer_state_bytes or (0,) * len(model.layer_bytes)
     layers = [
-        min(weights + int(scale * tokens.cells * cache), _MOST)
-        for weights, cache in zip(model.layer_bytes, model.layer_cache_bytes, strict=True)
+        min(weights + int(scale * tokens.cells * cache) + kept * state, _MOST)
+        for weights, cache, state in zip(
+            model.layer_bytes, model.layer_cache_bytes, states, strict=True
+        )
     ]
     if layers:
         layers[0] += guessing
@@ -126,11 +152,20 @@ def parts(
         compute=min(_device_compute(model, settings, tokens), _MOST),
         host_compute=alone.compute_bytes,
         host=alone.process_bytes,
-        layers=(*layers, model.output_bytes) if layers else (),
+        # The output's layer is the first to be on a device, and there the projector is then.
+        layers=(*layers, model.output_bytes + model.projector_bytes) if layers else (),
         tied=model.ties_output,
         draft=guessing,
         host_draft=host_guessing,
     )
+
+
+def held_texts(model: Sizes, settings: LoadSettings) -> int:
+    """How many texts a model with states has room for; 0 of others, whose room is tokens."""
+    if not model.state_bytes:
+        return 0
+    each = model.state_bytes * states_each(settings)
+    return texts_held(settings.slots, each, model.weights_bytes)
 
 
 def memory_limit_bytes(
@@ -183,21 +218,41 @@ def _context_bytes(
     model: Sizes, settings: LoadSettings, max_context_length: int
 ) -> tuple[int, int]:
     """What the cache takes, and what the buffers of a pass do."""
+    if model.working_bytes:
+        return 0, model.working_bytes
     tokens = _tokens(model, settings, max_context_length)
     heads = model.embedding_length // _HEAD_LENGTH
     row = model.embedding_length * _ROW_VALUES + tokens.longest * (heads + 1)
     cache = int(_cache_scale(settings) * tokens.cells * model.cache_bytes_per_token)
+    cache += held_texts(model, settings) * states_each(settings) * model.state_bytes
     return cache, tokens.computed * row * _VALUE_BYTES
 
 
 def _device_compute(model: Sizes, settings: LoadSettings, tokens: _Tokens) -> int:
     """What the buffers of a pass take on an accelerator: the tokens' scores of the vocabulary too,
     and all scores of attention only where it is not computed in one pass."""
+    if model.working_bytes:
+        return model.working_bytes
     heads = 0
     if settings.HasField("flash_attention") and not settings.flash_attention:
         heads = model.embedding_length // _HEAD_LENGTH
     row = model.embedding_length * _ROW_VALUES + tokens.longest * (heads + 1)
     return _PASS_TOKENS * (row + model.vocabulary_size) * _VALUE_BYTES
+
+
+def _picture_bytes(picture: PictureFacts | None) -> int:
+    """What a model that paints takes beside its weights, for a picture of its own size."""
+    if picture is None:
+        return 0
+    return _PICTURES_BYTES + picture.width * picture.height * _PIXEL_BYTES
+
+
+def _projector_bytes(projector: ProjectorFacts | None) -> int:
+    """What a projector takes: its weights, half of that for its passes, and what was shown
+    lately."""
+    if projector is None:
+        return 0
+    return projector.size_bytes + projector.size_bytes // 2 + _SHOWN_BYTES
 
 
 def _cache_scale(settings: LoadSettings) -> float:

@@ -18,29 +18,41 @@ from funland_server.errors import FieldInvalidError, Violation
 from funland_server.live import Live
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.choosing import Machine
+from funland_server.models.errors import ModelKindWrongError
 from funland_server.models.formats.gguf_model import read_gguf
+from funland_server.models.formats.projector import FILE as PROJECTOR
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import InstalledModel, files_of
+from funland_server.models.loading.cache_types import unasked
 from funland_server.models.loading.engines import installed_engines
-from funland_server.models.loading.footprint import sizes
+from funland_server.models.loading.footprint import held_texts, sizes
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.placing import Load, Placing
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.models.loading.progress import loading_to_wire
 from funland_server.models.loading.served import ServedNames
+from funland_server.models.loading.states import slots_for, states_each
+from funland_server.tracing.spans import current, ending, enter
 from funland_server.workers.callee import Callee
 from funland_server.workers.calls import ModelCalls
 from funland_server.workers.machine import machine_memory
 from funland_server.workers.pool import WorkerPool
-from funland_server.workers.spec import MakeSpec, PrefixSpill, WorkerSpec
+from funland_server.workers.spec import MEDIA, MakeSpec, PrefixSpill, WorkerSpec
+from funland_server.workers.traced import TracedCallee
 from funland_server.workers.worker import Worker
 
 _FOR_EVER = -1.0
+_TRAINING_GROWTH = 2
+"""The address space that training may take, as a multiple of the memory that it is expected to."""
 _PREFIX_BYTES = 512 * 1024**2
 _SPILL_BYTES = 1024**3
 _PREFIX_SHARE = 0.05
 """Of the machine's memory."""
+
+
+def _unobserved(_: Step, __: int) -> None:
+    """A worker that trains has no sequences."""
 
 
 class ModelLoader:
@@ -70,15 +82,33 @@ class ModelLoader:
     def _settings(self) -> ServerSettings:
         return self._live.now
 
-    async def worker(self, name: str) -> Callee:
+    async def worker(
+        self, name: str, kind: Model.Kind.ValueType = Model.KIND_UNSPECIFIED
+    ) -> Callee:
         """The model of that name, loaded first if need be; or what answers to the name instead.
+        Without a `kind` it is one for texts.
 
         Raises:
-            ModelNotFoundError, or what its load may raise.
+            ModelNotFoundError, ModelKindWrongError, or what its load may raise.
         """
+        span = current()
+        if not span.recording:
+            return await self._worker(name, kind)
+        if self.is_loaded(name):
+            return TracedCallee(await self._worker(name, kind), span)
+        with ending(span.child("acquire model")) as waiting:
+            enter(waiting)  # a load that it begins is a part of it
+            try:
+                return TracedCallee(await self._worker(name, kind), span)
+            finally:
+                enter(span)
+
+    async def _worker(self, name: str, kind: Model.Kind.ValueType) -> Callee:
         if (served := self._served.find(name)) is not None:
+            _check_kind(self._catalog.find(served.model_id), kind)
             return await served.by()
         model = self._catalog.get(name)
+        _check_kind(model, kind)
         if (served := self._served.find(model.model_id)) is not None:
             return await served.by()
         acquire = self._acquire(model.model_id)
@@ -170,6 +200,41 @@ class ModelLoader:
             return replace(make(), adapters={}, prefix_memory_bytes=0, prefix_spill=None)
 
         return self._pool.guests.loaded(make_bare, observe)
+
+    @property
+    def trainer_bytes(self) -> int:
+        """What a worker that trains can take of the memory now, when all that are idle leave."""
+        return self._pool.available_bytes()
+
+    @property
+    def most_trainer_bytes(self) -> int:
+        """What one could take if all had left that nobody keeps for good, busy or not."""
+        return self._pool.most_bytes
+
+    def trainer(
+        self, model: InstalledModel, needed_bytes: int
+    ) -> AbstractAsyncContextManager[Worker]:
+        """A worker that trains the model, beside that of its calls if there is room: see `Guests`.
+        Raises as that, when it is entered. With 0 for what it needs nothing is known of that, and
+        it has no limit."""
+
+        def make() -> WorkerSpec:
+            self._catalog.verify(model)
+            return WorkerSpec(
+                model_id=model.model_id,
+                path=model.path,
+                settings=LoadSettings(keep_alive_seconds=_FOR_EVER),
+                max_context_length=self._settings.max_context_length,
+                format=model.format,
+                kind=model.kind,
+                sha256=model.sha256,
+                needed_bytes=needed_bytes,
+                memory_limit_bytes=needed_bytes
+                and _TRAINING_GROWTH * needed_bytes + model.fingerprint.size_bytes,
+                trains=True,
+            )
+
+        return self._pool.guests.loaded(make, _unobserved)
 
     async def estimate(self, model: InstalledModel, wanted: LoadSettings) -> ModelEstimate:
         """What a load with these settings would take of the memory, and what the last one took.
@@ -272,7 +337,11 @@ class ModelLoader:
                 prefix_spill=self._prefix_spill(model.model_id),
                 conversion_folder=self._conversions(model.model_id),
                 fewer_slots=not asked,
+                cache_type=load.cache_type,
+                held_texts=held_texts(load.sizes, settings),
                 chat_template=model.defaults.chat_template,
+                projector_path=model.projector,
+                projector_sha256=model.files.get(PROJECTOR, ""),
                 placer=self._placing.placer(load),
             )
 
@@ -282,13 +351,17 @@ class ModelLoader:
         self, model: InstalledModel, wanted: LoadSettings
     ) -> tuple[LoadSettings, InstalledModel | None]:
         """How a model is run that is to run as `wanted`, and its draft model."""
+        # The built-in model of texts is tiny, and there for who has nothing else.
+        stays = model.built_in and model.kind not in MEDIA
         settings = LoadSettings(
             slots=self._settings.slots,
             threads=self._threads(),
-            # The built-in model is tiny, and there for who has nothing else.
-            keep_alive_seconds=_FOR_EVER if model.built_in else self._settings.keep_alive_seconds,
+            keep_alive_seconds=_FOR_EVER if stays else self._settings.keep_alive_seconds,
         )
         settings.MergeFrom(wanted)
+        if not (wanted.HasField("slots") or "slots" in self._settings.model_fields_set):
+            states = (model.header.state_bytes or 0) * states_each(settings)
+            settings.slots = slots_for(settings.slots, states, model.fingerprint.size_bytes)
         if model.defaults.context_length and not settings.HasField("context_length"):
             settings.context_length = self._default_context(model, model.defaults.context_length)
         _check_context(model, settings)
@@ -307,7 +380,8 @@ class ModelLoader:
         """What there is to know before a model is placed. Blocks: what was installed by an older
         version is read anew for what its layers take."""
         header = model.header
-        if model.format == Model.GGUF and not header.layer_bytes:
+        unread = not header.layer_bytes or header.state_bytes is None
+        if model.format == Model.GGUF and unread:
             header = read_gguf(model.path).header
         last = self._measurements.kept(model.model_id)
         return Load(
@@ -315,6 +389,7 @@ class ModelLoader:
             sizes=sizes(model, header),
             settings=settings,
             max_context_length=self._settings.max_context_length,
+            cache_type=unasked(settings, model.format, self._settings.cache_type),
             draft=sizes(draft) if draft else None,
             corrections=last.corrections if last else {},
             prefix_memory_bytes=self._prefix_memory(),
@@ -355,10 +430,21 @@ class ModelLoader:
 def _digests(model: InstalledModel) -> dict[Path, str]:
     """The SHA-256 of each of its files; empty where an older version installed it."""
     paths = files_of(model.path)
-    if paths == [model.path]:
+    if model.projector is None and paths == [model.path]:
         return {model.path: model.sha256}
+    if model.projector is not None:
+        paths = [*paths, model.projector]
     known = {model.path.parent / name: sha256 for name, sha256 in model.files.items()}
     return {path: known.get(path, "") for path in paths}
+
+
+def _check_kind(model: InstalledModel | None, needed: Model.Kind.ValueType) -> None:
+    """Sees whether a model is for what a call needs; what is not in the catalog is for texts."""
+    kind = model.kind if model is not None else Model.TEXT
+    if kind != needed and (needed or kind in MEDIA):
+        name = model.model_id if model is not None else ""
+        wanted = Model.Kind.Name(needed or Model.TEXT)
+        raise ModelKindWrongError(name, Model.Kind.Name(kind), wanted)
 
 
 def _check_context(model: InstalledModel, settings: LoadSettings) -> None:

@@ -23,6 +23,7 @@ from funland_server.devices.subject import Machine, Placement, Subject, on_cpu
 from funland_server.errors import FunlandError
 from funland_server.models.choosing import Spare
 from funland_server.models.installed.model import InstalledModel
+from funland_server.models.loading.cache_types import CacheType, counted
 from funland_server.models.loading.engines import READERS
 from funland_server.models.loading.footprint import Sizes, footprint, memory_limit_bytes, parts
 from funland_server.workers.errors import (
@@ -30,7 +31,7 @@ from funland_server.workers.errors import (
     ModelLoadFailedError,
     ModelTooLargeError,
 )
-from funland_server.workers.spec import PlacedDevice, WorkerSpec
+from funland_server.workers.spec import MEDIA, PlacedDevice, WorkerSpec
 from funland_server.workers.taken import Taken
 
 logger = structlog.get_logger(__name__)
@@ -49,6 +50,8 @@ class Load:
     settings: LoadSettings
     """Those of the load and of the server together."""
     max_context_length: int
+    cache_type: CacheType = LoadSettings.CACHE_TYPE_UNSPECIFIED
+    """What keys and values are kept as that the settings say nothing of; unspecified: F16."""
     draft: Sizes | None = None
     corrections: Mapping[str, float] = field(default_factory=dict[str, float])
     prefix_memory_bytes: int = 0
@@ -64,13 +67,17 @@ class Load:
         return Subject(
             self.model.model_id,
             Readers(Model.Format.Name(self.model.format), wanted),
-            parts(self.sizes, self.settings, self.max_context_length, self.draft),
+            parts(self.sizes, self._counted, self.max_context_length, self.draft),
             self.corrections,
         )
 
+    @property
+    def _counted(self) -> LoadSettings:
+        return counted(self.settings, self.cache_type)
+
     def footprint(self, placement: Placement | None = None) -> Footprint:
         """What it takes, by parts."""
-        told = footprint(self.sizes, self.settings, self.max_context_length, self.draft)
+        told = footprint(self.sizes, self._counted, self.max_context_length, self.draft)
         if placement is None or not placement.devices:
             return told
         own = sum(one.bytes for one in placement.devices if not one.shares_memory)
@@ -177,6 +184,8 @@ class ModelPlacer:
     def better_here(self) -> bool:
         """See `Placer`."""
         settings = self._load.settings
+        if self._load.model.kind in MEDIA:
+            return True
         if settings.device_ids or settings.device not in _CPU:
             return True
         return bool(self._placing.accelerators())

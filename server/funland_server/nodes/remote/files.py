@@ -46,8 +46,10 @@ def pack(spec: WorkerSpec, token: str) -> Parcel:
     def place(path: Path, folder: str) -> str:
         """Adds a model's files, and gives the name of the one that its engine is told."""
         if path.is_dir():
-            for file in path.iterdir():
-                add(file, f"{folder}/{file.name}")
+            for file in sorted(
+                one for one in path.rglob("*") if one.is_symlink() or not one.is_dir()
+            ):
+                add(file, f"{folder}/{file.relative_to(path).as_posix()}")
             return folder
         several = [file for file in spec.digests if file.parent == path.parent]
         for file in several or [path]:
@@ -55,6 +57,8 @@ def pack(spec: WorkerSpec, token: str) -> Parcel:
         return f"{folder}/{path.name}"
 
     launch.model_path = place(spec.path, _MODEL)
+    if spec.projector_path is not None:  # among the model's files
+        launch.projector_path = f"{_MODEL}/{spec.projector_path.name}"
     if spec.draft_model_path is not None:
         launch.draft_model_path = place(spec.draft_model_path, _DRAFT)
     for adapter_id, path in spec.adapters.items():

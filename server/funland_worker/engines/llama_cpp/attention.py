@@ -58,22 +58,29 @@ class Attention:
         """The same, after llama.cpp has found out what the devices can do."""
         return replace(self, flash=flash)
 
+    def misfit(self, key_length: int, value_length: int) -> tuple[str, str] | None:
+        """Why a head's keys or values, of so many numbers, can't be kept so, after the name of the
+        setting; None if they can."""
+        for field, kept_as, length in (
+            ("key_type", self.key_type, key_length),
+            ("value_type", self.value_type, value_length),
+        ):
+            if kept_as not in _WHOLE and length % _BLOCK:
+                name = LoadSettings.CacheType.Name(kept_as)
+                return field, (
+                    f"{name} keeps {_BLOCK} numbers together, and this model's heads have {length}"
+                )
+        return None
+
     def check(self, key_length: int, value_length: int) -> None:
         """Checks that a head's keys and values, of so many numbers, can be kept so.
 
         Raises:
             EngineError: FIELD_INVALID.
         """
-        for field, kept_as, length in (
-            ("key_type", self.key_type, key_length),
-            ("value_type", self.value_type, value_length),
-        ):
-            if kept_as not in _WHOLE and length % _BLOCK:
-                raise _invalid(
-                    field,
-                    f"{LoadSettings.CacheType.Name(kept_as)} keeps {_BLOCK} numbers together, and"
-                    f" this model's heads have {length}; ask for F16, BF16 or F32.",
-                )
+        if (misfit := self.misfit(key_length, value_length)) is not None:
+            field, why = misfit
+            raise invalid(field, f"{why}; ask for F16, BF16 or F32.")
 
 
 def attention_of(settings: LoadSettings, *, on_cpu: bool) -> Attention:
@@ -90,7 +97,7 @@ def attention_of(settings: LoadSettings, *, on_cpu: bool) -> Attention:
     if settings.HasField("flash_attention"):
         flash = settings.flash_attention
         if blocks and not flash:
-            raise _invalid(
+            raise invalid(
                 "value_type",
                 f"{LoadSettings.CacheType.Name(value_type)} needs flash attention: leave out"
                 " settings.flash_attention or set it to true, or ask for F16, BF16 or F32.",
@@ -100,5 +107,6 @@ def attention_of(settings: LoadSettings, *, on_cpu: bool) -> Attention:
     return Attention(settings.key_type or LoadSettings.F16, value_type, flash)
 
 
-def _invalid(field: str, message: str) -> EngineError:
+def invalid(field: str, message: str) -> EngineError:
+    """What a setting of a load can't be, and what it can."""
     return EngineError(ErrorReason.FIELD_INVALID, message, field=f"settings.{field}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.last_words import why
-from funland_worker.engines.llama_cpp.library import function, lib
+from funland_worker.engines.llama_cpp.library import function
 
 _GPU, _INTEGRATED_GPU = 1, 2
 """`ggml_backend_dev_type` in ggml-backend.h."""
@@ -76,7 +76,7 @@ def accelerators(names: Collection[str] = ()) -> list[Accelerator]:
 
 def folder() -> Path:
     """Where the modules are: beside llama.cpp's libraries."""
-    return Path(lib.__file__).parent / "lib" / "backends"
+    return library.FOLDER / "backends"
 
 
 def failures() -> Sequence[str]:

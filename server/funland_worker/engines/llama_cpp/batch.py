@@ -67,13 +67,13 @@ class Batch:
                 self._add_singles(list(run))
                 continue
             for share in run:
-                self.add(share.lease.slot, share.lease.computed, share.tokens, outputs=share.rows)
+                self.add(share.lease.slot, share.lease.position, share.tokens, outputs=share.rows)
 
     def _add_singles(self, shares: Sequence[Share]) -> None:
         """Adds texts with one token each, and logits wanted."""
         rows = slice(self.rows, self.rows + len(shares))
         self._token[rows] = [share.tokens[0] for share in shares]
-        self._position[rows] = [share.lease.computed for share in shares]
+        self._position[rows] = [share.lease.position for share in shares]
         self._sequence[rows] = [share.lease.slot for share in shares]
         self._wants_output[rows] = 1
         self.rows = rows.stop

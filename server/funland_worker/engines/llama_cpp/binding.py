@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from funland_worker import cores
-from funland_worker.engines.llama_cpp.library import function
+from funland_worker.engines.llama_cpp.library import function, processors_function
 
 _MOST_CPUS = 512
 """`GGML_MAX_N_THREADS` in ggml.h."""
@@ -54,7 +54,7 @@ def _pool(places: tuple[int, ...]) -> int | None:
     parameters = _PoolParameters()
     try:
         prepare = function("ggml_threadpool_params_init", None, _Pointer, ctypes.c_int)
-        new = function("ggml_threadpool_new", _Pointer, _Pointer)
+        new = processors_function("ggml_threadpool_new", _Pointer, _Pointer)
     except AttributeError:
         return None
     prepare(ctypes.byref(parameters), len(places))

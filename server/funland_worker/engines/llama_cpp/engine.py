@@ -22,13 +22,16 @@ from funland_worker.engines.llama_cpp.generation import Generation
 from funland_worker.engines.llama_cpp.interruption import INTERRUPTED, Interruption
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.llama_cpp.row_batch import RowBatch
 from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
+from funland_worker.engines.llama_cpp.speculation.rollback import guessed
 from funland_worker.engines.llama_cpp.vectors import Vectors
 from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
 from funland_worker.engines.sampling.sampler import Rows, Sampled, sample_all
+from funland_worker.engines.stand_ins import shift
 
 _FEW_CHOOSERS = 4
 
@@ -46,14 +49,16 @@ class LlamaEngine:
         threads: int,
         *,
         fewer_slots: bool = False,
+        held_texts: int = 0,
         cache: LoadSettings.KeyValueCache.ValueType = LoadSettings.STREAMS,
         kv_cells: int = KV_CELLS,
         adapters: Adapters | None = None,
         guesses: Guesses | None = None,
         store: StateStore | None = None,
     ) -> None:
-        """Makes the cache, with `fewer_slots` for fewer texts if it must be. `kv_cells` bounds its
-        memory, but for one full text; `store` takes what leaves it, which is lost without one.
+        """Makes the cache, with `fewer_slots` for fewer texts if it must be; `held_texts` is how
+        many may have a state, 0: as many as there is memory for. `kv_cells` bounds its memory, but
+        for one full text; `store` takes what leaves it, which is lost without one.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -78,12 +83,16 @@ class LlamaEngine:
         if not model.can_generate:
             return
         rows = slots + self._guesses.most
+        memory = guessed(model, self._guesses.ahead, threads)
+        self._undoes_passes, self._takes_back = memory.undoes_passes, memory.takes_back
         self._cache = new_cache(
             model,
+            memory,
             cache,
             context_length=context_length,
             slots=slots,
             fewer_slots=fewer_slots,
+            held_texts=held_texts,
             threads=threads,
             rows=rows,
             cells=kv_cells,
@@ -91,10 +100,10 @@ class LlamaEngine:
             interruption=self._interruption,
         )
         self.slots = self._cache.slots
-        self._scheduler = Scheduler(
-            self._cache, rows, self.background, even=model.needs_even_passes
-        )
+        self._scheduler = Scheduler(self._cache, rows, self.background, memory)
         self._batch = Batch(LARGEST_PASS + rows)
+        self._row_batch: RowBatch | None = None
+        """Made when the first picture or sound comes."""
         self._scores = Rows(np.empty((0, self.vocabulary_size), np.float32))
         """What the latest pass gave: a row for each of its tokens after which scores are wanted."""
 
@@ -162,8 +171,8 @@ class LlamaEngine:
         return self.can_generate and self._scheduler.only_background
 
     def hurry(self) -> None:
-        """See `Engine`. A state that can't go back can't be taken back either."""
-        if self._interruptible and self._model.has_plain_cache:
+        """See `Engine`."""
+        if self._interruptible and self._undoes_passes:
             self._interruption.raise_flag()
 
     def embed(
@@ -188,24 +197,25 @@ class LlamaEngine:
     def _compute(self) -> tuple[list[Share], int]:
         """Runs one pass: who computed what, and how many prompt tokens there were."""
         guesses: dict[Generation, list[int]] = {}
-        if not self._model.is_recurrent:  # its state can't go back to before a wrong guess
-            guesses = self._guesses.make(self._scheduler.taking_part)
+        if self._takes_back:
+            guesses = self._guesses.make(self._scheduler.guessable, self._takes_back)
         while True:
             uses, shares = self._scheduler.plan(guesses)
             context = self._cache.context
             self._adapters.apply(context, uses)
-            self._batch.fill(shares)
+            batch = self._filled(shares)
             begin = monotonic()
             self._interruption.lower_flag()
-            self._interruptible = self._scheduler.interruptible
-            outcome = self._batch.decode(context)
+            # Of a picture's rows some can't be taken back, as they may all have one position.
+            self._interruptible = self._scheduler.interruptible and batch is self._batch
+            outcome = batch.decode(context)
             self._interruptible = False
             if outcome == INTERRUPTED:
                 for share in shares:
                     self._cache.trim(share.lease)
                 return [], 0
             if outcome == 0:
-                self._scores = self._read_scores(context)
+                self._scores = self._read_scores(context, batch.outputs)
                 milliseconds = 1e3 * (monotonic() - begin)
                 prompts = [share for share in shares if not share.generation.decoding]
                 prompt_tokens = sum(len(share.tokens) for share in prompts)
@@ -215,8 +225,11 @@ class LlamaEngine:
                 for share in shares:
                     known = len(share.tokens) - share.guesses
                     share.lease.computed += known
+                    if share.shown is not None:
+                        share.lease.shift += shift(share.tokens)
                     if not share.generation.made:
                         share.generation.prompt_computed += known
+                self._scheduler.keep_places(shares)
                 return shares, prompt_tokens
             if outcome != 1:
                 raise RuntimeError(f"llama_decode failed with {outcome}")
@@ -238,10 +251,21 @@ class LlamaEngine:
             row += share.rows
         return news
 
-    def _read_scores(self, context: Any) -> Rows:
+    def _filled(self, shares: Sequence[Share]) -> Batch | RowBatch:
+        """The pass: all of its shares are tokens, or all are rows."""
+        if shares[0].shown is None:
+            self._batch.fill(shares)
+            return self._batch
+        if self._row_batch is None:
+            width = int(lib.llama_model_n_embd_inp(self._model.handle))
+            self._row_batch = RowBatch(self._batch.capacity, width)
+        self._row_batch.fill(shares)
+        return self._row_batch
+
+    def _read_scores(self, context: Any, outputs: int) -> Rows:
         """Waits for the pass to end and gives its scores, which lie there until the next."""
-        shape = (self._batch.outputs, self.vocabulary_size)
-        if not self._batch.outputs:
+        shape = (outputs, self.vocabulary_size)
+        if not outputs:
             lib.llama_synchronize(context)
             return Rows(np.empty(shape, np.float32))
         pointer: Any = lib.llama_get_logits(context)

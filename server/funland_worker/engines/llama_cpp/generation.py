@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from funland_worker.engines.continuation import Continuation
+from funland_worker.engines.llama_cpp.cache.places import Place, message_ends, places
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
+from funland_worker.engines.media import MediaSpan
 from funland_worker.engines.protocol import Prompt, Vocabulary
 from funland_worker.engines.sampling.sampler import TokenSampler
 
@@ -24,6 +26,8 @@ class Generation(Continuation):
         """Who computes tokens that this one begins with too, and waits for."""
         self.leader_tokens = 0
         """How many of them."""
+        self.places: list[Place] = []
+        """Where its state is to be kept on the way, in order."""
 
     @property
     def computed(self) -> int:
@@ -36,6 +40,24 @@ class Generation(Continuation):
         return len(self.tokens) - self.computed
 
     @property
+    def shown(self) -> MediaSpan | None:
+        """The picture or sound whose rows are the next to be computed; None: tokens are."""
+        return next(
+            (one for one in self.prompt.media if one.start <= self.computed < one.stop), None
+        )
+
+    @property
+    def run(self) -> int:
+        """How many tokens, or rows of one picture or sound, can be computed together: of those that
+        are lacking the first, up to where the other begins or the state is to be kept."""
+        if (shown := self.shown) is not None:
+            return shown.stop - self.computed
+        ends = (one.start for one in self.prompt.media if one.start > self.computed)
+        end = next(ends, len(self.tokens))
+        place = next((place.at for place in self.places if place.at > self.computed), end)
+        return min(place, end) - self.computed
+
+    @property
     def decoding(self) -> bool:
         """Whether it advances by one token a step, its prompt being in the cache."""
         lease = self.lease
@@ -45,3 +67,16 @@ class Generation(Continuation):
         """Takes a part of the cache, which has the first `lease.computed` of its tokens."""
         self.lease = lease
         self.begin()
+
+    def keep_on_the_way(self) -> None:
+        """Decides where the state of its prompt is to be kept."""
+        assert self.lease is not None  # noqa: S101 - it runs
+        tokens, vocabulary = self.prompt.tokens, self._vocabulary
+        ends = message_ends(tokens, vocabulary.is_control, vocabulary.is_end)
+        known, leaves = self.lease.computed, self.lease.leaves
+        self.places = places(tokens, ends, known=known, leaves=leaves)
+
+    def stop_at(self, at: int) -> None:
+        """Has its state kept at a place, for a text that waits for that."""
+        if all(place.at != at for place in self.places):
+            self.places = sorted([*self.places, Place(at, shared=True)])

@@ -53,10 +53,12 @@ class GgufFile:
         path: Path,
         *,
         weights: bool,
+        allocates: bool = True,
         offload: Offload | None = None,
         read: Callable[[float], None] | None = None,
     ) -> None:
-        """Reads the file, without its weights where another engine computes with them.
+        """Reads the file, without its weights where another engine computes with them, and without
+        memory for them where nobody does.
 
         `read` is told how much of the weights is there, from 0 to 1, on this thread.
 
@@ -67,8 +69,11 @@ class GgufFile:
         self.offload = offload or Offload()
         """Where its layers are."""
         params.vocab_only = not weights
+        params.no_alloc = not allocates
         # What goes to a device is read once and needs no memory of ours.
         params.load_mode = load_mode() if self.offload.on_cpu else lib.LLAMA_LOAD_MODE_AUTO
+        if not allocates:  # llama.cpp can't map what it has no memory for
+            params.load_mode = lib.LLAMA_LOAD_MODE_NONE
         kept = [*self.offload.apply(params)]
         if read is not None:
             params.progress_callback = _progress_callback(read)
@@ -110,6 +115,14 @@ class GgufFile:
         key = name.encode() if name is not None else None
         template: bytes | None = lib.llama_model_chat_template(self.handle, key)
         return template.decode(errors="replace") if template else None
+
+    def head_length(self, what: str) -> int:
+        """How many numbers the `key` or `value` of a head has, as the file says; 0: it has none."""
+        told = self.metadata(f"{self.architecture}.attention.{what}_length")
+        if told.isdigit():
+            return int(told)
+        heads: int = lib.llama_model_n_head(self.handle)
+        return int(lib.llama_model_n_embd(self.handle)) // heads if heads else 0
 
     def metadata(self, key: str) -> str:
         """A value of the file's metadata as text, empty if there is none."""

@@ -13,11 +13,11 @@ _PATH = re.compile(r"(?<![^\s'\"(])/[^\s'\"(),:]+")
 _LONGEST = 300
 
 
-def why(lines: Iterable[str], path: str) -> str | None:
+def why(lines: Iterable[str], path: str | None = None) -> str | None:
     """The last of llama.cpp's error lines that gives a reason, without names of its functions and
     without paths; None if none does."""
     for line in reversed(list(lines)):
-        told = " ".join(line.replace(path, "the file").split())
+        told = " ".join((line.replace(path, "the file") if path else line).split())
         if _SAYS_NOTHING in told:
             continue
         if told := _PATH.sub("the file", _SPEAKER.sub("", told)).strip(" ."):

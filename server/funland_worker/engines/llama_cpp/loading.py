@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1 import worker_pb2
 from funland_worker.engines.llama_cpp import library, telling
 from funland_worker.engines.llama_cpp.adapters import Adapters
-from funland_worker.engines.llama_cpp.attention import attention_of
+from funland_worker.engines.llama_cpp.attention import Attention, CacheType, invalid
+from funland_worker.engines.llama_cpp.attention_choice import choose
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
 from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.encoder import LlamaEncoder
 from funland_worker.engines.llama_cpp.engine import LlamaEngine
+from funland_worker.engines.llama_cpp.media_reader import LlamaMediaReader
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.offload import Offload, offload_of
+from funland_worker.engines.llama_cpp.projector import Projector
 from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
+from funland_worker.engines.llama_cpp.trial import try_apart
 from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import Loaded, context_length, slots, threads
+
+_READS: Final = "this model reads a text as a whole, and llama.cpp chooses how:"
 
 
 def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
@@ -35,28 +41,46 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
     news = news or LoadNews()
     library.start()
     offload = offload_of(launch)
-    attention = attention_of(launch.settings, on_cpu=offload.on_cpu)
+    attention = _attention(launch.model_path, launch.settings, offload, launch.cache_type)
     model = LlamaModel(Path(launch.model_path), offload, attention, news.read)
     news.prepares()
     adapters = Adapters(model, {name: Path(path) for name, path in launch.adapters.items()})
     length = context_length(launch, model.trained_context)
     count = _threads(launch, model)
     if not model.can_generate:
+        if launch.settings.HasField("flash_attention"):
+            raise invalid("flash_attention", f"{_READS} leave it out.")
         return Loaded(LlamaEncoder(model, length, count), model.facts, _told(model, []))
     draft = _draft_model(launch, model, length, count)
+    # Before the cache: what it is shown at once must fit a pass.
+    media = _media(launch, model, count)
     engine = LlamaEngine(
         model,
         length,
         slots(launch),
         count,
         fewer_slots=launch.fewer_slots,
+        held_texts=launch.held_texts,
         cache=launch.settings.cache or LoadSettings.STREAMS,
         adapters=adapters,
-        store=StateStore(launch.prefix_memory_bytes, _spill(launch, model)),
+        store=StateStore(
+            launch.prefix_memory_bytes,
+            _spill(launch, model),
+            entire=not model.memory.drops_tails,
+        ),
         guesses=Guesses(draft, launch.settings.speculation),
     )
     contexts = [engine.context, draft.context] if draft else [engine.context]
-    return Loaded(engine, model.facts, _told(model, contexts))
+    return Loaded(engine, model.facts, _told(model, contexts), media)
+
+
+def _attention(
+    path: str,
+    settings: LoadSettings,
+    offload: Offload,
+    unasked: CacheType = LoadSettings.CACHE_TYPE_UNSPECIFIED,
+) -> Attention:
+    return choose(settings, unasked, on_cpu=offload.on_cpu, attempt=partial(try_apart, Path(path)))
 
 
 def _threads(launch: worker_pb2.Launch, model: LlamaModel) -> int:
@@ -70,7 +94,7 @@ def _told(model: LlamaModel, contexts: Sequence[Any]) -> worker_pb2.Ready:
     """What the server is told of a model and its contexts."""
     attention = model.attention
     ready = worker_pb2.Ready(gpu_layers=model.gpu_layers, layer_count=model.layer_count)
-    if model.can_generate:  # else it keeps none, and attends as llama.cpp finds best
+    if model.keeps_keys:  # else llama.cpp attends as it finds best, or not at all
         ready.key_type, ready.value_type = attention.key_type, attention.value_type
         if attention.flash is not None:
             ready.flash_attention = attention.flash
@@ -90,17 +114,25 @@ def _draft_model(
     # Where there is no room for all of the model, there is none for what guesses for it.
     fits = target.gpu_layers == target.layer_count
     offload = replace(target.offload, layers=None) if fits else Offload()
-    attention = attention_of(LoadSettings(), on_cpu=offload.on_cpu)
+    attention = _attention(launch.draft_model_path, LoadSettings(), offload)
     model = LlamaModel(Path(launch.draft_model_path), offload, attention)
     return DraftModel(model, target, length, count)
+
+
+def _media(launch: worker_pb2.Launch, model: LlamaModel, count: int) -> LlamaMediaReader | None:
+    if not launch.projector_path:
+        return None
+    projector = Projector(Path(launch.projector_path), model, count)
+    model.reads_at_once = projector.at_once
+    return LlamaMediaReader(projector)
 
 
 def _spill(launch: worker_pb2.Launch, model: LlamaModel) -> SpillFolder | None:
     if not launch.prefix_folder:
         return None
     form = (
-        f"llama-cpp-python {version('llama-cpp-python')}, model {launch.model_sha256},"
-        f" {model.attention}"
+        f"llama-cpp-python {library.release()}, model {launch.model_sha256},"
+        f" projector {launch.projector_sha256}, {model.attention}, 8 bytes a token"
     )
     return SpillFolder(
         Path(launch.prefix_folder),
@@ -108,4 +140,5 @@ def _spill(launch: worker_pb2.Launch, model: LlamaModel) -> SpillFolder | None:
         launch.prefix_key,
         form,
         lasting_only=launch.prefix_lasting_only,
+        entire=not model.memory.drops_tails,
     )

@@ -1,61 +1,48 @@
-"""Finds out what kind of memory llama.cpp gives the contexts of a model (ADR 0049)."""
+"""What can be done with the texts that llama.cpp's memory for a model holds (ADR 0126)."""
 
 from __future__ import annotations
 
-from enum import Enum, auto
-from typing import Any
+from dataclasses import dataclass
 
-from funland.v1.errors_pb2 import ErrorReason
-from funland_worker.engines.llama_cpp import library, telling
-from funland_worker.engines.llama_cpp.attention import Attention
-from funland_worker.engines.llama_cpp.cache.state import EMPTY_SIZE
-from funland_worker.engines.llama_cpp.last_words import why
-from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.protocol import EngineError
-
-_TOKENS = 32
+_ANY = 1 << 30
 
 
-class MemoryKind(Enum):
-    """What is kept of a text while it grows."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a model's memory can do, and what it costs. Caches, scheduler and guesses ask this, and
+    neither for an architecture nor for what is kept of a text."""
 
-    NONE = auto()
-    """Nothing: it is read as a whole."""
-    PLAIN = auto()
-    """The keys and values of each token, in one cache: `cache.state.Transfer` can move them between
-    contexts of any number of parts."""
-    OTHER = auto()
-    """Something else, or more: several caches, or a state."""
+    remembers: bool = True
+    """Whether anything is kept of a text: else it is read as a whole, and can't grow."""
+    drops_tails: bool = True
+    """Whether a text can lose all tokens from any on, as far as `window` lets it. Else a beginning
+    of it is to be had only where a copy was made of just that, but for `rolls_back`."""
+    window: int = 0
+    """How many tokens before its end a text must still have to go on from there; 0: all."""
+    rolls_back: int = 0
+    """How many of its latest tokens a text can lose in a context that was made for it, if they came
+    in one `llama_decode`, the last that it was in. Each costs every sequence one more state."""
+    copies_parts: bool = True
+    """Whether a text can be given a part of another; else it is given all, and loses the rest."""
+    shares_cells: bool = True
+    """Whether a copy costs nothing until one of the two goes on. Else it is one that was saved and
+    restored, since llama.cpp's own come late."""
+    moves: bool = True
+    """Whether what was saved of a text goes back into a context of another number of parts."""
+    undoes_passes: bool = True
+    """Whether a pass can be broken off, and what it has computed be dropped."""
+    keeps_states: bool = False
+    """Whether each sequence costs a state, which is whole from the start, used or not. Else it
+    costs what its tokens do."""
+    even_passes: bool = False
+    """Whether texts are only right in a pass that computes as many tokens of each."""
 
+    @property
+    def takes_back(self) -> int:
+        """How many tokens of the latest pass a text can lose: as far as it can be guessed."""
+        return _ANY if self.drops_tails else self.rolls_back
 
-def probe(model: Any, attention: Attention) -> tuple[MemoryKind, Attention]:
-    """The kind of a model, given llama.cpp's handle of it, and how its devices compute attention if
-    that was left to them. Computes nothing with the weights.
-
-    The state of a text without tokens shows it: all that a memory consists of says there how much
-    of it follows, so that it is longer of several caches than of one.
-
-    Raises:
-        EngineError: MODEL_LOAD_FAILED, for lack of memory.
-    """
-    params = lib.llama_context_default_params()
-    params.n_ctx = params.n_batch = params.n_ubatch = _TOKENS
-    params.n_threads = params.n_threads_batch = 1
-    params.no_perf = True
-    attention.apply(params)
-    library.errors.clear()
-    context = lib.llama_init_from_model(model, params)
-    if not context:
-        told = why(library.errors, "") or "there is not enough memory"
-        raise EngineError(ErrorReason.MODEL_LOAD_FAILED, f"llama.cpp can't run the model: {told}.")
-    try:
-        if not lib.llama_get_memory(context):
-            return MemoryKind.NONE, attention
-        # Some models can't be computed with it, whatever is asked of llama.cpp.
-        wanted = attention.flash is not False
-        if wanted and (flash := telling.flash_attention(context)) is not None:
-            attention = attention.resolved(flash=flash)
-        size: int = lib.llama_state_seq_get_size(context, 0)
-        return MemoryKind.PLAIN if size == EMPTY_SIZE else MemoryKind.OTHER, attention
-    finally:
-        lib.llama_free(context)
+    @property
+    def branches(self) -> bool:
+        """Whether a text can be tried out ahead, and then go on as if that had not been."""
+        return self.drops_tails or (self.shares_cells and not self.even_passes)

@@ -10,8 +10,9 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.attention import Attention
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.llama_cpp.memory import MemoryKind, probe
+from funland_worker.engines.llama_cpp.memory import Memory
 from funland_worker.engines.llama_cpp.offload import Offload
+from funland_worker.engines.llama_cpp.probing import probe
 from funland_worker.engines.protocol import EngineError
 
 
@@ -34,7 +35,7 @@ class LlamaModel(GgufFile):
         super().__init__(path, weights=True, offload=offload, read=read)
         self.attention = attention or Attention()
         """How its contexts compute attention."""
-        self.attention.check(self._head_length("key"), self._head_length("value"))
+        self.attention.check(self.head_length("key"), self.head_length("value"))
         self.has_encoder: bool = lib.llama_model_has_encoder(self.handle)
         """Whether it reads texts by `llama_encode`."""
         if self.has_encoder and lib.llama_model_has_decoder(self.handle):
@@ -43,21 +44,17 @@ class LlamaModel(GgufFile):
                 "The model has an encoder beside its decoder: Funland can't run it.",
             )
         self.parameter_count: int = lib.llama_model_n_params(self.handle)
-        self.is_recurrent: bool = lib.llama_model_is_recurrent(
-            self.handle
-        ) or lib.llama_model_is_hybrid(self.handle)
-        """Whether it keeps a state that can't go back to an earlier token."""
         # The files of some models that read a text as a whole say so; llama.cpp has no function
         # for it, but gives no memory to the contexts of the others.
         as_a_whole = self.metadata(f"{self.architecture}.attention.causal") == "false"
-        as_a_whole |= self.has_encoder
-        kind = MemoryKind.NONE
-        if not as_a_whole:
-            kind, self.attention = probe(self.handle, self.attention)
-        self.is_causal = kind is not MemoryKind.NONE
-        """Whether a token sees only those before it, so that a text can grow at its end."""
-        self.has_plain_cache = kind is MemoryKind.PLAIN and not (self.is_recurrent or self.window)
-        """Whether all it remembers of a text is the keys and values of each token."""
+        self.memory = Memory(remembers=False)
+        """What can be done with the texts that it remembers."""
+        if not (as_a_whole or self.has_encoder):
+            self.memory, self.attention = probe(self.handle, self.architecture, self.attention)
+        self.reads_at_once = False
+        """Whether it is shown pictures whose rows all see each other, in one pass."""
+        self.keeps_keys = self.memory.remembers and not lib.llama_model_is_recurrent(self.handle)
+        """Whether it keeps keys and values of a text, beside states or alone."""
 
     @property
     def layer_count(self) -> int:
@@ -78,24 +75,9 @@ class LlamaModel(GgufFile):
         return params
 
     @property
-    def needs_even_passes(self) -> bool:
-        """Whether texts are only right in a pass that computes as many tokens of each.
-
-        So it is with llama-cpp-python 0.3.36: the logits of eight prompts of different length in
-        one `llama_decode` are off by up to 7, those of one length are right. RWKV's own
-        models are right.
-        """
-        return self.architecture in ("arwkv7", "rwkv6qwen2")
-
-    @property
     def can_generate(self) -> bool:
         """Whether the model writes text; one that reads a text as a whole can't."""
-        return self.is_causal
-
-    @property
-    def window(self) -> int:
-        """How many of the latest tokens some layers see; 0: all layers see all."""
-        return int(lib.llama_model_n_swa(self.handle))
+        return self.memory.remembers
 
     @property
     def pooling_type(self) -> int:
@@ -123,11 +105,3 @@ class LlamaModel(GgufFile):
     def rank_template(self) -> str | None:
         """How the file wants `{query}` and `{document}` to be put to its ranking head."""
         return self.template("rerank")
-
-    def _head_length(self, what: str) -> int:
-        """How many numbers the keys or values of a head have."""
-        told = self.metadata(f"{self.architecture}.attention.{what}_length")
-        if told.isdigit():
-            return int(told)
-        heads: int = lib.llama_model_n_head(self.handle)
-        return self.state_length // heads if heads else 0

@@ -41,8 +41,7 @@ class TextReader:
         self._pooling_type = pooling_type
         self._context_length = context_length
         self._threads = threads
-        # A recurrent model keeps a whole state for each sequence, used or not.
-        self._sequences = 1 if model.is_recurrent else _SEQUENCES
+        self._sequences = 1 if model.memory.keeps_states else _SEQUENCES
         self._size = ROWS
         self.context: Any = self._open(self._size)
         self._batch = Batch(ROWS)
@@ -82,14 +81,14 @@ class TextReader:
             self._batch = Batch(self._rows(size))
 
     def _rows(self, size: int) -> int:
-        if not self._model.is_causal:
+        if not self._model.memory.remembers:
             return size
         return _LONG_ROWS if size > _LONG and self._model.attention.keeps_scores else ROWS
 
     def _open(self, tokens: int) -> Any:
         # Attention as in the context that writes: some models can't be computed with another.
-        causal = self._model.is_causal
-        params = self._model.context_params() if causal else lib.llama_context_default_params()
+        remembers = self._model.memory.remembers
+        params = self._model.context_params() if remembers else lib.llama_context_default_params()
         params.n_ctx = tokens
         params.n_batch = params.n_ubatch = self._rows(tokens)
         params.n_seq_max = self._sequences

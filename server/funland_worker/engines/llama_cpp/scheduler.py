@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from funland_worker.engines.background import (
     NOBODY,
@@ -17,16 +17,23 @@ from funland_worker.engines.background import (
     youngest_background,
 )
 from funland_worker.engines.llama_cpp.adapters import Uses
+from funland_worker.engines.llama_cpp.cache.places import reachable
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
 from funland_worker.engines.llama_cpp.cache.protocol import Cache, Lease
 from funland_worker.engines.llama_cpp.generation import Generation
-from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget
+from funland_worker.engines.llama_cpp.memory import Memory
+from funland_worker.engines.media import MediaSpan
+from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget, first
+from funland_worker.engines.stand_ins import whole
 from funland_worker.engines.waiting import WaitingQueue
 
 _WORTH_WAITING = 16
 """A text waits for another's computation if that gives it more tokens than these."""
 
 _NOTHING: Sequence[int] = ()
+
+_Turn = tuple[Uses, bool]
+"""What texts want in a pass: adapters, and whether it is of rows of pictures and sounds."""
 
 
 class Share(NamedTuple):
@@ -41,6 +48,8 @@ class Share(NamedTuple):
     guesses: int = 0
     scored: bool = False
     """Whether scores are wanted after every token, for what is told of the prompt."""
+    shown: MediaSpan | None = None
+    """What the tokens are rows of; None: they are tokens."""
 
     @property
     def rows(self) -> int:
@@ -59,11 +68,8 @@ class Scheduler:
     but none of the others waits for a part that one of them has.
     """
 
-    def __init__(
-        self, cache: Cache, rows: int, background: Background, *, even: bool = False
-    ) -> None:
-        """`rows` is after how many tokens a pass may give scores. With `even`, texts of which a
-        pass computes different numbers of tokens take turns."""
+    def __init__(self, cache: Cache, rows: int, background: Background, memory: Memory) -> None:
+        """`rows` is after how many tokens a pass may give scores."""
         self.waiting: WaitingQueue[Generation] = WaitingQueue()
         self.running: list[Generation] = []
         self.budget = PrefillBudget()
@@ -75,9 +81,13 @@ class Scheduler:
         """Who takes part in the pass that is made now."""
         self._cache = cache
         self._rows = rows
-        self._even = even
+        self._even = memory.even_passes
+        self._alike = memory.rolls_back > 0
+        self._order: Callable[[Share], Any] = _length if self._alike else _slot
         self._turn = 0
-        self._turns: dict[Uses, int] = {}
+        self._passed_over = 0
+        """For how many passes in a row the first prompt in line has got nothing."""
+        self._turns: dict[_Turn, int] = {}
 
     @property
     def idle(self) -> bool:
@@ -102,6 +112,14 @@ class Scheduler:
     def taking_part(self) -> list[Generation]:
         """Those who run and take part in the pass that is made now."""
         return taking_part(self.running, self._part)
+
+    @property
+    def guessable(self) -> list[Generation]:
+        """Those whose next tokens may be guessed in the pass that is made now."""
+        texts = self.taking_part
+        if self._alike and any(not (one.decoding or one.leader) for one in texts):
+            return []
+        return texts
 
     @property
     def interruptible(self) -> bool:
@@ -155,12 +173,15 @@ class Scheduler:
             lease.lasting = generation.prompt.lasting
             self.waiting.remove(generation)
             generation.start(lease)
+            if not self._cache.shares_what_runs:
+                generation.keep_on_the_way()
             generation.leader, generation.leader_tokens = self._leader(generation)
             self.running.append(generation)
         self._follow()
 
     def plan(self, guesses: dict[Generation, list[int]]) -> tuple[Uses, list[Share]]:
-        """The next pass, by slot, and the adapters that it is computed with.
+        """The next pass, by slot, and the adapters that it is computed with. It is of tokens, or of
+        rows of pictures and sounds.
 
         Whoever has no room any more goes back to those who wait, the youngest first.
         """
@@ -169,10 +190,21 @@ class Scheduler:
             if self._cache.prepare([(share.lease, len(share.tokens)) for share in shares]):
                 if self._part is not Part.ALL:
                     self._cache.gather([share.lease for share in shares])
-                # Rows in the order of their slots keep llama.cpp from splitting the pass.
-                return uses, sorted(shares, key=lambda share: share.lease.slot)
+                return uses, sorted(shares, key=self._order)
             self.preempt()
             self._follow()
+
+    def keep_places(self, shares: Sequence[Share]) -> None:
+        """Has what a pass computed kept where it is to be."""
+        if self._cache.shares_what_runs:
+            return
+        for share in shares:
+            generation, lease = share.generation, share.lease
+            while generation.places and generation.places[0].at <= lease.computed:
+                place = generation.places.pop(0)
+                if place.at == lease.computed:
+                    known = generation.tokens[: place.at]
+                    self._cache.keep(lease, known, shared=place.shared)
 
     def preempt(self) -> None:
         """Takes the part of the youngest of the least priority. Those that wait for another's
@@ -213,19 +245,21 @@ class Scheduler:
     def _share_out(self, guesses: dict[Generation, list[int]]) -> tuple[Uses, list[Share]]:
         """One token for each that decodes and its guesses, and the budget for prompts.
 
-        The first to come gets of it what it lacks, the others only if it suffices for all that they
-        lack: llama.cpp computes runs of different lengths in as many goes, and a short one takes
-        hardly less than a long one.
+        One gets of it what it lacks, mostly the first to come (`prefill.first`), the others only if
+        it suffices for all that they lack: llama.cpp computes runs of different lengths in as many
+        goes, and a short one takes hardly less than a long one.
         """
         ready = [generation for generation in self.taking_part if generation.leader is None]
         if not ready:  # they wait for what the others compute
             self._part = Part.ALL
             ready = [generation for generation in self.running if generation.leader is None]
-        uses = self._whose_turn({generation.prompt.adapters for generation in ready})
-        ready = [generation for generation in ready if generation.prompt.adapters == uses]
+        turn = self._whose_turn({_turn(generation) for generation in ready})
+        ready = [generation for generation in ready if _turn(generation) == turn]
         running = self.taking_part
         decoding = {generation for generation in running if generation.decoding}
         writing = len(decoding)
+        if self._alike and guesses:
+            guesses = alike(guesses) if decoding.issuperset(ready) else {}
         budget = self.budget.tokens(prompts=len(running) - writing, writing=writing)
         if beside_live(self._part, self._crowd):
             budget = min(budget, self.budget.beside(self._crowd.writing))
@@ -233,7 +267,7 @@ class Scheduler:
         rows = self._rows - len(ready) - sum(map(len, guesses.values()))
         began = False
         shares: list[Share] = []
-        for generation in ready:
+        for generation in self._in_line(ready, decoding):
             lease = generation.lease
             assert lease is not None  # noqa: S101 - it runs
             if generation in decoding:
@@ -241,31 +275,49 @@ class Scheduler:
                 tokens = [generation.tokens[-1], *guessed]
                 shares.append(Share(generation, lease, tokens, len(tokens), len(guessed)))
                 continue
+            shown, wanted = generation.shown, generation.run
             run = min(budget, LONGEST_RUN)
+            alone = shown is not None and shown.chunk.at_once
+            if alone:
+                run = wanted
             if scored := generation.lacks_scores:
                 run = min(run, rows + 1)
-            if not began or generation.lacking <= run:
-                tokens = generation.tokens[lease.computed : lease.computed + run]
+            if not began or (wanted <= run and not (alone or _alone(shares))):
+                tokens = generation.tokens[lease.computed : lease.computed + min(run, wanted)]
                 budget -= len(tokens)
                 began = True
                 if scored:
                     rows -= len(tokens) - 1
                 outputs = int(len(tokens) == generation.lacking)
-                shares.append(Share(generation, lease, tokens, outputs, scored=scored))
+                shares.append(Share(generation, lease, tokens, outputs, scored=scored, shown=shown))
+        uses = turn[0]
         return uses, evened(shares, self._turn) if self._even else shares
 
-    def _whose_turn(self, candidates: set[Uses]) -> Uses:
-        """The adapters of the next pass, of those that texts want: who waits longest."""
-        uses = min(candidates, key=lambda uses: self._turns.get(uses, 0))
+    def _in_line(self, ready: list[Generation], decoding: set[Generation]) -> list[Generation]:
+        """The same texts, that first whose prompt begins the pass."""
+        prompts = [generation for generation in ready if generation not in decoding]
+        if len(prompts) < 2:  # noqa: PLR2004 - nobody to pass over
+            self._passed_over = 0
+            return ready
+        place = first([generation.lacking for generation in prompts], self._passed_over)
+        self._passed_over = self._passed_over + 1 if place else 0
+        if not place:
+            return ready
+        begins = prompts[place]
+        return [begins, *(generation for generation in ready if generation is not begins)]
+
+    def _whose_turn(self, candidates: set[_Turn]) -> _Turn:
+        """What the next pass is of, of that which texts want: who waits longest."""
+        wanted = min(candidates, key=lambda one: self._turns.get(one, 0))
         self._turn += 1
         self._turns = {key: turn for key, turn in self._turns.items() if turn > self._turn - 1000}
-        self._turns[uses] = self._turn
-        return uses
+        self._turns[wanted] = self._turn
+        return wanted
 
     def _leader(self, generation: Generation) -> tuple[Generation | None, int]:
         """Who computes, or has computed, more of a text's beginning than the cache gave it."""
         best, most = None, generation.computed
-        if generation.lacks_scores or not self._cache.shares_what_runs:
+        if generation.lacks_scores:
             return None, 0
         wanted = generation.tokens[:-1]
         for other in self.running:
@@ -274,9 +326,14 @@ class Scheduler:
             length = common_length(other.tokens, wanted)
             if other.background and not generation.background:  # it may pause at any time
                 length = min(length, other.computed)
+            length = whole(wanted, length)
+            if not self._cache.shares_what_runs:
+                length = reachable(other.places, other.computed, length)
             sibling = other.prompt.sequence_id == generation.prompt.sequence_id
             if length > (most if sibling else max(most, generation.computed + _WORTH_WAITING)):
                 best, most = other, length
+        if best is not None and not self._cache.shares_what_runs:
+            best.stop_at(most)
         return best, most if best else 0
 
     def _follow(self) -> None:
@@ -293,6 +350,37 @@ class Scheduler:
                 known = generation.tokens[: generation.leader_tokens]
                 self._cache.share(leader.lease, generation.lease, known)
                 generation.leader = None
+
+
+def alike(guesses: dict[Generation, list[int]]) -> dict[Generation, list[int]]:
+    """As many guesses of some texts, and none of the others: of as few as possible is let go."""
+
+    def kept(count: int) -> int:
+        return count * sum(len(guessed) >= count for guessed in guesses.values())
+
+    count = max(map(len, guesses.values()), key=kept)
+    return {one: guessed[:count] for one, guessed in guesses.items() if len(guessed) >= count}
+
+
+def _slot(share: Share) -> int:
+    """Rows in the order of their slots keep llama.cpp from splitting a pass."""
+    return share.lease.slot
+
+
+def _length(share: Share) -> tuple[int, int]:
+    """Where states can be rolled back, it does so wherever the number of a text's tokens changes,
+    and computes the parts in their order. Then only texts of the last can be rolled back: the part
+    behind may move the others' states, and leaves what they could be rolled back to (0.3.36)."""
+    return len(share.tokens), share.lease.slot
+
+
+def _turn(generation: Generation) -> _Turn:
+    return generation.prompt.adapters, generation.shown is not None
+
+
+def _alone(shares: Sequence[Share]) -> bool:
+    """Whether a pass has what no other's rows may stand beside."""
+    return any(share.shown is not None and share.shown.chunk.at_once for share in shares)
 
 
 def evened(shares: list[Share], turn: int) -> list[Share]:

@@ -32,7 +32,7 @@ class Vectors:
             EngineError: ENGINE_UNSUPPORTED, if what the model writes by is no vector of its length;
                 MODEL_LOAD_FAILED, for lack of memory.
         """
-        if self._model.is_causal and self._model.vector_length != self._model.state_length:
+        if self._model.memory.remembers and self._model.vector_length != self._model.state_length:
             raise EngineError(
                 ErrorReason.ENGINE_UNSUPPORTED,
                 "llama.cpp can't give this model's vectors: its states are of"

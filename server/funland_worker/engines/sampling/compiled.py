@@ -6,22 +6,20 @@ import ctypes
 import logging
 import math
 import struct
-import sysconfig
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from funland_worker.engines.protocol import Sampling
+from funland_worker.engines.sampling.builds import library_file
 
 logger = logging.getLogger(__name__)
 
 UNDECIDED = -1
 """In place of a token: it takes `candidates.choose` to tell."""
 
-FILE = "libfunland_choose.so"
 VERSION = 1
 _ROW = struct.Struct("@Pdddfi")
 """`Row` of chooser.h."""
@@ -87,7 +85,7 @@ def _loops() -> tuple[int | None, ...] | None:
 @cache
 def compiled() -> Any:
     """The function of choose.cpp; None where it was not compiled, or can't be used."""
-    path = Path(sysconfig.get_path("platlib")) / FILE
+    path = library_file()
     loops = _loops()
     try:
         library = ctypes.CDLL(str(path))

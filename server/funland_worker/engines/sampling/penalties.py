@@ -24,9 +24,11 @@ class PenaltyWindow:
     """The latest tokens, and how often each is among them."""
 
     def __init__(self, sampling: Sampling, prompt: Sequence[int]) -> None:
-        """The window must be of at least one token. `prompt`: the tokens so far."""
+        """The window must be of at least one token. `prompt`: the tokens so far. Of a picture in it
+        there is nothing to penalize."""
         self._sampling = sampling
-        self._tokens = deque(prompt[-sampling.penalty_window :])
+        latest = prompt[-sampling.penalty_window :]
+        self._tokens = deque(token for token in latest if token >= 0)
         self._counts = Counter(self._tokens)
 
     def add(self, token: int) -> None:

@@ -9,6 +9,7 @@ from funland_server.hub.choice.variants import Variant, tagged_variant, variants
 from funland_server.hub.clients.protocol import ListedFile
 from funland_server.models.formats.quantizations import quantization_of
 from tests.hubs import hostile
+from tests.picture_models import FILES
 
 
 def listed(*paths: str, size: int | None = 1) -> list[ListedFile]:
@@ -22,6 +23,8 @@ def told(variants: list[Variant]) -> dict[str, list[str]]:
 SHARDS = [f"a-Q8_0-0000{n}-of-00003.gguf" for n in (1, 2, 3)]
 TEXT = ["config.json", "tokenizer.json"]
 SAFETENSORS = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
+PIPER = [f"en/en_US/joe/medium/{name}" for name in ("v.onnx", "v.onnx.json", "MODEL_CARD", "x.py")]
+KOKORO = ["voices/af_heart.bin", "voices/zf_xiaobei.bin", "config.json"]
 INDEX = "model.safetensors.index.json"
 
 
@@ -29,6 +32,16 @@ INDEX = "model.safetensors.index.json"
     ("paths", "variants"),
     [
         (["m-Q4_K_M.gguf", "README.md"], {"Q4_K_M": ["m-Q4_K_M.gguf"]}),
+        (PIPER, {PIPER[0]: PIPER[:3]}),
+        (PIPER[:1], {}),
+        (
+            ["onnx/model.onnx", "onnx/model_q4.onnx", *KOKORO, "voices/jf_alpha.bin"],
+            {
+                "onnx/model.onnx": ["onnx/model.onnx", *KOKORO],
+                "onnx/model_q4.onnx": ["onnx/model_q4.onnx", *KOKORO],
+            },
+        ),
+        (KOKORO, {}),
         (["m.gguf"], {"m.gguf": ["m.gguf"]}),
         (["M.GGUF"], {"M.GGUF": ["M.GGUF"]}),
         (
@@ -44,6 +57,13 @@ INDEX = "model.safetensors.index.json"
         (["UD-Q2_K/m-00001-of-00001.gguf"], {"UD-Q2_K": ["UD-Q2_K/m-00001-of-00001.gguf"]}),
         (["mmproj-model-f16.gguf", "m.mmproj-Q8_0.gguf", "imatrix.gguf", "ggml-vocab-x.gguf",
           "lora-adapter.gguf", "m-draft-Q4_0.gguf"], {}),
+        (["m-Q4_0.gguf", "mmproj-Q8_0.gguf", "mmproj-m-f16.gguf", "mmproj-F32.gguf"],
+         {"Q4_0": ["m-Q4_0.gguf", "mmproj-m-f16.gguf"]}),
+        ([*SHARDS, "mmproj-m.gguf"], {"Q8_0": [*SHARDS, "mmproj-m.gguf"]}),
+        (["a/m-Q4_0.gguf", "a/mmproj-Q8_0.gguf", "mmproj-f16.gguf", "b/mmproj-f16.gguf"],
+         {"Q4_0": ["a/m-Q4_0.gguf", "a/mmproj-Q8_0.gguf"]}),
+        (["a/m-Q4_0.gguf", "b/mmproj-f16.gguf", "mmproj-bf16.gguf"],
+         {"Q4_0": ["a/m-Q4_0.gguf", "mmproj-bf16.gguf"]}),
         ([*TEXT, "model.safetensors"], {"model.safetensors": ["model.safetensors", *TEXT]}),
         (["config.json", "model.safetensors"], {}),
         ([*TEXT, INDEX, *SAFETENSORS], {SAFETENSORS[0]: [*SAFETENSORS, *TEXT, INDEX]}),
@@ -60,6 +80,13 @@ INDEX = "model.safetensors.index.json"
         (["ct2/model.bin", "ct2/vocabulary.json", "ct2/config.json", "ct2/tokenizer.json"],
          {"ct2/model.bin": ["ct2/model.bin", "ct2/config.json", "ct2/vocabulary.json",
                             "ct2/tokenizer.json"]}),
+        (["model.bin", "vocabulary.txt", "config.json", "tokenizer.json", "README.md"],
+         {"model.bin": ["model.bin", "config.json", "vocabulary.txt", "tokenizer.json"]}),
+        (["model.bin", "vocabulary.json", "config.json", "tokenizer.json",
+          "preprocessor_config.json"],
+         {"model.bin": ["model.bin", "config.json", "vocabulary.json", "tokenizer.json",
+                        "preprocessor_config.json"]}),
+        (["model.bin", "vocabulary.txt"], {}),
         ([], {}),
     ],
 )  # fmt: skip
@@ -67,6 +94,20 @@ def test_variants_are_whole_and_have_names_that_tell_them_apart(
     paths: list[str], variants: dict[str, list[str]]
 ) -> None:
     assert told(variants_of(listed(*paths))) == variants
+
+
+@pytest.mark.parametrize("root", ["", "int8/"])
+def test_a_model_that_paints_is_one_variant_of_all_its_parts(root: str) -> None:
+    others = [*TEXT, "text_encoder/model.safetensors", "README.md", f"{root}unet/modeling.py"]
+
+    found = variants_of(listed(*(root + name for name in FILES), *others))
+
+    assert [one.format for one in found] == [Model.OPENVINO_IR]
+    assert {file.path for file in found[0].files} == {root + name for name in FILES}
+
+
+def test_a_model_that_paints_and_lacks_a_part_is_none() -> None:
+    assert variants_of(listed(*(name for name in FILES if name != "unet/config.json"))) == []
 
 
 @pytest.mark.parametrize(

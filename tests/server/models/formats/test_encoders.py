@@ -39,12 +39,12 @@ async def test_it_embeds_and_ranks_as_its_weights_say(server: Server, tmp_path: 
     texts = [ids(text) for text in DOCUMENTS]
     states = np.array([bert.states([BEGIN, *text, SEPARATOR])[0] for text in texts])
     expected = states / np.linalg.norm(states, axis=1, keepdims=True)
-    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    np.testing.assert_allclose(vectors, expected, atol=2e-3)
     pairs = [[BEGIN, *ids(QUERY), SEPARATOR, *text, SEPARATOR] for text in texts]
     scores = [bert.score(pair) for pair in pairs]
     assert [result.index for result in results] == list(np.argsort(scores)[::-1])
     best = np.sort(scores)[::-1]
-    assert [result.raw_score for result in results] == pytest.approx(best.tolist(), abs=1e-3)
+    assert [result.raw_score for result in results] == pytest.approx(best.tolist(), abs=2e-3)
     shares = 1 / (1 + np.exp(-best))
     assert [result.score for result in results] == pytest.approx(shares.tolist(), abs=1e-3)
 

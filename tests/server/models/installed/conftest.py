@@ -16,9 +16,14 @@ from funland_server.downloads.plan import Plan
 from funland_server.inference.domain import Inference
 from funland_server.inference.service import InferenceService
 from funland_server.live import Live
+from funland_server.mcp.domain import Mcp
+from funland_server.mcp.settings import McpSettings
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.models.service import ModelService
+from funland_server.web.fetching import Web
+from funland_server.web.policy import WebPolicy
+from tests.server.home_files import files_of
 
 
 @dataclass
@@ -44,10 +49,18 @@ class Running:
 async def running(settings: ServerSettings) -> AsyncIterator[Running]:
     metrics = Metrics()
     devices = Devices(settings, metrics, ())
-    models = Models(Live(settings), metrics, devices, Accelerations(settings.home, devices))
+    models = Models(
+        Live(settings),
+        metrics,
+        devices,
+        Accelerations(settings.home, devices),
+        files=files_of(settings),
+    )
     await devices.start()
     await models.start()
-    inference = Inference(models, Metrics())
+    web = Web(Live(WebPolicy()))
+    mcp = Mcp(McpSettings(), Live(settings))
+    inference = Inference(Live(settings), models, Metrics(), mcp, files=files_of(settings), web=web)
     await inference.start()
     ((_, service),) = models.services()
     assert isinstance(service, ModelService)
@@ -55,3 +68,4 @@ async def running(settings: ServerSettings) -> AsyncIterator[Running]:
     models.announce_stop()
     await models.stop()
     await devices.stop()
+    await web.close()

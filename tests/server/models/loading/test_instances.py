@@ -13,6 +13,7 @@ from funland_server.devices.domain import Devices
 from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
+from tests.server.home_files import files_of
 
 ID = "funland-tiny"
 KEY = "deploy_1/0"
@@ -22,7 +23,13 @@ KEY = "deploy_1/0"
 async def models(settings: ServerSettings) -> AsyncIterator[Models]:
     metrics = Metrics()
     devices = Devices(settings, metrics, ())
-    models = Models(Live(settings), metrics, devices, Accelerations(settings.home, devices))
+    models = Models(
+        Live(settings),
+        metrics,
+        devices,
+        Accelerations(settings.home, devices),
+        files=files_of(settings),
+    )
     await devices.start()
     await models.start()
     yield models

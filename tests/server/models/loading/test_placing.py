@@ -29,6 +29,7 @@ from funland_server.workers.errors import EngineUnavailableError, ModelTooLargeE
 from funland_server.workers.spec import WorkerSpec
 from funland_server.workers.taken import Taken
 from tests.server.devices.machines import Found, cpu, gone, npu, nvidia
+from tests.server.home_files import files_of
 from tests.server.workers.conftest import drain, short
 
 MODEL = "funland-tiny"
@@ -42,7 +43,9 @@ class Loading:
     def __init__(self, settings: ServerSettings, *devices: Device) -> None:
         self.devices = Found(cpu(), *devices)
         self.accelerations = Accelerations(settings.home, self.devices)
-        self.models = Models(Live(settings), Metrics(), self.devices, self.accelerations)
+        self.models = Models(
+            Live(settings), Metrics(), self.devices, self.accelerations, files=files_of(settings)
+        )
 
     @property
     def model(self) -> InstalledModel:

@@ -29,7 +29,10 @@ async def test_they_are_there_enabled_and_whole(plugins: Server) -> None:
     listed = await call(plugins, "ListPlugins", plugins_pb2.ListPluginsRequest())
 
     own = {each.plugin_id: each for each in listed.plugins if each.bundled}
-    assert set(own) == {"describe_table", "extract", "summarize", "translate"}
+    assert set(own) == {
+        "describe_table", "extract", "speech_to_text", "summarize", "text_to_image",
+        "text_to_speech", "translate",
+    }  # fmt: skip
     for each in own.values():
         assert (each.state, each.error) == (plugins_pb2.Plugin.ENABLED, "")
         assert each.description

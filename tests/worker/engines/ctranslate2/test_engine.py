@@ -21,7 +21,7 @@ from funland_worker.engines.ctranslate2.safetensors_weights import read_safetens
 from funland_worker.engines.protocol import EngineError, Sampling
 from tests.conformance.conftest import GREEDY, Driver, chat
 from tests.conformance.folders import safetensors_folder, write_safetensors
-from tests.worker.engines.llama_cpp.random_models import write_model
+from tools.zoo.files import write_model
 
 LONG = replace(GREEDY, max_tokens=900, ignore_end=True)
 

@@ -10,15 +10,18 @@ import pytest
 
 from funland.v1.inference_pb2 import EmbedRequest, Finish, GenerationOptions
 from funland.v1.models_pb2 import LoadSettings
+from funland_worker.engines import prefill
+from tests import sure_stories
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 PROMPTS = [
     "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n",
     STORY,
     "<|im_start|>user\n你好<|im_end|>\n<|im_start|>assistant\n",
-    "Once upon a time",
-    "The cat",
+    *sure_stories.PROMPTS[:2],
 ]
+SURE = sure_stories.PROMPTS[sure_stories.HEROES.index("star")]
+"""Also after a long instruction."""
 SHORT = replace(GREEDY, max_tokens=20, ignore_end=True)
 
 
@@ -169,13 +172,13 @@ def test_cancelling_a_sequence_ends_all_its_texts(start_engine: StartEngine) -> 
 def test_whoever_waits_for_anothers_prompt_goes_on_when_that_one_leaves(
     start_engine: StartEngine,
 ) -> None:
-    prompt = f"<|im_start|>system\n{'Be kind. ' * 60}<|im_end|>\n{PROMPTS[0]}"
-    alone = start_engine(context_length=512).complete(prompt)[0]
+    prompt = f"<|im_start|>system\n{'Be kind. ' * 60}<|im_end|>\n{SURE}"
+    alone = start_engine(context_length=512).complete(prompt, SHORT)[0]
     driver = start_engine(context_length=512)
     driver.submit(9, PROMPTS[0], SHORT)
     driver.step()
-    driver.submit(1, prompt)
-    driver.submit(2, prompt)
+    driver.submit(1, prompt, SHORT)
+    driver.submit(2, prompt, SHORT)
     driver.step()
 
     driver.engine.cancel(1)
@@ -227,7 +230,7 @@ def test_the_next_turn_of_a_chat_computes_only_what_is_new(driver: Driver) -> No
 
 def test_when_cells_run_out_texts_stay_the_same(start_engine: StartEngine) -> None:
     # A stream has 512 tokens at least, so the cells suffice for two, and for one that is longer.
-    prompts = [(start_engine().tokens(text) * 510)[:505] for text in ("Be kind. ", "So it is. ")]
+    prompts = [(start_engine().tokens(text) * 510)[:505] for text in ("A fox ran. ", "Thank you. ")]
     long = partial(start_engine, slots=3, context_length=1024)
     alone = [long().complete(prompt, SHORT)[0] for prompt in prompts]
     driver = long(kv_cells=1024)
@@ -299,6 +302,26 @@ def test_a_prompt_longer_than_a_step_goes_through_in_parts(start_engine: StartEn
     parts = [report for report in reports if report.prompt_tokens]
     assert len(parts) > 1
     assert all(report.decoded_sequences >= 1 for report in parts), "nobody stands still meanwhile"
+
+
+def test_a_short_prompt_goes_before_what_is_left_of_a_long_one(
+    start_engine: StartEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefill, "LARGEST_PASS", 32)  # as of a large model beside others
+    driver = start_engine(context_length=2048, slots=4)
+    book = driver.tokens("Once upon a time ") * 300
+    assert len(book) > 1000
+    one = replace(SHORT, max_tokens=1)
+    driver.submit(0, book, one)
+    driver.step()
+
+    for number, prompt in enumerate(PROMPTS[:3], start=1):
+        driver.submit(number, prompt, one)
+    driver.run()
+
+    assert list(driver.outcomes)[-1] == 0
+    alone = [start_engine().complete(prompt, one)[0] for prompt in PROMPTS[:3]]
+    assert [driver.texts[number] for number in range(1, 4)] == alone
 
 
 def test_embedding_leaves_running_sequences_alone(driver: Driver) -> None:

@@ -59,6 +59,10 @@ def test_a_limit_that_is_too_low_is_named(told: str | None, room: float, named: 
     assert ("raise memory_limit_bytes or leave it out" in hint(told, room)) == named
 
 
+def test_a_reason_is_whole_where_no_file_is_meant() -> None:
+    assert why(["llama_init_from_model: not enough room"]) == "not enough room"
+
+
 def test_a_reason_is_not_long() -> None:
     assert len(why(["x" * 10_000], PATH) or "") == 300
 

@@ -25,6 +25,8 @@ from tests.worker.engines.llama_cpp.forgetful_models import (
 )
 from tests.worker.engines.llama_cpp.plain_context import plain_logprobs
 
+pytestmark = pytest.mark.usefixtures("contexts_end_with_their_test")
+
 CACHES = pytest.mark.parametrize(
     "cache", [LoadSettings.STREAMS, LoadSettings.UNIFIED], ids=["streams", "unified"]
 )

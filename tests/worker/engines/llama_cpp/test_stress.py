@@ -34,6 +34,8 @@ from funland_worker.engines.vocabulary import detokenize
 from tests import lora_files
 from tests.worker.conftest import GREEDY
 
+pytestmark = pytest.mark.usefixtures("contexts_end_with_their_test")
+
 SEEDS = int(os.environ.get("FUNLAND_STRESS_SEEDS", "2"))
 CONTEXT = 640
 SUBMISSIONS = 30
@@ -186,10 +188,10 @@ def held(cache: Any) -> Iterator[tuple[int, int]]:
         for slot, part in enumerate(cache._parts):  # pyright: ignore[reportPrivateUsage]  # what is tested
             yield slot, part.lease.computed if part.lease else len(part.kept)
     elif isinstance(cache, UnifiedCache):
-        for slot, lease in cache._running.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
-            yield slot, lease.computed
-        for slot, (_, tokens, _) in cache._ended.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
-            yield slot, len(tokens)
+        for slot, running in cache._running.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
+            yield slot, running.lease.computed
+        for slot, ended in cache._ended._ended.items():  # pyright: ignore[reportPrivateUsage]  # what is tested
+            yield slot, len(ended.tokens)
 
 
 def cells(context: Any, held_tokens: int) -> int:

@@ -23,7 +23,7 @@ from funland_worker.engines.openvino.request import Request, text_inputs
 from funland_worker.engines.protocol import EngineError
 from tests.split_files import split
 from tests.worker.engines.llama_cpp.fresh_context import last_logits, new_context
-from tests.worker.engines.llama_cpp.random_models import write_model
+from tools.zoo.files import write_model
 
 TOKENS = list(range(500, 530))
 NEAR = 0.1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,7 @@ class Even:
 
 @pytest.fixture
 def without_compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(compiled, "FILE", "is-not-there.so")
+    monkeypatch.setattr(compiled, "library_file", lambda: Path("is-not-there.so"))
     compiled.compiled.cache_clear()
     yield
     compiled.compiled.cache_clear()

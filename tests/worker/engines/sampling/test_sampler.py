@@ -21,8 +21,8 @@ FREE = Sampling(temperature=1.5, top_k=0, top_p=1, min_p=0, max_tokens=24, ignor
 
 
 @pytest.fixture(scope="module")
-def driver(start_engine: StartEngine) -> Driver:
-    return start_engine()
+def driver(start_lasting_engine: StartEngine) -> Driver:
+    return start_lasting_engine()
 
 
 @pytest.mark.parametrize("seed", [0, 7, 4294967295])

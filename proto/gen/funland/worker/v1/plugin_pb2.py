@@ -23,11 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from funland.v1 import errors_pb2 as funland_dot_v1_dot_errors__pb2
+from funland.v1 import images_pb2 as funland_dot_v1_dot_images__pb2
 from funland.v1 import inference_pb2 as funland_dot_v1_dot_inference__pb2
+from funland.v1 import speech_pb2 as funland_dot_v1_dot_speech__pb2
 from funland.worker.v1 import worker_pb2 as funland_dot_worker_dot_v1_dot_worker__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/plugin.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x1e\x66unland/worker/v1/worker.proto\"~\n\x0bHostCommand\x12\x32\n\x05start\x18\x01 \x01(\x0b\x32!.funland.worker.v1.StartExecutionH\x00\x12\x30\n\x04stop\x18\x02 \x01(\x0b\x32 .funland.worker.v1.StopExecutionH\x00\x42\t\n\x07\x63ommand\"\x86\x01\n\x0eStartExecution\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ode_folder\x18\x02 \x01(\t\x12\x0e\n\x06\x66older\x18\x03 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x03\x12\x12\n\ndisk_bytes\x18\x05 \x01(\x03\x12\x0f\n\x07\x66oreign\x18\x06 \x01(\x08\"6\n\rStopExecution\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61t_once\x18\x02 \x01(\x08\"w\n\tHostEvent\x12-\n\x05ready\x18\x01 \x01(\x0b\x32\x1c.funland.worker.v1.HostReadyH\x00\x12\x32\n\x05\x65nded\x18\x02 \x01(\x0b\x32!.funland.worker.v1.ExecutionEndedH\x00\x42\x07\n\x05\x65vent\"Z\n\tHostReady\x12\x10\n\x08landlock\x18\x01 \x01(\x05\x12\x0f\n\x07seccomp\x18\x02 \x01(\x08\x12\x19\n\x11network_namespace\x18\x03 \x01(\x08\x12\x0f\n\x07missing\x18\x04 \x01(\t\"{\n\x0e\x45xecutionEnded\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x11\n\texit_code\x18\x02 \x01(\x05\x12\x10\n\x08\x65xceeded\x18\x03 \x01(\t\x12\x19\n\x11peak_memory_bytes\x18\x04 \x01(\x03\x12\x13\n\x0bnot_started\x18\x05 \x01(\t\"u\n\x08ToPlugin\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1c.funland.worker.v1.PluginRunH\x00\x12\x31\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x1f.funland.worker.v1.PluginAnswerH\x00\x42\t\n\x07message\"\xc4\x02\n\tPluginRun\x12\x33\n\x06\x65xtent\x18\x01 \x01(\x0e\x32#.funland.worker.v1.PluginRun.Extent\x12\r\n\x05\x65ntry\x18\x02 \x01(\t\x12\x12\n\x05input\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06\x63onfig\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x0cinput_schema\x18\x05 \x01(\t\x12\x15\n\rconfig_schema\x18\x06 \x01(\t\x12\x15\n\routput_schema\x18\x07 \x01(\t\x12\x15\n\routput_format\x18\x08 \x01(\t\x12\x14\n\x0coutput_bytes\x18\t \x01(\x03\"D\n\x06\x45xtent\x12\x16\n\x12\x45XTENT_UNSPECIFIED\x10\x00\x12\t\n\x05\x43HECK\x10\x01\x12\n\n\x06IMPORT\x10\x02\x12\x0b\n\x07\x45XECUTE\x10\x03\x42\x08\n\x06_inputB\t\n\x07_config\"\x94\x02\n\nFromPlugin\x12+\n\x03\x61sk\x18\x01 \x01(\x0b\x32\x1c.funland.worker.v1.PluginAskH\x00\x12\x32\n\x08progress\x18\x02 \x01(\x0b\x32\x1e.funland.worker.v1.JobProgressH\x00\x12\x32\n\x08\x61rtefact\x18\x03 \x01(\x0b\x32\x1e.funland.worker.v1.JobArtefactH\x00\x12\x31\n\x06result\x18\x04 \x01(\x0b\x32\x1f.funland.worker.v1.PluginResultH\x00\x12\x33\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32 .funland.worker.v1.PluginFailureH\x00\x42\t\n\x07message\"\x84\x01\n\tPluginAsk\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x17.funland.v1.ChatRequestH\x00\x12/\n\x05\x66\x65tch\x18\x03 \x01(\x0b\x32\x1e.funland.worker.v1.PluginFetchH\x00\x42\n\n\x08question\"\x88\x01\n\x0bPluginFetch\x12\x0b\n\x03url\x18\x01 \x01(\t\x12<\n\x07headers\x18\x02 \x03(\x0b\x32+.funland.worker.v1.PluginFetch.HeadersEntry\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x01\n\rPluginFetched\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12>\n\x07headers\x18\x02 \x03(\x0b\x32-.funland.worker.v1.PluginFetched.HeadersEntry\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb0\x01\n\x0cPluginAnswer\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12,\n\x08response\x18\x02 \x01(\x0b\x32\x18.funland.v1.ChatResponseH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.funland.v1.ErrorH\x00\x12\x33\n\x07\x66\x65tched\x18\x04 \x01(\x0b\x32 .funland.worker.v1.PluginFetchedH\x00\x42\t\n\x07outcome\"\x1e\n\x0cPluginResult\x12\x0e\n\x06output\x18\x01 \x01(\t\"\x9e\x02\n\rPluginFailure\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.funland.worker.v1.PluginFailure.Kind\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12.\n\nviolations\x18\x04 \x03(\x0b\x32\x1a.funland.v1.FieldViolation\x12\x12\n\nask_number\x18\x05 \x01(\x05\"r\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07INVALID\x10\x01\x12\n\n\x06\x42ROKEN\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\x12\n\n\x06\x44\x45NIED\x10\x04\x12\t\n\x05LIMIT\x10\x05\x12\r\n\tISOLATION\x10\x06\x12\t\n\x05\x41SKED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66unland/worker/v1/plugin.proto\x12\x11\x66unland.worker.v1\x1a\x17\x66unland/v1/errors.proto\x1a\x17\x66unland/v1/images.proto\x1a\x1a\x66unland/v1/inference.proto\x1a\x17\x66unland/v1/speech.proto\x1a\x1e\x66unland/worker/v1/worker.proto\"~\n\x0bHostCommand\x12\x32\n\x05start\x18\x01 \x01(\x0b\x32!.funland.worker.v1.StartExecutionH\x00\x12\x30\n\x04stop\x18\x02 \x01(\x0b\x32 .funland.worker.v1.StopExecutionH\x00\x42\t\n\x07\x63ommand\"\x86\x01\n\x0eStartExecution\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ode_folder\x18\x02 \x01(\t\x12\x0e\n\x06\x66older\x18\x03 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x03\x12\x12\n\ndisk_bytes\x18\x05 \x01(\x03\x12\x0f\n\x07\x66oreign\x18\x06 \x01(\x08\"6\n\rStopExecution\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61t_once\x18\x02 \x01(\x08\"w\n\tHostEvent\x12-\n\x05ready\x18\x01 \x01(\x0b\x32\x1c.funland.worker.v1.HostReadyH\x00\x12\x32\n\x05\x65nded\x18\x02 \x01(\x0b\x32!.funland.worker.v1.ExecutionEndedH\x00\x42\x07\n\x05\x65vent\"Z\n\tHostReady\x12\x10\n\x08landlock\x18\x01 \x01(\x05\x12\x0f\n\x07seccomp\x18\x02 \x01(\x08\x12\x19\n\x11network_namespace\x18\x03 \x01(\x08\x12\x0f\n\x07missing\x18\x04 \x01(\t\"{\n\x0e\x45xecutionEnded\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x11\n\texit_code\x18\x02 \x01(\x05\x12\x10\n\x08\x65xceeded\x18\x03 \x01(\t\x12\x19\n\x11peak_memory_bytes\x18\x04 \x01(\x03\x12\x13\n\x0bnot_started\x18\x05 \x01(\t\"u\n\x08ToPlugin\x12+\n\x03run\x18\x01 \x01(\x0b\x32\x1c.funland.worker.v1.PluginRunH\x00\x12\x31\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x1f.funland.worker.v1.PluginAnswerH\x00\x42\t\n\x07message\"\xc4\x02\n\tPluginRun\x12\x33\n\x06\x65xtent\x18\x01 \x01(\x0e\x32#.funland.worker.v1.PluginRun.Extent\x12\r\n\x05\x65ntry\x18\x02 \x01(\t\x12\x12\n\x05input\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06\x63onfig\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x0cinput_schema\x18\x05 \x01(\t\x12\x15\n\rconfig_schema\x18\x06 \x01(\t\x12\x15\n\routput_schema\x18\x07 \x01(\t\x12\x15\n\routput_format\x18\x08 \x01(\t\x12\x14\n\x0coutput_bytes\x18\t \x01(\x03\"D\n\x06\x45xtent\x12\x16\n\x12\x45XTENT_UNSPECIFIED\x10\x00\x12\t\n\x05\x43HECK\x10\x01\x12\n\n\x06IMPORT\x10\x02\x12\x0b\n\x07\x45XECUTE\x10\x03\x42\x08\n\x06_inputB\t\n\x07_config\"\x94\x02\n\nFromPlugin\x12+\n\x03\x61sk\x18\x01 \x01(\x0b\x32\x1c.funland.worker.v1.PluginAskH\x00\x12\x32\n\x08progress\x18\x02 \x01(\x0b\x32\x1e.funland.worker.v1.JobProgressH\x00\x12\x32\n\x08\x61rtefact\x18\x03 \x01(\x0b\x32\x1e.funland.worker.v1.JobArtefactH\x00\x12\x31\n\x06result\x18\x04 \x01(\x0b\x32\x1f.funland.worker.v1.PluginResultH\x00\x12\x33\n\x07\x66\x61ilure\x18\x05 \x01(\x0b\x32 .funland.worker.v1.PluginFailureH\x00\x42\t\n\x07message\"\x97\x02\n\tPluginAsk\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x17.funland.v1.ChatRequestH\x00\x12/\n\x05\x66\x65tch\x18\x03 \x01(\x0b\x32\x1e.funland.worker.v1.PluginFetchH\x00\x12.\n\x05speak\x18\x04 \x01(\x0b\x32\x1d.funland.v1.SynthesizeRequestH\x00\x12-\n\x04hear\x18\x05 \x01(\x0b\x32\x1d.funland.v1.TranscribeRequestH\x00\x12\x32\n\x05paint\x18\x06 \x01(\x0b\x32!.funland.v1.GenerateImagesRequestH\x00\x42\n\n\x08question\"\x88\x01\n\x0bPluginFetch\x12\x0b\n\x03url\x18\x01 \x01(\t\x12<\n\x07headers\x18\x02 \x03(\x0b\x32+.funland.worker.v1.PluginFetch.HeadersEntry\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9d\x01\n\rPluginFetched\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12>\n\x07headers\x18\x02 \x03(\x0b\x32-.funland.worker.v1.PluginFetched.HeadersEntry\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc2\x02\n\x0cPluginAnswer\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12,\n\x08response\x18\x02 \x01(\x0b\x32\x18.funland.v1.ChatResponseH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.funland.v1.ErrorH\x00\x12\x33\n\x07\x66\x65tched\x18\x04 \x01(\x0b\x32 .funland.worker.v1.PluginFetchedH\x00\x12\x30\n\x06spoken\x18\x05 \x01(\x0b\x32\x1e.funland.v1.SynthesizeResponseH\x00\x12\'\n\x05heard\x18\x06 \x01(\x0b\x32\x16.funland.v1.TranscriptH\x00\x12\x35\n\x07painted\x18\x07 \x01(\x0b\x32\".funland.v1.GenerateImagesResponseH\x00\x42\t\n\x07outcome\"\x1e\n\x0cPluginResult\x12\x0e\n\x06output\x18\x01 \x01(\t\"\x9e\x02\n\rPluginFailure\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.funland.worker.v1.PluginFailure.Kind\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12.\n\nviolations\x18\x04 \x03(\x0b\x32\x1a.funland.v1.FieldViolation\x12\x12\n\nask_number\x18\x05 \x01(\x05\"r\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07INVALID\x10\x01\x12\n\n\x06\x42ROKEN\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03\x12\n\n\x06\x44\x45NIED\x10\x04\x12\t\n\x05LIMIT\x10\x05\x12\r\n\tISOLATION\x10\x06\x12\t\n\x05\x41SKED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,42 +40,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLUGINFETCH_HEADERSENTRY']._serialized_options = b'8\001'
   _globals['_PLUGINFETCHED_HEADERSENTRY']._loaded_options = None
   _globals['_PLUGINFETCHED_HEADERSENTRY']._serialized_options = b'8\001'
-  _globals['_HOSTCOMMAND']._serialized_start=138
-  _globals['_HOSTCOMMAND']._serialized_end=264
-  _globals['_STARTEXECUTION']._serialized_start=267
-  _globals['_STARTEXECUTION']._serialized_end=401
-  _globals['_STOPEXECUTION']._serialized_start=403
-  _globals['_STOPEXECUTION']._serialized_end=457
-  _globals['_HOSTEVENT']._serialized_start=459
-  _globals['_HOSTEVENT']._serialized_end=578
-  _globals['_HOSTREADY']._serialized_start=580
-  _globals['_HOSTREADY']._serialized_end=670
-  _globals['_EXECUTIONENDED']._serialized_start=672
-  _globals['_EXECUTIONENDED']._serialized_end=795
-  _globals['_TOPLUGIN']._serialized_start=797
-  _globals['_TOPLUGIN']._serialized_end=914
-  _globals['_PLUGINRUN']._serialized_start=917
-  _globals['_PLUGINRUN']._serialized_end=1241
-  _globals['_PLUGINRUN_EXTENT']._serialized_start=1152
-  _globals['_PLUGINRUN_EXTENT']._serialized_end=1220
-  _globals['_FROMPLUGIN']._serialized_start=1244
-  _globals['_FROMPLUGIN']._serialized_end=1520
-  _globals['_PLUGINASK']._serialized_start=1523
-  _globals['_PLUGINASK']._serialized_end=1655
-  _globals['_PLUGINFETCH']._serialized_start=1658
-  _globals['_PLUGINFETCH']._serialized_end=1794
-  _globals['_PLUGINFETCH_HEADERSENTRY']._serialized_start=1748
-  _globals['_PLUGINFETCH_HEADERSENTRY']._serialized_end=1794
-  _globals['_PLUGINFETCHED']._serialized_start=1797
-  _globals['_PLUGINFETCHED']._serialized_end=1954
-  _globals['_PLUGINFETCHED_HEADERSENTRY']._serialized_start=1748
-  _globals['_PLUGINFETCHED_HEADERSENTRY']._serialized_end=1794
-  _globals['_PLUGINANSWER']._serialized_start=1957
-  _globals['_PLUGINANSWER']._serialized_end=2133
-  _globals['_PLUGINRESULT']._serialized_start=2135
-  _globals['_PLUGINRESULT']._serialized_end=2165
-  _globals['_PLUGINFAILURE']._serialized_start=2168
-  _globals['_PLUGINFAILURE']._serialized_end=2454
-  _globals['_PLUGINFAILURE_KIND']._serialized_start=2340
-  _globals['_PLUGINFAILURE_KIND']._serialized_end=2454
+  _globals['_HOSTCOMMAND']._serialized_start=188
+  _globals['_HOSTCOMMAND']._serialized_end=314
+  _globals['_STARTEXECUTION']._serialized_start=317
+  _globals['_STARTEXECUTION']._serialized_end=451
+  _globals['_STOPEXECUTION']._serialized_start=453
+  _globals['_STOPEXECUTION']._serialized_end=507
+  _globals['_HOSTEVENT']._serialized_start=509
+  _globals['_HOSTEVENT']._serialized_end=628
+  _globals['_HOSTREADY']._serialized_start=630
+  _globals['_HOSTREADY']._serialized_end=720
+  _globals['_EXECUTIONENDED']._serialized_start=722
+  _globals['_EXECUTIONENDED']._serialized_end=845
+  _globals['_TOPLUGIN']._serialized_start=847
+  _globals['_TOPLUGIN']._serialized_end=964
+  _globals['_PLUGINRUN']._serialized_start=967
+  _globals['_PLUGINRUN']._serialized_end=1291
+  _globals['_PLUGINRUN_EXTENT']._serialized_start=1202
+  _globals['_PLUGINRUN_EXTENT']._serialized_end=1270
+  _globals['_FROMPLUGIN']._serialized_start=1294
+  _globals['_FROMPLUGIN']._serialized_end=1570
+  _globals['_PLUGINASK']._serialized_start=1573
+  _globals['_PLUGINASK']._serialized_end=1852
+  _globals['_PLUGINFETCH']._serialized_start=1855
+  _globals['_PLUGINFETCH']._serialized_end=1991
+  _globals['_PLUGINFETCH_HEADERSENTRY']._serialized_start=1945
+  _globals['_PLUGINFETCH_HEADERSENTRY']._serialized_end=1991
+  _globals['_PLUGINFETCHED']._serialized_start=1994
+  _globals['_PLUGINFETCHED']._serialized_end=2151
+  _globals['_PLUGINFETCHED_HEADERSENTRY']._serialized_start=1945
+  _globals['_PLUGINFETCHED_HEADERSENTRY']._serialized_end=1991
+  _globals['_PLUGINANSWER']._serialized_start=2154
+  _globals['_PLUGINANSWER']._serialized_end=2476
+  _globals['_PLUGINRESULT']._serialized_start=2478
+  _globals['_PLUGINRESULT']._serialized_end=2508
+  _globals['_PLUGINFAILURE']._serialized_start=2511
+  _globals['_PLUGINFAILURE']._serialized_end=2797
+  _globals['_PLUGINFAILURE_KIND']._serialized_start=2683
+  _globals['_PLUGINFAILURE_KIND']._serialized_end=2797
 # @@protoc_insertion_point(module_scope)

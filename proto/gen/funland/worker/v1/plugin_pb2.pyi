@@ -5,7 +5,9 @@ isort:skip_file
 
 from collections import abc as _abc
 from funland.v1 import errors_pb2 as _errors_pb2
+from funland.v1 import images_pb2 as _images_pb2
 from funland.v1 import inference_pb2 as _inference_pb2
+from funland.v1 import speech_pb2 as _speech_pb2
 from funland.worker.v1 import worker_pb2 as _worker_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -415,6 +417,9 @@ class PluginAsk(_message.Message):
     NUMBER_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
     FETCH_FIELD_NUMBER: _builtins.int
+    SPEAK_FIELD_NUMBER: _builtins.int
+    HEAR_FIELD_NUMBER: _builtins.int
+    PAINT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """The question's number: the answer has the same."""
     @_builtins.property
@@ -425,18 +430,33 @@ class PluginAsk(_message.Message):
     def fetch(self) -> Global___PluginFetch:
         """A host is asked."""
 
+    @_builtins.property
+    def speak(self) -> _speech_pb2.SynthesizeRequest:
+        """A voice is asked."""
+
+    @_builtins.property
+    def hear(self) -> _speech_pb2.TranscribeRequest:
+        """A recogniser is asked."""
+
+    @_builtins.property
+    def paint(self) -> _images_pb2.GenerateImagesRequest:
+        """A model that paints is asked."""
+
     def __init__(
         self,
         *,
         number: _builtins.int = ...,
         request: _inference_pb2.ChatRequest | None = ...,
         fetch: Global___PluginFetch | None = ...,
+        speak: _speech_pb2.SynthesizeRequest | None = ...,
+        hear: _speech_pb2.TranscribeRequest | None = ...,
+        paint: _images_pb2.GenerateImagesRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch", b"fetch", "question", b"question", "request", b"request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fetch", b"fetch", "hear", b"hear", "paint", b"paint", "question", b"question", "request", b"request", "speak", b"speak"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fetch", b"fetch", "number", b"number", "question", b"question", "request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fetch", b"fetch", "hear", b"hear", "number", b"number", "paint", b"paint", "question", b"question", "request", b"request", "speak", b"speak"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_question: _TypeAlias = _typing.Literal["request", "fetch"]  # noqa: Y015
+    _WhichOneofReturnType_question: _TypeAlias = _typing.Literal["request", "fetch", "speak", "hear", "paint"]  # noqa: Y015
     _WhichOneofArgType_question: _TypeAlias = _typing.Literal["question", b"question"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_question) -> _WhichOneofReturnType_question | None: ...
 
@@ -552,6 +572,9 @@ class PluginAnswer(_message.Message):
     RESPONSE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     FETCHED_FIELD_NUMBER: _builtins.int
+    SPOKEN_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
+    PAINTED_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """The question's number."""
     @_builtins.property
@@ -566,6 +589,18 @@ class PluginAnswer(_message.Message):
     def fetched(self) -> Global___PluginFetched:
         """What the host answered."""
 
+    @_builtins.property
+    def spoken(self) -> _speech_pb2.SynthesizeResponse:
+        """What the voice answered."""
+
+    @_builtins.property
+    def heard(self) -> _speech_pb2.Transcript:
+        """What the recogniser answered."""
+
+    @_builtins.property
+    def painted(self) -> _images_pb2.GenerateImagesResponse:
+        """What the model that paints answered."""
+
     def __init__(
         self,
         *,
@@ -573,12 +608,15 @@ class PluginAnswer(_message.Message):
         response: _inference_pb2.ChatResponse | None = ...,
         error: _errors_pb2.Error | None = ...,
         fetched: Global___PluginFetched | None = ...,
+        spoken: _speech_pb2.SynthesizeResponse | None = ...,
+        heard: _speech_pb2.Transcript | None = ...,
+        painted: _images_pb2.GenerateImagesResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "fetched", b"fetched", "outcome", b"outcome", "response", b"response"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "fetched", b"fetched", "heard", b"heard", "outcome", b"outcome", "painted", b"painted", "response", b"response", "spoken", b"spoken"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "fetched", b"fetched", "number", b"number", "outcome", b"outcome", "response", b"response"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "fetched", b"fetched", "heard", b"heard", "number", b"number", "outcome", b"outcome", "painted", b"painted", "response", b"response", "spoken", b"spoken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "error", "fetched"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["response", "error", "fetched", "spoken", "heard", "painted"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 

@@ -6,11 +6,15 @@ isort:skip_file
 from collections import abc as _abc
 from funland.v1 import errors_pb2 as _errors_pb2
 from funland.v1 import hardware_pb2 as _hardware_pb2
+from funland.v1 import images_pb2 as _images_pb2
 from funland.v1 import inference_pb2 as _inference_pb2
 from funland.v1 import models_pb2 as _models_pb2
+from funland.v1 import speech_pb2 as _speech_pb2
+from funland.v1 import training_pb2 as _training_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -74,6 +78,12 @@ class Launch(_message.Message):
     COMPILE_FOLDER_FIELD_NUMBER: _builtins.int
     NPU_POWER_MODE_FIELD_NUMBER: _builtins.int
     PREFIX_LASTING_ONLY_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TRAINS_FIELD_NUMBER: _builtins.int
+    PROJECTOR_PATH_FIELD_NUMBER: _builtins.int
+    PROJECTOR_SHA256_FIELD_NUMBER: _builtins.int
+    HELD_TEXTS_FIELD_NUMBER: _builtins.int
+    CACHE_TYPE_FIELD_NUMBER: _builtins.int
     model_path: _builtins.str
     """The model's file or folder."""
     socket_path: _builtins.str
@@ -109,7 +119,7 @@ class Launch(_message.Message):
     fewer_slots: _builtins.bool
     """Whether fewer sequences than `settings.slots` may run if the memory does not suffice for so many."""
     chat_template: _builtins.str
-    """A chat template in Jinja, for a model whose files have none. Empty: none."""
+    """A chat template in Jinja, in the place of what the model's files have. Empty: what those have."""
     gpu_layers: _builtins.int
     """How many layers, the output's included, are on the devices; the CPU computes the others. Unset: all. llama.cpp only."""
     compile_folder: _builtins.str
@@ -120,6 +130,24 @@ class Launch(_message.Message):
     """How an NPU trades speed for power."""
     prefix_lasting_only: _builtins.bool
     """Keep in `prefix_folder` only what belongs to sequences with `Submit.lasting`."""
+    kind: _models_pb2.Model.Kind.ValueType
+    """What the model is for. What does not write, embed or rank texts does jobs alone."""
+    trains: _builtins.bool
+    """The process is to train: it reads no weights before it has a job, does jobs `train` alone, one at a time, and of all else
+    that is here it takes `model_path`, which is a GGUF, `memory_limit_bytes`, `queue_limit` and where to listen.
+    """
+    projector_path: _builtins.str
+    """The file that shows the model pictures and sounds. Empty: none."""
+    projector_sha256: _builtins.str
+    """The SHA-256 of that file, which prefixes are kept under."""
+    held_texts: _builtins.int
+    """For how many texts there is room for states, those that have ended included: more than `settings.slots`. 0: the model keeps
+    no states, or the engine finds out.
+    """
+    cache_type: _models_pb2.LoadSettings.CacheType.ValueType
+    """The numbers that keys and values are kept as where `settings` names neither and llama.cpp can keep the model's so; else F16.
+    Unset: F16.
+    """
     @_builtins.property
     def settings(self) -> _models_pb2.LoadSettings:
         """How to run the model; what is unset the worker chooses."""
@@ -161,10 +189,16 @@ class Launch(_message.Message):
         compile_folder: _builtins.str = ...,
         npu_power_mode: _hardware_pb2.Acceleration.PowerMode.ValueType = ...,
         prefix_lasting_only: _builtins.bool = ...,
+        kind: _models_pb2.Model.Kind.ValueType = ...,
+        trains: _builtins.bool = ...,
+        projector_path: _builtins.str = ...,
+        projector_sha256: _builtins.str = ...,
+        held_texts: _builtins.int = ...,
+        cache_type: _models_pb2.LoadSettings.CacheType.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "gpu_layers", b"gpu_layers", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "adapters", b"adapters", "chat_template", b"chat_template", "compile_folder", b"compile_folder", "conversion_folder", b"conversion_folder", "devices", b"devices", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "gpu_layers", b"gpu_layers", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "npu_power_mode", b"npu_power_mode", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_lasting_only", b"prefix_lasting_only", "prefix_memory_bytes", b"prefix_memory_bytes", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers", "adapters", b"adapters", "cache_type", b"cache_type", "chat_template", b"chat_template", "compile_folder", b"compile_folder", "conversion_folder", b"conversion_folder", "devices", b"devices", "draft_model_path", b"draft_model_path", "fewer_slots", b"fewer_slots", "format", b"format", "gpu_layers", b"gpu_layers", "held_texts", b"held_texts", "kind", b"kind", "link_descriptor", b"link_descriptor", "max_context_length", b"max_context_length", "memory_limit_bytes", b"memory_limit_bytes", "model_path", b"model_path", "model_sha256", b"model_sha256", "npu_power_mode", b"npu_power_mode", "prefix_folder", b"prefix_folder", "prefix_folder_bytes", b"prefix_folder_bytes", "prefix_key", b"prefix_key", "prefix_lasting_only", b"prefix_lasting_only", "prefix_memory_bytes", b"prefix_memory_bytes", "projector_path", b"projector_path", "projector_sha256", b"projector_sha256", "queue_limit", b"queue_limit", "settings", b"settings", "socket_path", b"socket_path", "token", b"token", "trains", b"trains"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gpu_layers: _TypeAlias = _typing.Literal["gpu_layers"]  # noqa: Y015
     _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
@@ -316,6 +350,8 @@ class Ready(_message.Message):
     KEY_TYPE_FIELD_NUMBER: _builtins.int
     VALUE_TYPE_FIELD_NUMBER: _builtins.int
     FLASH_ATTENTION_FIELD_NUMBER: _builtins.int
+    CAN_SEE_FIELD_NUMBER: _builtins.int
+    CAN_HEAR_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a sequence may have."""
     slots: _builtins.int
@@ -344,6 +380,10 @@ class Ready(_message.Message):
     """How its values are kept. Unset if the engine does not tell."""
     flash_attention: _builtins.bool
     """Whether attention is computed in one pass. Unset if the engine does not tell."""
+    can_see: _builtins.bool
+    """Whether the model takes pictures."""
+    can_hear: _builtins.bool
+    """Whether the model takes sounds."""
     @_builtins.property
     def tokenizer(self) -> _inference_pb2.Tokenizer:
         """What there is to know of its tokens, but for the model's id."""
@@ -371,10 +411,12 @@ class Ready(_message.Message):
         key_type: _models_pb2.LoadSettings.CacheType.ValueType = ...,
         value_type: _models_pb2.LoadSettings.CacheType.ValueType = ...,
         flash_attention: _builtins.bool | None = ...,
+        can_see: _builtins.bool = ...,
+        can_hear: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_rank", b"can_rank", "context_length", b"context_length", "device", b"device", "device_memory", b"device_memory", "engine", b"engine", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "slots", b"slots", "threads", b"threads", "tokenizer", b"tokenizer", "value_type", b"value_type", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_hear", b"can_hear", "can_rank", b"can_rank", "can_see", b"can_see", "context_length", b"context_length", "device", b"device", "device_memory", b"device_memory", "engine", b"engine", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "slots", b"slots", "threads", b"threads", "tokenizer", b"tokenizer", "value_type", b"value_type", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__flash_attention: _TypeAlias = _typing.Literal["flash_attention"]  # noqa: Y015
     _WhichOneofArgType__flash_attention: _TypeAlias = _typing.Literal["_flash_attention", b"_flash_attention"]  # noqa: Y015
@@ -537,6 +579,7 @@ class Command(_message.Message):
     SUBMIT_FIELD_NUMBER: _builtins.int
     CANCEL_FIELD_NUMBER: _builtins.int
     PING_FIELD_NUMBER: _builtins.int
+    REST_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def submit(self) -> Global___Submit:
         """Start a sequence."""
@@ -549,18 +592,23 @@ class Command(_message.Message):
     def ping(self) -> Global___Ping:
         """Say that it is alive: a `Step` with `pong` is the answer."""
 
+    @_builtins.property
+    def rest(self) -> Global___Rest:
+        """Have the training that runs rest."""
+
     def __init__(
         self,
         *,
         submit: Global___Submit | None = ...,
         cancel: Global___Cancel | None = ...,
         ping: Global___Ping | None = ...,
+        rest: Global___Rest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "ping", b"ping", "submit", b"submit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "ping", b"ping", "rest", b"rest", "submit", b"submit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "ping", b"ping", "submit", b"submit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "command", b"command", "ping", b"ping", "rest", b"rest", "submit", b"submit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["submit", "cancel", "ping"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["submit", "cancel", "ping", "rest"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -646,6 +694,7 @@ class Conversation(_message.Message):
     TEMPLATE_ARGUMENTS_FIELD_NUMBER: _builtins.int
     CONTINUE_LAST_FIELD_NUMBER: _builtins.int
     DROP_OLDEST_FIELD_NUMBER: _builtins.int
+    IMAGE_PIXELS_FIELD_NUMBER: _builtins.int
     parallel_tool_calls: _builtins.bool
     """Whether it may ask for several at once. Unset: it may."""
     reasoning: _builtins.bool
@@ -656,9 +705,11 @@ class Conversation(_message.Message):
     """Go on with the last message, which is the model's own."""
     drop_oldest: _builtins.bool
     """Leave out the oldest turns if the rest then fits the context; see `ChatRequest.drop_oldest`."""
+    image_pixels: _builtins.int
+    """How many pixels a picture may have."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Message]:
-        """The messages, oldest first."""
+        """The messages, oldest first. What they show is in `Media.data`."""
 
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[_inference_pb2.Tool]:
@@ -679,10 +730,11 @@ class Conversation(_message.Message):
         template_arguments: _builtins.str = ...,
         continue_last: _builtins.bool = ...,
         drop_oldest: _builtins.bool = ...,
+        image_pixels: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "continue_last", b"continue_last", "drop_oldest", b"drop_oldest", "messages", b"messages", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "_reasoning", b"_reasoning", "continue_last", b"continue_last", "drop_oldest", b"drop_oldest", "image_pixels", b"image_pixels", "messages", b"messages", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "template_arguments", b"template_arguments", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
@@ -707,7 +759,7 @@ class Prompt(_message.Message):
     """The text."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Its tokens."""
+        """Its tokens; -1 for each row of a picture or a sound."""
 
     def __init__(
         self,
@@ -766,6 +818,25 @@ class Ping(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Ping: _TypeAlias = Ping  # noqa: Y015
+
+@_typing.final
+class Rest(_message.Message):
+    """Has training rest: it gives up the step that it is in, writes a checkpoint of the step before, and ends with a result that is
+    not `finished`. Nothing happens if none runs.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rest: _TypeAlias = Rest  # noqa: Y015
 
 @_typing.final
 class Pong(_message.Message):
@@ -1212,24 +1283,299 @@ class Job(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EMBED_FIELD_NUMBER: _builtins.int
+    SPEAK_FIELD_NUMBER: _builtins.int
+    HEAR_FIELD_NUMBER: _builtins.int
+    PAINT_FIELD_NUMBER: _builtins.int
+    TRAIN_FIELD_NUMBER: _builtins.int
+    BACKGROUND_FIELD_NUMBER: _builtins.int
+    background: _builtins.bool
+    """Nobody waits for it: others begin first."""
     @_builtins.property
     def embed(self) -> Global___EmbedTexts:
         """Turn texts into vectors, some at a time."""
+
+    @_builtins.property
+    def speak(self) -> Global___SpeakText:
+        """Speak a text: the sound is the artefact `audio`."""
+
+    @_builtins.property
+    def hear(self) -> Global___HearRecording:
+        """Write down what is said in a recording."""
+
+    @_builtins.property
+    def paint(self) -> Global___PaintImages:
+        """Paint pictures: each is an artefact, its number the name."""
+
+    @_builtins.property
+    def train(self) -> Global___TrainAdapter:
+        """Train a model, in a process that `Launch.trains`."""
 
     def __init__(
         self,
         *,
         embed: Global___EmbedTexts | None = ...,
+        speak: Global___SpeakText | None = ...,
+        hear: Global___HearRecording | None = ...,
+        paint: Global___PaintImages | None = ...,
+        train: Global___TrainAdapter | None = ...,
+        background: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "hear", b"hear", "paint", b"paint", "speak", b"speak", "train", b"train", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "embed", b"embed", "hear", b"hear", "paint", b"paint", "speak", b"speak", "train", b"train", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["embed"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["embed", "speak", "hear", "paint", "train"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class SpeakText(_message.Message):
+    """A text to speak."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def request(self) -> _speech_pb2.SynthesizeRequest:
+        """What was asked for, with all that was unset chosen; `voice` is the name within the model."""
+
+    def __init__(
+        self,
+        *,
+        request: _speech_pb2.SynthesizeRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpeakText: _TypeAlias = SpeakText  # noqa: Y015
+
+@_typing.final
+class HearRecording(_message.Message):
+    """A recording to hear."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """The file, in the place of `request.file_id`. Empty: `request.audio` has it."""
+    @_builtins.property
+    def request(self) -> _speech_pb2.TranscribeRequest:
+        """What was asked for."""
+
+    def __init__(
+        self,
+        *,
+        request: _speech_pb2.TranscribeRequest | None = ...,
+        path: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HearRecording: _TypeAlias = HearRecording  # noqa: Y015
+
+@_typing.final
+class PaintImages(_message.Message):
+    """Pictures to paint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    IMAGE_PATH_FIELD_NUMBER: _builtins.int
+    MASK_PATH_FIELD_NUMBER: _builtins.int
+    MOST_PIXELS_FIELD_NUMBER: _builtins.int
+    MOST_BYTES_FIELD_NUMBER: _builtins.int
+    image_path: _builtins.str
+    """The file, in the place of `request.image_file_id`. Empty: none."""
+    mask_path: _builtins.str
+    """The file, in the place of `request.mask_file_id`. Empty: none."""
+    most_pixels: _builtins.int
+    """How many pixels a picture may have at most, those of `request` too."""
+    most_bytes: _builtins.int
+    """How many bytes the pictures may have together, however badly they can be compressed. 0: any number."""
+    @_builtins.property
+    def request(self) -> _images_pb2.GenerateImagesRequest:
+        """What was asked for; `seed` is set."""
+
+    def __init__(
+        self,
+        *,
+        request: _images_pb2.GenerateImagesRequest | None = ...,
+        image_path: _builtins.str = ...,
+        mask_path: _builtins.str = ...,
+        most_pixels: _builtins.int = ...,
+        most_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image_path", b"image_path", "mask_path", b"mask_path", "most_bytes", b"most_bytes", "most_pixels", b"most_pixels", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaintImages: _TypeAlias = PaintImages  # noqa: Y015
+
+@_typing.final
+class TrainAdapter(_message.Message):
+    """A model to train: an adapter of it, or all of its weights.
+
+    The events are one `training`, then a `trained` for each step, with a `checkpoint` behind those after which one was written,
+    and at last the result. A process that is lost, or whose call is closed, has left the last checkpoint that it told of or a
+    later one: the same job goes on from there, to the same curve, and tells steps anew that are behind it. A call that is
+    closed writes one more before it ends; who needs to know that it is there sends `Command.rest` and waits for the result.
+
+    Failures: TRAINING_UNSUPPORTED, the model can't be trained here, or not in this way; DATASET_INVALID, a row can't be read or none can be used;
+    TRAINING_STATE_WRONG, the checkpoint is another run's or can't be read; TRAINING_TOO_LARGE, the memory does not suffice;
+    STORAGE_FULL; TEMPLATE_FAILED and TEMPLATE_LIMIT, the chat template does not take a conversation.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Method:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[TrainAdapter._Method.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        METHOD_UNSPECIFIED: TrainAdapter._Method.ValueType  # 0
+        """The default value: LORA."""
+        LORA: TrainAdapter._Method.ValueType  # 1
+        """An adapter."""
+        QLORA: TrainAdapter._Method.ValueType  # 2
+        """An adapter, beside weights of four bits."""
+        FULL: TrainAdapter._Method.ValueType  # 3
+        """All of the model's weights."""
+
+    class Method(_Method, metaclass=_MethodEnumTypeWrapper):
+        """What learns."""
+
+    METHOD_UNSPECIFIED: TrainAdapter.Method.ValueType  # 0
+    """The default value: LORA."""
+    LORA: TrainAdapter.Method.ValueType  # 1
+    """An adapter."""
+    QLORA: TrainAdapter.Method.ValueType  # 2
+    """An adapter, beside weights of four bits."""
+    FULL: TrainAdapter.Method.ValueType  # 3
+    """All of the model's weights."""
+
+    HYPERPARAMETERS_FIELD_NUMBER: _builtins.int
+    ROWS_PATH_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    CHAT_TEMPLATE_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_PATH_FIELD_NUMBER: _builtins.int
+    RESULT_PATH_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    TORCH_DEVICE_FIELD_NUMBER: _builtins.int
+    TOLD_STEP_FIELD_NUMBER: _builtins.int
+    rows_path: _builtins.str
+    """What to learn: a file of lines of JSON, each `{"messages": [{"role": "user", "content": "..."}, ...]}`, whose answers are
+    learnt, or `{"text": "..."}`, which is learnt whole.
+    """
+    row_count: _builtins.int
+    """How many lines it has."""
+    chat_template: _builtins.str
+    """A chat template in Jinja. Empty: the model's own."""
+    checkpoint_path: _builtins.str
+    """The file of the checkpoint, in a folder that is there. If it is there the run goes on from it. It is written beside itself,
+    synced, and renamed.
+    """
+    result_path: _builtins.str
+    """Where to write what was learnt, with each checkpoint and in the same way: a LoRA in GGUF, or of FULL the model in GGUF."""
+    method: Global___TrainAdapter.Method.ValueType
+    """What learns."""
+    torch_device: _builtins.str
+    """Where PyTorch computes it: `cpu`, or the UUID of a GPU of NVIDIA's. Empty: numpy does, which knows LORA alone."""
+    told_step: _builtins.int
+    """The last step that is known of a run that goes on. Those behind it, up to the checkpoint's, are told again."""
+    @_builtins.property
+    def hyperparameters(self) -> _training_pb2.Hyperparameters:
+        """How to train, all of it set; `threads` may be 0. Of FULL, `rank` and `alpha` say nothing."""
+
+    def __init__(
+        self,
+        *,
+        hyperparameters: _training_pb2.Hyperparameters | None = ...,
+        rows_path: _builtins.str = ...,
+        row_count: _builtins.int = ...,
+        chat_template: _builtins.str = ...,
+        checkpoint_path: _builtins.str = ...,
+        result_path: _builtins.str = ...,
+        method: Global___TrainAdapter.Method.ValueType = ...,
+        torch_device: _builtins.str = ...,
+        told_step: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hyperparameters", b"hyperparameters"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_template", b"chat_template", "checkpoint_path", b"checkpoint_path", "hyperparameters", b"hyperparameters", "method", b"method", "result_path", b"result_path", "row_count", b"row_count", "rows_path", b"rows_path", "told_step", b"told_step", "torch_device", b"torch_device"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrainAdapter: _TypeAlias = TrainAdapter  # noqa: Y015
+
+@_typing.final
+class LiveInput(_message.Message):
+    """One message to `RunLiveJob`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGIN_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    FLUSH_FIELD_NUMBER: _builtins.int
+    audio: _builtins.bytes
+    """The next samples of 16 bits, the lowest byte first, one channel."""
+    flush: _builtins.bool
+    """What came is a whole."""
+    @_builtins.property
+    def begin(self) -> Global___HearLive:
+        """What to do; the first message."""
+
+    def __init__(
+        self,
+        *,
+        begin: Global___HearLive | None = ...,
+        audio: _builtins.bytes = ...,
+        flush: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "begin", b"begin", "flush", b"flush", "input", b"input"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "begin", b"begin", "flush", b"flush", "input", b"input"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["begin", "audio", "flush"]  # noqa: Y015
+    _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_input) -> _WhichOneofReturnType_input | None: ...
+
+Global___LiveInput: _TypeAlias = LiveInput  # noqa: Y015
+
+@_typing.final
+class HearLive(_message.Message):
+    """Sound to hear while it comes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def config(self) -> _speech_pb2.TranscribeLiveConfig:
+        """How."""
+
+    def __init__(
+        self,
+        *,
+        config: _speech_pb2.TranscribeLiveConfig | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config", b"config"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HearLive: _TypeAlias = HearLive  # noqa: Y015
 
 @_typing.final
 class JobEvent(_message.Message):
@@ -1241,6 +1587,15 @@ class JobEvent(_message.Message):
     ARTEFACT_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    SPEAKING_FIELD_NUMBER: _builtins.int
+    SPOKEN_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
+    PAINTING_FIELD_NUMBER: _builtins.int
+    PAINTS_FIELD_NUMBER: _builtins.int
+    PAINTED_FIELD_NUMBER: _builtins.int
+    TRAINED_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    TRAINING_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> Global___JobProgress:
         """How far it is."""
@@ -1257,6 +1612,42 @@ class JobEvent(_message.Message):
     def failure(self) -> Global___Failure:
         """Why it can't be done; the last event."""
 
+    @_builtins.property
+    def speaking(self) -> _speech_pb2.SpeechStart:
+        """It has begun: what is known of the sound that it makes."""
+
+    @_builtins.property
+    def spoken(self) -> _speech_pb2.SpeechProgress:
+        """How much of a text is spoken."""
+
+    @_builtins.property
+    def heard(self) -> _speech_pb2.TranscriptEvent:
+        """A part of a transcript."""
+
+    @_builtins.property
+    def painting(self) -> _images_pb2.ImageProgress:
+        """How far a picture is."""
+
+    @_builtins.property
+    def paints(self) -> _images_pb2.ImageStart:
+        """It paints: how many pictures, and in how many steps."""
+
+    @_builtins.property
+    def painted(self) -> _images_pb2.ImageDone:
+        """A picture is done; its content follows as an artefact."""
+
+    @_builtins.property
+    def trained(self) -> _training_pb2.TrainingStep:
+        """A step of training is done."""
+
+    @_builtins.property
+    def checkpoint(self) -> Global___CheckpointWritten:
+        """A checkpoint is on the disk."""
+
+    @_builtins.property
+    def training(self) -> Global___TrainingBegun:
+        """It trains, or goes on."""
+
     def __init__(
         self,
         *,
@@ -1264,12 +1655,21 @@ class JobEvent(_message.Message):
         artefact: Global___JobArtefact | None = ...,
         result: Global___JobResult | None = ...,
         failure: Global___Failure | None = ...,
+        speaking: _speech_pb2.SpeechStart | None = ...,
+        spoken: _speech_pb2.SpeechProgress | None = ...,
+        heard: _speech_pb2.TranscriptEvent | None = ...,
+        painting: _images_pb2.ImageProgress | None = ...,
+        paints: _images_pb2.ImageStart | None = ...,
+        painted: _images_pb2.ImageDone | None = ...,
+        trained: _training_pb2.TrainingStep | None = ...,
+        checkpoint: Global___CheckpointWritten | None = ...,
+        training: Global___TrainingBegun | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artefact", b"artefact", "event", b"event", "failure", b"failure", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artefact", b"artefact", "checkpoint", b"checkpoint", "event", b"event", "failure", b"failure", "heard", b"heard", "painted", b"painted", "painting", b"painting", "paints", b"paints", "progress", b"progress", "result", b"result", "speaking", b"speaking", "spoken", b"spoken", "trained", b"trained", "training", b"training"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact", b"artefact", "event", b"event", "failure", b"failure", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artefact", b"artefact", "checkpoint", b"checkpoint", "event", b"event", "failure", b"failure", "heard", b"heard", "painted", b"painted", "painting", b"painting", "paints", b"paints", "progress", b"progress", "result", b"result", "speaking", b"speaking", "spoken", b"spoken", "trained", b"trained", "training", b"training"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "artefact", "result", "failure"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "artefact", "result", "failure", "speaking", "spoken", "heard", "painting", "paints", "painted", "trained", "checkpoint", "training"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1344,21 +1744,190 @@ class JobResult(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EMBED_FIELD_NUMBER: _builtins.int
+    SPEAK_FIELD_NUMBER: _builtins.int
+    HEAR_FIELD_NUMBER: _builtins.int
+    PAINT_FIELD_NUMBER: _builtins.int
+    TRAIN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def embed(self) -> Global___EmbeddedTexts:
         """Of `Job.embed`."""
+
+    @_builtins.property
+    def speak(self) -> _speech_pb2.SpeechFinish:
+        """Of `Job.speak`."""
+
+    @_builtins.property
+    def hear(self) -> _speech_pb2.TranscriptFinish:
+        """Of `Job.hear` and `HearLive`."""
+
+    @_builtins.property
+    def paint(self) -> _images_pb2.GenerateImagesResponse:
+        """Of `Job.paint`: all but the pictures' contents, which are artefacts."""
+
+    @_builtins.property
+    def train(self) -> Global___TrainedAdapter:
+        """Of `Job.train`."""
 
     def __init__(
         self,
         *,
         embed: Global___EmbeddedTexts | None = ...,
+        speak: _speech_pb2.SpeechFinish | None = ...,
+        hear: _speech_pb2.TranscriptFinish | None = ...,
+        paint: _images_pb2.GenerateImagesResponse | None = ...,
+        train: Global___TrainedAdapter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "hear", b"hear", "paint", b"paint", "result", b"result", "speak", b"speak", "train", b"train"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "hear", b"hear", "paint", b"paint", "result", b"result", "speak", b"speak", "train", b"train"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["embed"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["embed", "speak", "hear", "paint", "train"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
 Global___JobResult: _TypeAlias = JobResult  # noqa: Y015
+
+@_typing.final
+class TrainingBegun(_message.Message):
+    """What is known of a run when its rows are read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    TOTAL_STEPS_FIELD_NUMBER: _builtins.int
+    TRAINING_ROWS_FIELD_NUMBER: _builtins.int
+    EVALUATION_ROWS_FIELD_NUMBER: _builtins.int
+    SKIPPED_ROWS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    ANSWER_TOKENS_FIELD_NUMBER: _builtins.int
+    TRAINED_PARAMETERS_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    """How many steps are done already: those of the checkpoint."""
+    total_steps: _builtins.int
+    """How many steps it has in all."""
+    training_rows: _builtins.int
+    """How many rows are learnt; a conversation whose template writes earlier turns otherwise is a row for each answer."""
+    evaluation_rows: _builtins.int
+    """How many are kept out for evaluation."""
+    skipped_rows: _builtins.int
+    """How many have nothing left to learn when they are cut to `max_tokens`."""
+    tokens: _builtins.int
+    """How many tokens the rows that are learnt have together, prompts included."""
+    answer_tokens: _builtins.int
+    """How many of them are answers."""
+    trained_parameters: _builtins.int
+    """How many parameters learn."""
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        total_steps: _builtins.int = ...,
+        training_rows: _builtins.int = ...,
+        evaluation_rows: _builtins.int = ...,
+        skipped_rows: _builtins.int = ...,
+        tokens: _builtins.int = ...,
+        answer_tokens: _builtins.int = ...,
+        trained_parameters: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_tokens", b"answer_tokens", "evaluation_rows", b"evaluation_rows", "skipped_rows", b"skipped_rows", "step", b"step", "tokens", b"tokens", "total_steps", b"total_steps", "trained_parameters", b"trained_parameters", "training_rows", b"training_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrainingBegun: _TypeAlias = TrainingBegun  # noqa: Y015
+
+@_typing.final
+class CheckpointWritten(_message.Message):
+    """A checkpoint that is on the disk."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    """The last step that is in it."""
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckpointWritten: _TypeAlias = CheckpointWritten  # noqa: Y015
+
+@_typing.final
+class TrainedAdapter(_message.Message):
+    """What came of training."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINISHED_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    INITIAL_LOSS_FIELD_NUMBER: _builtins.int
+    BEST_LOSS_FIELD_NUMBER: _builtins.int
+    EVALUATION_LOSS_FIELD_NUMBER: _builtins.int
+    BEST_EVALUATION_LOSS_FIELD_NUMBER: _builtins.int
+    STOPPED_EARLY_FIELD_NUMBER: _builtins.int
+    ADAPTER_STEP_FIELD_NUMBER: _builtins.int
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    finished: _builtins.bool
+    """Whether it is done, and the result written. Else it rests."""
+    steps: _builtins.int
+    """The steps that are done."""
+    initial_loss: _builtins.float
+    """The loss of the first step. Unset: there was none."""
+    best_loss: _builtins.float
+    """The lowest loss of a step."""
+    evaluation_loss: _builtins.float
+    """The last evaluation's loss. Unset: there was none."""
+    best_evaluation_loss: _builtins.float
+    """The lowest evaluation's loss."""
+    stopped_early: _builtins.bool
+    """Whether it stopped before its last step, since evaluations were no better."""
+    adapter_step: _builtins.int
+    """The step whose adapter was written: the best evaluation's if `patience` is set, else the last."""
+    peak_memory_bytes: _builtins.int
+    """The most memory that the process had, in bytes. Unset: the system does not tell."""
+    def __init__(
+        self,
+        *,
+        finished: _builtins.bool = ...,
+        steps: _builtins.int = ...,
+        initial_loss: _builtins.float | None = ...,
+        best_loss: _builtins.float | None = ...,
+        evaluation_loss: _builtins.float | None = ...,
+        best_evaluation_loss: _builtins.float | None = ...,
+        stopped_early: _builtins.bool = ...,
+        adapter_step: _builtins.int = ...,
+        peak_memory_bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_best_evaluation_loss", b"_best_evaluation_loss", "_best_loss", b"_best_loss", "_evaluation_loss", b"_evaluation_loss", "_initial_loss", b"_initial_loss", "_peak_memory_bytes", b"_peak_memory_bytes", "best_evaluation_loss", b"best_evaluation_loss", "best_loss", b"best_loss", "evaluation_loss", b"evaluation_loss", "initial_loss", b"initial_loss", "peak_memory_bytes", b"peak_memory_bytes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_evaluation_loss", b"_best_evaluation_loss", "_best_loss", b"_best_loss", "_evaluation_loss", b"_evaluation_loss", "_initial_loss", b"_initial_loss", "_peak_memory_bytes", b"_peak_memory_bytes", "adapter_step", b"adapter_step", "best_evaluation_loss", b"best_evaluation_loss", "best_loss", b"best_loss", "evaluation_loss", b"evaluation_loss", "finished", b"finished", "initial_loss", b"initial_loss", "peak_memory_bytes", b"peak_memory_bytes", "steps", b"steps", "stopped_early", b"stopped_early"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__best_evaluation_loss: _TypeAlias = _typing.Literal["best_evaluation_loss"]  # noqa: Y015
+    _WhichOneofArgType__best_evaluation_loss: _TypeAlias = _typing.Literal["_best_evaluation_loss", b"_best_evaluation_loss"]  # noqa: Y015
+    _WhichOneofReturnType__best_loss: _TypeAlias = _typing.Literal["best_loss"]  # noqa: Y015
+    _WhichOneofArgType__best_loss: _TypeAlias = _typing.Literal["_best_loss", b"_best_loss"]  # noqa: Y015
+    _WhichOneofReturnType__evaluation_loss: _TypeAlias = _typing.Literal["evaluation_loss"]  # noqa: Y015
+    _WhichOneofArgType__evaluation_loss: _TypeAlias = _typing.Literal["_evaluation_loss", b"_evaluation_loss"]  # noqa: Y015
+    _WhichOneofReturnType__initial_loss: _TypeAlias = _typing.Literal["initial_loss"]  # noqa: Y015
+    _WhichOneofArgType__initial_loss: _TypeAlias = _typing.Literal["_initial_loss", b"_initial_loss"]  # noqa: Y015
+    _WhichOneofReturnType__peak_memory_bytes: _TypeAlias = _typing.Literal["peak_memory_bytes"]  # noqa: Y015
+    _WhichOneofArgType__peak_memory_bytes: _TypeAlias = _typing.Literal["_peak_memory_bytes", b"_peak_memory_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_evaluation_loss) -> _WhichOneofReturnType__best_evaluation_loss | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_loss) -> _WhichOneofReturnType__best_loss | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__evaluation_loss) -> _WhichOneofReturnType__evaluation_loss | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__initial_loss) -> _WhichOneofReturnType__initial_loss | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__peak_memory_bytes) -> _WhichOneofReturnType__peak_memory_bytes | None: ...
+
+Global___TrainedAdapter: _TypeAlias = TrainedAdapter  # noqa: Y015

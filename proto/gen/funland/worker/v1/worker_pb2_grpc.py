@@ -79,6 +79,11 @@ class WorkerServiceStub:
                 request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.Job.SerializeToString,
                 response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.FromString,
                 _registered_method=True)
+        self.RunLiveJob = channel.stream_stream(
+                '/funland.worker.v1.WorkerService/RunLiveJob',
+                request_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.LiveInput.SerializeToString,
+                response_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.FromString,
+                _registered_method=True)
         self.KeepPrefixes = channel.unary_unary(
                 '/funland.worker.v1.WorkerService/KeepPrefixes',
                 request_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
@@ -145,6 +150,13 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RunLiveJob(self, request_iterator, context):
+        """Does a piece of work whose input comes meanwhile: the first message is its `begin`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def KeepPrefixes(self, request, context):
         """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end.
         """
@@ -183,6 +195,11 @@ def add_WorkerServiceServicer_to_server(servicer, server):
             'RunJob': grpc.unary_stream_rpc_method_handler(
                     servicer.RunJob,
                     request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.Job.FromString,
+                    response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.SerializeToString,
+            ),
+            'RunLiveJob': grpc.stream_stream_rpc_method_handler(
+                    servicer.RunLiveJob,
+                    request_deserializer=funland_dot_worker_dot_v1_dot_worker__pb2.LiveInput.FromString,
                     response_serializer=funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.SerializeToString,
             ),
             'KeepPrefixes': grpc.unary_unary_rpc_method_handler(
@@ -366,6 +383,33 @@ class WorkerService:
             target,
             '/funland.worker.v1.WorkerService/RunJob',
             funland_dot_worker_dot_v1_dot_worker__pb2.Job.SerializeToString,
+            funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunLiveJob(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/funland.worker.v1.WorkerService/RunLiveJob',
+            funland_dot_worker_dot_v1_dot_worker__pb2.LiveInput.SerializeToString,
             funland_dot_worker_dot_v1_dot_worker__pb2.JobEvent.FromString,
             options,
             channel_credentials,

@@ -60,6 +60,8 @@ class WorkerServiceStub:
     """Turns tokens into text."""
     RunJob: _grpc.UnaryStreamMultiCallable[_worker_pb2.Job, _worker_pb2.JobEvent]
     """Does a piece of work that takes long and may make files; closing the call ends it within a step of the engine."""
+    RunLiveJob: _grpc.StreamStreamMultiCallable[_worker_pb2.LiveInput, _worker_pb2.JobEvent]
+    """Does a piece of work whose input comes meanwhile: the first message is its `begin`."""
     KeepPrefixes: _grpc.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]
     """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end."""
 
@@ -94,6 +96,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Turns tokens into text."""
     RunJob: _aio.UnaryStreamMultiCallable[_worker_pb2.Job, _worker_pb2.JobEvent]  # type: ignore[assignment]
     """Does a piece of work that takes long and may make files; closing the call ends it within a step of the engine."""
+    RunLiveJob: _aio.StreamStreamMultiCallable[_worker_pb2.LiveInput, _worker_pb2.JobEvent]  # type: ignore[assignment]
+    """Does a piece of work whose input comes meanwhile: the first message is its `begin`."""
     KeepPrefixes: _aio.UnaryUnaryMultiCallable[_empty_pb2.Empty, _empty_pb2.Empty]  # type: ignore[assignment]
     """Writes what was computed of texts that ended to `Launch.prefix_folder`, for the next worker: this one is about to end."""
 
@@ -161,6 +165,14 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_worker_pb2.JobEvent], _abc.AsyncIterator[_worker_pb2.JobEvent]]:
         """Does a piece of work that takes long and may make files; closing the call ends it within a step of the engine."""
+
+    @_abc_1.abstractmethod
+    def RunLiveJob(
+        self,
+        request_iterator: _MaybeAsyncIterator[_worker_pb2.LiveInput],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_worker_pb2.JobEvent], _abc.AsyncIterator[_worker_pb2.JobEvent]]:
+        """Does a piece of work whose input comes meanwhile: the first message is its `begin`."""
 
     @_abc_1.abstractmethod
     def KeepPrefixes(

@@ -14,6 +14,7 @@ from funland_worker.engines.llama_cpp.cache.streams import StreamCache
 from funland_worker.engines.llama_cpp.cache.unified import UnifiedCache
 from funland_worker.engines.llama_cpp.interruption import Interruption
 from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.memory import Memory
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.protocol import EngineError
@@ -32,20 +33,23 @@ _MOST_SEQUENCES = 256
 
 def new_cache(
     model: LlamaModel,
+    memory: Memory,
     kind: LoadSettings.KeyValueCache.ValueType,
     *,
     context_length: int,
     slots: int,
     fewer_slots: bool,
+    held_texts: int = 0,
     threads: int,
     rows: int,
     cells: int,
     store: StateStore,
     interruption: Interruption,
 ) -> Cache:
-    """The cache of a model, with `fewer_slots` for fewer texts if there is no memory for so many
-    states. `rows` is how many outputs a pass may ask for; `store` takes the states that leave the
-    cache, `interruption` ends passes.
+    """The cache of a model in contexts with these abilities, with `fewer_slots` for fewer texts if
+    there is no memory for so many states, of which `held_texts` are wanted. `rows` is how many
+    outputs a pass may ask for; `store` takes the states that leave the cache, `interruption` ends
+    passes.
 
     Raises:
         EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -53,13 +57,15 @@ def new_cache(
     cells = min(slots * context_length, max(context_length, cells))
 
     def context(sequences: int, length: int, *, unified: bool = False) -> Transfer:
-        made = new_context(model, sequences, length, threads, rows, unified=unified)
+        rolled = memory.rolls_back
+        made = new_context(
+            model, sequences, length, threads, rows, unified=unified, rolls_back=rolled
+        )
         interruption.watch(made)
-        plain, parts = model.has_plain_cache, 1 if unified else sequences
-        return Transfer(made, parts, plain, model.window, model.is_recurrent)
+        return Transfer(made, 1 if unified else sequences, memory)
 
-    if kind == LoadSettings.UNIFIED or not model.has_plain_cache:
-        counts = sequence_counts(slots, fewer=fewer_slots)
+    if kind == LoadSettings.UNIFIED or not memory.moves:
+        counts = sequence_counts(slots, held_texts, fewer=fewer_slots)
         while True:
             sequences = counts.pop(0)
             try:
@@ -76,26 +82,38 @@ def new_cache(
     return StreamCache(context, slots, context_length, cells, store, full=full)
 
 
-def sequence_counts(slots: int, *, fewer: bool) -> list[int]:
+def sequence_counts(slots: int, held: int = 0, *, fewer: bool) -> list[int]:
     """For how many sequences a context is made, the later ones if there is no memory for those
-    before: as many for texts that ended as for those that run, then for one, then with `fewer`
-    for half of those that run, and so on. A recurrent model keeps a state for each."""
-    counts = [min(2 * slots, _MOST_SEQUENCES - 1), slots]
+    before: `held`, else as many for texts that ended as for those that run, then for one, then with
+    `fewer` for half of those that run, and so on."""
+    counts = [min(held - 1 if held > slots else 2 * slots, _MOST_SEQUENCES - 1), slots]
+    if counts[0] == counts[1]:
+        counts.pop()
     while fewer and counts[-1] > 1:
         counts.append(counts[-1] // 2)
     return [count + 1 for count in counts if count < _MOST_SEQUENCES]
 
 
 def new_context(
-    model: LlamaModel, sequences: int, length: int, threads: int, rows: int, *, unified: bool
+    model: LlamaModel,
+    sequences: int,
+    length: int,
+    threads: int,
+    rows: int,
+    *,
+    unified: bool,
+    rolls_back: int = 0,
 ) -> Any:
-    """A context of `sequences` parts of `length` tokens, or of `length` tokens for all of them."""
+    """A context of `sequences` parts of `length` tokens, or of `length` tokens for all of them.
+    States can be rolled back by so many."""
     params = model.context_params()
     params.n_ctx = length if unified else sequences * length
     params.n_batch = LARGEST_PASS + rows
     long = length > _LONG and model.attention.keeps_scores
-    params.n_ubatch = _LONG_PASS if long else LARGEST_PASS
+    # A picture that is read at once must not be cut.
+    params.n_ubatch = _LONG_PASS if long and not model.reads_at_once else LARGEST_PASS
     params.n_seq_max = sequences
+    params.n_rs_seq = rolls_back
     params.n_outputs_max = max(rows, sequences)
     params.n_threads = threads
     params.n_threads_batch = threads
@@ -105,9 +123,22 @@ def new_context(
         place = "" if model.offload.on_cpu else f" on {model.offload.name}"
         raise EngineError(
             ErrorReason.MODEL_LOAD_FAILED,
-            f"There is not enough memory{place} for {sequences} x {length} tokens; ask for fewer"
-            " slots or a shorter context_length.",
+            f"There is not enough memory{place} for"
+            f" {_parts(model, sequences, length, rolls_back)}; ask for fewer slots or a shorter"
+            " context_length.",
         )
     if model.offload.on_cpu:
         bind(context, threads)
     return context
+
+
+def _parts(model: LlamaModel, sequences: int, length: int, rolls_back: int) -> str:
+    """What a context is made of, in words."""
+    if rolls_back:
+        return (
+            f"the states of {sequences} texts, each with {rolls_back} more for guesses, and"
+            f" {length} tokens"
+        )
+    if model.memory.keeps_states:
+        return f"the states of {sequences} texts and {length} tokens"
+    return f"{sequences} x {length} tokens"

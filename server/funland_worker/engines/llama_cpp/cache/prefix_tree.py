@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from funland_worker.engines.stand_ins import whole
+
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -89,6 +91,22 @@ class PrefixTree(Generic[Key]):
                 break
         return Match(depth, self._any_below(node)) if depth else None
 
+    def beginnings(self, tokens: Sequence[int]) -> list[Match[Key]]:
+        """The sequences that `tokens` begins with, the longest first."""
+        node, depth = self._root, 0
+        found: list[Match[Key]] = []
+        while depth < len(tokens):
+            child = node.children.get(tokens[depth])
+            if child is None or common_length(child.run, tokens, depth) < len(child.run):
+                break
+            node, depth = child, depth + len(child.run)
+            found += [Match(depth, key) for key in node.ends]
+        return found[::-1]
+
+    def best(self, tokens: Sequence[int], *, entire: bool) -> Match[Key] | None:
+        """What `match` gives; with `entire` only of sequences that `tokens` begins with."""
+        return next(iter(self.beginnings(tokens)), None) if entire else self.match(tokens)
+
     def _any_below(self, node: _Node[Key]) -> Key:
         while not node.ends:
             node = next(iter(node.children.values()))
@@ -132,3 +150,9 @@ def common_length(run: Sequence[int], tokens: Sequence[int], start: int = 0) -> 
         else:
             high = middle
     return low
+
+
+def known_length(kept: Sequence[int], tokens: Sequence[int]) -> int:
+    """How many tokens of a new text are known from one that is kept. The last is never taken as
+    known, and of a picture all rows or none."""
+    return whole(tokens, min(common_length(kept, tokens), len(tokens) - 1))

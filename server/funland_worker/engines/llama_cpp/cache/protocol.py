@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from funland_worker.engines.llama_cpp.adapters import Uses
+from funland_worker.engines.stand_ins import shift
 
 
 @dataclass(slots=True, eq=False)
@@ -21,8 +22,22 @@ class Lease:
     """How many tokens it has, and how many more are likely soon."""
     computed: int = 0
     """How many of its tokens the cache holds."""
+    shift: int = 0
+    """By how much its next position is less than that: rows of pictures may lie beside each
+    other."""
+    leaves: int = 0
+    """With how many of its tokens another text begins, where no copy of just these could be had."""
     lasting: bool = False
     """Whether what it leaves may outlive the process: its conversation is kept elsewhere too."""
+
+    @property
+    def position(self) -> int:
+        """llama.cpp's number for where its next token stands."""
+        return self.computed - self.shift
+
+    def holds(self, tokens: Sequence[int]) -> None:
+        """Takes note that these are the tokens that the cache holds."""
+        self.computed, self.shift = len(tokens), shift(tokens)
 
 
 class Cache(Protocol):
@@ -40,7 +55,8 @@ class Cache(Protocol):
 
     @property
     def shares_what_runs(self) -> bool:
-        """Whether a text can be given the beginning of one that has gone on."""
+        """Whether a text can be given the beginning of one that has gone on. Else a beginning must
+        be kept while it is all that there is."""
         ...
 
     @property
@@ -57,11 +73,17 @@ class Cache(Protocol):
         ...
 
     def share(self, source: Lease, lease: Lease, tokens: list[int]) -> None:
-        """Gives `lease` the tokens, with which `source` begins too and which it has computed."""
+        """Gives `lease` the tokens, with which `source` begins too and which it has computed; if
+        the text has gone on and they were not kept, it may be fewer."""
         ...
 
     def publish(self, lease: Lease, tokens: list[int]) -> None:
         """Tells which tokens a lease has computed, for others to share."""
+        ...
+
+    def keep(self, lease: Lease, tokens: list[int], *, shared: bool) -> None:
+        """Keeps what a lease has computed, which is just these tokens, for when the text has gone
+        on. `shared` tells that others than its next turn are likely to begin with them."""
         ...
 
     def prepare(self, wanted: Sequence[tuple[Lease, int]]) -> bool:
@@ -73,7 +95,7 @@ class Cache(Protocol):
         ...
 
     def trim(self, lease: Lease) -> None:
-        """Removes what a pass computed beyond `lease.computed`: guesses that were wrong."""
+        """Removes what the pass computed beyond `lease.computed`: guesses that were wrong."""
         ...
 
     def release(self, lease: Lease, tokens: list[int]) -> None:

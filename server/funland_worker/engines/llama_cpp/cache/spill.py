@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _SEAL = 32
 _LENGTH = 8
+_TOKEN = 8
 _LONGEST_HEADER = 65536
 _SUFFIX = ".state"
 _LONGEST_SECONDS = 7 * 24 * 3600
@@ -58,16 +59,24 @@ class SpillFolder:
     """See `cache.store.Spill`. Its folder belongs to it alone."""
 
     def __init__(
-        self, folder: Path, limit: int, key: bytes, form: str, *, lasting_only: bool = False
+        self,
+        folder: Path,
+        limit: int,
+        key: bytes,
+        form: str,
+        *,
+        lasting_only: bool = False,
+        entire: bool = False,
     ) -> None:
         """Takes up what is in the folder, but for what is a week old. At most `limit` bytes are
         kept, the least recently used given up first. `form` names all that a state must have been
-        made with. With `lasting_only` others are not taken."""
+        made with. With `lasting_only` others are not taken; `entire` is as the store has it."""
         self._folder = folder
         self._limit = limit
         self._key = key
         self._form = form
         self._lasting_only = lasting_only
+        self._entire = entire
         self._trees: dict[Uses, PrefixTree[Path]] = {}
         self._files: OrderedDict[Path, _File] = OrderedDict()
         self._bytes = 0
@@ -89,7 +98,7 @@ class SpillFolder:
         """See `Spill`."""
         with self._lock:
             tree = self._trees.get(uses)
-            match = tree.match(tokens) if tree else None
+            match = tree.best(tokens, entire=self._entire) if tree else None
             if match is None or match.length <= longer_than:
                 return None
             kept = self._read(match.key, uses)
@@ -165,7 +174,7 @@ class SpillFolder:
         return (
             len(header).to_bytes(_LENGTH, "little"),
             header,
-            np.asarray(kept.tokens, "<i4").tobytes(),
+            np.asarray(kept.tokens, "<i8").tobytes(),
             kept.state.start.to_bytes(_LENGTH, "little"),
             kept.state.buffer.data[: kept.state.stop],
         )
@@ -196,8 +205,8 @@ class SpillFolder:
         header = json.loads(bytes(body[_LENGTH : _LENGTH + length]))
         begin = _LENGTH + length
         count: int = header["tokens"]
-        tokens = np.frombuffer(body[begin : begin + 4 * count], "<i4").tolist()
-        begin += 4 * count
+        tokens = np.frombuffer(body[begin : begin + _TOKEN * count], "<i8").tolist()
+        begin += _TOKEN * count
         start = int.from_bytes(body[begin : begin + _LENGTH], "little")
         written = np.frombuffer(body[begin + _LENGTH :], np.uint8)
         return Kept(tokens, State.of(written, start))
@@ -209,8 +218,8 @@ class SpillFolder:
         return seal.digest()
 
     def _add(self, file: _File, tokens: list[int]) -> None:
-        """Takes a file's state in; one that it continues is given up."""
-        tree = self._trees.get(file.uses)
+        """Takes a file's state in; one that it continues is given up, if this can be cut."""
+        tree = None if self._entire else self._trees.get(file.uses)
         known = tree.match(tokens) if tree else None
         if known is not None and known.length == self._files[known.key].length:
             self._remove(known.key)
@@ -237,7 +246,7 @@ def _header(path: Path) -> tuple[str, Uses, list[int]] | None:
             file.seek(_SEAL)
             length = int.from_bytes(file.read(_LENGTH), "little")
             header: dict[str, Any] = json.loads(file.read(min(length, _LONGEST_HEADER)))
-            tokens = np.frombuffer(file.read(4 * int(header["tokens"])), "<i4").tolist()
+            tokens = np.frombuffer(file.read(_TOKEN * int(header["tokens"])), "<i8").tolist()
             uses = tuple((str(name), float(scale)) for name, scale in header["uses"])
             return str(header["form"]), uses, tokens
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.memory import Memory
+from funland_worker.engines.stand_ins import last_begin, shift
 
 _HEADER = struct.Struct("<III")
 """Magic, sequence id, number of parts; then for each part how many cells it has, and those."""
 
 _COUNT = 4
 _MOST_PARTS = 256
+_STATES: int = lib.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 
 EMPTY_SIZE = _HEADER.size + _COUNT
 """How many bytes llama.cpp writes of a text without tokens, if keys and values in one cache, of one
@@ -54,13 +58,8 @@ class Transfer:
 
     context: Any
     parts: int
-    plain: bool = True
-    """Whether the cache is one of keys and values alone. Texts of others (sliding windows, states,
-    a second cache that tells which keys count) go back only into as many parts."""
-    window: int = 0
-    """How many of the latest tokens some layers see; 0: all."""
-    recurrent: bool = False
-    """Whether there is a state that can't go back to an earlier token."""
+    memory: Memory
+    """What it can do."""
 
     def save(self, sequence: int, part: int) -> State:
         """The state of a sequence, which is in that part."""
@@ -70,46 +69,88 @@ class Transfer:
         written = lib.llama_state_seq_get_data(self.context, _pointer(buffer, 0), size, sequence)
         if written != size:
             raise RuntimeError(f"llama.cpp gave {written} of {size} bytes of a sequence's state")
-        if not self.plain:
+        if not self.memory.moves:
             return State(buffer, _HEADER.size, size)
         return State(buffer, _HEADER.size + _COUNT * part, size - _COUNT * (self.parts - 1 - part))
 
     def restore(self, sequence: int, state: State) -> bool:
         """Gives a sequence a saved state; says whether there was room."""
         stop = state.stop
-        if self.plain:
+        if self.memory.moves:
             stop += _COUNT * (self.parts - 1)
             state.buffer[state.stop : stop] = 0
         begin = state.start - _HEADER.size
         magic = _HEADER.unpack(state.buffer[: _HEADER.size].tobytes())[0]
         header = _HEADER.pack(magic, sequence, self.parts)
-        if self.plain:
+        if self.memory.moves:
             state.buffer[begin : state.start] = np.frombuffer(header, np.uint8)
         size = stop - begin
         pointer = _pointer(state.buffer, begin)
         return bool(lib.llama_state_seq_set_data(self.context, pointer, size, sequence))
 
-    def trim(self, sequence: int, length: int) -> None:
-        """Leaves the first `length` tokens of a sequence that has few more."""
-        if not lib.llama_memory_seq_rm(lib.llama_get_memory(self.context), sequence, length, -1):
+    def copy(self, source: int, target: int) -> bool:
+        """Gives a sequence all that another has; says whether there was room."""
+        if not self.memory.shares_cells:
+            return self.restore(target, self.save(source, 0))
+        lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        return True
+
+    def trim(self, sequence: int, position: int) -> None:
+        """Leaves what stands before a position of a sequence that has few more tokens."""
+        if not lib.llama_memory_seq_rm(self._memory, sequence, position, -1):
             raise RuntimeError("llama.cpp can't take back the latest tokens of a sequence")
 
-    def cut(self, sequence: int, length: int) -> bool:
-        """Leaves a sequence's first `length` tokens; False if that can't be, and then it has none.
+    def rest(self, sequence: int) -> NDArray[np.uint8]:
+        """What is kept of a sequence beside keys and values."""
+        size: int = lib.llama_state_seq_get_size_ext(self.context, sequence, _STATES)
+        buffer: NDArray[np.uint8] = np.empty(size, np.uint8)
+        pointer = _pointer(buffer, 0)
+        written = lib.llama_state_seq_get_data_ext(self.context, pointer, size, sequence, _STATES)
+        if written != size:
+            raise RuntimeError(f"llama.cpp gave {written} of {size} bytes of a sequence's state")
+        return buffer
 
-        A recurrent state can't go back, and of a window the latest tokens must still be there.
-        """
-        memory = lib.llama_get_memory(self.context)
-        if (
-            length > 0
-            and lib.llama_memory_seq_rm(memory, sequence, length, -1)
-            and lib.llama_memory_seq_pos_max(memory, sequence) == length - 1
+    def settle(self, sequence: int) -> None:
+        """Has a state be what it was rolled back to. llama.cpp (llama-cpp-python 0.3.36) only notes
+        that down for the sequence's next pass, and a copy of the sequence would not have it."""
+        state = self.rest(sequence)
+        pointer = _pointer(state, 0)
+        if not lib.llama_state_seq_set_data_ext(
+            self.context, pointer, len(state), sequence, _STATES
         ):
-            needed = max(0, length - self.window) if self.window else 0
-            if self.recurrent or lib.llama_memory_seq_pos_min(memory, sequence) <= needed:
+            raise RuntimeError("llama.cpp does not take back a state that it gave")
+
+    def cut(self, sequence: int, tokens: Sequence[int]) -> bool:
+        """Leaves these of a sequence's tokens, which it begins with; False if that can't be, and
+        then it has none.
+
+        A state that was rolled back long ago is not asked to do so again: llama.cpp would, wrongly.
+        And of a window the latest tokens must still be there.
+        """
+        end = len(tokens) - shift(tokens)
+        if (
+            end > 0
+            and (self.memory.drops_tails or self._end(sequence) <= end)
+            and lib.llama_memory_seq_rm(self._memory, sequence, end, -1)
+            and self._end(sequence) > last_begin(tokens)
+        ):
+            window = self.memory.window
+            needed = max(0, end - window) if window else 0
+            if (
+                not self.memory.drops_tails
+                or lib.llama_memory_seq_pos_min(self._memory, sequence) <= needed
+            ):
                 return True
-        lib.llama_memory_seq_rm(memory, sequence, -1, -1)
+        lib.llama_memory_seq_rm(self._memory, sequence, -1, -1)
         return False
+
+    def _end(self, sequence: int) -> int:
+        """Behind which position a sequence ends."""
+        return lib.llama_memory_seq_pos_max(self._memory, sequence) + 1
+
+    @property
+    def _memory(self) -> Any:
+        return lib.llama_get_memory(self.context)
 
 
 def _pointer(buffer: NDArray[np.uint8], offset: int) -> Any:

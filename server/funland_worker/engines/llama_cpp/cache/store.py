@@ -50,9 +50,11 @@ class Spill(Protocol):
 class StateStore:
     """States in memory, the least recently used given up when `limit` bytes are full."""
 
-    def __init__(self, limit: int, spill: Spill | None = None) -> None:
+    def __init__(self, limit: int, spill: Spill | None = None, *, entire: bool = False) -> None:
+        """With `entire` states can't be cut: only texts that begin with all of one can have it."""
         self._limit = limit
         self._spill = spill
+        self._entire = entire
         self._bytes = 0
         self._trees: dict[Uses, PrefixTree[int]] = {}
         self._kept: OrderedDict[int, tuple[Uses, Kept]] = OrderedDict()
@@ -64,12 +66,12 @@ class StateStore:
     ) -> None:
         """Keeps the state of `tokens`, which `save` copies, if it is new and there is room.
 
-        One that it continues is given up: it has all that one had.
+        One that it continues is given up if this has all that one had: if it can be cut.
         """
         if len(tokens) < SHORTEST or (self._limit == 0 and self._spill is None):
             return
         tree = self._trees.get(uses)
-        known = tree.match(tokens) if tree else None
+        known = tree.best(tokens, entire=self._entire) if tree else None
         if known is not None and known.length == len(tokens):
             self._kept.move_to_end(known.key)
             return
@@ -77,7 +79,8 @@ class StateStore:
         if kept.state.size > self._limit:
             self._spill_over(uses, kept)
             return
-        if known is not None and known.length == len(self._kept[known.key][1].tokens):
+        continued = known is not None and known.length == len(self._kept[known.key][1].tokens)
+        if known is not None and continued and not self._entire:
             self._remove(known.key)
         self._numbers += 1
         self._trees.setdefault(uses, PrefixTree()).insert(tokens, self._numbers)
@@ -92,7 +95,7 @@ class StateStore:
         """The state that shares the longest beginning with `tokens`, if that is longer."""
         found: Kept | None = None
         tree = self._trees.get(uses)
-        match = tree.match(tokens) if tree else None
+        match = tree.best(tokens, entire=self._entire) if tree else None
         if match is not None and match.length > longer_than:
             self._kept.move_to_end(match.key)
             found, longer_than = self._kept[match.key][1], match.length

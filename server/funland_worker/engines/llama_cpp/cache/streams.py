@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from funland_worker.engines.llama_cpp.adapters import Uses
-from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
+from funland_worker.engines.llama_cpp.cache.prefix_tree import known_length
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
 from funland_worker.engines.llama_cpp.cache.state import Transfer
 from funland_worker.engines.llama_cpp.cache.store import Kept, StateStore
@@ -122,16 +122,19 @@ class StreamCache:
         part = self._parts[slot]
         if len(part.kept) > cached + _TRIFLE:
             self._put_away(slot)
-        part.lease, part.kept = self._cut(Lease(slot, uses, length), cached), []
+        part.lease, part.kept = self._cut(Lease(slot, uses, length), tokens[:cached]), []
         return part.lease
 
     def share(self, source: Lease, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`."""
         self._transfer.restore(lease.slot, self._transfer.save(source.slot, source.slot))
-        self._cut(lease, len(tokens))
+        self._cut(lease, tokens)
 
     def publish(self, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`. Nothing is shared in place here."""
+
+    def keep(self, lease: Lease, tokens: list[int], *, shared: bool) -> None:
+        """See `Cache`. A text that has gone on has all that there was."""
 
     def prepare(self, wanted: Sequence[tuple[Lease, int]]) -> bool:
         """See `Cache`."""
@@ -154,7 +157,7 @@ class StreamCache:
 
     def trim(self, lease: Lease) -> None:
         """See `Cache`."""
-        self._transfer.trim(lease.slot, lease.computed)
+        self._transfer.trim(lease.slot, lease.position)
 
     def release(self, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`."""
@@ -177,14 +180,14 @@ class StreamCache:
         """How many tokens a free part has of those."""
         if part.uses != uses:
             return 0
-        return min(common_length(part.kept, tokens), len(tokens) - 1)
+        return known_length(part.kept, tokens)
 
     def _refill(self, slot: int, kept: Kept | None, tokens: list[int]) -> int:
         """Empties a free part, gives it a kept state, and says how many of the tokens that has."""
         self._empty(slot)
         if kept is None or not self._transfer.restore(slot, kept.state):
             return 0
-        return min(common_length(kept.tokens, tokens), len(tokens) - 1)
+        return known_length(kept.tokens, tokens)
 
     def _empty(self, slot: int) -> None:
         """Puts what a free part holds into the store."""
@@ -199,9 +202,9 @@ class StreamCache:
             part.uses, part.kept, lambda: self._transfer.save(slot, slot), lasting=part.lasting
         )
 
-    def _cut(self, lease: Lease, length: int) -> Lease:
-        """Leaves a text's first `length` tokens, or none if they are not there."""
-        lease.computed = length if self._transfer.cut(lease.slot, length) else 0
+    def _cut(self, lease: Lease, tokens: list[int]) -> Lease:
+        """Leaves these tokens, which a text begins with, or none if they are not there."""
+        lease.holds(tokens if self._transfer.cut(lease.slot, tokens) else ())
         return lease
 
     def _close_holes(self, used: int) -> None:

@@ -24,7 +24,10 @@ _LONGEST = 8192
 
 
 class DraftModel:
-    """A small model and what it has read of a few texts. It guesses the likeliest tokens."""
+    """A small model and what it has read of a few texts. It guesses the likeliest tokens.
+
+    What it guessed it drops again; where tails can't be dropped, it guesses on with a copy.
+    """
 
     def __init__(
         self, model: LlamaModel, target: LlamaModel, context_length: int, threads: int
@@ -40,7 +43,7 @@ class DraftModel:
                 ErrorReason.MODEL_LOAD_FAILED,
                 "The draft model has another vocabulary than the model: it can't guess for it.",
             )
-        if model.is_recurrent or not model.can_generate:
+        if not (model.can_generate and model.memory.branches):
             raise EngineError(
                 ErrorReason.MODEL_LOAD_FAILED,
                 "The draft model can't take back what it has read: it can't guess.",
@@ -48,8 +51,12 @@ class DraftModel:
         self._vocabulary = model.vocabulary
         # Behind what it was trained for it guesses badly, and a table of positions ends there.
         self._longest = min(context_length, model.trained_context or _LONGEST, _LONGEST)
+        self._drops_tails = model.memory.drops_tails
+        sequences, cells = (_TEXTS, self._longest)
+        if not self._drops_tails:  # a copy shares the cells of its text
+            sequences, cells = 2 * _TEXTS, _TEXTS * self._longest
         self.context: Any = new_context(
-            model, _TEXTS, self._longest, threads, _TEXTS, unified=False
+            model, sequences, cells, threads, _TEXTS, unified=not self._drops_tails
         )
         self._memory = lib.llama_get_memory(self.context)
         self._batch = Batch(LARGEST_PASS)
@@ -76,6 +83,8 @@ class DraftModel:
         if slot is not None:
             del self._read[text]
             lib.llama_memory_seq_rm(self._memory, slot, -1, -1)
+            if not self._drops_tails:
+                lib.llama_memory_seq_rm(self._memory, slot + _TEXTS, -1, -1)
 
     def _has_room(self, text: Generation, most: int) -> bool:
         """Whether a text has a part of the cache, or gets one."""
@@ -94,19 +103,40 @@ class DraftModel:
         self._batch.clear()
         rows: dict[Generation, int] = {}
         for text, guessed in texts.items():
-            slot = self._slots[text]
             tokens = [*text.tokens, *guessed]
-            known = min(common_length(self._read[text], tokens), len(tokens) - 1)
-            lib.llama_memory_seq_rm(self._memory, slot, known, -1)
+            apart = bool(guessed) and not self._drops_tails
+            if apart:
+                slot, known = self._copied(text, again=len(guessed) == 1), len(tokens) - 1
+            else:
+                slot, known = self._slots[text], self._known(text, tokens)
             end = min(len(tokens), known + LARGEST_PASS // len(texts))
             whole = end == len(tokens)
             self._batch.add(slot, known, tokens[known:end], outputs=int(whole))
-            self._read[text] = tokens[:end]
+            if not apart:
+                self._read[text] = tokens[:end]
             if whole:
                 rows[text] = self._batch.rows - 1
         if outcome := self._batch.decode(self.context):
             raise RuntimeError(f"llama_decode of the draft model failed with {outcome}")
         return {text: self._likeliest(row) for text, row in rows.items()}
+
+    def _known(self, text: Generation, tokens: list[int]) -> int:
+        """How many of the tokens its part of the cache has, and no others."""
+        read, slot = self._read[text], self._slots[text]
+        known = min(common_length(read, tokens), len(tokens) - 1)
+        if known < len(read):
+            known = known if self._drops_tails else 0
+            lib.llama_memory_seq_rm(self._memory, slot, known, -1)
+        return known
+
+    def _copied(self, text: Generation, *, again: bool) -> int:
+        """The sequence that has a copy of a text to guess on with: `again` if one that has nothing
+        but the text."""
+        slot, copy = self._slots[text], self._slots[text] + _TEXTS
+        if again:
+            lib.llama_memory_seq_rm(self._memory, copy, -1, -1)
+            lib.llama_memory_seq_cp(self._memory, slot, copy, -1, -1)
+        return copy
 
     def _likeliest(self, row: int) -> int:
         pointer: Any = lib.llama_get_logits_ith(self.context, row)

@@ -64,6 +64,12 @@ class Guesses:
         self._guessers: dict[Generation, _Guesser | None] = {}
         """None for texts that are not to be guessed."""
 
+    @property
+    def ahead(self) -> int:
+        """How many tokens are guessed where a text does not say how; 0: none."""
+        method, most = self._how(Speculation())
+        return 0 if method == Speculation.NONE else most
+
     def check(self, prompt: Prompt) -> None:
         """Refuses what can't be done.
 
@@ -78,17 +84,18 @@ class Guesses:
                 feature="speculation",
             )
 
-    def make(self, running: Sequence[Generation]) -> dict[Generation, list[int]]:
-        """The guesses for the next pass."""
+    def make(self, running: Sequence[Generation], most: int) -> dict[Generation, list[int]]:
+        """The guesses for the next pass, at most so many for a text."""
         decoding = [generation for generation in running if generation.decoding]
         each = self.most // max(1, len(decoding)) - 1
         drafted: dict[Generation, int] = {}
         guesses: dict[Generation, list[int]] = {}
         for generation in decoding:
             guesser = self._guesser(generation)
-            if guesser is None:
+            # A state that is to be kept at a place must not have gone beyond it by a guess.
+            if guesser is None or generation.places:
                 continue
-            limit = min(guesser.ahead, each, generation.room - 1)
+            limit = min(guesser.ahead, each, most, generation.room - 1)
             if limit <= 0 or not guesser.due():
                 continue
             if guesser.by_draft_model:
@@ -112,7 +119,9 @@ class Guesses:
 
     def _guesser(self, generation: Generation) -> _Guesser | None:
         if generation not in self._guessers:
-            method, most = self._how(generation.prompt)
+            method, most = self._how(generation.prompt.speculation)
+            if generation.prompt.media:  # the smaller model does not see, nor are there tokens
+                method = Speculation.NONE
             by_draft_model = method == Speculation.DRAFT_MODEL
             self._guessers[generation] = (
                 None
@@ -121,12 +130,12 @@ class Guesses:
             )
         return self._guessers[generation]
 
-    def _how(self, prompt: Prompt) -> tuple[Speculation.Method.ValueType, int]:
-        chosen = prompt.speculation if prompt.speculation.method else self._default
+    def _how(self, wanted: Speculation) -> tuple[Speculation.Method.ValueType, int]:
+        chosen = wanted if wanted.method else self._default
         method = chosen.method
         if not method:
             method = Speculation.DRAFT_MODEL if self._draft_model else Speculation.NONE
-        for speculation in (prompt.speculation, self._default):
+        for speculation in (wanted, self._default):
             if speculation.HasField("max_tokens"):
                 return method, speculation.max_tokens
         return method, _DEFAULT_MOST

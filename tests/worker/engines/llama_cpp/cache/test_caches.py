@@ -11,6 +11,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.llama_cpp.cache.contexts import sequence_counts
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
 from funland_worker.engines.llama_cpp.cache.store import StateStore
+from tests.sure_stories import PROMPTS
 from tests.worker.conftest import GREEDY, Driver, StartEngine
 
 SYSTEM = "<|im_start|>system\n" + "You are kind and short. " * 40 + "<|im_end|>\n"
@@ -59,12 +60,12 @@ def test_a_common_system_prompt_takes_its_cells_once(start_engine: StartEngine) 
 
 def test_a_cache_of_streams_grows_with_what_runs(start_engine: StartEngine) -> None:
     driver = start_engine(slots=16, context_length=1024, kv_cells=16384)
-    alone = [start_engine().complete(f"Number {number}", SHORT)[0] for number in range(16)]
-    driver.submit(0, "Number 0", SHORT)
+    alone = [start_engine().complete(prompt, SHORT)[0] for prompt in PROMPTS]
+    driver.submit(0, PROMPTS[0], SHORT)
     driver.step()
 
     for number in range(1, 16):
-        driver.submit(number, f"Number {number}", SHORT)
+        driver.submit(number, PROMPTS[number], SHORT)
     report = driver.step()
     driver.run()
 
@@ -121,10 +122,10 @@ def test_many_chats_in_few_slots_find_their_own_turns(start_engine: StartEngine)
 
 
 def test_holes_are_closed_and_texts_stay_the_same(start_engine: StartEngine) -> None:
-    alone = [start_engine().complete(f"Number {number}", SHORT)[0] for number in range(8)]
+    alone = [start_engine().complete(prompt, SHORT)[0] for prompt in PROMPTS[:8]]
     driver: Driver = start_engine(slots=8)
-    for number in range(8):
-        driver.submit(number, f"Number {number}", SHORT)
+    for number, prompt in enumerate(PROMPTS[:8]):
+        driver.submit(number, prompt, SHORT)
     driver.step()
 
     for number in (0, 3, 6):
@@ -219,18 +220,22 @@ def test_only_what_may_outlive_the_process_is_written_when_memory_is_full(
 
 
 @pytest.mark.parametrize(
-    ("slots", "fewer", "counts"),
+    ("slots", "held", "fewer", "counts"),
     [
-        (32, False, [65, 33]),
-        (32, True, [65, 33, 17, 9, 5, 3, 2]),
-        (5, True, [11, 6, 3, 2]),
-        (1, True, [3, 2]),
-        (200, False, [256, 201]),
-        (256, False, [256]),
-        (256, True, [256, 129, 65, 33, 17, 9, 5, 3, 2]),
+        (32, 0, False, [65, 33]),
+        (32, 0, True, [65, 33, 17, 9, 5, 3, 2]),
+        (5, 0, True, [11, 6, 3, 2]),
+        (1, 0, True, [3, 2]),
+        (200, 0, False, [256, 201]),
+        (256, 0, False, [256]),
+        (256, 0, True, [256, 129, 65, 33, 17, 9, 5, 3, 2]),
+        (32, 40, False, [40, 33]),
+        (32, 33, True, [33, 17, 9, 5, 3, 2]),
+        (32, 65, False, [65, 33]),
+        (1, 2, True, [2]),
     ],
 )
 def test_states_for_fewer_texts_are_tried_in_turn(
-    slots: int, *, fewer: bool, counts: list[int]
+    slots: int, held: int, *, fewer: bool, counts: list[int]
 ) -> None:
-    assert sequence_counts(slots, fewer=fewer) == counts
+    assert sequence_counts(slots, held, fewer=fewer) == counts

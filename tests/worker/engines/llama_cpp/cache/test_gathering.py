@@ -8,9 +8,10 @@ import pytest
 
 from funland.v1.inference_pb2 import GenerationOptions
 from funland_worker.engines.llama_cpp.cache.streams import exchanges
+from tests.sure_stories import PROMPTS
 from tests.worker.conftest import GREEDY, StartEngine
 
-LONG = replace(GREEDY, max_tokens=150, ignore_end=True)
+LONG = replace(GREEDY, max_tokens=100, ignore_end=True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_afterwards_they_follow_each_other_and_all_are_in_use(slots: list[int]) 
 
 def test_texts_that_change_places_go_on_as_if_they_had_not(start_engine: StartEngine) -> None:
     driver = start_engine(slots=6, kv_cells=6 * 256)
-    stories = [f"Once upon a time there were {count} foxes who" for count in range(5)]
+    stories = PROMPTS[:5]
     expected = [driver.complete(story, LONG)[0] for story in stories]
     priorities = [GenerationOptions.LOW] * 2 + [GenerationOptions.NORMAL] * 3
     for number, (story, priority) in enumerate(zip(stories, priorities, strict=True)):

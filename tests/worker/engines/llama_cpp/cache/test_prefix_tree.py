@@ -36,6 +36,11 @@ def test_it_knows_what_a_list_of_sequences_knows(
     assert (match.length if match else 0) == longest
     if match is not None:
         assert common_length(plain[match.key], wanted) == longest
+    beginnings = [(len(one), key) for key, one in plain.items() if wanted[: len(one)] == one]
+    assert sorted((one.length, one.key) for one in tree.beginnings(wanted)) == sorted(beginnings)
+    assert [one.length for one in tree.beginnings(wanted)] == sorted(
+        (length for length, _ in beginnings), reverse=True
+    )
     assert tree.size == distinct_beginnings(list(plain.values()))
     assert [key in tree for key in range(6)] == [key in plain for key in range(6)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
 from funland_worker.engines.llama_cpp.cache.state import State
-from funland_worker.engines.llama_cpp.cache.store import Kept
+from funland_worker.engines.llama_cpp.cache.store import Kept, StateStore
 
 KEY = bytes(range(32))
 TOKENS = list(range(100, 200))
@@ -50,6 +50,28 @@ def test_a_state_comes_back_after_a_restart(tmp_path: Path) -> None:
     expected = kept(TOKENS).state
     assert (found.state.start, found.state.stop) == (expected.start, expected.stop)
     assert np.array_equal(found.state.buffer, expected.buffer)
+
+
+def test_a_state_that_cannot_be_cut_is_for_texts_that_begin_with_all_of_it(tmp_path: Path) -> None:
+    spill = SpillFolder(tmp_path, 1_000_000, KEY, "model a", entire=True)
+    store = StateStore(0, spill, entire=True)
+    store.put((), TOKENS, lambda: kept(TOKENS).state, lasting=False)
+    store.put((), TOKENS * 2, lambda: kept(TOKENS).state, lasting=False)
+    spill.wait()
+
+    found = [store.longest((), known, 0) for known in (TOKENS[:-1], [*TOKENS, 1], TOKENS * 3)]
+
+    assert [one and len(one.tokens) for one in found] == [None, 100, 200]
+
+
+def test_a_state_in_memory_that_cannot_be_cut_stays_beside_what_continues_it() -> None:
+    store = StateStore(1_000_000, entire=True)
+    store.put((), TOKENS, lambda: kept(TOKENS).state, lasting=False)
+    store.put((), TOKENS * 2, lambda: kept(TOKENS).state, lasting=False)
+
+    found = [store.longest((), known, 0) for known in (TOKENS[:-1], [*TOKENS, 1], TOKENS * 3)]
+
+    assert [one and len(one.tokens) for one in found] == [None, 100, 200]
 
 
 def test_only_a_longer_beginning_is_read(tmp_path: Path) -> None:
@@ -117,7 +139,7 @@ def test_another_models_file_is_removed(tmp_path: Path) -> None:
 
 
 def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
-    spill = folder(tmp_path, limit=3500)
+    spill = folder(tmp_path, limit=4500)
     for first in (1, 2, 3):
         spill.put((), kept([first, *TOKENS]))
         spill.wait()
@@ -151,12 +173,12 @@ def test_a_state_that_another_continues_is_given_up(tmp_path: Path) -> None:
 
 
 def test_what_is_put_away_is_as_much_as_there_is_room_for_the_latest_first(tmp_path: Path) -> None:
-    spill = folder(tmp_path, limit=4000)
+    spill = folder(tmp_path, limit=4500)
     latest_first = [((), kept([first, *TOKENS])) for first in (1, 2, 3)]
 
     spill.put_away(latest_first)
 
-    again = folder(tmp_path, limit=4000)
+    again = folder(tmp_path, limit=4500)
     assert [again.longest((), [first, *TOKENS], 0) is not None for first in (1, 2, 3)] == [
         True, True, False,
     ]  # fmt: skip
@@ -164,7 +186,7 @@ def test_what_is_put_away_is_as_much_as_there_is_room_for_the_latest_first(tmp_p
 
 def test_the_order_of_what_was_put_away_outlives_the_process(tmp_path: Path) -> None:
     folder(tmp_path).put_away([((), kept([first, *TOKENS])) for first in (1, 2, 3)])
-    again = folder(tmp_path, limit=3500)  # room for two
+    again = folder(tmp_path, limit=4500)  # room for two
 
     assert [again.longest((), [first, *TOKENS], 0) is not None for first in (1, 2, 3)] == [
         True, True, False,

@@ -1,0 +1,139 @@
+"""States are counted: what a text's take, and how many fit."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from funland.v1.inference_pb2 import Speculation
+from funland.v1.models_pb2 import (
+    DeleteModelRequest,
+    EstimateModelRequest,
+    ImportModelRequest,
+    LoadModelRequest,
+    LoadSettings,
+)
+from funland_server.models.formats.gguf_model import read_gguf
+from funland_server.models.formats.header import ModelHeader
+from funland_server.models.loading.footprint import Sizes, footprint, held_texts
+from funland_server.models.loading.states import slots_for, states_each, texts_held
+from funland_worker.engines.llama_cpp.cache.contexts import new_context
+from funland_worker.engines.llama_cpp.library import lib
+from funland_worker.engines.llama_cpp.model import LlamaModel
+from tests.faults.service import connect
+from tools.zoo.files import write_model
+
+if TYPE_CHECKING:
+    from tests.conftest import Stack
+
+MIB, GIB = 1024**2, 1024**3
+CELLS, SLOTS = 4096, 32
+KINDS = [
+    "llama", "deepseek2", "gemma3", "mamba", "mamba2", "rwkv7", "jamba", "falcon-h1",
+    "lfm2", "nemotron_h", "qwen3next", "qwen35", "kimi-linear", "minimax-01",
+]  # fmt: skip
+_TOLD = re.compile(r"^(?:llama_kv_cache|llama_memory_recurrent): size = +([\d.]+) MiB")
+
+
+def sizes(header: ModelHeader) -> Sizes:
+    return Sizes(
+        0,
+        header.cache_bytes_per_token,
+        header.embedding_length,
+        CELLS,
+        state_bytes=header.state_bytes or 0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "ahead"),
+    [*((kind, 0) for kind in KINDS), ("lfm2", 3), ("nemotron_h", 8), ("qwen35", 8), ("llama", 8)],
+)
+def test_the_cache_is_counted_as_llama_cpp_makes_it(
+    architecture: str, ahead: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_model(tmp_path, architecture)
+    settings = LoadSettings(slots=SLOTS, context_length=CELLS // SLOTS)
+    if ahead:
+        guesses = Speculation(method=Speculation.PROMPT_LOOKUP, max_tokens=ahead)
+        settings.speculation.CopyFrom(guesses)
+    known = sizes(read_gguf(path).header)
+    model = LlamaModel(path)
+    caplog.clear()
+
+    with caplog.at_level(logging.DEBUG, "funland_worker.engines.llama_cpp.library"):
+        held = held_texts(known, settings) or 1
+        context = new_context(model, held, CELLS, 1, held, unified=True, rolls_back=ahead)
+        lib.llama_free(context)
+
+    told = [_TOLD.match(record.getMessage()) for record in caplog.records]
+    took = MIB * sum(float(match[1]) for match in told if match)
+    estimated = footprint(known, settings, CELLS).cache_bytes
+    assert took > 0
+    # Some are told to a hundredth of a MiB.
+    assert estimated == pytest.approx(took, rel=0.1, abs=0.01 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("settings", "states"),
+    [
+        (LoadSettings(), 1),
+        (LoadSettings(speculation=Speculation(method=Speculation.NONE, max_tokens=4)), 1),
+        (LoadSettings(speculation=Speculation(max_tokens=4)), 1),
+        (LoadSettings(speculation=Speculation(method=Speculation.PROMPT_LOOKUP)), 9),
+        (LoadSettings(draft_model="small"), 9),
+        (LoadSettings(draft_model="small", speculation=Speculation(max_tokens=4)), 5),
+        (LoadSettings(draft_model="small", speculation=Speculation(method=Speculation.NONE)), 1),
+    ],
+)
+def test_guesses_cost_a_state_for_each_token_ahead(settings: LoadSettings, states: int) -> None:
+    known = Sizes(0, 0, 0, 0, state_bytes=MIB)
+    settings.slots = 1
+
+    assert states_each(settings) == states
+    assert footprint(known, settings, 256).cache_bytes == held_texts(known, settings) * states * MIB
+
+
+@pytest.mark.parametrize(
+    ("slots", "state", "weights", "unasked", "held"),
+    [
+        (32, 1, 0, 32, 65),
+        (32, 25 * MIB, 66 * MIB, 32, 40),
+        (32, 100 * MIB, 66 * MIB, 9, 10),
+        (32, 100 * MIB, 7 * GIB, 32, 65),
+        (32, 2 * GIB, 66 * MIB, 1, 2),
+        (256, 1, 0, 256, 256),
+        (1, 600 * MIB, 0, 1, 2),
+    ],
+)
+def test_as_many_as_fit_into_a_gigabyte_or_what_the_weights_take(
+    slots: int, state: int, weights: int, unasked: int, held: int
+) -> None:
+    assert slots_for(slots, state, weights) == unasked
+    assert texts_held(unasked, state, weights) == held
+
+
+def test_slots_that_were_asked_for_each_have_a_state() -> None:
+    assert texts_held(32, 100 * MIB, 0) == 33
+
+
+async def test_a_model_of_large_states_loads_unasked(stack: Stack, tmp_path: Path) -> None:
+    large: dict[str, Any] = {"ssm__inner_size": 256, "ssm__state_size": 1024, "block_count": 24}
+    path = write_model(tmp_path, "mamba2", name="large-states", **large)
+    state = read_gguf(path).header.state_bytes
+    assert state is not None
+    assert state > 24 * MIB
+    async with connect(stack) as service:
+        model_id = (await service.models.ImportModel(ImportModelRequest(path=str(path)))).model_id
+
+        loaded = await service.models.LoadModel(LoadModelRequest(model_id=model_id))
+
+        estimate = await service.models.EstimateModel(EstimateModelRequest(model_id=model_id))
+        await service.models.DeleteModel(DeleteModelRequest(model_id=model_id))
+    assert loaded.loaded.slots == SLOTS
+    assert estimate.footprint.cache_bytes == texts_held(SLOTS, state, path.stat().st_size) * state
+    assert estimate.measured_bytes == pytest.approx(estimate.footprint.total_bytes, rel=0.1)

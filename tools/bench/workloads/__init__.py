@@ -1,0 +1,1 @@
+"""What users do with a server, replayed against several: `make bench-workloads`."""

@@ -1,0 +1,1 @@
+"""Runs other people's clients, and their own tests, against Funland."""
