@@ -32,7 +32,7 @@ async def test_a_host_starts_it_and_has_the_tools(
         args=["mcp", "--url", f"{stack.http_url}/mcp"],
         env=funland.environment(),
     )
-    async with asyncio.timeout(60), Client(server, mode=mode) as client:
+    async with asyncio.timeout(120), Client(server, mode=mode) as client:
         version = client.protocol_version
         tools = (await client.list_tools()).tools
         arguments: dict[str, Any] = {"messages": HELLO, "temperature": 0}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Command
     from tests.conftest import Stack
 
-SECONDS = 60
+SECONDS = 120
 
 
 @contextmanager

@@ -182,7 +182,7 @@ async def test_a_watch_tells_changes(async_client: AsyncFunland) -> None:
             if event.WhichOneof("event") == "synced":
                 break
         await async_client.models.unload(MODEL)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             change = await anext(events)
 
     assert change.model.model_id == MODEL

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 MODEL = "funland-tiny"
-SECONDS = 60
+SECONDS = 120
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ EXPECTED = {
 @pytest.mark.parametrize("kind", EXPECTED)
 async def test_a_call_of_each_kind_is_made_again_when_the_login_was_refreshed(kind: str) -> None:
     with accounts() as (server, login):
-        async with AsyncFunland(server.address, retries=0, timeout=30) as client:
+        async with AsyncFunland(server.address, retries=0, timeout=120) as client:
             assert await ASYNCHRONOUS[kind](client) == EXPECTED[kind]
             assert (login.used, login.refused) == (["flr_1"], 1)
             assert await ASYNCHRONOUS[kind](client) == EXPECTED[kind]
@@ -201,7 +201,7 @@ async def test_a_call_of_each_kind_is_made_again_when_the_login_was_refreshed(ki
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_a_blocking_call_is_so_too(kind: str) -> None:
     with accounts() as (server, login):
-        with Funland(server.address, retries=0, timeout=30) as client:
+        with Funland(server.address, retries=0, timeout=120) as client:
             assert BLOCKING[kind](client) == EXPECTED[kind]
             assert (login.used, login.refused) == (["flr_1"], 1)
             assert BLOCKING[kind](client) == EXPECTED[kind]
@@ -236,7 +236,7 @@ def test_many_threads_and_clients_at_once_are_one_refresh() -> None:
 async def test_a_login_that_is_over_is_said_once_and_stays(kind: str) -> None:
     with accounts() as (server, login):
         login.is_over = True
-        async with AsyncFunland(server.address, timeout=30) as client:
+        async with AsyncFunland(server.address, timeout=120) as client:
             with pytest.raises(CredentialsInvalidError, match="Log in again"):
                 await ASYNCHRONOUS[kind](client)
         assert login.refused == 1
@@ -262,7 +262,7 @@ async def test_a_token_that_expires_at_once_is_not_refreshed_for_ever() -> None:
 def test_a_key_that_expired_is_the_last_word(kind: str) -> None:
     with accounts() as (server, login):
         with (
-            Funland(server.address, key="token-1", timeout=30) as client,
+            Funland(server.address, key="token-1", timeout=120) as client,
             pytest.raises(CredentialsExpiredError),
         ):
             BLOCKING[kind](client)
@@ -360,7 +360,7 @@ async def test_a_live_stream_that_is_closed_while_it_waits_for_sound_leaves_noth
             reading = asyncio.create_task(drained(stream))
             assert await asyncio.to_thread(came.wait, 30)
             await stream.close()
-            await asyncio.wait_for(ended.wait(), 60)
+            await asyncio.wait_for(ended.wait(), 120)
             assert await reading == []
 
 

@@ -592,7 +592,7 @@ async def test_what_is_said_last_is_answered_after_a_broken_connection_too(cance
             conversation.done()
             with pytest.raises(RuntimeError, match="over"):
                 conversation.send("More")
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 events = [event async for event in conversation]
 
     assert events[-1].message == ANSWER

@@ -103,7 +103,7 @@ def test_the_request_id_is_that_of_the_header(
 async def test_a_stop_of_the_service_is_told_over_a_websocket(start_stack: StartStack) -> None:
     stack = start_stack()
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(120),
         aiohttp.ClientSession(stack.http_url) as http,
         http.ws_connect("/ws/downloads") as socket,
     ):
@@ -119,7 +119,7 @@ async def test_a_stop_of_the_service_is_told_over_a_websocket(start_stack: Start
 
 
 async def test_what_one_api_downloads_the_other_watches_and_both_know(tmp_path: Path) -> None:
-    async with FakeHub() as hub, aiohttp.ClientSession() as http, asyncio.timeout(60):
+    async with FakeHub() as hub, aiohttp.ClientSession() as http, asyncio.timeout(120):
         hub.modelscope.add("funland/tiny", gguf_files("tale.gguf"))
         with serving(tmp_path, settings(hub)) as ports:
             model, body = "/api/v1/models/funland/tiny", {"model_id": "funland/tiny"}

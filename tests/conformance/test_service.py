@@ -13,7 +13,7 @@ from tests.conformance.folders import safetensors_folder
 from tests.conftest import StartStack
 from tests.split_files import split
 
-SECONDS = 60
+SECONDS = 120
 
 
 def greet(channel: grpc.Channel, model: str) -> inference_pb2.ChatResponse:

@@ -79,7 +79,7 @@ async def test_the_receiver_is_told(tmp_path: Path) -> None:
         webhook = Webhook(url=f"http://127.0.0.1:{port}/", secret=SECRET)
         await calls.submit(server, calls.chat(), webhook=webhook)
         assert receiver.stdout is not None
-        said = await asyncio.wait_for(receiver.stdout.readline(), 60)
+        said = await asyncio.wait_for(receiver.stdout.readline(), 120)
     finally:
         await server.stop(0)
         receiver.kill()

@@ -166,7 +166,7 @@ async def grpc_end(
     )
     metadata = (("authorization", authorization),) if authorization else ()
     request: Any = iter([b"\xff"]) if rpc.client_streaming else b"\xff"
-    made = call(request, metadata=metadata, timeout=20)
+    made = call(request, metadata=metadata, timeout=120)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await (made.read() if rpc.server_streaming else made)
     return raised.value.code(), details(raised.value)

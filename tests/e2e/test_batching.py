@@ -67,7 +67,7 @@ async def answer(
 
 async def batches(channel: grpc.aio.Channel) -> tuple[float, float]:
     """How many forward passes there were, and how many sequences they advanced."""
-    body = await SystemServiceStub(channel).GetMetrics(GetMetricsRequest(), timeout=30)
+    body = await SystemServiceStub(channel).GetMetrics(GetMetricsRequest(), timeout=120)
     values = dict(line.rsplit(" ", 1) for line in body.data.decode().splitlines())
     name, label = "funland_batch_size", '{model="funland-tiny"}'
     return float(values[f"{name}_count{label}"]), float(values[f"{name}_sum{label}"])

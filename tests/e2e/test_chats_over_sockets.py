@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Stack
 
-SECONDS = 60
+SECONDS = 120
 STORY = "Tell me a story."
 SAMPLING = {"temperature": 0, "max_tokens": 60}
 

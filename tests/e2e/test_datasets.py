@@ -40,7 +40,7 @@ from tests.conftest import StartStack
 from tests.e2e.wires import Refused, Wire, wire_to
 from tests.hubs.server import FakeHub
 
-SECONDS = 60
+SECONDS = 120
 CHATS = [
     {"instruction": "Say hello", "input": "", "output": "Hello"},
     {"instruction": "Add", "input": "1, 2", "output": "3"},

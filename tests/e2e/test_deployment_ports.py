@@ -90,7 +90,7 @@ async def gateway(request: pytest.FixtureRequest, server: Server) -> AsyncIterat
 
 async def when(wire: Wire, so: Callable[[Deployment], bool], name: str = "mine") -> Deployment:
     request = WatchDeploymentsRequest(deployment_id=name)
-    async with asyncio.timeout(60), aclosing(wire.watch("WatchDeployments", request)) as events:
+    async with asyncio.timeout(120), aclosing(wire.watch("WatchDeployments", request)) as events:
         async for event in events:
             if event.HasField("deployment") and so(event.deployment):
                 return event.deployment
@@ -187,7 +187,7 @@ async def test_a_port_closes_with_its_deployment_and_opens_with_it_again(
     await wire.call("StopDeployment", StopDeploymentRequest(deployment_id="mine"))
     stopped = await when(wire, lambda one: one.state == Deployment.STOPPED)
     assert stopped.endpoint_url == ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await is_refused(port):  # noqa: ASYNC110 - the system tells nobody
             await asyncio.sleep(0.01)
 
@@ -200,7 +200,7 @@ async def test_a_port_closes_with_its_deployment_and_opens_with_it_again(
         assert answer.status == 200
 
     await wire.call("DeleteDeployment", DeleteDeploymentRequest(deployment_id="mine"))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await is_refused(port):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 

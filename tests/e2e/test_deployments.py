@@ -605,7 +605,7 @@ async def test_a_model_that_came_another_way_needs_no_download(start: Start, hub
     other = await wire.call("StartDownload", StartDownloadRequest(source="owner/tiny-GGUF"))
     assert other.download_id != failed.download_id
     watch = WatchDownloadsRequest(download_id=other.download_id, until_end=True)
-    async with asyncio.timeout(60), aclosing(wire.watch("WatchDownloads", watch)) as events:
+    async with asyncio.timeout(120), aclosing(wire.watch("WatchDownloads", watch)) as events:
         ends = [event.download.state async for event in events if event.HasField("download")]
     assert ends[-1] == Download.COMPLETED
 
@@ -643,7 +643,7 @@ async def test_a_hub_that_has_no_such_model_is_told_at_once(start: Start, hub: F
 
 
 async def watched(events: AsyncGenerator[Any], count: int) -> list[Any]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         return [await anext(events) for _ in range(count)]
 
 

@@ -21,7 +21,7 @@ from funland_server.devices.readers.cpu import CpuReader
 from tests import lavapipe
 from tests.conftest import Stack, StartStack
 
-_SECONDS = 60
+_SECONDS = 120
 _PATHS = {
     "ListDevices": "devices",
     "GetDevice": "devices/{device_id}",

@@ -27,10 +27,7 @@ def hub() -> Iterator[FakeHub]:
 
 
 def serve(start_stack: StartStack, hub: FakeHub) -> Stack:
-    return start_stack(
-        FUNLAND_SERVER__HUGGINGFACE_ENDPOINT=hub.huggingface.url,
-        FUNLAND_SERVER__ALLOWED_PRIVATE_HOSTS="127.0.0.4",  # its CDN
-    )
+    return start_stack(**hub.settings)
 
 
 def test_a_pulled_model_answers_at_once(start_stack: StartStack, hub: FakeHub) -> None:

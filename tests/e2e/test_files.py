@@ -71,7 +71,7 @@ def names(folder: Path) -> set[str]:
 
 async def settled(folder: Path) -> set[str]:
     """What is kept, once all calls of the test before are over in the server too."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while any(name.startswith(".new-") for name in names(folder)):  # noqa: ASYNC110 - as below
             await asyncio.sleep(0.001)
     return names(folder)
@@ -79,7 +79,7 @@ async def settled(folder: Path) -> set[str]:
 
 async def becomes(folder: Path, those: set[str]) -> None:
     """Over gRPC a call ends in the server a little later than at its client."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while names(folder) != those:  # noqa: ASYNC110 - a folder has no events
             await asyncio.sleep(0.001)
 
@@ -194,7 +194,7 @@ async def test_a_client_that_goes_leaves_nothing(gateway: Gateway, folder: Path)
     head = f"POST {URL} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 600000\r\n\r\n"
     writer.write(head.encode() + bytes(300_000))
     await writer.drain()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while names(folder) == before:  # noqa: ASYNC110 - a folder has no events
             await asyncio.sleep(0.001)
 

@@ -68,7 +68,7 @@ class ReflectedClient:
         call: Callable[..., Any] = self._channel.unary_unary(
             f"/{service}/{described.name}", _serialize, read
         )
-        return call(message, timeout=30)
+        return call(message, timeout=120)
 
     def stream(self, service: str, method: str, **request: Any) -> Any:
         """Calls a method that answers with a stream."""
@@ -76,7 +76,7 @@ class ReflectedClient:
         call: Callable[..., Any] = self._channel.unary_stream(
             f"/{service}/{described.name}", _serialize, read
         )
-        return call(message, timeout=30)
+        return call(message, timeout=120)
 
     def _prepare(
         self, service: str, method: str, request: dict[str, Any]
@@ -117,7 +117,7 @@ def test_all_services_are_described_by_both_versions(channel: grpc.Channel, vers
 
     def ask(**request: Any) -> Any:
         wanted = reflection_pb2.ServerReflectionRequest(**request)
-        (answer,) = answers(iter([wanted]), timeout=30)
+        (answer,) = answers(iter([wanted]), timeout=120)
         return answer
 
     listed = {each.name for each in ask(list_services="").list_services_response.service}
@@ -157,6 +157,6 @@ def test_the_other_services_answer_too(client: ReflectedClient) -> None:
 def test_the_standard_health_service_says_serving(channel: grpc.Channel, service: str) -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
 
-    health = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=30)
+    health = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=120)
 
     assert health.status == health_pb2.HealthCheckResponse.SERVING

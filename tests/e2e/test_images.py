@@ -223,7 +223,7 @@ async def test_who_leaves_makes_room_for_the_next(wire: Wire) -> None:
             if event.HasField("progress"):
                 break
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         answer = await wire.call("GenerateImages", asked(model=SLOW, steps=1))
 
     assert len(answer.images) == 1
@@ -243,7 +243,7 @@ async def test_a_model_that_is_unloaded_by_force_leaves_its_picture(
                     begun.set()
 
     painting = asyncio.create_task(paint())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await begun.wait()
         await call(server, "UnloadModel", UnloadModelRequest(model_id=SLOW, force=True))
         with pytest.raises(Refused) as refused:

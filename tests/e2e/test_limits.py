@@ -58,7 +58,7 @@ class Place:
 
     async def last(self, name: str, request: Any, key: Any) -> Any:
         """The last that a stream sends."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             stream = self.server.channel.stream(METHODS[name], request, _shown(key), None)
             async with stream as events:
                 return [event async for event in events][-1]

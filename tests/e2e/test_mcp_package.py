@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MODEL = "funland-tiny"
 HELLO = [{"role": "USER", "content": "Hello!"}]
 STORY = [{"role": "USER", "content": "Tell me a story."}]
-HOSTS = ",".join(f"127.0.0.{number}" for number in range(1, 8))
 TOOLS = {tool["name"]: tool for tool in described_tools()}
 MODES = {"auto": "2026-07-28", "legacy": "2025-11-25", "2026-07-28": "2026-07-28"}
 """How the client comes to a version, and to which."""
@@ -44,7 +43,7 @@ def connect(request: pytest.FixtureRequest, stack: Stack) -> Connect:
     @asynccontextmanager
     async def connected() -> AsyncGenerator[Client]:
         mode: str = request.param
-        async with asyncio.timeout(60), Client(f"{stack.http_url}/mcp", mode=mode) as client:
+        async with asyncio.timeout(120), Client(f"{stack.http_url}/mcp", mode=mode) as client:
             assert client.protocol_version == MODES[mode]
             yield client
 
@@ -189,10 +188,9 @@ async def test_models_come_from_hubs(start_stack: StartStack) -> None:
         stack = await asyncio.to_thread(
             start_stack,
             FUNLAND_SERVER__HUBS="ollama",
-            FUNLAND_SERVER__OLLAMA_ENDPOINT=hub.ollama.url,
-            FUNLAND_SERVER__ALLOWED_PRIVATE_HOSTS=HOSTS,
+            **hub.settings,
         )
-        async with asyncio.timeout(60), Client(f"{stack.http_url}/mcp") as client:
+        async with asyncio.timeout(120), Client(f"{stack.http_url}/mcp") as client:
             found = await told(client, "search_models", query="small")
             looked = await told(client, "get_hub_model", model_id="small:1m", hub="OLLAMA")
             other = await told(client, "pull_model", source="other:1m")
@@ -258,7 +256,7 @@ async def test_an_argument_of_a_wrong_type_is_the_tools_error(stack: Stack, name
             for value in wrong:
                 params = {"name": name, "arguments": {**RIGHT.get(name, {}), argument: value}}
                 body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-                async with asyncio.timeout(60), http.post("/mcp", json=body) as answer:
+                async with asyncio.timeout(120), http.post("/mcp", json=body) as answer:
                     assert answer.status == 200, (argument, value)
                     result = (await answer.json())["result"]
                 assert result["isError"] is True, (argument, value)

@@ -26,7 +26,6 @@ MODEL = "funland-tiny"
 HELLO = {"role": "user", "content": "Hello!"}
 SHORT = {"temperature": 0, "num_predict": 8}
 SCHEMA = {"type": "object", "properties": {"fine": {"type": "boolean"}}, "required": ["fine"]}
-HOSTS = ",".join(f"127.0.0.{number}" for number in range(1, 8))
 
 Call = Callable[..., Awaitable[Any]]
 """Calls one of the client's methods by its name; of a stream, the list of its parts."""
@@ -79,8 +78,7 @@ async def own_call(
         stack = await asyncio.to_thread(
             start_stack,
             FUNLAND_SERVER__HUBS="ollama",
-            FUNLAND_SERVER__OLLAMA_ENDPOINT=hub.ollama.url,
-            FUNLAND_SERVER__ALLOWED_PRIVATE_HOSTS=HOSTS,
+            **hub.settings,
         )
         yield calls(stack.http_url, request.param), hub
 

@@ -121,7 +121,7 @@ async def kill_under_writes(stack: Stack) -> list[str]:
                     if len(told) == WRITES:
                         enough.set()
 
-    async with asyncio.timeout(60), asyncio.TaskGroup() as writers:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as writers:
         for _ in range(4):
             writers.create_task(write())
         await enough.wait()

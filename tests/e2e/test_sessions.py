@@ -33,7 +33,7 @@ from funland.v1.sessions_pb2 import (
 from tests.conftest import Stack
 from tests.processes import still
 
-_SECONDS = 60
+_SECONDS = 120
 _RPCS = {
     rpc.name: rpc for rpc in sessions_pb2.DESCRIPTOR.services_by_name["SessionService"].methods
 }

@@ -52,7 +52,7 @@ async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
 
 async def when(wire: Wire, so: Callable[[Deployment], bool]) -> Deployment:
     request = WatchDeploymentsRequest(deployment_id="mine")
-    async with asyncio.timeout(90), aclosing(wire.watch("WatchDeployments", request)) as events:
+    async with asyncio.timeout(120), aclosing(wire.watch("WatchDeployments", request)) as events:
         async for event in events:
             if event.HasField("deployment") and so(event.deployment):
                 return event.deployment

@@ -39,7 +39,7 @@ async def test_a_stopped_worker_is_replaced_and_who_waited_is_answered(
 
         worker.send_signal(signal.SIGSTOP)
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 async for _ in begun:
                     pass

@@ -190,7 +190,7 @@ def flipped(content: bytes, offset: int) -> bytes:
 
 async def import_file(service: Service, path: Path, **request: Any) -> Model:
     wanted: dict[str, Any] = {"path": str(path), "model_id": path.stem, **request}
-    return await service.models.ImportModel(ImportModelRequest(**wanted), timeout=30)
+    return await service.models.ImportModel(ImportModelRequest(**wanted), timeout=120)
 
 
 def assert_refused(fault: Fault, folder: Path) -> None:

@@ -142,7 +142,7 @@ def raw() -> Callable[[Gateway, bytes], Awaitable[bytes]]:
 
     async def talk(gateway: Gateway, data: bytes) -> bytes:
         host, port = gateway.url.removeprefix("http://").split(":")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             reader, writer = await asyncio.open_connection(host, int(port))
             try:
                 writer.write(data)

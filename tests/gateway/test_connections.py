@@ -48,7 +48,7 @@ async def test_a_head_that_trickles_gets_no_more_time(start_gateway: StartGatewa
     gateway = await start_gateway(header_timeout_seconds=0.3)
     begun = time.monotonic()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         reader, writer = await asyncio.open_connection(*address(gateway))
         ended = asyncio.create_task(rest_of(reader))
         for byte in GET_HEALTH * 10:
@@ -78,7 +78,7 @@ async def test_the_second_request_of_a_connection_has_a_deadline_too(
 ) -> None:
     gateway = await start_gateway(header_timeout_seconds=0.1, idle_timeout_seconds=100)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         reader, writer = await asyncio.open_connection(*address(gateway))
         writer.write(GET_HEALTH)
         await reader.readuntil(b"}")
@@ -146,7 +146,7 @@ async def test_a_reader_that_reads_nothing_is_cut_off_and_its_call_ends(
 
     with socket.create_connection(address(gateway)) as connection:
         connection.sendall(POST_CHAT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await ended.wait()
             # The neighbours never notice.
             async with (
@@ -169,7 +169,7 @@ async def test_stopping_lets_a_running_call_end(
 
     answers["Chat"] = chat
 
-    async with asyncio.timeout(60), aiohttp.ClientSession(gateway.url) as http:
+    async with asyncio.timeout(120), aiohttp.ClientSession(gateway.url) as http:
         call = asyncio.create_task(http.post("/funland/v1/chat", json={}))
         await begun.wait()
         stop = asyncio.create_task(gateway.stop(grace_seconds=5))
@@ -197,7 +197,7 @@ async def test_stopping_cancels_a_call_after_its_grace(
 
     answers["Chat"] = chat
 
-    async with asyncio.timeout(60), aiohttp.ClientSession(gateway.url) as http:
+    async with asyncio.timeout(120), aiohttp.ClientSession(gateway.url) as http:
         call = asyncio.create_task(http.post("/funland/v1/chat", json={}))
         await begun.wait()
         await gateway.stop(grace_seconds=0.1)

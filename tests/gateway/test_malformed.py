@@ -111,7 +111,7 @@ async def test_a_long_url_that_comes_in_pieces_is_one(start_gateway: StartGatewa
     gateway = await start_gateway()
     host, port = gateway.url.removeprefix("http://").split(":")
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         reader, writer = await asyncio.open_connection(host, int(port))
         for piece in (b"\r\nGET /v1/models?", *[b"x" * 1000] * 9):
             writer.write(piece)
@@ -128,7 +128,7 @@ async def test_chunks_that_break_while_the_body_is_read_end_the_request_at_once(
     gateway = await start_gateway(body_timeout_seconds=100)
     host, port = gateway.url.removeprefix("http://").split(":")
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"POST " + OPENAI + b" HTTP/1.1\r\nExpect: 100-continue\r\n" + CHUNKED)
         await reader.readuntil(b"\r\n\r\n")  # it reads the body now
@@ -151,7 +151,7 @@ async def test_after_an_answer_a_broken_request_is_not_taken_for_one_of_the_same
     gateway = await start_gateway()
     host, port = gateway.url.removeprefix("http://").split(":")
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"GET /v1/nothing HTTP/1.1\r\n" + HOST + b"\r\n")
         await reader.readuntil(b"}}")

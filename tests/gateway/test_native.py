@@ -247,7 +247,7 @@ async def test_each_event_is_sent_when_it_is_there(
 
     answers["StreamChat"] = chat
 
-    async with asyncio.timeout(60), http.post("/funland/v1/chat:stream", json=CHAT) as response:
+    async with asyncio.timeout(120), http.post("/funland/v1/chat:stream", json=CHAT) as response:
         first = await response.content.readuntil(b"\n\n")
         more.set()
         rest = await response.content.read()
@@ -322,7 +322,7 @@ async def test_a_client_that_goes_away_cancels_its_call(
             await response.read()
 
     reading = asyncio.create_task(read())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await begun.wait()
         reading.cancel()
         await cancelled.wait()

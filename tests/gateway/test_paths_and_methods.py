@@ -86,7 +86,7 @@ async def test_head_of_a_stream_does_not_begin_it(
 
     answers["WatchModels"] = answers["WatchResponse"] = watch
 
-    async with asyncio.timeout(60), http.head(path) as head:
+    async with asyncio.timeout(120), http.head(path) as head:
         assert (head.status, await head.read()) == (200, b"")
         assert head.headers["content-type"] == "text/event-stream; charset=utf-8"
     async with http.get("/funland/v1/health"):  # the same connection goes on

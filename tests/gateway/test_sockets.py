@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.gateway.conftest import Answers, StartGateway
 
 PATH = "/ws/downloads"
-SECONDS = 60
+SECONDS = 120
 
 
 class Downloads:

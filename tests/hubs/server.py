@@ -43,6 +43,17 @@ class FakeHub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of a service that has these hubs and no others: it asks nobody else."""
+        addresses = ",".join(f"{self._network}.{number}" for number in range(1, 8))
+        return {
+            "FUNLAND_SERVER__MODELSCOPE_ENDPOINT": self.modelscope.url,
+            "FUNLAND_SERVER__HUGGINGFACE_ENDPOINT": self.huggingface.url,
+            "FUNLAND_SERVER__OLLAMA_ENDPOINT": self.ollama.url,
+            "FUNLAND_SERVER__ALLOWED_PRIVATE_HOSTS": addresses,
+        }
+
     def bytes_sent(self, pattern: str = "*") -> int:
         """Bytes of bodies that GETs of a path were given, by all parts together."""
         return sum(asked.sent for asked in self.requests.of(pattern, method="GET"))

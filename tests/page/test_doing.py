@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from funland.v1.training_pb2 import Hyperparameters, SubmitTrainingRequest
 from funland_client import Funland
-from tests.page.conftest import Tab
+from tests.page.conftest import WAIT_MS, Tab
 from tests.page.test_places import violations
 
 
@@ -101,7 +101,7 @@ def test_a_run_begins_with_a_file_and_its_curve_grows(tab: Tab, tmp_path: Path) 
     dialog.get_by_label("Most steps").fill("3")
     dialog.get_by_role("button", name="Start").click()
 
-    expect(tab.page.locator(".state")).to_have_text("done", timeout=60_000)
+    expect(tab.page.locator(".state")).to_have_text("done", timeout=WAIT_MS)
     expect(tab.page.get_by_role("img", name="Loss")).to_be_visible()
     beside_another(tab)
     tab.page.get_by_role("link", name="Tasks").click()
@@ -127,7 +127,7 @@ def beside_another(tab: Tab) -> None:
     tab.page.get_by_role("button", name="Compare", exact=True).click()
 
     expect(tab.page.get_by_role("heading", level=1)).to_have_text("Runs compared")
-    expect(tab.page.locator(".state")).to_have_text(["done", "done"], timeout=60_000)
+    expect(tab.page.locator(".state")).to_have_text(["done", "done"], timeout=WAIT_MS)
     expect(tab.page.get_by_role("row", name=re.compile("^Rank"))).to_contain_text("4")
     picture = tab.page.get_by_role("img", name=re.compile("^Loss: "))
     expect(picture).to_have_attribute("aria-label", re.compile(f"{first.name}.*Other"))

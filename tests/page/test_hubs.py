@@ -14,7 +14,6 @@ from tests.hubs.server import FakeHub
 from tests.page.conftest import Tab, open_tab
 from tests.page.test_places import violations
 
-HOSTS = ",".join(f"127.0.0.{number}" for number in range(1, 8))
 BYTES_A_SECOND = 1_500_000
 
 
@@ -27,10 +26,8 @@ def hub_tab(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -
         hub.faults.add(rate(BYTES_A_SECOND), path="*.gguf")
         with running(
             tmp_path_factory.mktemp("home"),
-            FUNLAND_SERVER__MODELSCOPE_ENDPOINT=hub.modelscope.url,
-            FUNLAND_SERVER__HUGGINGFACE_ENDPOINT=hub.huggingface.url,
-            FUNLAND_SERVER__ALLOWED_PRIVATE_HOSTS=HOSTS,
             FUNLAND_SERVER__DOWNLOAD_CONNECTIONS="1",
+            **hub.settings,
         ) as stack:
             yield open_tab(context, stack.http_url)
 

@@ -17,7 +17,7 @@ from funland_worker.engines.protocol import EngineError, Prompt, Sampling, StepR
 from funland_worker.gathering import Gathering
 from tests.worker.conftest import GREEDY, STORY, Driver
 
-SECONDS = 20
+SECONDS = 120
 ENDLESS = Sampling(temperature=0, ignore_end=True)
 
 

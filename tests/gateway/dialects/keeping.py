@@ -28,7 +28,7 @@ class Keeping:
 
     async def emptied(self) -> None:
         """Waits until nothing is kept."""
-        async with asyncio.timeout(60), self._removed:
+        async with asyncio.timeout(120), self._removed:
             await self._removed.wait_for(lambda: not self.kept)
 
     async def _upload(self, messages: AsyncIterator[UploadFileRequest], _: Any) -> File:

@@ -194,7 +194,7 @@ async def test_who_leaves_ends_the_call(answers: Answers, http: aiohttp.ClientSe
         await answer.content.readany()
         answer.close()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await ended.wait()
 
 

@@ -341,7 +341,7 @@ async def test_the_recording_goes_when_the_call_fails_or_its_caller_leaves(
     await hearing.emptied()
     answers["Transcribe"] = endless
     leaving = asyncio.create_task(http.post(TRANSCRIPTIONS, data=form()).__aenter__())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await begun.wait()
     assert len(hearing.kept) == 1
     leaving.cancel()

@@ -100,7 +100,7 @@ class Host:
 async def host(start_gateway: StartGateway) -> AsyncIterator[Host]:
     gateway = await start_gateway()
     host = Host()
-    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(120), aiohttp.ClientSession() as http:
         bridge = Bridge(http, f"{gateway.url}/mcp", host.output)
         carrying = asyncio.create_task(bridge.carry(host.lines()))
         yield host
@@ -171,7 +171,7 @@ async def test_who_leaves_takes_all_calls_back(host: Host, answers: Answers) -> 
 async def test_a_service_that_is_not_there_is_told() -> None:
     host = Host()
     host.say(old("ping", 1))
-    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(120), aiohttp.ClientSession() as http:
         bridge = Bridge(http, "http://127.0.0.1:9/mcp", host.output)
         carrying = asyncio.create_task(bridge.carry(host.lines()))
         (told,) = await host.hears(1)

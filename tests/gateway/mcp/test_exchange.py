@@ -311,7 +311,7 @@ async def test_a_session_takes_its_call_back_and_no_other_does(
         "method": "notifications/cancelled",
         "params": {"requestId": 5},
     }
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         call = asyncio.create_task(post(http, asked, mcp_session_id="mine"))
         await chat.begun.wait()
         await post(http, cancelled)
@@ -334,7 +334,7 @@ async def test_a_call_ends_when_its_client_goes(
     chat = Endless()
     answers["StreamChat"] = chat.stream
     asked = {"arguments": HELLO, "_meta": {**META, **meta}}
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         call = asyncio.create_task(
             new(http, "tools/call", "chat", **asked)
             if version == NEW

@@ -116,7 +116,7 @@ async def test_as_many_lines_are_asked_at_once_as_there_are_streams(tmp_path: Pa
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 - what it waits for has no event of its own
             await asyncio.sleep(0.001)
 

@@ -24,7 +24,7 @@ def texts(lines: list[LogLine]) -> list[str]:
 
 
 async def taken(lines: AsyncGenerator[LogLine], count: int) -> list[LogLine]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         return [await anext(lines) for _ in range(count)]
 
 

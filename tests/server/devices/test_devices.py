@@ -135,7 +135,7 @@ async def test_who_wants_the_cpu_alone_does_not_wait_for_the_engines(
     readers = Readers()
     readers.engines.free.clear()
     async with started(settings, readers) as devices:
-        await asyncio.wait_for(devices.settled(["cpu_0"]), 60)
+        await asyncio.wait_for(devices.settled(["cpu_0"]), 120)
 
         assert shown(devices) == {"cpu_0": "AVAILABLE"} | dict.fromkeys(
             ("gpu_0", "gpu_1"), "UNSUPPORTED"

@@ -23,7 +23,7 @@ from funland_server.web.policy import WebPolicy
 from tests.hubs.server import FakeHub
 
 MIB = 1024**2
-SECONDS = 60
+SECONDS = 120
 """After which a transfer is taken not to end."""
 HOSTS = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
 

@@ -109,7 +109,7 @@ def test_a_killed_server_takes_its_plugins_with_it(tmp_path: Path) -> None:
 
     server.kill()
 
-    _, left = psutil.wait_procs(running, timeout=20)
+    _, left = psutil.wait_procs(running, timeout=120)
     assert len(running) == 2  # the host, and the plugin
     assert not left
     server.stdout.close()

@@ -32,9 +32,9 @@ async def over_grpc(wire: grpc.aio.Channel, name: str, request: Message) -> Any:
     channel: Any = wire
     if not method.server_streaming:
         call = channel.unary_unary(path, type(request).SerializeToString, answer)
-        return await call(request, metadata=ID, timeout=30)
+        return await call(request, metadata=ID, timeout=120)
     call = channel.unary_stream(path, type(request).SerializeToString, answer)
-    return [message async for message in call(request, metadata=ID, timeout=30)]
+    return [message async for message in call(request, metadata=ID, timeout=120)]
 
 
 async def inside(server: Server, name: str, request: Message) -> Any:
@@ -119,7 +119,7 @@ async def test_bytes_that_are_no_message_are_an_error_of_the_callers(
 ) -> None:
     channel: Any = wire
     start = channel.unary_unary if name == "Generate" else channel.unary_stream
-    call = start(f"/funland.v1.InferenceService/{name}")(body, metadata=ID, timeout=30)
+    call = start(f"/funland.v1.InferenceService/{name}")(body, metadata=ID, timeout=120)
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await (call if name == "Generate" else anext(aiter(call)))

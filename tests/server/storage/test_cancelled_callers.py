@@ -24,7 +24,7 @@ from funland_server.responses.tables import responses
 from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 
-_SECONDS = 60.0  # no test waits for so long unless it fails
+_SECONDS = 120.0  # no test waits for so long unless it fails
 
 
 class Halt:

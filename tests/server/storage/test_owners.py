@@ -22,7 +22,7 @@ async def test_what_fails_is_done_again_until_it_is_closed() -> None:
 
     every = Every(0.0, fail)
     every.start()
-    await asyncio.wait_for(enough.wait(), 60)
+    await asyncio.wait_for(enough.wait(), 120)
     await every.close()
     before = len(done)
     await asyncio.sleep(0)

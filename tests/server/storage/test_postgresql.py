@@ -203,7 +203,7 @@ async def at_work(url: str) -> None:
     driver: Any = asyncpg  # it has no types
     server = await driver.connect(url)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not await server.fetchval(  # noqa: ASYNC110 - the server tells nobody
                 "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
                 " AND query ~ 'pg_sleep|generate_series' AND pid <> pg_backend_pid()"

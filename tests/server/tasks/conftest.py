@@ -99,7 +99,7 @@ class Host:
 
     async def until(self, task_id: str, state: Task.State.ValueType) -> Task:
         """A task when it has a state."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             async for event in self.queue.watch(task_id):
                 if event.task.state == state:
                     return await self.queue.get(task_id)
@@ -107,7 +107,7 @@ class Host:
 
     async def waiting_again(self, task_id: str, attempts: int) -> Task:
         """A task that waits after so many tries."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             async for event in self.queue.watch(task_id):
                 if (event.task.state, event.task.attempts) == (Task.PENDING, attempts):
                     return event.task

@@ -196,7 +196,7 @@ async def test_what_another_server_does_is_seen_and_can_be_ended(start_host: Sta
     task = await asks.submit("x")
     await gate.begun.wait()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         events = asks.queue.watch_all(WatchTasksRequest())
         first = await anext(events)
         cancelled = await asks.queue.cancel(task.task_id)
@@ -233,7 +233,7 @@ async def test_a_stopping_server_does_not_wait_for_what_can_go_on_elsewhere(
     task = await host.submit("x")
     await gate.begun.wait()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await host.runner.drain(3600)
     waiting = await host.queue.get(task.task_id)
 

@@ -204,7 +204,7 @@ async def test_a_call_that_is_given_up_ends_at_once(parts: Stage, runner: VllmRu
 
     await events.aclose()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (await runner.http.get("/load"))["server_load"]:  # noqa: ASYNC110 - another process'
             await asyncio.sleep(0.01)
 

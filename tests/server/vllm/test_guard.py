@@ -12,7 +12,7 @@ import pytest
 
 from tests.server.vllm.conftest import environment
 
-SECONDS = 90
+SECONDS = 120
 """Enough on any machine; a guard gives its command ten."""
 
 HELPED = """

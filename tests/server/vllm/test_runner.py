@@ -25,7 +25,7 @@ from funland_server.workers.errors import (
 from tests.server.vllm.conftest import environment
 from tools.try_vllm.stage import MODEL, Stage, stage
 
-SECONDS = 60
+SECONDS = 120
 
 
 def endless() -> Submit:

@@ -386,7 +386,7 @@ async def test_an_answer_without_end_to_what_is_posted_is_not_read(
     posted = await fetcher.post(host.url, b"x", {})
 
     assert posted.status == 200
-    await asyncio.wait_for(left.wait(), 60)
+    await asyncio.wait_for(left.wait(), 120)
 
 
 async def test_who_takes_what_is_posted_and_does_not_answer_is_left(host: Host) -> None:

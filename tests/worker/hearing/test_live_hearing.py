@@ -35,7 +35,7 @@ from tests.worker.hearing.words import words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-SECONDS = 60
+SECONDS = 120
 """After which something that should have happened is taken not to happen."""
 
 

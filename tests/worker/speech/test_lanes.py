@@ -54,7 +54,7 @@ async def test_a_task_that_waits_begins_when_the_call_is_over() -> None:
     assert not waiting.done()
     over.set()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await asyncio.gather(calling, waiting)
 
 

@@ -101,7 +101,7 @@ class Ends:
 
     async def when(self, task_id: str, so: Callable[[Any], bool]) -> Any:
         """The row of one when it is so."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not so(row := await self.row(task_id)):  # noqa: ASYNC110 - another's row
                 await asyncio.sleep(0.005)
         return row
