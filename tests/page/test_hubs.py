@@ -22,7 +22,8 @@ def hub_tab(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -
     """A tab on a service whose hubs are on loopback, and slow."""
     with FakeHub() as hub:
         weights = embedded_model().path.read_bytes() + bytes(64)
-        hub.modelscope.add("owner/tiny-chat", {"tiny-q8_0.gguf": weights})
+        hub.modelscope.add("owner/tiny-chat", {"tiny-q8_0.gguf": weights}, tags=["gguf"])
+        hub.modelscope.add("owner/other", {"other-q8_0.gguf": b"other"}, tags=["gguf"])
         hub.faults.add(rate(BYTES_A_SECOND), path="*.gguf")
         with running(
             tmp_path_factory.mktemp("home"),
@@ -35,7 +36,9 @@ def hub_tab(context: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_model_is_found_downloaded_and_verified(hub_tab: Tab) -> None:
     page = hub_tab.page
     hub_tab.go("models/find")
+    expect(page.get_by_role("button", name="owner/other")).to_be_visible()
     page.get_by_label("Search the hubs").fill("tiny")
+    expect(page.get_by_role("button", name="owner/other")).to_be_hidden()
     page.get_by_role("button", name="owner/tiny-chat").click()
     dialog = page.get_by_role("dialog", name="owner/tiny-chat")
     expect(dialog).to_contain_text("fits")
