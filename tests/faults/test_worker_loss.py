@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Install
 
 OF_EACH = 4
+SOON = 30
+"""Seconds. It takes milliseconds; what waits for a sign of life takes minutes."""
 STORY = "Tell me a story."
 SAID = {"content": STORY}
 
 
-async def test_a_killed_worker_fails_its_streams_within_a_second_and_comes_back(
+async def test_a_killed_worker_fails_its_streams_at_once_and_comes_back(
     service: Service,
 ) -> None:
     worker = await service.fresh_worker(MODEL)
@@ -47,7 +49,7 @@ async def test_a_killed_worker_fails_its_streams_within_a_second_and_comes_back(
     killed = monotonic()
     endings = await asyncio.gather(*readers)
 
-    assert monotonic() - killed < 1
+    assert monotonic() - killed < SOON
     assert endings == ["UNAVAILABLE WORKER_LOST"] * len(readers)
     assert await service.say()
     assert await worker_restarts(service) == restarts + 1
@@ -82,7 +84,7 @@ async def test_who_hears_of_a_session_is_told_that_its_worker_was_killed(service
     killed = monotonic()
     endings = await asyncio.gather(*reading)
 
-    assert monotonic() - killed < 1
+    assert monotonic() - killed < SOON
     assert endings == ["UNAVAILABLE WORKER_LOST"] * len(readers)
 
 

@@ -137,7 +137,7 @@ async def test_a_bomb_ends_within_its_limit(
 
     assert raised.value.reason == ErrorReason.TEMPLATE_LIMIT
     assert raised.value.metadata["limit"] == limit
-    assert monotonic() - begin < 5
+    assert monotonic() - begin < 60  # on a busy machine: without a limit it would be hours
 
 
 async def test_after_a_bomb_the_next_call_is_answered(
