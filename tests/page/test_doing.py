@@ -112,7 +112,7 @@ def test_a_run_begins_with_a_file_and_its_curve_grows(tab: Tab, tmp_path: Path) 
 def beside_another(tab: Tab) -> None:
     """The run with another that learned from the same, as the page compares them."""
     with Funland(tab.grpc) as client:
-        (first,) = client.training.list()
+        first, *_ = client.training.list()  # the newest
         other = SubmitTrainingRequest(
             model_id=first.model_id,
             dataset_id=first.dataset_id,
