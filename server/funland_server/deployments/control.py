@@ -30,8 +30,9 @@ from funland_server.models.domain import Models
 from funland_server.models.errors import ModelNotFoundError
 from funland_server.storage.saving import Saving
 
-_CLOSING_SECONDS: Final = 1.0
-"""How long a gateway may take to close the port of a deployment that has just ended."""
+_CLOSING_SECONDS: Final = 2.0
+"""How long a gateway may take to close the port of a deployment that has just ended, or to say that
+a port is its own, where all models are answered."""
 _LOOK_SECONDS: Final = 0.05
 _RESTING: Final = (Download.PAUSED, Download.CANCELLED, Download.FAILED)
 
@@ -193,11 +194,13 @@ class Control:
             raise PortTakenError(port)
         if own is not None and own.reported.url:
             return  # it is ours
-        end = monotonic() + (_CLOSING_SECONDS if self.gateways.present else 0)
+        end = monotonic() + _CLOSING_SECONDS
         while await asyncio.to_thread(listened_at, self.gateways.hosts, port):
             if monotonic() >= end:
                 raise PortTakenError(port)
             await asyncio.sleep(_LOOK_SECONDS)
+            if self.gateways.common_url(port):
+                return  # of a gateway that has come meanwhile
 
     def _rests(self, download_id: str) -> bool:
         """Whether a download goes on only when somebody asks for that."""
