@@ -6,7 +6,8 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from funland.v1.deployments_pb2 import (
     DeleteDeploymentRequest,
     Deployment,
+    DeploymentEvent,
     GetDeploymentHealthRequest,
     ListDeploymentsRequest,
     ReportDeploymentEndpointRequest,
@@ -34,6 +36,7 @@ from funland_gateway.channel import GrpcChannel
 from funland_gateway.config import GatewaySettings
 from funland_server.app import Server
 from funland_server.config import ServerSettings
+from funland_server.deployments import control, endpoints
 from tests.e2e.wires import Grpc, Wire
 
 MODEL = "funland-tiny"
@@ -263,6 +266,38 @@ async def test_the_common_port_answers_for_any_number_of_deployments(
             assert (answer.status, await answer.json()) == (200, listed["mine"])
     assert {"mine", "other", MODEL} <= listed.keys()
     assert listed["mine"]["max_model_len"] == SETTINGS.context_length
+
+
+async def test_a_port_is_not_taken_that_a_gateway_is_about_to_call_its_own(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+
+    def listened_at(hosts: Iterable[str], port: int) -> bool:
+        looked.set()
+        return endpoints.listened_at(hosts, port)
+
+    monkeypatch.setattr(control, "listened_at", listened_at)
+    monkeypatch.setattr(control, "_CLOSING_SECONDS", 120)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        starting = asyncio.create_task(start(wire, port))
+        assert await asyncio.to_thread(looked.wait, 120)
+        watch = WatchDeploymentsRequest(endpoint_urls=[f"http://127.0.0.1:{port}"])
+        async with aclosing(wire.watch("WatchDeployments", watch)) as events:
+            urls = [e.deployment.endpoint_url async for e in until_open(events)]
+
+            await starting
+
+    assert urls[-1] == f"http://127.0.0.1:{port}"
+
+
+async def until_open(events: AsyncIterator[DeploymentEvent]) -> AsyncIterator[DeploymentEvent]:
+    async with asyncio.timeout(120):
+        async for event in events:
+            yield event
+            if event.HasField("deployment") and is_open(event.deployment):
+                return
 
 
 async def test_ports_are_open_as_long_as_there_is_a_gateway(server: Server, wire: Wire) -> None:
