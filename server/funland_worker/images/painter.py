@@ -33,6 +33,9 @@ from funland_worker.images.steps import Steps
 
 Tell = Callable[[JobEvent], None]
 
+_MOST_AGAIN: Final = 16
+"""So often a picture is painted once more whose steps were done before the library told them, so
+that a preview is missing that was promised. That is so only where steps take milliseconds."""
 _PART_BYTES: Final = 1024**2
 _HALF: Final = 128
 _WHITE: Final = 255
@@ -125,8 +128,12 @@ class Painter:
         self.pulse.beat()
         try:
             painted = self._pipelines.paint(planned, planned.seeds[index], given, steps)
-            if steps.error is not None:
-                raise steps.error
+            for _ in range(_MOST_AGAIN):
+                if steps.error is not None:
+                    raise steps.error
+                if painted is None or not previews.lost:
+                    break
+                self._pipelines.paint(planned, planned.seeds[index], given, steps.again)
             if painted is None:
                 return None
             for image in previews.rest():

