@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 
@@ -16,6 +16,7 @@ class Relay:
         self._port = int(port)
         self._lines: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._left: int | None = None
         self.address = ""
 
     def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -30,6 +31,10 @@ class Relay:
         for line in self._lines:
             line.transport.abort()
 
+    def cut_after(self, count: int) -> None:
+        """Breaks all lines, once, when so many more bytes of answers were to pass."""
+        self._left = count
+
     async def end(self) -> None:
         """Breaks all lines, and comes back when nothing of them is left."""
         self.cut()
@@ -43,7 +48,7 @@ class Relay:
             answers, requests = await asyncio.open_connection(self._host, self._port)
             lines.add(requests)
             self._lines.add(requests)
-            await asyncio.gather(_pass(reader, requests), _pass(answers, writer))
+            await asyncio.gather(_pass(reader, requests), _pass(answers, writer, self._count))
         except BaseException:
             for line in lines:
                 line.transport.abort()
@@ -51,10 +56,23 @@ class Relay:
         finally:
             self._lines -= lines
 
+    def _count(self, count: int) -> None:
+        if self._left is None:
+            return
+        self._left -= count
+        if self._left < 0:
+            self._left = None
+            self.cut()
 
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+async def _pass(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    count: Callable[[int], None] = lambda _: None,
+) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(65536):
+            count(len(data))
             writer.write(data)
             await writer.drain()
     writer.close()
