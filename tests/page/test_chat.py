@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from playwright.sync_api import Route, WebSocketRoute, expect
+from playwright.sync_api import Route, WebSocket, WebSocketRoute, expect
 
 from funland.v1.inference_pb2 import Tool
 from funland.v1.sessions_pb2 import Session
@@ -161,6 +161,7 @@ def test_an_answer_that_is_stopped_says_so(tab: Tab) -> None:
 def test_messages_that_are_read_after_they_were_told_are_shown(tab: Tab) -> None:
     held: list[Route] = []
     told = False
+    frames: list[str | bytes] = []
 
     def hold(route: Route) -> None:
         if told:
@@ -168,11 +169,19 @@ def test_messages_that_are_read_after_they_were_told_are_shown(tab: Tab) -> None
         else:
             held.append(route)
 
+    def watched(socket: WebSocket) -> bool:
+        socket.on("framereceived", frames.append)
+        return True
+
+    def ends(frame: str | bytes) -> bool:
+        return '"COMPLETED"' in str(frame)
+
     tab.page.route("**/messages?*", hold)
-    with tab.page.expect_request("**/messages?*"), tab.page.expect_websocket() as socket:
+    with tab.page.expect_request("**/messages?*"), tab.page.expect_websocket(watched) as socket:
         tab.go("chat")
         say(tab, "What is the capital of France?")
-    socket.value.wait_for_event("framereceived", lambda frame: '"COMPLETED"' in str(frame))
+    if not any(ends(frame) for frame in frames):
+        socket.value.wait_for_event("framereceived", ends)
     with tab.page.expect_response("**/messages?*"):
         told = True
         for route in held:
