@@ -20,9 +20,6 @@ from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.protocol import EngineError
 from funland_worker.limits import HEADROOM_BYTES, room_bytes
 
-KV_CELLS = 32768
-"""How many tokens all texts together may hold, unless one alone may hold more."""
-
 _LONG = 2048
 _LONG_PASS = 128
 """Without flash attention the scores of a pass take rows x tokens of memory: fewer rows for long
