@@ -121,8 +121,8 @@ def new_context(
         raise EngineError(
             ErrorReason.MODEL_LOAD_FAILED,
             f"There is not enough memory{place} for"
-            f" {_parts(model, sequences, length, rolls_back)}; ask for fewer slots or a shorter"
-            " context_length.",
+            f" {_parts(model, sequences, length, rolls_back)}; ask for fewer slots, a shorter"
+            " context_length or fewer cache_tokens.",
         )
     if model.offload.on_cpu:
         bind(context, threads)
