@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings, Model
 from funland.worker.v1.worker_pb2 import Launch
 from funland_worker.engines.choice import load
+from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import CACHE_TOKENS, cache_tokens
 from funland_worker.engines.protocol import EngineError
+from funland_worker.hearing.loading import load as listen
+from funland_worker.images.loading import load as paint
 from tests.conformance.conftest import GREEDY, Driver, chat
 from tests.worker.engines.llama_cpp.tiny_bert import tiny_bert
 
@@ -81,3 +85,14 @@ def test_a_model_that_reads_a_text_as_a_whole_has_no_such_cache(tmp_path: Path) 
         load(launch(file, tmp_path, wanted))
 
     assert raised.value.metadata["field"] == "settings.cache_tokens"
+
+
+@pytest.mark.parametrize("load_other", [paint, listen])
+def test_models_that_write_no_text_have_no_such_cache(
+    load_other: Callable[[Launch, LoadNews], object],
+) -> None:
+    with pytest.raises(EngineError) as raised:
+        load_other(Launch(settings=LoadSettings(cache_tokens=256)), LoadNews())
+
+    assert raised.value.reason == ErrorReason.ENGINE_UNSUPPORTED
+    assert raised.value.metadata["feature"] == "cache_tokens"
