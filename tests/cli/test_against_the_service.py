@@ -243,6 +243,7 @@ def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> N
     flags = (
         "--engine llama_cpp --context-length 256 --slots 3 --keep-alive 10m --gpu-layers 0"
         " --split 1 --kv-cache q8_0 --value-type q4_0 --flash-attention --no-fallback"
+        " --cache-tokens 512"
     )
     elsewhere = run("models", "load", MODEL, "--device", "cpu_0,gpu_77")
     by_name = run("models", "load", MODEL, "--device", "cpu")
@@ -256,7 +257,7 @@ def test_a_model_is_loaded_as_the_flags_say(funland: Command, stack: Stack) -> N
     assert "; keys and values are q8_0, q4_0." in loaded.stdout
     for part in (
         "llama_cpp, CPU", "256 tokens, 3 slots", "of 1.0 GB", "in 9 min", "q8_0, q4_0",
-        "in one pass (flash)",
+        "in one pass (flash)", "0 of 512 tokens",
     ):  # fmt: skip
         assert part in shown
     assert by_name.returncode == 0, by_name.stderr

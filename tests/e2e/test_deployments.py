@@ -438,6 +438,14 @@ REFUSED: dict[str, tuple[StartDeploymentRequest, str, list[str]]] = {
         wanted(settings=LoadSettings(gpu_layers=1, device="CPU")), "FIELD_INVALID",
         ["settings.gpu_layers"],
     ),
+    "a cache that holds no call": (
+        wanted(settings=LoadSettings(cache_tokens=512, context_length=1024)), "FIELD_INVALID",
+        ["settings.cache_tokens"],
+    ),
+    "a cache that holds no call, for a model that is not here": (
+        wanted(model="org/name", settings=LoadSettings(cache_tokens=512, context_length=1024)),
+        "FIELD_INVALID", ["settings.cache_tokens"],
+    ),
     "too many replicas": (wanted(replicas=65), "FIELD_INVALID", ["replicas"]),
     "no source of a download": (wanted(model="a/b/c/d"), "FIELD_INVALID", ["model"]),
 }  # fmt: skip

@@ -23,6 +23,7 @@ from tools.bench.workloads.measures import Figures, Taken, Waits, measured
 from tools.bench.workloads.plot import svg
 from tools.bench.workloads.replaying import Record
 from tools.bench.workloads.report import Cell, ratios, text
+from tools.bench.workloads.servers import LlamaServer, load_settings
 from tools.bench.workloads.trace import EMBEDDINGS, Conversation, digest, trace
 
 VOCABULARY = 2048
@@ -237,6 +238,19 @@ def test_peers_are_judged_by_the_median_of_the_rounds_ratios() -> None:
     assert "7 of 8 texts the same" in told
     assert "NOT MET" not in told
     assert svg(cells).count("<rect") == 3
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_funlands_cache_is_as_large_as_llama_servers_where_memory_holds_all_models(
+    name: str,
+) -> None:
+    workload = named(name)
+    peer = LlamaServer(Path("llama-server"), 2).model_settings(workload)
+
+    ours = load_settings(workload)
+
+    cells = int(peer[peer.index("-c") + 1])
+    assert ours == ({} if workload.held else {"cache_tokens": cells})
 
 
 def test_a_short_trace_of_all_kinds_is_replayed_against_the_service(

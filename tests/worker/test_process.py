@@ -127,6 +127,7 @@ async def test_it_tells_what_it_loaded(worker: Process) -> None:
     assert ready.HasField("gpu_layers")
     assert not ready.device_memory
     assert (ready.key_type, ready.value_type) == (LoadSettings.F16, LoadSettings.F16)
+    assert ready.cache_tokens == 2 * 128
     assert ready.HasField("flash_attention")
     assert not ready.flash_attention
 

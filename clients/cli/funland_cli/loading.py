@@ -18,6 +18,7 @@ Examples:
   funland models load qwen --context 4096
   funland models load qwen --keep-alive 30m --memory-limit 4GB
   funland models load qwen --kv-cache q8_0
+  funland models load qwen --slots 8 --context 8192 --cache-tokens 65536
   funland models load qwen --device gpu_0 --gpu-layers 20
   funland models load qwen --device gpu_0,gpu_1 --split 2,1
 """
@@ -122,6 +123,14 @@ def load(
         Literal["unified", "streams"] | None,
         typer.Option(help="How calls share the memory for keys and values."),
     ] = None,
+    cache_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="TOKENS",
+            help="Tokens of all texts together that this memory holds, as llama-server's -c."
+            "  [default: 32,768, or one call's]",
+        ),
+    ] = None,
     draft_model: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="A smaller model of its kind that guesses ahead."),
@@ -146,6 +155,7 @@ def load(
         "keep_alive_seconds": keep_alive,
         "memory_limit_bytes": memory_limit,
         "cache": cache,
+        "cache_tokens": cache_tokens,
         "draft_model": draft_model,
     }
     settings = {name: value for name, value in given.items() if value is not None}

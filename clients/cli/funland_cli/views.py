@@ -162,7 +162,8 @@ def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
     yield "at most so far", size(loaded.peak_memory_bytes)
     yield "kept by", leases(loaded)
     yield "calls", f"{loaded.active_sequences} active, {queue(loaded)} waiting"
-    yield "cached", f"{loaded.cached_tokens} tokens"
+    of = f" of {loaded.cache_tokens}" if loaded.HasField("cache_tokens") else ""
+    yield "cached", f"{loaded.cached_tokens}{of} tokens"
     yield "unloads", unloads(loaded, now)
     yield "restarts", str(loaded.restarts)
 

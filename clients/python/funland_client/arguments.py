@@ -206,6 +206,7 @@ class LoadArguments(TypedDict, total=False):
     fallback_to_cpu: bool
     gpu_memory_fraction: float
     node_id: str
+    cache_tokens: int
 
 
 class VllmArguments(TypedDict, total=False):

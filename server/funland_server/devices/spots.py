@@ -62,8 +62,8 @@ def too_large(
     return ModelTooLargeError(
         f"{what} {subject.model_id!r} {'need' if layers is not None else 'needs'} about"
         f" {needed / 1e9:.2f} GB on {where}, and {available / 1e9:.2f} GB can be had there. Ask for"
-        " a shorter context_length or fewer slots, name more device_ids (cpu_0 too), or unload what"
-        " is busy.",
+        " a shorter context_length, fewer slots or fewer cache_tokens, name more device_ids (cpu_0"
+        " too), or unload what is busy.",
         model=subject.model_id,
         needed_bytes=str(needed),
         available_bytes=str(available),

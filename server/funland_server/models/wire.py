@@ -17,7 +17,7 @@ from funland_server.workers.worker import Worker
 
 _PIN: Final = ""
 """Who holds a model that is pinned."""
-_TOLD: Final = ("gpu_layers", "layer_count", "flash_attention")
+_TOLD: Final = ("gpu_layers", "layer_count", "flash_attention", "cache_tokens")
 """What an engine may tell or not."""
 
 

@@ -143,8 +143,8 @@ def _refused(
     needed, can = state.needed(now.spec), available(state.memories, idle, own)
     error = ModelTooLargeError(
         f"Model {waiting.spec.model_id!r} needs about {needed / 1e9:.2f} GB, and"
-        f" {can / 1e9:.2f} GB can be had. Ask for a shorter context_length or fewer slots, or"
-        " unload what is busy.",
+        f" {can / 1e9:.2f} GB can be had. Ask for a shorter context_length, fewer slots or"
+        " fewer cache_tokens, or unload what is busy.",
         model=waiting.spec.model_id,
         needed_bytes=str(needed),
         available_bytes=str(can),

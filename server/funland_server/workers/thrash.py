@@ -58,8 +58,8 @@ def in_words(thrash: Thrash) -> str:
     return (
         f"{', '.join(others)} and {last} push each other out of memory, {thrash.evictions} times in"
         f" the last {WINDOW_SECONDS / 60:.0f} minutes: raise server.memory_limit_bytes if there is"
-        " more, load them with a shorter context_length or fewer slots, or pin the one that is to"
-        " stay."
+        " more, load them with a shorter context_length, fewer slots or fewer cache_tokens, or pin"
+        " the one that is to stay."
     )
 
 

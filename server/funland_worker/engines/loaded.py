@@ -10,6 +10,9 @@ from funland_worker import cores
 from funland_worker.engines.media import MediaReader
 from funland_worker.engines.protocol import Engine, EngineError, Vocabulary
 
+CACHE_TOKENS = 32768
+"""How many tokens all texts together may have, unless one alone may have more."""
+
 _DEFAULT_SLOTS = 32
 _TINY_PARAMETERS = 100_000_000
 
@@ -50,6 +53,12 @@ def context_length(launch: worker_pb2.Launch, trained: int) -> int:
 def slots(launch: worker_pb2.Launch) -> int:
     """How many sequences run at once."""
     return launch.settings.slots if launch.settings.HasField("slots") else _DEFAULT_SLOTS
+
+
+def cache_tokens(launch: worker_pb2.Launch) -> int:
+    """How many tokens all texts together may have, unless one alone may have more."""
+    settings = launch.settings
+    return settings.cache_tokens if settings.HasField("cache_tokens") else CACHE_TOKENS
 
 
 def threads(launch: worker_pb2.Launch, parameters: int) -> int:
@@ -97,3 +106,19 @@ def refuse_cache_settings(launch: worker_pb2.Launch, engine: str) -> None:
                 engine=engine,
                 feature=feature,
             )
+
+
+def refuse_cache_tokens(launch: worker_pb2.Launch, engine: str) -> None:
+    """For engines that have no one memory for the keys and values of all texts.
+
+    Raises:
+        EngineError: ENGINE_UNSUPPORTED, if the load says how large it is.
+    """
+    if launch.settings.HasField("cache_tokens"):
+        raise EngineError(
+            ErrorReason.ENGINE_UNSUPPORTED,
+            f"{engine} can't be told cache_tokens for this model; llama.cpp and OpenVINO can, for"
+            " models that write.",
+            engine=engine,
+            feature="cache_tokens",
+        )

@@ -14,7 +14,11 @@ from funland_worker import cores
 from funland_worker.engines.ctranslate2.library import ctranslate2
 from funland_worker.engines.ctranslate2.placing import Spot, spot_of
 from funland_worker.engines.load_news import LoadNews
-from funland_worker.engines.loaded import refuse_cache_settings, refuse_draft_model
+from funland_worker.engines.loaded import (
+    refuse_cache_settings,
+    refuse_cache_tokens,
+    refuse_draft_model,
+)
 from funland_worker.engines.protocol import EngineError
 from funland_worker.hearing.engine import HearingEngine
 from funland_worker.hearing.joining import whole_folder
@@ -46,6 +50,7 @@ def _listener(launch: worker_pb2.Launch, news: LoadNews) -> Listener:
         return load_openvino(launch, news)
     refuse_draft_model(launch, "CTRANSLATE2")
     refuse_cache_settings(launch, "CTRANSLATE2")
+    refuse_cache_tokens(launch, "CTRANSLATE2")
     package: Any = ctranslate2()
     spot = spot_of(launch, package)
     folder = whole_folder(launch)

@@ -10,7 +10,12 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1 import worker_pb2
 from funland_worker.engines.load_news import LoadNews
-from funland_worker.engines.loaded import refuse_cache_settings, refuse_draft_model, threads
+from funland_worker.engines.loaded import (
+    refuse_cache_settings,
+    refuse_cache_tokens,
+    refuse_draft_model,
+    threads,
+)
 from funland_worker.engines.openvino.library import check_device, openvino
 from funland_worker.engines.openvino.placing import config, device_of, keep_compiled
 from funland_worker.engines.protocol import EngineError
@@ -37,6 +42,7 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> PaintingEng
     """
     refuse_draft_model(launch, "OPENVINO")
     refuse_cache_settings(launch, "OPENVINO")
+    refuse_cache_tokens(launch, "OPENVINO")
     core: Any = openvino().Core()
     device = device_of(launch)
     check_device(core, device)

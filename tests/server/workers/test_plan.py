@@ -420,8 +420,8 @@ def test_what_it_waits_for_is_told_in_words() -> None:
 
 
 TOO_LARGE = (
-    "Model 'x' needs about 0.00 GB, and 0.00 GB can be had. Ask for a shorter context_length or"
-    " fewer slots, or unload what is busy."
+    "Model 'x' needs about 0.00 GB, and 0.00 GB can be had. Ask for a shorter context_length,"
+    " fewer slots or fewer cache_tokens, or unload what is busy."
 )
 
 

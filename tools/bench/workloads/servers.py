@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from funland_client import Funland
+from funland_client import Funland, LoadArguments
 from tools.bench.services import Service, free_port, funland, serving
 from tools.bench.workloads.description import Workload
 
@@ -52,9 +52,16 @@ def model_name(path: Path) -> str:
     return path.stem.lower()
 
 
+def cache_tokens(workload: Workload) -> int:
+    """For how many tokens a server's cache has room: the longest text in each slot."""
+    return workload.slots * workload.context
+
+
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """`funland serve` as it comes, but for longer texts than it takes unasked."""
+    """`funland serve` as it comes, but for longer texts than it takes unasked, and for a cache as
+    large as llama-server's where memory holds all models: those that a call loads have the usual
+    one."""
 
     threads: int | None = None
     name: str = OURS
@@ -73,9 +80,18 @@ class Ours:
         ):
             if (limit := _installed(service, workload, models)) is not None:
                 told["SERVER__MEMORY_LIMIT_BYTES"] = limit
-            settings = " ".join(f"FUNLAND_{name}={value}" for name, value in told.items())
-            yield Running(service.http, service.pid, settings)
+            settings = [f"FUNLAND_{name}={value}" for name, value in told.items()]
+            settings += [f"{name}={value}" for name, value in load_settings(workload).items()]
+            yield Running(service.http, service.pid, " ".join(settings))
             log.write_bytes((Path(home) / "server.log").read_bytes())
+
+
+def load_settings(workload: Workload) -> LoadArguments:
+    """What Funland's models are loaded with: a cache that holds at least one call of the length
+    that it takes unasked."""
+    if workload.held:
+        return {}
+    return {"cache_tokens": max(cache_tokens(workload), _LONGEST_UNASKED)}
 
 
 def _installed(service: Service, workload: Workload, models: Sequence[Path]) -> int | None:
@@ -90,7 +106,7 @@ def _installed(service: Service, workload: Workload, models: Sequence[Path]) -> 
             limit = round((workload.held + _MARGIN) * most)
             client.system.configure({"server.memory_limit_bytes": limit})
         for path in models[: workload.held or len(models)]:
-            client.models.load(model_name(path))
+            client.models.load(model_name(path), **load_settings(workload))
     return limit
 
 
@@ -126,8 +142,8 @@ class LlamaServer:
         """How it runs a model: a part of the cache for each slot, as long as the longest text, as
         one that all share was slower in each workload that was tried; texts that leave it kept in
         memory, and chunks in the middle used again."""
-        cells = workload.slots * workload.context
-        settings = ["-np", str(workload.slots), "-c", str(cells), "--no-kv-unified"]
+        cells = str(cache_tokens(workload))
+        settings = ["-np", str(workload.slots), "-c", cells, "--no-kv-unified"]
         settings += ["-t", str(self.threads), "--cache-ram", "8192", "--cache-reuse", "256"]
         settings += ["-fa", "off"]  # on a CPU attention in one pass is slower
         return [*settings, *self.arguments]

@@ -16,10 +16,9 @@ from funland.v1.models_pb2 import Footprint, LoadSettings, Model
 from funland_server.devices.fitting import Parts
 from funland_server.models.formats.header import ModelHeader, PictureFacts, ProjectorFacts
 from funland_server.models.installed.model import InstalledModel
+from funland_server.models.loading.lengths import cache_tokens, context_length
 from funland_server.models.loading.states import states_each, texts_held
 
-_CACHE_TOKENS = 32768
-"""What the engine's cache holds, unless one call may hold more."""
 _PASS_TOKENS, _LONG_PASS_TOKENS = 512, 128
 _LONG = 2048
 """Longer texts are computed in shorter passes."""
@@ -106,7 +105,9 @@ def footprint(
     parts = Footprint(
         process_bytes=_PROCESS_BYTES,
         context_length=(
-            0 if model.working_bytes else _context_length(model, settings, max_context_length)
+            0
+            if model.working_bytes
+            else context_length(model.context_length, settings, max_context_length)
         ),
     )
     for each, own in ((model, settings), (draft, _draft_settings(draft, parts.context_length))):
@@ -184,13 +185,6 @@ def memory_limit_bytes(
     return int(_GROWTH * needed) + model.fingerprint.size_bytes + prefixes + _PLANS_BYTES
 
 
-def _context_length(model: Sizes, settings: LoadSettings, max_context_length: int) -> int:
-    """How many tokens one call may have."""
-    if settings.HasField("context_length"):
-        return settings.context_length
-    return min(model.context_length or max_context_length, max_context_length)
-
-
 def _draft_settings(draft: Sizes | None, context_length: int) -> LoadSettings:
     """How a draft model is run, whatever the settings of the model that it guesses for."""
     trained = draft.context_length if draft is not None else 0
@@ -208,8 +202,8 @@ class _Tokens:
 
 
 def _tokens(model: Sizes, settings: LoadSettings, max_context_length: int) -> _Tokens:
-    context = _context_length(model, settings, max_context_length)
-    cells = min(settings.slots * context, max(context, _CACHE_TOKENS))
+    context = context_length(model.context_length, settings, max_context_length)
+    cells = cache_tokens(settings, context)
     longest = cells if settings.cache == LoadSettings.UNIFIED else context
     return _Tokens(cells, longest, _PASS_TOKENS if longest <= _LONG else _LONG_PASS_TOKENS)
 

@@ -14,7 +14,6 @@ from funland.v1.models_pb2 import LoadSettings, Model, ModelEstimate
 from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
 from funland_server.devices.placement import check
-from funland_server.errors import FieldInvalidError, Violation
 from funland_server.live import Live
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.choosing import Machine
@@ -27,6 +26,7 @@ from funland_server.models.installed.model import InstalledModel, files_of
 from funland_server.models.loading.cache_types import unasked
 from funland_server.models.loading.engines import installed_engines
 from funland_server.models.loading.footprint import held_texts, sizes
+from funland_server.models.loading.lengths import check_cache, check_context, context_length
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.placing import Load, Placing
 from funland_server.models.loading.prefix_key import prefix_key
@@ -150,8 +150,8 @@ class ModelLoader:
         """Loads a model with these settings; see `WorkerPool.load`.
 
         Raises:
-            FieldInvalidError: The model has no positions for so long a context, or the settings
-                contradict each other.
+            FieldInvalidError: The model has no positions for so long a context, the cache would not
+                hold one call, or the settings contradict each other.
             ModelNotFoundError: There is no such draft model.
             FunlandError: What its load may raise.
         """
@@ -167,6 +167,7 @@ class ModelLoader:
             DeviceNotFoundError: There is no such device.
         """
         check(settings)
+        check_cache(settings, settings.context_length)
         if settings.draft_model:
             self._catalog.get(settings.draft_model)
         await self._placing.check(settings.device_ids)
@@ -240,8 +241,8 @@ class ModelLoader:
         """What a load with these settings would take of the memory, and what the last one took.
 
         Raises:
-            FieldInvalidError: The model has no positions for so long a context, or the settings
-                contradict each other.
+            FieldInvalidError: The model has no positions for so long a context, the cache would not
+                hold one call, or the settings contradict each other.
             ModelNotFoundError: There is no such draft model.
             FunlandError: It can't be computed where it is to be.
         """
@@ -364,7 +365,10 @@ class ModelLoader:
             settings.slots = slots_for(settings.slots, states, model.fingerprint.size_bytes)
         if model.defaults.context_length and not settings.HasField("context_length"):
             settings.context_length = self._default_context(model, model.defaults.context_length)
-        _check_context(model, settings)
+        check_context(settings, model.header.positions)
+        if model.kind not in MEDIA:
+            longest = self._settings.max_context_length
+            check_cache(settings, context_length(model.header.context_length, settings, longest))
         draft = self._catalog.get(settings.draft_model) if settings.draft_model else None
         return settings, draft
 
@@ -445,10 +449,3 @@ def _check_kind(model: InstalledModel | None, needed: Model.Kind.ValueType) -> N
         name = model.model_id if model is not None else ""
         wanted = Model.Kind.Name(needed or Model.TEXT)
         raise ModelKindWrongError(name, Model.Kind.Name(kind), wanted)
-
-
-def _check_context(model: InstalledModel, settings: LoadSettings) -> None:
-    """Behind the end of a table of positions llama.cpp would read what is not there."""
-    if 0 < model.header.positions < settings.context_length:
-        what = f"must be at most {model.header.positions}: the model has no positions beyond"
-        raise FieldInvalidError([Violation("settings.context_length", what)])

@@ -28,6 +28,7 @@ from funland_worker.engines.loaded import (
     ModelFacts,
     context_length,
     refuse_cache_settings,
+    refuse_cache_tokens,
     refuse_draft_model,
     slots,
     threads,
@@ -53,6 +54,7 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
     """
     refuse_draft_model(launch, "CTRANSLATE2")
     refuse_cache_settings(launch, "CTRANSLATE2")
+    refuse_cache_tokens(launch, "CTRANSLATE2")
     package: Any = ctranslate2()
     spot = spot_of(launch, package)
     folder, facts = _prepare(launch)

@@ -16,7 +16,7 @@ from funland_worker.cores import count, most_threads
 from funland_worker.engines.background import Background, Crowd
 from funland_worker.engines.llama_cpp.adapters import Adapters
 from funland_worker.engines.llama_cpp.batch import Batch
-from funland_worker.engines.llama_cpp.cache.contexts import KV_CELLS, new_cache
+from funland_worker.engines.llama_cpp.cache.contexts import new_cache
 from funland_worker.engines.llama_cpp.cache.store import StateStore
 from funland_worker.engines.llama_cpp.generation import Generation
 from funland_worker.engines.llama_cpp.interruption import INTERRUPTED, Interruption
@@ -27,6 +27,7 @@ from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.speculation.rollback import guessed
 from funland_worker.engines.llama_cpp.vectors import Vectors
+from funland_worker.engines.loaded import CACHE_TOKENS
 from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.prompt_news import PromptNews
 from funland_worker.engines.protocol import Advance, EngineError, Prompt, StepReport, Vocabulary
@@ -51,7 +52,7 @@ class LlamaEngine:
         fewer_slots: bool = False,
         held_texts: int = 0,
         cache: LoadSettings.KeyValueCache.ValueType = LoadSettings.STREAMS,
-        kv_cells: int = KV_CELLS,
+        kv_cells: int = CACHE_TOKENS,
         adapters: Adapters | None = None,
         guesses: Guesses | None = None,
         store: StateStore | None = None,
@@ -132,6 +133,11 @@ class LlamaEngine:
     def context(self) -> Any:
         """llama.cpp's context, until the next step; only of a model that generates."""
         return self._cache.context
+
+    @property
+    def cache_tokens(self) -> int:
+        """How many tokens all texts may have together; only of a model that generates."""
+        return self._cache.cells
 
     @property
     def idle(self) -> bool:

@@ -26,9 +26,9 @@ from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.trial import try_apart
 from funland_worker.engines.load_news import LoadNews
-from funland_worker.engines.loaded import Loaded, context_length, slots, threads
+from funland_worker.engines.loaded import Loaded, cache_tokens, context_length, slots, threads
 
-_READS: Final = "this model reads a text as a whole, and llama.cpp chooses how:"
+_READS: Final = "this model reads a text as a whole,"
 
 
 def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
@@ -49,7 +49,9 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
     count = _threads(launch, model)
     if not model.can_generate:
         if launch.settings.HasField("flash_attention"):
-            raise invalid("flash_attention", f"{_READS} leave it out.")
+            raise invalid("flash_attention", f"{_READS} and llama.cpp chooses how: leave it out.")
+        if launch.settings.HasField("cache_tokens"):
+            raise invalid("cache_tokens", f"{_READS} and keeps nothing of it: leave it out.")
         return Loaded(LlamaEncoder(model, length, count), model.facts, _told(model, []))
     draft = _draft_model(launch, model, length, count)
     # Before the cache: what it is shown at once must fit a pass.
@@ -62,6 +64,7 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
         fewer_slots=launch.fewer_slots,
         held_texts=launch.held_texts,
         cache=launch.settings.cache or LoadSettings.STREAMS,
+        kv_cells=cache_tokens(launch),
         adapters=adapters,
         store=StateStore(
             launch.prefix_memory_bytes,
@@ -71,7 +74,9 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
         guesses=Guesses(draft, launch.settings.speculation),
     )
     contexts = [engine.context, draft.context] if draft else [engine.context]
-    return Loaded(engine, model.facts, _told(model, contexts), media)
+    told = _told(model, contexts)
+    told.cache_tokens = engine.cache_tokens
+    return Loaded(engine, model.facts, told, media)
 
 
 def _attention(

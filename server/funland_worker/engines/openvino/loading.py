@@ -17,6 +17,7 @@ from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import (
     Loaded,
     ModelFacts,
+    cache_tokens,
     context_length,
     refuse_cache_settings,
     refuse_draft_model,
@@ -44,8 +45,6 @@ logger = logging.getLogger(__name__)
 
 _CONVERSION = "openvino-2"
 """The name of what `convert` makes; the number goes up when it would make something else."""
-_KV_TOKENS = 32768
-"""How many tokens all texts together may hold, unless one alone may hold more."""
 
 
 def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
@@ -80,7 +79,7 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
                 max_prompt_tokens=prompt_limit(launch, length),
             )
         else:
-            cells = min(slot_count * length, max(length, _KV_TOKENS))
+            cells = min(slot_count * length, max(length, cache_tokens(launch)))
             network = PagedNetwork(core, folder / MODEL, device, told, cells)
     except (RuntimeError, ValueError) as error:
         logger.error("OpenVINO could not prepare the model for %s: %s", device, error)
@@ -97,7 +96,8 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
         slots=slot_count,
         threads=thread_count,
     )
-    return Loaded(engine, facts)
+    held = network.block_count * network.block_size
+    return Loaded(engine, facts, worker_pb2.Ready(cache_tokens=held))
 
 
 def _prepare(launch: worker_pb2.Launch) -> tuple[Path, ModelFacts]:

@@ -138,6 +138,24 @@ async def test_a_longer_context_takes_more_and_may_not_fit(server: Server) -> No
     assert short.available_bytes > 0
 
 
+async def test_a_larger_cache_takes_more_and_one_that_holds_no_call_is_refused(
+    server: Server,
+) -> None:
+    wanted = {"context_length": 2048, "slots": 8}
+    small, large = [
+        (await estimate(server, "funland-tiny", cache_tokens=tokens, **wanted)).footprint
+        for tokens in (2048, 8192)
+    ]
+
+    assert large.cache_bytes == 4 * small.cache_bytes
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await estimate(server, "funland-tiny", cache_tokens=2047, **wanted)
+    (wrong,) = details(raised.value)["BadRequest"].field_violations
+    assert wrong.field == "settings.cache_tokens"
+    assert "must be at least 2048" in wrong.description
+    assert "context_length" in wrong.description
+
+
 async def test_folders_tell_what_their_configuration_tells(server: Server, tmp_path: Path) -> None:
     config = {
         "model_type": "llama", "hidden_size": 64, "num_attention_heads": 8,
@@ -174,7 +192,7 @@ async def test_unknown_models_are_named(server: Server) -> None:
 
 async def test_it_is_told_over_rest_too(stack: Stack) -> None:
     async with aiohttp.ClientSession(stack.http_url) as http:
-        body = {"settings": {"context_length": 512}}
+        body = {"settings": {"context_length": 512, "slots": 8, "cache_tokens": 1024}}
         url = "/funland/v1/models/funland-tiny:estimate"
         async with http.post(url, json=body) as response:
             assert response.status == 200
@@ -183,4 +201,5 @@ async def test_it_is_told_over_rest_too(stack: Stack) -> None:
     parts = told["footprint"]
     assert parts["context_length"] == 512
     assert int(parts["weights_bytes"]) > 5 * MIB
+    assert int(parts["cache_bytes"]) == 1024 * 7 * 2 * 256 * 2
     assert told["fits"] is True

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from funland.v1.models_pb2 import LoadSettings
 from funland.worker.v1.worker_pb2 import TokenizeText
@@ -53,6 +56,34 @@ def test_the_cache_is_counted_to_the_byte() -> None:
     two = needed_bytes(model, LoadSettings(slots=2, context_length=1000))
 
     assert two - one == 1000 * model.header.cache_bytes_per_token
+
+
+@pytest.mark.parametrize(
+    ("settings", "tokens"),
+    [
+        ({}, 32_768),
+        ({"cache_tokens": 8192}, 8192),
+        ({"cache_tokens": 50_000}, 50_000),
+        ({"cache_tokens": 1_000_000}, 8 * 8192),
+        ({"cache_tokens": 16_384, "cache": LoadSettings.UNIFIED}, 16_384),
+        ({"slots": 2}, 2 * 8192),
+        ({"slots": 64, "context_length": 65_536, "cache_tokens": 100_000}, 100_000),
+        ({"slots": 64, "context_length": 65_536}, 65_536),
+    ],
+)
+def test_the_cache_has_the_tokens_that_are_asked_for(settings: dict[str, Any], tokens: int) -> None:
+    model = replace(sizes(embedded_model()), context_length=8192)
+    wanted = LoadSettings(slots=8)
+    wanted.MergeFrom(LoadSettings(**settings))
+
+    told = footprint(model, wanted, 8192).cache_bytes
+    parted = parts(model, wanted, 8192)
+
+    assert told == tokens * model.cache_bytes_per_token
+    held = [weights + tokens * cache for weights, cache in zip(
+        model.layer_bytes, model.layer_cache_bytes, strict=True,
+    )]  # fmt: skip
+    assert list(parted.layers[:-1]) == held
 
 
 def test_a_draft_model_counts_too() -> None:

@@ -18,7 +18,7 @@ from funland.v1.models_pb2 import (
 )
 from funland_server.app import Server
 from funland_server.config import ServerSettings
-from tests.server.conftest import call, until
+from tests.server.conftest import call, details, until
 
 COPY = "copy"
 PREFIXES = 10 * 1024**3
@@ -69,6 +69,30 @@ async def test_settings_that_were_asked_for_stay_when_a_load_asks_for_none(
 
     assert again.loaded.slots == 2
     assert again.loaded.load_time == first.loaded.load_time
+
+
+async def test_the_cache_has_the_tokens_that_are_asked_for(server_with_copy: Server) -> None:
+    usual = await load(server_with_copy, COPY)
+    asked = await load(server_with_copy, COPY, cache_tokens=512)
+    again = await load(server_with_copy, COPY, cache_tokens=512)
+
+    assert (usual.loaded.cache_tokens, asked.loaded.cache_tokens) == (4 * 256, 512)
+    assert asked.loaded.estimate_bytes < usual.loaded.estimate_bytes
+    assert asked.loaded.memory_limit_bytes < usual.loaded.memory_limit_bytes
+    assert again.loaded.load_time == asked.loaded.load_time
+
+
+async def test_a_cache_that_does_not_hold_one_call_is_refused_with_what_to_do(
+    server_with_copy: Server,
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="must be at least 1024") as raised:
+        await load(server_with_copy, COPY, cache_tokens=512, context_length=1024)
+
+    assert details(raised.value)["ErrorInfo"].reason == "FIELD_INVALID"
+    (wrong,) = details(raised.value)["BadRequest"].field_violations
+    assert wrong.field == "settings.cache_tokens"
+    model = await call(server_with_copy, "GetModel", GetModelRequest(model_id=COPY))
+    assert model.state == Model.INSTALLED
 
 
 async def test_a_model_that_can_t_fit_is_refused_with_the_numbers(

@@ -117,16 +117,20 @@ def test_one_of_several_that_is_not_there_is_named() -> None:
     assert raised.value.metadata["device"] == "NPU"
 
 
-@pytest.mark.parametrize("engine", [LoadSettings.OPENVINO, LoadSettings.CTRANSLATE2])
 @pytest.mark.parametrize(
-    "settings",
+    ("engine", "settings"),
     [
-        LoadSettings(key_type=LoadSettings.Q8_0),
-        LoadSettings(value_type=LoadSettings.F32),
-        LoadSettings(flash_attention=False),
-    ],
+        (engine, settings)
+        for engine in (LoadSettings.OPENVINO, LoadSettings.CTRANSLATE2)
+        for settings in (
+            LoadSettings(key_type=LoadSettings.Q8_0),
+            LoadSettings(value_type=LoadSettings.F32),
+            LoadSettings(flash_attention=False),
+        )
+    ]
+    + [(LoadSettings.CTRANSLATE2, LoadSettings(cache_tokens=256))],
 )
-def test_what_only_llama_cpp_can_be_told_is_refused(
+def test_what_other_engines_alone_can_be_told_is_refused(
     engine: LoadSettings.Engine.ValueType, settings: LoadSettings
 ) -> None:
     (field,) = [described.name for described, _ in settings.ListFields()]

@@ -20,9 +20,6 @@ from funland_worker.engines.prefill import LARGEST_PASS
 from funland_worker.engines.protocol import EngineError
 from funland_worker.limits import HEADROOM_BYTES, room_bytes
 
-KV_CELLS = 32768
-"""How many tokens all texts together may hold, unless one alone may hold more."""
-
 _LONG = 2048
 _LONG_PASS = 128
 """Without flash attention the scores of a pass take rows x tokens of memory: fewer rows for long
@@ -124,8 +121,8 @@ def new_context(
         raise EngineError(
             ErrorReason.MODEL_LOAD_FAILED,
             f"There is not enough memory{place} for"
-            f" {_parts(model, sequences, length, rolls_back)}; ask for fewer slots or a shorter"
-            " context_length.",
+            f" {_parts(model, sequences, length, rolls_back)}; ask for fewer slots, a shorter"
+            " context_length or fewer cache_tokens.",
         )
     if model.offload.on_cpu:
         bind(context, threads)

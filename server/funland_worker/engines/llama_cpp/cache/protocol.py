@@ -54,6 +54,11 @@ class Cache(Protocol):
         ...
 
     @property
+    def cells(self) -> int:
+        """How many tokens it may hold."""
+        ...
+
+    @property
     def shares_what_runs(self) -> bool:
         """Whether a text can be given the beginning of one that has gone on. Else a beginning must
         be kept while it is all that there is."""

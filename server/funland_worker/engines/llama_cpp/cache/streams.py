@@ -92,6 +92,11 @@ class StreamCache:
         return self._slots
 
     @property
+    def cells(self) -> int:
+        """See `Cache`."""
+        return self._cells
+
+    @property
     def shares_what_runs(self) -> bool:
         """See `Cache`."""
         return True

@@ -87,6 +87,11 @@ class UnifiedCache:
         return self._slots
 
     @property
+    def cells(self) -> int:
+        """See `Cache`."""
+        return self._cells
+
+    @property
     def shares_what_runs(self) -> bool:
         """See `Cache`."""
         return self._able.drops_tails
