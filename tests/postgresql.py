@@ -57,7 +57,7 @@ class Cluster:
         self._process: subprocess.Popen[Any] | None = None
         self._run(
             "initdb", "--pgdata", self._data, "--username", _USER, "--auth", "trust",
-            "--encoding", "UTF8", "--locale", "C", "--no-sync",
+            "--encoding", "UTF8", "--locale", "C", "--no-sync", **_as_nobody(),
         )  # fmt: skip
         self._started = False
         self.port = 0
@@ -148,12 +148,14 @@ class Cluster:
             self._process.wait(_SECONDS)
             self._process = None
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, program: str, *arguments: str, **options: Any) -> None:
+        """Without `options` Python starts it without a fork, in which gRPC's handlers run: they may
+        end a child that has not become the program yet."""
         done = subprocess.run(
             [str(self._programs / program), *arguments],
-            capture_output=True, text=True, check=False, cwd=self._folder, **_as_nobody(),
+            capture_output=True, text=True, check=False, cwd=self._folder, **options,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, (done.returncode, done.stderr)
 
 
 @contextmanager
