@@ -169,8 +169,11 @@ def test_messages_that_are_read_after_they_were_told_are_shown(tab: Tab) -> None
         else:
             held.append(route)
 
+    def keep(frame: str | bytes) -> None:
+        frames.append(frame)
+
     def watched(socket: WebSocket) -> bool:
-        socket.on("framereceived", frames.append)
+        socket.on("framereceived", keep)
         return True
 
     def ends(frame: str | bytes) -> bool:

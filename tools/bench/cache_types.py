@@ -49,7 +49,7 @@ _LIKELY = np.log(1e-3)
 _WIDE: dict[str, Any] = {
     "embedding_length": 1024, "block_count": 8, "attention__head_count": 16,
     "attention__head_count_kv": 4, "attention__key_length": 64, "attention__value_length": 64,
-    "rope__dimension_count": 64, "feed_forward_length": 2816, "context_length": 4096,
+    "rope__dimension_count": 64, "feed_forward_length": 2816, "context_length": 8192,
 }  # fmt: skip
 """A llama of 90 million weights, of which each layer has a quarter of its heads for keys."""
 
@@ -180,12 +180,32 @@ def spend(path: Path, texts: int, length: int, rounds: int) -> None:
         each.close()
 
 
+def read(path: Path, length: int, rounds: int) -> None:
+    """Prints what a prompt of so many tokens takes by each kind."""
+    took: dict[str, list[float]] = {name: [] for name in KINDS}
+    for _ in range(rounds):
+        for name, kind in KINDS.items():
+            text = Texts(path, kind, 1, length)
+            before = process_time()
+            text.fill(length)
+            took[name].append(process_time() - before)
+            text.close()
+    base = median(took["F16"])
+    for name, seconds in took.items():
+        print(
+            f"{name}, a prompt of {length} tokens: {median(seconds):.1f} s of the processor, "
+            f"{median(seconds) / base:.2f} of F16's",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--made", type=int, default=200, help="tokens of each text")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--length", type=int, nargs="*", default=[512], help="none: texts alone")
+    parser.add_argument("--prompts", type=int, nargs="*", default=[1500, 6000], help="their tokens")
     options = parser.parse_args()
     library.start()
     tiny = Path(str(_TINY))
@@ -198,6 +218,9 @@ def main() -> None:
                 for texts in (1, 8):
                     print(f"{name}:")
                     spend(path, texts, length, options.rounds)
+        for length in options.prompts:
+            print("llama of 90 million random weights:")
+            read(wide, length, options.rounds)
     print(f"load {os.getloadavg()[0]:.0f}")
 
 
