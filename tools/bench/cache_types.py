@@ -205,7 +205,7 @@ def main() -> None:
     parser.add_argument("--made", type=int, default=200, help="tokens of each text")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--length", type=int, nargs="*", default=[512], help="none: texts alone")
-    parser.add_argument("--prompts", type=int, nargs="*", default=[1500, 6000], help="their tokens")
+    parser.add_argument("--prompts", type=int, nargs="*", default=[1500, 3000], help="their tokens")
     options = parser.parse_args()
     library.start()
     tiny = Path(str(_TINY))

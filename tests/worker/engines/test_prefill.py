@@ -36,7 +36,7 @@ def test_alone_a_prompt_gets_the_whole_step() -> None:
 
 
 def test_beside_others_the_first_measure_is_a_careful_one() -> None:
-    assert PrefillBudget().tokens(prompts=1, writing=4) == 32
+    assert PrefillBudget().tokens(prompts=1, writing=4) == 48
 
 
 def test_beside_others_a_step_takes_about_50_ms() -> None:
@@ -72,7 +72,7 @@ def test_the_budget_has_a_least_and_a_most() -> None:
     slow.measured(100, 1e6, writing=0)
     fast.measured(500, 0.5, writing=0)
 
-    assert slow.tokens(prompts=1, writing=4) == 32
+    assert slow.tokens(prompts=1, writing=4) == 48
     assert fast.tokens(prompts=1, writing=4) == LARGEST_PASS
 
 

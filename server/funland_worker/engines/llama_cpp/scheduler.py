@@ -30,6 +30,9 @@ from funland_worker.engines.waiting import WaitingQueue
 _WORTH_WAITING = 16
 """A text waits for another's computation if that gives it more tokens than these."""
 
+_MUCH_LONGER = 512
+"""By so many tokens a prompt is longer than all that write, if it has passes of its own."""
+
 _NOTHING: Sequence[int] = ()
 
 _Turn = tuple[Uses, bool]
@@ -88,6 +91,10 @@ class Scheduler:
         self._passed_over = 0
         """For how many passes in a row the first prompt in line has got nothing."""
         self._turns: dict[_Turn, int] = {}
+        self._has_read: set[_Turn] = set()
+        """Those of whose passes the latest that was parted had a prompt."""
+        self._is_apart = False
+        """Whether the pass that is made now is without some that could stand in it."""
 
     @property
     def idle(self) -> bool:
@@ -188,7 +195,7 @@ class Scheduler:
         while True:
             uses, shares = self._share_out(guesses)
             if self._cache.prepare([(share.lease, len(share.tokens)) for share in shares]):
-                if self._part is not Part.ALL:
+                if self._part is not Part.ALL or self._is_apart:
                     self._cache.gather([share.lease for share in shares])
                 return uses, sorted(shares, key=self._order)
             self.preempt()
@@ -290,8 +297,17 @@ class Scheduler:
                     rows -= len(tokens) - 1
                 outputs = int(len(tokens) == generation.lacking)
                 shares.append(Share(generation, lease, tokens, outputs, scored=scored, shown=shown))
-        uses = turn[0]
-        return uses, evened(shares, self._turn) if self._even else shares
+        self._is_apart = self._even or (self._cache.attends_alike and uneven(shares))
+        return turn[0], self._apart(shares, turn) if self._is_apart else shares
+
+    def _apart(self, shares: list[Share], turn: _Turn) -> list[Share]:
+        """Of a pass one prompt alone, or, in every other of such a turn, all that write."""
+        writing = [share for share in shares if share.generation.decoding]
+        prompts = [share for share in shares if not share.generation.decoding]
+        if not (writing and prompts):
+            return writing or prompts[:1]
+        self._has_read ^= {turn}
+        return prompts[:1] if turn in self._has_read else writing
 
     def _in_line(self, ready: list[Generation], decoding: set[Generation]) -> list[Generation]:
         """The same texts, that first whose prompt begins the pass."""
@@ -312,6 +328,7 @@ class Scheduler:
         self._turn += 1
         self._turns = {key: turn for key, turn in self._turns.items() if turn > self._turn - 1000}
         self._turns[wanted] = self._turn
+        self._has_read &= self._turns.keys()
         return wanted
 
     def _leader(self, generation: Generation) -> tuple[Generation | None, int]:
@@ -352,6 +369,15 @@ class Scheduler:
                 generation.leader = None
 
 
+def uneven(shares: Sequence[Share]) -> bool:
+    """Whether a prompt in a pass is much longer than the texts that write there."""
+    prompts = [share.lease.computed for share in shares if not share.generation.decoding]
+    if not prompts or len(prompts) == len(shares):
+        return False
+    writing = max(share.lease.computed for share in shares if share.generation.decoding)
+    return max(prompts) - writing >= _MUCH_LONGER
+
+
 def alike(guesses: dict[Generation, list[int]]) -> dict[Generation, list[int]]:
     """As many guesses of some texts, and none of the others: of as few as possible is let go."""
 
@@ -381,10 +407,3 @@ def _turn(generation: Generation) -> _Turn:
 def _alone(shares: Sequence[Share]) -> bool:
     """Whether a pass has what no other's rows may stand beside."""
     return any(share.shown is not None and share.shown.chunk.at_once for share in shares)
-
-
-def evened(shares: list[Share], turn: int) -> list[Share]:
-    """One prompt alone, or in every other turn all that write."""
-    writing = [share for share in shares if share.generation.decoding]
-    prompts = [share for share in shares if not share.generation.decoding]
-    return writing if not prompts or (writing and turn % 2) else prompts[:1]

@@ -65,6 +65,12 @@ class Cache(Protocol):
         ...
 
     @property
+    def attends_alike(self) -> bool:
+        """Whether texts that have one token each in a pass cost as if each were as long as the
+        longest of them, a prompt that has more included."""
+        ...
+
+    @property
     def cached_tokens(self) -> int:
         """How many tokens it holds; what texts share is counted once if it is kept once."""
         ...

@@ -102,6 +102,11 @@ class StreamCache:
         return True
 
     @property
+    def attends_alike(self) -> bool:
+        """See `Cache`. Parts are computed together for as many tokens as each has in the pass."""
+        return True
+
+    @property
     def cached_tokens(self) -> int:
         """See `Cache`; tokens are kept once for each text."""
         return sum(part.lease.computed if part.lease else len(part.kept) for part in self._parts)

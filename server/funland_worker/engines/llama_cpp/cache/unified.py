@@ -97,6 +97,11 @@ class UnifiedCache:
         return self._able.drops_tails
 
     @property
+    def attends_alike(self) -> bool:
+        """See `Cache`. All texts are attended over all cells, whoever stands in a pass."""
+        return False
+
+    @property
     def cached_tokens(self) -> int:
         """See `Cache`."""
         running = self._running.items()
