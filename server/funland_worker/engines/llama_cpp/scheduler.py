@@ -95,6 +95,8 @@ class Scheduler:
         """Those of whose passes the latest that was parted had a prompt."""
         self._is_apart = False
         """Whether the pass that is made now is without some that could stand in it."""
+        self._reads_next = False
+        """Whether the next of such passes is a prompt's."""
 
     @property
     def idle(self) -> bool:
@@ -123,6 +125,8 @@ class Scheduler:
     @property
     def guessable(self) -> list[Generation]:
         """Those whose next tokens may be guessed in the pass that is made now."""
+        if self._is_apart and self._reads_next:
+            return []
         texts = self.taking_part
         if self._alike and any(not (one.decoding or one.leader) for one in texts):
             return []
@@ -305,9 +309,11 @@ class Scheduler:
         writing = [share for share in shares if share.generation.decoding]
         prompts = [share for share in shares if not share.generation.decoding]
         if not (writing and prompts):
+            self._reads_next = False
             return writing or prompts[:1]
         self._has_read ^= {turn}
-        return prompts[:1] if turn in self._has_read else writing
+        self._reads_next = turn not in self._has_read
+        return writing if self._reads_next else prompts[:1]
 
     def _in_line(self, ready: list[Generation], decoding: set[Generation]) -> list[Generation]:
         """The same texts, that first whose prompt begins the pass."""
