@@ -203,7 +203,6 @@ class Scheduler:
                     self._cache.gather([share.lease for share in shares])
                 return uses, sorted(shares, key=self._order)
             self.preempt()
-            self._follow()
 
     def keep_places(self, shares: Sequence[Share]) -> None:
         """Has what a pass computed kept where it is to be."""
@@ -233,6 +232,7 @@ class Scheduler:
             ),
         )[1]
         self._put_back(last)
+        self._follow()
 
     def _displace(self) -> bool:
         """Takes the part of the youngest that nobody waits for, if there is any."""
@@ -360,16 +360,18 @@ class Scheduler:
         return best, most if best else 0
 
     def _follow(self) -> None:
-        """Gives those who wait for another's computation their copy, when it is there."""
+        """Gives those who wait for another's computation their copy, when it is there. Whose leader
+        left goes back to those who wait, and whoever follows that one: what was computed can be
+        taken over from the cache."""
+        while lost := [one for one in self.running if one.leader and one.leader.lease is None]:
+            for one in reversed(lost):
+                self._put_back(one)
         following = [generation for generation in self.running if generation.leader is not None]
         for generation in reversed(following):
             leader = generation.leader
-            if leader is None:
-                continue
-            if leader.lease is None:  # it left: its part can be taken over from the cache
-                self._put_back(generation)
-            elif leader.computed >= generation.leader_tokens:
+            if leader is not None and leader.computed >= generation.leader_tokens:
                 assert generation.lease is not None  # noqa: S101 - it runs
+                assert leader.lease is not None  # noqa: S101 - else both were put back
                 known = generation.tokens[: generation.leader_tokens]
                 self._cache.share(leader.lease, generation.lease, known)
                 generation.leader = None
