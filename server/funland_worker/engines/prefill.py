@@ -19,6 +19,8 @@ _SHORTER = 4
 """How many times shorter than the first prompt in line one is that goes before it."""
 _MOST_PASSED_OVER = 3
 """Passes in a row in which the first in line gets nothing."""
+_MUCH_LONGER = 512
+"""By how many tokens a prompt is longer than what is written beside it, if it stands alone."""
 _PAUSE_MS = 50.0
 _MOST = 16.0
 _SLOPE = 8.0
@@ -37,6 +39,12 @@ def first(lacking: Sequence[int], passed_over: int) -> int:
     if passed_over < _MOST_PASSED_OVER and _SHORTER * lacking[shortest] <= lacking[0]:
         return shortest
     return 0
+
+
+def apart(prompts: Sequence[int], writing: Sequence[int]) -> bool:
+    """Whether prompts of which so many tokens are computed have passes of their own beside texts
+    that write, of so many: else these cost as if each were as long as the longest prompt."""
+    return bool(prompts and writing) and max(prompts) - max(writing) >= _MUCH_LONGER
 
 
 class PrefillBudget:

@@ -128,12 +128,14 @@ class Painter:
         self.pulse.beat()
         try:
             painted = self._pipelines.paint(planned, planned.seeds[index], given, steps)
-            for _ in range(_MOST_AGAIN):
-                if steps.error is not None:
-                    raise steps.error
-                if painted is None or not previews.lost:
+            again = 0
+            while painted is not None and previews.lost and again < _MOST_AGAIN:
+                if steps.error is not None or stop.is_set():
                     break
+                again += 1
                 self._pipelines.paint(planned, planned.seeds[index], given, steps.again)
+            if steps.error is not None:
+                raise steps.error
             if painted is None:
                 return None
             for image in previews.rest():

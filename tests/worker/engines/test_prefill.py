@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget, first
+from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget, apart, first
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,21 @@ def test_what_nobody_waits_for_gets_few_tokens_beside_texts_that_write() -> None
     assert budget.beside(4) == 50  # but no longer than 50 ms
     budget.measured(100, 5000.0, writing=0)
     assert budget.beside(4) == 8
+
+
+@pytest.mark.parametrize(
+    ("prompts", "writing", "expected"),
+    [
+        ([6000], [], False),
+        ([], [100], False),
+        ([0], [100, 200], False),
+        ([711], [100, 200], False),
+        ([712], [100, 200], True),
+        ([0, 6000], [200], True),
+        ([6000], [100, 6000], False),
+    ],
+)
+def test_a_prompt_much_longer_than_all_that_write_stands_alone(
+    prompts: list[int], writing: list[int], *, expected: bool
+) -> None:
+    assert apart(prompts, writing) == expected

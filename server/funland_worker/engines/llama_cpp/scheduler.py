@@ -23,15 +23,12 @@ from funland_worker.engines.llama_cpp.cache.protocol import Cache, Lease
 from funland_worker.engines.llama_cpp.generation import Generation
 from funland_worker.engines.llama_cpp.memory import Memory
 from funland_worker.engines.media import MediaSpan
-from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget, first
+from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget, apart, first
 from funland_worker.engines.stand_ins import whole
 from funland_worker.engines.waiting import WaitingQueue
 
 _WORTH_WAITING = 16
 """A text waits for another's computation if that gives it more tokens than these."""
-
-_MUCH_LONGER = 512
-"""By so many tokens a prompt is longer than all that write, if it has passes of its own."""
 
 _NOTHING: Sequence[int] = ()
 
@@ -65,7 +62,8 @@ class Scheduler:
 
     Those that run are in the order in which they began. A text whose beginning another computes
     already waits for that and is given a copy. Texts with different adapters take turns: llama.cpp
-    computes a pass with one set of them.
+    computes a pass with one set of them. So do a prompt and the texts that write, where it is much
+    longer than they are.
 
     Texts that nobody waits for pause while `Background` says so, and keep their part of the cache;
     but none of the others waits for a part that one of them has.
@@ -301,13 +299,22 @@ class Scheduler:
                     rows -= len(tokens) - 1
                 outputs = int(len(tokens) == generation.lacking)
                 shares.append(Share(generation, lease, tokens, outputs, scored=scored, shown=shown))
-        self._is_apart = self._even or (self._cache.attends_alike and uneven(shares))
-        return turn[0], self._apart(shares, turn) if self._is_apart else shares
+        return turn[0], self._parted(shares, turn)
 
-    def _apart(self, shares: list[Share], turn: _Turn) -> list[Share]:
-        """Of a pass one prompt alone, or, in every other of such a turn, all that write."""
+    def _parted(self, shares: list[Share], turn: _Turn) -> list[Share]:
+        """Of a pass one prompt alone, or, in every other of such a turn, all that write, where they
+        must not or should not stand in one."""
         writing = [share for share in shares if share.generation.decoding]
         prompts = [share for share in shares if not share.generation.decoding]
+        self._is_apart = self._even or (
+            self._cache.attends_alike
+            and apart(
+                [share.lease.computed for share in prompts],
+                [share.lease.computed for share in writing],
+            )
+        )
+        if not self._is_apart:
+            return shares
         if not (writing and prompts):
             self._reads_next = False
             return writing or prompts[:1]
@@ -375,15 +382,6 @@ class Scheduler:
                 known = generation.tokens[: generation.leader_tokens]
                 self._cache.share(leader.lease, generation.lease, known)
                 generation.leader = None
-
-
-def uneven(shares: Sequence[Share]) -> bool:
-    """Whether a prompt in a pass is much longer than the texts that write there."""
-    prompts = [share.lease.computed for share in shares if not share.generation.decoding]
-    if not prompts or len(prompts) == len(shares):
-        return False
-    writing = max(share.lease.computed for share in shares if share.generation.decoding)
-    return max(prompts) - writing >= _MUCH_LONGER
 
 
 def alike(guesses: dict[Generation, list[int]]) -> dict[Generation, list[int]]:
