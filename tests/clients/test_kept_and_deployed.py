@@ -178,10 +178,11 @@ async def test_a_line_that_is_cut_amid_an_answer_loses_and_doubles_nothing(stack
         arguments = {"temperature": 0, "max_tokens": 400, "ignore_end": True}
         name = (await client.sessions.create(MODEL, **arguments)).session_id  # pyright: ignore[reportArgumentType]  # one dictionary of three types
         async with client.sessions.converse(name) as conversation:
+            events = [await anext(conversation)]
+            relay.cut_after(CUT_BYTES)
             conversation.send("Tell me a story.")
             conversation.done()
-            relay.cut_after(CUT_BYTES)
-            events = [event async for event in conversation]
+            events += [event async for event in conversation]
         branch = await client.sessions.messages(name)
 
     assert len(opened(events)) == 2
