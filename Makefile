@@ -152,6 +152,10 @@ bench-checkpoints: $(INSTALLED_DEV) ## Show what chats of a model with a state c
 bench-cache-types: $(INSTALLED_DEV) ## Show what keys and values of other types than F16 change, and what they take.
 	$(BIN)/python -m tools.bench.cache_types $(ARGS)
 
+.PHONY: bench-estimates
+bench-estimates: $(INSTALLED_DEV) ## Hold what models are estimated to take of the memory against what they take; ARGS="mamba2 lfm2" measures some.
+	$(BIN)/python -m tools.zoo.estimates $(ARGS)
+
 .PHONY: bench-workloads
 bench-workloads: $(INSTALLED_DEV) ## Replay what users do, beside the servers of others; ARGS="--scale 0.1" is short.
 	$(BIN)/python -m tools.bench.workloads --rounds $(BENCH_ROUNDS) \

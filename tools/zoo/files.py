@@ -26,6 +26,13 @@ from tools.zoo.headers import COMMON, HEADERS
 
 _TOKENIZER = resources.files("funland_server.models") / "embedded" / "funland-tiny.gguf"
 _UNPREFIXED = ("tokenizer.", "xielu.")
+_WHOLE = (
+    "conv1d", "conv", "conv1d_q", "conv1d_k", "conv1d_v", "ffn_gate_inp", "ffn_gate_inp_shexp",
+    "position_embd", "a", "d",
+)  # fmt: skip
+_PRODUCTS = ("key", "value", "receptance", "gate", "output")
+"""What no converter makes 16-bit floats of, beside most of `time_mix_`: llama.cpp ends the process
+where it is."""
 
 
 def write_model(
@@ -48,7 +55,9 @@ def write_model(
     path = folder / f"{name or architecture}.gguf"
     _write(path, architecture, values, {})
     tensors = {
-        tensor: _weights(tensor, shape).astype(np.float16 if half and shape[1:] else np.float32)
+        tensor: _weights(tensor, shape).astype(
+            np.float16 if half and _halved(tensor, shape) else np.float32
+        )
         for tensor, shape in _wanted(path).items()
         if not tensor.endswith(without)
     }
@@ -120,6 +129,15 @@ def _weights(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     if role in ("token_embd", "position_embd"):
         return 0.5 * noise
     return np.float32((4 if role == "output" else 1.2) / np.sqrt(shape[-1])) * noise
+
+
+def _halved(name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a converter makes 16-bit floats of it where it can."""
+    role = name.removesuffix(".weight").rpartition(".")[2]
+    if role.startswith("time_mix_"):
+        return role.endswith(_PRODUCTS)
+    whole = role == "bias" or role.endswith("_ape") or role.removeprefix("ssm_") in _WHOLE
+    return len(shape) > 1 and not whole
 
 
 def _wanted(header: Path) -> dict[str, tuple[int, ...]]:

@@ -11,7 +11,8 @@ from funland.v1.models_pb2 import Footprint, LoadSettings, Model
 from funland_server.models.formats.quantizations import Quantization, Worth, is_outdated
 from funland_server.models.formats.quantizations import quantization as known_quantization
 from funland_server.models.loading.engines import CONVERTED_ARCHITECTURES, READERS, Engine
-from funland_server.models.loading.footprint import Sizes, footprint
+from funland_server.models.loading.footprint import footprint
+from funland_server.models.loading.sizes import Sizes
 
 _MARGIN: Final = 1.1
 """What is estimated from a hub's words, and what is free now, may both be other at the load."""

@@ -15,6 +15,7 @@ from typing import cast
 
 from funland_server.models.formats.architectures import foreign, writes_text
 from funland_server.models.formats.gguf import GgufContents, invalid, read_contents
+from funland_server.models.formats.gguf_cache import cache_facts
 from funland_server.models.formats.gguf_layers import cached_bytes, layers
 from funland_server.models.formats.gguf_states import state_bytes
 from funland_server.models.formats.header import ModelHeader
@@ -152,6 +153,7 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
         raise invalid(path, "it does not name its architecture")
     file_type = metadata.get("general.file_type")
     parts = layers(contents)
+    states = state_bytes(contents)
     return ModelHeader(
         architecture=architecture,
         name=_text(metadata, "general.name"),
@@ -168,8 +170,9 @@ def _describe(path: Path, contents: GgufContents, files: int) -> ModelHeader:
         positions=contents.shapes.get(_POSITIONS, (0, 0))[-1],
         layer_bytes=parts.weights,
         layer_cache_bytes=parts.cache,
-        state_bytes=sum(state_bytes(contents).values()),
+        state_bytes=sum(states.values()),
         layer_state_bytes=parts.states,
+        cache=cache_facts(contents, states),
         output_bytes=parts.output,
         ties_output=parts.ties_output,
         vocabulary_size=parts.vocabulary_size,

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from funland_server.models.formats.gguf import GgufContents
+from funland_server.models.formats.gguf_cache import by_layers
 
 _VALUE_BYTES = 4
 _SHIFTS = 2
 """How many of the latest tokens RWKV keeps, unless the file says."""
-_DIGITS = 5
 _LARGEST = 2**24
 """No number that a state's size depends on is larger, in any model that is known."""
 
@@ -30,11 +30,6 @@ def state_bytes(contents: GgufContents) -> dict[int, int]:
         return value if isinstance(value, int) and 0 < value <= _LARGEST else 0
 
     attends = number("attention.key_length") if architecture == "minimax-01" else 0
-    layers: dict[int, dict[str, tuple[int, ...]]] = {}
-    for name, shape in contents.shapes.items():
-        layer, _, role = name.removeprefix("blk.").partition(".")
-        if name.startswith("blk.") and layer.isdecimal() and len(layer) <= _DIGITS:
-            layers.setdefault(int(layer), {})[role] = shape
     scan = number("ssm.state_size") * number("ssm.inner_size")
     wkv = number("embedding_length") * (
         number("wkv.head_size") + (number("token_shift_count") or _SHIFTS)
@@ -42,7 +37,7 @@ def state_bytes(contents: GgufContents) -> dict[int, int]:
     delta = number("kda.head_dim")
     return {
         layer: _VALUE_BYTES * kept
-        for layer, shapes in layers.items()
+        for layer, shapes in by_layers(contents).items()
         if (kept := _layer_values(shapes, scan=scan, wkv=wkv, delta=delta, attends=attends))
     }
 

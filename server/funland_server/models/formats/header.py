@@ -51,6 +51,28 @@ class ProjectorFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheFacts:
+    """How a model remembers texts, and what its passes have beside for each token of them."""
+
+    heads: int
+    """How many score all tokens; 0: the file does not say."""
+    unified: bool
+    """Whether all texts are in one cache, whatever a load asks for: there are states, a window, or
+    several caches."""
+    each_whole: bool = False
+    """Whether each text has room for as many tokens as all together."""
+    masks: int = 1
+    """How many numbers there are for each token that is computed and each that it may see, beside
+    the heads' scores."""
+    copied_values: int = 0
+    """How many 16-bit numbers of each token in the cache a pass lays out anew."""
+    gathered_values: int = 0
+    """How many 32-bit floats it lays out of each for each text."""
+    state_copies: int = 1
+    """How often it has the states of a layer."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHeader:
     """Texts are empty and numbers 0 where the files don't say."""
 
@@ -88,6 +110,8 @@ class ModelHeader:
     was installed by a version that did not look."""
     layer_state_bytes: tuple[int, ...] = ()
     """Of each layer, its part of `state_bytes`."""
+    cache: CacheFacts | None = None
+    """Of a GGUF model; None: it was installed by a version that did not look."""
     output_bytes: int = 0
     """What turns the last layer's states into scores takes."""
     ties_output: bool = False

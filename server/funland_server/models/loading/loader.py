@@ -24,15 +24,16 @@ from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import InstalledModel, files_of
 from funland_server.models.loading.cache_types import unasked
+from funland_server.models.loading.contexts import held_texts, own_bytes
 from funland_server.models.loading.engines import installed_engines
-from funland_server.models.loading.footprint import held_texts, sizes
 from funland_server.models.loading.lengths import check_cache, check_context, context_length
 from funland_server.models.loading.measurements import Measurements
 from funland_server.models.loading.placing import Load, Placing
 from funland_server.models.loading.prefix_key import prefix_key
 from funland_server.models.loading.progress import loading_to_wire
 from funland_server.models.loading.served import ServedNames
-from funland_server.models.loading.states import slots_for, states_each
+from funland_server.models.loading.sizes import sizes
+from funland_server.models.loading.states import slots_for
 from funland_server.tracing.spans import current, ending, enter
 from funland_server.workers.callee import Callee
 from funland_server.workers.calls import ModelCalls
@@ -339,7 +340,7 @@ class ModelLoader:
                 conversion_folder=self._conversions(model.model_id),
                 fewer_slots=not asked,
                 cache_type=load.cache_type,
-                held_texts=held_texts(load.sizes, settings),
+                held_texts=held_texts(load.sizes, settings, self._settings.max_context_length),
                 chat_template=model.defaults.chat_template,
                 projector_path=model.projector,
                 projector_sha256=model.files.get(PROJECTOR, ""),
@@ -360,11 +361,11 @@ class ModelLoader:
             keep_alive_seconds=_FOR_EVER if stays else self._settings.keep_alive_seconds,
         )
         settings.MergeFrom(wanted)
-        if not (wanted.HasField("slots") or "slots" in self._settings.model_fields_set):
-            states = (model.header.state_bytes or 0) * states_each(settings)
-            settings.slots = slots_for(settings.slots, states, model.fingerprint.size_bytes)
         if model.defaults.context_length and not settings.HasField("context_length"):
             settings.context_length = self._default_context(model, model.defaults.context_length)
+        if not (wanted.HasField("slots") or "slots" in self._settings.model_fields_set):
+            own = own_bytes(sizes(model), settings, self._settings.max_context_length)
+            settings.slots = slots_for(settings.slots, own, model.fingerprint.size_bytes)
         check_context(settings, model.header.positions)
         if model.kind not in MEDIA:
             longest = self._settings.max_context_length
@@ -384,7 +385,7 @@ class ModelLoader:
         """What there is to know before a model is placed. Blocks: what was installed by an older
         version is read anew for what its layers take."""
         header = model.header
-        unread = not header.layer_bytes or header.state_bytes is None
+        unread = not header.layer_bytes or header.state_bytes is None or header.cache is None
         if model.format == Model.GGUF and unread:
             header = read_gguf(model.path).header
         last = self._measurements.kept(model.model_id)

@@ -25,7 +25,8 @@ from funland_server.models.choosing import Spare
 from funland_server.models.installed.model import InstalledModel
 from funland_server.models.loading.cache_types import CacheType, counted
 from funland_server.models.loading.engines import READERS
-from funland_server.models.loading.footprint import Sizes, footprint, memory_limit_bytes, parts
+from funland_server.models.loading.footprint import footprint, memory_limit_bytes, parts
+from funland_server.models.loading.sizes import Sizes
 from funland_server.workers.errors import (
     EngineUnavailableError,
     ModelLoadFailedError,

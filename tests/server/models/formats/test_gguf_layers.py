@@ -36,7 +36,7 @@ def test_an_output_of_its_own_leaves_the_table_of_tokens_out() -> None:
             {
                 "token_embd.weight": (F16, (64, 1000)),
                 "blk.0.attn_k.weight": (Q8_0, (64, 32)),
-                "blk.1.attn_v.weight": (F16, (64, 32)),
+                "blk.1.attn_k.weight": (F16, (64, 32)),
                 "output_norm.weight": (F16, (64,)),
                 "output.weight": (F16, (64, 1000)),
             }
@@ -44,7 +44,8 @@ def test_an_output_of_its_own_leaves_the_table_of_tokens_out() -> None:
     )
 
     assert parts.weights == (64 * 32 // 32 * 34, 64 * 32 * 2)
-    assert parts.cache == (2 * 32, 2 * 32)
+    # Values without a matrix of their own are the keys once more.
+    assert parts.cache == (2 * 2 * 32, 2 * 2 * 32)
     assert parts.output == 64 * 2 + 64 * 1000 * 2
     assert parts.vocabulary_size == 1000
 

@@ -17,7 +17,8 @@ from funland_server.models.installed.hibari import HIBARI
 from funland_server.models.installed.model import InstalledModel, sha256
 from funland_server.models.installed.packaged import packaged_model
 from funland_server.models.installed.store import ModelStore
-from funland_server.models.loading.footprint import footprint, sizes
+from funland_server.models.loading.footprint import footprint
+from funland_server.models.loading.sizes import sizes
 
 MIB = 2**20
 

@@ -14,7 +14,8 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.installed.embedded import embedded_model
 from funland_server.models.installed.model import Fingerprint, InstalledModel
-from funland_server.models.loading.footprint import footprint, memory_limit_bytes, parts, sizes
+from funland_server.models.loading.footprint import footprint, memory_limit_bytes, parts
+from funland_server.models.loading.sizes import sizes
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 
@@ -52,10 +53,12 @@ def test_the_cache_is_counted_to_the_byte() -> None:
     # Keys and values of 7 layers, each 256 numbers of 16 bits.
     assert model.header.cache_bytes_per_token == 7 * 2 * 256 * 2
 
-    one = needed_bytes(model, LoadSettings(slots=1, context_length=1000))
-    two = needed_bytes(model, LoadSettings(slots=2, context_length=1000))
+    one, two = (
+        footprint(sizes(model), LoadSettings(slots=slots, context_length=1000), 8192)
+        for slots in (1, 2)
+    )
 
-    assert two - one == 1000 * model.header.cache_bytes_per_token
+    assert two.cache_bytes - one.cache_bytes == 1000 * model.header.cache_bytes_per_token
 
 
 @pytest.mark.parametrize(
@@ -99,12 +102,15 @@ def test_a_draft_model_has_room_for_a_few_texts_whatever_the_slots() -> None:
     many = LoadSettings(slots=32, key_type=LoadSettings.Q8_0, value_type=LoadSettings.Q8_0)
     cache = 4 * model.context_length * model.cache_bytes_per_token
 
+    few = LoadSettings(slots=4)
+    alone = parts(model, few, 8192)
+
     of_model, both = (parts(model, many, 8192, draft) for draft in (None, model))
 
     assert both.host == of_model.host
     assert both.layers[1:] == of_model.layers[1:]
     assert both.layers[0] - of_model.layers[0] == both.draft
-    assert both.draft == model.weights_bytes + cache + both.compute
+    assert both.draft == model.weights_bytes + cache + alone.compute
     told = [footprint(model, many, 8192, draft).cache_bytes for draft in (None, model)]
     assert told[1] - told[0] == cache
 

@@ -21,9 +21,9 @@ from funland_server.live import Live
 from funland_server.metrics import Metrics
 from funland_server.models.domain import Models
 from funland_server.models.installed.model import InstalledModel
-from funland_server.models.loading.footprint import sizes
 from funland_server.models.loading.measurements import Measurement
 from funland_server.models.loading.placing import Load, Placing
+from funland_server.models.loading.sizes import sizes
 from funland_server.models.wire import to_wire
 from funland_server.workers.errors import EngineUnavailableError, ModelTooLargeError
 from funland_server.workers.spec import WorkerSpec
