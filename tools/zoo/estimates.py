@@ -3,7 +3,7 @@
 
 Each model is made large enough to matter, loaded by a service with settings that nobody asked for,
 and given as many tokens as its cache holds. What leaves the cache is not kept, so that no more than
-what is estimated remains.
+what is estimated remains. The processes that read templates and hold answers to a form count too.
 """
 
 from __future__ import annotations
@@ -11,75 +11,35 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
+from pydantic import BaseModel
+
 from funland_client import Funland
-from tools.bench.services import funland
+from tools.bench.services import Service, funland
 from tools.zoo.allocations import CONTEXT, SLOTS, Allocated
+from tools.zoo.estimate_rows import HEAD, ROWS, Row, line
 from tools.zoo.files import write_model
 from tools.zoo.large import LARGE, changes
 
 NEAR = 0.1
-_MIB = 1024**2
 _FIRST, _LAST = 300, 4000
 _FEW, _LONG = 4, CONTEXT - 200
 _MANY, _SHORT = 2 * SLOTS, 60
 _MADE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is known of a model, in bytes."""
+class _Form(BaseModel):
+    """What an answer is held to."""
 
-    architecture: str
-    weights: int
-    cache: int
-    compute: int
-    process: int
-    estimate: int
-    measured: int
-    told: Allocated
-
-    @property
-    def ratio(self) -> float:
-        """The estimate as a part of what was measured."""
-        return self.estimate / self.measured
-
-    @property
-    def rest(self) -> int:
-        """What the process has beside what llama.cpp told of."""
-        told = self.told
-        return self.measured - told.weights - told.keys_and_values - told.states - told.compute
-
-
-HEAD = (
-    "| Architecture | Weights | Keys and values, states | Buffers of a pass | The process"
-    " | Together | Measured | Estimated / measured |\n|---|---|---|---|---|---|---|---|"
-)
-
-
-def line(row: Row) -> str:
-    """A line of a table: each part as it was estimated, and as llama.cpp told of it."""
-
-    def pair(estimated: int, told: int) -> str:
-        return f"{estimated / _MIB:.0f}, {told / _MIB:.0f}"
-
-    cells = [
-        f"`{row.architecture}`",
-        pair(row.weights, row.told.weights),
-        pair(row.cache, row.told.keys_and_values + row.told.states),
-        pair(row.compute, row.told.compute),
-        pair(row.process, row.rest),
-        f"{row.estimate / _MIB:.0f}",
-        f"{row.measured / _MIB:.0f}",
-        f"{row.ratio:.2f}",
-    ]
-    return f"| {' | '.join(cells)} |"
+    names: list[str]
 
 
 def texts(count: int, length: int, chance: random.Random) -> list[Sequence[int]]:
@@ -98,9 +58,20 @@ def fill(client: Funland, model: str) -> None:
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
+    client.chat("a", model, max_tokens=_MADE, format=_Form)
 
 
-def measure(client: Funland, path: Path) -> Row:
+def peaks(service: Service) -> int:
+    """The most that each process below the service had, together."""
+    told = [
+        re.search(r"^VmHWM:\s*(\d+) kB$", text, re.MULTILINE)
+        for child in psutil.Process(service.pid).children(recursive=True)
+        if (text := Path(f"/proc/{child.pid}/status").read_text())
+    ]
+    return sum(1024 * int(found[1]) for found in told if found)
+
+
+def measure(service: Service, client: Funland, path: Path) -> Row:
     """Has a model do all that it can, and tells what it took."""
     command = [sys.executable, "-m", "tools.zoo.allocations", str(path)]
     told = subprocess.run(command, capture_output=True, check=True, text=True).stdout
@@ -109,7 +80,7 @@ def measure(client: Funland, path: Path) -> Row:
     parts = client.models.estimate(model).footprint
     client.models.load(model)
     fill(client, model)
-    took = client.models.estimate(model).measured_bytes
+    took, every = client.models.estimate(model).measured_bytes, peaks(service)
     client.models.delete(model)
     return Row(
         path.stem,
@@ -119,7 +90,24 @@ def measure(client: Funland, path: Path) -> Row:
         parts.process_bytes,
         parts.total_bytes,
         took,
+        every - took,
         Allocated(**json.loads(told)),
+    )
+
+
+def again(client: Funland, path: Path, known: Row) -> Row:
+    """What was measured of a model beside what it is estimated to take now."""
+    model = path.stem.lower()
+    client.models.import_file(path, model)
+    parts = client.models.estimate(model).footprint
+    client.models.delete(model)
+    return replace(
+        known,
+        weights=parts.weights_bytes,
+        cache=parts.cache_bytes,
+        compute=parts.compute_bytes,
+        process=parts.process_bytes,
+        estimate=parts.total_bytes,
     )
 
 
@@ -128,6 +116,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="ARCHITECTURE", help="else all")
     parser.add_argument("--out", type=Path, default=Path("build/estimates"), help="for rows")
+    parser.add_argument(
+        "--again", action="store_true", help="estimate anew, beside what was measured before"
+    )
     options = parser.parse_args()
     if unknown := set(options.names) - LARGE.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(LARGE)}")
@@ -144,9 +135,13 @@ def main() -> None:
         ):
             for architecture in options.names or LARGE:
                 path = write_model(folder, architecture, half=True, **changes(architecture))
-                row = measure(client, path)
+                kept = options.out / f"{architecture}.json"
+                if options.again:
+                    row = again(client, path, ROWS.validate_json(kept.read_bytes()))
+                else:
+                    row = measure(service, client, path)
                 path.unlink()
-                (options.out / f"{architecture}.json").write_text(json.dumps(asdict(row)))
+                kept.write_text(json.dumps(asdict(row)))
                 print(line(row), flush=True)
                 if abs(row.ratio - 1) > NEAR:
                     off.append(architecture)

@@ -11,6 +11,8 @@ from typing import Any
 
 LAYERS = 8
 _WIDTH = 768
+_FEW: Mapping[str, Any] = {"block_count": LAYERS // 2, "feed_forward_length": 4096}
+"""Of models whose layers all attend over all texts: half as many take half as long."""
 
 _HALF: Mapping[str, Any] = {
     "embedding_length": _WIDTH, "block_count": LAYERS, "feed_forward_length": 2048,
@@ -41,14 +43,19 @@ LARGE: Mapping[str, Mapping[str, Any]] = {
     },
     "gpt2": {"attention.head_count_kv": 12},
     "qwen3moe": _EXPERTS,
-    "gemma3": {"attention.sliding_window": 512, "attention.sliding_window_pattern": 4},
-    "gpt-oss": {**_EXPERTS, "attention.sliding_window": 128},
+    "gemma3": {**_FEW, "attention.sliding_window": 512, "attention.sliding_window_pattern": 4},
+    "gpt-oss": {
+        **_FEW, **_EXPERTS, "expert_feed_forward_length": 1024, "attention.sliding_window": 128,
+    },
     "deepseek2": _LATENT_EXPERTS,
     "minicpm3": {
         **_LATENT, "attention.head_count_kv": 12, "attention.key_length": 96,
         "attention.value_length": 64,
     },
-    "deepseek32": {**_LATENT_EXPERTS, "attention.indexer.top_k": 512},
+    "deepseek32": {
+        **_FEW, **_LATENT_EXPERTS, "expert_feed_forward_length": 1024,
+        "attention.indexer.top_k": 512, "attention.indexer.head_count": 4,
+    },
     "deepseek4": {
         **_EXPERTS, "attention.head_count_kv": 1, "rope.dimension_count": 32,
         "attention.q_lora_rank": 384, "attention.output_lora_rank": 128,
@@ -63,7 +70,7 @@ LARGE: Mapping[str, Mapping[str, Any]] = {
     "mamba": {**_STATES, "block_count": 24, "ssm.state_size": 16},
     "mamba2": {**_STATES_2, "block_count": 24},
     "rwkv7": {"block_count": 12, "attention.head_count_kv": 12},
-    "falcon-h1": _STATES_2,
+    "falcon-h1": {**_STATES_2, **_FEW},
     "granitehybrid": {**_STATES_2, **_MIXED},
     "nemotron_h": {
         **_STATES_2, "block_count": 18, "attention.head_count_kv": [4, 0, 4] * 6,

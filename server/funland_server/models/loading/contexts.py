@@ -62,7 +62,16 @@ def context_bytes(model: Sizes, settings: LoadSettings, max_context_length: int)
     cache = kept_bytes(model.cache_bytes_per_token, model, settings, tokens)
     cache += tokens.held * states_each(settings) * model.state_bytes
     heads, mask = (0, _HALF_BYTES) if _in_one_pass(settings) else (model.heads, _VALUE_BYTES)
-    return cache, _passes(model, settings, tokens, heads, mask)
+    passes = _passes(model, settings, tokens, heads, mask)
+    return cache, passes + copied_scores(model, settings, tokens)
+
+
+def copied_scores(model: Sizes, settings: LoadSettings, tokens: Tokens) -> int:
+    """What the CPU takes beside the buffers of a pass for the scores of heads: before values of 16
+    bits are added up by them, it makes such floats of them too."""
+    if model.states_alone or _in_one_pass(settings) or settings.value_type == LoadSettings.F32:
+        return 0
+    return tokens.computed * tokens.longest * model.heads * _HALF_BYTES
 
 
 def kept_bytes(bytes_per_token: int, model: Sizes, settings: LoadSettings, tokens: Tokens) -> int:
@@ -73,19 +82,19 @@ def kept_bytes(bytes_per_token: int, model: Sizes, settings: LoadSettings, token
 
 def _passes(model: Sizes, settings: LoadSettings, tokens: Tokens, heads: int, mask: int) -> int:
     """What the buffers of a pass take in which so many heads keep their scores, and each number of
-    a mask takes so many bytes. Layers follow each other in the same buffer, so of scores, states
-    and what is gathered the largest counts."""
+    a mask takes so many bytes. Layers follow each other in the same buffer, so of scores,
+    the vocabulary's too, states and what is gathered the largest counts."""
     facts = model.cache
     seen = 0 if model.states_alone else tokens.longest
     row = model.embedding_length * _ROW_VALUES * _VALUE_BYTES + seen * facts.masks * mask
     states = tokens.held * states_each(settings) * facts.state_copies
     state = states * max(model.layer_state_bytes, default=0)
     gathered = tokens.held * tokens.cells * facts.gathered_values * _VALUE_BYTES
-    layer = max(tokens.computed * seen * heads * _VALUE_BYTES, state, gathered)
+    # Those of the tokens after which a text goes on: in the buffer, and beside it.
+    vocabulary = settings.slots * model.vocabulary_size * _VALUE_BYTES
+    layer = max(tokens.computed * seen * heads * _VALUE_BYTES, state, gathered, vocabulary)
     copied = tokens.cells * facts.copied_values * _HALF_BYTES
-    # The vocabulary's, of the tokens after which a text goes on: in the buffer and beside it.
-    scores = 2 * settings.slots * model.vocabulary_size * _VALUE_BYTES
-    return tokens.computed * row + layer + copied + scores
+    return tokens.computed * row + layer + copied + vocabulary
 
 
 def device_compute(model: Sizes, settings: LoadSettings, tokens: Tokens) -> int:

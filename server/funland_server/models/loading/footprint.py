@@ -1,9 +1,10 @@
 """Estimates the memory that a model will take, before anything is loaded.
 
-Measured with llama.cpp on CPU for models of 6, 70 and 506 MB, the parts are: the weights, as large
-as their file; the cache, to the byte when it is full; the buffers of a pass, mostly the scores of
-its tokens over those of the longest text; a process that holds 115 MB before it has a model, and 20
-for that of its template.
+Measured with llama.cpp on CPU for models of 95 to 350 MB, the parts are: the weights, as large as
+their file; the cache, to the byte when it is full; the buffers of a pass, mostly the scores of its
+tokens over those of the longest text, and half as much again where these are copied; and the
+processes: a worker's before it has a model, 22 MiB for that of its template and 25 for that of
+forms.
 """
 
 from __future__ import annotations

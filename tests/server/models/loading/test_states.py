@@ -18,7 +18,8 @@ from funland.v1.models_pb2 import (
     LoadSettings,
 )
 from funland_server.models.formats.gguf_model import read_gguf
-from funland_server.models.loading.contexts import held_texts
+from funland_server.models.formats.header import CacheFacts
+from funland_server.models.loading.contexts import copied_scores, held_texts, tokens_of
 from funland_server.models.loading.footprint import footprint
 from funland_server.models.loading.sizes import Sizes, sizes_of
 from funland_server.models.loading.states import slots_for, states_each, texts_held
@@ -76,9 +77,12 @@ def test_cache_and_passes_are_counted_as_llama_cpp_makes_them(
     assert took > 0
     # Some are told to a hundredth of a MiB.
     assert estimated.cache_bytes == pytest.approx(took, rel=0.1, abs=0.01 * MIB)
+    in_buffers = estimated.compute_bytes - copied_scores(
+        known, settings, tokens_of(known, settings, CELLS)
+    )
     # Gemma 3n has 5 MiB more, however long its texts are.
     least = 0.6 if architecture == "gemma3n" else 0.9
-    assert least < estimated.compute_bytes / passes < 1.25
+    assert least * passes - MIB < in_buffers < 1.25 * passes
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma3", "deepseek2", "qwen35"])
@@ -103,6 +107,27 @@ def test_passes_without_scores_take_less(
     settings.flash_attention = False
     assert 0.9 < estimated / passes < 1.6
     assert estimated < footprint(known, settings, CELLS).compute_bytes
+
+
+@pytest.mark.parametrize(
+    ("settings", "bytes_each"),
+    [
+        (LoadSettings(), 2),
+        (LoadSettings(value_type=LoadSettings.BF16), 2),
+        (LoadSettings(value_type=LoadSettings.F32), 0),
+        (LoadSettings(value_type=LoadSettings.Q8_0), 0),
+        (LoadSettings(flash_attention=True), 0),
+    ],
+)
+def test_scores_are_copied_for_values_of_16_bits(settings: LoadSettings, bytes_each: int) -> None:
+    known = Sizes(0, 1024, 0, 0, cache=CacheFacts(heads=12, unified=True))
+    settings.slots = 4
+    tokens = tokens_of(known, settings, CELLS)
+
+    copied = copied_scores(known, settings, tokens)
+
+    assert tokens.longest == 4 * CELLS
+    assert copied == bytes_each * tokens.computed * tokens.longest * 12
 
 
 @pytest.mark.parametrize(
