@@ -19,7 +19,7 @@ from funland.v1.models_pb2 import (
 )
 from funland_server.models.formats.gguf_model import read_gguf
 from funland_server.models.formats.header import CacheFacts
-from funland_server.models.loading.contexts import copied_scores, held_texts, tokens_of
+from funland_server.models.loading.contexts import copied_scores, held_texts, own_bytes, tokens_of
 from funland_server.models.loading.footprint import footprint
 from funland_server.models.loading.sizes import Sizes, sizes_of
 from funland_server.models.loading.states import slots_for, states_each, texts_held
@@ -169,6 +169,31 @@ def test_as_many_as_fit_into_a_gigabyte_or_what_the_weights_take(
 ) -> None:
     assert slots_for(slots, state, weights) == unasked
     assert texts_held(unasked, state, weights) == held
+
+
+@pytest.mark.parametrize(
+    ("facts", "kept_each"),
+    [
+        (CacheFacts(heads=1, unified=True, each_whole=True), True),
+        (CacheFacts(heads=1, unified=True, gathered_values=256), False),
+    ],
+)
+def test_texts_that_take_a_whole_cache_each_are_as_many_as_fit(
+    facts: CacheFacts, kept_each: bool
+) -> None:
+    known = Sizes(0, 1024, 64, 8192, cache=facts)
+    settings = LoadSettings(slots=SLOTS)
+    whole = 32_768 * 1024
+
+    own = own_bytes(known, settings, 8192)
+    settings.slots = slots_for(SLOTS, own, 0)
+    held = held_texts(known, settings, 8192)
+    told = footprint(known, settings, 8192)
+
+    assert own == whole
+    assert (settings.slots, held) == (GIB // whole - 1, GIB // whole)
+    assert told.cache_bytes == (held if kept_each else 1) * whole
+    assert kept_each or told.compute_bytes > held * whole
 
 
 def test_slots_that_were_asked_for_each_have_a_state() -> None:
