@@ -53,13 +53,15 @@ class LlamaEngine:
         held_texts: int = 0,
         cache: LoadSettings.KeyValueCache.ValueType = LoadSettings.STREAMS,
         kv_cells: int = CACHE_TOKENS,
+        least_chunk: int = 0,
         adapters: Adapters | None = None,
         guesses: Guesses | None = None,
         store: StateStore | None = None,
     ) -> None:
         """Makes the cache, with `fewer_slots` for fewer texts if it must be; `held_texts` is how
         many may have a state, 0: as many as there is memory for. `kv_cells` bounds its memory, but
-        for one full text; `store` takes what leaves it, which is lost without one.
+        for one full text; runs of `least_chunk` tokens are used elsewhere than where they were
+        computed, if that isn't 0. `store` takes what leaves it, which is lost without one.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -97,6 +99,7 @@ class LlamaEngine:
             threads=threads,
             rows=rows,
             cells=kv_cells,
+            least_chunk=least_chunk,
             store=store or StateStore(0),
             interruption=self._interruption,
         )

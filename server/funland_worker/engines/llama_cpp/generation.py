@@ -5,6 +5,7 @@ from __future__ import annotations
 from funland_worker.engines.continuation import Continuation
 from funland_worker.engines.llama_cpp.cache.places import Place, message_ends, places
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
+from funland_worker.engines.llama_cpp.cache.reuse import Chunk
 from funland_worker.engines.media import MediaSpan
 from funland_worker.engines.protocol import Prompt, Vocabulary
 from funland_worker.engines.sampling.sampler import TokenSampler
@@ -28,6 +29,8 @@ class Generation(Continuation):
         """How many of them."""
         self.places: list[Place] = []
         """Where its state is to be kept on the way, in order."""
+        self.chunks: list[Chunk] | None = None
+        """What of its prompt other texts have, elsewhere; None: nobody has looked."""
 
     @property
     def computed(self) -> int:
@@ -49,13 +52,15 @@ class Generation(Continuation):
     @property
     def run(self) -> int:
         """How many tokens, or rows of one picture or sound, can be computed together: of those that
-        are lacking the first, up to where the other begins or the state is to be kept."""
+        are lacking the first, up to where the other begins, the state is to be kept, or
+        another text's chunk begins."""
         if (shown := self.shown) is not None:
             return shown.stop - self.computed
         ends = (one.start for one in self.prompt.media if one.start > self.computed)
         end = next(ends, len(self.tokens))
         place = next((place.at for place in self.places if place.at > self.computed), end)
-        return min(place, end) - self.computed
+        chunk = next((one.at for one in self.chunks or () if one.at > self.computed), end)
+        return min(place, end, chunk) - self.computed
 
     @property
     def decoding(self) -> bool:
@@ -65,7 +70,7 @@ class Generation(Continuation):
 
     def start(self, lease: Lease) -> None:
         """Takes a part of the cache, which has the first `lease.computed` of its tokens."""
-        self.lease = lease
+        self.lease, self.chunks = lease, None
         self.begin()
 
     def keep_on_the_way(self) -> None:

@@ -284,6 +284,8 @@ class Scheduler:
                 tokens = [generation.tokens[-1], *guessed]
                 shares.append(Share(generation, lease, tokens, len(tokens), len(guessed)))
                 continue
+            if not began:
+                self._take_chunks(generation, lease)
             shown, wanted = generation.shown, generation.run
             run = min(budget, LONGEST_RUN)
             alone = shown is not None and shown.chunk.at_once
@@ -300,6 +302,26 @@ class Scheduler:
                 outputs = int(len(tokens) == generation.lacking)
                 shares.append(Share(generation, lease, tokens, outputs, scored=scored, shown=shown))
         return turn[0], self._parted(shares, turn)
+
+    def _take_chunks(self, generation: Generation, lease: Lease) -> None:
+        """Gives a prompt what others have of it, as far as it is its turn."""
+        if generation.chunks is None:
+            generation.chunks = []
+            if not (generation.lacks_scores or generation.prompt.media):
+                running = [
+                    (one.tokens[: one.computed], one.lease)
+                    for one in self.running
+                    if one is not generation
+                    and one.lease is not None
+                    and one.prompt.adapters == generation.prompt.adapters
+                ]
+                generation.chunks = self._cache.chunks(
+                    generation.tokens, lease.uses, lease.computed, running
+                )
+        while generation.chunks and generation.chunks[0].at <= lease.computed:
+            chunk = generation.chunks.pop(0)
+            if chunk.at == lease.computed:
+                self._cache.graft(lease, chunk)
 
     def _parted(self, shares: list[Share], turn: _Turn) -> list[Share]:
         """Of a pass one prompt alone, or, in every other of such a turn, all that write, where they
