@@ -18,32 +18,32 @@ def words(count: int, seed: int = 0) -> list[int]:
     return WORDS[3000 + 100 * seed : 3000 + 100 * seed + count]
 
 
-@pytest.mark.parametrize(
-    ("prompt", "start", "texts", "expected"),
-    [
-        ([], 0, [LONG], []),
-        (words(40), 0, [], []),
-        (words(40), 0, [[]], []),
-        ([*words(10), *LONG, 1], 0, [LONG], [Run(10, 300, 0, 0)]),
-        ([*words(10), *LONG[50:250], 1], 0, [LONG], [Run(10, 200, 0, 50)]),
-        ([*words(7), *LONG, 1], 0, [OTHER, [*words(33, 1), *LONG]], [Run(7, 300, 1, 33)]),
-        ([*words(10), *LONG], 0, [LONG], [Run(10, 299, 0, 0)]),
-        ([*words(10), *LONG[:LEAST], 1], 0, [LONG], [Run(10, LEAST, 0, 0)]),
-        ([*words(10), *LONG[:LEAST], 1], 0, [[7, *LONG]], [Run(10, LEAST, 0, 1)]),
-        ([*words(10), *LONG[: LEAST - 1], 1], 0, [LONG], []),
-        ([*LONG, 1], 100, [LONG], [Run(100, 200, 0, 100)]),
-        ([*LONG, 1], 250, [LONG], []),
-        (
-            [*words(3), *LONG, *OTHER, *words(5, 1), *THIRD, 1],
-            0,
-            [THIRD, OTHER, LONG],
-            [Run(3, 300, 2, 0), Run(303, 300, 1, 0), Run(608, 300, 0, 0)],
-        ),
-        ([*words(3), *LONG, 1], 0, [LONG[:100], LONG[:200]], [Run(3, 200, 1, 0)]),
-        ([5] * 100, 0, [[5] * 200], [Run(0, 99, 0, 0)]),
-    ],
-    ids=lambda value: None,
-)
+Case = tuple[list[int], int, list[list[int]], list[Run]]
+CASES: list[Case] = [
+    ([], 0, [LONG], []),
+    (words(40), 0, [], []),
+    (words(40), 0, [[]], []),
+    ([*words(10), *LONG, 1], 0, [LONG], [Run(10, 300, 0, 0)]),
+    ([*words(10), *LONG[50:250], 1], 0, [LONG], [Run(10, 200, 0, 50)]),
+    ([*words(7), *LONG, 1], 0, [OTHER, [*words(33, 1), *LONG]], [Run(7, 300, 1, 33)]),
+    ([*words(10), *LONG], 0, [LONG], [Run(10, 299, 0, 0)]),
+    ([*words(10), *LONG[:LEAST], 1], 0, [LONG], [Run(10, LEAST, 0, 0)]),
+    ([*words(10), *LONG[:LEAST], 1], 0, [[7, *LONG]], [Run(10, LEAST, 0, 1)]),
+    ([*words(10), *LONG[: LEAST - 1], 1], 0, [LONG], []),
+    ([*LONG, 1], 100, [LONG], [Run(100, 200, 0, 100)]),
+    ([*LONG, 1], 250, [LONG], []),
+    (
+        [*words(3), *LONG, *OTHER, *words(5, 1), *THIRD, 1],
+        0,
+        [THIRD, OTHER, LONG],
+        [Run(3, 300, 2, 0), Run(303, 300, 1, 0), Run(608, 300, 0, 0)],
+    ),
+    ([*words(3), *LONG, 1], 0, [LONG[:100], LONG[:200]], [Run(3, 200, 1, 0)]),
+    ([5] * 100, 0, [[5] * 200], [Run(0, 99, 0, 0)]),
+]
+
+
+@pytest.mark.parametrize(("prompt", "start", "texts", "expected"), CASES, ids=range(len(CASES)))
 def test_runs_are_found(
     prompt: Sequence[int], start: int, texts: Sequence[Sequence[int]], expected: list[Run]
 ) -> None:
