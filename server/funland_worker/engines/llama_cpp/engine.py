@@ -23,7 +23,8 @@ from funland_worker.engines.llama_cpp.interruption import INTERRUPTED, Interrupt
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.row_batch import RowBatch
-from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
+from funland_worker.engines.llama_cpp.scheduler import Scheduler
+from funland_worker.engines.llama_cpp.share import Share
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.speculation.rollback import guessed
 from funland_worker.engines.llama_cpp.vectors import Vectors
