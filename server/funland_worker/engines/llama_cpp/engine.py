@@ -341,15 +341,17 @@ class LlamaEngine:
         accepted = generation.accepted_tokens
         if isinstance(sampled, EngineError):
             raise sampled
-        advance = generation.take(sampled)
+        advance = generation.go_on(sampled)
         for guess in share.tokens[len(share.tokens) - share.guesses :]:
-            if generation.tokens[-1] != guess or advance.outcome is not None:
+            if generation.tokens[share.lease.computed] != guess or advance.outcome is not None:
                 break
             share.lease.computed += 1
             generation.accepted_tokens += 1
             row += 1
+            if generation.lacking:
+                continue  # what came behind is forced
             sampled = generation.sampler.sample(self._scores.logits[row])
-            advance = advance.joined(generation.take(sampled))
+            advance = advance.joined(generation.go_on(sampled))
         if share.guesses:
             self._cache.trim(share.lease)
             self._guesses.learn(generation, share.guesses, generation.accepted_tokens - accepted)

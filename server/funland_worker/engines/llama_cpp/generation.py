@@ -7,8 +7,8 @@ from funland_worker.engines.llama_cpp.cache.places import Place, message_ends, p
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
 from funland_worker.engines.llama_cpp.cache.reuse import Chunk
 from funland_worker.engines.media import MediaSpan
-from funland_worker.engines.protocol import Prompt, Vocabulary
-from funland_worker.engines.sampling.sampler import TokenSampler
+from funland_worker.engines.protocol import Advance, Prompt, Vocabulary
+from funland_worker.engines.sampling.sampler import Sampled, TokenSampler
 
 
 class Generation(Continuation):
@@ -23,6 +23,8 @@ class Generation(Continuation):
         super().__init__(prompt, vocabulary, context_length)
         self.sampler = TokenSampler(prompt, vocabulary)
         self.lease: Lease | None = None
+        self.forced = 0
+        """How many tokens behind the latest that was chosen were not: its format wanted them."""
         self.leader: Generation | None = None
         """Who computes tokens that this one begins with too, and waits for."""
         self.leader_tokens = 0
@@ -64,9 +66,26 @@ class Generation(Continuation):
 
     @property
     def decoding(self) -> bool:
-        """Whether it advances by one token a step, its prompt being in the cache."""
+        """Whether its prompt is in the cache, and all but its latest token and those that its
+        format wanted behind it."""
         lease = self.lease
-        return self.made > 0 and lease is not None and len(self.tokens) - lease.computed == 1
+        lacking = len(self.tokens) - lease.computed if lease is not None else 0
+        return self.made > 0 and 1 <= lacking <= 1 + self.forced
+
+    def go_on(self, sampled: Sampled) -> Advance:
+        """Takes a token that was chosen, and those that its format wants behind it.
+
+        Raises:
+            EngineError: The format can't be followed any more.
+        """
+        advance, self.forced = self.take(sampled), 0
+        if advance.outcome is None:
+            for token in self.sampler.forced():
+                advance = advance.joined(self.take(Sampled(token)))
+                self.forced += 1
+                if advance.outcome is not None:
+                    break
+        return advance
 
     def start(self, lease: Lease) -> None:
         """Takes a part of the cache, which has the first `lease.computed` of its tokens."""

@@ -21,6 +21,7 @@ from funland_worker.engines.llama_cpp.cache.places import reachable
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
 from funland_worker.engines.llama_cpp.cache.protocol import Cache, Lease
 from funland_worker.engines.llama_cpp.generation import Generation
+from funland_worker.engines.llama_cpp.jumps import run_length
 from funland_worker.engines.llama_cpp.memory import Memory
 from funland_worker.engines.llama_cpp.share import Share, by_length, by_slot, stands_alone
 from funland_worker.engines.llama_cpp.turns import Turns, turn_of
@@ -58,6 +59,7 @@ class Scheduler:
         self._cache = cache
         self._rows = rows
         self._turns = Turns(even=memory.even_passes, attends_alike=cache.attends_alike)
+        self._even = memory.even_passes
         self._alike = memory.rolls_back > 0
         self._order: Callable[[Share], Any] = by_length if self._alike else by_slot
         self._passed_over = 0
@@ -94,6 +96,8 @@ class Scheduler:
             return []
         texts = self.taking_part
         if self._alike and any(not (one.decoding or one.leader) for one in texts):
+            return []
+        if self._alike and any(one.lacking > 1 for one in texts):
             return []
         return texts
 
@@ -247,9 +251,7 @@ class Scheduler:
             lease = generation.lease
             assert lease is not None  # noqa: S101 - it runs
             if generation in decoding:
-                guessed = guesses.get(generation, _NOTHING)
-                tokens = [generation.tokens[-1], *guessed]
-                shares.append(Share(generation, lease, tokens, len(tokens), len(guessed)))
+                shares.append(self._next(generation, lease, guesses.get(generation, []), writing))
                 continue
             if not began:
                 self._take_chunks(generation, lease)
@@ -269,6 +271,21 @@ class Scheduler:
                 outputs = int(len(tokens) == generation.lacking)
                 shares.append(Share(generation, lease, tokens, outputs, scored=scored, shown=shown))
         return turn[0], self._turns.parted(shares, turn)
+
+    def _next(
+        self, generation: Generation, lease: Lease, guessed: list[int], writing: int
+    ) -> Share:
+        """What a text that writes computes: its latest token with what is guessed of it, or more of
+        those that its format wanted."""
+        if (forced := generation.lacking - 1) == 0:
+            tokens = [generation.tokens[-1], *guessed]
+            return Share(generation, lease, tokens, len(tokens), len(guessed))
+        run = 1
+        if not self._even:
+            run = run_length(forced, writing, parted=self._cache.attends_alike)
+        run = min(run, generation.run)
+        tokens = generation.tokens[lease.computed : lease.computed + run]
+        return Share(generation, lease, tokens, int(run == generation.lacking))
 
     def _take_chunks(self, generation: Generation, lease: Lease) -> None:
         """Gives a prompt what others have of it, as far as it is its turn."""
