@@ -60,6 +60,8 @@ class Scheduler:
         self._rows = rows
         self._turns = Turns(even=memory.even_passes, attends_alike=cache.attends_alike)
         self._even = memory.even_passes
+        self._parted = cache.attends_alike or memory.keeps_states
+        """Whether llama.cpp parts a pass where texts have runs of other lengths in it."""
         self._alike = memory.rolls_back > 0
         self._order: Callable[[Share], Any] = by_length if self._alike else by_slot
         self._passed_over = 0
@@ -282,7 +284,7 @@ class Scheduler:
             return Share(generation, lease, tokens, len(tokens), len(guessed))
         run = 1
         if not self._even:
-            run = run_length(forced, writing, parted=self._cache.attends_alike)
+            run = run_length(forced, writing, parted=self._parted)
         run = min(run, generation.run)
         tokens = generation.tokens[lease.computed : lease.computed + run]
         return Share(generation, lease, tokens, int(run == generation.lacking))
