@@ -15,6 +15,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.protocol import EngineError, Sampling, StepReport, TokenLogprob
 from funland_worker.engines.vocabulary import banned_runs, detokenize
 from tests.conformance.conftest import CONTEXT, GREEDY, SLOTS, Driver, chat
+from tests.matchers import NeverForces
 
 QUESTIONS = [
     "Hello!",
@@ -29,7 +30,7 @@ QUESTIONS = [
 SHORT = replace(GREEDY, max_tokens=24, ignore_end=True)
 
 
-class OnlyDigits:
+class OnlyDigits(NeverForces):
     """A format by hand: up to six digits, and then the end."""
 
     def __init__(self, driver: Driver) -> None:

@@ -253,6 +253,15 @@ def test_funlands_cache_is_as_large_as_llama_servers_where_memory_holds_all_mode
     assert ours == ({} if workload.held else {"cache_tokens": cells})
 
 
+@pytest.mark.parametrize("name", SIX)
+def test_funland_moves_runs_only_where_it_is_told_to(name: str) -> None:
+    told = {} if named(name).held else {"cache_reuse_tokens": 256}
+
+    assert load_settings(named(name), 256).items() - load_settings(named(name)).items() == set(
+        told.items()
+    )
+
+
 def test_a_short_trace_of_all_kinds_is_replayed_against_the_service(
     stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

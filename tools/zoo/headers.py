@@ -112,7 +112,7 @@ PLAIN: Mapping[str, Values] = {
     "ernie4_5-moe": _EXPERTS, "qwen2moe": _EXPERTS, "qwen3moe": _EXPERTS, "phimoe": _EXPERTS,
     "olmoe": {**_EXPERTS, **_UNGROUPED}, "dbrx": {**_EXPERTS, **_CLAMPED}, "grok": _EXPERTS,
     "arctic": _EXPERTS, "deepseek": _EXPERTS, "granitemoe": {**_EXPERTS, **_SCALED},
-    "hunyuan-moe": _EXPERTS, "glm4moe": _EXPERTS, "dots1": _EXPERTS, "bailingmoe": _EXPERTS,
+    "hunyuan-moe": _EXPERTS, "glm4moe": _EXPERTS, "bailingmoe": _EXPERTS,
     "bailingmoe2": _EXPERTS, "grovemoe": _EXPERTS, "minimax-m2": _EXPERTS, "hy_v3": _EXPERTS,
     "maple": {**_EXPERTS, **_LISTED, "swiglu_clamp_exp": 7.0},
     "deepseek2": {**_LATENT, **_EXPERTS}, "mistral4": {**_LATENT, **_EXPERTS},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import accumulate, cycle, islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,10 @@ LIMIT = 0.005
 """How far a logprob may be off: a pass of other rows is rounded otherwise."""
 RUNS = (16, 48)
 """Prompts in passes of so many tokens show how far llama.cpp is from itself."""
+ANSWER = 9
+"""Tokens of an answer, without its last, that are computed one by one before the next turn: then
+the turns' passes are those of what was known, of each of these, and of what is new."""
+_TURNS = 3
 BEFORE = (7, 333)
 """So does another text of so many tokens that lies before this one in a cache of both, and grows
 beside it: what a token attends to is then summed up in another order."""
@@ -30,6 +34,8 @@ class Text:
     known: list[int]
     made: list[int]
     logprobs: list[float]
+    cached: int = 0
+    """How many tokens of the prompt were not computed anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Verdict:
 def check(model: LlamaModel, text: Text) -> Verdict:
     """Compares with a prompt in one pass and each token in one of its own. After a token that is
     as good as the likeliest the text goes on with it."""
-    rows = [*_rows(model, text, len(text.known))]
+    rows = [*_rows(model, text, [len(text.known)])]
     off = 0.0
     for scores, token, logprob in zip(rows, text.made, text.logprobs, strict=True):
         # Not a number is further off than any limit.
@@ -65,8 +71,12 @@ def check(model: LlamaModel, text: Text) -> Verdict:
         return Verdict(off)
     noise = 0.0
     whole = len(text.known)
-    for run, before in [*((run, 0) for run in RUNS), *((whole, before) for before in BEFORE)]:
-        for scores, other in zip(rows, _rows(model, text, run, before), strict=True):
+    for lengths, before in [
+        *((_even(whole, run), 0) for run in RUNS),
+        *((lengths, 0) for lengths in _as_written(whole, text.cached)),
+        *(([whole], before) for before in BEFORE),
+    ]:
+        for scores, other in zip(rows, _rows(model, text, lengths, before), strict=True):
             likely = scores > np.log(1e-4)
             noise = max(noise, float(np.abs(scores - other)[likely].max()))
     return Verdict(off, noise)
@@ -87,10 +97,10 @@ def state_vectors(model: LlamaModel, tokens: Sequence[int]) -> NDArray[np.float3
 
 
 def _rows(
-    model: LlamaModel, text: Text, run: int, before: int = 0
+    model: LlamaModel, text: Text, lengths: Sequence[int], before: int = 0
 ) -> Iterator[NDArray[np.float64]]:
     """The logprobs of all tokens at each place of what was written, the prompt being computed in
-    runs of so many tokens, behind another text of `before` tokens."""
+    passes of so many tokens, behind another text of `before` tokens."""
     made = len(text.made)
     tokens = len(text.known) + made + (before + made if before else 0)
     context = _context(model, tokens, texts=2 if before else 1)
@@ -99,7 +109,8 @@ def _rows(
         batch.add(1, 0, [*islice(cycle(text.known), before)], outputs=1)
         if outcome := batch.decode(context):
             raise RuntimeError(f"llama.cpp can't compute the text before: {outcome}")
-    parts = [text.known[at : at + run] for at in range(0, len(text.known), run)]
+    ends = [*accumulate(lengths)]
+    parts = [text.known[end - length : end] for length, end in zip(lengths, ends, strict=True)]
     position = 0
     for number, part in enumerate([*parts, *([token] for token in text.made[:-1])]):
         batch.clear()
@@ -115,6 +126,24 @@ def _rows(
             scores -= scores.max()
             yield scores - np.log(np.exp(scores).sum())
     lib.llama_free(context)
+
+
+def _even(length: int, run: int) -> list[int]:
+    """The lengths of passes of so many tokens, the last of what is left."""
+    return [min(run, length - at) for at in range(0, length, run)]
+
+
+def _as_written(length: int, cached: int) -> list[list[int]]:
+    """The lengths of the passes of a chat's turns, each as long as what is new now: what is known
+    at once, or with one answer or more that were written token by token; then what is new."""
+    if not 0 < cached < length:
+        return []
+    turn = [*[1] * ANSWER, length - cached]
+    return [[cached, length - cached]] + [
+        [length - count * sum(turn), *turn * count]
+        for count in range(1, _TURNS + 1)
+        if count * sum(turn) < length
+    ]
 
 
 def _context(model: LlamaModel, tokens: int, *, texts: int = 1, embeds: bool = False) -> Any:

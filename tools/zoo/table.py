@@ -7,7 +7,7 @@ from pathlib import Path
 
 from funland_worker.engines.llama_cpp import library
 from tools.zoo.headers import KINDS
-from tools.zoo.reference import BEFORE, LIMIT, RUNS
+from tools.zoo.reference import ANSWER, BEFORE, LIMIT, RUNS
 from tools.zoo.results import VECTORS_LIMIT, Result, Trial, stamp
 from tools.zoo.trials import TRIALS
 
@@ -24,7 +24,8 @@ and one that goes back; `eight` eight texts at once that begin alike, twice; `ca
 found on disk by an engine of its own. A number in brackets is how many prompt tokens were not computed again: in the second turn, and in the last of the eight.
 Vectors are compared with the mean of llama.cpp's own, and right within {vectors} of their length.
 
-*noise*: off by no more than llama.cpp is from itself when a prompt is computed in passes of {runs} tokens, or when another text of
+*noise*: off by no more than llama.cpp is from itself when a prompt is computed in passes of {runs} tokens, or in those of a chat's turns
+({answer} tokens of the answer before one by one), or when another text of
 {before} tokens lies before it in one cache and grows beside it: sums over what a token attends to are then made in another order, and with
 random weights some models make much of the last bits. Other sizes of the context, other numbers of texts and a shared cache without others in it
 changed nothing where that was looked at (`gemma3n`, `gemma4`, `deepseek32`, `glm-dsa`). Where a text is off by more, why is not known yet. Tokens,
@@ -57,6 +58,7 @@ def page(results: Sequence[Result]) -> str:
         limit=LIMIT,
         vectors=VECTORS_LIMIT,
         runs=" and ".join(map(str, RUNS)),
+        answer=ANSWER,
         before=" or ".join(map(str, BEFORE)),
     )
     if earlier := [result.name for result in results if result.stamp != stamp()]:

@@ -73,7 +73,7 @@ class Player:
         if missing := made.keys() - outcomes.keys():
             raise RuntimeError(f"{len(missing)} of {len(made)} texts do not end")
         for key, text in made.items():
-            self._tried.texts.append(text)
+            self._tried.texts.append(replace(text, cached=outcomes[key].cached_tokens))
             self._tried.cached.append(outcomes[key].cached_tokens)
             self._tried.drafted += outcomes[key].drafted_tokens
             self._tried.accepted += outcomes[key].accepted_tokens

@@ -131,6 +131,14 @@ def load(
             "  [default: 32,768, or one call's]",
         ),
     ] = None,
+    cache_reuse: Annotated[
+        int | None,
+        typer.Option(
+            metavar="TOKENS",
+            help="From how many tokens on a run that another text has too is moved instead of"
+            " computed again; answers differ a little. As llama-server's --cache-reuse.",
+        ),
+    ] = None,
     draft_model: Annotated[
         str | None,
         typer.Option(metavar="MODEL", help="A smaller model of its kind that guesses ahead."),
@@ -156,6 +164,7 @@ def load(
         "memory_limit_bytes": memory_limit,
         "cache": cache,
         "cache_tokens": cache_tokens,
+        "cache_reuse_tokens": cache_reuse,
         "draft_model": draft_model,
     }
     settings = {name: value for name, value in given.items() if value is not None}

@@ -164,6 +164,8 @@ def _loaded(loaded: LoadedModel, now: datetime) -> Iterator[tuple[str, str]]:
     yield "calls", f"{loaded.active_sequences} active, {queue(loaded)} waiting"
     of = f" of {loaded.cache_tokens}" if loaded.HasField("cache_tokens") else ""
     yield "cached", f"{loaded.cached_tokens}{of} tokens"
+    if loaded.HasField("cache_reuse_tokens"):
+        yield "reused", f"anywhere, runs of {loaded.cache_reuse_tokens} tokens and more"
     yield "unloads", unloads(loaded, now)
     yield "restarts", str(loaded.restarts)
 

@@ -207,6 +207,7 @@ class LoadArguments(TypedDict, total=False):
     gpu_memory_fraction: float
     node_id: str
     cache_tokens: int
+    cache_reuse_tokens: int
 
 
 class VllmArguments(TypedDict, total=False):

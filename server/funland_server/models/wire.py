@@ -17,7 +17,13 @@ from funland_server.workers.worker import Worker
 
 _PIN: Final = ""
 """Who holds a model that is pinned."""
-_TOLD: Final = ("gpu_layers", "layer_count", "flash_attention", "cache_tokens")
+_TOLD: Final = (
+    "gpu_layers",
+    "layer_count",
+    "flash_attention",
+    "cache_tokens",
+    "cache_reuse_tokens",
+)
 """What an engine may tell or not."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from llguidance import LLMatcher
@@ -54,6 +54,18 @@ class GrammarMatcher:
             return
         self._state.consume_token(token)
         self._check()
+
+    def forced(self) -> Sequence[int]:
+        """See `Matcher`. They are those that the model's tokenizer makes of the bytes that must
+        come, as far as these end where a token does."""
+        tokens: Sequence[int] = self._state.compute_ff_tokens()
+        self._check()
+        return tokens
+
+    @property
+    def ended(self) -> bool:
+        """See `Matcher`."""
+        return self._state.is_stopped()
 
     def _check(self) -> None:
         if self._state.is_error():

@@ -97,6 +97,7 @@ def refuse_cache_settings(launch: worker_pb2.Launch, engine: str) -> None:
         "key_type": bool(settings.key_type),
         "value_type": bool(settings.value_type),
         "flash_attention": settings.HasField("flash_attention"),
+        "cache_reuse_tokens": settings.HasField("cache_reuse_tokens"),
     }
     for feature, set_ in asked.items():
         if set_:

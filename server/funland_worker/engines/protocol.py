@@ -82,6 +82,16 @@ class Matcher(Protocol):
         """Goes on by a token that is allowed."""
         ...
 
+    def forced(self) -> Sequence[int]:
+        """The tokens that come next, whatever the model says; none if it has a choice, or if the
+        text may end."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left but to end."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

@@ -29,7 +29,7 @@ RUNS = LoadSettings(
 READY = Ready(
     context_length=512, slots=4, threads=1, engine=LoadSettings.LLAMA_CPP, device="CPU",
     gpu_layers=0, layer_count=8, key_type=LoadSettings.F16, value_type=LoadSettings.Q8_0,
-    flash_attention=True, cache_tokens=2048,
+    flash_attention=True, cache_tokens=2048, cache_reuse_tokens=256,
 )  # fmt: skip
 SPEC = WorkerSpec("m", Path("/models/m.gguf"), RUNS, 512, device_ids={"CPU": "cpu_0"})
 
@@ -68,6 +68,10 @@ SETTINGS: dict[str, tuple[LoadSettings, LoadSettings]] = {
     ),
     "node_id": (LoadSettings(node_id="n"), LoadSettings(node_id="other")),
     "cache_tokens": (LoadSettings(cache_tokens=2048), LoadSettings(cache_tokens=1024)),
+    "cache_reuse_tokens": (
+        LoadSettings(cache_reuse_tokens=256),
+        LoadSettings(cache_reuse_tokens=64),
+    ),
 }
 
 

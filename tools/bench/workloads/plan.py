@@ -12,7 +12,7 @@ import psutil
 
 from tools.bench.synthetic_model import SHAPES, make
 from tools.bench.workloads.description import TRACES, Workload, names, read, scaled
-from tools.bench.workloads.servers import OURS, Given, LlamaServer, Ours, Server, model_name
+from tools.bench.workloads.servers import MOVING, OURS, Given, LlamaServer, Ours, Server, model_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ def read_plan(words: Sequence[str] | None = None) -> Plan:
         threads = arguments.threads or psutil.cpu_count(logical=False) or 1
         servers.insert(0, LlamaServer(arguments.llama_server.resolve(), threads, extra))
     if not arguments.not_ours:
+        if arguments.reuse is not None:
+            servers.insert(0, Ours(arguments.threads, arguments.reuse, MOVING))
         servers.insert(0, Ours(arguments.threads))
     paths = [TRACES / f"{name}.toml" for name in arguments.workloads] + arguments.trace
     return Plan(
@@ -85,6 +87,9 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--server", action="append", default=[], metavar="NAME=URL", help="one that runs already"
     )
     parser.add_argument("--model", action="append", default=[], help="what those call their models")
+    parser.add_argument(
+        "--reuse", type=int, metavar="TOKENS", help="also Funland with cache_reuse_tokens"
+    )
     parser.add_argument("--not-ours", action="store_true", help=f"without {OURS}")
     parser.add_argument("--cache", type=Path, default=Path("build/bench"), help="of models")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="JSON, SVG, logs")

@@ -15,6 +15,8 @@ from tools.bench.services import Service, free_port, funland, serving
 from tools.bench.workloads.description import Workload
 
 OURS = "funland"
+MOVING = "funland, moving"
+"""The same, told to move runs of tokens that other texts have."""
 _MARGIN = 0.1
 """What is left of the memory beside the models that it is to hold, in models: none fits into it."""
 _LONGEST_UNASKED = 8192
@@ -64,6 +66,8 @@ class Ours:
     one."""
 
     threads: int | None = None
+    reuse: int | None = None
+    """From how many tokens on it moves runs that other texts have; None: it does not."""
     name: str = OURS
 
     @contextmanager
@@ -78,23 +82,29 @@ class Ours:
             tempfile.TemporaryDirectory(prefix="funland-workloads-") as home,
             funland(Path(home), **told) as service,
         ):
-            if (limit := _installed(service, workload, models)) is not None:
+            loads = load_settings(workload, self.reuse)
+            if (limit := _installed(service, workload, models, loads)) is not None:
                 told["SERVER__MEMORY_LIMIT_BYTES"] = limit
             settings = [f"FUNLAND_{name}={value}" for name, value in told.items()]
-            settings += [f"{name}={value}" for name, value in load_settings(workload).items()]
+            settings += [f"{name}={value}" for name, value in loads.items()]
             yield Running(service.http, service.pid, " ".join(settings))
             log.write_bytes((Path(home) / "server.log").read_bytes())
 
 
-def load_settings(workload: Workload) -> LoadArguments:
+def load_settings(workload: Workload, reuse: int | None = None) -> LoadArguments:
     """What Funland's models are loaded with: a cache that holds at least one call of the length
-    that it takes unasked."""
+    that it takes unasked, and from how many tokens on runs are moved."""
     if workload.held:
         return {}
-    return {"cache_tokens": max(cache_tokens(workload), _LONGEST_UNASKED)}
+    settings: LoadArguments = {"cache_tokens": max(cache_tokens(workload), _LONGEST_UNASKED)}
+    if reuse is not None:
+        settings["cache_reuse_tokens"] = reuse
+    return settings
 
 
-def _installed(service: Service, workload: Workload, models: Sequence[Path]) -> int | None:
+def _installed(
+    service: Service, workload: Workload, models: Sequence[Path], loads: LoadArguments
+) -> int | None:
     """Installs the models and loads those that memory holds; gives the limit if that isn't all."""
     with Funland(service.grpc, timeout=300) as client:
         for path in models:
@@ -106,7 +116,7 @@ def _installed(service: Service, workload: Workload, models: Sequence[Path]) -> 
             limit = round((workload.held + _MARGIN) * most)
             client.system.configure({"server.memory_limit_bytes": limit})
         for path in models[: workload.held or len(models)]:
-            client.models.load(model_name(path), **load_settings(workload))
+            client.models.load(model_name(path), **loads)
     return limit
 
 

@@ -537,6 +537,7 @@ class LoadedModel(_message.Message):
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _builtins.int
     NODE_ID_FIELD_NUMBER: _builtins.int
     CACHE_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHE_REUSE_TOKENS_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together."""
     slots: _builtins.int
@@ -583,6 +584,8 @@ class LoadedModel(_message.Message):
     """The node that it is on; see `Node.node_id`."""
     cache_tokens: _builtins.int
     """How many tokens all texts may have in its cache together. Unset if the engine does not tell."""
+    cache_reuse_tokens: _builtins.int
+    """From how many tokens on a run is used again elsewhere in a text than where it was computed. Unset: never."""
     @_builtins.property
     def load_time(self) -> _timestamp_pb2.Timestamp:
         """When it was ready."""
@@ -636,11 +639,14 @@ class LoadedModel(_message.Message):
         peak_memory_bytes: _builtins.int | None = ...,
         node_id: _builtins.str = ...,
         cache_tokens: _builtins.int | None = ...,
+        cache_reuse_tokens: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens", "_estimate_bytes", b"_estimate_bytes", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "cache_tokens", b"cache_tokens", "estimate_bytes", b"estimate_bytes", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "peak_memory_bytes", b"peak_memory_bytes", "unload_time", b"unload_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens", "_cache_tokens", b"_cache_tokens", "_estimate_bytes", b"_estimate_bytes", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "cache_reuse_tokens", b"cache_reuse_tokens", "cache_tokens", b"cache_tokens", "estimate_bytes", b"estimate_bytes", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "peak_memory_bytes", b"peak_memory_bytes", "unload_time", b"unload_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens", "_estimate_bytes", b"_estimate_bytes", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "active_sequences", b"active_sequences", "cache_tokens", b"cache_tokens", "cached_tokens", b"cached_tokens", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_memory", b"device_memory", "engine", b"engine", "estimate_bytes", b"estimate_bytes", "fallback_reason", b"fallback_reason", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "leases", b"leases", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "node_id", b"node_id", "peak_memory_bytes", b"peak_memory_bytes", "queue_limit", b"queue_limit", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "unload_time", b"unload_time", "value_type", b"value_type", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens", "_cache_tokens", b"_cache_tokens", "_estimate_bytes", b"_estimate_bytes", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "_memory_bytes", b"_memory_bytes", "_memory_limit_bytes", b"_memory_limit_bytes", "_peak_memory_bytes", b"_peak_memory_bytes", "active_sequences", b"active_sequences", "cache_reuse_tokens", b"cache_reuse_tokens", "cache_tokens", b"cache_tokens", "cached_tokens", b"cached_tokens", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_memory", b"device_memory", "engine", b"engine", "estimate_bytes", b"estimate_bytes", "fallback_reason", b"fallback_reason", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "leases", b"leases", "load_ms", b"load_ms", "load_time", b"load_time", "memory_bytes", b"memory_bytes", "memory_limit_bytes", b"memory_limit_bytes", "node_id", b"node_id", "peak_memory_bytes", b"peak_memory_bytes", "queue_limit", b"queue_limit", "restarts", b"restarts", "slots", b"slots", "threads", b"threads", "unload_time", b"unload_time", "value_type", b"value_type", "waiting_sequences", b"waiting_sequences"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cache_reuse_tokens: _TypeAlias = _typing.Literal["cache_reuse_tokens"]  # noqa: Y015
+    _WhichOneofArgType__cache_reuse_tokens: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens"]  # noqa: Y015
     _WhichOneofReturnType__cache_tokens: _TypeAlias = _typing.Literal["cache_tokens"]  # noqa: Y015
     _WhichOneofArgType__cache_tokens: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens"]  # noqa: Y015
     _WhichOneofReturnType__estimate_bytes: _TypeAlias = _typing.Literal["estimate_bytes"]  # noqa: Y015
@@ -657,6 +663,8 @@ class LoadedModel(_message.Message):
     _WhichOneofArgType__memory_limit_bytes: _TypeAlias = _typing.Literal["_memory_limit_bytes", b"_memory_limit_bytes"]  # noqa: Y015
     _WhichOneofReturnType__peak_memory_bytes: _TypeAlias = _typing.Literal["peak_memory_bytes"]  # noqa: Y015
     _WhichOneofArgType__peak_memory_bytes: _TypeAlias = _typing.Literal["_peak_memory_bytes", b"_peak_memory_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_reuse_tokens) -> _WhichOneofReturnType__cache_reuse_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_tokens) -> _WhichOneofReturnType__cache_tokens | None: ...
     @_typing.overload
@@ -1110,6 +1118,7 @@ class LoadSettings(_message.Message):
     GPU_MEMORY_FRACTION_FIELD_NUMBER: _builtins.int
     NODE_ID_FIELD_NUMBER: _builtins.int
     CACHE_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHE_REUSE_TOKENS_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a call's prompt and answer may have together. Unset: what the model was trained
     for, at most the server's `max_context_length`. More than it was trained for is refused for models with a table of
@@ -1168,6 +1177,12 @@ class LoadSettings(_message.Message):
     call may have, by `context_length`, is refused; more than `slots` such calls may have is not taken. Unset: 32,768, or what
     one call may have if that is more. llama.cpp and OpenVINO only, for models that write.
     """
+    cache_reuse_tokens: _builtins.int
+    """From how many tokens on a run that another text has too, as a document that stands behind another question, is not computed
+    again, but its keys and values moved to where it stands now: what llama-server calls `--cache-reuse`. They were computed
+    behind other words, so answers differ from those of a text that is computed whole. Unset: never. llama.cpp only, for models
+    whose keys and values can be moved, kept as F16, each text in a part of its own.
+    """
     @_builtins.property
     def speculation(self) -> _inference_pb2.Speculation:
         """How calls that say nothing of it guess tokens ahead."""
@@ -1208,11 +1223,14 @@ class LoadSettings(_message.Message):
         gpu_memory_fraction: _builtins.float | None = ...,
         node_id: _builtins.str = ...,
         cache_tokens: _builtins.int | None = ...,
+        cache_reuse_tokens: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens", "_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_gpu_memory_fraction", b"_gpu_memory_fraction", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache_tokens", b"cache_tokens", "context_length", b"context_length", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "gpu_memory_fraction", b"gpu_memory_fraction", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens", "_cache_tokens", b"_cache_tokens", "_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_gpu_memory_fraction", b"_gpu_memory_fraction", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache_reuse_tokens", b"cache_reuse_tokens", "cache_tokens", b"cache_tokens", "context_length", b"context_length", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "gpu_memory_fraction", b"gpu_memory_fraction", "keep_alive_seconds", b"keep_alive_seconds", "memory_limit_bytes", b"memory_limit_bytes", "slots", b"slots", "speculation", b"speculation", "threads", b"threads"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens", "_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_gpu_memory_fraction", b"_gpu_memory_fraction", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache", b"cache", "cache_tokens", b"cache_tokens", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_split", b"device_split", "draft_model", b"draft_model", "engine", b"engine", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "gpu_memory_fraction", b"gpu_memory_fraction", "keep_alive_seconds", b"keep_alive_seconds", "key_type", b"key_type", "memory_limit_bytes", b"memory_limit_bytes", "node_id", b"node_id", "slots", b"slots", "speculation", b"speculation", "threads", b"threads", "value_type", b"value_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens", "_cache_tokens", b"_cache_tokens", "_context_length", b"_context_length", "_fallback_to_cpu", b"_fallback_to_cpu", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_gpu_memory_fraction", b"_gpu_memory_fraction", "_keep_alive_seconds", b"_keep_alive_seconds", "_memory_limit_bytes", b"_memory_limit_bytes", "_slots", b"_slots", "_threads", b"_threads", "cache", b"cache", "cache_reuse_tokens", b"cache_reuse_tokens", "cache_tokens", b"cache_tokens", "context_length", b"context_length", "device", b"device", "device_ids", b"device_ids", "device_split", b"device_split", "draft_model", b"draft_model", "engine", b"engine", "fallback_to_cpu", b"fallback_to_cpu", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "gpu_memory_fraction", b"gpu_memory_fraction", "keep_alive_seconds", b"keep_alive_seconds", "key_type", b"key_type", "memory_limit_bytes", b"memory_limit_bytes", "node_id", b"node_id", "slots", b"slots", "speculation", b"speculation", "threads", b"threads", "value_type", b"value_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cache_reuse_tokens: _TypeAlias = _typing.Literal["cache_reuse_tokens"]  # noqa: Y015
+    _WhichOneofArgType__cache_reuse_tokens: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens"]  # noqa: Y015
     _WhichOneofReturnType__cache_tokens: _TypeAlias = _typing.Literal["cache_tokens"]  # noqa: Y015
     _WhichOneofArgType__cache_tokens: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens"]  # noqa: Y015
     _WhichOneofReturnType__context_length: _TypeAlias = _typing.Literal["context_length"]  # noqa: Y015
@@ -1233,6 +1251,8 @@ class LoadSettings(_message.Message):
     _WhichOneofArgType__slots: _TypeAlias = _typing.Literal["_slots", b"_slots"]  # noqa: Y015
     _WhichOneofReturnType__threads: _TypeAlias = _typing.Literal["threads"]  # noqa: Y015
     _WhichOneofArgType__threads: _TypeAlias = _typing.Literal["_threads", b"_threads"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_reuse_tokens) -> _WhichOneofReturnType__cache_reuse_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_tokens) -> _WhichOneofReturnType__cache_tokens | None: ...
     @_typing.overload

@@ -23,7 +23,8 @@ from funland_worker.engines.llama_cpp.interruption import INTERRUPTED, Interrupt
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.row_batch import RowBatch
-from funland_worker.engines.llama_cpp.scheduler import Scheduler, Share
+from funland_worker.engines.llama_cpp.scheduler import Scheduler
+from funland_worker.engines.llama_cpp.share import Share
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.speculation.rollback import guessed
 from funland_worker.engines.llama_cpp.vectors import Vectors
@@ -53,13 +54,15 @@ class LlamaEngine:
         held_texts: int = 0,
         cache: LoadSettings.KeyValueCache.ValueType = LoadSettings.STREAMS,
         kv_cells: int = CACHE_TOKENS,
+        least_chunk: int = 0,
         adapters: Adapters | None = None,
         guesses: Guesses | None = None,
         store: StateStore | None = None,
     ) -> None:
         """Makes the cache, with `fewer_slots` for fewer texts if it must be; `held_texts` is how
         many may have a state, 0: as many as there is memory for. `kv_cells` bounds its memory, but
-        for one full text; `store` takes what leaves it, which is lost without one.
+        for one full text; runs of `least_chunk` tokens are used elsewhere than where they were
+        computed, if that isn't 0. `store` takes what leaves it, which is lost without one.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -97,6 +100,7 @@ class LlamaEngine:
             threads=threads,
             rows=rows,
             cells=kv_cells,
+            least_chunk=least_chunk,
             store=store or StateStore(0),
             interruption=self._interruption,
         )
@@ -337,15 +341,17 @@ class LlamaEngine:
         accepted = generation.accepted_tokens
         if isinstance(sampled, EngineError):
             raise sampled
-        advance = generation.take(sampled)
+        advance = generation.go_on(sampled)
         for guess in share.tokens[len(share.tokens) - share.guesses :]:
-            if generation.tokens[-1] != guess or advance.outcome is not None:
+            if generation.tokens[share.lease.computed] != guess or advance.outcome is not None:
                 break
             share.lease.computed += 1
             generation.accepted_tokens += 1
             row += 1
+            if generation.lacking:
+                continue  # what came behind is forced
             sampled = generation.sampler.sample(self._scores.logits[row])
-            advance = advance.joined(generation.take(sampled))
+            advance = advance.joined(generation.go_on(sampled))
         if share.guesses:
             self._cache.trim(share.lease)
             self._guesses.learn(generation, share.guesses, generation.accepted_tokens - accepted)

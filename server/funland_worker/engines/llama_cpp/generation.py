@@ -5,9 +5,10 @@ from __future__ import annotations
 from funland_worker.engines.continuation import Continuation
 from funland_worker.engines.llama_cpp.cache.places import Place, message_ends, places
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
+from funland_worker.engines.llama_cpp.cache.reuse import Chunk
 from funland_worker.engines.media import MediaSpan
-from funland_worker.engines.protocol import Prompt, Vocabulary
-from funland_worker.engines.sampling.sampler import TokenSampler
+from funland_worker.engines.protocol import Advance, Prompt, Vocabulary
+from funland_worker.engines.sampling.sampler import Sampled, TokenSampler
 
 
 class Generation(Continuation):
@@ -22,12 +23,16 @@ class Generation(Continuation):
         super().__init__(prompt, vocabulary, context_length)
         self.sampler = TokenSampler(prompt, vocabulary)
         self.lease: Lease | None = None
+        self.forced = 0
+        """How many tokens behind the latest that was chosen were not: its format wanted them."""
         self.leader: Generation | None = None
         """Who computes tokens that this one begins with too, and waits for."""
         self.leader_tokens = 0
         """How many of them."""
         self.places: list[Place] = []
         """Where its state is to be kept on the way, in order."""
+        self.chunks: list[Chunk] | None = None
+        """What of its prompt other texts have, elsewhere; None: nobody has looked."""
 
     @property
     def computed(self) -> int:
@@ -49,23 +54,42 @@ class Generation(Continuation):
     @property
     def run(self) -> int:
         """How many tokens, or rows of one picture or sound, can be computed together: of those that
-        are lacking the first, up to where the other begins or the state is to be kept."""
+        are lacking the first, up to where the other begins, the state is to be kept, or
+        another text's chunk begins."""
         if (shown := self.shown) is not None:
             return shown.stop - self.computed
         ends = (one.start for one in self.prompt.media if one.start > self.computed)
         end = next(ends, len(self.tokens))
         place = next((place.at for place in self.places if place.at > self.computed), end)
-        return min(place, end) - self.computed
+        chunk = next((one.at for one in self.chunks or () if one.at > self.computed), end)
+        return min(place, end, chunk) - self.computed
 
     @property
     def decoding(self) -> bool:
-        """Whether it advances by one token a step, its prompt being in the cache."""
+        """Whether its prompt is in the cache, and all but its latest token and those that its
+        format wanted behind it."""
         lease = self.lease
-        return self.made > 0 and lease is not None and len(self.tokens) - lease.computed == 1
+        lacking = len(self.tokens) - lease.computed if lease is not None else 0
+        return self.made > 0 and 1 <= lacking <= 1 + self.forced
+
+    def go_on(self, sampled: Sampled) -> Advance:
+        """Takes a token that was chosen, and those that its format wants behind it.
+
+        Raises:
+            EngineError: The format can't be followed any more.
+        """
+        advance, self.forced = self.take(sampled), 0
+        if advance.outcome is None:
+            for token in self.sampler.forced():
+                advance = advance.joined(self.take(Sampled(token)))
+                self.forced += 1
+                if advance.outcome is not None:
+                    break
+        return advance
 
     def start(self, lease: Lease) -> None:
         """Takes a part of the cache, which has the first `lease.computed` of its tokens."""
-        self.lease = lease
+        self.lease, self.chunks = lease, None
         self.begin()
 
     def keep_on_the_way(self) -> None:

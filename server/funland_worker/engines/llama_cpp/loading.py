@@ -22,6 +22,7 @@ from funland_worker.engines.llama_cpp.media_reader import LlamaMediaReader
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.offload import Offload, offload_of
 from funland_worker.engines.llama_cpp.projector import Projector
+from funland_worker.engines.llama_cpp.reuse_choice import least_chunk
 from funland_worker.engines.llama_cpp.speculation.draft import DraftModel
 from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.trial import try_apart
@@ -44,9 +45,10 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
     attention = _attention(launch.model_path, launch.settings, offload, launch.cache_type)
     model = LlamaModel(Path(launch.model_path), offload, attention, news.read)
     news.prepares()
+    count = _threads(launch, model)
+    reused = least_chunk(launch.settings, model, count)
     adapters = Adapters(model, {name: Path(path) for name, path in launch.adapters.items()})
     length = context_length(launch, model.trained_context)
-    count = _threads(launch, model)
     if not model.can_generate:
         if launch.settings.HasField("flash_attention"):
             raise invalid("flash_attention", f"{_READS} and llama.cpp chooses how: leave it out.")
@@ -65,10 +67,11 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
         held_texts=launch.held_texts,
         cache=launch.settings.cache or LoadSettings.STREAMS,
         kv_cells=cache_tokens(launch),
+        least_chunk=reused,
         adapters=adapters,
         store=StateStore(
             launch.prefix_memory_bytes,
-            _spill(launch, model),
+            _spill(launch, model, reused),
             entire=not model.memory.drops_tails,
         ),
         guesses=Guesses(draft, launch.settings.speculation),
@@ -76,6 +79,8 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
     contexts = [engine.context, draft.context] if draft else [engine.context]
     told = _told(model, contexts)
     told.cache_tokens = engine.cache_tokens
+    if reused:
+        told.cache_reuse_tokens = reused
     return Loaded(engine, model.facts, told, media)
 
 
@@ -132,13 +137,15 @@ def _media(launch: worker_pb2.Launch, model: LlamaModel, count: int) -> LlamaMed
     return LlamaMediaReader(projector)
 
 
-def _spill(launch: worker_pb2.Launch, model: LlamaModel) -> SpillFolder | None:
+def _spill(launch: worker_pb2.Launch, model: LlamaModel, reused: int) -> SpillFolder | None:
     if not launch.prefix_folder:
         return None
     form = (
         f"llama-cpp-python {library.release()}, model {launch.model_sha256},"
         f" projector {launch.projector_sha256}, {model.attention}, 8 bytes a token"
     )
+    if reused:  # these are not what is computed of the same tokens as a whole
+        form += f", chunks of {reused}"
     return SpillFolder(
         Path(launch.prefix_folder),
         launch.prefix_folder_bytes,

@@ -29,6 +29,9 @@ class Memory:
     restored, since llama.cpp's own come late."""
     moves: bool = True
     """Whether what was saved of a text goes back into a context of another number of parts."""
+    shifts: bool = True
+    """Whether a text's tokens can be moved to other positions, as far as llama.cpp says; it is
+    tried where that is wanted (`cache.grafting`)."""
     undoes_passes: bool = True
     """Whether a pass can be broken off, and what it has computed be dropped."""
     keeps_states: bool = False

@@ -40,6 +40,8 @@ class Signs:
     window: int = 0
     recurrent: bool = False
     """Whether some layers keep a state in place of keys and values."""
+    shifts: bool = True
+    """Whether llama.cpp would move tokens to other positions."""
     rolls_back: int = 0
     """As many as a context was given that was to roll back one token."""
 
@@ -59,6 +61,7 @@ def memory_of(signs: Signs) -> Memory:
         copies_parts=plain,
         shares_cells=signs.architecture not in LATE,
         moves=plain,
+        shifts=plain and signs.shifts,
         undoes_passes=plain,
         keeps_states=signs.recurrent,
         even_passes=signs.architecture in UNEVEN,
@@ -97,6 +100,7 @@ def probe(model: Any, architecture: str, attention: Attention) -> tuple[Memory, 
             lib.llama_state_seq_get_size(context, 0),
             window=lib.llama_model_n_swa(model),
             recurrent=lib.llama_model_is_recurrent(model) or lib.llama_model_is_hybrid(model),
+            shifts=lib.llama_memory_can_shift(lib.llama_get_memory(context)),
             rolls_back=lib.llama_n_rs_seq(context),
         )
         return memory_of(signs), attention

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.llama_cpp.scheduler import Share
+from funland_worker.engines.llama_cpp.share import Share
 
 _FLOATS: Any = ctypes.POINTER(ctypes.c_float)
 _INTS: Any = ctypes.POINTER(ctypes.c_int32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from funland_worker.engines.background import (
     NOBODY,
@@ -21,9 +21,11 @@ from funland_worker.engines.llama_cpp.cache.places import reachable
 from funland_worker.engines.llama_cpp.cache.prefix_tree import common_length
 from funland_worker.engines.llama_cpp.cache.protocol import Cache, Lease
 from funland_worker.engines.llama_cpp.generation import Generation
+from funland_worker.engines.llama_cpp.jumps import run_length
 from funland_worker.engines.llama_cpp.memory import Memory
-from funland_worker.engines.media import MediaSpan
-from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget, apart, first
+from funland_worker.engines.llama_cpp.share import Share, by_length, by_slot, stands_alone
+from funland_worker.engines.llama_cpp.turns import Turns, turn_of
+from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget, first
 from funland_worker.engines.stand_ins import whole
 from funland_worker.engines.waiting import WaitingQueue
 
@@ -32,38 +34,12 @@ _WORTH_WAITING = 16
 
 _NOTHING: Sequence[int] = ()
 
-_Turn = tuple[Uses, bool]
-"""What texts want in a pass: adapters, and whether it is of rows of pictures and sounds."""
-
-
-class Share(NamedTuple):
-    """A text's part of a pass."""
-
-    generation: Generation
-    lease: Lease
-    tokens: list[int]
-    """What is computed: tokens that the cache lacks, then guesses."""
-    outputs: int
-    """After how many of the last tokens a next one is chosen: 0 if some are still lacking."""
-    guesses: int = 0
-    scored: bool = False
-    """Whether scores are wanted after every token, for what is told of the prompt."""
-    shown: MediaSpan | None = None
-    """What the tokens are rows of; None: they are tokens."""
-
-    @property
-    def rows(self) -> int:
-        """After how many of the last tokens scores are wanted."""
-        return len(self.tokens) if self.scored else self.outputs
-
 
 class Scheduler:
     """Texts that wait and texts that run.
 
     Those that run are in the order in which they began. A text whose beginning another computes
-    already waits for that and is given a copy. Texts with different adapters take turns: llama.cpp
-    computes a pass with one set of them. So do a prompt and the texts that write, where it is much
-    longer than they are.
+    already waits for that and is given a copy. Some take turns (`turns.Turns`).
 
     Texts that nobody waits for pause while `Background` says so, and keep their part of the cache;
     but none of the others waits for a part that one of them has.
@@ -82,19 +58,14 @@ class Scheduler:
         """Who takes part in the pass that is made now."""
         self._cache = cache
         self._rows = rows
+        self._turns = Turns(even=memory.even_passes, attends_alike=cache.attends_alike)
         self._even = memory.even_passes
+        self._parted = cache.attends_alike or memory.keeps_states
+        """Whether llama.cpp parts a pass where texts have runs of other lengths in it."""
         self._alike = memory.rolls_back > 0
-        self._order: Callable[[Share], Any] = _length if self._alike else _slot
-        self._turn = 0
+        self._order: Callable[[Share], Any] = by_length if self._alike else by_slot
         self._passed_over = 0
         """For how many passes in a row the first prompt in line has got nothing."""
-        self._turns: dict[_Turn, int] = {}
-        self._has_read: set[_Turn] = set()
-        """Those of whose passes the latest that was parted had a prompt."""
-        self._is_apart = False
-        """Whether the pass that is made now is without some that could stand in it."""
-        self._reads_next = False
-        """Whether the next of such passes is a prompt's."""
 
     @property
     def idle(self) -> bool:
@@ -123,10 +94,12 @@ class Scheduler:
     @property
     def guessable(self) -> list[Generation]:
         """Those whose next tokens may be guessed in the pass that is made now."""
-        if self._is_apart and self._reads_next:
+        if self._turns.prompt_is_next:
             return []
         texts = self.taking_part
         if self._alike and any(not (one.decoding or one.leader) for one in texts):
+            return []
+        if self._alike and any(one.lacking > 1 for one in texts):
             return []
         return texts
 
@@ -197,7 +170,7 @@ class Scheduler:
         while True:
             uses, shares = self._share_out(guesses)
             if self._cache.prepare([(share.lease, len(share.tokens)) for share in shares]):
-                if self._part is not Part.ALL or self._is_apart:
+                if self._part is not Part.ALL or self._turns.is_apart:
                     self._cache.gather([share.lease for share in shares])
                 return uses, sorted(shares, key=self._order)
             self.preempt()
@@ -262,8 +235,8 @@ class Scheduler:
         if not ready:  # they wait for what the others compute
             self._part = Part.ALL
             ready = [generation for generation in self.running if generation.leader is None]
-        turn = self._whose_turn({_turn(generation) for generation in ready})
-        ready = [generation for generation in ready if _turn(generation) == turn]
+        turn = self._turns.whose({turn_of(generation) for generation in ready})
+        ready = [generation for generation in ready if turn_of(generation) == turn]
         running = self.taking_part
         decoding = {generation for generation in running if generation.decoding}
         writing = len(decoding)
@@ -280,10 +253,10 @@ class Scheduler:
             lease = generation.lease
             assert lease is not None  # noqa: S101 - it runs
             if generation in decoding:
-                guessed = guesses.get(generation, _NOTHING)
-                tokens = [generation.tokens[-1], *guessed]
-                shares.append(Share(generation, lease, tokens, len(tokens), len(guessed)))
+                shares.append(self._next(generation, lease, guesses.get(generation, []), writing))
                 continue
+            if not began:
+                self._take_chunks(generation, lease)
             shown, wanted = generation.shown, generation.run
             run = min(budget, LONGEST_RUN)
             alone = shown is not None and shown.chunk.at_once
@@ -291,7 +264,7 @@ class Scheduler:
                 run = wanted
             if scored := generation.lacks_scores:
                 run = min(run, rows + 1)
-            if not began or (wanted <= run and not (alone or _alone(shares))):
+            if not began or (wanted <= run and not (alone or stands_alone(shares))):
                 tokens = generation.tokens[lease.computed : lease.computed + min(run, wanted)]
                 budget -= len(tokens)
                 began = True
@@ -299,28 +272,42 @@ class Scheduler:
                     rows -= len(tokens) - 1
                 outputs = int(len(tokens) == generation.lacking)
                 shares.append(Share(generation, lease, tokens, outputs, scored=scored, shown=shown))
-        return turn[0], self._parted(shares, turn)
+        return turn[0], self._turns.parted(shares, turn)
 
-    def _parted(self, shares: list[Share], turn: _Turn) -> list[Share]:
-        """Of a pass one prompt alone, or, in every other of such a turn, all that write, where they
-        must not or should not stand in one."""
-        writing = [share for share in shares if share.generation.decoding]
-        prompts = [share for share in shares if not share.generation.decoding]
-        self._is_apart = self._even or (
-            self._cache.attends_alike
-            and apart(
-                [share.lease.computed for share in prompts],
-                [share.lease.computed for share in writing],
-            )
-        )
-        if not self._is_apart:
-            return shares
-        if not (writing and prompts):
-            self._reads_next = False
-            return writing or prompts[:1]
-        self._has_read ^= {turn}
-        self._reads_next = turn not in self._has_read
-        return writing if self._reads_next else prompts[:1]
+    def _next(
+        self, generation: Generation, lease: Lease, guessed: list[int], writing: int
+    ) -> Share:
+        """What a text that writes computes: its latest token with what is guessed of it, or more of
+        those that its format wanted."""
+        if (forced := generation.lacking - 1) == 0:
+            tokens = [generation.tokens[-1], *guessed]
+            return Share(generation, lease, tokens, len(tokens), len(guessed))
+        run = 1
+        if not self._even:
+            run = run_length(forced, writing, parted=self._parted)
+        run = min(run, generation.run)
+        tokens = generation.tokens[lease.computed : lease.computed + run]
+        return Share(generation, lease, tokens, int(run == generation.lacking))
+
+    def _take_chunks(self, generation: Generation, lease: Lease) -> None:
+        """Gives a prompt what others have of it, as far as it is its turn."""
+        if generation.chunks is None:
+            generation.chunks = []
+            if not (generation.lacks_scores or generation.prompt.media):
+                running = [
+                    (one.tokens[: one.computed], one.lease)
+                    for one in self.running
+                    if one is not generation
+                    and one.lease is not None
+                    and one.prompt.adapters == generation.prompt.adapters
+                ]
+                generation.chunks = self._cache.chunks(
+                    generation.tokens, lease.uses, lease.computed, running
+                )
+        while generation.chunks and generation.chunks[0].at <= lease.computed:
+            chunk = generation.chunks.pop(0)
+            if chunk.at == lease.computed:
+                self._cache.graft(lease, chunk)
 
     def _in_line(self, ready: list[Generation], decoding: set[Generation]) -> list[Generation]:
         """The same texts, that first whose prompt begins the pass."""
@@ -334,15 +321,6 @@ class Scheduler:
             return ready
         begins = prompts[place]
         return [begins, *(generation for generation in ready if generation is not begins)]
-
-    def _whose_turn(self, candidates: set[_Turn]) -> _Turn:
-        """What the next pass is of, of that which texts want: who waits longest."""
-        wanted = min(candidates, key=lambda one: self._turns.get(one, 0))
-        self._turn += 1
-        self._turns = {key: turn for key, turn in self._turns.items() if turn > self._turn - 1000}
-        self._turns[wanted] = self._turn
-        self._has_read &= self._turns.keys()
-        return wanted
 
     def _leader(self, generation: Generation) -> tuple[Generation | None, int]:
         """Who computes, or has computed, more of a text's beginning than the cache gave it."""
@@ -392,24 +370,3 @@ def alike(guesses: dict[Generation, list[int]]) -> dict[Generation, list[int]]:
 
     count = max(map(len, guesses.values()), key=kept)
     return {one: guessed[:count] for one, guessed in guesses.items() if len(guessed) >= count}
-
-
-def _slot(share: Share) -> int:
-    """Rows in the order of their slots keep llama.cpp from splitting a pass."""
-    return share.lease.slot
-
-
-def _length(share: Share) -> tuple[int, int]:
-    """Where states can be rolled back, it does so wherever the number of a text's tokens changes,
-    and computes the parts in their order. Then only texts of the last can be rolled back: the part
-    behind may move the others' states, and leaves what they could be rolled back to (0.3.36)."""
-    return len(share.tokens), share.lease.slot
-
-
-def _turn(generation: Generation) -> _Turn:
-    return generation.prompt.adapters, generation.shown is not None
-
-
-def _alone(shares: Sequence[Share]) -> bool:
-    """Whether a pass has what no other's rows may stand beside."""
-    return any(share.shown is not None and share.shown.chunk.at_once for share in shares)

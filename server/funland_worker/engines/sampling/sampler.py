@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,6 +66,8 @@ class TokenSampler:
         self.sampling = sampling
         self.way = way(sampling)
         self._matcher = prompt.matcher
+        self._end = None if sampling.ignore_end else min(vocabulary.end_tokens, default=None)
+        """What a text ends by that has no other way on."""
         self._likelihood: Likelihood | None = None
         if prompt.top_logprobs is not None:
             self._likelihood = Likelihood(prompt.top_logprobs, vocabulary.piece)
@@ -104,17 +106,34 @@ class TokenSampler:
         `sample`."""
         if not math.isfinite(logits[token]):  # then the highest of all is not, and was taken
             raise ModelOutputError
+        if self._matcher is not None and not self._matcher.allows(token):
+            # A token is allowed far more often than not, and asking costs a tenth of a mask.
+            # A second draw from what is allowed makes the same distribution as the mask alone.
+            token = self._choose(self._masked(self._matcher, scores))
+        self._accept(token)
+        return Sampled(token, self._likelihood.of(token, logits) if self._likelihood else None)
+
+    def forced(self) -> Iterator[int]:
+        """Goes on by the tokens that the format leaves no choice of, and gives each: the text's end
+        too, if nothing else is left. Where likelihoods are told there are none: their scores are
+        wanted. Raises as `sample`."""
+        matcher = self._matcher
+        if matcher is None or self._likelihood is not None:
+            return
+        while tokens := matcher.forced():
+            for token in tokens:
+                self._accept(token)
+                yield token
+        if matcher.ended and self._end is not None:
+            yield self._end
+
+    def _accept(self, token: int) -> None:
         if self._matcher is not None:
-            if not self._matcher.allows(token):
-                # A token is allowed far more often than not, and asking costs a tenth of a mask.
-                # A second draw from what is allowed makes the same distribution as the mask alone.
-                token = self._choose(self._masked(self._matcher, scores))
             self._matcher.accept(token)
         if self._window is not None:
             self._window.add(token)
         if self._bans is not None:
             self._bans.add(token)
-        return Sampled(token, self._likelihood.of(token, logits) if self._likelihood else None)
 
     def _masked(self, matcher: Matcher, scores: Scores) -> NDArray[np.float32]:
         """The scores of what the format allows. It goes before the bans: where it leaves only what

@@ -21,7 +21,7 @@ from tools.zoo.trials import TRIALS, vectors_off
 pytestmark = pytest.mark.usefixtures("contexts_end_with_their_test")
 
 PLAIN = Memory()
-SEVERAL = Memory(copies_parts=False, moves=False, undoes_passes=False)
+SEVERAL = Memory(copies_parts=False, moves=False, shifts=False, undoes_passes=False)
 STATES = replace(SEVERAL, drops_tails=False, keeps_states=True)
 ROLLS_BACK = replace(STATES, rolls_back=1)
 ARCHITECTURES = {

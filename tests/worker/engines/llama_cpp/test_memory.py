@@ -14,7 +14,7 @@ from funland_worker.engines.llama_cpp.probing import LATE, UNEVEN, Signs, memory
 from funland_worker.engines.llama_cpp.scheduler import alike
 from funland_worker.engines.llama_cpp.speculation.rollback import agree
 
-SEVERAL = Memory(copies_parts=False, moves=False, undoes_passes=False)
+SEVERAL = Memory(copies_parts=False, moves=False, shifts=False, undoes_passes=False)
 STATES = replace(SEVERAL, drops_tails=False, keeps_states=True)
 
 
@@ -23,6 +23,7 @@ STATES = replace(SEVERAL, drops_tails=False, keeps_states=True)
     [
         (Signs("llama", EMPTY_SIZE), Memory()),
         (Signs("llama", EMPTY_SIZE, rolls_back=1), Memory()),
+        (Signs("step35", EMPTY_SIZE, shifts=False), Memory(shifts=False)),
         (Signs("bert", 0), replace(SEVERAL, remembers=False)),
         (Signs("gemma3", 2 * EMPTY_SIZE, window=48), replace(SEVERAL, window=48)),
         (Signs("phi3", EMPTY_SIZE, window=48), replace(SEVERAL, window=48)),

@@ -17,6 +17,7 @@ from funland_worker.engines.llama_cpp.speculation.guesses import Guesses
 from funland_worker.engines.llama_cpp.speculation.lookup import Lookup
 from funland_worker.engines.protocol import EngineError, Sampling
 from funland_worker.engines.vocabulary import banned_runs
+from tests.matchers import NeverForces
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 LOOKUP = Speculation(method=Speculation.PROMPT_LOOKUP)
@@ -186,7 +187,7 @@ def test_a_stop_string_among_guesses_ends_the_text_before_it(
     assert driver.outcomes[1].reason == Finish.STOP
 
 
-class OnlyDigits:
+class OnlyDigits(NeverForces):
     """A matcher that knows the tokens of digits, and nothing else."""
 
     def __init__(self, driver: Driver) -> None:
@@ -222,7 +223,7 @@ def test_a_format_is_told_of_each_token_once_and_of_no_wrong_guess(
     assert driver.texts[2] == driver.texts[1]
 
 
-class GivesUp:
+class GivesUp(NeverForces):
     """A matcher whose format takes too long to follow after so many tokens."""
 
     def __init__(self, tokens: int) -> None:

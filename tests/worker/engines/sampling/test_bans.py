@@ -15,6 +15,7 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.protocol import EngineError, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.bans import Bans, has_bans
 from funland_worker.engines.sampling.sampler import TokenSampler
+from tests.matchers import NeverForces
 from tests.worker.conftest import GREEDY
 
 SIZE = 4096
@@ -115,7 +116,7 @@ def test_who_asks_for_nothing_pays_nothing() -> None:
     assert has_bans(replace(plain, sampling=Sampling(allowed_tokens=(1,))))
 
 
-class Only:
+class Only(NeverForces):
     """Allows these tokens."""
 
     def __init__(self, tokens: Collection[int]) -> None:

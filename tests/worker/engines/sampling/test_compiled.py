@@ -18,6 +18,7 @@ from funland_worker.engines.sampling import compiled
 from funland_worker.engines.sampling.candidates import choose
 from funland_worker.engines.sampling.compiled import UNDECIDED, choose_all, way
 from funland_worker.engines.sampling.sampler import Rows, Sampled, TokenSampler, sample_all
+from tests.matchers import NeverForces
 
 LARGE = 151_936
 ALONE = Sampling(temperature=1, top_k=0, top_p=1, min_p=0)
@@ -134,7 +135,7 @@ def test_many_threads_choose_as_one_does() -> None:
         assert choose_all(asked, LARGE, threads=5) == choose_all(asked, LARGE)
 
 
-class Even:
+class Even(NeverForces):
     """Allows tokens of even numbers."""
 
     def allows(self, token: int) -> bool:

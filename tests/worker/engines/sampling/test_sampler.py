@@ -15,6 +15,7 @@ from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.protocol import EngineError, Matcher, Prompt, Sampling, Vocabulary
 from funland_worker.engines.sampling.penalties import PenaltyWindow
 from funland_worker.engines.sampling.sampler import Rows, Sampled, TokenSampler, sample_all
+from tests.matchers import NeverForces
 from tests.worker.conftest import GREEDY, STORY, Driver, StartEngine
 
 FREE = Sampling(temperature=1.5, top_k=0, top_p=1, min_p=0, max_tokens=24, ignore_end=True)
@@ -120,7 +121,7 @@ def test_a_window_shorter_than_the_prompt_forgets_its_beginning(driver: Driver) 
     assert driver.complete(prompt, short)[0] == usual
 
 
-class Even:
+class Even(NeverForces):
     """Allows tokens of even numbers."""
 
     def allows(self, token: int) -> bool:

@@ -353,6 +353,7 @@ class Ready(_message.Message):
     CAN_SEE_FIELD_NUMBER: _builtins.int
     CAN_HEAR_FIELD_NUMBER: _builtins.int
     CACHE_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHE_REUSE_TOKENS_FIELD_NUMBER: _builtins.int
     context_length: _builtins.int
     """How many tokens a sequence may have."""
     slots: _builtins.int
@@ -387,6 +388,8 @@ class Ready(_message.Message):
     """Whether the model takes sounds."""
     cache_tokens: _builtins.int
     """How many tokens all texts may have in the cache together. Unset if the engine does not tell."""
+    cache_reuse_tokens: _builtins.int
+    """From how many tokens on a run is used again elsewhere than where it was computed. Unset: never."""
     @_builtins.property
     def tokenizer(self) -> _inference_pb2.Tokenizer:
         """What there is to know of its tokens, but for the model's id."""
@@ -417,11 +420,14 @@ class Ready(_message.Message):
         can_see: _builtins.bool = ...,
         can_hear: _builtins.bool = ...,
         cache_tokens: _builtins.int | None = ...,
+        cache_reuse_tokens: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "cache_tokens", b"cache_tokens", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens", "_cache_tokens", b"_cache_tokens", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "cache_reuse_tokens", b"cache_reuse_tokens", "cache_tokens", b"cache_tokens", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "layer_count", b"layer_count", "tokenizer", b"tokenizer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "cache_tokens", b"cache_tokens", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_hear", b"can_hear", "can_rank", b"can_rank", "can_see", b"can_see", "context_length", b"context_length", "device", b"device", "device_memory", b"device_memory", "engine", b"engine", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "slots", b"slots", "threads", b"threads", "tokenizer", b"tokenizer", "value_type", b"value_type", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens", "_cache_tokens", b"_cache_tokens", "_flash_attention", b"_flash_attention", "_gpu_layers", b"_gpu_layers", "_layer_count", b"_layer_count", "cache_reuse_tokens", b"cache_reuse_tokens", "cache_tokens", b"cache_tokens", "can_chat", b"can_chat", "can_generate", b"can_generate", "can_hear", b"can_hear", "can_rank", b"can_rank", "can_see", b"can_see", "context_length", b"context_length", "device", b"device", "device_memory", b"device_memory", "engine", b"engine", "flash_attention", b"flash_attention", "gpu_layers", b"gpu_layers", "key_type", b"key_type", "layer_count", b"layer_count", "slots", b"slots", "threads", b"threads", "tokenizer", b"tokenizer", "value_type", b"value_type", "vocabulary_size", b"vocabulary_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cache_reuse_tokens: _TypeAlias = _typing.Literal["cache_reuse_tokens"]  # noqa: Y015
+    _WhichOneofArgType__cache_reuse_tokens: _TypeAlias = _typing.Literal["_cache_reuse_tokens", b"_cache_reuse_tokens"]  # noqa: Y015
     _WhichOneofReturnType__cache_tokens: _TypeAlias = _typing.Literal["cache_tokens"]  # noqa: Y015
     _WhichOneofArgType__cache_tokens: _TypeAlias = _typing.Literal["_cache_tokens", b"_cache_tokens"]  # noqa: Y015
     _WhichOneofReturnType__flash_attention: _TypeAlias = _typing.Literal["flash_attention"]  # noqa: Y015
@@ -430,6 +436,8 @@ class Ready(_message.Message):
     _WhichOneofArgType__gpu_layers: _TypeAlias = _typing.Literal["_gpu_layers", b"_gpu_layers"]  # noqa: Y015
     _WhichOneofReturnType__layer_count: _TypeAlias = _typing.Literal["layer_count"]  # noqa: Y015
     _WhichOneofArgType__layer_count: _TypeAlias = _typing.Literal["_layer_count", b"_layer_count"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_reuse_tokens) -> _WhichOneofReturnType__cache_reuse_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cache_tokens) -> _WhichOneofReturnType__cache_tokens | None: ...
     @_typing.overload

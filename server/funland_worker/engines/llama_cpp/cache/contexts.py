@@ -40,13 +40,15 @@ def new_cache(
     threads: int,
     rows: int,
     cells: int,
+    least_chunk: int = 0,
     store: StateStore,
     interruption: Interruption,
 ) -> Cache:
     """The cache of a model in contexts with these abilities, with `fewer_slots` for fewer texts if
     there is no memory for so many states, of which `held_texts` are wanted. `rows` is how many
-    outputs a pass may ask for; `store` takes the states that leave the cache, `interruption` ends
-    passes.
+    outputs a pass may ask for; runs of `least_chunk` tokens may be used elsewhere than where they
+    were computed, if that isn't 0; `store` takes the states that leave the cache, `interruption`
+    ends passes.
 
     Raises:
         EngineError: MODEL_LOAD_FAILED, most often for lack of memory.
@@ -76,7 +78,9 @@ def new_cache(
             lib.llama_free(shared.context)  # nothing would be left to compute with
     # A device's memory is planned for all that may be wanted, and a new context there is slow.
     full = not model.offload.on_cpu
-    return StreamCache(context, slots, context_length, cells, store, full=full)
+    return StreamCache(
+        context, slots, context_length, cells, store, full=full, least_chunk=least_chunk
+    )
 
 
 def sequence_counts(slots: int, held: int = 0, *, fewer: bool) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from funland_worker.engines.llama_cpp.adapters import Uses
+from funland_worker.engines.llama_cpp.cache.reuse import Chunk
 from funland_worker.engines.stand_ins import shift
 
 
@@ -81,6 +82,22 @@ class Cache(Protocol):
         The last token is never taken as known: it must be computed to choose the next. Of a `fresh`
         text none is.
         """
+        ...
+
+    def chunks(
+        self,
+        tokens: Sequence[int],
+        uses: Uses,
+        start: int,
+        running: Sequence[tuple[Sequence[int], Lease]],
+    ) -> list[Chunk]:
+        """What other texts have of a prompt's tokens from `start` on, in order, if it may be used
+        elsewhere than where it was computed; `running` are texts, as far as they are computed."""
+        ...
+
+    def graft(self, lease: Lease, chunk: Chunk) -> None:
+        """Puts a chunk behind the last token of a lease, which is the last before it, if it can
+        be."""
         ...
 
     def share(self, source: Lease, lease: Lease, tokens: list[int]) -> None:

@@ -18,6 +18,7 @@ from funland_worker.engines.stand_ins import last_begin, shift
 _HEADER = struct.Struct("<III")
 """Magic, sequence id, number of parts; then for each part how many cells it has, and those."""
 
+HEADER_SIZE = _HEADER.size
 _COUNT = 4
 _MOST_PARTS = 256
 _STATES: int = lib.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY

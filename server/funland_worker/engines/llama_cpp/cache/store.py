@@ -102,6 +102,10 @@ class StateStore:
         spilled = self._spill.longest(uses, tokens, longer_than) if self._spill else None
         return spilled or found
 
+    def all(self, uses: Uses) -> list[Kept]:
+        """The states in memory of texts with these adapters, the most recently used first."""
+        return [kept for used, kept in reversed(self._kept.values()) if used == uses]
+
     def put_away(self, others: Iterator[tuple[Uses, Kept]]) -> None:
         """Writes what may outlive the process: first `others`, which are copied only as they are
         asked for, then what is kept here, in both the most recently used first."""

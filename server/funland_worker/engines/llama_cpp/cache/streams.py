@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from funland_worker.engines.llama_cpp.adapters import Uses
+from funland_worker.engines.llama_cpp.cache.grafting import graft
 from funland_worker.engines.llama_cpp.cache.prefix_tree import known_length
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
-from funland_worker.engines.llama_cpp.cache.state import Transfer
+from funland_worker.engines.llama_cpp.cache.reuse import Chunk, Source, chunks
+from funland_worker.engines.llama_cpp.cache.state import State, Transfer
 from funland_worker.engines.llama_cpp.cache.store import Kept, StateStore
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.protocol import EngineError
@@ -58,11 +61,13 @@ class StreamCache:
         store: StateStore,
         *,
         full: bool = False,
+        least_chunk: int = 0,
     ) -> None:
         """`new_context` makes a context of so many parts of such a length; the cache must be plain.
 
         At most `slots` parts of at most `longest` tokens, together at most `cells`: in the
-        beginning a few short ones, with `full` all that there may be.
+        beginning a few short ones, with `full` all that there may be. `least_chunk` is how many
+        tokens a run must have to be used elsewhere than where it was computed; 0: none is.
 
         Raises:
             EngineError: MODEL_LOAD_FAILED.
@@ -72,6 +77,7 @@ class StreamCache:
         self._longest = longest
         self._cells = max(cells, longest)
         self._store = store
+        self._least_chunk = least_chunk
         self._length = min(longest, _SHORTEST)
         count = max(1, min(slots, slots if full else _FEWEST, self._cells // self._length))
         if full:
@@ -135,9 +141,33 @@ class StreamCache:
         part.lease, part.kept = self._cut(Lease(slot, uses, length), tokens[:cached]), []
         return part.lease
 
+    def chunks(
+        self,
+        tokens: Sequence[int],
+        uses: Uses,
+        start: int,
+        running: Sequence[tuple[Sequence[int], Lease]],
+    ) -> list[Chunk]:
+        """See `Cache`."""
+        if not self._least_chunk or len(tokens) - start <= self._least_chunk:
+            return []
+        sources = [Source(known, partial(self._save, lease.slot)) for known, lease in running]
+        sources += [
+            Source(part.kept, partial(self._save, slot))
+            for slot, part in enumerate(self._parts)
+            if part.lease is None and part.uses == uses
+        ]
+        sources += [Source(one.tokens, partial(_same, one.state)) for one in self._store.all(uses)]
+        return chunks(tokens, start, sources, self._least_chunk)
+
+    def graft(self, lease: Lease, chunk: Chunk) -> None:
+        """See `Cache`."""
+        if graft(self._transfer, lease.slot, lease.slot, chunk.cells):
+            lease.computed = chunk.end
+
     def share(self, source: Lease, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`."""
-        self._transfer.restore(lease.slot, self._transfer.save(source.slot, source.slot))
+        self._transfer.restore(lease.slot, self._save(source.slot))
         self._cut(lease, tokens)
 
     def publish(self, lease: Lease, tokens: list[int]) -> None:
@@ -181,10 +211,13 @@ class StreamCache:
         left = [slot for slot, part in enumerate(self._parts) if part.lease is None]
         left.sort(key=lambda slot: -self._parts[slot].released)
         self._store.put_away(
-            (part.uses, Kept(part.kept, self._transfer.save(slot, slot), part.lasting))
+            (part.uses, Kept(part.kept, self._save(slot), part.lasting))
             for slot in left
             if self._store.wants((part := self._parts[slot]).kept, lasting=part.lasting)
         )
+
+    def _save(self, slot: int) -> State:
+        return self._transfer.save(slot, slot)
 
     def _known(self, part: _Part, tokens: list[int], uses: Uses) -> int:
         """How many tokens a free part has of those."""
@@ -208,9 +241,7 @@ class StreamCache:
     def _put_away(self, slot: int) -> None:
         """Gives the store a copy of what a free part holds."""
         part = self._parts[slot]
-        self._store.put(
-            part.uses, part.kept, lambda: self._transfer.save(slot, slot), lasting=part.lasting
-        )
+        self._store.put(part.uses, part.kept, partial(self._save, slot), lasting=part.lasting)
 
     def _cut(self, lease: Lease, tokens: list[int]) -> Lease:
         """Leaves these tokens, which a text begins with, or none if they are not there."""
@@ -225,7 +256,7 @@ class StreamCache:
             self._empty(hole)
             moved = self._parts[last].lease
             assert moved is not None  # noqa: S101 - `last` is in use
-            if not self._transfer.restore(hole, self._transfer.save(last, last)):
+            if not self._transfer.restore(hole, self._save(last)):
                 raise RuntimeError("llama.cpp has no room for a sequence that it had room for")
             lib.llama_memory_seq_rm(self._memory, last, -1, -1)
             moved.slot = hole
@@ -233,7 +264,7 @@ class StreamCache:
 
     def _exchange(self, one: int, other: int) -> None:
         """Lets two texts change places."""
-        states = [(slot, self._transfer.save(slot, slot)) for slot in (one, other)]
+        states = [(slot, self._save(slot)) for slot in (one, other)]
         for slot, _ in states:
             lib.llama_memory_seq_rm(self._memory, slot, -1, -1)
         for (_, state), slot in zip(states, (other, one), strict=True):
@@ -271,7 +302,7 @@ class StreamCache:
         leases = [part.lease for part in self._parts if part.lease is not None]
         for slot in range(len(leases), len(self._parts)):
             self._empty(slot)
-        states = [self._transfer.save(lease.slot, lease.slot) for lease in leases]
+        states = [self._save(lease.slot) for lease in leases]
         before = (len(self._parts), self._length)
         lib.llama_free(self._transfer.context)
         try:
@@ -303,6 +334,10 @@ def exchanges(slots: Sequence[int], used: int) -> list[tuple[int, int]]:
     start = min((min(slot, used - len(slots)) for slot in slots), key=lambda at: len(missing(at)))
     outside = [slot for slot in slots if not start <= slot < start + len(slots)]
     return list(zip(outside, sorted(missing(start)), strict=True))
+
+
+def _same(state: State) -> State:
+    return state
 
 
 def _rounded(length: int) -> int:

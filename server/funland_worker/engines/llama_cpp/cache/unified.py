@@ -20,6 +20,7 @@ from funland_worker.engines.llama_cpp.cache.prefix_tree import (
     known_length,
 )
 from funland_worker.engines.llama_cpp.cache.protocol import Lease
+from funland_worker.engines.llama_cpp.cache.reuse import Chunk
 from funland_worker.engines.llama_cpp.cache.shared_cells import SharedCells
 from funland_worker.engines.llama_cpp.cache.state import Transfer
 from funland_worker.engines.llama_cpp.cache.store import SHORTEST, Kept, StateStore
@@ -144,6 +145,19 @@ class UnifiedCache:
             alike = tree.match(tokens[:-1])
             lease.leaves = alike.length if alike else 0
         return lease
+
+    def chunks(
+        self,
+        tokens: Sequence[int],
+        uses: Uses,
+        start: int,
+        running: Sequence[tuple[Sequence[int], Lease]],
+    ) -> list[Chunk]:
+        """See `Cache`. Here nothing may."""
+        return []
+
+    def graft(self, lease: Lease, chunk: Chunk) -> None:
+        """See `Cache`."""
 
     def share(self, source: Lease, lease: Lease, tokens: list[int]) -> None:
         """See `Cache`."""

@@ -93,7 +93,7 @@ class Guesses:
         for generation in decoding:
             guesser = self._guesser(generation)
             # A state that is to be kept at a place must not have gone beyond it by a guess.
-            if guesser is None or generation.places:
+            if guesser is None or generation.places or generation.lacking > 1:
                 continue
             limit = min(guesser.ahead, each, most, generation.room - 1)
             if limit <= 0 or not guesser.due():
