@@ -398,7 +398,7 @@ class Footprint(_message.Message):
     compute_bytes: _builtins.int
     """The buffers of a pass."""
     process_bytes: _builtins.int
-    """The process before it has a model."""
+    """The process before it has a model, and those of its template and of the forms of answers."""
     total_bytes: _builtins.int
     """All together."""
     context_length: _builtins.int

@@ -562,7 +562,7 @@ export type Footprint = Message<"funland.v1.Footprint"> & {
   computeBytes: bigint;
 
   /**
-   * The process before it has a model.
+   * The process before it has a model, and those of its template and of the forms of answers.
    *
    * @generated from field: int64 process_bytes = 4;
    */
