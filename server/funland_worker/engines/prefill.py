@@ -10,7 +10,7 @@ LONGEST_RUN = 256
 """Rows of one text in a pass: attention computes the whole square of a run, of which half is
 masked, so longer ones take more time for each row."""
 
-_SMALLEST = 48
+_SMALLEST = 64
 _FEWEST = 8
 _TELLING = 16
 """Prompt tokens from which a step tells what one costs, and not what a step costs."""

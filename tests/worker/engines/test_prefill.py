@@ -36,7 +36,7 @@ def test_alone_a_prompt_gets_the_whole_step() -> None:
 
 
 def test_beside_others_the_first_measure_is_a_careful_one() -> None:
-    assert PrefillBudget().tokens(prompts=1, writing=4) == 48
+    assert PrefillBudget().tokens(prompts=1, writing=4) == 64
 
 
 def test_beside_others_a_step_takes_about_50_ms() -> None:
@@ -49,19 +49,19 @@ def test_beside_others_a_step_takes_about_50_ms() -> None:
 
 def test_beside_slow_others_a_step_takes_twice_as_long() -> None:
     budget = PrefillBudget()
-    budget.measured(100, 400.0, writing=0)
+    budget.measured(100, 200.0, writing=0)
 
     budget.measured(0, 200.0, writing=4)
 
-    assert budget.tokens(prompts=1, writing=4) == 50
+    assert budget.tokens(prompts=1, writing=4) == 100
 
 
 def test_many_prompts_beside_few_that_write_get_more_but_not_all() -> None:
     budget = PrefillBudget()
 
-    budget.measured(100, 200.0, writing=0)
+    budget.measured(50, 100.0, writing=0)
 
-    assert budget.tokens(prompts=2, writing=4) == 25 * 2
+    assert budget.tokens(prompts=3, writing=4) == 25 * 4
     assert budget.tokens(prompts=4, writing=4) == 25 * 6
     assert budget.tokens(prompts=31, writing=1) == 25 * 16
 
@@ -72,7 +72,7 @@ def test_the_budget_has_a_least_and_a_most() -> None:
     slow.measured(100, 1e6, writing=0)
     fast.measured(500, 0.5, writing=0)
 
-    assert slow.tokens(prompts=1, writing=4) == 48
+    assert slow.tokens(prompts=1, writing=4) == 64
     assert fast.tokens(prompts=1, writing=4) == LARGEST_PASS
 
 
@@ -97,21 +97,21 @@ def test_one_slow_step_changes_the_budget_by_a_part_only() -> None:
 def test_what_those_who_write_cost_is_not_taken_for_the_cost_of_prompts() -> None:
     budget = PrefillBudget()
     budget.measured(100, 100.0, writing=0)
-    budget.measured(0, 60.0, writing=4)
+    budget.measured(0, 80.0, writing=4)
 
-    budget.measured(100, 160.0, writing=4)
+    budget.measured(100, 180.0, writing=4)
 
-    assert budget.tokens(prompts=1, writing=4) == 60
+    assert budget.tokens(prompts=1, writing=4) == 80
 
 
 def test_what_a_step_takes_grows_with_those_who_write() -> None:
     budget = PrefillBudget()
     budget.measured(100, 100.0, writing=0)
 
-    budget.measured(0, 60.0, writing=1)
+    budget.measured(0, 70.0, writing=1)
 
-    assert budget.tokens(prompts=1, writing=1) == 60
-    assert budget.tokens(prompts=1, writing=31) == 90
+    assert budget.tokens(prompts=1, writing=1) == 70
+    assert budget.tokens(prompts=1, writing=31) == 100
 
 
 def test_what_nobody_waits_for_gets_few_tokens_beside_texts_that_write() -> None:
