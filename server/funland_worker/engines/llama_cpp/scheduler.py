@@ -294,13 +294,13 @@ class Scheduler:
         if generation.chunks is None:
             generation.chunks = []
             if not (generation.lacks_scores or generation.prompt.media):
-                running = [
+                running = (
                     (one.tokens[: one.computed], one.lease)
                     for one in self.running
                     if one is not generation
                     and one.lease is not None
                     and one.prompt.adapters == generation.prompt.adapters
-                ]
+                )
                 generation.chunks = self._cache.chunks(
                     generation.tokens, lease.uses, lease.computed, running
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -89,7 +89,7 @@ class Cache(Protocol):
         tokens: Sequence[int],
         uses: Uses,
         start: int,
-        running: Sequence[tuple[Sequence[int], Lease]],
+        running: Iterable[tuple[Sequence[int], Lease]],
     ) -> list[Chunk]:
         """What other texts have of a prompt's tokens from `start` on, in order, if it may be used
         elsewhere than where it was computed; `running` are texts, as far as they are computed."""

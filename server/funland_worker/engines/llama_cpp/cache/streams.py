@@ -7,7 +7,7 @@ parameters that takes 3 ms, where computing them takes 2 s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -146,7 +146,7 @@ class StreamCache:
         tokens: Sequence[int],
         uses: Uses,
         start: int,
-        running: Sequence[tuple[Sequence[int], Lease]],
+        running: Iterable[tuple[Sequence[int], Lease]],
     ) -> list[Chunk]:
         """See `Cache`."""
         if not self._least_chunk or len(tokens) - start <= self._least_chunk:

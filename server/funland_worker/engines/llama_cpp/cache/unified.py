@@ -7,7 +7,7 @@ always come here: their texts can't be moved to a cache of another shape.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -151,7 +151,7 @@ class UnifiedCache:
         tokens: Sequence[int],
         uses: Uses,
         start: int,
-        running: Sequence[tuple[Sequence[int], Lease]],
+        running: Iterable[tuple[Sequence[int], Lease]],
     ) -> list[Chunk]:
         """See `Cache`. Here nothing may."""
         return []
