@@ -49,7 +49,7 @@ def ordered(*names: str, gb: float = 8, context: int | None = None) -> list[Choi
         (list(SIZES), 9, "Q5_K_M"),
         (list(SIZES), 8, "Q4_K_M"),
         (list(SIZES), 6.2, "IQ3_XXS"),
-        (list(SIZES), 5.9, "Q2_K"),
+        (list(SIZES), 6.0, "Q2_K"),
         (list(SIZES), 5.5, "IQ1_S"),
         (list(SIZES), 1, "IQ1_S"),
         (["F16", "F32"], 64, "F16"),
@@ -74,18 +74,18 @@ def test_the_best_comes_first(names: Sequence[str], gb: float, best: str) -> Non
 @pytest.mark.parametrize(
     ("names", "gb", "why", "needed"),
     [
-        (list(SIZES), 9, "Q5_K_M: the largest quantization that fits", 7.7),
+        (list(SIZES), 9, "Q5_K_M: the largest quantization that fits", 7.8),
         (
             ["F16", "Q8_0", "Q4_K_M"],
             64,
             "Q8_0: the largest quantization that gains anything, and it fits",
-            10.4,
+            10.5,
         ),
-        (["Q8_0", "Q2_K"], 6.6, "Q2_K: poor, but nothing better fits", 5.3),
-        (["F16", "Q2_K"], 64, "F16: the smallest that is not poor", 17.5),
-        (["Q8_0", "Q2_K"], 1, "Q2_K: the smallest, since nothing fits", 5.3),
-        (["Q8_0"], 1, "Q8_0: it does not fit", 10.4),
-        (["Q8_0"], 64, "Q8_0: it fits", 10.4),
+        (["Q8_0", "Q2_K"], 6.6, "Q2_K: poor, but nothing better fits", 5.4),
+        (["F16", "Q2_K"], 64, "F16: the smallest that is not poor", 17.6),
+        (["Q8_0", "Q2_K"], 1, "Q2_K: the smallest, since nothing fits", 5.4),
+        (["Q8_0"], 1, "Q8_0: it does not fit", 10.5),
+        (["Q8_0"], 64, "Q8_0: it fits", 10.5),
     ],
 )
 def test_the_reason_is_told(names: Sequence[str], gb: float, why: str, needed: float) -> None:
