@@ -8,9 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SHORTEST = 32
-"""The fewest tokens that are worth it."""
-
 _MOST_PLACES = 8
 """Places where the same block stands that are looked at."""
 _MOST_TRIES = 1024
