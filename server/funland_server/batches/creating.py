@@ -49,7 +49,8 @@ class Batching:
     """What goes on after a caller was answered."""
 
     async def create(self, request: CreateBatchRequest) -> Batch:
-        """Keeps a batch. Raises what `BatchService.CreateBatch` promises."""
+        """Keeps a batch, and tells it as it began. Raises what `BatchService.CreateBatch`
+        promises."""
         parts = self.parts
         if parts.lines(request.endpoint) is None:
             raise endpoint_unknown(request.endpoint, parts.shapes)
@@ -62,6 +63,7 @@ class Batching:
         try:
             await asyncio.to_thread(parts.folder(batch_id).begin, source)
             await parts.store.add(batch, request)
+            created = await self.get(batch_id)  # before a worker of tasks can have begun it
             await self.tasks.submit(self._submission(batch, request), task_id=batch.task_id)
             born = batch.task_id
         finally:
@@ -69,7 +71,7 @@ class Batching:
             if not born:
                 await parts.store.remove(batch_id)
                 await asyncio.to_thread(parts.folder(batch_id).remove)
-        return await self.get(batch_id)
+        return created
 
     async def get(self, batch_id: str) -> Batch:
         """A batch as it is now; raises BatchNotFoundError."""

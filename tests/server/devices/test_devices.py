@@ -292,6 +292,7 @@ async def test_acceleration_waits_a_little_for_devices_that_only_engines_know(
     readers.nvidia.found = ()
     readers.engines.found = [engine("Vulkan0", name="llvmpipe", emulated=True)]
     readers.engines.free.clear()
+    settings.home.mkdir()
     async with started(settings, readers) as devices:
         accelerations = Accelerations(settings.home, devices)
         wanted = Acceleration(primary_device_id="gpu_0")
