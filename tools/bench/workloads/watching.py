@@ -20,8 +20,8 @@ class Watch:
         self.processor_seconds = 0.0
         """Of all of them, with those that have ended; known after the block."""
         self.peak_bytes = 0
-        """The most resident memory of all of them together, pages that they share counted in each;
-        of what lasts less than a fifth of a second there may be more."""
+        """The most resident memory of all of them together, pages that several share counted once
+        (`Pss`); of what lasts less than a fifth of a second there may be more."""
 
     def __enter__(self) -> Watch:
         """Begins."""
@@ -60,7 +60,7 @@ class Watch:
         total = 0
         for process in self._tree():
             try:
-                total += process.memory_info().rss
+                total += process.memory_full_info().pss
             except psutil.NoSuchProcess:
                 continue
         return total

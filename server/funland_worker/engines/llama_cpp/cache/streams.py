@@ -26,7 +26,8 @@ _FEWEST = 4
 _SHORTEST = 512
 _STEP = 256
 _TRIFLE = 8
-"""Tokens that may be lost without a copy when a part is used for a text that goes on otherwise."""
+_FEW = 128
+_PART = 4
 
 _RESERVE = 128
 """Tokens that a new text gets room for beyond its prompt."""
@@ -136,7 +137,7 @@ class StreamCache:
             slot = free[0]
             cached = self._refill(slot, kept, tokens)
         part = self._parts[slot]
-        if len(part.kept) > cached + _TRIFLE:
+        if worth_a_copy(len(part.kept), cached):
             self._put_away(slot)
         part.lease, part.kept = self._cut(Lease(slot, uses, length), tokens[:cached]), []
         return part.lease
@@ -319,6 +320,14 @@ class StreamCache:
                 raise RuntimeError("llama.cpp does not take back a sequence that it gave")
             self._parts[lease.slot].lease = lease
         return grown
+
+
+def worth_a_copy(length: int, cached: int) -> bool:
+    """Whether a text of `length` tokens is kept when its part goes on as another that has `cached`
+    of them, as where the latest answer was rewritten. A copy is as large as the whole, and saves
+    only what those others lack to be computed again."""
+    lost = length - cached
+    return lost > _TRIFLE and (lost >= _FEW or _PART * lost >= length)
 
 
 def exchanges(slots: Sequence[int], used: int) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from funland.v1.models_pb2 import LoadSettings
 from funland_worker.engines.llama_cpp.cache.contexts import sequence_counts
 from funland_worker.engines.llama_cpp.cache.spill import SpillFolder
 from funland_worker.engines.llama_cpp.cache.store import StateStore
+from funland_worker.engines.llama_cpp.cache.streams import worth_a_copy
 from tests.sure_stories import PROMPTS
 from tests.worker.conftest import GREEDY, Driver, StartEngine
 
@@ -20,8 +21,9 @@ ROOM = 50_000_000
 """Bytes for all states of a test; one of them has 2 MB."""
 
 
-def chat(number: int) -> str:
-    return f"{SYSTEM}<|im_start|>user\nWhat is {number}?<|im_end|>\n<|im_start|>assistant\n"
+def chat(number: int, *, asks: int = 1) -> str:
+    asked = f"What is {number}?" * asks
+    return f"{SYSTEM}<|im_start|>user\n{asked}<|im_end|>\n<|im_start|>assistant\n"
 
 
 @pytest.mark.parametrize("cache", [LoadSettings.STREAMS, LoadSettings.UNIFIED])
@@ -113,12 +115,40 @@ def test_without_a_store_what_has_no_room_is_computed_again(start_engine: StartE
 
 def test_many_chats_in_few_slots_find_their_own_turns(start_engine: StartEngine) -> None:
     driver = start_engine(slots=2, context_length=512, store=StateStore(ROOM))
-    histories = [chat(number) for number in range(5)]
+    histories = [chat(number, asks=30) for number in range(5)]
     answers = [driver.complete(history, SHORT)[0] for history in histories]
 
     for history, answer in zip(histories, answers, strict=True):
         _, outcome = driver.complete(f"{history}{answer} And then?", SHORT)
         assert outcome.cached_tokens >= len(driver.tokens(history)) - 1
+
+
+def test_a_rewritten_answer_is_not_kept_beside_the_new_one(start_engine: StartEngine) -> None:
+    store = StateStore(ROOM)
+    driver = start_engine(slots=1, context_length=512, store=store)
+    driver.complete(chat(1), SHORT)
+
+    _, outcome = driver.complete(f"{chat(1)}It is one less than two, as far as I know.", SHORT)
+
+    assert outcome.cached_tokens >= len(driver.tokens(chat(1))) - 1
+    assert store.all(()) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "cached", "kept"),
+    [
+        (1000, 1000, False),
+        (20, 12, False),  # a trifle
+        (20, 11, True),  # nearly half of it
+        (1000, 873, False),  # an answer: a copy of all of it would cost too much
+        (1000, 872, True),  # a chat behind the system prompt of many
+        (400, 301, False),
+        (400, 300, True),
+        (1000, 0, True),
+    ],
+)
+def test_a_text_is_kept_if_that_saves_enough(length: int, cached: int, kept: bool) -> None:
+    assert worth_a_copy(length, cached) == kept
 
 
 def test_holes_are_closed_and_texts_stay_the_same(start_engine: StartEngine) -> None:
