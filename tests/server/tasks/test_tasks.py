@@ -39,7 +39,8 @@ async def test_a_task_is_answered_as_its_call_would_be(server: Server) -> None:
     task = await calls.get(server, waiting.task_id)
 
     answer = await call(server, "Chat", work.chat)
-    assert (waiting.state, waiting.lane, waiting.kind) == (Task.PENDING, Lane.LANGUAGE, Task.CHAT)
+    assert waiting.state in (Task.PENDING, Task.PROCESSING)  # as it was when it was answered
+    assert (waiting.lane, waiting.kind) == (Lane.LANGUAGE, Task.CHAT)
     assert [*dict.fromkeys(states)][-2:] == [Task.PROCESSING, Task.COMPLETED]
     assert task.result.chat.message == answer.message
     assert task.work == work
