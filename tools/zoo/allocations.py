@@ -24,6 +24,7 @@ from funland_worker.engines.llama_cpp import library
 from funland_worker.engines.llama_cpp.cache.contexts import new_context, sequence_counts
 from funland_worker.engines.llama_cpp.library import lib
 from funland_worker.engines.llama_cpp.model import LlamaModel
+from funland_worker.engines.llama_cpp.reading import TextReader
 
 SLOTS, CONTEXT = 32, 8192
 """The server's own, where nobody asks for others."""
@@ -87,6 +88,12 @@ def allocate(path: Path) -> Allocated:
     model = LlamaModel(path)
     weights = [line for line in lines.kept if line.startswith("load_tensors")]
     lines.kept.clear()
+    if not known.writes_text:
+        reader = TextReader(model, lib.LLAMA_POOLING_TYPE_NONE, context, 1)
+        lines.kept.clear()
+        for _ in reader.read([[0] * context]):
+            pass
+        return allocated([*weights, *lines.kept])
     if model.memory.moves:
         made = new_context(model, cells // context, context, 1, settings.slots, unified=False)
     else:

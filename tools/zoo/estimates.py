@@ -34,6 +34,7 @@ _FIRST, _LAST = 300, 4000
 _FEW, _LONG = 4, CONTEXT - 200
 _MANY, _SHORT = 2 * SLOTS, 60
 _MADE = 8
+_READ = 2
 
 
 class _Form(BaseModel):
@@ -49,8 +50,13 @@ def texts(count: int, length: int, chance: random.Random) -> list[Sequence[int]]
 
 def fill(client: Funland, model: str) -> None:
     """Gives a model all the tokens that it has room for, in a few texts that are as long as they
-    may be, and then in many at once."""
+    may be, and then in many at once; one that reads texts as a whole has two that are as long."""
     chance = random.Random(0)  # noqa: S311 - nothing secret
+    known = client.models.get(model)
+    if not known.can_generate:
+        longest = min(known.context_length, CONTEXT)
+        client.embed(texts(_READ, longest, chance), model)
+        return
     for count, length in ((_FEW, _LONG), (_MANY, _SHORT)):
         answers = client.generate_batch(
             texts(count, length, chance), model, max_tokens=_MADE, temperature=0, ignore_end=True

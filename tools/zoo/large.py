@@ -36,6 +36,8 @@ _DELTA: Mapping[str, Any] = {
     "full_attention_interval": 4,
 }  # fmt: skip
 
+_READS: Mapping[str, Any] = {"attention.head_count_kv": 12, "block_count": 12}
+
 LARGE: Mapping[str, Mapping[str, Any]] = {
     "llama": {},
     "qwen3": {
@@ -80,6 +82,11 @@ LARGE: Mapping[str, Mapping[str, Any]] = {
     "qwen3next": {**_DELTA, **_EXPERTS},
     "lfm2": _MIXED,
     "jamba": {**_STATES, **_MIXED, **_EXPERTS, "ssm.state_size": 16},
+    "bert": {**_READS, "context_length": 512},
+    "nomic-bert": {**_READS, "context_length": 2048},
+    "modern-bert": {**_READS, "attention.sliding_window": 128},
+    "gemma-embedding": {**_READS, "attention.sliding_window": 512, "context_length": 2048},
+    "eurobert": _READS,
 }  # fmt: skip
 """What they say beside or instead of `headers`: layers as wide as those of a small real model."""
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from funland.v1.models_pb2 import Footprint, LoadSettings, Model
+from funland_server.models.formats.gguf_cache import reads_whole_texts
+from funland_server.models.formats.header import CacheFacts
 from funland_server.models.formats.quantizations import Quantization, Worth, is_outdated
 from funland_server.models.formats.quantizations import quantization as known_quantization
 from funland_server.models.loading.engines import CONVERTED_ARCHITECTURES, READERS, Engine
@@ -243,13 +245,18 @@ def _parts(
     if not weights:
         weights = int(candidate.size_bytes * 8 / (known.bits if known else 4.0))
     settings = LoadSettings(slots=machine.slots, context_length=context)
-    cache = _cache_bytes(candidate)
+    whole = candidate.format == Model.GGUF and reads_whole_texts(candidate.architecture)
+    cache = 0 if whole else _cache_bytes(candidate)
     if cache is None:
         cache = int(_USUAL_CACHE * (weights / _USUAL_WEIGHTS) ** (1 / 2))
     embedding = candidate.embedding_length
     if embedding is None:
         embedding = int(_USUAL_EMBEDDING * (weights / _USUAL_WEIGHTS) ** (1 / 3))
-    model = Sizes(candidate.size_bytes, cache, embedding, candidate.context_length or 0)
+    facts = CacheFacts(heads=0, unified=False, whole_texts=whole)
+    length = candidate.context_length or 0
+    model = Sizes(
+        candidate.size_bytes, cache, embedding, length, cache=facts, writes_text=not whole
+    )
     return footprint(model, settings, machine.max_context_length)
 
 

@@ -194,6 +194,14 @@ def test_a_model_of_which_only_the_size_is_known_is_estimated_close_to_one_that_
     assert 1 <= guessed.footprint.total_bytes / told.footprint.total_bytes < 1.7
 
 
+@pytest.mark.parametrize("known", [{}, {"layers": None}])
+def test_what_reads_texts_as_a_whole_has_no_cache(known: dict[str, object]) -> None:
+    (bert,) = choose([gguf("Q8_0", architecture="bert", **known)], MACHINE)
+
+    assert bert.footprint is not None
+    assert bert.footprint.cache_bytes == 0
+
+
 def test_nothing_to_choose_from_is_nothing_chosen() -> None:
     assert choose([], MACHINE) == []
 

@@ -20,12 +20,17 @@ _LARGEST: Final = 2**24
 _DIGITS: Final = 5
 """The most that a layer's number has: llama.cpp knows none with so many."""
 _WINDOWS: Final = {
-    "afmoe", "cohere2", "cohere2moe", "dots3note", "exaone-moe", "exaone4", "gemma2", "gemma3",
-    "gemma3n", "gemma4", "gpt-oss", "granite_swa", "laguna", "lfm2", "maple", "mellum", "mimo2",
-    "muse-glimmer", "olmo2", "plamo3", "spark2_5", "step35",
+    "afmoe", "cohere2", "cohere2moe", "dots3note", "exaone-moe", "exaone4", "gemma-embedding",
+    "gemma2", "gemma3", "gemma3n", "gemma4", "gpt-oss", "granite_swa", "laguna", "lfm2", "maple",
+    "mellum", "mimo2", "modern-bert", "muse-glimmer", "olmo2", "plamo3", "spark2_5", "step35",
 }  # fmt: skip
 """Whose layers see a window alone where the file has one; others pass over what it says."""
 _ALWAYS_WINDOWS: Final = {"llama4", "smallthinker"}
+_WHOLE_TEXTS: Final = {
+    "bert", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada",
+    "llada-moe", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "rnd1",
+}  # fmt: skip
+"""For which llama.cpp makes no memory."""
 _GEMMA_3N_OWN: Final = 20
 """The later layers of Gemma 3n use the keys and values of the last of these."""
 _POOLS: Final = 3
@@ -34,6 +39,11 @@ _GATHERED: Final = 4
 """Of such a number it lays out so many for each text anew, as 32-bit floats."""
 _PAIRS: Final = 2
 """DeepSeek V4's compressors make keys of two blocks that overlap where there are two."""
+
+
+def reads_whole_texts(architecture: str) -> bool:
+    """Whether llama.cpp computes a text of such a model in one pass, and keeps nothing of it."""
+    return architecture in _WHOLE_TEXTS
 
 
 def layer_number(name: str) -> int | None:
@@ -60,7 +70,9 @@ def cached_values(contents: GgufContents, states: Mapping[int, int]) -> dict[int
     architecture = contents.values.get("general.architecture")
     layers = by_layers(contents)
     own = len(layers)
-    if architecture == "gemma3n":
+    if architecture in _WHOLE_TEXTS:
+        own = 0
+    elif architecture == "gemma3n":
         own = _GEMMA_3N_OWN
     elif architecture == "gemma4":
         own -= number("attention.shared_kv_layers")
@@ -96,6 +108,7 @@ def cache_facts(contents: GgufContents, states: Mapping[int, int]) -> CacheFacts
         copied_values=max((_latent(shapes) for shapes in layers), default=0),
         gathered_values=max((_gathered(shapes) for shapes in layers), default=0),
         state_copies=2 if any("time_mix_key.weight" in shapes for shapes in layers) else 1,
+        whole_texts=architecture in _WHOLE_TEXTS,
     )
 
 

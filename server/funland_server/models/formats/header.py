@@ -70,6 +70,8 @@ class CacheFacts:
     """How many 32-bit floats it lays out of each for each text."""
     state_copies: int = 1
     """How often it has the states of a layer."""
+    whole_texts: bool = False
+    """Whether a pass has all of a text, and nothing is kept of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,9 @@ class Tokens:
 def tokens_of(model: Sizes, settings: LoadSettings, max_context_length: int) -> Tokens:
     """Those of a load."""
     context = context_length(model.context_length, settings, max_context_length)
-    cells = cache_tokens(settings, context)
+    if model.cache.whole_texts:
+        return Tokens(0, context, context, 0)
+    cells = cache_tokens(settings, context) if model.writes_text else context
     unified = settings.cache == LoadSettings.UNIFIED or model.cache.unified
     longest = cells if unified else context
     short = longest > _LONG and not _in_one_pass(settings)
@@ -62,6 +64,8 @@ def context_bytes(model: Sizes, settings: LoadSettings, max_context_length: int)
     cache = kept_bytes(model.cache_bytes_per_token, model, settings, tokens)
     cache += tokens.held * states_each(settings) * model.state_bytes
     heads, mask = (0, _HALF_BYTES) if _in_one_pass(settings) else (model.heads, _VALUE_BYTES)
+    if model.cache.whole_texts:  # in one pass, whatever a load asks for
+        heads, mask = 0, _HALF_BYTES
     passes = _passes(model, settings, tokens, heads, mask)
     return cache, passes + copied_scores(model, settings, tokens)
 
@@ -69,7 +73,9 @@ def context_bytes(model: Sizes, settings: LoadSettings, max_context_length: int)
 def copied_scores(model: Sizes, settings: LoadSettings, tokens: Tokens) -> int:
     """What the CPU takes beside the buffers of a pass for the scores of heads: before values of 16
     bits are added up by them, it makes such floats of them too."""
-    if model.states_alone or _in_one_pass(settings) or settings.value_type == LoadSettings.F32:
+    if model.states_alone or model.cache.whole_texts or _in_one_pass(settings):
+        return 0
+    if settings.value_type == LoadSettings.F32:
         return 0
     return tokens.computed * tokens.longest * model.heads * _HALF_BYTES
 
@@ -91,7 +97,8 @@ def _passes(model: Sizes, settings: LoadSettings, tokens: Tokens, heads: int, ma
     state = states * max(model.layer_state_bytes, default=0)
     gathered = tokens.held * tokens.cells * facts.gathered_values * _VALUE_BYTES
     # Those of the tokens after which a text goes on: in the buffer, and beside it.
-    vocabulary = settings.slots * model.vocabulary_size * _VALUE_BYTES
+    written = settings.slots if model.writes_text else 0
+    vocabulary = written * model.vocabulary_size * _VALUE_BYTES
     layer = max(tokens.computed * seen * heads * _VALUE_BYTES, state, gathered, vocabulary)
     copied = tokens.cells * facts.copied_values * _HALF_BYTES
     return tokens.computed * row + layer + copied + vocabulary
@@ -102,6 +109,8 @@ def device_compute(model: Sizes, settings: LoadSettings, tokens: Tokens) -> int:
     and all scores of attention only where it is not computed in one pass."""
     if model.working_bytes:
         return model.working_bytes
+    if model.cache.whole_texts:
+        return _passes(model, settings, tokens, 0, _VALUE_BYTES)
     heads = 0
     if settings.HasField("flash_attention") and not settings.flash_attention:
         heads = model.heads

@@ -50,6 +50,8 @@ class Sizes:
     projector_bytes: int = 0
     """What shows the model pictures and sounds, with what it works with."""
     cache: CacheFacts = _PLAIN
+    writes_text: bool = True
+    """Else it reads one after the other, or several together that are short."""
 
     @property
     def heads(self) -> int:
@@ -84,6 +86,7 @@ def sizes_of(header: ModelHeader, weights_bytes: int) -> Sizes:
         working_bytes=header.working_bytes or _picture_bytes(header.picture),
         projector_bytes=_projector_bytes(header.projector),
         cache=header.cache or _PLAIN,
+        writes_text=header.writes_text,
     )
 
 

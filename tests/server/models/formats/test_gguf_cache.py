@@ -95,6 +95,14 @@ def test_layers_that_share_keep_nothing(
     assert [*kept] == [*range(keep)]
 
 
+def test_models_that_read_texts_as_a_whole_keep_nothing() -> None:
+    found = contents({"attn_k.weight": (INNER, KEPT)}, "bert")
+
+    assert cached_values(found, {}) == {}
+    assert cache_facts(found, {}).whole_texts
+    assert not cache_facts(contents({}, "llama-embed"), {}).whole_texts
+
+
 @pytest.mark.parametrize(
     ("found", "facts"),
     [

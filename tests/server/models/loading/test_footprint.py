@@ -12,10 +12,11 @@ from funland.worker.v1.worker_pb2 import TokenizeText
 from funland_server.config import ServerSettings
 from funland_server.live import Live
 from funland_server.metrics import Metrics
+from funland_server.models.formats.header import CacheFacts
 from funland_server.models.installed.embedded import embedded_model
 from funland_server.models.installed.model import Fingerprint, InstalledModel
 from funland_server.models.loading.footprint import footprint, memory_limit_bytes, parts
-from funland_server.models.loading.sizes import sizes
+from funland_server.models.loading.sizes import Sizes, sizes
 from funland_server.workers.pool import WorkerPool
 from funland_server.workers.spec import WorkerSpec
 
@@ -87,6 +88,27 @@ def test_the_cache_has_the_tokens_that_are_asked_for(settings: dict[str, Any], t
         model.layer_bytes, model.layer_cache_bytes, strict=True,
     )]  # fmt: skip
     assert list(parted.layers[:-1]) == held
+
+
+def test_what_reads_texts_as_a_whole_has_buffers_for_the_longest_and_no_cache() -> None:
+    facts = CacheFacts(heads=12, unified=False, whole_texts=True)
+    wanted = LoadSettings(slots=8)
+    bert = Sizes(0, 0, 768, 512, vocabulary_size=30_522, cache=facts, writes_text=False)
+
+    short, long = (
+        footprint(replace(bert, context_length=length), wanted, 8192) for length in (512, 8192)
+    )
+
+    assert (short.cache_bytes, long.cache_bytes) == (0, 0)
+    assert short.compute_bytes < 32 * MIB
+    # A mask has a number for each two tokens.
+    assert long.compute_bytes > 16 * short.compute_bytes
+
+
+def test_what_reads_one_text_after_the_other_has_room_for_one() -> None:
+    reads = Sizes(0, 1024, 768, 8192, writes_text=False)
+
+    assert footprint(reads, LoadSettings(slots=8), 8192).cache_bytes == 8192 * 1024
 
 
 def test_a_draft_model_counts_too() -> None:
