@@ -30,6 +30,7 @@ from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import Loaded, cache_tokens, context_length, slots, threads
 
 _READS: Final = "this model reads a text as a whole,"
+_PART: Final = 8
 
 
 def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
@@ -73,6 +74,7 @@ def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
             launch.prefix_memory_bytes,
             _spill(launch, model, reused),
             entire=not model.memory.drops_tails,
+            first=_first_room(model, reused),
         ),
         guesses=Guesses(draft, launch.settings.speculation),
     )
@@ -91,6 +93,15 @@ def _attention(
     unasked: CacheType = LoadSettings.CACHE_TYPE_UNSPECIFIED,
 ) -> Attention:
     return choose(settings, unasked, on_cpu=offload.on_cpu, attempt=partial(try_apart, Path(path)))
+
+
+def _first_room(model: LlamaModel, reused: int) -> int | None:
+    """What states of texts that ended may take before anybody has come back to one that was given
+    up: little beside the model. None: all that they may, as states that can't be cut are computed
+    from, and runs that are used elsewhere are taken from them."""
+    if reused or not model.memory.drops_tails:
+        return None
+    return model.weights_bytes // _PART
 
 
 def _threads(launch: worker_pb2.Launch, model: LlamaModel) -> int:

@@ -44,6 +44,7 @@ class LlamaModel(GgufFile):
                 "The model has an encoder beside its decoder: Funland can't run it.",
             )
         self.parameter_count: int = lib.llama_model_n_params(self.handle)
+        self.weights_bytes: int = lib.llama_model_size(self.handle)
         # The files of some models that read a text as a whole say so; llama.cpp has no function
         # for it, but gives no memory to the contexts of the others.
         as_a_whole = self.metadata(f"{self.architecture}.attention.causal") == "false"

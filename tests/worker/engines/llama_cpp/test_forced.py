@@ -56,6 +56,10 @@ class Script:
         self.made.append(token)
 
 
+NOISE = 0.1
+"""Passes of other widths add up in another order: without AVX-512 that was 0.03 in this model."""
+
+
 def check(model: LlamaModel, prompt: Sequence[int], script: Script) -> None:
     """That what was chosen is the likeliest, in a context that has seen nothing else."""
     context = new_context(model, len(prompt) + len(script.made))
@@ -67,7 +71,7 @@ def check(model: LlamaModel, prompt: Sequence[int], script: Script) -> None:
         position, new = position + len(new), [token]
         if number not in script.wanted:
             logits = last_logits(model, context)
-            assert logits[token] > logits.max() - 0.01
+            assert logits[token] > logits.max() - NOISE
     lib.llama_free(context)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from funland_worker.engines.llama_cpp.adapters import Uses
 from funland_worker.engines.llama_cpp.cache.prefix_tree import PrefixTree
+from funland_worker.engines.llama_cpp.cache.room import Room
 from funland_worker.engines.llama_cpp.cache.state import State
 
 SHORTEST = 32
@@ -48,17 +49,28 @@ class Spill(Protocol):
 
 
 class StateStore:
-    """States in memory, the least recently used given up when `limit` bytes are full."""
+    """States in memory, the least recently used given up when there is no room (`room.Room`)."""
 
-    def __init__(self, limit: int, spill: Spill | None = None, *, entire: bool = False) -> None:
-        """With `entire` states can't be cut: only texts that begin with all of one can have it."""
+    def __init__(
+        self,
+        limit: int,
+        spill: Spill | None = None,
+        *,
+        entire: bool = False,
+        first: int | None = None,
+    ) -> None:
+        """It takes at most `limit` bytes, but no more than `first` until more is seen to help. With
+        `entire` states can't be cut: only texts that begin with all of one can have it."""
         self._limit = limit
+        self._room = Room(limit if first is None else first, limit)
         self._spill = spill
         self._entire = entire
         self._bytes = 0
         self._trees: dict[Uses, PrefixTree[int]] = {}
         self._kept: OrderedDict[int, tuple[Uses, Kept]] = OrderedDict()
         """By number, least recently used first."""
+        self._since: dict[int, int] = {}
+        """When each was put in or used, as `Room` counts."""
         self._numbers = 0
 
     def put(
@@ -73,11 +85,12 @@ class StateStore:
         tree = self._trees.get(uses)
         known = tree.best(tokens, entire=self._entire) if tree else None
         if known is not None and known.length == len(tokens):
-            self._kept.move_to_end(known.key)
+            self._use(known.key)
             return
         kept = Kept(tokens, save(), lasting)
-        if kept.state.size > self._limit:
-            self._spill_over(uses, kept)
+        since = self._room.took(kept.state.size)
+        if kept.state.size > self._room.bytes:
+            self._give_up(uses, kept, since)
             return
         continued = known is not None and known.length == len(self._kept[known.key][1].tokens)
         if known is not None and continued and not self._entire:
@@ -85,10 +98,11 @@ class StateStore:
         self._numbers += 1
         self._trees.setdefault(uses, PrefixTree()).insert(tokens, self._numbers)
         self._kept[self._numbers] = (uses, kept)
+        self._since[self._numbers] = since
         self._bytes += kept.state.size
-        while self._bytes > self._limit:
+        while self._bytes > self._room.bytes:
             oldest = next(iter(self._kept))
-            self._spill_over(*self._kept[oldest])
+            self._give_up(*self._kept[oldest], self._since[oldest])
             self._remove(oldest)
 
     def longest(self, uses: Uses, tokens: Sequence[int], longer_than: int) -> Kept | None:
@@ -97,8 +111,9 @@ class StateStore:
         tree = self._trees.get(uses)
         match = tree.best(tokens, entire=self._entire) if tree else None
         if match is not None and match.length > longer_than:
-            self._kept.move_to_end(match.key)
+            self._use(match.key)
             found, longer_than = self._kept[match.key][1], match.length
+        self._room.looked_for(uses, tokens, longer_than, entire=self._entire)
         spilled = self._spill.longest(uses, tokens, longer_than) if self._spill else None
         return spilled or found
 
@@ -117,12 +132,23 @@ class StateStore:
         spill = self._spill
         return spill is not None and len(tokens) >= SHORTEST and spill.takes(lasting=lasting)
 
+    def _use(self, number: int) -> None:
+        if next(reversed(self._kept)) == number:
+            return
+        self._kept.move_to_end(number)
+        self._since[number] = self._room.took(self._kept[number][1].state.size)
+
+    def _give_up(self, uses: Uses, kept: Kept, since: int) -> None:
+        self._room.gave_up(uses, kept.tokens, since)
+        self._spill_over(uses, kept)
+
     def _spill_over(self, uses: Uses, kept: Kept) -> None:
         if self._spill is not None and self._spill.takes(lasting=kept.lasting):
             self._spill.put(uses, kept)
 
     def _remove(self, number: int) -> None:
         uses, kept = self._kept.pop(number)
+        del self._since[number]
         self._bytes -= kept.state.size
         tree = self._trees[uses]
         tree.remove(number)
