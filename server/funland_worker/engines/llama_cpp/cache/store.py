@@ -101,6 +101,8 @@ class StateStore:
         self._since[self._numbers] = since
         self._bytes += kept.state.size
         while self._bytes > self._room.bytes:
+            if self._room.stretched():
+                continue
             oldest = next(iter(self._kept))
             self._give_up(*self._kept[oldest], self._since[oldest])
             self._remove(oldest)
@@ -133,10 +135,8 @@ class StateStore:
         return spill is not None and len(tokens) >= SHORTEST and spill.takes(lasting=lasting)
 
     def _use(self, number: int) -> None:
-        if next(reversed(self._kept)) == number:
-            return
         self._kept.move_to_end(number)
-        self._since[number] = self._room.took(self._kept[number][1].state.size)
+        self._since[number] = self._room.took(self._kept[number][1].state.size, used=True)
 
     def _give_up(self, uses: Uses, kept: Kept, since: int) -> None:
         self._room.gave_up(uses, kept.tokens, since)

@@ -44,9 +44,10 @@ def test_what_nobody_comes_back_to_fills_only_the_beginning() -> None:
     ("asked", "room"),
     [
         ([0], 6),  # the first of six: all since would have had to stay
-        ([3], 3),
-        ([3, 0], 6),
-        ([0, 3], 6),
+        ([2], 4),
+        ([3], 4),  # three would do: it doubles at the least
+        ([3, 0], 8),
+        ([0, 3], 12),
         ([5], 2),  # it is there
         ([], 2),
     ],
@@ -60,6 +61,16 @@ def test_the_room_grows_to_what_would_have_kept_it(asked: list[int], room: int) 
         put(store, number)
 
     assert len(held(store)) == room
+
+
+def test_it_grows_before_it_gives_up_what_is_come_back_to() -> None:
+    store = filled(2, 2)
+
+    for number in range(2, 12):
+        store.longest((), [*text(number - 1), 7], 0)
+        put(store, number)
+
+    assert held(store) == [*range(12)]
 
 
 def test_those_who_come_back_find_all_from_then_on() -> None:
