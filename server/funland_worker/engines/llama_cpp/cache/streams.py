@@ -45,12 +45,18 @@ class _Part:
     released: int = 0
     """When it was left: a number that grows."""
 
+    @property
+    def worth(self) -> tuple[bool, int]:
+        """Of free parts the least is given away first: those that are empty, then those that were
+        left before the others."""
+        return bool(self.kept), self.released
+
 
 class StreamCache:
     """See `cache.protocol.Cache`.
 
     The parts in use are always the first: llama.cpp computes parts that follow each other in one
-    go, and splits a pass at each hole.
+    go, and splits a pass at each hole. Those behind them hold what texts left.
     """
 
     def __init__(
@@ -134,7 +140,7 @@ class StreamCache:
         if kept is not None and len(kept.tokens) > self._length:
             kept = None  # it went on too far to be taken back whole
         if cached == 0 or kept is not None:
-            slot = free[0]
+            slot = min(free, key=lambda index: self._parts[index].worth)
             cached = self._refill(slot, kept, tokens)
         part = self._parts[slot]
         if worth_a_copy(len(part.kept), cached):
@@ -250,32 +256,30 @@ class StreamCache:
         return lease
 
     def _close_holes(self, used: int) -> None:
+        """Has the texts that run in the first parts, and in the others what texts left."""
         for hole in range(used):
-            if self._parts[hole].lease is not None:
-                continue
-            last = max(i for i, part in enumerate(self._parts) if part.lease is not None)
-            self._empty(hole)
-            moved = self._parts[last].lease
-            assert moved is not None  # noqa: S101 - `last` is in use
-            if not self._transfer.restore(hole, self._save(last)):
-                raise RuntimeError("llama.cpp has no room for a sequence that it had room for")
-            lib.llama_memory_seq_rm(self._memory, last, -1, -1)
-            moved.slot = hole
-            self._parts[hole].lease, self._parts[last].lease = moved, None
+            if self._parts[hole].lease is None:
+                last = max(i for i, part in enumerate(self._parts) if part.lease is not None)
+                self._exchange(hole, last)
 
     def _exchange(self, one: int, other: int) -> None:
-        """Lets two texts change places."""
-        states = [(slot, self._save(slot)) for slot in (one, other)]
-        for slot, _ in states:
-            lib.llama_memory_seq_rm(self._memory, slot, -1, -1)
-        for (_, state), slot in zip(states, (other, one), strict=True):
-            if not self._transfer.restore(slot, state):
-                raise RuntimeError("llama.cpp has no room for a sequence that it had room for")
+        """Lets what two parts have change places."""
         parts = self._parts
-        parts[one].lease, parts[other].lease = parts[other].lease, parts[one].lease
-        for slot in (one, other):
-            if (lease := parts[slot].lease) is not None:
-                lease.slot = slot
+        held = [slot for slot in (one, other) if parts[slot].lease is not None or parts[slot].kept]
+        states = [(slot, self._save(slot)) for slot in held]
+        for slot in held:
+            lib.llama_memory_seq_rm(self._memory, slot, -1, -1)
+        parts[one], parts[other] = parts[other], parts[one]
+        for slot, state in states:
+            to = other if slot == one else one
+            lease = parts[to].lease
+            if lease is not None:
+                lease.slot = to
+            if self._transfer.restore(to, state):
+                continue
+            if lease is not None:
+                raise RuntimeError("llama.cpp has no room for a sequence that it had room for")
+            parts[to].kept = []
 
     def _fit(self, used: int, length: int) -> bool:
         """Makes the cache large enough for so many parts of that length, if it may be."""

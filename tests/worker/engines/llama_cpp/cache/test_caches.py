@@ -167,6 +167,27 @@ def test_holes_are_closed_and_texts_stay_the_same(start_engine: StartEngine) -> 
     ]
 
 
+def test_who_thinks_keeps_its_part_while_the_others_move_together(
+    start_engine: StartEngine,
+) -> None:
+    driver = start_engine(slots=4, context_length=512, kv_cells=2048, store=StateStore(0))
+    first, others = chat(0), [chat(number) for number in (1, 2, 3)]
+    driver.submit(0, first, SHORT)
+    driver.step()
+    for number, other in enumerate(others, 1):
+        driver.submit(number, other, replace(SHORT, max_tokens=40))
+    while 0 not in driver.outcomes:
+        driver.step()
+    driver.step()
+
+    driver.submit(4, f"{first}{driver.texts[0]} And then?", SHORT)
+    driver.run()
+
+    assert driver.outcomes[4].cached_tokens >= len(driver.tokens(first))
+    again = f"{first}{driver.texts[0]} And then?"
+    assert driver.texts[4] == start_engine(context_length=512).complete(again, SHORT)[0]
+
+
 @pytest.mark.parametrize("room", [0, 2_500_000], ids=["for no state", "for one"])
 def test_what_memory_has_no_room_for_comes_back_from_disk_after_a_restart(
     start_engine: StartEngine, tmp_path: Path, room: int
