@@ -7,6 +7,7 @@ parameters that takes 3 ms, where computing them takes 2 s.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -302,12 +303,15 @@ class StreamCache:
         return max((part.lease.expected for part in self._parts if part.lease), default=0)
 
     def _resize(self, count: int, length: int) -> bool:
-        """Replaces the context; False if there is not enough memory."""
+        """Replaces the context; False if there is not enough memory. What texts left comes along,
+        the latest first, and the rest goes to the store."""
         self._close_holes(sum(part.lease is not None for part in self._parts))
-        leases = [part.lease for part in self._parts if part.lease is not None]
-        for slot in range(len(leases), len(self._parts)):
-            self._empty(slot)
-        states = [self._save(lease.slot) for lease in leases]
+        saved = [
+            (part, self._save(slot))
+            for slot, part in enumerate(self._parts)
+            if part.lease is not None or part.kept
+        ]
+        saved.sort(key=lambda one: -one[0].released if one[0].lease is None else -math.inf)
         before = (len(self._parts), self._length)
         lib.llama_free(self._transfer.context)
         try:
@@ -318,11 +322,18 @@ class StreamCache:
             self._transfer = self._new_context(count, length)
         self._memory = lib.llama_get_memory(self._transfer.context)
         self._length = length
-        self._parts = [_Part() for _ in range(count)]
-        for lease, state in zip(leases, states, strict=True):
-            if not self._transfer.restore(lease.slot, state):
+        parts: list[_Part] = []
+        for part, state in saved:
+            slot = len(parts)
+            if slot < count and self._transfer.restore(slot, state):
+                parts.append(part)
+                if part.lease is not None:
+                    part.lease.slot = slot
+            elif part.lease is not None:
                 raise RuntimeError("llama.cpp does not take back a sequence that it gave")
-            self._parts[lease.slot].lease = lease
+            else:
+                self._store.put(part.uses, part.kept, partial(_same, state), lasting=part.lasting)
+        self._parts = parts + [_Part() for _ in range(count - len(parts))]
         return grown
 
 

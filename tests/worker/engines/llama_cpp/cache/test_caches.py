@@ -188,6 +188,19 @@ def test_who_thinks_keeps_its_part_while_the_others_move_together(
     assert driver.texts[4] == start_engine(context_length=512).complete(again, SHORT)[0]
 
 
+def test_who_thinks_keeps_its_part_when_the_streams_become_longer(
+    start_engine: StartEngine,
+) -> None:
+    driver = start_engine(slots=4, context_length=1024, kv_cells=4096, store=StateStore(0))
+    first = chat(0)
+    said, _ = driver.complete(first, SHORT)
+
+    driver.complete("Once upon a time", replace(SHORT, max_tokens=700))
+    _, outcome = driver.complete(f"{first}{said} And then?", SHORT)
+
+    assert outcome.cached_tokens >= len(driver.tokens(first))
+
+
 @pytest.mark.parametrize("room", [0, 2_500_000], ids=["for no state", "for one"])
 def test_what_memory_has_no_room_for_comes_back_from_disk_after_a_restart(
     start_engine: StartEngine, tmp_path: Path, room: int
