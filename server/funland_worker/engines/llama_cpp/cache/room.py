@@ -15,6 +15,8 @@ from funland_worker.engines.llama_cpp.cache.prefix_tree import PrefixTree
 
 _OFTEN = 4
 """Of so many states one is come back to where that is what texts do."""
+_WORTH = 32
+"""So many tokens more must have been given up: texts of any kind may begin alike."""
 _REMEMBERED = 256
 """Of how many texts that were given up is known what they were."""
 
@@ -63,7 +65,7 @@ class Room:
         now on at least as large as would have kept them, as far as it may be."""
         tree = self._gone.get(uses)
         match = tree.best(tokens, entire=entire) if tree else None
-        if match is None or match.length <= found:
+        if match is None or match.length < found + _WORTH:
             return
         _, since = self._since[match.key]
         self.bytes = min(self._limit, max(2 * self.bytes, self._passed - since))
