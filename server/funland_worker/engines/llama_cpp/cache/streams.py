@@ -141,7 +141,9 @@ class StreamCache:
         if kept is not None and len(kept.tokens) > self._length:
             kept = None  # it went on too far to be taken back whole
         if cached == 0 or kept is not None:
-            slot = min(free, key=lambda index: self._parts[index].worth)
+            slot = free[0]
+            if (least := min(free, key=lambda index: self._parts[index].worth)) != slot:
+                self._exchange(slot, least)
             cached = self._refill(slot, kept, tokens)
         part = self._parts[slot]
         if worth_a_copy(len(part.kept), cached):
