@@ -103,6 +103,9 @@ def test_what_reads_texts_as_a_whole_has_buffers_for_the_longest_and_no_cache() 
     assert short.compute_bytes < 32 * MIB
     # A mask has a number for each two tokens.
     assert long.compute_bytes > 16 * short.compute_bytes
+    # On a device a pass is as long as the text too, and has no scores of a vocabulary.
+    on_device = parts(bert, wanted, 8192)
+    assert short.compute_bytes <= on_device.compute < 2 * short.compute_bytes
 
 
 def test_what_reads_one_text_after_the_other_has_room_for_one() -> None:

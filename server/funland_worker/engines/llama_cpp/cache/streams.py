@@ -266,7 +266,8 @@ class StreamCache:
                 self._exchange(hole, last)
 
     def _exchange(self, one: int, other: int) -> None:
-        """Lets what two parts have change places."""
+        """Lets what two parts have change places. What a text left is let go if llama.cpp does not
+        take it back; what one that runs has must be there."""
         parts = self._parts
         held = [slot for slot in (one, other) if parts[slot].lease is not None or parts[slot].kept]
         states = [(slot, self._save(slot)) for slot in held]
