@@ -28,8 +28,8 @@ from tools.bench.rounds import measure
 from tools.bench.rows import Row, probe
 from tools.bench.services import Service, funland
 
-ON_THE_CPU = ("OpenVINO engine", "CTranslate2 engine")
-"""Rows that no other device has."""
+OTHERS = ("OpenVINO engine", "CTranslate2 engine")
+"""Rows that are left out where it is said where or how llama.cpp computes."""
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
             plan = replace(plan, device=llama_cpp_name(service, plan.device_id))
         model = install(
             service, plan.model,
-            slots=plan.slots, context_length=CONTEXT, device_id=plan.device_id,
+            slots=plan.slots, context_length=CONTEXT, device_id=plan.device_id, flash=plan.flash,
         )  # fmt: skip
         rows = _own_rows(plan, service, model, started) | _peer_rows(plan)
         cells, noise = measure(rows, plan.streams, plan.how(), plan.rounds, plan.patience)
@@ -53,6 +53,7 @@ def main() -> None:
             install(
                 service, plan.model,
                 slots=plan.slots, context_length=2 * CONTEXT, device_id=plan.device_id,
+                flash=plan.flash,
             )  # fmt: skip
             cached = cached_prompt.measure(service.grpc, model, plan.vocabulary, plan.rounds + 2)
     bars = report.DEVICE_BARS if plan.device else report.BARS
@@ -70,6 +71,7 @@ def main() -> None:
     rest: dict[str, object] = {
         "machine": facts,
         "device": plan.device,
+        "flash_attention": plan.flash,
         "noise": noise,
         "text": "\n".join(told),
     }
@@ -86,13 +88,13 @@ def _own_rows(plan: Plan, service: Service, model: str, started: ExitStack) -> d
         "gRPC": plan.subject("grpc", service.grpc, model, 5),
         "OpenAI": plan.subject("http", service.http, model, 6),
     }
-    if plan.wants(LEAST_SERVER) and not plan.device:
+    if plan.wants(LEAST_SERVER) and not (plan.device or plan.flash):
         address = started.enter_context(
             least_server(plan.model, CONTEXT, plan.slots, plan.threads, plan.out / "least.log")
         )
         subjects[LEAST_SERVER] = plan.subject("grpc", address, model, 9)
-    if plan.device:
-        subjects = {name: it for name, it in subjects.items() if name not in ON_THE_CPU}
+    if plan.device or plan.flash:
+        subjects = {name: it for name, it in subjects.items() if name not in OTHERS}
     rows: dict[str, Row] = {}
     for name, subject in subjects.items():
         if not plan.wants(name):
@@ -114,7 +116,8 @@ def _peer_rows(plan: Plan) -> dict[str, Row]:
             plan.subject("http", "", "model", 7),
             plan.out / "llama-server.log",
         )
-    if plan.python_server and plan.python_server_python and plan.wants("examples-server"):
+    wanted = plan.wants("examples-server") and not plan.flash
+    if plan.python_server and plan.python_server_python and wanted:
         rows["examples-server"] = PeerRow(
             PythonServer(plan.python_server_python, plan.python_server),
             plan.model,
@@ -123,7 +126,12 @@ def _peer_rows(plan: Plan) -> dict[str, Row]:
         )
     if plan.batched_bench and plan.wants("llama-batched-bench"):
         rows["llama-batched-bench"] = BatchedBenchRow(
-            plan.batched_bench, plan.model, CONTEXT * plan.slots, plan.threads, plan.device
+            plan.batched_bench,
+            plan.model,
+            CONTEXT * plan.slots,
+            plan.threads,
+            plan.device,
+            plan.flash,
         )
     return rows
 

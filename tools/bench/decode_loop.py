@@ -29,7 +29,14 @@ class DecodeLoop:
     """
 
     def __init__(
-        self, path: str, context_length: int, slots: int, threads: int, device: str = ""
+        self,
+        path: str,
+        *,
+        context_length: int,
+        slots: int,
+        threads: int,
+        device: str = "",
+        flash: str = "",
     ) -> None:
         lib.llama_log_set(_silent, None)
         lib.llama_backend_init()
@@ -48,9 +55,11 @@ class DecodeLoop:
         params.n_seq_max = slots
         params.n_threads = params.n_threads_batch = threads
         # What is fastest there (on CPUs: ADR 0029), so that it is a ceiling.
-        params.flash_attn_type = (
-            lib.LLAMA_FLASH_ATTN_TYPE_AUTO if device else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        )
+        params.flash_attn_type = {
+            "on": lib.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+            "off": lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+            "auto": lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        }[flash or ("auto" if device else "off")]
         params.no_perf = True
         self._context = lib.llama_init_from_model(self._model, params)
         self._vocabulary = lib.llama_model_get_vocab(self._model)

@@ -51,10 +51,20 @@ ENGINES = {
 
 
 def open_engine(
-    name: str, path: Path, *, context_length: int, slots: int, threads: int, device: str = ""
+    name: str,
+    path: Path,
+    *,
+    context_length: int,
+    slots: int,
+    threads: int,
+    device: str = "",
+    flash: str = "",
 ) -> Engine:
-    """One of `ENGINES` with a model in it, on the device that it has that name for."""
+    """One of `ENGINES` with a model in it, on the device that it has that name for; `flash` is on,
+    off, or the engine's choice."""
     settings = LoadSettings(context_length=context_length, slots=slots, threads=threads)
+    if flash:
+        settings.flash_attention = flash == "on"
     launch = Launch(
         model_path=str(path),
         format=Model.GGUF,

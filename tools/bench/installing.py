@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from funland.v1.models_pb2 import LoadSettings
-from funland_client import Funland
+from funland_client import Funland, LoadArguments
 from tools.bench.services import Service
 
 FIND_SECONDS = 40.0
@@ -14,18 +14,28 @@ FIND_SECONDS = 40.0
 
 
 def install(
-    service: Service, model: Path, *, slots: int, context_length: int, device_id: str = ""
+    service: Service,
+    model: Path,
+    *,
+    slots: int,
+    context_length: int,
+    device_id: str = "",
+    flash: str = "",
 ) -> str:
     """The id of the model, loaded with these settings and no call in it, on a device if one is
-    named."""
+    named, and with attention in one pass `on` or `off` if that is said."""
     model_id = model.stem.lower()
     with Funland(service.grpc, timeout=300) as client:
         if model_id in {known.model_id for known in client.models.list()}:
             client.models.unload(model_id)
         else:
             client.models.import_file(model, model_id)
-        where = [device_id] if device_id else []
-        client.models.load(model_id, slots=slots, context_length=context_length, device_ids=where)
+        settings = LoadArguments(slots=slots, context_length=context_length)
+        if device_id:
+            settings["device_ids"] = [device_id]
+        if flash:
+            settings["flash_attention"] = flash == "on"
+        client.models.load(model_id, **settings)
     return model_id
 
 

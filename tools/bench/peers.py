@@ -53,7 +53,7 @@ class LlamaServer:
         command += ["-np", str(subject.slots), "-c", str(subject.context_length * subject.slots)]
         command += ["-t", str(subject.threads)]
         command += ["--cache-ram", "0"]  # no other row has a second cache
-        command += _placed(subject.device)
+        command += _placed(subject.device, subject.flash)
         url = f"http://127.0.0.1:{port}"
         with serving(command, log, f"{url}/health"):
             yield url
@@ -117,6 +117,7 @@ class BatchedBenchRow:
     cells: int
     threads: int
     device: str = ""
+    flash: str = ""
 
     def measure(self, how: Measurement) -> Summary:
         """Runs it once; it tells nothing of single tokens."""
@@ -124,7 +125,7 @@ class BatchedBenchRow:
         command += ["-b", "512", "-ub", "512", "-t", str(self.threads)]
         command += ["-npp", str(how.prompt_tokens), "-ntg", str(how.tokens)]
         command += ["-npl", str(how.streams), "--output-format", "jsonl"]
-        command += _placed(self.device)
+        command += _placed(self.device, self.flash)
         figures = _figures(command)
         tokens = how.streams * how.tokens
         return Summary(
@@ -139,9 +140,10 @@ class BatchedBenchRow:
         )
 
 
-def _placed(device: str) -> list[str]:
-    """What tells llama.cpp's programs where to compute."""
-    return ["-dev", device, "-ngl", "999", "-fa", "on"] if device else []
+def _placed(device: str, flash: str) -> list[str]:
+    """What tells llama.cpp's programs where to compute, and attention how."""
+    told = ["-dev", device, "-ngl", "999", "-fa", flash or "on"] if device else []
+    return told or (["-fa", flash] if flash else [])
 
 
 def _figures(command: list[str]) -> dict[str, Any]:

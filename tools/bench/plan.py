@@ -40,6 +40,8 @@ class Plan:
     """Where all rows compute, by Funland's id; empty: on the CPU."""
     device: str = ""
     """The same by llama.cpp's name."""
+    flash: str = ""
+    """Attention in one pass in all of llama.cpp's rows: on or off. Empty: as each chooses."""
 
     @property
     def slots(self) -> int:
@@ -66,6 +68,7 @@ class Plan:
             slots=self.slots,
             threads=self.threads,
             device=self.device,
+            flash=self.flash,
         )
 
 
@@ -82,6 +85,7 @@ def read_plan() -> Plan:
         tokens=arguments.tokens,
         threads=arguments.threads or (1 if arguments.device else _cores()),
         device_id=arguments.device,
+        flash=arguments.flash_attention,
         patience=arguments.patience,
         rows=arguments.rows,
         llama_server=arguments.llama_server,
@@ -111,6 +115,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="all cores; with --device 1")
     parser.add_argument(
         "--device", default="", metavar="ID", help="such as gpu_0; llama.cpp's rows alone"
+    )
+    parser.add_argument(
+        "--flash-attention",
+        choices=("on", "off"),
+        default="",
+        help="in llama.cpp's rows, which are measured alone then",
     )
     parser.add_argument(
         "--patience",

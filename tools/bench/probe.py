@@ -39,6 +39,8 @@ class Subject:
     threads: int
     device: str = ""
     """Where a loop or an engine computes, by llama.cpp's name; empty: on the CPU."""
+    flash: str = ""
+    """Whether a loop or an engine computes attention in one pass: on or off; empty: its choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,11 @@ def open_subject(subject: Subject) -> Measured:
 
             return DecodeLoop(
                 subject.target,
-                subject.context_length,
-                subject.slots,
-                subject.threads,
-                subject.device,
+                context_length=subject.context_length,
+                slots=subject.slots,
+                threads=subject.threads,
+                device=subject.device,
+                flash=subject.flash,
             )
         case "engine":
             from tools.bench.engine_loop import EngineLoop, open_engine  # noqa: PLC0415 - as above
@@ -83,6 +86,7 @@ def open_subject(subject: Subject) -> Measured:
                     slots=subject.slots,
                     threads=subject.threads,
                     device=subject.device,
+                    flash=subject.flash,
                 )
             )
         case "grpc":

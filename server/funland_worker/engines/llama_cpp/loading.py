@@ -30,7 +30,7 @@ from funland_worker.engines.load_news import LoadNews
 from funland_worker.engines.loaded import Loaded, cache_tokens, context_length, slots, threads
 
 _READS: Final = "this model reads a text as a whole,"
-_PART: Final = 8
+_PART: Final = 16
 
 
 def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:
