@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 LARGEST_PASS = 512
 """Rows of one pass; more gain nothing."""
@@ -23,9 +24,11 @@ _MUCH_LONGER = 512
 """By how many tokens a prompt is longer than what is written beside it, if it stands alone."""
 _PAUSE_MS = 50.0
 _MOST = 16.0
-_SLOPE = 8.0
+_SLOPE = 16.0
 """By how much longer the pause is for each prompt beyond the first, over those that write."""
 _WEIGHT = 0.5
+_STRETCH = 0.25
+"""By how much of what it may have a run is longer, if that saves the prompt a pass."""
 
 
 def first(lacking: Sequence[int], passed_over: int) -> int:
@@ -39,6 +42,17 @@ def first(lacking: Sequence[int], passed_over: int) -> int:
     if passed_over < _MOST_PASSED_OVER and _SHORTER * lacking[shortest] <= lacking[0]:
         return shortest
     return 0
+
+
+def evened(wanted: int, most: int) -> int:
+    """How many tokens of a prompt that wants so many a pass computes, of which it may compute
+    `most`: about as many in each of its passes, and up to a quarter more than it may.
+
+    Else many a prompt ends with a run of a few tokens, which costs hardly less than a whole one, and
+    the tokens of all that write beside it.
+    """
+    runs = max(1, ceil(wanted / most - _STRETCH))
+    return ceil(wanted / runs)
 
 
 def apart(prompts: Sequence[int], writing: Sequence[int]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget, apart, first
+from funland_worker.engines.prefill import LARGEST_PASS, PrefillBudget, apart, evened, first
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,32 @@ def test_who_asks_something_short_need_not_wait_for_a_book(
     lacking: Sequence[int], passed_over: int, begins: int
 ) -> None:
     assert first(lacking, passed_over) == begins
+
+
+@pytest.mark.parametrize(
+    ("wanted", "most", "runs"),
+    [
+        (1, 64, [1]),
+        (64, 64, [64]),
+        (80, 64, [80]),  # a quarter more
+        (81, 64, [41, 40]),
+        (100, 64, [50, 50]),
+        (138, 64, [69, 69]),
+        (394, 64, [66, 66, 66, 66, 65, 65]),
+        (400, 256, [200, 200]),
+        (330, 256, [165, 165]),
+        (9, 8, [9]),
+    ],
+)
+def test_a_prompt_is_computed_in_runs_of_about_one_length(
+    wanted: int, most: int, runs: Sequence[int]
+) -> None:
+    computed: list[int] = []
+    while wanted:
+        computed.append(evened(wanted, most))
+        wanted -= computed[-1]
+
+    assert computed == runs
 
 
 def test_alone_a_prompt_gets_the_whole_step() -> None:
@@ -61,8 +87,8 @@ def test_many_prompts_beside_few_that_write_get_more_but_not_all() -> None:
 
     budget.measured(50, 100.0, writing=0)
 
-    assert budget.tokens(prompts=3, writing=4) == 25 * 4
-    assert budget.tokens(prompts=4, writing=4) == 25 * 6
+    assert budget.tokens(prompts=2, writing=4) == 25 * 4
+    assert budget.tokens(prompts=3, writing=4) == 25 * 8
     assert budget.tokens(prompts=31, writing=1) == 25 * 16
 
 

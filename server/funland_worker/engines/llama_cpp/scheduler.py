@@ -25,7 +25,7 @@ from funland_worker.engines.llama_cpp.jumps import run_length
 from funland_worker.engines.llama_cpp.memory import Memory
 from funland_worker.engines.llama_cpp.share import Share, by_length, by_slot, stands_alone
 from funland_worker.engines.llama_cpp.turns import Turns, turn_of
-from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget, first
+from funland_worker.engines.prefill import LONGEST_RUN, PrefillBudget, evened, first
 from funland_worker.engines.stand_ins import whole
 from funland_worker.engines.waiting import WaitingQueue
 
@@ -227,9 +227,10 @@ class Scheduler:
     def _share_out(self, guesses: dict[Generation, list[int]]) -> tuple[Uses, list[Share]]:
         """One token for each that decodes and its guesses, and the budget for prompts.
 
-        One gets of it what it lacks, mostly the first to come (`prefill.first`), the others only if
-        it suffices for all that they lack: llama.cpp computes runs of different lengths in as many
-        goes, and a short one takes hardly less than a long one.
+        One gets of it what it lacks, mostly the first to come (`prefill.first`), in runs that are
+        about equal (`prefill.evened`), the others only if it suffices for all that they lack:
+        llama.cpp computes runs of different lengths in as many goes, and a short one takes hardly
+        less than a long one.
         """
         ready = [generation for generation in self.taking_part if generation.leader is None]
         if not ready:  # they wait for what the others compute
@@ -262,6 +263,8 @@ class Scheduler:
             alone = shown is not None and shown.chunk.at_once
             if alone:
                 run = wanted
+            elif not began:
+                run = evened(wanted, run)
             if scored := generation.lacks_scores:
                 run = min(run, rows + 1)
             if not began or (wanted <= run and not (alone or stands_alone(shares))):
