@@ -48,8 +48,8 @@ def evened(wanted: int, most: int) -> int:
     """How many tokens of a prompt that wants so many a pass computes, of which it may compute
     `most`: about as many in each of its passes, and up to a quarter more than it may.
 
-    Else many a prompt ends with a run of a few tokens, which costs hardly less than a whole one, and
-    the tokens of all that write beside it.
+    Else many a prompt ends with a run of a few tokens, which costs hardly less than a whole one,
+    and the tokens of all that write beside it.
     """
     runs = max(1, ceil(wanted / most - _STRETCH))
     return ceil(wanted / runs)
