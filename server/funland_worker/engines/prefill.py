@@ -8,8 +8,8 @@ from math import ceil
 LARGEST_PASS = 512
 """Rows of one pass; more gain nothing."""
 LONGEST_RUN = 256
-"""Rows of one text in a pass: attention computes the whole square of a run, of which half is
-masked, so longer ones take more time for each row."""
+"""Rows of one text in a pass, but for what `evened` adds: attention computes the whole square of a
+run, of which half is masked, so longer ones take more time for each row."""
 
 _SMALLEST = 64
 _FEWEST = 8

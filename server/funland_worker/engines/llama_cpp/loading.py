@@ -31,6 +31,7 @@ from funland_worker.engines.loaded import Loaded, cache_tokens, context_length, 
 
 _READS: Final = "this model reads a text as a whole,"
 _PART: Final = 16
+"""What part of the weights states of texts that ended may take at first."""
 
 
 def load(launch: worker_pb2.Launch, news: LoadNews | None = None) -> Loaded:

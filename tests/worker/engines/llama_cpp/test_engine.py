@@ -291,6 +291,18 @@ def test_ignoring_the_end_goes_on_to_max_tokens(driver: Driver) -> None:
     assert (outcome.reason, outcome.completion_tokens) == (Finish.LENGTH, 100)
 
 
+def test_no_prompt_is_left_with_a_few_tokens_for_a_pass_of_their_own(
+    start_engine: StartEngine,
+) -> None:
+    driver = start_engine(context_length=1024)
+    prompt = (driver.tokens("Once upon a time ") * 200)[:520]
+    driver.submit(0, prompt, replace(GREEDY, max_tokens=2))
+
+    computed = [report.prompt_tokens for report in driver.run() if report.prompt_tokens]
+
+    assert computed == [260, 260]
+
+
 def test_a_prompt_longer_than_a_step_goes_through_in_parts(start_engine: StartEngine) -> None:
     driver = start_engine(context_length=1024, kv_cells=2048)
     driver.submit(1, PROMPTS[0], replace(GREEDY, max_tokens=60, ignore_end=True))
