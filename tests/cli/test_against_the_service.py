@@ -95,10 +95,16 @@ def test_a_model_is_imported_used_and_removed(funland: Command, stack: Stack) ->
 
     imported = run("models", "import", str(file), "--id", "copy", "--alias", "c2")
     answered = run("chat", "Hello", "-m", "c2", *GREEDY)
+    taken = run("models", "import", str(file), "--id", "copy")
+    replaced = run("models", "import", str(file), "--id", "copy", "--replace")
+    again = run("chat", "Hello", "-m", "c2", *GREEDY)
     removed = run("models", "rm", "copy")
 
     assert imported.stdout == "Imported copy. Try it: funland chat -m copy\n"
-    assert answered.stdout == run("chat", "Hello", *GREEDY).stdout
+    assert answered.stdout == again.stdout == run("chat", "Hello", *GREEDY).stdout
+    assert taken.returncode == 1
+    assert "or replace or delete it" in taken.stderr
+    assert replaced.stdout == imported.stdout
     assert removed.stdout == "Deleted copy.\n"
     assert run("models", "show", "copy").returncode == 4
 

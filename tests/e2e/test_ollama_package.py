@@ -251,6 +251,29 @@ async def test_a_model_is_made_of_a_file(own_call: tuple[Call, FakeHub], tmp_pat
     assert {"me/Mine:1b", "other:latest"} <= set(names)
 
 
+async def test_a_name_that_is_taken_becomes_the_newer_model(
+    own_call: tuple[Call, FakeHub], tmp_path: Path
+) -> None:
+    call, _ = own_call
+    file = tmp_path / "weights.gguf"
+    file.write_bytes(models.TINY.read_bytes())
+
+    await call("create", "me/mine", from_=str(file), parameters={"num_predict": 2})
+    first = await call("chat", "me/mine", [HELLO])
+    await call("create", "me/mine", from_="me/mine", parameters={"num_predict": 3})
+    second = await call("chat", "me/mine", [HELLO])
+    await call("create", "other", from_=str(file), parameters={"num_predict": 4})
+    await call("copy", "other", "me/mine")
+    third = await call("chat", "me/mine", [HELLO])
+    names = [each.model for each in (await call("list")).models]
+    with pytest.raises(ResponseError) as raised:
+        await call("create", "me:mine", from_=str(file))  # its id would be the same
+
+    assert [each.eval_count for each in (first, second, third)] == [2, 3, 4]
+    assert len(names) == len(set(names))
+    assert raised.value.status_code == 409
+
+
 async def test_a_model_is_made_of_blobs_and_of_another_model(
     own_call: tuple[Call, FakeHub], tmp_path: Path
 ) -> None:

@@ -135,6 +135,9 @@ def import_model(
             "--upload", help="PATH is a GGUF file on this machine: send it to the server."
         ),
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of a model that has the id.")
+    ] = False,
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
@@ -149,6 +152,7 @@ def import_model(
                 aliases=alias or (),
                 sha256=sha256,
                 projector=projector.expanduser().absolute() if projector else "",
+                replace=replace,
             )
         elif projector:
             raise CommandError(
@@ -163,7 +167,7 @@ def import_model(
         else:
             with sending(session, path) as progress:
                 model = client.models.upload_file(
-                    place, model_id, aliases=alias or (), progress=progress
+                    place, model_id, aliases=alias or (), replace=replace, progress=progress
                 )
     session.tell(model, f"Imported {model.model_id}. Try it: {use(model)}")
 

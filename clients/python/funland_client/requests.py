@@ -196,26 +196,45 @@ def detokenize(tokens: Sequence[int], model: str) -> DetokenizeRequest:
 
 
 def import_file(
-    path: str, model_id: str, aliases: Sequence[str], sha256: str, *, projector: str = ""
+    path: str,
+    model_id: str,
+    aliases: Sequence[str],
+    sha256: str,
+    *,
+    projector: str = "",
+    replace: bool = False,
 ) -> ImportModelRequest:
     """Makes a request for `ImportModel`."""
-    request = ImportModelRequest(path=path, model_id=model_id, aliases=aliases, sha256=sha256)
+    request = ImportModelRequest(
+        path=path, model_id=model_id, aliases=aliases, sha256=sha256, replace=replace
+    )
     if projector:
         request.projector_path = projector
     return request
 
 
-def import_kept(file_id: str, model_id: str, aliases: Sequence[str]) -> ImportModelRequest:
+def import_kept(
+    file_id: str, model_id: str, aliases: Sequence[str], *, replace: bool = False
+) -> ImportModelRequest:
     """Makes a request for `ImportModel`, of a file that the server keeps."""
-    return ImportModelRequest(file_id=file_id, model_id=model_id, aliases=aliases)
+    return ImportModelRequest(file_id=file_id, model_id=model_id, aliases=aliases, replace=replace)
 
 
 def derive(
-    base_model: str, model_id: str, aliases: Sequence[str], defaults: ModelDefaults | None
+    base_model: str,
+    model_id: str,
+    aliases: Sequence[str],
+    defaults: ModelDefaults | None,
+    *,
+    replace: bool = False,
 ) -> ImportModelRequest:
     """Makes a request for `ImportModel`, of an installed model's files."""
     return ImportModelRequest(
-        base_model=base_model, model_id=model_id, aliases=aliases, defaults=defaults
+        base_model=base_model,
+        model_id=model_id,
+        aliases=aliases,
+        defaults=defaults,
+        replace=replace,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from funland.v1.inference_pb2 import (
 from funland.v1.models_pb2 import (
     AttachAdapterRequest,
     DeleteModelRequest,
+    GetModelRequest,
     ImportModelRequest,
     ListModelsRequest,
     ModelDefaults,
@@ -32,12 +33,13 @@ from funland_server.models.installed.defaults import Defaults
 from funland_server.models.wanted import wanted_defaults
 from tests import lora_files
 from tests.ollama_files import TEMPLATE
-from tests.server.conftest import call, details
+from tests.server.conftest import call, details, streamed
 from tests.server.files.test_files import parts, upload
 from tests.split_files import split
 
 TINY = "funland-tiny"
 GREEDY = SamplingParameters(temperature=0, max_tokens=6)
+SHORTER = SamplingParameters(temperature=0, max_tokens=2)
 HELLO = Message(role=Message.USER, content="Hello!")
 
 
@@ -174,6 +176,113 @@ async def test_what_can_t_be_imported_leaves_nothing(
     assert "defaults.ollama_template" in seen[9][1]
     models = (await call(server, "ListModels", ListModelsRequest())).models
     assert not {"x", "parts", "notes"} & {model.model_id for model in models}
+
+
+async def last(events: AsyncIterator[Any]) -> Any:
+    *_, event = [each async for each in events]
+    return event
+
+
+async def test_a_model_takes_the_place_of_another_of_its_id(
+    server: Server, model_path: Path
+) -> None:
+    words: Any = {"system_message": "Be brief.", "sampling": GREEDY}
+    file_id = await kept(server, model_path)
+    first = ImportModelRequest(
+        base_model=TINY, model_id="mine", aliases=["m"], defaults=ModelDefaults(**words)
+    )
+    again = ImportModelRequest(
+        base_model="m", model_id="mine", defaults=ModelDefaults(sampling=SHORTER), replace=True
+    )
+    weights = ImportModelRequest(file_id=file_id, model_id="mine", aliases=["m", "n"], replace=True)
+    await call(server, "ImportModel", first)
+    chat = ChatRequest(model="mine", messages=[HELLO])
+    short = await call(server, "Chat", chat)
+    long = SamplingParameters(max_tokens=200, ignore_end=True)
+    going_on = streamed(
+        server, "StreamChat", ChatRequest(model="mine", messages=[HELLO], sampling=long)
+    )
+    await anext(going_on)
+    ended = asyncio.ensure_future(last(going_on))
+
+    second = await call(server, "ImportModel", again)
+    shorter = await call(server, "Chat", chat)
+    third = await call(server, "ImportModel", weights)
+
+    assert (short.usage.completion_tokens, shorter.usage.completion_tokens) == (6, 2)
+    assert (list(second.aliases), list(third.aliases)) == (["m"], ["m", "n"])
+    assert (second.default_system_message, third.default_system_message) == ("Be brief.", "")
+    assert (await ended).finish.usage.completion_tokens == 200
+    models = (await call(server, "ListModels", ListModelsRequest())).models
+    assert [model.model_id for model in models if model.model_id.startswith("m")] == ["mine"]
+    assert await said(server, "n") == await said(server, TINY)
+
+
+async def test_a_model_that_takes_a_place_has_the_adapters_that_it_names(
+    server: Server, tmp_path: Path
+) -> None:
+    first, second, more = [
+        await kept(server, lora_files.write(tmp_path / f"{seed}.gguf", seed)) for seed in (1, 2, 3)
+    ]
+
+    async def made(**named: Any) -> tuple[list[str], str]:
+        request = ImportModelRequest(model_id="mine", replace=True, **named)
+        adapters = (await call(server, "ImportModel", request)).adapters
+        return [adapter.sha256 for adapter in adapters], await said(server, "mine")
+
+    one = await made(base_model=TINY, adapter_file_id=first)
+    await call(server, "AttachAdapter", AttachAdapterRequest(model_id="mine", file_id=more))
+    itself = await made(base_model="mine")
+    two = await made(base_model="mine", adapter_file_id=second)
+    none = await made(base_model=TINY)
+    at_once = [
+        ImportModelRequest(model_id="mine", replace=True, base_model=TINY, adapter_file_id=adapter)
+        for adapter in (first, second)
+    ]
+    both = await asyncio.gather(*(call(server, "ImportModel", each) for each in at_once))
+
+    assert one == itself
+    assert len(one[0]) == len(two[0]) == 1
+    assert none == ([], await said(server, TINY))
+    assert len({one[1], two[1], none[1]}) == 3
+    assert [[adapter.sha256 for adapter in each.adapters] for each in both] == [one[0], two[0]]
+    left = (await call(server, "GetModel", GetModelRequest(model_id="mine"))).adapters
+    assert ([adapter.sha256 for adapter in left], await said(server, "mine")) in (one, two)
+
+
+async def test_who_can_t_take_a_place_leaves_it_as_it_was(server: Server, tmp_path: Path) -> None:
+    wrong = lora_files.write(tmp_path / "wrong.gguf", architecture="bert")
+    text = tmp_path / "notes.txt"
+    await asyncio.to_thread(text.write_text, "no model")
+    notes, adapter = await kept(server, text), await kept(server, wrong)
+    polite = await kept(server, lora_files.write(tmp_path / "polite.gguf"))
+    for name, aliases in (("mine", ["me/mine"]), ("other", ["o"])):
+        request = ImportModelRequest(
+            base_model=TINY, model_id=name, aliases=aliases, adapter_file_id=polite
+        )
+        await call(server, "ImportModel", request)
+    before = await call(server, "GetModel", GetModelRequest(model_id="mine"))
+    text_before = await said(server, "mine")
+
+    seen = [
+        await refused(server, base_model=TINY, model_id="mine"),
+        await refused(server, file_id=notes, model_id="mine", replace=True),
+        await refused(server, base_model="ghost", model_id="mine", replace=True),
+        await refused(
+            server, base_model=TINY, model_id="mine", adapter_file_id=adapter, replace=True
+        ),
+        await refused(server, base_model=TINY, model_id="mine", aliases=["o"], replace=True),
+        await refused(server, base_model=TINY, model_id="mine", aliases=["me-mine"], replace=True),
+        await refused(server, base_model="mine", model_id=TINY, replace=True),
+    ]
+
+    assert [reason for reason, _ in seen] == [
+        "MODEL_EXISTS", "MODEL_FILE_INVALID", "MODEL_NOT_FOUND", "ADAPTER_INVALID",
+        "MODEL_EXISTS", "MODEL_EXISTS", "MODEL_EXISTS",
+    ]  # fmt: skip
+    after = await call(server, "GetModel", GetModelRequest(model_id="mine"))
+    assert (after.create_time, list(after.adapters)) == (before.create_time, list(before.adapters))
+    assert await said(server, "mine") == text_before != await said(server, TINY)
 
 
 BASE = Defaults(

@@ -65,15 +65,17 @@ class AsyncModels:
         aliases: Sequence[str] = (),
         sha256: str = "",
         projector: str | Path = "",
+        replace: bool = False,
     ) -> Model:
         """Installs the model at the absolute `path`, a file or folder on the server's machine;
         of several GGUF files the first.
 
         An empty `model_id` is made from the file's name; a `sha256` of 64 hexadecimal digits is
-        what a file must have. `projector` is the path of what shows it pictures or sounds.
+        what a file must have. `projector` is the path of what shows it pictures or sounds. With
+        `replace` it takes the place of a model of that id, if there is one.
         """
         request = requests.import_file(
-            str(path), model_id, aliases, sha256, projector=str(projector)
+            str(path), model_id, aliases, sha256, projector=str(projector), replace=replace
         )
         return await self._connection.call(self._stub.ImportModel, request, once=True)
 
@@ -83,12 +85,14 @@ class AsyncModels:
         model_id: str = "",
         *,
         aliases: Sequence[str] = (),
+        replace: bool = False,
         progress: Progress | None = None,
     ) -> Model:
         """Sends the GGUF file at `path` on this machine to the server, which installs it.
 
         An empty `model_id` is made from the file's name. `progress` is told how far the sending is.
-        What was sent is the server's only as the model. Raises OSError if the file can't be read.
+        What was sent is the server's only as the model. With `replace` that takes the place of one
+        of its id. Raises OSError if the file can't be read.
         """
         files = AsyncFiles(self._connection)
         uploads = AsyncUploads(self._connection)
@@ -96,7 +100,7 @@ class AsyncModels:
             path, purpose="model", retention_seconds=_KEPT_SECONDS, progress=progress
         )
         try:
-            request = requests.import_kept(file.file_id, model_id, aliases)
+            request = requests.import_kept(file.file_id, model_id, aliases, replace=replace)
             return await self._connection.call(self._stub.ImportModel, request, once=True)
         finally:
             with suppress(FunlandError):  # it goes by itself after a day
@@ -109,13 +113,15 @@ class AsyncModels:
         *,
         aliases: Sequence[str] = (),
         defaults: ModelDefaults | None = None,
+        replace: bool = False,
     ) -> Model:
         """Installs another model of the files of an installed one, which are on the disk once.
 
         `defaults` are what calls of it get that say nothing of it; what they leave out is as with
-        `base_model`.
+        `base_model`. With `replace` it takes the place of a model of that id, which may be
+        `base_model` itself.
         """
-        request = requests.derive(base_model, model_id, aliases, defaults)
+        request = requests.derive(base_model, model_id, aliases, defaults, replace=replace)
         return await self._connection.call(self._stub.ImportModel, request, once=True)
 
     async def load(self, model_id: str, **settings: Unpack[LoadArguments]) -> Model:

@@ -124,7 +124,8 @@ def id_of(name: str, path: str = "model") -> str:
 
 def _named(name: str, path: str) -> ImportModelRequest:
     model_id = id_of(name, path)
-    return ImportModelRequest(model_id=model_id, aliases=[] if name == model_id else [name])
+    aliases = [] if name == model_id else [name]
+    return ImportModelRequest(model_id=model_id, aliases=aliases, replace=True)
 
 
 def _defaults(body: JsonObject, options: Options) -> ModelDefaults:

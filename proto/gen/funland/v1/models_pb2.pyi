@@ -875,6 +875,7 @@ class ImportModelRequest(_message.Message):
     ADAPTER_FILE_ID_FIELD_NUMBER: _builtins.int
     PROJECTOR_PATH_FIELD_NUMBER: _builtins.int
     PROJECTOR_FILE_ID_FIELD_NUMBER: _builtins.int
+    REPLACE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """The absolute path of the file or folder on the server's machine. Of a model in several GGUF files it is the first
     (`NAME-00001-of-00003.gguf`); the others are in the same folder, and are checked and copied with it.
@@ -901,6 +902,12 @@ class ImportModelRequest(_message.Message):
     """Its absolute path on the server's machine."""
     projector_file_id: _builtins.str
     """A file that is kept."""
+    replace: _builtins.bool
+    """Whether it takes the place of an installed model of this id, if there is one: when the new one is whole, and with its
+    aliases, but with no other adapters than the new one's. `base_model` may be that model itself. Calls of the old one
+    end as they would; one that is pinned is loaded anew. When the import is refused, the old one stays as it was. One
+    that comes with Funland is not replaced, nor one that has aliases of which `aliases` names others alone.
+    """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Other names for it."""
@@ -922,10 +929,11 @@ class ImportModelRequest(_message.Message):
         adapter_file_id: _builtins.str = ...,
         projector_path: _builtins.str = ...,
         projector_file_id: _builtins.str = ...,
+        replace: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["base_model", b"base_model", "defaults", b"defaults", "file_id", b"file_id", "path", b"path", "projector", b"projector", "projector_file_id", b"projector_file_id", "projector_path", b"projector_path", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_file_id", b"adapter_file_id", "aliases", b"aliases", "base_model", b"base_model", "defaults", b"defaults", "file_id", b"file_id", "model_id", b"model_id", "path", b"path", "projector", b"projector", "projector_file_id", b"projector_file_id", "projector_path", b"projector_path", "sha256", b"sha256", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter_file_id", b"adapter_file_id", "aliases", b"aliases", "base_model", b"base_model", "defaults", b"defaults", "file_id", b"file_id", "model_id", b"model_id", "path", b"path", "projector", b"projector", "projector_file_id", b"projector_file_id", "projector_path", b"projector_path", "replace", b"replace", "sha256", b"sha256", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_projector: _TypeAlias = _typing.Literal["projector_path", "projector_file_id"]  # noqa: Y015
     _WhichOneofArgType_projector: _TypeAlias = _typing.Literal["projector", b"projector"]  # noqa: Y015

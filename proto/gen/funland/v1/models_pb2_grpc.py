@@ -129,7 +129,7 @@ class ModelServiceServicer:
         - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
         model of a format that Funland reads, or one that it can't run (a projector, a draft head, speech).
         - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
-        - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
+        - ALREADY_EXISTS, MODEL_EXISTS: an alias is taken, or the id is by a model that is not to be replaced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -52,7 +52,7 @@ class ModelServiceStub:
     - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
       model of a format that Funland reads, or one that it can't run (a projector, a draft head, speech).
     - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
-    - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
+    - ALREADY_EXISTS, MODEL_EXISTS: an alias is taken, or the id is by a model that is not to be replaced.
     """
     LoadModel: _grpc.UnaryUnaryMultiCallable[_models_pb2.LoadModelRequest, _models_pb2.Model]
     """Loads a model into a process of its own and answers when it is ready. A loaded model stays as it
@@ -140,7 +140,7 @@ class ModelServiceAsyncStub(ModelServiceStub):
     - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
       model of a format that Funland reads, or one that it can't run (a projector, a draft head, speech).
     - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
-    - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
+    - ALREADY_EXISTS, MODEL_EXISTS: an alias is taken, or the id is by a model that is not to be replaced.
     """
     LoadModel: _aio.UnaryUnaryMultiCallable[_models_pb2.LoadModelRequest, _models_pb2.Model]  # type: ignore[assignment]
     """Loads a model into a process of its own and answers when it is ready. A loaded model stays as it
@@ -243,7 +243,7 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         - FAILED_PRECONDITION, MODEL_FILE_INVALID: there is no such file or folder, or it is not a whole
           model of a format that Funland reads, or one that it can't run (a projector, a draft head, speech).
         - FAILED_PRECONDITION, MODEL_FILE_CHANGED: the file does not have the `sha256` that was asked for.
-        - ALREADY_EXISTS, MODEL_EXISTS: the id or an alias is taken.
+        - ALREADY_EXISTS, MODEL_EXISTS: an alias is taken, or the id is by a model that is not to be replaced.
         """
 
     @_abc_1.abstractmethod

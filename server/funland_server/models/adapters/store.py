@@ -55,7 +55,8 @@ _manifest = TypeAdapter(Adapter)
 
 
 class Adapters:
-    """The adapters of all models. Its methods block, but for `list`: call them from a thread.
+    """The adapters of all models. Its methods block, but for `list` and `files`: call them from a
+    thread.
 
     Whoever adds or removes takes care that nobody else does so for the same model meanwhile.
     """
@@ -74,6 +75,13 @@ class Adapters:
         """A model's adapters by their ids, in order."""
         return dict(sorted(self._known.get(model_id, {}).items()))
 
+    def files(self, model_id: str) -> dict[str, Path]:
+        """Where a model's adapters lie, by their ids, whether they are what was attached or not."""
+        return {
+            adapter_id: self._place(model_id, adapter_id, adapter)
+            for adapter_id, adapter in self.list(model_id).items()
+        }
+
     def of(self, model_id: str) -> dict[str, Path]:
         """The files of a model's adapters by their ids, checked to be what was attached. A file is
         hashed again only if its size or its time of change are not as they were.
@@ -83,7 +91,7 @@ class Adapters:
         """
         files: dict[str, Path] = {}
         for adapter_id, adapter in self.list(model_id).items():
-            file = self._folder / model_id / adapter_id / adapter.file
+            file = self._place(model_id, adapter_id, adapter)
             try:
                 same = Fingerprint.of(file) == adapter.fingerprint or sha256(file) == adapter.sha256
             except OSError:
@@ -150,6 +158,9 @@ class Adapters:
         self._delete(self._folder / model_id)
         for adapter in adapters.values():
             self._blobs.release(adapter.sha256)
+
+    def _place(self, model_id: str, adapter_id: str, adapter: Adapter) -> Path:
+        return self._folder / model_id / adapter_id / adapter.file
 
     def _read(self, model: InstalledModel) -> dict[str, Adapter]:
         adapters: dict[str, Adapter] = {}

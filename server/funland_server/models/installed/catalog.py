@@ -31,10 +31,13 @@ from funland_server.models.installed.model import (
     sha256,
     slug,
 )
-from funland_server.models.installed.store import ModelStore, NewModel, no_defaults
+from funland_server.models.installed.store import ModelStore, NewModel, no_check, no_defaults
 from funland_server.storage.errors import StorageFullError
 from funland_server.turns import Turns
 from funland_server.workers.errors import ModelFileInvalidError
+
+LetGo = Callable[[InstalledModel], Awaitable[None]]
+"""Ends what uses the files of a model that another has taken the place of."""
 
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -98,11 +101,15 @@ class ModelCatalog:
         *,
         source: str = "",
         defaults: Callable[[ModelHeader], Defaults] = no_defaults,
+        check: Callable[[InstalledModel], None] = no_check,
         projector_path: str = "",
+        let_go: LetGo | None = None,
     ) -> InstalledModel:
         """Installs a copy of a model's file, files or folder, and of its projector, checked first;
         `source` is what it is called, where that is not the file's name. Goes on if the caller is
         cancelled: the store and this catalog would else know different models.
+
+        With `let_go` it takes the place of a model of the id, as with `install`.
 
         Raises:
             FieldInvalidError: A path is not absolute, a folder or several files are expected to
@@ -110,6 +117,7 @@ class ModelCatalog:
             ModelFileInvalidError: There is nothing there, or it is not a whole model.
             ModelFileChangedError: It does not have the expected SHA-256.
             ModelExistsError: The id or an alias is taken.
+            FunlandError: What `check` raises, as with `NewModel`.
         """
         place = Path(path)
         if "\0" in path or not place.is_absolute():
@@ -121,8 +129,10 @@ class ModelCatalog:
             raise FieldInvalidError([Violation("sha256", "must be empty for several files")])
         projector = await self._projector(projector_path, header)
         name = source or place.name
-        new = NewModel(model_id or slug(name), aliases, name, defaults=defaults)
-        return await self._to_its_end(self._add(place, new, header, expected_sha256, projector))
+        new = NewModel(model_id or slug(name), aliases, name, defaults=defaults, check=check)
+        return await self._to_its_end(
+            self._add(place, new, header, expected_sha256, projector=projector, let_go=let_go)
+        )
 
     async def install(
         self,
@@ -131,7 +141,7 @@ class ModelCatalog:
         *,
         same: Callable[[InstalledModel], bool],
         replaces: Callable[[InstalledModel], bool],
-        let_go: Callable[[InstalledModel], Awaitable[None]],
+        let_go: LetGo,
     ) -> InstalledModel:
         """Makes a model of blobs; see `ModelStore.install`. One that has the id and is the `same`
         stays as it is, unless its files are not what they were. One that the new model `replaces`
@@ -249,13 +259,26 @@ class ModelCatalog:
         new: NewModel,
         header: ModelHeader,
         expected_sha256: str,
+        *,
         projector: Path | None,
+        let_go: LetGo | None,
     ) -> InstalledModel:
+        def replaces(model: InstalledModel) -> bool:
+            return let_go is not None and _is_known_as(model, new)
+
         async with self._turns.of(new.model_id), self._adding:
-            self._refuse_taken(new, lambda _: False)
+            self._refuse_taken(new, replaces)
+            old = self._models.get(new.model_id)
+            wanted = _beside(old, new)
             try:
                 model = await asyncio.to_thread(
-                    self._store.add, source, new, header, expected_sha256, projector
+                    self._store.add,
+                    source,
+                    wanted,
+                    header,
+                    expected_sha256,
+                    projector=projector,
+                    old=old,
                 )
             except OSError as error:
                 raise ModelFileInvalidError(
@@ -270,6 +293,8 @@ class ModelCatalog:
                 )
             self._models[model.model_id] = model
         self._changed(model.model_id)
+        if old is not None and let_go is not None:
+            await let_go(old)
         return model
 
     async def _install(
@@ -278,17 +303,16 @@ class ModelCatalog:
         new: NewModel,
         same: Callable[[InstalledModel], bool],
         replaces: Callable[[InstalledModel], bool],
-        let_go: Callable[[InstalledModel], Awaitable[None]],
+        let_go: LetGo,
     ) -> InstalledModel:
         async with self._turns.of(new.model_id), self._adding:
             self._refuse_taken(new, replaces)
             old = self._models.get(new.model_id)
             if old is not None and same(old) and await asyncio.to_thread(self._is_sound, old):
                 return self._models[new.model_id]  # its fingerprint may be a new one
-            if old is not None:
-                new = replace(new, aliases=tuple(dict.fromkeys((*old.aliases, *new.aliases))))
+            wanted = _beside(old, new)
             try:
-                model = await asyncio.to_thread(self._store.install, files, new, old)
+                model = await asyncio.to_thread(self._store.install, files, wanted, old)
             except OSError as error:
                 if error.errno == errno.ENOSPC:
                     raise StorageFullError from error
@@ -314,6 +338,20 @@ class ModelCatalog:
         except FunlandError:
             return False
         return True
+
+
+def _is_known_as(model: InstalledModel, new: NewModel) -> bool:
+    """Whether whoever names a new model so can mean this one: an id that is made of a name may be
+    made of another name too."""
+    if model.built_in or model.model_id != new.model_id:
+        return False
+    return not (new.aliases and model.aliases) or not set(new.aliases).isdisjoint(model.aliases)
+
+
+def _beside(old: InstalledModel | None, new: NewModel) -> NewModel:
+    """A new model with the aliases of the old one whose place it takes."""
+    aliases = old.aliases if old is not None else ()
+    return replace(new, aliases=tuple(dict.fromkeys((*aliases, *new.aliases))))
 
 
 def _aliases(model: InstalledModel) -> tuple[str, ...]:

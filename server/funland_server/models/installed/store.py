@@ -61,6 +61,10 @@ def no_defaults(_: ModelHeader) -> Defaults:
     return Defaults()
 
 
+def no_check(_: InstalledModel) -> None:
+    """Whatever is whole is welcome."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewModel:
     """What a model's files don't say of it."""
@@ -71,6 +75,8 @@ class NewModel:
     origin: Origin | None = None
     defaults: Callable[[ModelHeader], Defaults] = no_defaults
     """Given what the files say themselves."""
+    check: Callable[[InstalledModel], None] = no_check
+    """Given the whole model before it has its name; what it raises leaves all as it was."""
 
 
 class ModelStore:
@@ -102,11 +108,14 @@ class ModelStore:
         new: NewModel,
         header: ModelHeader,
         expected_sha256: str,
+        *,
         projector: Path | None = None,
+        old: InstalledModel | None = None,
     ) -> InstalledModel | None:
         """Takes a model's file or files, those of a folder that count, into the store, and the
         projector that belongs to it; None if the SHA-256 is not the expected one, if any is.
-        `header` is what `read_model` said.
+        `header` is what `read_model` said. An `old` model of the same id is deleted when the new
+        one is whole.
 
         Raises:
             OSError: The disk is full, or a file can't be read.
@@ -125,10 +134,13 @@ class ModelStore:
                 weights = [digest for name, digest in taken.items() if name != PROJECTOR]
                 if expected_sha256 and expected_sha256 not in weights:
                     return None
-                return self._finish(partial, taken, new)
+                model = self._finish(partial, taken, new, old)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)
                 self._release(taken)
+        if old is not None:
+            self._release(old.files)
+        return model
 
     def install(
         self, files: Mapping[str, str], new: NewModel, old: InstalledModel | None = None
@@ -201,6 +213,7 @@ class ModelStore:
             origin=new.origin,
             defaults=new.defaults(header),
         )
+        new.check(model)
         write_whole(partial / _MANIFEST, manifest.to_json(model))
         if old is not None:
             with contextlib.suppress(FileNotFoundError):  # somebody else did
