@@ -176,6 +176,9 @@ class Database:
                     case Fault.CONFLICT if tries < _TRIES:
                         pass
                     case Fault.CONFLICT | Fault.UNAVAILABLE:
+                        reason = self._reason(error)
+                        name = self._backend.name
+                        logger.warning("database_unavailable", database=name, reason=reason)
                         raise StorageUnavailableError from error
             # Those that were in each other's way would be again, if they waited equally long.
             await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * 2**tries))  # noqa: S311 - no secret

@@ -30,6 +30,16 @@ _CHECKED: Final = "PRAGMA foreign_keys = ON"  # SQLite's default is to pass over
 _UNCHECKED: Final = "PRAGMA foreign_keys = OFF"
 # The second: no room for the index of the write-ahead log.
 _FULL: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+# Another program has the lock for longer than the busy timeout, or the file or its disk is taken
+# away. The lowest byte tells the kind, the others which of it.
+_GONE: Final = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+)
+_KIND: Final = 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +84,16 @@ class SQLite:
         return self.path.is_file()
 
     def fault(self, error: Exception) -> Fault | None:
-        """Whether the disk is full, or what the database may take of it."""
-        if isinstance(error, DBAPIError):
-            full = getattr(error.orig, "sqlite_errorcode", None) in _FULL
-            return Fault.FULL if full else None
-        return None
+        """By the error's code."""
+        code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else 0
+        if not code:
+            return None
+        if code in _FULL:
+            return Fault.FULL
+        # What was read is not the newest any more: another program wrote.
+        if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
+            return Fault.CONFLICT
+        return Fault.UNAVAILABLE if code & _KIND in _GONE else None
 
 
 def _engine(path: Path, pragmas: tuple[str, ...], begin: str, **options: Any) -> AsyncEngine:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,15 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from funland_server.errors import StartError
+from funland_server.storage.connections import AsyncConnection
 from funland_server.storage.database import Database
 from funland_server.storage.errors import StorageFullError, StorageUnavailableError
 from tests.server.storage.test_database import add, ask, names
+
+INSERT = text(
+    "INSERT INTO responses (response_id, create_time, input, output, response)"
+    " VALUES (:name, 0, '', '', '')"
+)
 
 
 @pytest.fixture
@@ -59,6 +67,46 @@ async def test_a_full_disk_is_named_and_what_there_is_can_still_be_read(
         await add(database, *(f"{number:032}" for number in range(1000)))
 
     assert await names(database) == ["one"]
+
+
+async def test_a_lock_that_another_program_keeps_is_told_and_what_there_is_can_still_be_read(
+    database: Database, path: Path
+) -> None:
+    await add(database, "one")
+    await ask(database, text("PRAGMA busy_timeout = 10"))  # of the one connection that there is
+
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StorageUnavailableError):
+            await add(database, "two")
+        read = await names(database)
+        other.rollback()
+    await add(database, "three")
+
+    assert read == ["one"]
+    assert await names(database) == ["one", "three"]
+
+
+async def test_what_another_program_wrote_meanwhile_has_a_change_made_again(
+    database: Database, path: Path
+) -> None:
+    seen: list[int] = []
+
+    async def count_and_add(connection: AsyncConnection) -> None:
+        seen.append((await connection.execute(text("SELECT count(*) FROM responses"))).scalar_one())
+        if len(seen) == 1:
+            write_beside(path)
+        await connection.execute(INSERT, {"name": f"mine, of {seen[-1]}"})
+
+    await database.write(count_and_add)
+
+    assert seen == [0, 1]
+    assert await names(database) == ["mine, of 1", "other"]
+
+
+def write_beside(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute(str(INSERT), {"name": "other"})
 
 
 def test_a_file_that_is_no_database_stops_the_start(path: Path) -> None:
