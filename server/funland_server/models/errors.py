@@ -56,7 +56,8 @@ class ModelExistsError(AlreadyExistsError):
 
     def __init__(self, model: str) -> None:
         super().__init__(
-            f"A model named {model!r} is installed already; give another model_id, or replace or delete it.",
+            f"A model named {model!r} is installed already; give another model_id, or replace or"
+            " delete it.",
             model=model,
         )
 
