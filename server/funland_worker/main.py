@@ -41,6 +41,16 @@ from funland_worker.wire import failure_to_wire, tokenizer_to_wire
 logger = logging.getLogger(__name__)
 
 LARGEST_MESSAGE = 128 * 1024**2
+OPTIONS = [
+    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
+    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+    # How many of the server's calls may lie in gRPC's core before Python takes them, and for how
+    # many seconds: with its own 1,000 and 30 it cancels some without a word.
+    ("grpc.server.max_pending_requests", 65_536),
+    ("grpc.server.max_pending_requests_hard_limit", 65_536),
+    ("grpc.server_max_unrequested_time_in_server", 3600),
+]
+"""Of a worker's gRPC server."""
 
 
 def main() -> None:
@@ -67,12 +77,7 @@ async def _serve(launch: worker_pb2.Launch) -> None:
     except EngineError as error:
         _say(worker_pb2.Handshake(failure=failure_to_wire(error)))
         return
-    server = grpc.aio.server(
-        options=[
-            ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-            ("grpc.max_send_message_length", LARGEST_MESSAGE),
-        ]
-    )
+    server = grpc.aio.server(options=OPTIONS)
     worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, server)
     os.umask(0o177)  # the socket is for this user alone
     server.add_insecure_port(f"unix:{launch.socket_path}")

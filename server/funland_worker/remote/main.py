@@ -24,7 +24,7 @@ from google.protobuf import json_format
 from funland.worker.v1 import remote_pb2, remote_pb2_grpc, worker_pb2
 from funland_worker.engines.load_news import LoadNews
 from funland_worker.limits import limit_memory
-from funland_worker.main import LARGEST_MESSAGE, opened
+from funland_worker.main import OPTIONS, opened
 from funland_worker.media.servicer import MediaServicer
 from funland_worker.remote.answers import Answers
 from funland_worker.remote.certificate import own_certificate
@@ -36,8 +36,7 @@ from funland_worker.servicer import WorkerServicer
 logger = logging.getLogger(__name__)
 
 _OPTIONS = [
-    ("grpc.max_receive_message_length", LARGEST_MESSAGE),
-    ("grpc.max_send_message_length", LARGEST_MESSAGE),
+    *OPTIONS,
     ("grpc.so_reuseport", 0),
     # A machine that is gone closes no connection: whoever does not answer a ping is taken for gone.
     ("grpc.keepalive_time_ms", 2000),
