@@ -53,6 +53,7 @@ class PromptReader:
         the model what it can see and hear."""
         self._engine = engine
         self._media = media
+        self._begin_mark = begin_mark
         self._renderer = ConversationRenderer(engine, renderer, begin_mark=begin_mark, media=media)
         self._constraints = ConstraintCompiler(engine)
 
@@ -60,9 +61,10 @@ class PromptReader:
         """The texts to write.
 
         Raises:
-            EngineError: MODEL_CANNOT_GENERATE, MODEL_CANNOT_CHAT, TEMPLATE_FAILED, TEMPLATE_LIMIT,
-                PROMPT_TOO_LONG, TOKEN_UNKNOWN, CONSTRAINT_INVALID, CONSTRAINT_LIMIT, FIELD_INVALID,
-                MODEL_OUTPUT_INVALID, or as `shown`.
+            EngineError: MODEL_CANNOT_GENERATE, MODEL_CANNOT_CHAT, MODEL_CANNOT_INFILL,
+                TEMPLATE_FAILED, TEMPLATE_LIMIT, PROMPT_TOO_LONG, TOKEN_UNKNOWN,
+                CONSTRAINT_INVALID, CONSTRAINT_LIMIT, FIELD_INVALID, MODEL_OUTPUT_INVALID, or as
+                `shown`.
         """
         arrival = monotonic()
         if not self._engine.can_generate:
@@ -161,8 +163,27 @@ class PromptReader:
             tokens = list(submit.tokens.tokens)
             check_tokens(tokens, self._engine.vocabulary.size, "prompt_tokens")
             return tokens
+        if submit.suffix:
+            return await self._gapped_tokens(submit.prompt, submit.suffix)
         text = submit.prompt or submit.message
         return await self.tokens(text, add_special=True, parse_special=True)
+
+    async def _gapped_tokens(self, before: str, after: str) -> list[int]:
+        """A text with a gap, for the model to fill. What looks like a mark in it is text."""
+        marks = self._engine.vocabulary.infill
+        if marks is None:
+            raise EngineError(
+                ErrorReason.MODEL_CANNOT_INFILL,
+                "The model can't write what is between two texts: it has no tokens for that, as"
+                " models of code have. Leave suffix out, or use another model.",
+            )
+        prefix = await self.tokens(before, add_special=False, parse_special=False)
+        suffix = await self.tokens(after, add_special=False, parse_special=False)
+        begin = self._mark_token(self._begin_mark) if self._begin_mark else None
+        return [
+            *(() if begin is None else (begin,)),
+            marks.prefix, *prefix, marks.suffix, *suffix, marks.middle,
+        ]  # fmt: skip
 
     def _check_named(self, sampling: Sampling) -> None:
         """Refuses tokens that the model does not score."""

@@ -107,6 +107,7 @@ def test_a_prompt_is_a_text_or_tokens() -> None:
     )
     assert requests.generate([5, 6], "", {}).prompt_tokens == [5, 6]
     assert requests.generate("Once", "", {}, as_message=True).as_message
+    assert requests.generate("Once", "", {}, suffix="end").suffix == "end"
     one, two = requests.generate_batch([[5], "Once"], "", {}).requests
     assert (list(one.prompt_tokens), two.prompt) == ([5], "Once")
 

@@ -46,6 +46,14 @@ def _tokens_as_message(message: Any) -> None:
     message.as_message = True
 
 
+def _suffix_of_a_message(message: Any) -> None:
+    message.suffix, message.as_message = "x", True
+
+
+def _suffix_of_a_cut_prompt(message: Any) -> None:
+    message.suffix, message.options.last_prompt_tokens = "x", 1
+
+
 def _too_many(message: Any) -> None:
     message.inputs.extend(["x"] * 2048)
     message.token_inputs.add(tokens=[1])
@@ -65,6 +73,7 @@ def _parts_of_a_system(message: Any) -> None:
 _KEEP: dict[str, Callable[[Any], None]] = {
     "generate.prompt": lambda message: setattr(message, "prompt", "x"),
     "generate.as_message": lambda _: None,
+    "generate.suffix": lambda _: None,
     "embed.inputs": lambda message: message.inputs.append("x"),
     "message.parts": lambda message: message.ClearField("parts"),
 }
@@ -72,6 +81,7 @@ _KEEP: dict[str, Callable[[Any], None]] = {
 _BREAK: dict[str, tuple[Callable[[Any], None], ...]] = {
     "generate.prompt": (lambda message: message.ClearField("prompt"), _both),
     "generate.as_message": (_tokens_as_message,),
+    "generate.suffix": (_suffix_of_a_message, _suffix_of_a_cut_prompt),
     "embed.inputs": (lambda message: message.ClearField("inputs"), _too_many),
     "message.parts": (_parts_beside_content, _parts_of_a_system),
 }

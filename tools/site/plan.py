@@ -19,6 +19,7 @@ NAVIGATION: Final[Mapping[str, Sequence[str]]] = {
         "plugins.md",
         "datasets.md",
         "training.md",
+        "filling-in.md",
         "clients.md",
     ),
     "APIs": (

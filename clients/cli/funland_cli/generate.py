@@ -15,6 +15,7 @@ EPILOG = """\b
 Examples:
   funland generate "Once upon a time" --max-tokens 100
   funland generate - < story.txt
+  funland generate "def area(r):" --suffix "    return a" --max-tokens 50
   funland generate "Rome was founded in " --regex "[0-9]{3} BC"
 """
 
@@ -26,6 +27,14 @@ def generate(
         str, typer.Argument(metavar="PROMPT", help="The text to continue; - reads it from a pipe.")
     ],
     model: options.Model = "",
+    suffix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="What comes after the text to write: the model fills in what is between, as models"
+            " of code can.",
+        ),
+    ] = "",
     temperature: options.Temperature = None,
     max_tokens: options.MaxTokens = None,
     top_p: options.TopP = None,
@@ -44,7 +53,7 @@ def generate(
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
-    """Continue a text as it is, without a chat template."""
+    """Continue a text as it is, without a chat template, or fill in what is between two."""
     session = options.session(context, server, as_json)
     arguments = options.arguments(
         temperature=temperature,
@@ -65,11 +74,13 @@ def generate(
         prompt = sys.stdin.read()
     if detach:
         with session.client() as client:
-            task = client.tasks.submit_generate(prompt, model, format=wanted, **arguments)
+            task = client.tasks.submit_generate(
+                prompt, model, format=wanted, suffix=suffix, **arguments
+            )
         leave(session, task)
         return
     with (
         session.client() as client,
-        client.stream_generate(prompt, model, format=wanted, **arguments) as stream,
+        client.stream_generate(prompt, model, format=wanted, suffix=suffix, **arguments) as stream,
     ):
         write(stream, session.output)

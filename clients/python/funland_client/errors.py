@@ -55,6 +55,7 @@
     ├── PreconditionError             the state of things, not the request, stands in the way
     │   ├── ModelCannotChatError
     │   ├── ModelCannotGenerateError
+    │   ├── ModelCannotInfillError    it writes nothing between two texts
     │   ├── ModelCannotSeeError       it takes no pictures
     │   ├── ModelCannotHearError      it takes no sounds
     │   ├── ModelKindError            it is for something else: text, sound or pictures
@@ -415,6 +416,10 @@ class ModelCannotChatError(PreconditionError):
 
 class ModelCannotGenerateError(PreconditionError):
     """The model writes no text: it is for embeddings or ranking."""
+
+
+class ModelCannotInfillError(PreconditionError):
+    """The model can't write what is between two texts."""
 
 
 class ModelCannotSeeError(PreconditionError):

@@ -103,11 +103,13 @@ def generate(
     *,
     format: Format | None = None,  # noqa: A002 - the contract's name
     as_message: bool = False,
+    suffix: str = "",
 ) -> GenerateRequest:
     """Makes a request for `Generate` and `StreamGenerate`."""
     arguments.check(given, GenerationArguments)
     kind = "prompt" if isinstance(prompt, str) else "prompt_tokens"
-    request = filled(GenerateRequest, "", {kind: prompt, "as_message": as_message})
+    what = {kind: prompt, "as_message": as_message, "suffix": suffix}
+    request = filled(GenerateRequest, "", what)
     request.model = model
     request.sampling.CopyFrom(arguments.sampling(given))
     if (wanted := output_format(format)) is not None:

@@ -32,6 +32,7 @@ BY_REASON: Final[Mapping[str, type[errors.FunlandError]]] = {
     "MODEL_LOAD_FAILED": errors.ModelLoadError,
     "MODEL_BUILT_IN": errors.ModelBuiltInError,
     "MODEL_CANNOT_GENERATE": errors.ModelCannotGenerateError,
+    "MODEL_CANNOT_INFILL": errors.ModelCannotInfillError,
     "MODEL_CANNOT_SEE": errors.ModelCannotSeeError,
     "MODEL_CANNOT_HEAR": errors.ModelCannotHearError,
     "MODEL_TOO_LARGE": errors.ModelTooLargeError,

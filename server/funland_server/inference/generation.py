@@ -128,6 +128,7 @@ def from_prompt(request: inference_pb2.GenerateRequest) -> Submit:
         submit.message = request.prompt
     else:
         submit.prompt = request.prompt
+        submit.suffix = request.suffix
     return submit
 
 

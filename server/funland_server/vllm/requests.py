@@ -122,6 +122,8 @@ def request(submit: Submit, served: Served) -> Request:
 def _refuse(submit: Submit) -> None:
     """What it has no word for."""
     options = submit.options
+    if submit.suffix:
+        raise unsupported("suffix", "it continues texts alone")
     if options.adapters:
         raise unsupported("options.adapters", "adapters are not given to it")
     if options.speculation.method not in (Speculation.METHOD_UNSPECIFIED, Speculation.NONE):

@@ -22,6 +22,7 @@ FailedPreconditionError
 ├── ModelFileInvalidError       MODEL_FILE_INVALID
 ├── FormatUnavailableError      FORMAT_UNAVAILABLE
 ├── AdapterInvalidError         ADAPTER_INVALID
+├── ModelCannotInfillError      MODEL_CANNOT_INFILL
 ├── ModelCannotSeeError         MODEL_CANNOT_SEE
 └── ModelCannotHearError        MODEL_CANNOT_HEAR
 ResourceExhaustedError
@@ -130,6 +131,12 @@ class ModelCannotHearError(FailedPreconditionError):
     """The model takes no sounds."""
 
     reason = ErrorReason.MODEL_CANNOT_HEAR
+
+
+class ModelCannotInfillError(FailedPreconditionError):
+    """The model can't write what is between two texts."""
+
+    reason = ErrorReason.MODEL_CANNOT_INFILL
 
 
 class ModelCannotChatError(FailedPreconditionError):

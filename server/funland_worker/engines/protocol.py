@@ -218,6 +218,17 @@ class StepReport:
     """Sequences that want to know it and whose prompt is computed, and each of its tokens."""
 
 
+class InfillMarks(NamedTuple):
+    """The tokens before the parts of a text that has a gap."""
+
+    prefix: int
+    """What comes before the gap."""
+    suffix: int
+    """What comes after it."""
+    middle: int
+    """What fills it: the model goes on from here."""
+
+
 class Vocabulary(Protocol):
     """A model's tokens. Its methods only read, so any thread may call them."""
 
@@ -225,6 +236,8 @@ class Vocabulary(Protocol):
     """How many there are; the network may have rows for more."""
     end_tokens: frozenset[int]
     """Those with which the model may end a text."""
+    infill: InfillMarks | None
+    """None: it has none."""
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of a text: with the marks that the model wants around it, and with the marks

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from funland.v1.errors_pb2 import ErrorReason
-from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.protocol import EngineError, InfillMarks
 
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _END_MARKS = frozenset(
@@ -18,6 +18,16 @@ _END_MARKS = frozenset(
 )
 """Marks that end a turn or a text in the chat formats that there are; a folder need not name all of
 its own."""
+
+
+_INFILL = (
+    ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),
+    ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),
+    ("<fim-prefix>", "<fim-suffix>", "<fim-middle>"),
+    ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),  # noqa: RUF001 - as DeepSeek's are
+    ("▁<PRE>", "▁<SUF>", "▁<MID>"),
+)
+"""How models write the marks of a text with a gap; no folder says which tokens are these."""
 
 
 class JsonVocabulary:
@@ -54,11 +64,18 @@ class JsonVocabulary:
         )
         marks = {token for token in self._control if self._written[token] in _END_MARKS}
         self.end_tokens = frozenset(ends) | marks
+        self.infill = next(filter(None, map(self._marks, _INFILL)), None)
         self._of_bytes = _writes_bytes_as_letters(content)
 
     def token(self, text: str) -> int | None:
         """The token that is written so, if there is one."""
         return self._reads_marks.token_to_id(text)
+
+    def _marks(self, names: tuple[str, str, str]) -> InfillMarks | None:
+        prefix, suffix, middle = map(self.token, names)
+        if prefix is None or suffix is None or middle is None:
+            return None
+        return InfillMarks(prefix, suffix, middle)
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
         """See `Vocabulary`."""

@@ -392,6 +392,19 @@ def test_a_prompt_becomes_the_contracts(body: Mapping[str, Any], expected: Any) 
     assert call.message == expected
 
 
+@pytest.mark.parametrize("body", [{"raw": True}, {"raw": False}, {"think": False}])
+def test_a_text_with_a_gap_goes_through_no_template(body: Mapping[str, Any]) -> None:
+    call = streaming(generate(incoming(model="t", prompt="", suffix="s", **body)))
+
+    assert call.message == GenerateRequest(model="t", suffix="s", sampling=SamplingParameters())
+
+
+@pytest.mark.parametrize("body", [{"images": ["AAAA"]}, {"system": "s"}, {"think": True}])
+def test_what_a_text_with_a_gap_can_t_have_is_told(body: Mapping[str, Any]) -> None:
+    wanted = "suffix: can't be given together with images, system or think"
+    assert refusal(generate, incoming(model="t", prompt="p", suffix="s", **body)) == wanted
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_no_prompt_can_have_is_refused_by_its_name(name: str) -> None:
     for value in ("x", 7, ["x"]):

@@ -58,6 +58,16 @@ def test_one_prompt_is_one_generation() -> None:
     assert answer.usage.total_tokens == 3
 
 
+@pytest.mark.parametrize("prompt", ["Once", ""])
+def test_what_comes_after_the_text_goes_along(prompt: str) -> None:
+    call = read(prompt=prompt, suffix="end", max_tokens=5)
+
+    assert isinstance(call, Unary)
+    assert call.message == GenerateRequest(
+        prompt=prompt, suffix="end", sampling=SamplingParameters(max_tokens=5)
+    )
+
+
 def test_max_tokens_defaults_to_openais_sixteen() -> None:
     call = read(prompt="Once")
     assert isinstance(call, Unary)
@@ -326,7 +336,7 @@ def test_a_streams_logprobs_put_together_are_those_of_the_whole() -> None:
     ("body", "parameter"),
     [
         ({"prompt": {"prompt_string": "a", "multimodal_data": ["x"]}}, "prompt.multimodal_data"),
-        ({"prompt": "a", "suffix": "z"}, "suffix"),
+        ({"prompt": "a", "suffix": "z", "echo": True, "logprobs": 1}, "logprobs"),
         ({"prompt": "a", "best_of": 2}, "best_of"),
         ({"prompt": "a", "best_of": 4, "n": 3}, "best_of"),
     ],
@@ -346,6 +356,9 @@ def test_what_would_change_the_answer_is_refused(body: dict[str, Any], parameter
         ({"prompt": ["a"] * 257}, "prompt"),
         ({"prompt": ["a"] * 257, "stream": True}, "prompt"),
         ({"prompt": "a", "logprobs": True}, "logprobs"),
+        ({"prompt": "", "suffix": ""}, "prompt"),
+        ({"prompt": ["a", [1]], "suffix": "b"}, "prompt[1]"),
+        ({"prompt": "a", "suffix": ["b"]}, "suffix"),
         ({"prompt": "a", "grammar": "root ::= x", "guided_regex": "x"}, "guided_regex"),
     ],
 )

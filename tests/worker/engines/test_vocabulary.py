@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -90,8 +91,27 @@ def write_sentencepiece(path: Path) -> Path:
     return path
 
 
-def write_tokenizer(path: Path) -> Path:
-    """A vocabulary of a hub, in Llama 2's form."""
+@pytest.mark.parametrize(
+    ("marks", "known"),
+    [
+        (("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"), True),
+        (("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"), True),  # noqa: RUF001 - as DeepSeek's are
+        (("<|fim_prefix|>", "<|fim_suffix|>"), False),
+        ((), False),
+    ],
+)
+def test_the_marks_of_a_text_with_a_gap_are_known_by_their_names(
+    tmp_path: Path, marks: tuple[str, ...], known: bool
+) -> None:
+    path = write_tokenizer(tmp_path / "tokenizer.json", marks)
+
+    vocabulary = JsonVocabulary(path, 0, ())
+
+    assert vocabulary.infill == (tuple(map(vocabulary.token, marks)) if known else None)
+
+
+def write_tokenizer(path: Path, marks: Sequence[str] = ()) -> Path:
+    """A vocabulary of a hub, in Llama 2's form, with more marks if any are given."""
     from tokenizers import Tokenizer, decoders, models, normalizers  # noqa: PLC0415 - slow to load
 
     tokens = {f"<0x{byte:02X}>": byte for byte in range(256)}
@@ -105,5 +125,6 @@ def write_tokenizer(path: Path) -> Path:
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     )
+    tokenizer.add_special_tokens(list(marks))
     tokenizer.save(str(path))
     return path

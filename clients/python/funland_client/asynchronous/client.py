@@ -204,6 +204,7 @@ class AsyncFunland:
         *,
         format: type[Read],
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> Parsed[GenerateResponse, Read]: ...
 
@@ -215,6 +216,7 @@ class AsyncFunland:
         *,
         format: TextFormat | None = None,
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse: ...
 
@@ -225,13 +227,17 @@ class AsyncFunland:
         *,
         format: Format | None = None,
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse | Parsed[GenerateResponse, Any]:
         """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`.
 
-        A prompt may be tokens. `as_message` has the model answer it through its chat template.
+        A prompt may be tokens. `as_message` has the model answer it through its chat template. With
+        a `suffix` it fills in what is between the prompt and that, as models of code can.
         """
-        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        request = requests.generate(
+            prompt, model, arguments, format=format, as_message=as_message, suffix=suffix
+        )
         return with_kind(await self._connection.call(self._inference.Generate, request), format)
 
     def stream_generate(
@@ -241,10 +247,13 @@ class AsyncFunland:
         *,
         format: Format | None = None,
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> AsyncTextStream:
         """As `generate`, but gives the text as it comes."""
-        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        request = requests.generate(
+            prompt, model, arguments, format=format, as_message=as_message, suffix=suffix
+        )
         return AsyncTextStream(
             self._connection.stream(self._inference.StreamGenerate, request), arguments.get("n", 1)
         )

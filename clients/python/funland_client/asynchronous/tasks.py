@@ -86,11 +86,14 @@ class AsyncTasks:
         *,
         format: Format | None = None,
         as_message: bool = False,
+        suffix: str = "",
         task: TaskArguments | None = None,
         **arguments: Unpack[GenerationArguments],
     ) -> Task:
         """Submits what `generate` continues; `wait(...).generate` is the answer."""
-        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        request = requests.generate(
+            prompt, model, arguments, format=format, as_message=as_message, suffix=suffix
+        )
         return await self.submit(request, **(task or {}))
 
     async def submit_embed(

@@ -205,6 +205,7 @@ class Funland:
         *,
         format: type[Read],
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> Parsed[GenerateResponse, Read]: ...
 
@@ -216,6 +217,7 @@ class Funland:
         *,
         format: TextFormat | None = None,
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse: ...
 
@@ -226,13 +228,17 @@ class Funland:
         *,
         format: Format | None = None,
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> GenerateResponse | Parsed[GenerateResponse, Any]:
         """Continues a prompt as it is; returns when the text is complete. `format`: as `chat`.
 
-        A prompt may be tokens. `as_message` has the model answer it through its chat template.
+        A prompt may be tokens. `as_message` has the model answer it through its chat template. With
+        a `suffix` it fills in what is between the prompt and that, as models of code can.
         """
-        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        request = requests.generate(
+            prompt, model, arguments, format=format, as_message=as_message, suffix=suffix
+        )
         return with_kind(self._connection.call(self._inference.Generate, request), format)
 
     def stream_generate(
@@ -242,10 +248,13 @@ class Funland:
         *,
         format: Format | None = None,
         as_message: bool = False,
+        suffix: str = "",
         **arguments: Unpack[GenerationArguments],
     ) -> TextStream:
         """As `generate`, but gives the text as it comes."""
-        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        request = requests.generate(
+            prompt, model, arguments, format=format, as_message=as_message, suffix=suffix
+        )
         return TextStream(
             self._connection.stream(self._inference.StreamGenerate, request), arguments.get("n", 1)
         )

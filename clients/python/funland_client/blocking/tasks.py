@@ -87,11 +87,14 @@ class Tasks:
         *,
         format: Format | None = None,
         as_message: bool = False,
+        suffix: str = "",
         task: TaskArguments | None = None,
         **arguments: Unpack[GenerationArguments],
     ) -> Task:
         """Submits what `generate` continues; `wait(...).generate` is the answer."""
-        request = requests.generate(prompt, model, arguments, format=format, as_message=as_message)
+        request = requests.generate(
+            prompt, model, arguments, format=format, as_message=as_message, suffix=suffix
+        )
         return self.submit(request, **(task or {}))
 
     def submit_embed(

@@ -33,7 +33,6 @@ from funland_gateway.dialects.reading import JsonObject, invalid
 from funland_gateway.dialects.rpcs import CHAT, GENERATE, STREAM_CHAT, STREAM_GENERATE
 
 REFUSED: Final[Mapping[str, str]] = {
-    "suffix": "no text is put in between two others: send what comes before alone.",
     "template": "the model's own template is used: send `raw` with a prompt that is made by yours.",
     "context": "no answer has its tokens: send what was said before to /api/chat.",
     "width": "this route writes text; /v1/images/generations paints.",
@@ -43,6 +42,7 @@ REFUSED: Final[Mapping[str, str]] = {
 """Fields that are refused unless they are empty, and why."""
 
 _SYSTEM: Final = "system"
+_SUFFIX: Final = "suffix"
 
 
 def generate(incoming: Incoming) -> Step:
@@ -51,16 +51,19 @@ def generate(incoming: Incoming) -> Step:
     refuse(body, REFUSED)
     asked = read_asked(incoming)
     raw, prompt, system = _prompt(body)
+    suffix = body.optional_string(_SUFFIX)
     images = read_images(body)
     if images and raw:
         raise invalid(body.path_of("images"), "can't be given together with raw")
-    if not (prompt or images):
+    if suffix and (images or system or asked.thinking.wanted):
+        raise invalid(body.path_of(_SUFFIX), "can't be given together with images, system or think")
+    if not (prompt or images or suffix):
         said = partial(asked.unasked, {"response": ""})
         return load_or_unload(asked.head.model, asked.stay, asked.watch, said)
-    if not raw and (images or system or asked.thinking != Thinking()):
-        then = partial(_chat, asked, prompt, system, images)
+    if suffix or raw or not (images or system or asked.thinking != Thinking()):
+        then = partial(_generate, asked, prompt, suffix, raw)
     else:
-        then = partial(_generate, asked, prompt, raw)
+        then = partial(_chat, asked, prompt, system, images)
     return in_memory(asked.head.model, asked.stay, asked.watch, then)
 
 
@@ -72,14 +75,15 @@ def _prompt(body: JsonObject) -> tuple[bool, str, str]:
     return raw, body.optional_string("prompt"), system
 
 
-def _generate(asked: Asked, prompt: str, raw: bool) -> Unary | Streaming:
+def _generate(asked: Asked, prompt: str, suffix: str, raw: bool) -> Unary | Streaming:
     request = GenerateRequest(
         model=asked.model,
         prompt=prompt,
+        suffix=suffix,
         sampling=asked.options.sampling.parameters,
         format=asked.format,
         options=asked.run,
-        as_message=not raw,
+        as_message=not (raw or suffix),
     )
     name = partial(asked.field_name, {})
     if asked.streams:

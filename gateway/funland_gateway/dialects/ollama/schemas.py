@@ -121,7 +121,7 @@ GENERATE_REQUEST: Final = body_with(
         ),
         "system": STRING,
         "raw": described(BOOLEAN, "Continue the prompt as it is.", default=False),
-        "suffix": _EMPTY,
+        "suffix": described(STRING, "What comes after the text: models of code fill in the gap."),
         "template": _EMPTY,
         "images": _IMAGES,
         "context": _EMPTY,

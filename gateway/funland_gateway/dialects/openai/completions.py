@@ -17,7 +17,7 @@ from funland_gateway.dialects.openai.inputs import Input, read_inputs
 from funland_gateway.dialects.openai.logprobs import Echo
 from funland_gateway.dialects.openai.parameters import COMPLETION_REFUSALS, refuse, wants_usage
 from funland_gateway.dialects.openai.timings import devices_of, timings_of
-from funland_gateway.dialects.reading import JsonObject, unsupported
+from funland_gateway.dialects.reading import JsonObject, invalid, unsupported
 from funland_gateway.dialects.rpcs import BATCH_GENERATE, GENERATE, STREAM_GENERATE
 from funland_gateway.failures import CallFailed
 
@@ -33,9 +33,12 @@ def create_completion(incoming: Incoming) -> Unary | Streaming | Together:
     body = incoming.body
     refuse(body, COMPLETION_REFUSALS)
     generation = _generation(body)
-    prompts = read_inputs(body, "prompt", MOST_PROMPTS)
+    suffix = body.optional_string("suffix")
+    prompts = read_inputs(body, "prompt", MOST_PROMPTS, may_be_empty=bool(suffix))
+    if suffix:
+        _refuse_beside_suffix(body, generation, prompts)
     echoes = _echoes(generation, prompts) if body.boolean("echo") else None
-    requests = [_request(body, prompt, generation) for prompt in prompts]
+    requests = [_request(body, prompt, suffix, generation) for prompt in prompts]
     for request, echo in zip(requests, echoes or (), strict=False):
         if echo is None or generation.wants_logprobs:
             request.options.prompt_logprobs = request.options.top_logprobs
@@ -79,6 +82,16 @@ def _generation(body: JsonObject) -> Generation:
     return generation
 
 
+def _refuse_beside_suffix(
+    body: JsonObject, generation: Generation, prompts: Sequence[Input]
+) -> None:
+    """What comes before a gap is no prompt of which tokens could be told, or be left out."""
+    if tokens := next((prompt for prompt in prompts if prompt.tokens), None):
+        raise invalid(tokens.path, "must be a text beside suffix")
+    if body.boolean("echo") and generation.wants_logprobs:
+        raise unsupported(body.path_of("logprobs"), "not with echo and suffix together.")
+
+
 def _top_logprobs(body: JsonObject) -> int | None:
     """How many of the likeliest tokens to tell; `false`, as in a chat, is none at all."""
     return None if body.raw("logprobs") is False else body.integer("logprobs")
@@ -92,12 +105,13 @@ def _echoes(generation: Generation, prompts: Sequence[Input]) -> list[Echo]:
 
 
 def _request(
-    body: JsonObject, prompt: Input, generation: Generation
+    body: JsonObject, prompt: Input, suffix: str, generation: Generation
 ) -> inference_pb2.GenerateRequest:
     return inference_pb2.GenerateRequest(
         model=body.optional_string("model"),
         prompt=prompt.text,
         prompt_tokens=prompt.tokens,
+        suffix=suffix,
         sampling=generation.sampling.parameters,
         options=generation.options,
         format=generation.format,

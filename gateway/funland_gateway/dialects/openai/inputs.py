@@ -26,19 +26,23 @@ class Input:
     """Where it stands in the request, such as `input[1]`."""
     text: str = ""
     tokens: Sequence[int] = ()
-    """At least one, or the text is not empty."""
+    """At least one, or the text is not empty, where it may not be that."""
 
 
-def read_inputs(body: JsonObject, name: str, most: int) -> list[Input]:
+def read_inputs(
+    body: JsonObject, name: str, most: int, *, may_be_empty: bool = False
+) -> list[Input]:
     """The texts of a field that must be there, at least one and at most `most`.
 
     A list of integers is one text, as its tokens. llama-server's object with a `prompt_string` is
-    that text. What is empty is refused: there is nothing to read in it.
+    that text. What is empty is refused, unless it `may_be_empty`: there is nothing to read in it.
     """
     path = body.path_of(name)
     value = body.raw(name)
     if value is None:
         raise missing(path)
+    if value == "" and may_be_empty:
+        return [Input(path)]
     if not isinstance(value, list):
         return [_input(value, path)]
     items = cast("list[Any]", value)

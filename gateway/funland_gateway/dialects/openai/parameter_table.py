@@ -223,7 +223,7 @@ COMPLETION: Final[Mapping[str, Fate]] = {
     "logprobs": Served("`options.top_logprobs`"),
     "echo": Served("the text begins with the prompt; with `logprobs`: `options.prompt_logprobs`"),
     "best_of": Served("at most `n`"),
-    "suffix": unless_empty(),
+    "suffix": Served("`suffix`: what is between is written, by models of code"),
     "store": unless_empty(),
     # vLLM's.
     "add_special_tokens": unless(True),

@@ -311,6 +311,7 @@ COMPLETION_REQUEST: Final = body_with(
         ),
         "echo": described(BOOLEAN, "Begin the text with the prompt.", default=False),
         "best_of": described(INTEGER, "At most `n`."),
+        "suffix": described(STRING, "What comes after the text: models of code fill in the gap."),
     },
     ("prompt",),
 )

@@ -374,6 +374,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The settings have no MCP server of this name, or it is not for this caller. Metadata: `server`."""
     MCP_SERVER_UNAVAILABLE: _ErrorReason.ValueType  # 179
     """UNAVAILABLE. A chat names an MCP server that can't be reached. Metadata: `server`."""
+    MODEL_CANNOT_INFILL: _ErrorReason.ValueType  # 180
+    """FAILED_PRECONDITION. The model can't write what is between two texts: it has no tokens for that. Metadata: `model`."""
     MODEL_CANNOT_SEE: _ErrorReason.ValueType  # 185
     """FAILED_PRECONDITION. The model takes no pictures: it has no projector for them, or its engine has no use for one.
     Metadata: `model`.
@@ -741,6 +743,8 @@ MCP_SERVER_NOT_FOUND: ErrorReason.ValueType  # 178
 """NOT_FOUND. The settings have no MCP server of this name, or it is not for this caller. Metadata: `server`."""
 MCP_SERVER_UNAVAILABLE: ErrorReason.ValueType  # 179
 """UNAVAILABLE. A chat names an MCP server that can't be reached. Metadata: `server`."""
+MODEL_CANNOT_INFILL: ErrorReason.ValueType  # 180
+"""FAILED_PRECONDITION. The model can't write what is between two texts: it has no tokens for that. Metadata: `model`."""
 MODEL_CANNOT_SEE: ErrorReason.ValueType  # 185
 """FAILED_PRECONDITION. The model takes no pictures: it has no projector for them, or its engine has no use for one.
 Metadata: `model`.

@@ -453,6 +453,7 @@ class GenerateRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
     AS_MESSAGE_FIELD_NUMBER: _builtins.int
+    SUFFIX_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model's id, alias or source. Empty: the default model."""
     prompt: _builtins.str
@@ -460,6 +461,10 @@ class GenerateRequest(_message.Message):
     as_message: _builtins.bool
     """Answer the prompt as what a user says, through the model's chat template, if it has one that works;
     a model without one continues it as it is. Default false.
+    """
+    suffix: _builtins.str
+    """What comes after the text that is to be written: the model fills in what is between `prompt`, which may then be empty,
+    and this. Models of code can, as far as they have tokens for it. Empty: the prompt is continued.
     """
     @_builtins.property
     def sampling(self) -> Global___SamplingParameters:
@@ -487,10 +492,11 @@ class GenerateRequest(_message.Message):
         options: Global___GenerationOptions | None = ...,
         prompt_tokens: _abc.Iterable[_builtins.int] | None = ...,
         as_message: _builtins.bool = ...,
+        suffix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "options", b"options", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_message", b"as_message", "format", b"format", "model", b"model", "options", b"options", "prompt", b"prompt", "prompt_tokens", b"prompt_tokens", "sampling", b"sampling"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_message", b"as_message", "format", b"format", "model", b"model", "options", b"options", "prompt", b"prompt", "prompt_tokens", b"prompt_tokens", "sampling", b"sampling", "suffix", b"suffix"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

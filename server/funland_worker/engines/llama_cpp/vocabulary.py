@@ -7,7 +7,7 @@ from typing import Any
 
 from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.library import lib
-from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.protocol import EngineError, InfillMarks
 
 _MARKS = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
 
@@ -27,6 +27,7 @@ class GgufVocabulary:
             raise EngineError(ErrorReason.MODEL_LOAD_FAILED, "The model has no vocabulary.")
         self._pieces: dict[int, bytes] = {}
         self._marks: dict[int, bool] = {}
+        self.infill = self._infill()
         self.end_tokens = frozenset(
             token for token in range(self.size) if lib.llama_vocab_is_eog(self._handle, token)
         )
@@ -90,6 +91,15 @@ class GgufVocabulary:
     def is_end(self, token: int) -> bool:
         """See `Vocabulary`."""
         return token in self.end_tokens
+
+    def _infill(self) -> InfillMarks | None:
+        # By the file's metadata, or by names that llama.cpp knows.
+        marks = InfillMarks(
+            lib.llama_vocab_fim_pre(self._handle),
+            lib.llama_vocab_fim_suf(self._handle),
+            lib.llama_vocab_fim_mid(self._handle),
+        )
+        return marks if min(marks) >= 0 else None
 
     def _read_piece(self, token: int) -> bytes:
         if token >= self.size:  # another engine's network may have more rows; llama.cpp aborts

@@ -10,8 +10,9 @@ from funland.v1.errors_pb2 import ErrorReason
 from funland_worker.engines.llama_cpp.gguf_file import GgufFile
 from funland_worker.engines.llama_cpp.model import LlamaModel
 from funland_worker.engines.llama_cpp.vocabulary import GgufVocabulary
-from funland_worker.engines.protocol import EngineError
+from funland_worker.engines.protocol import EngineError, InfillMarks
 from funland_worker.engines.vocabulary import detokenize
+from tests import infill_files
 from tests.worker.engines.llama_cpp.forgetful_models import write_recurrent
 
 
@@ -52,6 +53,17 @@ def test_a_row_of_the_network_that_no_token_has_is_written_as_nothing(
     row = vocabulary.size
 
     assert (vocabulary.piece(row), vocabulary.is_control(row)) == (b"", False)
+
+
+def test_the_marks_of_a_text_with_a_gap_are_the_files(
+    vocabulary: GgufVocabulary, tmp_path: Path
+) -> None:
+    path = infill_files.write(tmp_path / "code.gguf")
+
+    assert vocabulary.infill is None
+    assert GgufFile(path, weights=False).vocabulary.infill == InfillMarks(
+        infill_files.PREFIX, infill_files.SUFFIX, infill_files.MIDDLE
+    )
 
 
 @pytest.mark.usefixtures("model")  # which starts llama.cpp

@@ -645,6 +645,7 @@ class Submit(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     LASTING_FIELD_NUMBER: _builtins.int
+    SUFFIX_FIELD_NUMBER: _builtins.int
     sequence_id: _builtins.int
     """The server's number for it, never used twice."""
     prompt: _builtins.str
@@ -653,6 +654,8 @@ class Submit(_message.Message):
     """A text that answers a user's message, if the model has a chat template; else as `prompt`."""
     lasting: _builtins.bool
     """The server keeps the conversation at any rate, so what is computed of it may be kept on the disk too."""
+    suffix: _builtins.str
+    """What comes after what is to be written, if `prompt` is what comes before it."""
     @_builtins.property
     def conversation(self) -> Global___Conversation:
         """A conversation, for the model's chat template."""
@@ -685,10 +688,11 @@ class Submit(_message.Message):
         format: _inference_pb2.OutputFormat | None = ...,
         options: _inference_pb2.GenerationOptions | None = ...,
         lasting: _builtins.bool = ...,
+        suffix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "lasting", b"lasting", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation", "format", b"format", "input", b"input", "lasting", b"lasting", "message", b"message", "options", b"options", "prompt", b"prompt", "sampling", b"sampling", "sequence_id", b"sequence_id", "suffix", b"suffix", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["prompt", "conversation", "tokens", "message"]  # noqa: Y015
     _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
