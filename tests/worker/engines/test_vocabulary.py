@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gguf
 import pytest
@@ -118,7 +119,7 @@ def write_tokenizer(path: Path, marks: Sequence[str] = ()) -> Path:
     tokens |= {piece: 256 + place for place, piece in enumerate(_PIECES)}
     merges = [("t", "i"), ("m", "e"), ("ti", "me"), ("▁", "time"), ("b", "a"), ("ba", "d")]
     tokens["ba"] = len(tokens)
-    tokenizer = Tokenizer(models.BPE(vocab=tokens, merges=merges, byte_fallback=True))
+    tokenizer: Any = Tokenizer(models.BPE(vocab=tokens, merges=merges, byte_fallback=True))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     )
