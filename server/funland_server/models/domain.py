@@ -101,9 +101,7 @@ class Models(Domain):
         self.installing = Installing(
             self.catalog, self.blobs, self.adapters, self._changes.publish, self._holding.replaced
         )
-        self._importing = Importing(
-            self.catalog, self._files, self.adapters, self.attaching, self._holding
-        )
+        self._importing = Importing(self.catalog, self._files, self.adapters, self._holding)
         await self._holding.start()
         self._started = True
 

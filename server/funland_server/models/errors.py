@@ -54,12 +54,15 @@ class ModelExistsError(AlreadyExistsError):
 
     reason = ErrorReason.MODEL_EXISTS
 
-    def __init__(self, model: str) -> None:
-        super().__init__(
-            f"A model named {model!r} is installed already; give another model_id, or replace or"
-            " delete it.",
-            model=model,
+    def __init__(self, model: str, *, replaces: bool = False) -> None:
+        """`replaces`: the new one was to take its place."""
+        told = (
+            "it can't be replaced, since it comes with Funland or has other aliases; give another"
+            " model_id"
+            if replaces
+            else "give another model_id, or replace or delete it"
         )
+        super().__init__(f"A model named {model!r} is installed already; {told}.", model=model)
 
 
 class AdapterExistsError(AlreadyExistsError):

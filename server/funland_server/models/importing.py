@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from funland.v1.models_pb2 import ImportModelRequest
-from funland_server.errors import FieldInvalidError, FunlandError, Violation
+from funland_server.errors import FieldInvalidError, Violation
 from funland_server.files.domain import Files
-from funland_server.models.adapters.attaching import Attaching
-from funland_server.models.adapters.lora import check_adapter
+from funland_server.models.adapters.exchange import Exchange
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.formats.header import ModelHeader
 from funland_server.models.installed.catalog import ModelCatalog
 from funland_server.models.installed.defaults import Defaults
 from funland_server.models.installed.model import InstalledModel
+from funland_server.models.installed.store import Beside
 from funland_server.models.loading.holding import Holding
 from funland_server.models.wanted import wanted_defaults
-from funland_server.turns import Turns
 
 ADAPTER_ID: Final = "adapter"
 
@@ -45,17 +44,13 @@ class Importing:
         catalog: ModelCatalog,
         files: Files,
         adapters: Adapters,
-        attaching: Attaching,
         holding: Holding,
     ) -> None:
         self._catalog = catalog
         self._files = files
         self._adapters = adapters
-        self._attaching = attaching
         self._holding = holding
         self._running: set[asyncio.Task[InstalledModel]] = set()
-        self._turns = Turns[str]()
-        """What keeps two from giving one model their adapters at once."""
 
     async def import_model(self, request: ImportModelRequest) -> InstalledModel:
         """Installs what a request says; see `models.proto`.
@@ -82,14 +77,13 @@ class Importing:
     async def _import(self, request: ImportModelRequest) -> InstalledModel:
         adapter = request.adapter_file_id
         adapters = {ADAPTER_ID: await self._files.path(adapter)} if adapter else {}
-        async with self._turns.of(request.model_id):
-            match request.WhichOneof("source"):
-                case "file_id":
-                    model = await self._of_file(request, adapters)
-                case "base_model":
-                    model = await self._of_model(request, adapters)
-                case _:
-                    model = await self._add(request, request.path, Base(), adapters)
+        match request.WhichOneof("source"):
+            case "file_id":
+                model = await self._of_file(request, adapters)
+            case "base_model":
+                model = await self._of_model(request, adapters)
+            case _:
+                model = await self._add(request, request.path, Base(), adapters)
         return model
 
     async def _of_file(
@@ -123,34 +117,21 @@ class Importing:
         adapters: Mapping[str, Path],
     ) -> InstalledModel:
         defaults = wanted_defaults(base.defaults, request.defaults, tuple(adapters))
-        model = await self._catalog.import_file(
+        return await self._catalog.import_file(
             path,
             request.model_id,
             tuple(request.aliases),
             request.sha256,
             source=base.source,
             defaults=_always(defaults),
-            check=_takes(adapters),
+            beside=self._preparing(adapters),
             projector_path=await self._projector(request) or base.projector,
             let_go=self._holding.replaced if request.replace else None,
         )
-        try:
-            await self._give(model, adapters)
-        except FunlandError:
-            await self._holding.delete(model)
-            raise
-        return model
 
-    async def _give(self, model: InstalledModel, adapters: Mapping[str, Path]) -> None:
-        """Attaches a model's adapters, and detaches those of one whose place it took; what both
-        have stays."""
-        there = self._adapters.files(model.model_id)
-        for name in there:
-            if adapters.get(name) != there[name]:
-                await self._attaching.detach(model, name)
-        for name, file in adapters.items():
-            if there.get(name) != file:
-                await self._attaching.attach(model, str(file), name)
+    def _preparing(self, files: Mapping[str, Path]) -> Callable[[InstalledModel], Beside]:
+        """Has the adapters of a model be there when it is, and no others."""
+        return lambda model: Exchange(self._adapters, model, self._adapters.prepare(model, files))
 
     async def _projector(self, request: ImportModelRequest) -> str:
         """Where the projector lies that is asked for; empty: none is."""
@@ -162,16 +143,6 @@ class Importing:
         self._running.discard(task)
         if not task.cancelled():
             task.exception()  # asyncio would report that nobody asked, where the caller went away
-
-
-def _takes(adapters: Mapping[str, Path]) -> Callable[[InstalledModel], None]:
-    """Checks that a model takes all of the adapters."""
-
-    def check(model: InstalledModel) -> None:
-        for file in adapters.values():
-            check_adapter(file, model)
-
-    return check
 
 
 def _always(defaults: Defaults) -> Callable[[ModelHeader], Defaults]:

@@ -10,6 +10,11 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from funland.v1.deployments_pb2 import (
+    Deployment,
+    StartDeploymentRequest,
+    WatchDeploymentsRequest,
+)
 from funland.v1.files_pb2 import DeleteFileRequest, UploadFileRequest
 from funland.v1.inference_pb2 import (
     ApplyTemplateRequest,
@@ -248,6 +253,55 @@ async def test_a_model_that_takes_a_place_has_the_adapters_that_it_names(
     assert [[adapter.sha256 for adapter in each.adapters] for each in both] == [one[0], two[0]]
     left = (await call(server, "GetModel", GetModelRequest(model_id="mine"))).adapters
     assert ([adapter.sha256 for adapter in left], await said(server, "mine")) in (one, two)
+
+
+async def test_chats_go_on_while_their_model_is_replaced(server: Server, tmp_path: Path) -> None:
+    adapters = [
+        await kept(server, lora_files.write(tmp_path / f"{seed}.gguf", seed)) for seed in (1, 2)
+    ]
+    await call(server, "ImportModel", ImportModelRequest(base_model=TINY, model_id="mine"))
+
+    async def replace() -> None:
+        for adapter in ("", *adapters, ""):
+            request = ImportModelRequest(
+                base_model=TINY, model_id="mine", adapter_file_id=adapter, replace=True
+            )
+            await call(server, "ImportModel", request)
+
+    async def chat() -> list[str]:
+        return [await said(server, "mine") for _ in range(3)]
+
+    texts, more, _ = await asyncio.gather(chat(), chat(), replace())
+
+    assert all(texts + more)
+    assert await said(server, "mine") == await said(server, TINY)
+
+
+async def running(server: Server, name: str) -> None:
+    watched: Any = streamed(server, "WatchDeployments", WatchDeploymentsRequest(deployment_id=name))
+    async for event in watched:
+        if event.deployment.state == Deployment.RUNNING:
+            break
+    await watched.aclose()
+
+
+async def test_a_deployment_answers_with_the_model_that_took_the_place(
+    server: Server, tmp_path: Path
+) -> None:
+    adapter = await kept(server, lora_files.write(tmp_path / "polite.gguf"))
+    first = ImportModelRequest(base_model=TINY, model_id="mine")
+    other = ImportModelRequest(
+        base_model=TINY, model_id="mine", adapter_file_id=adapter, replace=True
+    )
+    await call(server, "ImportModel", first)
+    await call(server, "StartDeployment", StartDeploymentRequest(model="mine", name="deployed"))
+    await running(server, "deployed")
+    before = await said(server, "deployed")
+
+    await call(server, "ImportModel", other)
+    await running(server, "deployed")
+
+    assert await said(server, "deployed") == await said(server, "mine") != before
 
 
 async def test_who_can_t_take_a_place_leaves_it_as_it_was(server: Server, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -35,6 +36,10 @@ logger = structlog.get_logger(__name__)
 _GGUF: Final = "adapter.gguf"
 _SAFETENSORS: Final = "adapter.safetensors"
 _MANIFEST: Final = "adapter.json"
+_REPLACED: Final = ".replaced-"
+_NEWER: Final = "newer"
+"""Says which model the adapters are of that took the place of those beside it."""
+_OLDER: Final = "older"
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,16 @@ class Adapter:
 _manifest = TypeAdapter(Adapter)
 
 
-class Adapters:
-    """The adapters of all models. Its methods block, but for `list` and `files`: call them from a
-    thread.
+@dataclass(frozen=True)
+class Prepared:
+    """Adapters that are whole and on the disk, but no model's yet."""
 
-    Whoever adds or removes takes care that nobody else does so for the same model meanwhile.
-    """
+    folder: Path
+    adapters: dict[str, Adapter]
+
+
+class Adapters:
+    """The adapters of all models. Its methods block, but for `list`: call them from a thread."""
 
     def __init__(self, folder: Path, models: Iterable[InstalledModel], blobs: Blobs) -> None:
         """Reads the adapters of these models; what is not whole, or belongs to other weights of
@@ -68,19 +77,22 @@ class Adapters:
         self._blobs = blobs
         folder.mkdir(parents=True, exist_ok=True)
         for partial in folder.glob(".*"):  # an import or a removal that never ended
-            shutil.rmtree(partial, ignore_errors=True)
-        self._known = {model.model_id: self._read(model) for model in models}
+            if not partial.name.startswith(_REPLACED):
+                shutil.rmtree(partial, ignore_errors=True)
+        present = {model.model_id: model for model in models}
+        for kept in folder.glob(f"{_REPLACED}*"):
+            model_id = kept.name.removeprefix(_REPLACED)
+            if self._is_newer(kept, present.get(model_id)):
+                shutil.rmtree(kept, ignore_errors=True)
+            else:
+                self._bring_back(model_id)
+        self._known = {model_id: self._read(model) for model_id, model in present.items()}
+        self._turn = threading.Lock()
+        """Of whoever gives the adapters of a model their names, or takes them."""
 
     def list(self, model_id: str) -> dict[str, Adapter]:
         """A model's adapters by their ids, in order."""
         return dict(sorted(self._known.get(model_id, {}).items()))
-
-    def files(self, model_id: str) -> dict[str, Path]:
-        """Where a model's adapters lie, by their ids, whether they are what was attached or not."""
-        return {
-            adapter_id: self._place(model_id, adapter_id, adapter)
-            for adapter_id, adapter in self.list(model_id).items()
-        }
 
     def of(self, model_id: str) -> dict[str, Path]:
         """The files of a model's adapters by their ids, checked to be what was attached. A file is
@@ -123,18 +135,71 @@ class Adapters:
             raise _not_copied(model, source, error) from error
         try:
             adapter = self._import(model, source, partial)
-            home = self._folder / model.model_id
-            home.mkdir(exist_ok=True)
-            final = home / adapter_id
-            shutil.rmtree(final, ignore_errors=True)  # one that was passed over
-            partial.rename(final)
-            sync(home)
-            sync(self._folder)
+            with self._turn:
+                self._name(model.model_id, adapter_id, partial)
+                self._known.setdefault(model.model_id, {})[adapter_id] = adapter
         except OSError as error:
             raise _not_copied(model, source, error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        self._known.setdefault(model.model_id, {})[adapter_id] = adapter
+
+    def prepare(self, model: InstalledModel, files: Mapping[str, Path]) -> Prepared:
+        """Takes files that are to be a new model's adapters, by their ids, into the store. The
+        model need not have its place yet.
+
+        Raises:
+            AdapterInvalidError: One is no adapter for the model, or can't be copied.
+        """
+        folder = Path(tempfile.mkdtemp(prefix=".import-", dir=self._folder))
+        prepared = Prepared(folder, {})
+        for adapter_id, source in files.items():
+            try:
+                (folder / adapter_id).mkdir()
+                prepared.adapters[adapter_id] = self._import(model, source, folder / adapter_id)
+            except OSError as error:
+                self.drop(prepared)
+                raise _not_copied(model, source, error) from error
+            except AdapterInvalidError:
+                self.drop(prepared)
+                raise
+        return prepared
+
+    def exchange(self, model: InstalledModel, prepared: Prepared) -> dict[str, Adapter]:
+        """Gives a model these adapters, and gives what it had before. That stays on the disk until
+        `settle` or `take_back`: if the process ends before, the next start sees by the model that
+        is there which of them are its."""
+        home, kept = self._folder / model.model_id, self._kept(model.model_id)
+        if kept.exists():
+            shutil.rmtree(kept)
+        kept.mkdir()
+        write_whole(kept / _NEWER, _told(model).encode())
+        with self._turn:
+            if home.exists():
+                home.rename(kept / _OLDER)
+            else:
+                (kept / _OLDER).mkdir()
+            if prepared.adapters:
+                prepared.folder.rename(home)
+            old = self._known.pop(model.model_id, {})
+            self._known[model.model_id] = prepared.adapters
+            sync(self._folder)
+        return old
+
+    def settle(self, model_id: str, old: Mapping[str, Adapter]) -> None:
+        """Deletes what a model had before an exchange."""
+        shutil.rmtree(self._kept(model_id), ignore_errors=True)
+        self._release(old)
+
+    def take_back(self, model_id: str, old: Mapping[str, Adapter]) -> None:
+        """Gives a model again what it had before an exchange, if there was one."""
+        with self._turn:
+            if self._bring_back(model_id):
+                self._known[model_id] = dict(old)
+
+    def drop(self, prepared: Prepared) -> None:
+        """Deletes what was prepared for a model that came to nothing."""
+        shutil.rmtree(prepared.folder, ignore_errors=True)
+        self._release(prepared.adapters)
 
     def remove(self, model_id: str, adapter_id: str) -> None:
         """Forgets an adapter and deletes its files.
@@ -142,20 +207,67 @@ class Adapters:
         Raises:
             AdapterNotFoundError: The model has none of that id.
         """
-        adapter = self._known.get(model_id, {}).pop(adapter_id, None)
+        with self._turn:
+            adapter = self._known.get(model_id, {}).pop(adapter_id, None)
+            if adapter is not None:
+                self._delete(self._folder / model_id / adapter_id)
         if adapter is None:
             raise AdapterNotFoundError(
                 f"Model {model_id!r} has no adapter {adapter_id!r}.",
                 model=model_id,
                 adapter=adapter_id,
             )
-        self._delete(self._folder / model_id / adapter_id)
         self._blobs.release(adapter.sha256)
 
     def forget(self, model_id: str) -> None:
         """Deletes all adapters of a model that is deleted."""
-        adapters = self._known.pop(model_id, {})
-        self._delete(self._folder / model_id)
+        with self._turn:
+            adapters = self._known.pop(model_id, {})
+            self._delete(self._folder / model_id)
+        self._release(adapters)
+
+    def keep_for(self, model: InstalledModel) -> None:
+        """Deletes those of a model's adapters that were checked against other weights than it has
+        now."""
+        for adapter_id, adapter in self.list(model.model_id).items():
+            if adapter.model_sha256 != model.sha256:
+                self.remove(model.model_id, adapter_id)
+
+    def _kept(self, model_id: str) -> Path:
+        """Where the adapters lie that a model has no more, amid an exchange."""
+        return self._folder / f"{_REPLACED}{model_id}"
+
+    def _is_newer(self, kept: Path, model: InstalledModel | None) -> bool:
+        """Whether a model is the one for which an exchange was made."""
+        try:
+            return model is not None and (kept / _NEWER).read_text() == _told(model)
+        except OSError:  # it was never begun
+            return True
+
+    def _bring_back(self, model_id: str) -> bool:
+        """Undoes an exchange on the disk; whether there was one."""
+        kept, home = self._kept(model_id), self._folder / model_id
+        if not kept.exists():
+            return False
+        older = kept / _OLDER
+        if older.exists():  # else nothing was exchanged yet
+            self._delete(home)
+            if any(older.iterdir()):
+                older.rename(home)
+        shutil.rmtree(kept)
+        return True
+
+    def _name(self, model_id: str, adapter_id: str, partial: Path) -> None:
+        """Gives a folder that has all of an adapter its final name."""
+        home = self._folder / model_id
+        home.mkdir(exist_ok=True)
+        final = home / adapter_id
+        shutil.rmtree(final, ignore_errors=True)  # one that was passed over
+        partial.rename(final)
+        sync(home)
+        sync(self._folder)
+
+    def _release(self, adapters: Mapping[str, Adapter]) -> None:
         for adapter in adapters.values():
             self._blobs.release(adapter.sha256)
 
@@ -197,6 +309,11 @@ class Adapters:
             trash = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._folder))
             folder.rename(trash / "folder")
             shutil.rmtree(trash)
+
+
+def _told(model: InstalledModel) -> str:
+    """What tells a model from all that had its id before."""
+    return f"{model.sha256} {model.create_time}"
 
 
 def _not_copied(model: InstalledModel, source: Path, error: OSError) -> AdapterInvalidError:

@@ -31,7 +31,13 @@ from funland_server.models.installed.model import (
     sha256,
     slug,
 )
-from funland_server.models.installed.store import ModelStore, NewModel, no_check, no_defaults
+from funland_server.models.installed.store import (
+    Beside,
+    ModelStore,
+    NewModel,
+    no_defaults,
+    nothing_beside,
+)
 from funland_server.storage.errors import StorageFullError
 from funland_server.turns import Turns
 from funland_server.workers.errors import ModelFileInvalidError
@@ -101,7 +107,7 @@ class ModelCatalog:
         *,
         source: str = "",
         defaults: Callable[[ModelHeader], Defaults] = no_defaults,
-        check: Callable[[InstalledModel], None] = no_check,
+        beside: Callable[[InstalledModel], Beside] = nothing_beside,
         projector_path: str = "",
         let_go: LetGo | None = None,
     ) -> InstalledModel:
@@ -117,7 +123,7 @@ class ModelCatalog:
             ModelFileInvalidError: There is nothing there, or it is not a whole model.
             ModelFileChangedError: It does not have the expected SHA-256.
             ModelExistsError: The id or an alias is taken.
-            FunlandError: What `check` raises, as with `NewModel`.
+            FunlandError: What `beside` raises; see `NewModel`.
         """
         place = Path(path)
         if "\0" in path or not place.is_absolute():
@@ -129,7 +135,7 @@ class ModelCatalog:
             raise FieldInvalidError([Violation("sha256", "must be empty for several files")])
         projector = await self._projector(projector_path, header)
         name = source or place.name
-        new = NewModel(model_id or slug(name), aliases, name, defaults=defaults, check=check)
+        new = NewModel(model_id or slug(name), aliases, name, defaults=defaults, beside=beside)
         return await self._to_its_end(
             self._add(place, new, header, expected_sha256, projector=projector, let_go=let_go)
         )
@@ -267,7 +273,7 @@ class ModelCatalog:
             return let_go is not None and _is_known_as(model, new)
 
         async with self._turns.of(new.model_id), self._adding:
-            self._refuse_taken(new, replaces)
+            self._refuse_taken(new, replaces, wanted=let_go is not None)
             old = self._models.get(new.model_id)
             wanted = _beside(old, new)
             try:
@@ -325,11 +331,14 @@ class ModelCatalog:
             await let_go(old)
         return model
 
-    def _refuse_taken(self, new: NewModel, same: Callable[[InstalledModel], bool]) -> None:
+    def _refuse_taken(
+        self, new: NewModel, same: Callable[[InstalledModel], bool], *, wanted: bool = False
+    ) -> None:
+        """`wanted`: the caller wants a model of the id to be replaced."""
         for name in (new.model_id, *new.aliases):
             model = self.find(name)
             if model is not None and not same(model):
-                raise ModelExistsError(name)
+                raise ModelExistsError(name, replaces=wanted and model.model_id == new.model_id)
 
     def _is_sound(self, model: InstalledModel) -> bool:
         """Whether its files are what they were. Blocks."""
@@ -345,7 +354,9 @@ def _is_known_as(model: InstalledModel, new: NewModel) -> bool:
     made of another name too."""
     if model.built_in or model.model_id != new.model_id:
         return False
-    return not (new.aliases and model.aliases) or not set(new.aliases).isdisjoint(model.aliases)
+    asked = {name.casefold() for name in new.aliases}
+    known = {name.casefold() for name in model.aliases}
+    return not (asked and known) or not asked.isdisjoint(known)
 
 
 def _beside(old: InstalledModel | None, new: NewModel) -> NewModel:

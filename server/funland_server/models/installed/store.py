@@ -32,7 +32,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -54,6 +54,7 @@ from funland_server.workers.errors import ModelFileInvalidError
 logger = structlog.get_logger(__name__)
 
 _MANIFEST: Final = "model.json"
+_REPLACED: Final = ".replaced-"
 
 
 def no_defaults(_: ModelHeader) -> Defaults:
@@ -61,8 +62,33 @@ def no_defaults(_: ModelHeader) -> Defaults:
     return Defaults()
 
 
-def no_check(_: InstalledModel) -> None:
-    """Whatever is whole is welcome."""
+class Beside(Protocol):
+    """What belongs to a new model and lies elsewhere, prepared before the model has its name."""
+
+    def put(self) -> None:
+        """Has it take the place of what an older model of the id had."""
+        ...
+
+    def settle(self) -> None:
+        """The model has its name: what the older one had can go."""
+        ...
+
+    def take_back(self) -> None:
+        """The model does not get its name."""
+        ...
+
+
+class Nothing:
+    """A `Beside` of models that have nothing elsewhere."""
+
+    def put(self) -> None: ...  # noqa: D102 - see `Beside`
+    def settle(self) -> None: ...  # noqa: D102 - see `Beside`
+    def take_back(self) -> None: ...  # noqa: D102 - see `Beside`
+
+
+def nothing_beside(_: InstalledModel) -> Beside:
+    """There is nothing to prepare."""
+    return Nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +101,7 @@ class NewModel:
     origin: Origin | None = None
     defaults: Callable[[ModelHeader], Defaults] = no_defaults
     """Given what the files say themselves."""
-    check: Callable[[InstalledModel], None] = no_check
+    beside: Callable[[InstalledModel], Beside] = nothing_beside
     """Given the whole model before it has its name; what it raises leaves all as it was."""
 
 
@@ -89,6 +115,7 @@ class ModelStore:
     def load(self) -> list[InstalledModel]:
         """All models that are whole; what is not is logged and passed over."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._bring_back()
         models: list[InstalledModel] = []
         for folder in sorted(self._folder.iterdir()):
             if folder.name.startswith("."):  # an import or a delete that never ended
@@ -171,6 +198,15 @@ class ModelStore:
         self._discard(model)
         self._release(model.files)
 
+    def _bring_back(self) -> None:
+        """Gives a model its name again whose place was to be taken by one that never had it."""
+        for folder in self._folder.glob(f"{_REPLACED}*"):
+            final = self._folder / folder.name.removeprefix(_REPLACED)
+            if final.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                folder.rename(final)
+
     def _discard(self, model: InstalledModel) -> None:
         trash = Path(tempfile.mkdtemp(prefix=".deleted-", dir=self._folder))
         model.path.parent.rename(trash / model.model_id)
@@ -213,13 +249,23 @@ class ModelStore:
             origin=new.origin,
             defaults=new.defaults(header),
         )
-        new.check(model)
+        beside = new.beside(model)
         write_whole(partial / _MANIFEST, manifest.to_json(model))
-        if old is not None:
-            with contextlib.suppress(FileNotFoundError):  # somebody else did
-                self._discard(old)
-        partial.rename(self._folder / new.model_id)
+        # If the process ends amid it, the next start finds the one or the other whole.
+        replaced = self._folder / f"{_REPLACED}{new.model_id}"
+        try:
+            if old is not None:
+                with contextlib.suppress(FileNotFoundError):  # somebody deleted it
+                    old.path.parent.rename(replaced)
+            beside.put()
+            partial.rename(self._folder / new.model_id)
+        except Exception:
+            self._bring_back()
+            beside.take_back()
+            raise
         sync(self._folder)
+        beside.settle()
+        shutil.rmtree(replaced, ignore_errors=True)
         return replace(model, path=self._folder / new.model_id / weights.name)
 
     def _release(self, files: Mapping[str, str]) -> None:

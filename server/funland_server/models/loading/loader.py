@@ -14,6 +14,7 @@ from funland.v1.models_pb2 import LoadSettings, Model, ModelEstimate
 from funland.worker.v1.worker_pb2 import Step
 from funland_server.config import ServerSettings
 from funland_server.devices.placement import check
+from funland_server.errors import FunlandError
 from funland_server.live import Live
 from funland_server.models.adapters.store import Adapters
 from funland_server.models.choosing import Machine
@@ -295,11 +296,14 @@ class ModelLoader:
         and removes what was kept for the old weights."""
         model_id = old.model_id
         new = self._catalog.find(model_id)
+        # The first thing of all: calls that come from now on are the new one's.
+        keys = {model_id, *(one.key for one in self._pool.places() if one.model_id == model_id)}
+        unloading = [asyncio.create_task(self._pool.unload(key, force=False)) for key in keys]
+        if new is not None:
+            await asyncio.to_thread(self._adapters.keep_for, new)
+        await asyncio.gather(*unloading)
         if new is not None and new.sha256 == old.sha256:  # all but the weights may have changed
-            await self._pool.unload(model_id, force=False)
             return
-        await asyncio.to_thread(self._adapters.forget, model_id)
-        await self._pool.unload(model_id, force=False)
         for folder in (
             *self._conversions(model_id).glob(f"*{old.sha256}"), self._compiled(model_id),
         ):  # fmt: skip
@@ -308,17 +312,35 @@ class ModelLoader:
 
     def _acquire(self, model_id: str) -> Callable[[], Awaitable[Worker]]:
         async def acquire() -> Worker:
-            model = self._catalog.get(model_id)  # as it is now
-            return await self._pool.acquire(self._spec(model, LoadSettings()), model_id)
+            while True:
+                model = self._catalog.get(model_id)  # as it is now
+                try:
+                    worker = await self._pool.acquire(self._spec(model, LoadSettings()), model_id)
+                except FunlandError:
+                    if not self._is_replaced(model):
+                        raise
+                    continue  # what failed was no load of the model that is there now
+                if not self._is_replaced(model):
+                    return worker
+                if self._pool.worker(model_id) is worker:
+                    await self._pool.unload(model_id, force=False)
 
         return acquire
 
+    def _is_replaced(self, model: InstalledModel) -> bool:
+        """Whether another has taken the place of a model."""
+        now = self._catalog.find(model.model_id)
+        return now is not None and now.create_time != model.create_time
+
     def _spec(self, model: InstalledModel, wanted: LoadSettings) -> MakeSpec:
         """What makes the worker's spec, after a check of the files."""
-        settings, draft = self._settings_of(model, wanted)
+        self._settings_of(model, wanted)  # what is wrong with them is told at once
         asked = wanted.HasField("slots") or "slots" in self._settings.model_fields_set
+        first = model
 
         def make() -> WorkerSpec:
+            model = self._catalog.find(first.model_id) or first  # as it is now
+            settings, draft = self._settings_of(model, wanted)
             self._catalog.verify(model)
             if draft is not None:
                 self._catalog.verify(draft)
