@@ -32,7 +32,7 @@ _ANSWER = re.compile(r"openai\.\w+: Error code: (\d+) - (.*)")
 
 _REMARKS: Final = (
     ("audio: ", "Sends every parameter at once; the first that Funland does not honour is named."),
-    ("suffix: ", "Asks for a text between two others, which Funland does not write."),
+    ("logit_bias: ", "Sends every parameter at once, a bias of `foo` among them."),
     ("expected schema", "The strict client asks for base64, then wants a list of numbers."),
     ("/v1/responses/compact", "Compaction is not served."),
     ("conversation: ", "Sends every parameter at once, a stored conversation among them."),
