@@ -37,7 +37,7 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
     "chat": Subcommand("chat", "chat", "Chat with a model: one message, or a conversation."),
     "sessions": Subcommand("sessions", "app", "See, search, name and export kept conversations."),
     "generate": Subcommand(
-        "generate", "generate", "Continue a text as it is, without a chat template."
+        "generate", "generate", "Continue a text as it is, or fill in what is between two."
     ),
     "voices": Subcommand("voices", "voices", "List the voices that speak texts."),
     "say": Subcommand("say", "say", "Speak a text: aloud, into a file or into a pipe."),

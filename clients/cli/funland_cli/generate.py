@@ -53,7 +53,7 @@ def generate(
     server: options.Server = None,
     as_json: options.Json = False,
 ) -> None:
-    """Continue a text as it is, without a chat template, or fill in what is between two."""
+    """Continue a text as it is, or fill in what is between two."""
     session = options.session(context, server, as_json)
     arguments = options.arguments(
         temperature=temperature,
