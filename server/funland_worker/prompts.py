@@ -164,6 +164,12 @@ class PromptReader:
             check_tokens(tokens, self._engine.vocabulary.size, "prompt_tokens")
             return tokens
         if submit.suffix:
+            if submit.options.HasField("last_prompt_tokens"):
+                raise EngineError(
+                    ErrorReason.FIELD_INVALID,
+                    "must be unset beside suffix: a mark begins what comes before the gap",
+                    field="options.last_prompt_tokens",
+                )
             return await self._gapped_tokens(submit.prompt, submit.suffix)
         text = submit.prompt or submit.message
         return await self.tokens(text, add_special=True, parse_special=True)

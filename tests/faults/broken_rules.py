@@ -50,10 +50,6 @@ def _suffix_of_a_message(message: Any) -> None:
     message.suffix, message.as_message = "x", True
 
 
-def _suffix_of_a_cut_prompt(message: Any) -> None:
-    message.suffix, message.options.last_prompt_tokens = "x", 1
-
-
 def _too_many(message: Any) -> None:
     message.inputs.extend(["x"] * 2048)
     message.token_inputs.add(tokens=[1])
@@ -81,7 +77,7 @@ _KEEP: dict[str, Callable[[Any], None]] = {
 _BREAK: dict[str, tuple[Callable[[Any], None], ...]] = {
     "generate.prompt": (lambda message: message.ClearField("prompt"), _both),
     "generate.as_message": (_tokens_as_message,),
-    "generate.suffix": (_suffix_of_a_message, _suffix_of_a_cut_prompt),
+    "generate.suffix": (_suffix_of_a_message,),
     "embed.inputs": (lambda message: message.ClearField("inputs"), _too_many),
     "message.parts": (_parts_beside_content, _parts_of_a_system),
 }

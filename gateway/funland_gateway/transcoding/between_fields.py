@@ -17,6 +17,7 @@ Schema = dict[str, Any]
 
 _SIZE = r"size\(this\.([a-z_0-9]+)\)"
 _ONE_OF_TWO = re.compile(rf"\({_SIZE} > 0\) != \({_SIZE} > 0\)")
+_EITHER_OR_ONE = re.compile(rf"\({_SIZE} > 0 \|\| {_SIZE} > 0\) != \({_SIZE} > 0\)")
 _SOME_OF_TWO = re.compile(rf"{_SIZE} \+ {_SIZE} > 0 && .*")
 _ALONE_IN = re.compile(
     rf"{_SIZE} == 0 \|\| \({_SIZE} == 0 && this\.([a-z_0-9]+) in \[([0-9, ]+)\]\)"
@@ -32,9 +33,12 @@ def between_fields(descriptor: Descriptor) -> Schema:
     schema: Schema = {}
     for rule in _rules(descriptor):
         keywords = _keywords(descriptor, rule.expression)
+        depending = _both(schema.pop("dependentSchemas", {}), keywords.pop("dependentSchemas", {}))
         if keywords.keys() & schema.keys():
             raise ValueError(f"{descriptor.full_name}: two rules would need the same keyword")
         schema |= keywords
+        if depending:
+            schema["dependentSchemas"] = depending
     alternatives: Schema = {}
     for oneof in descriptor.oneofs:
         if _is_required(oneof):
@@ -52,6 +56,7 @@ def _keywords(descriptor: Descriptor, expression: str) -> Schema:
     fields = descriptor.fields_by_name
     forms: tuple[tuple[re.Pattern[str], Callable[..., Schema]], ...] = (
         (_ONE_OF_TWO, _one_of_two),
+        (_EITHER_OR_ONE, _either_or_one),
         (_SOME_OF_TWO, _some_of_two),
         (_NOT_WITH, _not_with),
     )
@@ -66,6 +71,16 @@ def _keywords(descriptor: Descriptor, expression: str) -> Schema:
 
 def _one_of_two(first: FieldDescriptor, second: FieldDescriptor) -> Schema:
     return {"if": _filled(first), "then": _empty(second), "else": _filled(second)}
+
+
+def _either_or_one(first: FieldDescriptor, second: FieldDescriptor, one: FieldDescriptor) -> Schema:
+    return {"if": _filled(first), "then": _empty(one), "else": _one_of_two(second, one)}
+
+
+def _both(some: Schema, more: Schema) -> Schema:
+    """The schemas that depend on properties, of two rules."""
+    both = {name: {"allOf": [some[name], more[name]]} for name in some.keys() & more.keys()}
+    return {**some, **more, **both}
 
 
 def _some_of_two(first: FieldDescriptor, second: FieldDescriptor) -> Schema:

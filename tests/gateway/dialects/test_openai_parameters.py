@@ -227,6 +227,7 @@ SERVED: Mapping[str, dict[str, Any]] = {
     "chat_template_kwargs": {"chat_template_kwargs": {"x": 1}},
     "store": {"store": True},
     "prompt": {"prompt": "x"},
+    "suffix": {"suffix": "x"},
 }
 """A request that would be another one without the parameter."""
 

@@ -188,8 +188,29 @@ def test_what_a_rule_asks_for_is_required() -> None:
                 },
                 "then": {"properties": {"prompt_tokens": {"maxItems": 0}}},
                 "else": {
-                    "properties": {"prompt_tokens": {"type": "array", "minItems": 1}},
-                    "required": ["prompt_tokens"],
+                    "if": {
+                        "properties": {"suffix": {"type": "string", "minLength": 1}},
+                        "required": ["suffix"],
+                    },
+                    "then": {"properties": {"prompt_tokens": {"maxItems": 0}}},
+                    "else": {
+                        "properties": {"prompt_tokens": {"type": "array", "minItems": 1}},
+                        "required": ["prompt_tokens"],
+                    },
+                },
+                "dependentSchemas": {
+                    "as_message": {
+                        "allOf": [
+                            {
+                                "if": {"properties": {"as_message": {"const": True}}},
+                                "then": {"properties": {"suffix": {"maxLength": 0}}},
+                            },
+                            {
+                                "if": {"properties": {"as_message": {"const": True}}},
+                                "then": {"properties": {"prompt_tokens": {"maxItems": 0}}},
+                            },
+                        ]
+                    }
                 },
             },
         ),
