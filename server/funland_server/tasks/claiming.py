@@ -47,8 +47,10 @@ _NEXT: Final = """
       AND (home_id IS NULL OR home_id = :home_id) {aside} {lacked}
     ORDER BY rank, turn, number LIMIT :places"""
 _BEGIN: Final = """
-    UPDATE tasks SET state = 2, owner = :owner, begin_time = :now, attempts = attempts + 1,
-      revision = revision + 1, progress_percent = NULL, progress_text = ''"""
+    UPDATE tasks SET state = 2, owner = :owner, attempts = attempts + 1, revision = revision + 1,
+      begin_time = CASE WHEN tasks.number > :now THEN tasks.number ELSE :now END,
+      progress_percent = NULL, progress_text = ''"""
+"""A task may have come since the time was looked at: none begins before it is there."""
 _TOLD: Final = (
     tasks.c.task_id, tasks.c.number, tasks.c.kind, tasks.c.lane, tasks.c.rank, tasks.c.turn,
     tasks.c.deadline, tasks.c.attempts, tasks.c.failures, tasks.c.max_attempts, tasks.c.model,

@@ -109,6 +109,9 @@ async def test_a_member_may_do_what_the_role_says(
     role: ProjectMember.Role.ValueType, shared: Things, ada: User, eve: User
 ) -> None:
     await becomes(ada, shared, role)
+    # What who was here before has added is read.
+    dataset = datasets_pb2.WatchDatasetRequest(dataset_id=shared["dataset_id"])
+    await ada.last("WatchDataset", dataset)
 
     ways = {READER: reading(shared), EDITOR: changing(shared), OWNER: owning(shared)}
     for needed, calls in ways.items():

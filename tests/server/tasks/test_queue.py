@@ -61,6 +61,20 @@ async def test_callers_take_turns_and_priority_goes_first(start_host: StartHost)
     assert echo.ran == ["first", "urgent", "a1", "b1", "c1", "a2", "b2", "a3", "late"]
 
 
+async def test_none_begins_before_it_was_there(start_host: StartHost) -> None:
+    hands, gate = Hands(), Gate()
+    host = await start_host(Echo(gate), hands=hands)
+    await host.submit("runs")
+    await gate.begun.wait()
+    task = await host.submit("comes after the time was looked at")
+    hands.seconds -= 1
+
+    gate.open.set()
+    begun = await host.until(task.task_id, Task.COMPLETED)
+
+    assert begun.begin_time == begun.create_time
+
+
 async def test_a_position_is_how_many_go_before(start_host: StartHost) -> None:
     gate = Gate()
     host = await start_host(Echo(gate))
