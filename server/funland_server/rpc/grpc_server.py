@@ -42,8 +42,6 @@ rarely, and a busy network may bring two of theirs closer together. gRPC's own 5
 off a stream that is quiet for longer than two of them."""
 _MOST_STRIKES = 2
 """So many pings that come faster are passed over; one more ends the connection."""
-
-
 _MOST_UNACCEPTED = 65_536
 _UNACCEPTED_SECONDS = 3600
 """How many calls may lie in gRPC's core before Python takes them, and for how long. With its own

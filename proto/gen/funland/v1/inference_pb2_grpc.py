@@ -135,6 +135,7 @@ class InferenceServiceServicer:
         - INVALID_ARGUMENT, PROMPT_TOO_LONG.
         - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
         - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+        - FAILED_PRECONDITION, MODEL_CANNOT_INFILL: `suffix` is set, and the model has no tokens for that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

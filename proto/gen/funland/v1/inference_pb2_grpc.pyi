@@ -57,6 +57,7 @@ class InferenceServiceStub:
     - INVALID_ARGUMENT, PROMPT_TOO_LONG.
     - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
     - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+    - FAILED_PRECONDITION, MODEL_CANNOT_INFILL: `suffix` is set, and the model has no tokens for that.
     """
     StreamGenerate: _grpc.UnaryStreamMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerationEvent]
     """Continues a prompt; sends the text as it comes. The last event is `finish`.
@@ -140,6 +141,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - INVALID_ARGUMENT, PROMPT_TOO_LONG.
     - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
     - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+    - FAILED_PRECONDITION, MODEL_CANNOT_INFILL: `suffix` is set, and the model has no tokens for that.
     """
     StreamGenerate: _aio.UnaryStreamMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerationEvent]  # type: ignore[assignment]
     """Continues a prompt; sends the text as it comes. The last event is `finish`.
@@ -226,6 +228,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         - INVALID_ARGUMENT, PROMPT_TOO_LONG.
         - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
         - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+        - FAILED_PRECONDITION, MODEL_CANNOT_INFILL: `suffix` is set, and the model has no tokens for that.
         """
 
     @_abc_1.abstractmethod

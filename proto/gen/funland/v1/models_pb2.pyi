@@ -905,8 +905,9 @@ class ImportModelRequest(_message.Message):
     replace: _builtins.bool
     """Whether it takes the place of an installed model of this id, if there is one: when the new one is whole, and with its
     aliases, but with no other adapters than the new one's. `base_model` may be that model itself. Calls of the old one
-    end as they would; one that is pinned is loaded anew. When the import is refused, the old one stays as it was. One
-    that comes with Funland is not replaced, nor one that has aliases of which `aliases` names others alone.
+    end as they would; one that is pinned is loaded anew, and its deployments on the built-in engines answer with the new
+    one. When the import is refused, the old one stays as it was. One that comes with Funland is not replaced, nor one
+    that has aliases of which `aliases` names others alone.
     """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

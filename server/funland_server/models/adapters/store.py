@@ -8,6 +8,7 @@
 
 They lie beside the store of models and not in it, so that the built-in model, which is not in the
 store, has them too. A folder gets its final name only when both files are whole and on the disk.
+While a model takes another's place, `.replaced-ID` has what the other had.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@
 
 The weights are links to blobs of the content store, so that models which have files in common have
 them once (ADR 0062). A folder gets its final name only when all its files are whole and on the
-disk.
+disk. One whose place another takes is called `.replaced-ID` until that has its name.
 """
 
 from __future__ import annotations

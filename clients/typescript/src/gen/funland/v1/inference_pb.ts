@@ -2791,6 +2791,7 @@ export const InferenceService: GenService<{
    * - INVALID_ARGUMENT, PROMPT_TOO_LONG.
    * - INVALID_ARGUMENT, CONSTRAINT_INVALID or CONSTRAINT_LIMIT: `format` can't be compiled.
    * - NOT_FOUND, ADAPTER_NOT_FOUND: the model has no such adapter.
+   * - FAILED_PRECONDITION, MODEL_CANNOT_INFILL: `suffix` is set, and the model has no tokens for that.
    *
    * @generated from rpc funland.v1.InferenceService.Generate
    */
